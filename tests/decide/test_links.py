@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +17,22 @@ from stillhunt.decide.entries import LogEntry, chained, in_force
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.policy import Policy, parse_policy
 
-LINKS = [Link(f"n{number}", "c-1", NOW, 70.0 + number) for number in range(3)]
+LINKS = [Link(f"n{number}", "c-1", NOW, 70.0 + number, beyond_texts=True) for number in range(3)]
+TEXTS_ONLY = [replace(link, beyond_texts=False) for link in LINKS]
 
 
 def signing(**changes: Any) -> Policy:
     return policy(signature={"linked": "step_up", "days": 3}, **changes)
 
 
-def linked(log: list[LogEntry], policy: Policy, now: int = NOW, spared: tuple[str, ...] = ()) -> list[LogEntry]:
-    made = decide_links(policy, LINKS, spared, log, now, SECRET)
+def linked(
+    log: list[LogEntry],
+    policy: Policy,
+    now: int = NOW,
+    spared: tuple[str, ...] = (),
+    links: Sequence[Link] = LINKS,
+) -> list[LogEntry]:
+    made = decide_links(policy, links, spared, log, now, SECRET)
     return [*log, *chained(made, log[-1] if log else None)]
 
 
@@ -37,6 +45,31 @@ def test_a_linked_account_is_stopped_for_some_days_and_decided_once() -> None:
     assert {entry.reason for entry in log} == {"linked_accounts"}
     assert linked(log, signing(), NOW + DAY) == log
     assert in_force(log, NOW + 3 * DAY) == {}
+
+
+@pytest.mark.parametrize("action", ["tag", "step_up", "throttle", "limit"])
+def test_an_account_for_which_nothing_speaks_but_its_texts_is_tagged_at_most(action: Action) -> None:
+    harsh = policy(signature={"linked": action}, ceiling="limit", accounts_per_day=0)
+    log = linked([], harsh, links=TEXTS_ONLY)
+    assert {account: entry.action for account, entry in in_force(log, NOW).items()} == dict.fromkeys(
+        ("n0", "n1", "n2"), "tag"
+    )
+    assert linked(log, harsh, NOW + DAY, links=TEXTS_ONLY) == log
+    assert set(in_force(after(log, harsh, findings([]), NOW + 1), NOW + 1)) == {"n0", "n1", "n2"}
+
+
+def test_later_evidence_that_is_no_text_raises_a_tag_once() -> None:
+    log = linked(linked([], signing(), links=TEXTS_ONLY), signing())
+    assert [entry.action for entry in log] == ["tag"] * 3 + ["step_up"] * 3
+    assert {entry.action for entry in in_force(log, NOW).values()} == {"step_up"}
+    assert linked(log, signing(), NOW + DAY) == log
+    assert linked(log, signing(), NOW + DAY, links=TEXTS_ONLY) == log
+
+
+def test_a_tag_that_a_person_undid_is_not_raised() -> None:
+    log = linked([], signing(), links=TEXTS_ONLY)
+    ended = chained([replace(entry, kind="undo", undoes=entry.seq, author="Ada") for entry in log], log[-1])
+    assert linked([*log, *ended], signing()) == [*log, *ended]
 
 
 def test_what_a_person_undid_is_not_decided_again() -> None:

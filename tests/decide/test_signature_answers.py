@@ -25,6 +25,8 @@ from stillhunt.watch.signatures.signature import SignatureSet
 from stillhunt.watch.snapshots import Snapshot
 from watch.signature_logs import START, compiled, templated
 
+CLIENT = "OpenAI/Python 2.0"
+"""That of the campaign, in another version."""
 HARSH = {"mode": "enforce", "ceiling": "limit", "signature": {"first_request": "step_up"}}
 
 
@@ -53,11 +55,16 @@ def armed(tmp_path: Path, signed: SignatureSet, monkeypatch: pytest.MonkeyPatch)
 
 
 def ask(
-    armed: SignatureAnswers, account: str, number: int = 0, known: GatewayAnswer = NO_DECISION, **changes: Any
+    armed: SignatureAnswers,
+    account: str,
+    number: int = 0,
+    known: GatewayAnswer = NO_DECISION,
+    agent: str = CLIENT,
+    **changes: Any,
 ) -> GatewayAnswer:
     prompt = templated(["fresh"], number + 1, 3)["fresh"][number]
     now = START + number
-    asked = AskedRequest(account, prompt, "", now, user_agent="OpenAI/Python 2.0", conversation=f"{account} {number}")
+    asked = AskedRequest(account, prompt, "", now, user_agent=agent, conversation=f"{account} {number}")
     return armed.answer(asked, known, Answers(Policy.model_validate({**HARSH, **changes})))
 
 
@@ -80,6 +87,22 @@ def test_the_first_request_that_shows_the_template_is_answered_by_policy(armed: 
 )
 def test_it_is_not_where_the_policy_does_not_say_so(armed: SignatureAnswers, changes: dict[str, Any]) -> None:
     assert ask(armed, "new", **changes) is NO_DECISION
+
+
+@pytest.mark.parametrize("agent", ["", "curl/8.1", "langchain/0.2"])
+@pytest.mark.parametrize("action", ["step_up", "throttle", "limit"])
+def test_a_request_of_another_client_is_tagged_at_most(armed: SignatureAnswers, agent: str, action: str) -> None:
+    changes = {"signature": {"first_request": action, "linked": action}}
+    assert {ask(armed, "chatbot", number, agent=agent, **changes).action for number in range(60)} == {"tag"}
+
+
+def test_an_account_with_much_traffic_of_its_own_is_tagged_at_most(
+    armed: SignatureAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "own_traffic", lambda _folder: pa.chunked_array([["busy"]]))
+    monkeypatch.setattr(module, "latest_snapshot", lambda folder: Snapshot(2, folder.path))
+    armed.refresh()
+    assert (ask(armed, "busy").action, ask(armed, "new").action) == ("tag", "step_up")
 
 
 @pytest.mark.parametrize("account", ["customer", "programme", "declared"])
@@ -110,7 +133,7 @@ def test_the_cap_of_the_day_bounds_how_many_are_refused(armed: SignatureAnswers)
     found = [ask(armed, f"new-{place}", accounts_per_day=2).action for place in range(4)]
     assert found == ["step_up", "step_up", "tag", "tag"]
     assert ask(armed, "new-0", accounts_per_day=2).action == "step_up", "it is one of the two already"
-    later = AskedRequest("new-3", templated(["fresh"], 1, 3)["fresh"][0], "", START + DAY)
+    later = AskedRequest("new-3", templated(["fresh"], 1, 3)["fresh"][0], "", START + DAY, user_agent="OpenAI/Python 3")
     policy = Policy.model_validate({**HARSH, "accounts_per_day": 2})
     assert armed.answer(later, NO_DECISION, Answers(policy)).action == "step_up", "the next day"
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
+from stillhunt.decide.customers import read_customers
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import spared_accounts
@@ -49,8 +50,9 @@ def test_old_customers_and_declared_programmes(tmp_path: Path, days: int, spared
         "sanctioned": {"organizations": ["school"], "accounts": ["declared"]},
     }
     config = Config.load(settings, environ={})
-    assert spared_accounts(folder, database, LINKS, config, Policy(established_days=days)) == spared
-    assert spared_accounts(folder, database, [], config, Policy()) == {"declared"}
+    table = read_customers(config)
+    assert spared_accounts(folder, database, LINKS, config, Policy(established_days=days), table) == spared
+    assert spared_accounts(folder, database, [], config, Policy(), table) == {"declared"}
     database.close()
 
 
@@ -58,6 +60,6 @@ def test_where_nobody_knows_who_is_spared_nothing_is_decided(tmp_path: Path) -> 
     folder, database = opened(tmp_path)
     config = Config.load({"watch": {"accounts": str(tmp_path / "gone.parquet")}}, environ={})
     with pytest.raises(InputError):
-        spared_accounts(folder, database, LINKS, config, Policy())
-    assert spared_accounts(folder, database, LINKS, Config(), Policy()) == set()
+        read_customers(config)
+    assert spared_accounts(folder, database, LINKS, Config(), Policy(), read_customers(Config())) == set()
     database.close()

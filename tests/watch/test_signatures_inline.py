@@ -28,8 +28,8 @@ from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineM
 from stillhunt.watch.signatures.inline_tables import known_style
 from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
-from stillhunt.watch.signatures.signature import Signature, SignatureSet
-from stillhunt.watch.signatures.weighing import MICRO, Weigher
+from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet
+from stillhunt.watch.signatures.weighing import Weigher
 
 OTHER = (
     "Below is an excerpt of an engineering interview. Rate the candidate's reply from one to nine, name the weakest "
@@ -326,8 +326,8 @@ def test_links_are_those_of_the_matcher_over_sketches(
 def test_what_a_request_shows_is_what_the_weigher_gives(two: list[Signature], requests: list[AskedRequest]) -> None:
     inline, matcher, weighed = InlineMatcher(two, 0), Matcher(two), Weigher(two).weigh(sketched(requests))
     shown: dict[tuple[int, str], tuple[int, int]] = {}
-    for row, number, bits, style, _, _ in weighed.entries(np.arange(len(weighed.row))):
-        shown[row, two[number].campaign_id] = bits, style
+    for row, number, one in weighed.entries(np.arange(len(weighed.row))):
+        shown[row, two[number].campaign_id] = one.bits, one.style
     table = sketched(requests)
     for at, one in enumerate(requests):
         found = inline.match(one)

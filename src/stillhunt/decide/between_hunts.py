@@ -8,21 +8,20 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import select
-
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import lift_overdue
 from stillhunt.decide.cases.dismissals import dismissed_within
+from stillhunt.decide.customers import read_customers
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import append_within, log_locked
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.spared import spared_accounts
+from stillhunt.decide.weighed_links import linked_since, weighed_links
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
 
 LINK_SECONDS = 1.0
@@ -52,7 +51,7 @@ class BetweenHunts:
     ) -> None:
         self._folder, self._database, self._config = folder, database, config
         self._decided, self._failed = decided, failed
-        self._known: set[tuple[str, str]] = set()
+        self._known: set[tuple[Link, float]] = set()
         self._again_at = 0.0
         self._failure = ""
         self._stop = threading.Event()
@@ -76,18 +75,19 @@ class BetweenHunts:
             lift_overdue(self._database, (policy or Policy()).appeals, now)
         if policy is None or policy.signature.linked == "observe":
             return
-        links = linked_since(self._database, now - int(policy.signature.days * DAY))
-        pairs = {(one.account_id, one.campaign_id) for one in links}
-        if pairs <= self._known and not again:
+        found = linked_since(self._database, now - int(policy.signature.days * DAY))
+        if found.items() <= self._known and not again:
             return
-        spared = spared_accounts(self._folder, self._database, links, self._config, policy)
+        customers = read_customers(self._config) if found else None
+        links = weighed_links(self._folder, self._database, found, customers)
+        spared = spared_accounts(self._folder, self._database, links, self._config, policy, customers)
         with log_locked(self._database) as connection:  # under which nobody dismisses a campaign or reopens it
             dismissed = dismissed_within(connection)
             made = append_within(
                 connection, lambda log, secret: decide_links(policy, links, spared, log, now, secret, dismissed)
             )
         self._decided(made)
-        self._known = pairs
+        self._known = set(found.items())
 
     def _run(self) -> None:
         while not self._stop.wait(LINK_SECONDS):
@@ -106,15 +106,3 @@ def _unexpected(error: Exception) -> StillhuntError:
     where = f"{Path(place.filename).name}:{place.lineno}"
     what = f"unexpected: {type(error).__name__}"
     return OutputError(what, where=where, next_step="it is tried again; please report it")
-
-
-def linked_since(database: WatchDatabase, since: int) -> list[Link]:
-    """Accounts that signatures linked.
-
-    Args:
-        database: of the data folder.
-        since: microseconds since 1970.
-    """
-    linked = LINKED_ACCOUNTS.c
-    statement = select(linked.account_id, linked.campaign_id, linked.at, linked.bits).where(linked.at >= since)
-    return [Link(**row) for row in database.read(statement)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from stillhunt.base.units import DAY
-from stillhunt.decide.actions import WITHOUT_FLAG, rank
+from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy
 from stillhunt.decide.rules import accounts_begun, delay_of, let_go_lately
@@ -23,12 +23,25 @@ class Link:
         campaign_id: lasting id of the campaign.
         at: when it was linked, microseconds since 1970.
         bits: what it shows of the signature.
+        beyond_texts: whether who sends its requests, its card or its sign-up speak for it, too; without, it is tagged
+            at most, since end users of an application write what its account asks.
     """
 
     account_id: str
     campaign_id: str
     at: int
     bits: float
+    beyond_texts: bool = False
+
+
+def action_of(wanted: Action, beyond_texts: bool) -> Action:
+    """The most of an action of the section `[signature]` that evidence allows.
+
+    Args:
+        wanted: what the policy says.
+        beyond_texts: as in `Link`.
+    """
+    return wanted if beyond_texts else weaker(wanted, WITHOUT_FLAG)
 
 
 def decide_links(
@@ -42,8 +55,8 @@ def decide_links(
 ) -> list[LogEntry]:
     """Entries about linked accounts that the policy appends to the log.
 
-    A link is decided once: what a person undid is not decided again. Such a decision ends by itself; members that a
-    hunt finds are decided by the other rules.
+    A link is decided once, and once more where later evidence allows a stronger action: what a person undid is not
+    decided again. Such a decision ends by itself; members that a hunt finds are decided by the other rules.
 
     Args:
         policy: what rules may do.
@@ -62,22 +75,25 @@ def decide_links(
     if policy.kill_switch or terms.linked == "observe":
         return []
     untouched = {*policy.exempt.accounts, *spared, *let_go_lately(policy, log, now)}
-    decided = {(entry.account_id, entry.campaign_id) for entry in log if entry.author == SIGNATURE_AUTHOR}
+    decided: dict[tuple[str, str], int] = {}
+    for entry in (entry for entry in log if entry.author == SIGNATURE_AUTHOR and not entry.undoes):
+        about = entry.account_id, entry.campaign_id
+        decided[about] = max(rank(entry.action), decided.get(about, 0))
     begun = accounts_begun(policy, log, now)
     made: list[LogEntry] = []
     for link in sorted(links, key=lambda one: (-one.bits, one.account_id, one.campaign_id)):
-        pair = link.account_id, link.campaign_id
-        if link.account_id in untouched or link.campaign_id in dismissed or pair in decided:
+        pair, action = (link.account_id, link.campaign_id), action_of(terms.linked, link.beyond_texts)
+        if link.account_id in untouched or link.campaign_id in dismissed or rank(action) <= decided.get(pair, 0):
             continue
-        if rank(terms.linked) > rank(WITHOUT_FLAG):
+        if rank(action) > rank(WITHOUT_FLAG):
             if link.account_id not in begun and len(begun) >= policy.accounts_per_day:
-                break
+                continue
             begun.add(link.account_id)
-        decided.add(pair)
+        decided[pair] = rank(action)
         starts = now + delay_of(policy, *pair, secret)
         dry_run = policy.mode == "dry_run"
         entry = LogEntry(
-            0, now, "rule", link.account_id, terms.linked, terms.reason, SIGNATURE_AUTHOR, dry_run, starts,
+            0, now, "rule", link.account_id, action, terms.reason, SIGNATURE_AUTHOR, dry_run, starts,
             starts + int(terms.days * DAY), link.campaign_id,
         )  # fmt: skip
         made.append(entry)

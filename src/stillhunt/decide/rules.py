@@ -14,6 +14,7 @@ from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, end_of, standing
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
+from stillhunt.decide.standing_apart import standing_apart
 
 RENEWED = 0.5
 """Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
@@ -94,7 +95,8 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
     exempt = set(policy.exempt.accounts)
     names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
     columns = [findings.facts[name].to_pylist() for name in names]
-    for *row, established in zip(*columns, _established(policy, findings.facts), strict=True):
+    kept_back = zip(_established(policy, findings.facts), standing_apart(findings.facts), strict=True)
+    for *row, (established, apart) in zip(*columns, kept_back, strict=True):
         account, campaign, verdict, flagged, sanctioned, role, score = row
         if sanctioned or account in exempt or campaign in findings.dismissed:
             continue
@@ -102,7 +104,7 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
             fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
             if not fits or score < rule.probability:
                 continue
-            least = established or not flagged
+            least = established or apart or not flagged
             action = weaker(rule.action, weaker(policy.ceiling, WITHOUT_FLAG) if least else policy.ceiling)
             wish = _Wish(account, campaign, action, rule, score)
             if account not in wishes or _key(wish) > _key(wishes[account]):
@@ -132,7 +134,8 @@ def _still_said(entry: LogEntry, wish: _Wish | None, policy: Policy) -> bool:
 
 
 def _signature_says(entry: LogEntry, policy: Policy) -> bool:
-    known = policy.signature.linked == entry.action and entry.account_id not in policy.exempt.accounts
+    wanted = policy.signature.linked
+    known = entry.action in (wanted, weaker(wanted, WITHOUT_FLAG)) and entry.account_id not in policy.exempt.accounts
     return known and not policy.kill_switch and entry.dry_run == (policy.mode == "dry_run")
 
 

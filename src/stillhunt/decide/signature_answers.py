@@ -8,14 +8,16 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
 from stillhunt.decide.answers import Answers, GatewayAnswer
 from stillhunt.decide.cases.dismissals import dismissed_campaigns
+from stillhunt.decide.links import action_of
 from stillhunt.decide.policy import Policy
-from stillhunt.decide.spared import accounts_before, untouched_accounts
+from stillhunt.decide.spared import accounts_before, own_traffic, untouched_accounts
 from stillhunt.decide.table import InForce
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -34,27 +36,37 @@ class _Armed:
         matcher: has the signatures.
         untouched: accounts of declared programmes, and those that customers or victims stand behind.
         before: campaign -> hashes of the accounts that were seen before it, ascending.
+        own_traffic: hashes of the accounts with much traffic of their own, ascending.
         linked: accounts that were linked and handed over.
     """
 
     matcher: InlineMatcher
     untouched: frozenset[str]
     before: dict[str, memoryview]
+    own_traffic: memoryview
     linked: set[str] = field(default_factory=set)
 
     def spares(self, account: str, campaign: str) -> bool:
-        before, key = self.before.get(campaign), hash(account)
-        if account in self.untouched or before is None:
-            return account in self.untouched
-        place = bisect_left(before, key)
-        return place < len(before) and before[place] == key  # an equal hash spares, and harms nobody
+        before = self.before.get(campaign)
+        return account in self.untouched or (before is not None and _holds(before, account))
+
+
+def _hashed(names: pa.ChunkedArray) -> memoryview:
+    return np.sort(np.array([hash(name) for name in names.to_pylist()], np.int64)).data
+
+
+def _holds(hashes: memoryview, account: str) -> bool:
+    key = hash(account)
+    place = bisect_left(hashes, key)
+    return place < len(hashes) and hashes[place] == key  # an equal hash spares, and harms nobody
 
 
 class SignatureAnswers:
     """Answers requests whose texts are at hand.
 
     A request that shows a campaign's template by itself is answered with `signature.first_request` of the policy, and
-    so is each of an account that is linked, until its decision stands in the log. Spared are accounts that were seen
+    so is each of an account that is linked, until its decision stands in the log; with tag at most where nothing but
+    its texts speaks for it. Spared are accounts that were seen
     before the campaign was, those that rules may not touch, those about which a person decided, and all where an
     analyst dismissed the campaign.
 
@@ -101,12 +113,12 @@ class SignatureAnswers:
         found = signatures_in_force(self._folder, self._config.seed, time.time_ns() // 1000).signatures
         names = [one.campaign_id for one in found]
         before = accounts_before(self._folder, self._database, names)
-        hashed = {id(column): np.sort([hash(name) for name in column.to_pylist()]).data for column in before.values()}
+        hashed = {id(column): _hashed(column) for column in before.values()}
         untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
         named = {name: hashed[id(column)] for name, column in before.items()}
         longest = self._config.collect.max_text_bytes
         matcher = InlineMatcher(found, self._config.seed, most_text_bytes=longest)
-        self._armed = _Armed(matcher, untouched, named) if found else None
+        self._armed = _Armed(matcher, untouched, named, _hashed(own_traffic(self._folder))) if found else None
         self._sequence = snapshot.sequence
 
     def answer(self, asked: AskedRequest, known: GatewayAnswer, answers: Answers) -> GatewayAnswer:
@@ -124,7 +136,8 @@ class SignatureAnswers:
         if found.linked and asked.account_id not in armed.linked:
             armed.linked.add(asked.account_id)
             self._new_links.extend(armed.matcher.links_of(asked.account_id))
-        action = policy.signature.first_request
+        beyond_texts = found.same_sender and not _holds(armed.own_traffic, asked.account_id)
+        action = action_of(policy.signature.first_request, beyond_texts)
         acts = policy.mode == "enforce" and not policy.kill_switch and not known.by_person
         if not acts or action == "observe" or (known.action != "none" and rank(action) <= rank(known.action)):
             return known

@@ -16,13 +16,21 @@ from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.signatures.parameters import MATCHING
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 
 SPARED_ROLES = ("pool", "victim")
+OWN_REQUESTS = MATCHING.first_requests
+"""Requests by which an account that a hunt did not flag has a history of its own: as many as a link looks at."""
 
 
 def spared_accounts(
-    folder: DataFolder, database: WatchDatabase, links: Iterable[Link], config: Config, policy: Policy
+    folder: DataFolder,
+    database: WatchDatabase,
+    links: Iterable[Link],
+    config: Config,
+    policy: Policy,
+    customers: pa.Table | None,
 ) -> set[str]:
     """Linked accounts that no link may touch.
 
@@ -33,12 +41,12 @@ def spared_accounts(
         folder: the data folder.
         database: its database.
         links: the linked accounts.
-        config: settings; `sanctioned` and `watch.accounts`.
+        config: settings; `sanctioned`.
         policy: `established_days`.
+        customers: the accounts table, as `customers.read_customers` gives it.
 
     Raises:
         CaseError: a snapshot is damaged.
-        InputError: the accounts table cannot be read, so that nobody knows who is spared.
     """
     by_campaign: dict[str, set[str]] = {}
     for link in links:
@@ -46,24 +54,13 @@ def spared_accounts(
     spared = untouched_accounts(folder) | set(config.sanctioned.accounts)
     for campaign, before in accounts_before(folder, database, by_campaign).items():
         spared |= by_campaign[campaign].intersection(before.to_pylist())
-    return spared | _by_the_accounts_table(database, by_campaign, config, policy)
+    return spared if customers is None else spared | _by_the_table(database, by_campaign, config, policy, customers)
 
 
-def _by_the_accounts_table(
-    database: WatchDatabase, linked: dict[str, set[str]], config: Config, policy: Policy
+def _by_the_table(
+    database: WatchDatabase, linked: dict[str, set[str]], config: Config, policy: Policy, customers: pa.Table
 ) -> set[str]:
     """Accounts of declared organisations, and those that were opened long before their campaign's first request."""
-    if not config.watch.accounts or not linked:
-        return set()
-    from stillhunt.base.engine_duckdb import DuckDBEngine  # start-up time
-    from stillhunt.base.progress import Silent  # start-up time
-    from stillhunt.collect import open_accounts  # start-up time, and 90 MB of a console that only shows a case
-
-    with DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb) as engine:
-        source = config.watch.accounts
-        customers, _ = open_accounts(source, mapping=None, config=config, engine=engine, progress=Silent())
-    if customers is None:
-        return set()
     wanted = pa.array(sorted(set().union(*linked.values())), pa.string())
     own = customers.filter(pc.is_in(customers["account_id"].cast(pa.string()), value_set=wanted))
     names, organizations = own["account_id"].to_pylist(), own["organization_id"].to_pylist()
@@ -96,6 +93,26 @@ def untouched_accounts(folder: DataFolder) -> set[str]:
     accounts, members = tables["accounts"], tables["members"]
     behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
     return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
+
+
+def own_traffic(folder: DataFolder) -> pa.ChunkedArray:
+    """Accounts that the latest hunt did not flag and of which it saw many requests that are no harvest.
+
+    Customers of theirs may have written the few that carry a template, so that a link tags them at most.
+
+    Args:
+        folder: the data folder.
+
+    Raises:
+        CaseError: the snapshot is damaged.
+    """
+    latest = latest_snapshot(folder)
+    if latest is None:
+        return pa.chunked_array([], pa.string())
+    accounts = Case.read(latest.case).model.tables["accounts"]
+    rest = pc.subtract(accounts["requests"], accounts["harvest_requests"])
+    known = pc.and_(pc.greater_equal(rest, OWN_REQUESTS), pc.invert(accounts["flagged"]))
+    return accounts["account_id"].filter(known).cast(pa.string())
 
 
 def accounts_before(

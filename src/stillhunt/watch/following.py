@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import StillhuntError
@@ -22,7 +22,7 @@ from stillhunt.watch.alerts.changes import replacement_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
+from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
@@ -87,6 +87,8 @@ def enter_links(
 ) -> list[LinkedAccount]:
     """Enter accounts that signatures linked, with an alert for each campaign; what is known already is left out.
 
+    What shows who sends an account's requests is also entered for links that are known, where it is more than before.
+
     Args:
         database: of the data folder.
         linked: what was linked.
@@ -98,8 +100,6 @@ def enter_links(
     now = time.time_ns() // 1000
     with database.write() as connection:
         new = _unknown(connection, linked)
-        if not new:
-            return []
         rows = [
             {
                 "campaign_id": one.campaign_id,
@@ -111,7 +111,9 @@ def enter_links(
             }
             for one in new
         ]
-        connection.execute(insert(LINKED_ACCOUNTS), rows)
+        if rows:
+            connection.execute(insert(LINKED_ACCOUNTS), rows)
+        _enter_senders(connection, linked, now)
         by_campaign: dict[str, list[LinkedAccount]] = {}
         for one in new:
             by_campaign.setdefault(one.campaign_id, []).append(one)
@@ -121,6 +123,23 @@ def enter_links(
         ]
         record_alerts(connection, alerts, settings)
     return new
+
+
+def _enter_senders(connection: Connection, linked: Sequence[LinkedAccount], now: int) -> None:
+    """Enter who sends the requests of accounts that are linked, where it is more than is known."""
+    for one in linked:
+        keys = [
+            and_(table.c.campaign_id == one.campaign_id, table.c.account_id == one.account_id)
+            for table in (LINKED_ACCOUNTS, LINKED_SENDERS)
+        ]
+        before = connection.execute(select(LINKED_SENDERS.c.bits).where(keys[1])).scalar()
+        entered = connection.execute(select(LINKED_ACCOUNTS.c.at).where(keys[0])).scalar()
+        if entered is None or one.sender_bits <= (before or 0.0):
+            continue
+        connection.execute(delete(LINKED_SENDERS).where(keys[1]))
+        row = {"campaign_id": one.campaign_id, "account_id": one.account_id, "at": now, "bits": one.sender_bits}
+        connection.execute(insert(LINKED_SENDERS).values(**row))
+        connection.execute(update(LINKED_ACCOUNTS).where(keys[0]).values(reasons=json.dumps(one.reasons)))
 
 
 def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:

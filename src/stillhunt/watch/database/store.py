@@ -18,7 +18,7 @@ from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
-VERSION = 4
+VERSION = 5
 """Version of the tables; `migrations/versions` says what each has."""
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""

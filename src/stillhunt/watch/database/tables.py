@@ -123,6 +123,16 @@ LINKED_ACCOUNTS = Table(
 )
 """Accounts that matched a campaign's signature and were no members; no verdict on them. reasons is JSON."""
 
+LINKED_SENDERS = Table(
+    "linked_senders",
+    METADATA,
+    Column("campaign_id", String(64), ForeignKey("campaigns.campaign_id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("bits", Float, nullable=False),
+)
+"""Linked accounts whose program, settings and network are like those of the campaign, and by how many bits."""
+
 ALERTS = Table(
     "alerts",
     METADATA,

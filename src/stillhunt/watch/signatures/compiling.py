@@ -23,17 +23,19 @@ from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
 from stillhunt.watch.signatures.signature import (
+    MICRO,
     NO_REQUEST,
+    SENDER_FEATURES,
     SIGNATURES_VERSION,
     FalseMatches,
     Signature,
     SignatureSet,
     Unsigned,
 )
-from stillhunt.watch.signatures.weighing import MICRO
 from stillhunt.watch.signatures.weights import (
     Counts,
     Material,
+    all_sender_weights,
     campaign_phrases,
     material_of,
     mean_bits,
@@ -68,7 +70,10 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     candidates = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     known = np.unique(np.concatenate(phrases))
     styles = {name: np.unique(hashes) for name, hashes in style_hashes(found).items()}
-    honest = passes.HonestSide(candidates, config.seed, known, styles)
+    senders = {
+        name: np.unique(np.concatenate([one.senders[name].hashes for one in materials])) for name in SENDER_FEATURES
+    }
+    honest = passes.HonestSide(candidates, config.seed, known, styles, senders)
     counts = Counts(sketches.gather(passes.count_honest, passes.HONEST_COUNTS, honest, passes.COUNTED_COLUMNS))
     drafts: dict[str, Signature] = {}
     without: dict[str, Unsigned] = {}
@@ -125,6 +130,7 @@ def _draft(
         harvest_bits=mean_bits(material, known, bits),
         false_matches=_UNKNOWN,
         reasons=reasons_of(material, (known, bits), style, counts),
+        senders=all_sender_weights(material, counts),
     )
 
 

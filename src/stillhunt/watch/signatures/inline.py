@@ -19,11 +19,19 @@ from stillhunt.base.config import CollectSettings
 from stillhunt.base.wording import fill
 from stillhunt.extract import PhraseReader
 from stillhunt.watch.signatures.asked_texts import as_read, valid
-from stillhunt.watch.signatures.inline_tables import PhraseTable, Settings, known_style, style_bits
-from stillhunt.watch.signatures.matcher import REQUEST_BITS, FollowedAccount, LinkedAccount, links_of, without_least
+from stillhunt.watch.signatures.inline_tables import PhraseTable, Settings, known_senders, known_style, style_bits
+from stillhunt.watch.signatures.matcher import (
+    REQUEST_BITS,
+    SENDER_BITS,
+    FollowedAccount,
+    LinkedAccount,
+    links_of,
+    without_least,
+)
 from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.signature import Signature
-from stillhunt.watch.signatures.weighing import MICRO
+from stillhunt.watch.signatures.senders import known_sender_bits
+from stillhunt.watch.signatures.signature import MICRO, Signature
+from stillhunt.watch.signatures.weighing import Weighed
 
 _MOST_TEXT_BYTES = CollectSettings().max_text_bytes
 
@@ -63,6 +71,7 @@ class InlineMatch:
         carries: whether the request carries the campaign's template.
         shows_alone: whether this one request tells the campaign by itself; see `Signature.request_bits`.
         linked: whether the account is linked to the campaign, by this request or an earlier one.
+        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `senders`.
     """
 
     campaign_id: str
@@ -71,6 +80,7 @@ class InlineMatch:
     carries: bool
     shows_alone: bool
     linked: bool
+    same_sender: bool
     _why: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
 
     @property
@@ -90,6 +100,7 @@ class _Weighed(NamedTuple):
     bits: int
     style: int
     phrases: int
+    sent: bool
 
 
 _MOST_TELLING = attrgetter("links", "linked", "alone", "carries", "bits")
@@ -183,13 +194,16 @@ class InlineMatcher:
         """The request under each signature of which it has a phrase; its account remembers what it shows."""
         request = asked.now, self._conversation(asked.conversation), prompt_hash
         style = known_style(asked.model, asked.user_agent, asked.settings)
+        senders = known_senders(style)
         counts = account.seen <= P.first_requests
         found = []
         for number, phrases in entries:
-            bits, own, bar = sum(phrases.values()), style_bits(self._signatures[number], style), self._bars[number]
-            links = counts and account.show(number, (bits, own, phrases), request, bar)
+            signature, bits = self._signatures[number], sum(phrases.values())
+            own, sender = style_bits(signature, style), known_sender_bits(signature, senders)
+            links = counts and account.show(number, Weighed(bits, own, sender, phrases), request, self._bars[number])
             linked, carries, both = number in account.linked, bits >= REQUEST_BITS, bits + own
-            found.append(_Weighed(number, links, linked, bits >= self._alone[number], carries, both, own, len(phrases)))
+            alone, sent = bits >= self._alone[number], sender >= SENDER_BITS
+            found.append(_Weighed(number, links, linked, alone, carries, both, own, len(phrases), sent))
         return found
 
     def _conversation(self, key: str | None) -> int:
@@ -207,6 +221,7 @@ class InlineMatcher:
             carries=shown.carries,
             shows_alone=shown.alone,
             linked=shown.linked,
+            same_sender=shown.sent,
             _why=partial(_reasons, account, shown, signature),
         )
 

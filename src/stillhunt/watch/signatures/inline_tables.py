@@ -14,8 +14,8 @@ from stillhunt.base.visible_ids import REPLACEMENT, UNPRINTABLE, visible_id
 from stillhunt.watch.signatures.asked_texts import valid
 from stillhunt.watch.signatures.features import hash_text, mixed
 from stillhunt.watch.signatures.parameters import SIGNATURES
-from stillhunt.watch.signatures.signature import Signature
-from stillhunt.watch.signatures.weighing import MICRO
+from stillhunt.watch.signatures.senders import program_hash
+from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 
 Settings = tuple[float | None, ...]
 """Temperature, top_p and max_tokens that a client sent; None where it sent none."""
@@ -115,6 +115,22 @@ def _known_style(model: str, user_agent: str, settings: Settings | None) -> Know
         agent = UNPRINTABLE.sub(REPLACEMENT, valid(user_agent))[:_READ_CHARACTERS]
         found.append(("client", _value_hash("client", _NUMBERS.sub("#", agent))))
     return tuple(found)
+
+
+@lru_cache(_CACHED_STYLES)
+def known_senders(style: KnownStyle) -> KnownStyle:
+    """Feature and hash of what is known of a request's sender, as `senders.sender_hashes` makes them of a log.
+
+    A gateway tells neither the network nor the TLS fingerprint.
+
+    Args:
+        style: as `known_style` gives it.
+    """
+    known = {name: value for name, value in style if name in SENDER_FEATURES}
+    if {"client", "settings"} <= known.keys():
+        client, settings = (np.array([int(known[name], 16)], np.uint64) for name in ("client", "settings"))
+        known["program"] = hash_text(program_hash(client, settings)[0])
+    return tuple(known.items())
 
 
 def _value_hash(feature: str, value: str) -> str:

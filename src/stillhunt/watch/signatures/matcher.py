@@ -21,19 +21,20 @@ import pyarrow as pa
 
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, STYLE_COLUMNS, distinct
+from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
 from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.signature import Signature
-from stillhunt.watch.signatures.weighing import MICRO, WeighedRequests, Weigher
+from stillhunt.watch.signatures.senders import SENDER_COLUMNS
+from stillhunt.watch.signatures.signature import MICRO, Signature
+from stillhunt.watch.signatures.weighing import Weighed, WeighedRequests, Weigher
 
 MATCHED_COLUMNS = (
     *("account_id", "account_key", "request_key", "timestamp", "conversation", "prompt_hash"),
     *PHRASE_COLUMNS,
-    *STYLE_COLUMNS,
+    *SENDER_COLUMNS,
 )
 """Columns of the sketches that matching reads."""
-REQUEST_BITS = round(P.request_bits * MICRO)
-"""Millionths of a bit from which a request carries a template."""
+REQUEST_BITS, SENDER_BITS = (round(bits * MICRO) for bits in (P.request_bits, P.sender_bits))
+"""Millionths of a bit from which a request carries a template, and from which its sender is like the campaign's."""
 Key = TypeVar("Key", int, str)
 
 
@@ -50,6 +51,7 @@ class LinkedAccount:
         first_matched: time of the first of these, microseconds since 1970.
         linked_at: time of the request that linked it.
         reasons: plain sentences.
+        sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
     """
 
     account_id: str
@@ -60,6 +62,7 @@ class LinkedAccount:
     first_matched: int
     linked_at: int
     reasons: tuple[str, ...]
+    sender_bits: float = 0.0
 
 
 class _Shown:
@@ -76,6 +79,7 @@ class _Shown:
         "phrases",
         "prompt",
         "prompts",
+        "senders",
         "style",
     )
 
@@ -83,6 +87,7 @@ class _Shown:
         self.phrases = self.bits = self.style = self.matched = self.later = self.first = self.most = 0
         self.conversation = self.prompt = -1
         self.conversations = self.prompts = 0
+        self.senders = [0] * P.carriers
 
     def add(self, phrases: Mapping[int, int]) -> None:
         for phrase, weight in phrases.items():
@@ -90,10 +95,11 @@ class _Shown:
                 self.phrases |= 1 << phrase
                 self.bits += weight
 
-    def carry(self, style: int, time: int, conversation: int, prompt: int) -> None:
+    def carry(self, weighed: Weighed, time: int, conversation: int, prompt: int) -> None:
         self.first = min(self.first, time) if self.matched else time
         self.matched += 1
-        self.style += style
+        self.style += weighed.style
+        self.senders = sorted([*self.senders, weighed.sender])[1:]
         if not self.conversations or (self.conversations == 1 and conversation != self.conversation):
             self.conversation, self.conversations = conversation, self.conversations + 1
         if not self.prompts or (self.prompts == 1 and prompt != self.prompt):
@@ -115,40 +121,42 @@ class FollowedAccount:
         seen: its requests, from the first with a phrase of a signature on.
         shown: number of a signature -> what the account has shown of it.
         linked: number of a signature -> time of the request that linked the account.
+        sent: numbers of the signatures to which it is linked and whose senders its own are like.
     """
 
-    __slots__ = ("account_id", "linked", "seen", "shown")
+    __slots__ = ("account_id", "linked", "seen", "sent", "shown")
 
     def __init__(self, account_id: str) -> None:
         self.account_id = account_id
         self.seen = 0
         self.shown: dict[int, _Shown] = {}
         self.linked: dict[int, int] = {}
+        self.sent: set[int] = set()
 
-    def show(
-        self, number: int, weighed: tuple[int, int, Mapping[int, int]], request: tuple[int, int, int], bar: int
-    ) -> bool:
+    def show(self, number: int, weighed: Weighed, request: tuple[int, int, int], bar: int) -> bool:
         """Add one of the account's first requests.
 
         Args:
             number: of the signature.
-            weighed: bits of its phrases and of its style, in millionths, and number of each phrase -> weight.
+            weighed: what it shows of the signature.
             request: time, conversation and hash of the prompt.
             bar: millionths of a bit from which the account is linked.
 
         Returns:
-            Whether this request links the account.
+            Whether this request links the account, or is the first to show that a linked one has the campaign's sender.
         """
-        bits, style, phrases = weighed
         shown = self.shown.setdefault(number, _Shown())
-        shown.add(phrases)
-        shown.most = max(shown.most, bits)
-        if bits >= REQUEST_BITS:
-            shown.carry(style, *request)
+        shown.add(weighed.phrases)
+        shown.most = max(shown.most, weighed.bits)
+        if weighed.bits >= REQUEST_BITS:
+            shown.carry(weighed, *request)
         links = number not in self.linked and shown.carried() and shown.total() >= bar
         if links:
             self.linked[number] = request[0]
-        return links
+        sent = number in self.linked and number not in self.sent and shown.senders[0] >= SENDER_BITS
+        if sent:
+            self.sent.add(number)
+        return links or sent
 
     def link(self, number: int, signature: Signature) -> LinkedAccount:
         """The account's link to a signature, with what all its weighed requests show."""
@@ -173,6 +181,12 @@ class FollowedAccount:
                 "Its settings, model and client give {bits} bits",
                 bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
             ),
+            fill(
+                "Who sends it (program, settings, network) agrees with the campaign by {bits:.1f} bits; {least:.1f} "
+                "are needed to do more than tag it, or a card or sign-up in common",
+                bits=shown.senders[0] / MICRO,
+                least=P.sender_bits,
+            ),
         )
         return LinkedAccount(
             account_id=self.account_id,
@@ -183,6 +197,7 @@ class FollowedAccount:
             first_matched=shown.first,
             linked_at=self.linked[number],
             reasons=reasons,
+            sender_bits=round(shown.senders[0] / MICRO, 3),
         )
 
     def most(self) -> int:
@@ -227,7 +242,8 @@ class Matcher:
             sketches: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count.
 
         Returns:
-            Accounts that these requests link, by account and campaign; each account once for a campaign.
+            Accounts that these requests link, by account and campaign; once for a campaign, and once more where later
+            requests show that the account's sender is like the campaign's.
         """
         self.requests += sketches.num_rows
         new = self._take(sketches)
@@ -269,14 +285,12 @@ class Matcher:
         names = [values(sketches, name) for name in ("conversation", "prompt_hash")]
         self._count_later(keys, weighed, place)
         new = []
-        for row, number, bits, style, phrases, weights in weighed.entries(wanted):
+        for row, number, one in weighed.entries(wanted):
             account = self._accounts[int(keys[row])]
             request = int(time[row]), int(names[0][row]), int(names[1][row])
-            if account.show(
-                number, (bits, style, dict(zip(phrases, weights, strict=True))), request, self._bars[number]
-            ):
+            if account.show(number, one, request, self._bars[number]):
                 new.append((account, number))
-        return new
+        return list(dict.fromkeys(new))
 
     def _count_later(self, keys: Ints, weighed: WeighedRequests, place: Ints) -> None:
         """Count requests that carry a template after those that are weighed."""

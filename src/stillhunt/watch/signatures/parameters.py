@@ -71,6 +71,12 @@ class SignatureParameters:
             f"{_MEASURED}"
         ),
     )
+    most_sender_bits: float = parameter(
+        10.0,
+        unit="bits",
+        meaning="Most bits of what shows who sends a request, for program and network each.",
+        provenance=derived("log2 of 1,000: no more is known from some hundreds of honest accounts"),
+    )
     least_harvested: int = parameter(
         50,
         unit="requests",
@@ -134,6 +140,15 @@ class MatchingParameters:
         unit="share of bits",
         meaning="Share of the mean bits of a harvested request that such a request needs, too.",
         provenance=judgement("who quotes one sentence of a template shows a part of it"),
+    )
+    sender_bits: float = parameter(
+        8.0,
+        unit="bits",
+        meaning="Bits of what shows who sends an account's requests (program, settings, network, card, sign-up), from "
+        "which a link may do more than tag. What requests say does not count: end users of an application write it.",
+        provenance=derived(
+            "an honest account has so many with a probability of at most 1 in 256, by the ratio's bound"
+        ),
     )
     first_requests: int = parameter(
         50,

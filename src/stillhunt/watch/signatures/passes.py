@@ -14,19 +14,22 @@ import pyarrow.compute as pc
 
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, lists, values
 from stillhunt.link.requests.index_requests import keyed_bit
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, STYLE_COLUMNS, known_phrases_of, style_hashes
+from stillhunt.watch.signatures.features import PHRASE_COLUMNS, known_phrases_of, style_hashes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS, Matcher
-from stillhunt.watch.signatures.signature import STYLE_FEATURES, Signature
+from stillhunt.watch.signatures.senders import SENDER_COLUMNS, sender_hashes
+from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, Signature
 
 CHOOSING, STATING, MEMBER = 0, 1, 2
 """Honest half that sets weights and thresholds, honest half on which rates are stated, member of a campaign."""
 TOTAL, PHRASE, TOPIC_WORD, STYLE = 0, 1, 2, 3
 """Kinds of counts; of style, STYLE is the first feature and further ones follow. Topic words have no accounts."""
+SENDER = STYLE + len(STYLE_FEATURES)
+"""The first feature of senders, and further ones follow: counted in both halves, under CHOOSING."""
 _HALVES_KEY = 0x51B
 _TOPICS = "topic_words"
 
 HARVESTED_COLUMNS = (*MATCHED_COLUMNS, "request_id", _TOPICS)
-COUNTED_COLUMNS = ("account_id", "account_key", *PHRASE_COLUMNS, *STYLE_COLUMNS, _TOPICS)
+COUNTED_COLUMNS = ("account_id", "account_key", *PHRASE_COLUMNS, *SENDER_COLUMNS, _TOPICS)
 HONEST_COUNTS = pa.schema([("kind", pa.int8()), ("half", pa.int8()), ("key", pa.uint64()), ("requests", pa.int64()),
                     ("accounts", pa.int64())])  # fmt: skip
 SCORES = pa.schema([("account_id", pa.string()), ("group", pa.int64()), ("signature", pa.int64()),
@@ -57,13 +60,14 @@ class HonestSide:
         candidates: ids of all accounts that are members of a campaign or of a group left alone.
         seed: key of the two halves.
         phrases: hashes to count, ascending.
-        styles: hashes of values to count, ascending, by feature.
+        styles, senders: hashes of values to count, ascending, by feature.
     """
 
     candidates: pa.Array
     seed: int
     phrases: Hashes
     styles: dict[str, Hashes]
+    senders: dict[str, Hashes]
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,10 @@ def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
     for number, name in enumerate(STYLE_FEATURES):
         known = np.isin(hashes[name], honest.styles[name]) & setting
         found.append(_counted(STYLE + number, CHOOSING, hashes[name][known], keys[known]))
+    senders = sender_hashes(table, hashes)
+    for number, name in enumerate(SENDER_FEATURES):
+        known = np.isin(senders[name], honest.senders[name]) & (half >= 0)
+        found.append(_counted(SENDER + number, CHOOSING, senders[name][known], keys[known]))
     words, requests = topic_words(table.filter(pa.array(setting)))
     size = len(words)
     topics = [

@@ -21,10 +21,15 @@ SIGNATURES_FILE = "signatures.json"
 SIGNATURES_VERSION = 1
 MOST_BYTES = 64 << 20
 MOST_SIGNATURES = 1024
+MICRO = 1_000_000
+"""Millionths of a bit are what is added up."""
 NO_REQUEST = 1e6
 """Bits that no request reaches."""
 STYLE_FEATURES = ("settings", "model", "client", "tls")
 """Temperature, top_p and max_tokens together; model; User-Agent without numbers; TLS fingerprint."""
+SENDER_FEATURES = ("client", "settings", "program", "tls", "network")
+"""What shows who sends a request, whatever its text says: a program is client and settings together, and a network is
+the /24 or /48 of the client's address."""
 
 CampaignId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 Bits = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
@@ -89,6 +94,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         false_matches: measured on honest traffic.
         reasons: plain sentences.
         request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
+        senders: feature of a sender -> hash of each telling value -> its bits; see `senders`.
     """
 
     campaign_id: CampaignId
@@ -106,6 +112,10 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     false_matches: FalseMatches
     reasons: Annotated[list[Sentence], msgspec.Meta(max_length=20)]
     request_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] = NO_REQUEST
+    senders: Annotated[
+        dict[str, Annotated[dict[ValueHash, Bits], msgspec.Meta(max_length=256)]],
+        msgspec.Meta(max_length=len(SENDER_FEATURES)),
+    ] = {}
 
 
 class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -245,6 +255,8 @@ def _fault(signature: Signature) -> str:
         return "phrases must ascend"
     if set(signature.style) - set(STYLE_FEATURES):
         return "unknown feature of style"
+    if set(signature.senders) - set(SENDER_FEATURES):
+        return "unknown feature of a sender"
     if any(UNSAFE.search(reason) for reason in signature.reasons):
         return "a reason has control characters"
     return ""

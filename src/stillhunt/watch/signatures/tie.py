@@ -19,8 +19,8 @@ from stillhunt.base.units import DAY
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, lists, values
 from stillhunt.watch.signatures.matcher import Matcher
-from stillhunt.watch.signatures.signature import Signature
-from stillhunt.watch.signatures.weighing import MICRO, Weigher
+from stillhunt.watch.signatures.signature import MICRO, Signature
+from stillhunt.watch.signatures.weighing import Weigher
 
 _MEASURED = "benchmarks/live/signatures.py on development seeds"
 

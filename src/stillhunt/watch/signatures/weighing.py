@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.link.requests.arrays import Hashes, Ints
-from stillhunt.watch.signatures.features import STYLE_COLUMNS, known_phrases_of, style_hashes
+from stillhunt.watch.signatures.features import known_phrases_of, style_hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.signature import Signature
+from stillhunt.watch.signatures.senders import SENDER_COLUMNS, SenderTable, sender_hashes
+from stillhunt.watch.signatures.signature import MICRO, Signature
 
-MICRO = 1_000_000
-"""Millionths of a bit are what is added up."""
+
+class Weighed(NamedTuple):
+    """One request under one signature: bits of its phrases, style and sender, in millionths.
+
+    Attributes:
+        bits: of all its phrases.
+        style: of its settings, model and client.
+        sender: of what shows who sends it.
+        phrases: number of each phrase within its signature -> weight.
+    """
+
+    bits: int
+    style: int
+    sender: int
+    phrases: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,7 @@ class WeighedRequests:
         signature: number of the signature.
         bits: of its phrases, millionths.
         style: of its settings, model and client, millionths.
+        sender: of what shows who sends it, millionths.
         begins: where the phrases of each entry begin in `phrase` and `weight`; one more than entries.
         phrase: number of each phrase within its signature.
         weight: its millionths of a bit.
@@ -35,16 +51,18 @@ class WeighedRequests:
     signature: Ints
     bits: Ints
     style: Ints
+    sender: Ints
     begins: Ints
     phrase: Ints
     weight: Ints
 
-    def entries(self, wanted: Ints) -> Iterator[tuple[int, int, int, int, list[int], list[int]]]:
-        """Row, signature, bits, style, phrases and weights of some entries, one by one."""
+    def entries(self, wanted: Ints) -> Iterator[tuple[int, int, Weighed]]:
+        """Row, signature and what is weighed of some entries, one by one."""
         for at in wanted.tolist():
             own = slice(int(self.begins[at]), int(self.begins[at + 1]))
-            row, signature, bits, style = (int(c[at]) for c in (self.row, self.signature, self.bits, self.style))
-            yield row, signature, bits, style, self.phrase[own].tolist(), self.weight[own].tolist()
+            phrases = dict(zip(self.phrase[own].tolist(), self.weight[own].tolist(), strict=True))
+            weighed = Weighed(int(self.bits[at]), int(self.style[at]), int(self.sender[at]), phrases)
+            yield int(self.row[at]), int(self.signature[at]), weighed
 
 
 class Weigher:
@@ -57,6 +75,7 @@ class Weigher:
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._count = len(signatures)
         self._styles = [_StyleTable(one) for one in signatures]
+        self._senders = [SenderTable(one) for one in signatures]
         sizes = [len(one.phrases) for one in signatures]
         phrase = np.array([phrase for one in signatures for phrase in one.phrases], np.uint64)
         weight = np.array([bits for one in signatures for bits in one.phrase_bits], np.float64)
@@ -85,24 +104,28 @@ class Weigher:
         rows, signature = entry // max(self._count, 1), entry % max(self._count, 1)
         weight = self._weight[use]
         bits = np.diff(np.append(0, np.cumsum(weight))[begins])
-        style = self._style(table, rows, signature)
-        return WeighedRequests(rows, signature, bits, style, begins, self._number[use], weight)
+        style, sender = self._manner(table, rows, signature)
+        return WeighedRequests(rows, signature, bits, style, sender, begins, self._number[use], weight)
 
     def style(self, table: pa.Table, number: int) -> Ints:
         """Bits of style of all requests under one signature, millionths."""
         rows = np.arange(table.num_rows)
-        return self._style(table, rows, np.full(len(rows), number))
+        return self._manner(table, rows, np.full(len(rows), number))[0]
 
-    def _style(self, table: pa.Table, rows: Ints, signature: Ints) -> Ints:
-        result = np.zeros(len(rows), np.int64)
+    def _manner(self, table: pa.Table, rows: Ints, signature: Ints) -> tuple[Ints, Ints]:
+        """Bits of style and of the sender of some rows, each under one signature, millionths."""
+        style, sender = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
         if not len(rows):
-            return result
-        hashes = style_hashes(table.select(list(STYLE_COLUMNS)).take(pa.array(rows)))
+            return style, sender
+        taken = table.select(list(SENDER_COLUMNS)).take(pa.array(rows))
+        styles = style_hashes(taken)
+        senders = sender_hashes(taken, styles)
         for number in np.unique(signature).tolist():
             own = np.flatnonzero(signature == number)
-            result[own] = self._styles[number].bits({name: column[own] for name, column in hashes.items()})
+            style[own] = self._styles[number].bits({name: column[own] for name, column in styles.items()})
+            sender[own] = self._senders[number].bits({name: column[own] for name, column in senders.items()})
         least, most = (round(bound * MICRO) for bound in P.all_style_bits)
-        return np.clip(result, least, most)
+        return np.clip(style, least, most), sender
 
 
 class _StyleTable:

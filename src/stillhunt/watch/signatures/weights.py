@@ -10,8 +10,18 @@ import pyarrow as pa
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
-from stillhunt.watch.signatures.signature import STYLE_FEATURES, StyleWeights
+from stillhunt.watch.signatures.passes import (
+    CHOOSING,
+    PHRASE,
+    SENDER,
+    STATING,
+    STYLE,
+    TOPIC_WORD,
+    TOTAL,
+    topic_words,
+)
+from stillhunt.watch.signatures.senders import Senders, sender_hashes, sender_weights, senders_of
+from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, StyleWeights
 
 MOST_VALUES = 64
 """Values of a feature of style, and MOST_TOPICS topic words, that a signature keeps: the most frequent."""
@@ -65,6 +75,7 @@ class Material:
         phrases: hashes, ascending.
         phrase_requests, phrase_accounts: requests and accounts with each.
         style: feature -> hashes of values, ascending, and requests with each.
+        senders: feature of a sender -> its values.
         topics: buckets of topic words, ascending, and requests with each.
     """
 
@@ -74,6 +85,7 @@ class Material:
     phrase_requests: Ints
     phrase_accounts: Ints
     style: dict[str, tuple[Hashes, Ints]]
+    senders: dict[str, Senders]
     topics: tuple[Hashes, Ints]
 
 
@@ -94,7 +106,8 @@ def material_of(harvested: pa.Table) -> Material:
     per_request = distinct(row * max(len(known), 1) + code)
     _, owner = np.unique(values(harvested, "account_key"), return_inverse=True)
     per_account = distinct(owner[row] * max(len(known), 1) + code)
-    style = {name: np.unique(hashes, return_counts=True) for name, hashes in style_hashes(harvested).items()}
+    hashes = style_hashes(harvested)
+    style = {name: np.unique(column, return_counts=True) for name, column in hashes.items()}
     return Material(
         requests=harvested.num_rows,
         accounts=int(owner.max(initial=-1)) + 1,
@@ -102,6 +115,7 @@ def material_of(harvested: pa.Table) -> Material:
         phrase_requests=np.bincount(per_request % max(len(known), 1), minlength=len(known)),
         phrase_accounts=np.bincount(per_account % max(len(known), 1), minlength=len(known)),
         style=style,
+        senders=senders_of(sender_hashes(harvested, hashes), owner),
         topics=topic_words(harvested),
     )
 
@@ -167,6 +181,22 @@ def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]
         other = np.clip(np.log2(1.0 / (material.requests + 2.0) / max(elsewhere, 1e-3)), least, 0.0)
         weights = {hash_text(hashes[at]): round(float(bits[at]), 3) for at in first.tolist()}
         result[name] = StyleWeights(weights, round(float(other), 3))
+    return result
+
+
+def all_sender_weights(material: Material, counts: Counts) -> dict[str, dict[str, float]]:
+    """Bits of the campaign's values of each feature of senders, where they tell anything.
+
+    Args:
+        material: the campaign.
+        counts: of honest traffic.
+    """
+    honest = sum(counts.total(half)[1] for half in (CHOOSING, STATING))
+    result = {}
+    for number, name in enumerate(SENDER_FEATURES):
+        own = material.senders[name]
+        _, accounts = counts.of(SENDER + number, own.hashes)
+        result[name] = sender_weights(own, material.accounts, accounts, honest)
     return result
 
 

@@ -22,6 +22,7 @@ from stillhunt.watch.database.tables import (
     CAMPAIGN_ROWS,
     DECISIONS,
     LINKED_ACCOUNTS,
+    LINKED_SENDERS,
 )
 from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS, CASES, SAVED_FILTERS
 from stillhunt.watch.subject.mentions import Mentions
@@ -72,6 +73,7 @@ def _of_appeal(row: Row) -> tuple[int, int]:
 _KINDS = (
     _Kind(CAMPAIGN_MEMBERS, (), lambda row: (row["first_seen"] or 0, row["last_seen"] or 0)),
     _Kind(LINKED_ACCOUNTS, (), _at("at")),
+    _Kind(LINKED_SENDERS, (), _at("at")),
     _Kind(DECISIONS, (), lambda row: (row["made_at"], row["expires_at"]), lambda _row: CHAINED),
     _Kind(
         APPEALS,
@@ -87,7 +89,7 @@ _KINDS = (
     _Kind(SAVED_FILTERS, ("name", "query"), _at("made_at")),
     _Kind(AUDIT, ("about",), _at("at"), lambda _row: WHO_LOOKED),
 )
-_DELETED = (CAMPAIGN_MEMBERS, LINKED_ACCOUNTS, ALERTS, SAVED_FILTERS)
+_DELETED = (CAMPAIGN_MEMBERS, LINKED_ACCOUNTS, LINKED_SENDERS, ALERTS, SAVED_FILTERS)
 """Tables whose rows go as a whole; of others, the words go."""
 
 
