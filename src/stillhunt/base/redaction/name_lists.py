@@ -5,8 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unicodedata import combining, normalize
 
 _FILE = Path(__file__).with_name("names.txt")
+_PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe"})
+
+
+def folded(word: str) -> str:
+    """A word in small letters, those of Latin script without accents: names are often written without them.
+
+    Args:
+        word: as it stands in a text.
+    """
+    small = word.lower()
+    if small.isascii() or "\u0400" <= small[0] <= "\u04ff":
+        return small
+    return "".join(one for one in normalize("NFD", small.translate(_PLAIN)) if not combining(one))
 
 
 @dataclass(frozen=True)
@@ -14,10 +28,11 @@ class NameLists:
     """What is known of names; other names are found by what stands around them.
 
     Attributes:
-        given: given names in Latin letters that are hardly ever words.
-        given_words: those that are also words or places, such as Rose or Paris.
-        family: family names in Latin letters.
-        cyrillic: given names in Cyrillic letters.
+        given: given names in Latin letters that are hardly ever words, folded.
+        given_words: those that are also words or places, such as Rose or Paris, folded.
+        family: family names in Latin letters that are hardly ever words, folded.
+        family_words: those that are also words, such as Baker, folded.
+        cyrillic: given names in Cyrillic letters, folded.
         arabic: given names in Arabic letters.
         arabic_family: family names in Arabic letters.
         chinese_given: characters of given names.
@@ -31,6 +46,7 @@ class NameLists:
     given: frozenset[str]
     given_words: frozenset[str]
     family: frozenset[str]
+    family_words: frozenset[str]
     cyrillic: frozenset[str]
     arabic: frozenset[str]
     arabic_family: frozenset[str]
@@ -58,6 +74,7 @@ def name_lists() -> NameLists:
         given=frozenset(sections["given"]),
         given_words=frozenset(sections["given that are words"]),
         family=frozenset(sections["family"]),
+        family_words=frozenset(sections["family that are words"]),
         cyrillic=frozenset(sections["given Cyrillic"]),
         arabic=frozenset(sections["given Arabic"]),
         arabic_family=frozenset(sections["family Arabic"]),
