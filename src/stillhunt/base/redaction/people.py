@@ -18,6 +18,9 @@ _PARTS = re.compile(r"['’-]")
 _END_OF_VALUE = re.compile(r"[ \t]*(?:[,;.\n|\"']|$|(?:and|und|et|y|e|en|i|ve|и)\s)")
 _MOST_WORDS = 5
 """Words of a name, particles and initials included."""
+_FEWEST_LETTERS = 4
+"""Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
+Judgement."""
 
 _TITLES = (
     r"Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Doctor|Herrn?|Frau|Fräulein|M|Mme|Mlle|Mmes|Monsieur|Madame|Mademoiselle"
@@ -138,7 +141,7 @@ def _may_be_given(word: str) -> bool:
 
 
 def _is_family(word: str) -> bool:
-    return _listed(word) in name_lists().family or _SLAVIC_FAMILY.fullmatch(_clean(word)) is not None
+    return _listed(word) in name_lists().family or _SLAVIC_FAMILY.fullmatch(_clean(word).capitalize()) is not None
 
 
 def _may_be_family(word: str) -> bool:
@@ -183,7 +186,8 @@ def _whole(words: list[Span]) -> Iterator[Span]:
 def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span]:
     """Spans of the words of a name in small letters that begins here, as in "my name is jane doe".
 
-    Known names are found. What a label announces is a name, too, where nothing but two or three words stands there.
+    A given name, and what follows it: known names, and one word more, for most family names are in no list. What a
+    label announces is a name, too, where nothing but two or three words stands there.
     """
     words = list(_words_from(text, at, _MOST_WORDS))
     names = [text[slice(*span)] for span in words]
@@ -192,7 +196,8 @@ def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span
     kept = int(_may_be_given(names[0]))
     if kept or (len(names) > 1 and _is_family(names[1])):
         for place, name in enumerate(names[1:], 2):
-            if _may_be_given(name) or _may_be_family(name):
+            known = _may_be_given(name) or _may_be_family(name)
+            if known or (kept < 2 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
                 kept = place
             elif name not in name_lists().particles:
                 break
