@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from unicodedata import combining, normalize
 
-_FILE = Path(__file__).with_name("names.txt")
+FILE = Path(__file__).with_name("names.txt")
 _PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe"})
 
 
@@ -38,7 +38,7 @@ class NameLists:
         chinese_given: characters of given names.
         chinese_family: family names in Chinese characters.
         japanese_given, japanese_family: the same in Japanese.
-        korean_given, korean_family: the same in Korean.
+        korean_family, korean_syllables: family names in Korean, and syllables of given names.
         particles: small words inside names in Latin letters.
         no_names: words with a capital letter that stand where a name could, and are none.
     """
@@ -54,8 +54,8 @@ class NameLists:
     chinese_family: frozenset[str]
     japanese_given: frozenset[str]
     japanese_family: frozenset[str]
-    korean_given: frozenset[str]
     korean_family: frozenset[str]
+    korean_syllables: frozenset[str]
     particles: frozenset[str]
     no_names: frozenset[str]
 
@@ -65,7 +65,7 @@ def name_lists() -> NameLists:
     """The lists, read once."""
     sections: dict[str, set[str]] = {}
     current: set[str] = set()
-    for line in _FILE.read_text(encoding="utf-8").splitlines():
+    for line in FILE.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             current = sections.setdefault(line.strip("[]"), set())
         elif not line.startswith("#"):
@@ -82,8 +82,8 @@ def name_lists() -> NameLists:
         chinese_family=frozenset(sections["family Chinese"]),
         japanese_given=frozenset(sections["given Japanese"]),
         japanese_family=frozenset(sections["family Japanese"]),
-        korean_given=frozenset(sections["given Korean"]),
         korean_family=frozenset(sections["family Korean"]),
+        korean_syllables=frozenset(sections["given syllables Korean"]),
         particles=frozenset(sections["particles"]),
         no_names=frozenset(sections["no names"]),
     )
