@@ -137,6 +137,7 @@ def east_asian() -> Iterator[tuple[str, set[str]]]:
     with (folder("ngender") / "charfreq.csv").open(encoding="utf-8") as file:
         often = sorted(csv.DictReader(file), key=lambda row: -int(row["male"]) - int(row["female"]))
     yield "given characters Chinese", {row["char"] for row in often[:600]}
+    yield "given characters Chinese often", {row["char"] for row in often[:200]}
     with (folder("japanese_personal_name_dataset") / "dataset" / "last_name_org.csv").open(encoding="utf-8") as file:
         yield "family Japanese", {row[0] for row in list(csv.reader(file))[:1200] if len(row[0]) > 1} | {"林", "森"}
     from faker.providers.person.ko_KR import Provider

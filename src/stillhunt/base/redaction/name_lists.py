@@ -35,7 +35,7 @@ class NameLists:
         cyrillic: given names in Cyrillic letters, folded.
         arabic: given names in Arabic letters.
         arabic_family: family names in Arabic letters.
-        chinese_given: characters of given names.
+        chinese_given, chinese_given_often: characters of given names, and the most frequent of them.
         chinese_family: family names in Chinese characters.
         japanese_given, japanese_family: the same in Japanese.
         korean_family, korean_syllables: family names in Korean, and syllables of given names.
@@ -51,6 +51,7 @@ class NameLists:
     arabic: frozenset[str]
     arabic_family: frozenset[str]
     chinese_given: frozenset[str]
+    chinese_given_often: frozenset[str]
     chinese_family: frozenset[str]
     japanese_given: frozenset[str]
     japanese_family: frozenset[str]
@@ -79,6 +80,7 @@ def name_lists() -> NameLists:
         arabic=frozenset(sections["given Arabic"]),
         arabic_family=frozenset(sections["family Arabic"]),
         chinese_given=frozenset(sections["given characters Chinese"]),
+        chinese_given_often=frozenset(sections["given characters Chinese often"]),
         chinese_family=frozenset(sections["family Chinese"]),
         japanese_given=frozenset(sections["given Japanese"]),
         japanese_family=frozenset(sections["family Japanese"]),
