@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnemonic import Mnemonic
-
 TEXTS = Path(__file__).with_name("redaction_texts")
+SEED_WORDS = Path(__file__).parents[2] / "src" / "stillhunt" / "base" / "redaction" / "seed_words.txt"
 SPLIT_SEED = 20261129
 NAMES_PER_SENTENCE = 6
 NAME_KINDS = ("running", "label", "greeting", "small_label", "small_running")
@@ -103,5 +102,5 @@ def _unmarked(language: str, sentence: str, rng: random.Random) -> Labelled:
 
 def _draw(alphabet: str, count: int, rng: random.Random) -> str:
     if alphabet == "words":
-        return " ".join(rng.sample(Mnemonic("english").wordlist, count))
+        return " ".join(rng.sample(SEED_WORDS.read_text(encoding="utf-8").split(), count))
     return "".join(rng.choices(_ALPHABETS[alphabet], k=count))
