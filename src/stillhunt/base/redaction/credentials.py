@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 
 from stillhunt.base.redaction.edits import Edit, FindEdits, labelled, only_with
 
@@ -36,6 +38,25 @@ _NAMED_SECRET = re.compile(
     r"[\"'`]{0,2}\s{0,4}(?:[:=：]|=>|\b(?:is|lautet|ist|est|es|é|è|w postaci)\b:?|是|は|为)\s{0,4}[\"'`]{0,2}"
     r"(?:(?:Bearer|Basic|Token)\s{1,4})?(?P<hide>[^\s\"'`,;<>\[\]，。、；]{4,})"
 )
+_NO_PLAIN_WORD = r"(?![(\[{<])(?=[^\s]{0,40}[^\W\d_])(?=[^\s]{0,40}[\d#@%&+*!?$^~=-])[^\s\"'`,;<>，。、；]{5,80}"
+"""A word with letters and with digits or signs."""
+_UNSIGNED_SECRET = re.compile(
+    rf"(?i)(?:{_NAMES}|(?:wi-?fi|network|licen[cs]e|activation|product|recovery|backup) (?:key|code))"
+    r"(?:\s{1,3}|(?<=[\u0600-\uffff]))"
+    r"(?:(?:to|for|of|für|pour|de|del|do|da|per|van|voor|dla|для)(?:\s[\w'’-]{1,20}){1,4}\s)?"
+    r"(?:(?:is|was|to|lautet|war|ist|est|es|é|è|jest|هي)\s)?"
+    rf"(?P<hide>{_NO_PLAIN_WORD})"
+)
+"""What stands behind the name of a secret with nothing between them, and is no plain word."""
+_LOGIN = re.compile(
+    r"(?i)(?<!\w)(?:log-?in|logon|credentials?|creds|user(?:name)?|zugang(?:sdaten)?|identifiants?|usuario|usuário|utente"
+    r"|gebruiker|użytkownik|kullanıcı|логин|账号|アカウント|아이디)(?:\s{0,2}[:=：]\s{0,2}|\s)"
+    rf"(?P<hide>[\w.@+-]{{2,64}}\s?[/|]\s?{_NO_PLAIN_WORD})"
+)
+_CODE = re.compile(
+    r"(?i:(?<![\w-])(?:pin(?:[ -]?code)?|cvv2?|cvc2?|csc|otp|tan|(?:one-time|mfa|2fa|sms|verification|security|access|door|gate) code))"
+    r"(?:\s(?:is|ist|est|es|é|è))?[\s:=#]{1,3}(?P<hide>\d{3,8})(?![\w.])"
+)
 _SAID = re.compile(r"(?i)[\"'`\s](?:is|lautet|ist|est|es|é|è)\b:?[\s\"'`]*$")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+[.!?)]*")
 _URL = re.compile(
@@ -47,6 +68,9 @@ _SECRET_PATHS = re.compile(
     r"|api\.telegram\.org)$"
 )
 """Hosts of web hooks, where the path is the secret."""
+_SEED_WORD = re.compile(r"[^\W\d_]{2,40}")
+_FEWEST_SEED_WORDS, _WIDEST_GAP = 12, 6
+"""Words of the shortest seed phrase of BIP-39, and characters between two of them, such as a number and line end."""
 _UUID = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{20,}(?![G-Zg-z])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{28,}={0,2}")
@@ -91,6 +115,29 @@ def _looks_random(text: str) -> bool:
     return sum(kinds) == 3 or (len(text) >= 40 and kinds[0])
 
 
+@cache
+def _seed_words() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("seed_words.txt").read_text(encoding="utf-8").split())
+
+
+def _seed_phrase_edits(text: str) -> list[Edit]:
+    """Runs of words of BIP-39: so many of them follow each other in no sentence, for "the" and "and" are none."""
+    edits: list[Edit] = []
+    first, count, end = 0, 0, -_WIDEST_GAP - 1
+    for match in _SEED_WORD.finditer(text):
+        if match.group().lower() in _seed_words():
+            if match.start() - end > _WIDEST_GAP:
+                first, count = match.start(), 0
+            count, end = count + 1, match.end()
+            if count == _FEWEST_SEED_WORDS:
+                edits.append((first, end, "[seed phrase]"))
+            elif count > _FEWEST_SEED_WORDS:
+                edits[-1] = (first, end, "[seed phrase]")
+        else:
+            end = -_WIDEST_GAP - 1
+    return edits
+
+
 CREDENTIAL_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[private key]", only_with(labelled("[private key]", _PRIVATE_KEY), "-----begin ")),
     ("[user]", only_with(_url_edits, "://")),
@@ -101,6 +148,10 @@ CREDENTIAL_RULES: tuple[tuple[str, FindEdits], ...] = (
         "[secret]",
         only_with(_secret_edits, ":", "=", "：", " is ", " est ", " ist ", " es ", " é ", " è ", "lautet", *"是は为"),
     ),
+    ("[secret]", labelled("[secret]", _UNSIGNED_SECRET)),
+    ("[secret]", only_with(labelled("[secret]", _LOGIN), "/", "|")),
+    ("[secret]", only_with(labelled("[secret]", _CODE), "0")),
+    ("[seed phrase]", _seed_phrase_edits),
     ("[uuid]", only_with(labelled("[uuid]", _UUID), "-")),
 )
 """Label and rule, to be used before all others."""

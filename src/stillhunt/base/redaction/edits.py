@@ -13,6 +13,8 @@ Edit = tuple[int, int, str]
 """A span and the text that takes its place."""
 FindEdits: TypeAlias = Callable[[str], list[Edit]]
 """Edits of a text, ascending."""
+NO_WORD_BEFORE = r"(?<![^\W\u3040-\uffff])"
+"""Where a word may begin: behind no letter or digit; Chinese, Japanese and Korean put no space before it."""
 _DIGIT = re.compile(r"\d")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stillhunt.base.redaction.edits import Edit, FindEdits, labelled, non_overlapping, only_with
+from stillhunt.base.redaction.edits import NO_WORD_BEFORE, Edit, FindEdits, labelled, non_overlapping, only_with
 
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
@@ -19,6 +19,7 @@ _FORMS = (
     re.compile(r"(?<!\w)\d{3}-\d{3}-\d{3}[ -]\d{2}(?!\w)"),  # Russia: SNILS
     re.compile(r"(?<!\w)\d{6}-[1-8]\d{6}(?!\w)"),  # Korea: resident
     re.compile(r"(?<!\w)[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d(?!\w)"),  # Mexico: CURP
+    re.compile(r"(?<!\w)(?=\d{0,3}[A-Z])[A-HJ-NPR-Z\d]{13}\d{4}(?!\w)"),  # ISO 3779: vehicle
 )
 _PAPERS = (
     r"passport|pass(?:port)?nummer|reisepass|passeport|pasaporte|passaporte|passaporto|paspoort|paszport\w?|паспорт\w?"
@@ -30,12 +31,18 @@ _PAPERS = (
     r"|s\.?s\.?n|social security|sozialversicherungs(?:nummer)?|steuer-?id(?:nummer)?|sécurité sociale|seguridad social"
     r"|codice fiscale|national insurance|nhs|medicare|aadhaar|aadhar|pan card|tax file|tfn|tin|ein"
     r"|driv(?:er['’]?s?|ing) licen[cs]e|führerschein|permis de conduire|patente|licence plate|license plate"
+    r"|mrn|medical record|patient id|chart|policy|claim|case|docket|membership|employee|staff|imei|vin|chassis"
+    r"|plate|kennzeichen|versichert(?:en)?nummer|kranken(?:versicherungs|kassen)nummer|aktenzeichen|rentenversicherungs\w{0,8}"
+    r"|num[eé]ro fiscal|n° fiscal|plaque|immatriculation|tarjeta sanitaria|matr[ií]cula|cart[ãa]o sus|partita iva|targa"
+    r"|tessera sanitaria|burgerservice(?:nummer)?|rijbewijs|kenteken|dow[oó]d(?: osobisty)?|prawo jazdy|pasaport"
+    r"|t\.?c\.?|kimlik|vergi|ehliyet|plaka|полис(?: омс)?|омс|водительск\w{1,4}(?: удостоверени\w)?"
+    r"|医保卡|社保卡?|驾驶证|免許証?|保険証|健康保険|기초연금|여권|운전면허|건강보험|주민|(?:الرقم )?القومي|رقم الإقامة|الإقامة"
     r"|account|konto(?:nummer)?|numéro de compte|número de cuenta|routing|sort code"
 )
 _AFTER_PAPER = re.compile(
-    rf"(?i:(?<!\w)(?:{_PAPERS})(?:[\s-]{{0,2}}(?:number|num|no|nr|nummer|numéro|número|numero|n°|nº|№|#|番号|号码)\.?)?"
-    r"(?:\s(?:is|ist|est|es|é|è))?)[\s:：=#.]{0,4}"
-    r"(?P<hide>(?:[A-Z]{1,3}|[A-Z]{0,4}\d[\dA-Z]{0,20})(?:[ ./-](?:[A-Z]{1,2}(?![\w])"
+    rf"(?i:{NO_WORD_BEFORE}(?:{_PAPERS})(?:[\s-]{{0,2}}(?:number|num|no|nr|nummer|numer|numéro|número|numero|numara(?:m|sı)?"
+    r"|n°|nº|№|#|番号|号码?|번호)\.?)?(?:\s?(?:is|ist|est|es|é|è|to|は|是|는|은))?)[\s:：=#.]{0,4}"
+    r"(?P<hide>(?:[A-Z]{1,3}|[A-Z]{0,6}\d[\dA-Z]{0,20})(?:[ ./-](?:[A-Z]{1,2}(?![\w])"
     r"|[A-Z]{0,3}\d[\dA-Z]{0,20})){0,7})(?!\w)"
 )
 _FEWEST_PAPER_DIGITS = 4
@@ -55,10 +62,13 @@ _DATE = (
     rf"|{_MONTH_WORD}\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|(?:18|19|20)\d{{6}}"
 )
 _BORN = re.compile(
-    rf"(?i)(?<!\w)(?:{_BIRTH})[\s:：=,\"'()-]{{0,5}}"
+    rf"(?i){NO_WORD_BEFORE}(?:{_BIRTH})[\s:：=,\"'()-]{{0,5}}"
     r"(?:(?:is|on|the|am|le|el|em|il|den|op|den|w dniu|dnia|:|은|는|は|是|为)[\s:]{0,2}){0,2}"
     rf"(?P<hide>{_DATE})(?!\d)"
 )
+
+
+_BORN_BEHIND = re.compile(rf"(?i)(?<!\w)(?P<hide>{_DATE})(?=['’]?\w{{0,4}} ?(?:doğumlu|生まれ|出生|년생|생(?!\w)|geboren))")
 
 
 def _card_edits(text: str) -> list[Edit]:
@@ -89,7 +99,7 @@ def _paper_edits(text: str) -> list[Edit]:
 NUMBER_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[card number]", only_with(_card_edits, "0")),
     ("[bank account]", only_with(labelled("[bank account]", _IBAN), "0")),
-    ("[date of birth]", only_with(labelled("[date of birth]", _BORN), "0")),
+    ("[date of birth]", only_with(labelled("[date of birth]", _BORN, _BORN_BEHIND), "0")),
     ("[id number]", only_with(_paper_edits, "0")),
 )
 """Label and rule."""

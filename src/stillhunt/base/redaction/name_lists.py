@@ -5,8 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from unicodedata import combining, normalize
 
-_FILE = Path(__file__).with_name("names.txt")
+FILE = Path(__file__).with_name("names.txt")
+_PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ß": "ss", "æ": "ae", "œ": "oe"})
+
+
+def folded(word: str) -> str:
+    """A word in small letters, those of Latin script without accents: names are often written without them.
+
+    Args:
+        word: as it stands in a text.
+    """
+    small = word.lower()
+    if small.isascii() or "\u0400" <= small[0] <= "\u04ff":
+        return small
+    return "".join(one for one in normalize("NFD", small.translate(_PLAIN)) if not combining(one))
 
 
 @dataclass(frozen=True)
@@ -14,16 +28,17 @@ class NameLists:
     """What is known of names; other names are found by what stands around them.
 
     Attributes:
-        given: given names in Latin letters that are hardly ever words.
-        given_words: those that are also words or places, such as Rose or Paris.
-        family: family names in Latin letters.
-        cyrillic: given names in Cyrillic letters.
+        given: given names in Latin letters that are hardly ever words, folded.
+        given_words: those that are also words or places, such as Rose or Paris, folded.
+        family: family names in Latin letters that are hardly ever words, folded.
+        family_words: those that are also words, such as Baker, folded.
+        cyrillic: given names in Cyrillic letters, folded.
         arabic: given names in Arabic letters.
         arabic_family: family names in Arabic letters.
-        chinese_given: characters of given names.
+        chinese_given, chinese_given_often: characters of given names, and the most frequent of them.
         chinese_family: family names in Chinese characters.
         japanese_given, japanese_family: the same in Japanese.
-        korean_given, korean_family: the same in Korean.
+        korean_family, korean_syllables: family names in Korean, and syllables of given names.
         particles: small words inside names in Latin letters.
         no_names: words with a capital letter that stand where a name could, and are none.
     """
@@ -31,15 +46,17 @@ class NameLists:
     given: frozenset[str]
     given_words: frozenset[str]
     family: frozenset[str]
+    family_words: frozenset[str]
     cyrillic: frozenset[str]
     arabic: frozenset[str]
     arabic_family: frozenset[str]
     chinese_given: frozenset[str]
+    chinese_given_often: frozenset[str]
     chinese_family: frozenset[str]
     japanese_given: frozenset[str]
     japanese_family: frozenset[str]
-    korean_given: frozenset[str]
     korean_family: frozenset[str]
+    korean_syllables: frozenset[str]
     particles: frozenset[str]
     no_names: frozenset[str]
 
@@ -49,7 +66,7 @@ def name_lists() -> NameLists:
     """The lists, read once."""
     sections: dict[str, set[str]] = {}
     current: set[str] = set()
-    for line in _FILE.read_text(encoding="utf-8").splitlines():
+    for line in FILE.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             current = sections.setdefault(line.strip("[]"), set())
         elif not line.startswith("#"):
@@ -58,15 +75,17 @@ def name_lists() -> NameLists:
         given=frozenset(sections["given"]),
         given_words=frozenset(sections["given that are words"]),
         family=frozenset(sections["family"]),
+        family_words=frozenset(sections["family that are words"]),
         cyrillic=frozenset(sections["given Cyrillic"]),
         arabic=frozenset(sections["given Arabic"]),
         arabic_family=frozenset(sections["family Arabic"]),
         chinese_given=frozenset(sections["given characters Chinese"]),
+        chinese_given_often=frozenset(sections["given characters Chinese often"]),
         chinese_family=frozenset(sections["family Chinese"]),
         japanese_given=frozenset(sections["given Japanese"]),
         japanese_family=frozenset(sections["family Japanese"]),
-        korean_given=frozenset(sections["given Korean"]),
         korean_family=frozenset(sections["family Korean"]),
+        korean_syllables=frozenset(sections["given syllables Korean"]),
         particles=frozenset(sections["particles"]),
         no_names=frozenset(sections["no names"]),
     )

@@ -9,13 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stillhunt.base.redaction.edits import Edit, FindEdits, non_overlapping
-from stillhunt.base.redaction.name_lists import name_lists
+from stillhunt.base.redaction.edits import Edit, FindEdits, Span, non_overlapping
+from stillhunt.base.redaction.name_lists import folded, name_lists
 
 _WORD = re.compile(r"[^\W\d_]{1,40}(?:['’-][^\W\d_]{1,40}){0,3}\.?")
 _GAP = re.compile(r"[ \t\u00a0]{1,2}")
+_PARTS = re.compile(r"['’-]")
+_END_OF_VALUE = re.compile(r"[ \t]*(?:[,;.\n|\"']|$|(?:and|und|et|y|e|en|i|ve|и)\s)")
 _MOST_WORDS = 5
 """Words of a name, particles and initials included."""
+_FEWEST_LETTERS = 4
+"""Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
+Judgement."""
 
 _TITLES = (
     r"Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Doctor|Herrn?|Frau|Fräulein|M|Mme|Mlle|Mmes|Monsieur|Madame|Mademoiselle"
@@ -26,6 +31,10 @@ _TITLES = (
     r"|Dipl\.-Ing"
 )
 _TITLE = re.compile(rf"(?<![\w.])(?:(?:{_TITLES})\.?[ ]){{1,3}}(?=[^\W\d_])")
+_SMALL_TITLE = re.compile(
+    r"(?<!\w)(?:mrs?|ms|miss|dr|prof|herrn?|frau|mme|mlle|monsieur|madame|señor(?:a|ita)?|senhora?|signora?|mevrouw|meneer"
+    r"|panie?|pan|г-н|г-жа|господину?|госпож[аеу]|sayın|bay|bayan)\.?[ ](?=[^\W\d_])"
+)
 _NAMED = re.compile(
     r"(?i)(?<!\w)(?:(?:my|his|her|their|full|the customer['’]s|the patient['’]s)(?: full)? name(?: is|['’]s)"
     r"|i am called|mein name ist|ich hei(?:ß|ss)e|hei(?:ß|ss)e"
@@ -42,24 +51,29 @@ _INTRODUCED = re.compile(
 )
 """What may stand before a name and before anything else: a known name must follow, or, where people say who they are,
 two words with capital letters."""
-_LABELS = (
+_NAME_LABELS = (
     r"(?:full|first|last|given|sur|family|middle|maiden|customer|patient|client|contact|account|user|employee|holder"
-    r"|beneficiary)[ _-]?name"
-    r"|patient(?:in)?|employee|applicant|account holder|holder|attn\.?|attention|contact(?: person)?|signed(?: by)?"
-    r"|sender|recipient"
-    r"|bill to|ship to|invoice to|deliver to|customer|client|insured|tenant|guest|passenger|author of the letter"
-    r"|(?:vor|nach|familien)name|kundin|kunde|ansprechpartner(?:in)?|empfänger(?:in)?|unterzeichnet|nom(?: et prénom)?"
-    r"|prénom|client|destinataire"
-    r"|nombre(?: completo| y apellidos)?|apellidos?|paciente|cliente|destinatario|nome(?: completo)?|sobrenome"
-    r"|nome e cognome|cognome|paziente"
-    r"|naam|voornaam|achternaam|imię(?: i nazwisko)?|nazwisko|фио|ф\.и\.о\.|имя|фамилия|отчество|пациент|клиент"
-    r"|получатель|ad[ıi] soyad[ıi]"
+    r"|beneficiary|tenant|guest)[ _-]?name"
+    r"|(?:vor|nach|familien)name|nom(?: et prénom|s)?|prénom|nombre(?: completo| y apellidos)?|apellidos?|nome completo"
+    r"|sobrenome|nome(?: e cognome)?|cognome|naam|voornaam|achternaam|imię(?: i nazwisko)?|nazwisko|фио|ф\.и\.о\."
+    r"|имя|фамилия|отчество|ad[ıi]?[ ]?soyad[ıi]|isim"
 )
-_FORM = re.compile(rf"(?i)(?<!\w)(?:{_LABELS})\"?[ ]?[:=][\s\"]{{0,3}}")
+_LABELS = (
+    r"employee|applicant|(?:account )?holder|attn\.?|attention|contact(?: person)?|signed(?: by)?|sender|recipient"
+    r"|bill to|ship to|invoice to|deliver to|customer|client|insured|tenant|landlord|guest|passenger|beneficiary"
+    r"|author of the letter|patient(?:e|in)?|kundin|kunde|ansprechpartner(?:in)?|(?:ver)?mieter(?:in)?|empfänger(?:in)?"
+    r"|absender(?:in)?|unterzeichnet|unterschrift|versicherte[rn]?|destinataire|expéditeur|locataire|bailleur|signé"
+    r"|signature|cliente?|assurée?|paciente|destinatari[oa]|remitente|inquilin[oa]|firmado|firma|arrendatari[oa]"
+    r"|remetente|assinado|assinatura|segurad[oa]|paziente|mittente|firmato|affittuario|assicurato|patiënte?|klant"
+    r"|ontvanger|afzender|huurder|verhuurder|ondertekend|handtekening|pacjent(?:ka)?|klient(?:ka)?|odbiorca|nadawca"
+    r"|najemca|podpis(?:ano)?|пациент(?:ка)?|клиент(?:ка)?|получатель|отправитель|арендатор|подпись|заявитель|hasta"
+    r"|müşteri|alıcı|gönderen|kiracı|imza|sigortalı"
+)
+_FORM = re.compile(rf"(?i)(?<!\w)(?:(?P<name>{_NAME_LABELS})|{_LABELS})\"?[ ]?[:=][\s\"]{{0,3}}")
 _WEAK_FORM = re.compile(r"(?i)(?<!\w)(?:name|from|to|cc|bcc|by|von|an|de|para|da|ad)\"?[ ]?[:=][\s\"]{0,3}")
 """Labels that stand before other things too: two words, or a known name, must follow."""
 _LETTER = re.compile(
-    r"(?<!\w)(?:Dear|Dearest|Liebe[rs]?|Sehr geehrte[rsn]?|Geehrte[rsn]?|Chère?s?|Cher|Estimad[oa]s?|Querid[oa]s?"
+    r"(?i)(?<!\w)(?:Dear|Dearest|Liebe[rs]?|Sehr geehrte[rsn]?|Geehrte[rsn]?|Chère?s?|Cher|Estimad[oa]s?|Querid[oa]s?"
     r"|Prezad[oa]s?|Car[oa]|Gentile|Egregi[oa]"
     r"|Geachte|Beste|Lieve|Szanown[ya]|Drog[ia]|Уважаем(?:ый|ая)|Дорог(?:ой|ая)|Здравствуйте,|Kære|Kära|Bästa"
     r"|Sevgili)[ ]"
@@ -99,10 +113,9 @@ def _is_name(word: str) -> bool:
     return len(plain) == 1 or not plain.isupper() or len(plain) > 3
 
 
-def _titled(word: str) -> str:
-    """A word as lists write it: the first part of a double name, and no capitals behind the first letter."""
-    first = re.split(r"['’-]", _clean(word))[0]
-    return first if not first.isupper() else first.title()
+def _listed(word: str) -> str:
+    """A word as lists write it: the first part of a double name, in small letters."""
+    return folded(_PARTS.split(_clean(word))[0])
 
 
 def is_given(word: str) -> bool:
@@ -111,7 +124,7 @@ def is_given(word: str) -> bool:
     Args:
         word: as it stands in a text, in Latin or Cyrillic letters.
     """
-    lists, plain = name_lists(), _titled(word)
+    lists, plain = name_lists(), _listed(word)
     if plain in lists.given or plain in lists.cyrillic:
         return True
     if "\u0400" <= plain[:1] <= "\u04ff":
@@ -123,56 +136,93 @@ def is_given(word: str) -> bool:
     return False
 
 
+def _may_be_given(word: str) -> bool:
+    return is_given(word) or _listed(word) in name_lists().given_words
+
+
 def _is_family(word: str) -> bool:
-    return _titled(word) in name_lists().family or _SLAVIC_FAMILY.fullmatch(_clean(word)) is not None
+    return _listed(word) in name_lists().family or _SLAVIC_FAMILY.fullmatch(_clean(word).capitalize()) is not None
 
 
-def _name_from(text: str, start: int, most: int = _MOST_WORDS) -> list[tuple[int, int]]:
+def _may_be_family(word: str) -> bool:
+    return _is_family(word) or _listed(word) in name_lists().family_words
+
+
+def _name_from(text: str, start: int, most: int = _MOST_WORDS) -> list[Span]:
     """Spans of the words of a name that begins here; empty where none does."""
-    words: list[tuple[int, int]] = []
+    words: list[Span] = []
     kept = 0
-    at = start
-    while len(words) < most and (match := _WORD.match(text, at)):
-        word = match.group()
+    for span in _words_from(text, start, most):
+        word = text[slice(*span)]
         if _is_name(word):
-            # a full stop behind a long word ends the sentence, and the name
-            end = match.end() - (word.endswith(".") and len(word) > 3)
-            words.append((match.start(), end))
+            words.append(span)
             kept = len(words)
-            if word.endswith(".") and len(word) > 3:
-                break
         elif words and word in name_lists().particles:
-            words.append(match.span())
+            words.append(span)
         else:
             break
-        gap = _GAP.match(text, match.end())
-        if gap is None:
-            break
-        at = gap.end()
     return words[:kept]
 
 
-def _whole(words: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _words_from(text: str, at: int, most: int) -> Iterator[Span]:
+    """Spans of words with one gap between them; a full stop behind a long word ends the sentence, and the name."""
+    for _ in range(most):
+        match = _WORD.match(text, at)
+        if match is None:
+            return
+        ends = match.group().endswith(".") and len(match.group()) > 3
+        yield match.start(), match.end() - ends
+        gap = _GAP.match(text, match.end())
+        if ends or gap is None:
+            return
+        at = gap.end()
+
+
+def _whole(words: list[Span]) -> Iterator[Span]:
     if words:
         yield words[0][0], words[-1][1]
 
 
-def _after_context(text: str) -> Iterator[tuple[int, int]]:
+def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span]:
+    """Spans of the words of a name in small letters that begins here, as in "my name is jane doe".
+
+    A given name, and what follows it: known names, and one word more, for most family names are in no list. What a
+    label announces is a name, too, where nothing but two or three words stands there.
+    """
+    words = list(_words_from(text, at, _MOST_WORDS))
+    names = [text[slice(*span)] for span in words]
+    if not names or not names[0][0].islower():
+        return []
+    kept = int(_may_be_given(names[0]))
+    if kept or (len(names) > 1 and _is_family(names[1])):
+        for place, name in enumerate(names[1:], 2):
+            known = _may_be_given(name) or _may_be_family(name)
+            if known or (kept < 2 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
+                kept = place
+            elif name not in name_lists().particles:
+                break
+    if labelled and len(words) in (2, 3) and _END_OF_VALUE.match(text, words[-1][1]):
+        kept = len(words)
+    return words[:kept]
+
+
+def _after_context(text: str) -> Iterator[Span]:
     for match in _TITLE.finditer(text):
         yield from _whole(_name_from(text, match.end(), 4))
-    for match in _NAMED.finditer(text):
-        words = _name_from(text, match.end())
-        yield from _whole(words) if words else _in_small_letters(text, match.end())
-    for match in _FORM.finditer(text):
-        yield from _whole(_name_from(text, match.end()))
+    for match in _SMALL_TITLE.finditer(text):
+        yield from _whole(_small_name_from(text, match.end()))
+    for pattern in (_NAMED, _FORM):
+        for match in pattern.finditer(text):
+            labelled = pattern is _NAMED or match["name"] is not None
+            yield from _whole(_name_from(text, match.end()) or _small_name_from(text, match.end(), labelled=labelled))
     for match in _WEAK_FORM.finditer(text):
         words = _name_from(text, match.end())
         if len(words) > 1 or (words and is_given(text[slice(*words[0])])):
             yield from _whole(words)
     for match in _LETTER.finditer(text):
-        at = match.end()
-        title = _TITLE.match(text, at)
-        yield from _whole(_name_from(text, title.end() if title else at, 4))
+        title = _TITLE.match(text, match.end())
+        at = title.end() if title else match.end()
+        yield from _whole(_name_from(text, at, 4) if match.group()[0].isupper() else _small_name_from(text, at))
     for match in _INTRODUCED.finditer(text):
         words = _name_from(text, match.end())
         known = words and (is_given(text[slice(*words[0])]) or _is_family(text[slice(*words[-1])]))
@@ -183,42 +233,42 @@ def _after_context(text: str) -> Iterator[tuple[int, int]]:
         first = text[slice(*words[0])] if words else ""
         if words and (is_given(first) or (len(words) > 1 and match["stop"].strip(" ") in ("", ",", "\n", ",\n"))):
             yield from _whole(words)
+        elif not words:
+            yield from _whole(_small_name_from(text, match.end()))
 
 
-def _in_small_letters(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """A known given name, and a known name behind it, as in "my name is jane doe"."""
-    first = _WORD.match(text, at)
-    if first and is_given(first.group().capitalize()):
-        gap = _GAP.match(text, first.end())
-        second = _WORD.match(text, gap.end()) if gap else None
-        known = second and (_is_family(second.group().capitalize()) or is_given(second.group().capitalize()))
-        yield first.start(), second.end() if second and known else first.end()
-
-
-def _known_names(text: str) -> Iterator[tuple[int, int]]:
+def _known_names(text: str) -> Iterator[Span]:
     """Full names by lists: one pass over the words."""
-    lists = name_lists()
     done = 0
     for match in _WORD.finditer(text):
         word = match.group()
-        if match.start() < done or not word[0].isupper() or not _is_name(word):
+        if match.start() < done:
             continue
-        words = _name_from(text, match.start())
-        names = [text[slice(*span)] for span in words]
-        names = [name for name in names if name not in lists.particles]
-        if len(names) < 2:
-            continue
-        known = is_given(word) and any(len(_clean(name)) > 1 for name in names[1:])
-        known = known or (_titled(word) in lists.given_words and any(map(_is_family, names[1:])))
-        known = known or (_is_family(word) and is_given(names[1]))
-        known = known or any(_PATRONYMIC.fullmatch(_clean(name)) for name in names[1:])
-        if known:
-            done = words[-1][1]
-            yield words[0][0], done
+        if word[0].isupper():
+            words = _name_from(text, match.start()) if _is_name(word) else []
+            found = words if _is_full_name([text[slice(*span)] for span in words]) else []
+        else:
+            found = _small_name_from(text, match.start()) if is_given(word) else []
+            found = found if len(found) > 1 else []
+        for start, done in _whole(found):
+            yield start, done
     for match in _INITIALS.finditer(text):
         words = _name_from(text, match.end(), 2)
-        if words and _is_family(text[slice(*words[0])]):
+        if words and _may_be_family(text[slice(*words[0])]):
             yield match.start(), words[-1][1]
+
+
+def _is_full_name(words: list[str]) -> bool:
+    """Whether words with capital letters are the name of somebody: by a known given name, or by a patronymic."""
+    names = [word for word in words if word not in name_lists().particles]
+    if len(names) < 2:
+        return False
+    return (
+        (is_given(names[0]) and any(len(_clean(name)) > 1 for name in names[1:]))
+        or (_may_be_given(names[0]) and any(map(_may_be_family, names[1:])))
+        or (_may_be_family(names[0]) and is_given(names[1]))
+        or any(_PATRONYMIC.fullmatch(_clean(name)) for name in names[1:])
+    )
 
 
 def _name_edits(text: str) -> list[Edit]:

@@ -12,6 +12,16 @@ from stillhunt.base.redaction.name_lists import name_lists
 _HAN = r"[\u3005\u3400-\u9fff]"
 _KANA_HAN = r"[\u3005\u3040-\u30ff\u3400-\u9fff]"
 _ARABIC_WORD = r"[\u0621-\u064a\u0671-\u06d3]{2,20}"
+_KOREAN_PARTICLES = (
+    "이|가|은|는|을|를|의|와|과|도|께|께서|에게|에게서|한테|이랑|랑|하고|으로|로|만|에 대한|이라고|라고|이에요|예요|입니다|이다|다"
+)
+_KOREAN_WORDS = (
+    "이미지|지하철|지도자|노동자|지나가|유전자|강아지|나아가|강원도|구성원|노하우|성남시|지지자|우주선|배우자|최우선|정보원|차가운|이민자|우승자"
+    "|이용자|주유소|전주시|지원자|차세대|성명서|전성기|하하하|이태원|조지아|구조대|유리창|서식지|고용주|이태리|유명세|남조선|구원자|손수건|구세주"
+    "|조선소|지름길|유람선|정수기|고아원|하남시|구리시|이주민|송아지|이동식|양재동|오리진|주전자|지하수|진주시|구미시|양주시|우선시|전용기|나선다"
+    "|구미호|한남동|심정지|유원지|지원서|손재주|조수석|조중동|나아진|성수동"
+)
+"""Words that have the form of a name."""
 
 
 def _any_of(words: Collection[str]) -> str:
@@ -28,9 +38,15 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
     chinese, given = _any_of(lists.chinese_family), "[" + "".join(sorted(lists.chinese_given)) + "]"
     japanese = _any_of(lists.japanese_family)
     long_japanese = _any_of([name for name in lists.japanese_family if len(name) > 1])
-    korean, korean_given = _any_of(lists.korean_family), _any_of(lists.korean_given)
-    before = rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向])|(?<=联系)|(?<=通知)|(?<=转交))"
-    labels = "姓名|联系人|收件人|收货人|寄件人|患者|客户|签名|申请人|氏名|名前|お名前|担当者?|宛名|이름|성명|성함"
+    korean = _any_of(lists.korean_family)
+    korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
+    often = "[" + "".join(sorted(lists.chinese_given_often)) + "]"
+    no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智"))
+    before = rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向为了被把帮替同及之])|(?<=联系)|(?<=通知)|(?<=转交)|(?<=听说)|(?<=据说)|(?<=告诉)|(?<=[昨今明]天))"
+    labels = (
+        "姓名|联系人|收件人|收货人|寄件人|患者|病人|客户|签名|签字|申请人|租客|房东|租户|受益人|氏名|お?名前|担当者?|宛名|契約者|入居者|署名"
+        "|이름|성명|성함|환자|서명|세입자|임차인|수신인?|발신인?|보호자|신청인|예금주|수취인|고객명?"
+    )
     titles = "老师|教授|医生|经理|律师"
     korean_titles = "씨|님|군|양|선생|교수|과장|부장|대리|사장"
     patterns = (
@@ -45,7 +61,9 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         rf"(?<!{_HAN})(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太)",
         rf"尊敬的(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太|{titles})",
         rf"(?<!{_HAN})(?P<hide>{chinese}{given}{{1,2}})(?={titles}|同学|总)",
-        rf"{before}(?P<hide>{chinese}{given}{{2}})(?!{given})",
+        rf"{before}(?P<hide>{no_word}{given}{{2}})(?!{given})",
+        rf"(?P<hide>{no_word}{often}{{2}})",
+        rf"(?:[：:]\s?|\n)(?P<hide>{chinese}{given}{{1,2}})(?=\s*(?:[，,。；;（(]|\n|$))",
         # Japanese
         (
             rf"(?:名前は|氏名は|名は|私は|僕は|わたしは)[ 　]?(?P<hide>{_KANA_HAN}{{2,8}}(?:[ 　]{_KANA_HAN}{{1,5}})?)"
@@ -57,32 +75,43 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
             r"(?=様|さま|さん|氏(?!名)|殿|ちゃん|くん|君|先生)"
         ),
         rf"(?P<hide>{long_japanese}[ 　]?(?:(?![様氏殿]){_HAN}){{2,3}})(?![県市区町村駅川山島])",
+        rf"(?<!{_HAN})(?P<hide>{long_japanese}(?![様氏殿県市区町村駅川山島]){_HAN})(?=[はがのをにへと、。]|\s*$)",
         # Korean
         (
             rf"(?:제 이름은|내 이름은|저는|나는)\s(?P<hide>{korean}\s?[가-힣]{{1,2}})"
             r"(?=입니다|이라고|라고|이에요|예요|이야|이고)"
         ),
         rf"(?<![가-힣])(?!고객|선생)(?P<hide>{korean}[가-힣]{{1,2}})(?=\s?(?:{korean_titles})(?![가-힣]{{2}}))",
-        rf"(?<![가-힣])(?P<hide>{korean}\s?{korean_given})",
+        (
+            rf"(?<![가-힣])(?!{_KOREAN_WORDS})(?P<hide>{korean}\s?{korean_given})"
+            rf"(?=(?:{_KOREAN_PARTICLES})?(?![가-힣])|\s?(?:{korean_titles}))"
+        ),
+        rf"(?<![가-힣])(?P<hide>{korean}[가-힣]{{2}})(?=\s(?:드림|올림|배상)(?![가-힣]))",
     )
     return tuple(map(re.compile, patterns))
+
+
+def _spelt(pattern: str) -> str:
+    """A pattern of Arabic names that finds them with hamza and without."""
+    return re.sub("[اأإآ]", "[اأإآ]", pattern)
 
 
 @cache
 def _arabic() -> tuple[re.Pattern[str], ...]:
     """Patterns whose group `hide` is a name in Arabic."""
     lists = name_lists()
-    given, family = _any_of(lists.arabic), _any_of(lists.arabic_family)
+    given, family = (_spelt(_any_of(names)) for names in (lists.arabic, lists.arabic_family))
     more = rf"(?: (?:بن|ابن|بنت|أبو|عبد|آل)?\s?(?:ال)?{_ARABIC_WORD})"
     end = r"[،,.؛:\n]|$"
     patterns = (
         # after a label, and after "my name is"; after a title; after "I am"; a given name and a family name
         (
-            r"(?:اسمي|أدعى|(?:الاسم|الاسم الكامل|اسم (?:العميل|المريض))\s?[:：])\s?"
+            r"(?:اسمي|أدعى|(?:الاسم|الاسم الكامل|اسم (?:العميل|المريض)|المريضة?|العميلة?|المستأجرة?|المستلمة?|المرسلة?"
+            r"|التوقيع|المستفيدة?|صاحبة? الحساب)\s?[:：])\s?"
             rf"(?P<hide>{_ARABIC_WORD}{more}{{0,3}}?)(?=\s(?:و|من|في|على|أ)|{end})"
         ),
         (
-            r"(?<!\w)(?:السيدة?|الدكتورة?|الأستاذة?|المهندسة?|الآنسة|د\.|أ\.)\s"
+            r"(?<!\w)(?:عزيزي|عزيزتي|حضرة|السيدة?|الدكتورة?|الأستاذة?|المهندسة?|الآنسة|د\.|أ\.)\s"
             rf"(?P<hide>{_ARABIC_WORD}{more}{{0,2}}?)(?=\s(?:المحترم|و|من|في|على)|{end})"
         ),
         rf"(?<!\w)أنا\s(?P<hide>{given}{more}?)(?!\w)(?=\s(?:و|من|في)|{end})",

@@ -83,6 +83,23 @@ _STREETS = (
     # Arabic: street with a number before or behind
     rf"(?:\d{{1,5}} )?شارع(?: {_ARABIC}){{1,4}}(?:[ ،,]{{1,2}}\d{{1,5}})?(?:[،,] {_ARABIC}(?: {_ARABIC})?)?",
 )
+_SMALL_WORD = r"(?:(?!(?:and|or|of|the|to|in|on|a|is|per|with) )[a-zà-ÿа-яёğışąćęłńóśźż'-]{2,20} )"
+_SMALL_REST = r"(?:,? \d{4,6}(?: ?[a-z]{2}(?!\w))?|,? \d{2}-\d{3})?(?:,? (?!and |or |is )[a-zà-ÿğışćńóśźż]{3,20}(?: [a-z]{2}(?!\w))?(?: \d{5})?)?"
+_SMALL_STREETS = tuple(
+    re.compile(rf"(?<![\w.]){pattern}{_SMALL_REST}")
+    for pattern in (
+        rf"\d{{1,5}} {_SMALL_WORD}{{1,3}}(?:street|st|avenue|ave|road|rd|lane|ln|drive|boulevard|blvd|court|terrace)\b\.?",
+        rf"\d{{1,4}}(?: bis| ter)?,? (?:rue|avenue|boulevard|impasse|chemin|allée|quai) {_SMALL_WORD}{{0,3}}[a-zà-ÿ'-]{{2,20}}",
+        rf"(?:calle|avenida|avda\.?|plaza|paseo|rua|travessa|alameda|viale|corso|piazza) {_SMALL_WORD}{{1,4}}(?:n[º°o]?\.? ?)?\d{{1,4}}",
+        rf"via {_SMALL_WORD}{{1,3}}\d{{1,4}}(?=,? \d{{5}} )",
+        r"[a-zäöüß-]{3,30}(?:stra(?:ß|ss)e|str\.|allee|gasse|straat|laan|plein|gracht|kade) \d{1,4} ?[a-z]?\b",
+        rf"(?:am|an der|in der|auf der|zum|zur) {_SMALL_WORD}{{1,2}}\d{{1,4}}[a-z]?(?=,? \d{{5}} )",
+        rf"(?:ul|al|os|пл|ул|пер)\. ?{_SMALL_WORD}{{1,3}}\d{{1,4}}",
+        rf"(?:улица|проспект|переулок|бульвар) {_SMALL_WORD}{{1,2}}\d{{1,4}}",
+        rf"{_SMALL_WORD}{{1,2}}(?:mah|cad|sok)(?:allesi|desi|ak|ağı|\.) (?:{_SMALL_WORD}{{1,2}}(?:cad|sok)(?:desi|ak|ağı|\.) )?no:? ?\d{{1,4}}",
+    )
+)
+"""The same in small letters, of the kinds that end in a number or begin with one."""
 _STREET = tuple(re.compile(f"{pattern}{_REST}") for pattern in _STREETS)
 _TOWN_AND_CODE = (
     re.compile(rf"(?<!\w){_TOWN}, [A-Z]{{2}} \d{{5}}(?:-\d{{4}})?(?!\w)"),
@@ -128,7 +145,7 @@ def _postal_edits(text: str) -> list[Edit]:
 
 
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
-    for pattern in (*_STREET, *_TOWN_AND_CODE, *_EAST_ASIAN):
+    for pattern in (*_STREET, *_SMALL_STREETS, *_TOWN_AND_CODE, *_EAST_ASIAN):
         for match in pattern.finditer(text):
             yield match.start(), match.start() + len(match.group().rstrip(" ,.-"))
     for match in _AFTER_LABEL.finditer(text):
