@@ -38,6 +38,7 @@ class HuntOutcome:
         next_step: what can be done about it.
         seconds: how long it took.
         peak_bytes: largest resident memory that was seen.
+        damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
     sequence: int | None = None
@@ -46,6 +47,7 @@ class HuntOutcome:
     next_step: str = ""
     seconds: float = 0.0
     peak_bytes: int = 0
+    damage: tuple[str, ...] = ()
 
 
 def order_text(plan: HuntPlan) -> str:
@@ -115,7 +117,8 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
             seconds=seconds,
             peak_bytes=watcher.peak,
         )
-    return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+    known = {"seconds": seconds, "peak_bytes": watcher.peak, "damage": tuple(found["damage"])}
+    return HuntOutcome(**{**found, **known})
 
 
 def _started(folder: DataFolder) -> subprocess.Popen[str]:
