@@ -17,6 +17,7 @@ from pathlib import Path
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.checked_lines import checked_line, read_checked
 from stillhunt.watch.spool.parts import closed_parts
+from stillhunt.watch.spool.sums import sums_path
 
 ENDING = ".ledger"
 """What follows the name of the spool in that of its ledger."""
@@ -139,7 +140,8 @@ class Ledger:
 
     def _found(self) -> list[PartEntry]:
         """Entries of parts of which nothing is known but that they are there."""
-        found = [PartEntry(self.name_of(path), path.stat().st_size) for path in closed_parts(self._spool)]
+        old = [path for path in closed_parts(self._spool) if not sums_path(path).exists()]
+        found = [PartEntry(self.name_of(path), path.stat().st_size) for path in old]
         if (self._spool / HAS_LEDGER).exists():
             lost = "the ledger of the spool was gone, so nobody can tell which parts were missing or damaged then"
             found.append(PartEntry("", damage=lost))
