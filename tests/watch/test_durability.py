@@ -27,10 +27,13 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
+from stillhunt.watch.spool import closing as closing_module
 from stillhunt.watch.spool import committer as committer_module
+from stillhunt.watch.spool import open_part as open_part_module
 from stillhunt.watch.spool import parts as parts_module
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.parts import Stream, close_left_behind, closed_parts, new_part, open_parts
+from stillhunt.watch.spool.parts import Stream, closed_parts, new_part, open_parts
 from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
 from stillhunt.web.bodies import BodyError, otlp_protobuf
 from stillhunt.web.traffic import Limits
@@ -105,8 +108,8 @@ def test_the_writer_outlives_errors_that_nobody_expected(tmp_path: Path, monkeyp
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(committer_module, "new_part", fails)
-        assert isinstance(commit(committer, b"one\n"), MemoryError)
+        broken.setattr(open_part_module, "new_part", fails)
+        assert isinstance(commit(committer, b"one\n"), OSError)
     assert commit(committer, b"two\n") is None
     committer.stop()
     assert spooled(tmp_path) == [b"two"]
@@ -144,7 +147,7 @@ def test_what_cannot_be_closed_now_is_closed_later(tmp_path: Path, monkeypatch: 
         raise OSError(errno.EROFS, "Read-only file system")
 
     with monkeypatch.context() as broken:
-        broken.setattr(parts_module, "close_part", fails)
+        broken.setattr(closing_module, "close_part", fails)
         assert close_left_behind(tmp_path) == []
     assert len(close_left_behind(tmp_path)) == 2
     assert spooled(tmp_path) == [b"one", b"two"]
@@ -154,7 +157,7 @@ def made(spool: Path, at: datetime) -> Path:
     handle, path = new_part(spool, LINES, at)
     os.write(handle, b"1\n")
     os.close(handle)
-    (closed,) = close_left_behind(spool)
+    closed = close_left_behind(spool)[0].path
     assert closed.name == path.name.removesuffix(".open")
     return closed
 

@@ -23,7 +23,8 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import SpoolFollower, enter_links
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.matcher import LinkedAccount
-from stillhunt.watch.spool.parts import Stream, close_left_behind, new_part
+from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.tail import SpoolTail
 from watch.small_world import harvesters, lines, recent
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.watch.spool import committer as committer_module
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import LIMITS, Committer, SpoolBusyError, ask_to_close
 from stillhunt.watch.spool.parts import (
     OPEN,
     Stream,
-    close_left_behind,
     closed_parts,
     new_part,
     open_parts,
@@ -113,7 +113,7 @@ def test_too_much_that_waits_is_refused_and_a_single_large_record_is_not(tmp_pat
     committer.submit(LINES, b"x" * 1000 + b"\n", answers)
     answers.wait(1)
     with committer._wake:
-        committer._waiting.append((LINES, b"x" * 90, answers))
+        committer._waiting.append(committer_module._Waiting(LINES, b"x" * 90, 1, answers))
         committer._bytes = 90
         with pytest.raises(SpoolBusyError):  # the lock is ours, so the writer cannot take it meanwhile
             committer.submit(LINES, b"y" * 60, answers)
@@ -209,7 +209,7 @@ def test_parts_of_a_process_that_has_gone_are_closed_and_those_of_a_running_one_
     assert close_left_behind(tmp_path) == []
     os.close(handle)  # what the system does when a process dies
     (closed,) = close_left_behind(tmp_path)
-    assert closed.read_bytes() == b"one\n"
+    assert closed.path.read_bytes() == b"one\n"
     assert not path.exists()
     empty, empty_path = new_part(tmp_path, LINES, datetime.now(UTC))
     os.close(empty)

@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from stillhunt.watch.spool.ledger import Ledger
 from stillhunt.watch.subject.mentions import ERASED, Mentions
 from stillhunt.watch.subject.records import SubjectIds, rewrite_part, split_part
 
@@ -16,13 +17,18 @@ ACCOUNT = "acct-7301"
 
 
 def part(tmp_path: Path, records: list[bytes], name: str = "part-1-jsonl.jsonl") -> Path:
-    path = tmp_path / name
+    path = tmp_path / "spool" / "gateway" / "2026-05-01T12" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(records))
     return path
 
 
 def line(**record: object) -> bytes:
     return json.dumps(record).encode() + b"\n"
+
+
+def rewritten(path: Path, ids: SubjectIds) -> int:
+    return rewrite_part(path, ids, Ledger(path.parents[2]))
 
 
 def taken(path: Path, account: str = ACCOUNT) -> list[int]:
@@ -46,10 +52,10 @@ def test_records_that_name_the_account_are_its_own(tmp_path: Path, own: bytes) -
     others = [line(user="acct-73011"), line(prompt=f"tell me about {ACCOUNT} and others"), b"\n", b"{broken\n"]
     path = part(tmp_path, [others[0], own, *others[1:]])
     assert taken(path) == [0, 1, 0, 0, 0]
-    assert rewrite_part(path, SubjectIds(ACCOUNT)) == 1
+    assert rewritten(path, SubjectIds(ACCOUNT)) == 1
     assert path.read_bytes() == b"".join(others)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert rewrite_part(path, SubjectIds(ACCOUNT)) == 0
+    assert rewritten(path, SubjectIds(ACCOUNT)) == 0
 
 
 def test_a_short_id_counts_only_in_a_field_that_names_somebody(tmp_path: Path) -> None:
@@ -72,12 +78,12 @@ def test_invisible_characters_are_compared_as_tables_write_them(tmp_path: Path) 
 def test_a_part_keeps_its_time_and_goes_when_nothing_is_left(tmp_path: Path) -> None:
     path = part(tmp_path, [line(user=ACCOUNT), line(user="b")])
     before = path.stat().st_mtime_ns
-    rewrite_part(path, SubjectIds(ACCOUNT))
+    rewritten(path, SubjectIds(ACCOUNT))
     assert path.stat().st_mtime_ns == before
-    rewrite_part(path, SubjectIds("b-not-there"))
+    rewritten(path, SubjectIds("b-not-there"))
     path.write_bytes(line(user=ACCOUNT))
-    assert rewrite_part(path, SubjectIds(ACCOUNT)) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert rewritten(path, SubjectIds(ACCOUNT)) == 1
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_part_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,9 +95,9 @@ def test_a_part_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("stillhunt.watch.subject.records.os.fsync", full)
     with pytest.raises(OSError, match="no space"):
-        rewrite_part(path, SubjectIds(ACCOUNT))
+        rewritten(path, SubjectIds(ACCOUNT))
     assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 def spans(*owners: str, resource: str = "", first: int = 1) -> ExportTraceServiceRequest:
@@ -115,7 +121,7 @@ def test_calls_of_others_stay_in_a_record_of_protobuf(tmp_path: Path) -> None:
     assert taken(path) == [1, 1, 0, 1]
     ids = SubjectIds(ACCOUNT)
     list(split_part(path, ids))
-    assert rewrite_part(path, ids) == 3
+    assert rewritten(path, ids) == 3
     left = ExportTraceServiceRequest.FromString(path.read_bytes())
     names = [
         [span.attributes[0].value.string_value for span in one.scope_spans[0].spans] for one in left.resource_spans
@@ -132,7 +138,7 @@ def test_calls_of_others_stay_in_a_record_of_otlp_json(tmp_path: Path) -> None:
         "resourceSpans": [{"resource": {}, "scopeSpans": [{"spans": [span(ACCOUNT, "a" * 32), span("b", "b" * 32)]}]}]
     }
     path = part(tmp_path, [line(**export), line(user="c")], "part-1-traces.jsonl")
-    assert rewrite_part(path, SubjectIds(ACCOUNT)) == 1
+    assert rewritten(path, SubjectIds(ACCOUNT)) == 1
     first, second = path.read_bytes().splitlines(keepends=True)
     assert json.loads(first)["resourceSpans"][0]["scopeSpans"][0]["spans"] == [span("b", "b" * 32)]
     assert second == line(user="c")
@@ -148,7 +154,7 @@ def test_damaged_protobuf_is_left_as_it_is(tmp_path: Path) -> None:
     whole = spans(ACCOUNT).SerializeToString()
     path = part(tmp_path, [spans("b").SerializeToString(), b"\x0a\xff\xff\xff\x7f", whole], "part-1-traces.pb")
     before = path.read_bytes()
-    assert rewrite_part(path, SubjectIds(ACCOUNT)) == 0
+    assert rewritten(path, SubjectIds(ACCOUNT)) == 0
     assert path.read_bytes() == before
 
 

@@ -25,8 +25,9 @@ from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool import committer as committer_module
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.parts import close_left_behind, closed_parts, open_parts
+from stillhunt.watch.spool.parts import closed_parts, open_parts
 from stillhunt.web.brokers import PACE, check_broker
 from stillhunt.web.traffic import Limits, Traffic
 from watch.small_world import lines

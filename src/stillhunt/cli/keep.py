@@ -1,4 +1,4 @@
-"""The commands that keep and restore what a watch has: hold, backup, restore."""
+"""The commands that keep and restore what a watch has: hold, backup, restore, spool."""
 
 from __future__ import annotations
 
@@ -89,3 +89,17 @@ def restore(
     from stillhunt.cli.backing_up import run_restore  # start-up time
 
     run_restore(source, data, quiet=quiet)
+
+
+@commands.command()
+def spool(
+    data: DataFolderOption = _DEFAULT,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take the spool as it is: what differs now is not reported again.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare all received records with what was acknowledged; exit code 4 where something is missing or damaged."""
+    from stillhunt.cli.spool_check import run_spool  # start-up time
+
+    raise typer.Exit(run_spool(data, accept=accept, as_json=as_json))

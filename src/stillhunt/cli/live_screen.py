@@ -32,6 +32,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.watch.spool.closing import Recovered
 from stillhunt.web.traffic import Traffic
 
 REDRAWS_PER_SECOND = 2
@@ -113,6 +114,8 @@ class Screen:
 
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
+        if outcome.damage:
+            self._say("spool damaged", failure=list(outcome.damage))
         if outcome.failure:
             said = {"failure": outcome.failure, "where": outcome.where, "next_step": outcome.next_step}
             self._say("hunt failed", **said, seconds=outcome.seconds)
@@ -120,6 +123,12 @@ class Screen:
             self._say("nothing to hunt in yet", seconds=outcome.seconds)
         else:
             self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
+
+    def recovered(self, parts: Sequence[Recovered]) -> None:
+        """Say what was found of parts that a process left open when it died."""
+        for one in parts:
+            facts: dict[str, Any] = {"failure": one.damage} if one.damage else {}
+            self._say("part recovered", part=one.path.name, kept_bytes=one.size, cut_bytes=one.cut, **facts)
 
     def decided(self, entries: Sequence[LogEntry]) -> None:
         """Say what the rules of the policy appended to the decision log."""
@@ -195,11 +204,19 @@ class LiveScreen(Screen):
 
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Show what the hunt found."""
+        for one in outcome.damage:
+            self._console.print(formatting.escape_controls(f"damaged  {one}"), markup=False)
         if outcome.failure:
             where = f" [{outcome.where}]" if outcome.where else ""
             said = f"hunt failed: {outcome.failure}{where}. Next: {outcome.next_step}"
             self._console.print(formatting.escape_controls(said))
         self._lines = campaign_lines(folder)
+
+    def recovered(self, parts: Sequence[Recovered]) -> None:
+        """Show what was lost of parts that a process left open when it died; what was kept is no news."""
+        for one in parts:
+            if one.damage:
+                self._console.print(f"damaged  part {one.path.name}: {one.damage}", markup=False)
 
     def decided(self, entries: Sequence[LogEntry]) -> None:
         """Show what the rules of the policy appended to the decision log."""

@@ -15,6 +15,7 @@ from stillhunt.cli.terminal import print_columns
 from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.triage import CaseModel, changed_values, set_aside_sentence
+from stillhunt.triage.folder import DAMAGE
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
 from stillhunt.triage.roles import roles_in_words
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
@@ -131,7 +132,8 @@ def _finding(term: Term) -> str:
 def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
     """What could not be checked, or only in part."""
     coverage = case.run.get("coverage", [])
-    notes = [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
+    notes = [("damaged", _shown(one)) for one in case.run.get(DAMAGE, [])]
+    notes += [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
     notes += [
         ("in part", entry["sentence"])
         for entry in coverage

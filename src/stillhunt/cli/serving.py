@@ -16,7 +16,7 @@ from stillhunt.base.errors import InputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
-from stillhunt.cli.findings import EXIT_ERROR
+from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.interrupts import allow_draining
 from stillhunt.cli.live_screen import Screen, open_screen
@@ -27,7 +27,7 @@ from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch.after_hunt import after_hunt, report_damage
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
@@ -36,9 +36,9 @@ from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import check_broker, fetching
@@ -123,7 +123,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
-            schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
+            schedule = opened.enter_context(_hunting(plan, database, traffic, faults, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         inlet = (traffic, limits) if receives else (None, None)
         served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
@@ -132,8 +132,8 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             served, console = _web(opened, served, (database, config), screen)
         receiver = None
         if receives:
-            close_left_behind(folder.spool)
-            committer = opened.enter_context(_committing(folder))
+            screen.recovered(close_left_behind(folder.spool))
+            committer = opened.enter_context(_committing(folder, faults))
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
             decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
             opened.callback(decoders.stop)
@@ -176,7 +176,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
         once: hunt once only.
 
     Returns:
-        The exit code: 1 where a single hunt failed.
+        The exit code of a single hunt: 1 where it failed, 4 where acknowledged requests are missing or damaged.
 
     Raises:
         StillhuntError: settings, folder or database cannot be used, or another process does the same work.
@@ -197,20 +197,23 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
             screen.hunted(outcome, folder)
             if outcome.sequence is not None:
                 _decide(HuntPlan(folder, config, order.watched), database, screen)
-            return EXIT_ERROR if outcome.failure else 0
+            return EXIT_ERROR if outcome.failure else EXIT_PARTIAL if outcome.damage else EXIT_NOTHING
         screen.started("", folder.path, "", order.parts)
         plan = HuntPlan(folder, config, order.watched)
-        with _hunting(plan, database, Traffic(), screen) as schedule:
+        with _hunting(plan, database, Traffic(), ServiceFaults(), screen) as schedule:
             screen.watch(schedule, folder, database)
             threading.Event().wait()
     return 0
 
 
 @contextmanager
-def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: Screen) -> Iterator[HuntSchedule]:
+def _hunting(
+    plan: HuntPlan, database: WatchDatabase, traffic: Traffic, faults: ServiceFaults, screen: Screen
+) -> Iterator[HuntSchedule]:
     """Hunts on schedule, what follows each of them, and the sending of alerts."""
 
     def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
+        report_damage(faults, outcome.damage)
         after_hunt(done, database, outcome, failures)
         screen.hunted(outcome, done.data)
         if outcome.sequence is not None:
@@ -257,8 +260,8 @@ def _decisions(
 
 
 @contextmanager
-def _committing(folder: DataFolder) -> Iterator[Committer]:
-    committer = Committer(folder.spool)
+def _committing(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
+    committer = Committer(folder.spool, faults=faults)
     try:
         yield committer
     finally:

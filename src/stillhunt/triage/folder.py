@@ -87,7 +87,9 @@ _ORDER: dict[str, tuple[tuple[str, str], ...]] = {
 }
 _SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 _REDACTED = "redacted"
-_RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list, "coverage": list}
+DAMAGE = "damage"
+"""Field of run.json: sentences on acknowledged requests that are missing or damaged."""
+_RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list, "coverage": list, DAMAGE: list}
 
 
 def canonical_order(name: str, table: pa.Table) -> pa.Table:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from stillhunt.base import formatting
 from stillhunt.base.families import family_label
 from stillhunt.triage import charts, sentences
+from stillhunt.triage.folder import DAMAGE
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.redact import WHAT_IS_REPLACED
 from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, CampaignView, campaign_views
@@ -74,6 +75,7 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             figures=case_figures(case),
             coverage=coverage_parts(run),
             personal_ids=case.personal_ids,
+            damage=[_bounded_sentence(one) for one in run.get(DAMAGE, [])],
             sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
             left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
             rejects=_rejects(case),

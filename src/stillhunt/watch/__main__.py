@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 import time
+from dataclasses import replace
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
+from stillhunt.watch.spool.checking import damage_said
 
 PARENT_SECONDS = 1.0
 """How often a hunt looks whether the process that started it is still there. Judgement."""
@@ -36,8 +38,10 @@ def end_with(parent: int) -> None:
 
 def main() -> None:
     """Hunt as the order says; an error is part of the outcome, not an exit code."""
+    plan = None
     try:
-        snapshot = hunt_now(order_of(sys.stdin.read()))
+        plan = order_of(sys.stdin.read())
+        snapshot = hunt_now(plan)
         outcome = HuntOutcome(sequence=None if snapshot is None else snapshot.sequence)
     except StillhuntError as error:
         outcome = HuntOutcome(failure=error.what, where=error.where, next_step=error.next_step)
@@ -47,6 +51,8 @@ def main() -> None:
         outcome = HuntOutcome(
             failure=f"the hunt failed: {error.strerror}", next_step="check the disk of the data folder"
         )
+    if plan is not None:
+        outcome = replace(outcome, damage=tuple(damage_said(plan.data.spool)))
     sys.stdout.write(json.dumps(outcome.__dict__) + "\n")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
+from stillhunt.base import formatting
 from stillhunt.base.errors import OutputError
 from stillhunt.base.units import MINUTE
 from stillhunt.watch.alerts.changes import Alert, failing_alert, limit_alert, recovered_alert
@@ -14,7 +16,11 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.retention import Expired, expire
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.room import SpoolRoom
+
+DAMAGE_FAULT = "spool damage"
+"""Fault: something of what was acknowledged is missing or damaged."""
 
 
 def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:
@@ -37,6 +43,20 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
         interval = int(plan.config.watch.every_minutes * MINUTE)
         return expire(plan.data, database, plan.config, believed_time(database, plan.now, interval))
     return Expired()
+
+
+def report_damage(faults: ServiceFaults, damage: Sequence[str]) -> None:
+    """Make damage of the spool a fault of this process, which ends when a hunt finds none.
+
+    Args:
+        faults: of the process.
+        damage: what the hunt found, in sentences.
+    """
+    if not damage:
+        faults.end(DAMAGE_FAULT)
+        return
+    more = f" and {formatting.plural(len(damage) - 1, 'more difference')}" if damage[1:] else ""
+    faults.begin(DAMAGE_FAULT, f"{damage[0]}{more}; 'stillhunt spool' lists all that is wrong, and accepts it")
 
 
 def _alerts_about(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> list[Alert]:

@@ -15,9 +15,9 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,17 @@ from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STAT
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
+from stillhunt.watch.spool.ledger import ENDING, Ledger, PartEntry, ledger_bytes
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts, whole_bytes
+from stillhunt.watch.spool.sums import read_sums
 
 MANIFEST = "manifest.json"
-BACKUP_VERSION = 1
+BACKUP_VERSION = 2
 _CHUNK = 1 << 20
 _LONGEST_MANIFEST = 1 << 28
+LEDGER = f"{SPOOL}{ENDING}"
 _ALLOWED = re.compile(
-    rf"{re.escape(DATABASE)}|{re.escape(POLICY_FILE)}|{STATE}/{re.escape(KEY)}"
+    rf"{re.escape(DATABASE)}|{re.escape(LEDGER)}|{re.escape(POLICY_FILE)}|{STATE}/{re.escape(KEY)}"
     rf"|{SPOOL}/[a-z0-9][a-z0-9_-]{{0,62}}/\d{{4}}-\d\d-\d\dT\d\d/part-[\w.-]{{1,200}}"
     rf"|{SNAPSHOTS}/\d{{8,10}}(?:/(?!\.)[\w.-]{{1,120}}){{1,4}}"
 )
@@ -84,12 +87,19 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
                 newest = _newest_in(hidden / DATABASE)
             else:
                 newest = newest_sequence(database)
+            before, still_open = _ledger_entries(folder), set[str]()
             for source, name in _to_copy(folder, newest):
                 copied = _copy_live(source, hidden / name)
                 if copied is not None:
                     files[name] = copied
+                    (still_open.add if source.name.endswith(OPEN) else still_open.discard)(name)
+            if before:
+                entries = _entries_of_copy({**before, **_ledger_entries(folder)}, set(before), files, still_open)
+                _write_new(hidden / LEDGER, ledger_bytes(entries))
+                files[LEDGER] = _facts_of_file(hidden / LEDGER)
         about = {"version": BACKUP_VERSION, "stillhunt": __version__, "snapshot": newest, "database": not url}
-        _write_manifest(hidden / MANIFEST, {**about, "files": files})
+        manifest = json.dumps({**about, "files": files}, indent=1, sort_keys=True)
+        _write_new(hidden / MANIFEST, manifest.encode())
         for name, facts in files.items():
             if _facts_of_file(hidden / name) != facts:
                 raise _broken(hidden / name, "the copy is not what was read")
@@ -132,6 +142,32 @@ def restore(source: Path, target: Path) -> BackedUp:
     return BackedUp(target, len(manifest["files"]), size, newest, manifest["database"])
 
 
+def _ledger_entries(folder: DataFolder) -> Mapping[str, PartEntry]:
+    """Entries of the spool's ledger; none where there is no ledger that can be read."""
+    with suppress(OSError):
+        return Ledger(folder.spool).read().entries
+    return {}
+
+
+def _entries_of_copy(
+    entries: Mapping[str, PartEntry], before: Set[str], files: Mapping[str, Mapping[str, Any]], still_open: Set[str]
+) -> Iterator[PartEntry]:
+    """The ledger of a copy: what was copied open is as it was copied, and what was missing before stays missing.
+
+    Args:
+        entries: of the ledger after the copying.
+        before: names of those that it had before.
+        files: what was copied.
+        still_open: of those, the parts that were open.
+    """
+    for name in still_open:
+        yield PartEntry(name.removeprefix(f"{SPOOL}/"), files[name]["size"], sha256=files[name]["sha256"])
+    for name, entry in entries.items():
+        path = f"{SPOOL}/{name}"
+        if not entry.gone and path not in still_open and (path in files or name in before):
+            yield replace(entry, stamp=())
+
+
 def _to_copy(folder: DataFolder, newest: int | None) -> Iterator[tuple[Path, str]]:
     """Files and their names in the backup; an open part has the name that it will have when it is closed."""
     key = folder.state / KEY
@@ -161,13 +197,15 @@ def _files_of(folder: DataFolder, snapshot: Snapshot) -> Iterator[tuple[Path, st
 def _copy_live(source: Path, target: Path) -> dict[str, Any] | None:
     """Copy a file of a folder that is in use; None where there is nothing whole in it, or where it is gone."""
     try:
+        sums = read_sums(source)  # before its part, which then has at least what they say
         facts = _copy(source, target)
     except FileNotFoundError:
         return None  # an open part that was closed meanwhile
     if not source.name.endswith(OPEN):
         return facts
     with target.open("rb+") as file:
-        file.truncate(whole_bytes(file.fileno(), target.name))
+        acknowledged = sums.end if sums.end <= facts["size"] else 0
+        file.truncate(whole_bytes(file.fileno(), target.name, acknowledged))
         os.fsync(file.fileno())
     facts = _facts_of_file(target)
     if not facts["size"]:
@@ -222,9 +260,9 @@ def _newest_in(path: Path) -> int | None:
     return newest
 
 
-def _write_manifest(path: Path, content: Any) -> None:
-    with os.fdopen(_new_file(path), "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
+def _write_new(path: Path, content: bytes) -> None:
+    with os.fdopen(_new_file(path), "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
 

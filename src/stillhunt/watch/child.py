@@ -40,6 +40,7 @@ class HuntOutcome:
         next_step: what can be done about it.
         seconds: how long it took.
         peak_bytes: largest resident memory that was seen.
+        damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
     sequence: int | None = None
@@ -48,6 +49,7 @@ class HuntOutcome:
     next_step: str = ""
     seconds: float = 0.0
     peak_bytes: int = 0
+    damage: tuple[str, ...] = ()
 
 
 def order_text(plan: HuntPlan) -> str:
@@ -104,7 +106,8 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     except (IndexError, ValueError):
         failure, next_step = _unexpected_end(child.returncode, errors, out_of_memory=memory_kills() > killed_before)
         return HuntOutcome(failure=failure, next_step=next_step, seconds=seconds, peak_bytes=watcher.peak)
-    return HuntOutcome(**{**found, "seconds": seconds, "peak_bytes": watcher.peak})
+    known = {"seconds": seconds, "peak_bytes": watcher.peak, "damage": tuple(found["damage"])}
+    return HuntOutcome(**{**found, **known})
 
 
 def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.pipeline import hunt
 from stillhunt.pipeline_local import with_state_key
 from stillhunt.triage import Case
+from stillhunt.triage.folder import DAMAGE
 from stillhunt.watch.alerts.changes import Alert, alerts_of, early_sign_alerts, limit_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.database.store import WatchDatabase
@@ -56,6 +57,7 @@ from stillhunt.watch.snapshots import (
     remove_unrecorded,
     write_snapshot,
 )
+from stillhunt.watch.spool.checking import damage_said
 
 HUNT_ROLE = "hunt"
 _KEPT = re.compile(r"[0-9a-f]{64}")
@@ -108,7 +110,8 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             inputs = [*map(str, window_parts(folder, start, plan.now)), *watched]
             if not inputs:
                 return None
-            found = _healing_hunt(plan, inputs, known_campaigns(database), progress)
+            damage = damage_said(folder.spool)
+            found = replace(_healing_hunt(plan, inputs, known_campaigns(database), progress), damage=damage)
             return _publish(plan, database, found, following, start)
         finally:
             database.close()
@@ -130,6 +133,7 @@ class _Found:
         returned: campaigns that look like an earlier one with other accounts.
         signs: early signs, under the ids that the hunt gave.
         follow_ups: of members of campaigns.
+        damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
     case: Case
@@ -137,6 +141,7 @@ class _Found:
     returned: Mapping[str, ReturnEvidence]
     signs: Sequence[EarlySign]
     follow_ups: Mapping[str, int]
+    damage: Sequence[str] = ()
 
 
 def _healing_hunt(
@@ -173,12 +178,14 @@ def _signing_hunt(
 
 def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence: int, start: int) -> Snapshot:
     case, found = results.case, found_campaigns(results.case)
+    case.run[DAMAGE] = list(results.damage)
     settled = with_returns(settle(known_campaigns(database), found, start), results.returned)
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
     looks = [*recorded_looks(database), Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
-    facts = json.dumps({**row, "window_start": start, "budget": asdict(spent)}, sort_keys=True).encode()
+    kept = {**row, "window_start": start, "budget": asdict(spent), DAMAGE: list(results.damage)}
+    facts = json.dumps(kept, sort_keys=True).encode()
     signatures = results.signatures.renamed(settled.lasting)
     signatures = signatures.with_earlier(signatures_in_force(plan.data, plan.config.seed, plan.now))
     before = latest_snapshot(plan.data)

@@ -14,8 +14,9 @@ from stillhunt.base.units import DAY
 from stillhunt.collect.locate.catalog import FoundFile, find_inputs
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import ask_to_close
-from stillhunt.watch.spool.parts import close_left_behind, closed_parts, open_parts
+from stillhunt.watch.spool.parts import closed_parts, open_parts
 
 CLOSING_SECONDS = 5.0
 """How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
@@ -43,7 +44,8 @@ def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOS
     """
     waited_for = set(open_parts(folder.spool))
     if waited_for:
-        ask_to_close(folder.spool)
+        with suppress(OSError):  # the spool cannot be written now; what is closed already is read all the same
+            ask_to_close(folder.spool)
     end = time.monotonic() + wait
     while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
         close_left_behind(folder.spool)

@@ -11,9 +11,9 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
 from stillhunt.watch.spool.dead_letters import letters_of
+from stillhunt.watch.spool.ledger import EXPIRED, Ledger, PartEntry
 from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, arrivals, is_source_name
+from stillhunt.watch.spool.sums import sums_path
 from stillhunt.watch.subject.packs import pack_span, packs_of
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
@@ -145,14 +147,12 @@ def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, 
             last = max([min(max(begins) + _LATE, now), *changes])
             if last >= before or held(min(begins), last):
                 continue
-            for path in parts:
-                length = _regular_bytes(path) or 0
-                with suppress(OSError):
-                    if not _is_written(path):
-                        path.unlink()
-                        number, size = number + 1, size + length
+            deleted = _delete_parts(spool, parts)
+            number, size = number + len(deleted), size + sum(deleted)
             with suppress(OSError):  # something else lies in it
                 hour.rmdir()
+    with suppress(OSError):  # the ledger cannot be used now: the next hunt says so
+        _forget_missing(spool, before, held)
     return number, size
 
 
@@ -161,6 +161,46 @@ def _expire_letters(letters: Path, before: int, held: Held) -> None:
     for path, at in letters_of(letters):
         if at < before and not held(at, at):
             path.unlink(missing_ok=True)
+
+
+def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
+    """Enter parts in the ledger as expired and delete them; the sizes of those that are gone."""
+    ledger, sizes = Ledger(spool), list[int]()
+    expired = [PartEntry(ledger.name_of(path), gone=EXPIRED) for path in parts if not path.name.endswith(OPEN)]
+    entered = _enter(ledger, expired)
+    for path in parts:
+        length = _regular_bytes(path) or 0
+        with suppress(OSError):
+            if not _is_written(path):
+                path.unlink()
+                sizes.append(length)
+                sums_path(path).unlink(missing_ok=True)
+    if not entered:
+        _enter(ledger, expired)  # on a full disk there is room now
+    return sizes
+
+
+def _enter(ledger: Ledger, entries: Sequence[PartEntry]) -> bool:
+    with suppress(OSError):
+        ledger.append(entries)
+        return True
+    return False
+
+
+def _forget_missing(spool: Path, before: int, held: Held) -> None:
+    """Say no longer of a part that it is missing when it would have been deleted by now."""
+    ledger, over = Ledger(spool), list[PartEntry]()
+    if not ledger.path.exists():
+        return
+    for name, entry in ledger.read().entries.items():
+        hour = Path(name).parent.name
+        if entry.gone or not _is_hour(hour) or (spool / name).exists():
+            continue
+        first = hour_begin(hour)
+        if first + _LATE < before and not held(first, first + _LATE):
+            over.append(replace(entry, gone=EXPIRED))
+    ledger.append(over)
+    ledger.compact()
 
 
 def _expire_state(state: Path, before: int, held: Held) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,13 +38,11 @@ class SpoolTail:
     def _more(self, path: Path, name: str) -> bytes:
         start = self._read.get(name, 0)
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return b""  # closed or deleted meanwhile: under its new name at the next look
-        try:
-            data = os.pread(handle, READ_BYTES, start)
-        finally:
-            os.close(handle)
+            with path.open("rb") as file:
+                file.seek(start)
+                data = file.read(READ_BYTES)
+        except OSError:
+            return b""  # closed meanwhile: under its new name at the next look; or one that cannot be read
         whole = whole_prefix(data, name)
         if not whole and len(data) == READ_BYTES:  # no signature is worth the memory of such a record
             whole = path.stat().st_size - start

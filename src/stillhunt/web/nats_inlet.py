@@ -137,8 +137,9 @@ class NatsInlet:
         began: float,
     ) -> None:
         data = b"".join(records.data for _, records in taken)
+        count = sum(records.accepted for _, records in taken)
         try:
-            await self._stored(stream, data)
+            await self._stored(stream, data, count)
         except (SpoolBusyError, OSError) as error:
             for message, _ in taken:
                 await message.nak(delay=self._pace.first_wait)
@@ -149,10 +150,9 @@ class NatsInlet:
             await message.ack()
             if records.refused:
                 self._traffic.refused[self._source, "not decodable"] += records.refused
-        count = sum(records.accepted for _, records in taken)
         self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
 
-    async def _stored(self, stream: Stream, data: bytes) -> None:
+    async def _stored(self, stream: Stream, data: bytes, count: int) -> None:
         if not data:
             return
         loop = asyncio.get_running_loop()
@@ -161,7 +161,7 @@ class NatsInlet:
         def done(error: Exception | None) -> None:
             loop.call_soon_threadsafe(future.set_result, error)
 
-        self._committer.submit(stream, data, done)
+        self._committer.submit(stream, data, done, count)
         if (error := await future) is not None:
             raise error
 

@@ -18,6 +18,7 @@ from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
+from stillhunt.watch.spool.room import write_problem
 from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
@@ -164,16 +165,17 @@ class Receiver:
                 raise _too_fast(inlet)
             if records.data:
                 ending = "pb" if protobuf else "jsonl"
-                await self._stored(Stream(source, inlet.kind, ending), records.data)
+                await self._stored(Stream(source, inlet.kind, ending), records)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused
             await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
         except BodyError as error:
             await self._refuse(send, source, error, protobuf=protobuf)
-        except (OSError, StillhuntError):
+        except (OSError, StillhuntError) as error:
             # A collector drops what is answered with 500, and sends again what is answered with 503.
-            unusable = BodyError(503, "the data folder cannot be used now")
+            reason = write_problem(error) if isinstance(error, OSError) else "data folder"
+            unusable = BodyError(503, "the data folder cannot be used now", reason)
             await self._refuse(send, source, unusable, protobuf=protobuf)
         finally:
             self._at_once -= 1
@@ -252,15 +254,15 @@ class Receiver:
         finally:
             turn.queued -= 1
 
-    async def _stored(self, stream: Stream, data: bytes) -> None:
+    async def _stored(self, stream: Stream, records: Records) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            self._committer.submit(stream, data, self._answers.of(future))
+            self._committer.submit(stream, records.data, self._answers.of(future), records.accepted)
             await future
         except SpoolBusyError as error:
-            raise BodyError(503, "more arrives than the disk can take") from error
+            raise BodyError(503, "more arrives than the disk can take", "disk too slow") from error
         except OSError as error:
-            raise BodyError(503, f"the record cannot be written: {error.strerror}") from error
+            raise BodyError(503, f"the record cannot be written: {error.strerror}", write_problem(error)) from error
 
 
 class _Answers:

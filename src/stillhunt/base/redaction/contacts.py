@@ -103,7 +103,12 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
 CONTACT_RULES: tuple[tuple[str, FindEdits], ...] = (
     (
         "[e-mail]",
-        only_with(labelled("[e-mail]", _EMAIL), "@", "＠", *(f"{open_}{a}" for open_ in "([{" for a in ("a", " a", "ä", "c", "с", "m"))),
+        only_with(
+            labelled("[e-mail]", _EMAIL),
+            "@",
+            "＠",
+            *(f"{open_}{a}" for open_ in "([{" for a in ("a", " a", "ä", "c", "с", "m")),
+        ),
     ),
     ("[e-mail]", only_with(labelled("[e-mail]", _SPELT_EMAIL), " dot ", "_dot_")),
     ("[handle]", only_with(_handle_edits, "0", "_", "@", "#")),

@@ -68,7 +68,9 @@ _BORN = re.compile(
 )
 
 
-_BORN_BEHIND = re.compile(rf"(?i)(?<!\w)(?P<hide>{_DATE})(?=['’]?\w{{0,4}} ?(?:doğumlu|生まれ|出生|년생|생(?!\w)|geboren))")
+_BORN_BEHIND = re.compile(
+    rf"(?i)(?<!\w)(?P<hide>{_DATE})(?=['’]?\w{{0,4}} ?(?:doğumlu|生まれ|出生|년생|생(?!\w)|geboren))"
+)
 
 
 def _card_edits(text: str) -> list[Edit]:

@@ -1,22 +1,32 @@
-"""Group commit: what waits is written together, made durable with one sync a part, and then acknowledged."""
+"""Group commit: what waits is written together, made durable with its checksum, and then acknowledged."""
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from stillhunt.base import formatting
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.watch.spool.parts import Stream, close_part, new_part
+from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.spool.ledger import SAVED
+from stillhunt.watch.spool.open_part import OpenPart
+from stillhunt.watch.spool.parts import Stream
 
 CLOSE_REQUEST = ".close"
 """File in the spool that a hunt touches when it wants all open parts closed."""
 
-Done = Callable[[Exception | None], None]
+WRITES, MOVED = "spool writes", "spool parts"
+"""Faults: records cannot be written; an open part was removed or renamed."""
+PROBE = ".probe"
+"""File in the spool that is written to see whether the disk works again."""
+_PROBE_BYTES = 4096
+Done = Callable[[OSError | None], None]
 """Called once the record is on disk (None), or could not be written (the error)."""
 
 
@@ -53,17 +63,27 @@ class SpoolLimits:
         meaning="How often an idle writer looks for parts to close.",
         provenance=judgement("a hunt that asks for closed parts waits at most this long"),
     )
+    probe_seconds: float = parameter(
+        5.0,
+        unit="seconds",
+        meaning="Time without a failed write after which a small file is written, to see whether the disk works again.",
+        provenance=judgement(
+            "a disk that fails now and then stays a fault; one that has room again is one soon no more"
+        ),
+    )
 
 
 LIMITS = values_of(SpoolLimits)
 
 
-@dataclass
-class _Part:
-    handle: int
-    path: Path
-    size: int
-    opened: float
+@dataclass(frozen=True)
+class _Waiting:
+    """A record that is to be written."""
+
+    stream: Stream
+    data: bytes
+    records: int
+    done: Done
 
 
 class Committer:
@@ -73,27 +93,38 @@ class Committer:
         spool: the spool folder.
         limits: when parts are closed, and how much may wait.
         clock: seconds of a clock that never goes back.
+        faults: told while records cannot be written, and when an open part was removed.
     """
 
-    def __init__(self, spool: Path, limits: SpoolLimits = LIMITS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        limits: SpoolLimits = LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+        faults: ServiceFaults | None = None,
+    ) -> None:
         self._spool, self._limits, self._clock = spool, limits, clock
-        self._waiting: list[tuple[Stream, bytes, Done]] = []
+        self._faults = faults or ServiceFaults()
+        self._waiting: list[_Waiting] = []
         self._bytes = 0
         self._wake = threading.Condition(threading.RLock())
         self._stopping = False
-        self._parts: dict[Stream, _Part] = {}
+        self._parts: dict[Stream, OpenPart] = {}
+        self._moved: set[Stream] = set()
+        self._failed_at: float | None = None
         self._asked = self._close_request()
         self._next_look = 0.0
         self._thread = threading.Thread(target=self._run, name="stillhunt-spool", daemon=True)
         self._thread.start()
 
-    def submit(self, stream: Stream, record: bytes, done: Done) -> None:
-        """Take one record, whole with its line end if it is a line.
+    def submit(self, stream: Stream, record: bytes, done: Done, records: int = 1) -> None:
+        """Take what was received together, whole with its line ends if it is lines.
 
         Args:
             stream: where it belongs.
             record: its bytes.
             done: called from the thread of the writer.
+            records: requests in it.
 
         Raises:
             SpoolBusyError: too much waits already, or the writer was stopped.
@@ -101,7 +132,7 @@ class Committer:
         with self._wake:
             if self._stopping or (self._bytes and self._bytes + len(record) > self._limits.waiting_bytes):
                 raise SpoolBusyError
-            self._waiting.append((stream, record, done))
+            self._waiting.append(_Waiting(stream, record, records, done))
             self._bytes += len(record)
             if len(self._waiting) == 1:
                 self._wake.notify()
@@ -123,36 +154,68 @@ class Committer:
             self._commit(taken)
             self._close_due(everything=stopping)
             if stopping:
+                self._close_due(everything=True)  # what was removed at the last moment was saved, and is open
+                for part in self._parts.values():
+                    part.enter()  # it could not be saved: the next hunt says that it is missing
                 return
 
-    def _commit(self, taken: list[tuple[Stream, bytes, Done]]) -> None:
-        by_stream: dict[Stream, list[tuple[bytes, Done]]] = {}
-        for stream, record, done in taken:
-            by_stream.setdefault(stream, []).append((record, done))
-        for stream, records in by_stream.items():
-            failure: Exception | None = None
+    def _commit(self, taken: list[_Waiting]) -> None:
+        by_stream: dict[Stream, list[_Waiting]] = {}
+        for one in taken:
+            by_stream.setdefault(one.stream, []).append(one)
+        for stream, together in by_stream.items():
+            failure: OSError | None = None
             try:
-                self._write(stream, b"".join(record for record, _ in records))
+                self._write(stream, b"".join(one.data for one in together), sum(one.records for one in together))
             except Exception as error:  # whatever it is: the thread must go on, and nobody may wait for ever
-                failure = error
-            for _, done in records:
-                done(failure)
+                failure = _as_os_error(error)
+                self._failed_at = self._clock()
+                self._faults.begin(
+                    WRITES, f"what is sent cannot be written and is refused: {failure.strerror or failure}"
+                )
+            for one in together:
+                one.done(failure)
 
-    def _write(self, stream: Stream, data: bytes) -> None:
+    def _write(self, stream: Stream, data: bytes, records: int) -> None:
+        self._keep_in_place(stream)
         part = self._parts.get(stream)
         if part is None:
-            handle, path = new_part(self._spool, stream, datetime.now(UTC))
-            part = self._parts[stream] = _Part(handle, path, 0, self._clock())
+            part = self._parts[stream] = OpenPart.begin(self._spool, stream, self._clock())
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(part.handle, view) :]
-            os.fdatasync(part.handle)
-            part.size += len(data)
+            part.append(data, records)
         except OSError:
             # What the system kept of it is unknown: go back to what was acknowledged, and go on in another file.
-            self._close(stream, part.size)
+            self._close(stream)
             raise
+        self._keep_in_place(stream)
+
+    def _keep_in_place(self, stream: Stream) -> None:
+        """Save what was acknowledged in a part that somebody removed, renamed or cut."""
+        part = self._parts.get(stream)
+        if part is None:
+            return
+        if part.is_cut():
+            self._close(stream)  # the next hunt compares it with the ledger, and says what is missing
+        elif not part.in_place():
+            self._save(stream, part)
+
+    def _save(self, stream: Stream, part: OpenPart) -> None:
+        what = f"an open part of source {stream.source} was removed or renamed while it was written"
+        held = formatting.plural(part.records, "acknowledged request")
+        self._moved.add(stream)
+        self._faults.begin(MOVED, f"{what}; what it holds ({held}) could not be saved in another part yet")
+        if part.is_removed() and self._spool.parent.is_dir():
+            self._spool.mkdir(mode=0o700, exist_ok=True)  # its records are nowhere else
+        other = OpenPart.begin(self._spool, stream, self._clock())
+        try:
+            part.copy_to(other)
+        except OSError:
+            other.discard()
+            raise
+        self._parts[stream] = other
+        part.enter(gone=SAVED)
+        part.release()
+        self._faults.begin(MOVED, f"{what}; what it held ({held}) was saved in another part")
 
     def _close_due(self, *, everything: bool) -> None:
         now = self._clock()
@@ -162,28 +225,66 @@ class Committer:
         asked = self._close_request()
         everything = everything or asked != self._asked
         self._asked = asked
-        for stream, part in list(self._parts.items()):
+        for stream in list(self._parts):
+            with suppress(OSError):  # it cannot be saved now: the next look tries again
+                self._keep_in_place(stream)
+            part = self._parts.get(stream)
+            if part is None:
+                continue
             old, large = now - part.opened >= self._limits.part_seconds, part.size >= self._limits.part_bytes
             if everything or old or large:
                 self._close(stream)
+        self._end_faults(now)
 
-    def _close(self, stream: Stream, size: int | None = None) -> None:
-        """Close the part of a stream, cut back to so many bytes."""
-        part = self._parts.pop(stream)
+    def _end_faults(self, now: float) -> None:
+        if not self._moved:
+            self._faults.end(MOVED)
+        if self._failed_at is None or now - self._failed_at < self._limits.probe_seconds:
+            return
+        self._failed_at = now
+        with suppress(OSError):
+            _probe(self._spool / PROBE)
+            self._failed_at = None
+            self._faults.end(WRITES)
+
+    def _close(self, stream: Stream) -> None:
+        """Close the part of a stream, cut back to what was acknowledged."""
+        part = self._parts[stream]
         try:
-            if size is not None:
-                os.ftruncate(part.handle, size)
-            close_part(part.handle, part.path)
+            part.close()
+        except FileNotFoundError:
+            if not part.in_place():
+                return  # somebody removed it just now: the next look saves it
         except OSError:
             pass  # it stays open by name; whoever looks next finds that nobody holds it, and closes it
-        finally:
-            os.close(part.handle)
+        del self._parts[stream]
+        self._moved.discard(stream)
+        part.release()
 
     def _close_request(self) -> int:
         try:
             return (self._spool / CLOSE_REQUEST).stat().st_mtime_ns
         except OSError:
             return 0
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """An error as one of the system, which every inlet answers with 'send it again'."""
+    if isinstance(error, OSError):
+        return error
+    number = errno.ENOMEM if isinstance(error, MemoryError) else errno.EIO
+    return OSError(number, os.strerror(number))
+
+
+def _probe(path: Path) -> None:
+    """Write a small file, synced, and remove it."""
+    try:
+        with path.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def ask_to_close(spool: Path) -> None:

@@ -1,9 +1,8 @@
-"""Parts of the spool: their names, and what becomes of one that a killed process left open."""
+"""Parts of the spool: their names, and where their records end."""
 
 from __future__ import annotations
 
 import fcntl
-import mmap
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _NAME = re.compile(r"part-(\d{8})-(\d{4})(\d\d)(\d\d)T(\d\d)")
 """Begin of a part's name: its number in its source, and the clock's hour when it was made."""
+_PIECE_BYTES = 1 << 20
 _HEAD = 20
 """Bytes that hold the tag and the length of a field, two varints."""
 _ENTRY = 0x0A
@@ -111,75 +111,34 @@ def whole_prefix(data: bytes, name: str) -> int:
     return at
 
 
-def close_left_behind(spool: Path) -> list[Path]:
-    """Close the parts that no process holds any more: cut each back to its last whole record, and rename it.
+def whole_bytes(handle: int, name: str, start: int = 0) -> int:
+    """Bytes up to the end of the last whole record.
 
-    Returns:
-        The parts that were closed, under their new names.
-    """
-    closed = []
-    for path in open_parts(spool):
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue  # its writer closed it meanwhile, or nothing can be written now: another look will close it
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not path.exists():
-                continue
-            os.ftruncate(handle, whole_bytes(handle, path.name))
-            closed += close_part(handle, path)
-        except OSError:
-            continue  # its writer has it, or nothing can be written now
-        finally:
-            os.close(handle)
-    return closed
-
-
-def close_part(handle: int, path: Path) -> list[Path]:
-    """Give a part its final name, or remove it where it is empty.
-
-    Args:
-        handle: the open file, complete.
-        path: its name, which ends with OPEN.
-
-    Returns:
-        The final name; nothing where it was empty.
-    """
-    if not os.fstat(handle).st_size:
-        path.unlink(missing_ok=True)
-        return []
-    os.fsync(handle)
-    final = path.with_name(path.name.removesuffix(OPEN))
-    path.rename(final)
-    sync_folder(final.parent)
-    return [final]
-
-
-def whole_bytes(handle: int, name: str) -> int:
-    """Bytes up to the end of the last whole record; what a crash left behind it was never acknowledged.
+    A power failure may leave blocks of zeros where data was not written yet; lines end before the first zero.
 
     Args:
         handle: the file.
         name: its name, which tells its form.
+        start: begin of a record; what is before it is not looked at.
     """
     size = os.fstat(handle).st_size
-    return _whole_fields(handle, size) if ".pb" in name else _whole_lines(handle, size)
+    return _whole_fields(handle, start, size) if ".pb" in name else _whole_lines(handle, start)
 
 
-def _whole_lines(handle: int, size: int) -> int:
-    if not size:
-        return 0
-    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as content:
-        # A power failure may leave blocks of zeros where data was not written yet. No JSON text holds one, so what
-        # follows the first of them was not synced, and not acknowledged.
-        zero = content.find(b"\0")
-        return content.rfind(b"\n", 0, size if zero < 0 else zero) + 1
+def _whole_lines(handle: int, start: int) -> int:
+    at = end = start
+    while piece := os.pread(handle, _PIECE_BYTES, at):
+        before_zero, zero, _ = piece.partition(b"\0")
+        if line_end := before_zero.rfind(b"\n") + 1:
+            end = at + line_end
+        if zero:
+            break
+        at += len(piece)
+    return end
 
 
-def _whole_fields(handle: int, size: int) -> int:
+def _whole_fields(handle: int, at: int, size: int) -> int:
     """End of the last whole export request entry; only those are ever written."""
-    at = 0
     while at < size:
         used, ours = _field(os.pread(handle, _HEAD, at))
         if not ours or at + used > size:

@@ -1,7 +1,8 @@
-"""Whether the disk and the spool have room for more."""
+"""Whether the disk and the spool have room for more, and why something could not be written."""
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,18 @@ from stillhunt.base.config_live import ServeSettings
 _DISK_LOOK_SECONDS = 1.0
 _SIZE_LOOK_SECONDS = 30.0
 _GIB = 1 << 30
+_PROBLEMS = {
+    errno.ENOSPC: "no room",
+    errno.EDQUOT: "no room",
+    errno.EROFS: "read-only disk",
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.ENOENT: "folder gone",
+    errno.ENOTDIR: "folder gone",
+    errno.ENOMEM: "memory",
+}
 
 
 class SpoolRoom:
@@ -46,3 +59,12 @@ def _size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:  # it was closed, so its name changed; the next look counts it
         return 0
+
+
+def write_problem(error: OSError) -> str:
+    """Why something could not be written, in few fixed words for counts.
+
+    Args:
+        error: of the system.
+    """
+    return _PROBLEMS.get(error.errno or 0, "disk error")

@@ -8,10 +8,11 @@ looked for in fields that name somebody, for it may as well be a number.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.watch.folder import sync_folder
+from stillhunt.watch.spool.ledger import ERASED, Ledger, PartEntry
 
 SHORTEST_SURE_ID = 6
 """Characters of an id from which it is looked for in every field. Judgement: a shorter one may be a number."""
@@ -243,12 +245,16 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def rewrite_part(path: Path, ids: SubjectIds) -> int:
+def rewrite_part(path: Path, ids: SubjectIds, ledger: Ledger) -> int:
     """Write a part without an account's records beside it, and put it in its place; its name and times stay.
+
+    The ledger says first what the part will hold. A run that ends in between leaves a part that differs from its entry
+    until the erasure is run again.
 
     Args:
         path: a closed part.
         ids: whose records.
+        ledger: of the spool.
 
     Returns:
         How many were taken out; the part is as it was where there were none, and gone where nothing was left.
@@ -259,13 +265,19 @@ def rewrite_part(path: Path, ids: SubjectIds) -> int:
     about = path.stat()
     beside = path.with_name(f".{path.name}{UNFINISHED}")
     taken = size = 0
+    before, after = hashlib.sha256(), hashlib.sha256()
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            for _, kept, own in split_part(path, ids):
+            for record, kept, own in split_part(path, ids):
+                before.update(record)
+                after.update(kept)
                 taken += own
                 size += file.write(kept)
             file.flush()
             os.fsync(file.fileno())
+        if taken:
+            changed = PartEntry(ledger.name_of(path), size, sha256=after.hexdigest(), gone="" if size else ERASED)
+            ledger.append([_entry_after(ledger, changed, before.hexdigest(), taken)])
         if taken and size:
             os.utime(beside, ns=(about.st_atime_ns, about.st_mtime_ns))
             beside.replace(path)
@@ -276,3 +288,20 @@ def rewrite_part(path: Path, ids: SubjectIds) -> int:
     if taken:
         sync_folder(path.parent)
     return taken
+
+
+def _entry_after(ledger: Ledger, changed: PartEntry, before: str, taken: int) -> PartEntry:
+    """The entry of a part that is rewritten: what was acknowledged, without the calls that are taken out.
+
+    Damage stays known: a part that was not what was acknowledged must not become right by being rewritten.
+    """
+    known = ledger.read().entries.get(changed.part)
+    if known is None:
+        return changed
+    if known.sha256 == changed.sha256:
+        return known  # an erasure that ended early entered it
+    damage = known.damage
+    if known.sha256 and known.sha256 != before:
+        damage = damage or "it was not what was acknowledged when an erasure changed it"
+    records = None if known.records is None else max(0, known.records - taken)
+    return replace(changed, records=records, damage=damage)

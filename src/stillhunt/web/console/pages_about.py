@@ -14,7 +14,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.decide.cases.filters import filters_of
 from stillhunt.decide.running import policy_of
-from stillhunt.triage.folder import public_run
+from stillhunt.triage.folder import DAMAGE, public_run
 from stillhunt.triage.harm import HARM_MEANING
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
@@ -123,6 +123,7 @@ def sources(request: Request) -> Response:
         "brokers": {} if traffic is None else dict(traffic.problems),
         "inputs": run.get("inputs", [])[:200],
         "more_inputs": max(0, len(run.get("inputs", [])) - 200),
+        "damage": run.get(DAMAGE, []),
         "unenriched": run.get("unenriched", []),
         "personal_ids": shown.model.personal_ids,
         "share": formatting.percent(shown.model.rejected_share),

@@ -1,0 +1,232 @@
+"""The ledger of the spool: what was acknowledged in each closed part, so that damage and loss are seen.
+
+It lies beside the spool, so that whoever removes the spool does not remove it. Lines are only appended, each with its
+checksum; the last line of a part counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stillhunt.watch.folder import sync_folder
+from stillhunt.watch.spool.checked_lines import checked_line, read_checked
+from stillhunt.watch.spool.parts import closed_parts
+from stillhunt.watch.spool.sums import sums_path
+
+ENDING = ".ledger"
+"""What follows the name of the spool in that of its ledger."""
+HAS_LEDGER = ".ledger"
+"""File in the spool which says that there was a ledger: without it, the spool comes from an older version."""
+EXPIRED, ERASED, SAVED = "expired", "erased", "saved in another part"
+"""Why a part is rightly gone."""
+_HEADER = json.dumps({"version": 1})
+_TAIL_BYTES = 1 << 16
+_SPARE_LINES = 1000
+"""Lines that no longer count and are kept all the same, so that a small ledger is not written anew at each hunt."""
+
+
+@dataclass(frozen=True)
+class PartEntry:
+    """What the ledger says of one part.
+
+    Attributes:
+        part: SOURCE/HOUR/NAME; empty where it is about the ledger itself.
+        size: bytes.
+        records: requests that were acknowledged; None where that is not known.
+        sha256: of the content; empty where it is not known.
+        stamp: change time (ns) and inode of the file when its content was last compared; empty before.
+        damage: what is wrong with it for good, in one sentence; empty where nothing is.
+        gone: EXPIRED, ERASED or SAVED where the part is rightly not there; else empty.
+    """
+
+    part: str
+    size: int = 0
+    records: int | None = None
+    sha256: str = ""
+    stamp: tuple[int, ...] = ()
+    damage: str = ""
+    gone: str = ""
+
+
+@dataclass(frozen=True)
+class LedgerContent:
+    """What a ledger holds.
+
+    Attributes:
+        entries: part -> its last entry.
+        lines: number of lines.
+        broken: lines that cannot be read.
+    """
+
+    entries: Mapping[str, PartEntry]
+    lines: int
+    broken: int
+
+
+class Ledger:
+    """The ledger of one spool; any process of the data folder may append to it.
+
+    Args:
+        spool: the spool folder.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self.path = spool.with_name(spool.name + ENDING)
+
+    def read(self) -> LedgerContent:
+        """All entries; none where there is no ledger yet.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            return ledger_content(self.path.read_bytes())
+        except FileNotFoundError:
+            return ledger_content(b"")
+
+    def append(self, entries: Iterable[PartEntry] = ()) -> None:
+        """Enter parts, synced. A spool without a ledger gets one with the parts that are there, as they are.
+
+        Args:
+            entries: of parts.
+
+        Raises:
+            OSError: it cannot be written; it is as it was.
+        """
+        entries = list(entries)
+        with self._held() as handle:
+            size = os.fstat(handle).st_size
+            if not size:
+                self._replace([*self._found(), *entries])
+                return
+            if entries:
+                size = _without_torn_end(handle, size)
+                _append(handle, size, b"".join(map(_line, entries)))
+        self._mark()
+
+    def replace(self, entries: Iterable[PartEntry]) -> None:
+        """Write the ledger anew, whole or not at all.
+
+        Args:
+            entries: all that it will hold.
+
+        Raises:
+            OSError: it cannot be written; it is as it was.
+        """
+        with self._held():
+            self._replace(entries)
+
+    def compact(self) -> None:
+        """Leave out what no longer counts, where that is most of it."""
+        content = self.read()
+        kept = [entry for entry in content.entries.values() if not entry.gone or (self._spool / entry.part).exists()]
+        if not content.broken and content.lines > 2 * len(kept) + _SPARE_LINES:
+            self.replace(kept)
+
+    def name_of(self, part: Path) -> str:
+        """The name of a part in the ledger.
+
+        Args:
+            part: path of a closed part.
+        """
+        return part.relative_to(self._spool).as_posix()
+
+    def _found(self) -> list[PartEntry]:
+        """Entries of parts of which nothing is known but that they are there."""
+        old = [path for path in closed_parts(self._spool) if not sums_path(path).exists()]
+        found = [PartEntry(self.name_of(path), path.stat().st_size) for path in old]
+        if (self._spool / HAS_LEDGER).exists():
+            lost = "the ledger of the spool was gone, so nobody can tell which parts were missing or damaged then"
+            found.append(PartEntry("", damage=lost))
+        return found
+
+    def _replace(self, entries: Iterable[PartEntry]) -> None:
+        beside = self.path.with_name(f".{self.path.name}.new")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(ledger_bytes(entries))
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+        sync_folder(self.path.parent)
+        self._mark()
+
+    def _mark(self) -> None:
+        mark = self._spool / HAS_LEDGER
+        with suppress(OSError):  # the spool cannot be written now: the next part that is closed makes it
+            if not mark.exists():
+                mark.touch(mode=0o600)
+
+    @contextmanager
+    def _held(self) -> Iterator[int]:
+        """The open file, which no other process may change meanwhile."""
+        while True:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if _is_at(handle, self.path):  # else it was written anew while we waited
+                    yield handle
+                    return
+            finally:
+                os.close(handle)
+
+
+def ledger_content(data: bytes) -> LedgerContent:
+    """The entries in the content of a ledger.
+
+    Args:
+        data: of the file.
+    """
+    lines, broken = read_checked(data)
+    entries: dict[str, PartEntry] = {}
+    for line in lines:
+        try:
+            fields = json.loads(line)
+            if "part" in fields:
+                entries[fields["part"]] = PartEntry(**{**fields, "stamp": tuple(fields["stamp"])})
+        except (ValueError, TypeError, KeyError):  # of another version
+            broken += 1
+    return LedgerContent(entries, len(lines), broken)
+
+
+def ledger_bytes(entries: Iterable[PartEntry]) -> bytes:
+    """The content of a ledger with these entries."""
+    return checked_line(_HEADER) + b"".join(map(_line, entries))
+
+
+def _line(entry: PartEntry) -> bytes:
+    return checked_line(json.dumps(asdict(entry)))
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    return False
+
+
+def _without_torn_end(handle: int, size: int) -> int:
+    """Cut off a last line that was being written when a process died; nothing relied on it."""
+    start = max(0, size - _TAIL_BYTES)
+    whole = start + os.pread(handle, size - start, start).rfind(b"\n") + 1
+    if whole < size:
+        os.ftruncate(handle, whole)
+    return whole
+
+
+def _append(handle: int, size: int, data: bytes) -> None:
+    try:
+        view, at = memoryview(data), size
+        while view:
+            written = os.pwrite(handle, view, at)
+            view, at = view[written:], at + written
+        os.fdatasync(handle)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(handle, size)
+        raise

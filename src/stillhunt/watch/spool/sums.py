@@ -1,0 +1,156 @@
+"""Sums of an open part: a file beside it that has a line for each acknowledged batch, with place and checksum.
+
+A line is written when its batch is on disk, and the batch is acknowledged when the line is: so every acknowledged batch
+has its line, and a batch that has a line was on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhunt.watch.spool.checked_lines import checked_line, read_checked
+from stillhunt.watch.spool.parts import OPEN, whole_bytes
+
+SUMS = ".sums"
+"""Ending of the file; its name begins with a dot, so that nothing takes it for a part."""
+_PIECE_BYTES = 1 << 20
+_FIELDS = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was acknowledged together.
+
+    Attributes:
+        start: its first byte in the part.
+        end: the byte behind its last.
+        records: requests in it.
+        check: CRC-32 of its bytes.
+    """
+
+    start: int
+    end: int
+    records: int
+    check: int
+
+    def line(self) -> bytes:
+        """The batch as a line of the file."""
+        return checked_line(f"{self.start} {self.end} {self.records} {self.check}")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the file says.
+
+    Attributes:
+        batches: ascending; some may be missing where lines are damaged.
+        trusted: whether the file is there and each of its lines is whole, so that what has no line was never
+            acknowledged.
+    """
+
+    batches: Sequence[Batch]
+    trusted: bool
+
+    @property
+    def end(self) -> int:
+        """Bytes that were acknowledged, as far as the file says."""
+        return self.batches[-1].end if self.batches else 0
+
+    @property
+    def records(self) -> int:
+        """Requests that were acknowledged, as far as the file says."""
+        return sum(batch.records for batch in self.batches)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found in a part that nobody holds.
+
+    Attributes:
+        size: bytes that are to be kept: what was acknowledged, and whole records behind it.
+        records: requests that were acknowledged; None where that is not known.
+        damage: what is missing or damaged of what was acknowledged, in one sentence; empty where nothing is.
+    """
+
+    size: int
+    records: int | None
+    damage: str
+
+
+def sums_path(part: Path) -> Path:
+    """The file for a part.
+
+    Args:
+        part: its path, open or closed.
+    """
+    return part.with_name(f".{part.name.removesuffix(OPEN)}{SUMS}")
+
+
+def read_sums(part: Path) -> Sums:
+    """What was acknowledged in a part; nothing where it has no such file, as one of an older version.
+
+    Args:
+        part: its path.
+
+    Raises:
+        OSError: the file is there and cannot be read.
+    """
+    try:
+        data = sums_path(part).read_bytes()
+    except FileNotFoundError:
+        return Sums((), trusted=False)
+    lines, broken = read_checked(data)
+    batches: list[Batch] = []
+    for line in lines:
+        numbers = [int(text) for text in line.split() if text.isdecimal()]
+        if len(numbers) == _FIELDS and numbers[1] > numbers[0] >= (batches[-1].end if batches else 0):
+            batches.append(Batch(*numbers))
+        else:
+            broken += 1
+    return Sums(batches, trusted=not broken)
+
+
+def verify_part(handle: int, part: Path) -> Verified:
+    """Compare a part with its sums.
+
+    Whole records without a sum are kept: a hunt counts a request once, so one that its sender sends again does no harm.
+
+    Args:
+        handle: the open file.
+        part: its path.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size, sums = os.fstat(handle).st_size, read_sums(part)
+    whole = whole_bytes(handle, part.name, max((batch.end for batch in sums.batches if batch.end <= size), default=0))
+    wrong = [batch for batch in sums.batches if not _is_whole(handle, batch)]
+    damage = ""
+    if wrong:
+        number = sum(batch.records for batch in wrong)
+        damage = f"up to {number} of its {sums.records} acknowledged requests were damaged or missing"
+    elif not sums.trusted and _may_hold_records(handle, part, whole, size):
+        damage = f"its last {size - whole} bytes had no checksum and no form of records, and were cut off"
+    return Verified(whole, sums.records if sums.trusted else None, damage)
+
+
+def _is_whole(handle: int, batch: Batch) -> bool:
+    at, check = batch.start, 0
+    while at < batch.end:
+        piece = os.pread(handle, min(_PIECE_BYTES, batch.end - at), at)
+        if not piece:
+            return False
+        check = zlib.crc32(piece, check)
+        at += len(piece)
+    return check == batch.check
+
+
+def _may_hold_records(handle: int, part: Path, start: int, end: int) -> bool:
+    """Whether what is cut off may have been acknowledged: a line without its end never was."""
+    if ".pb" in part.name:
+        return start < end
+    return any(b"\n" in os.pread(handle, _PIECE_BYTES, at) for at in range(start, end, _PIECE_BYTES))
