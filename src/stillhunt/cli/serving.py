@@ -27,14 +27,15 @@ from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
@@ -112,6 +113,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
+        opened.enter_context(_telling(faults, config, screen))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
@@ -142,7 +144,9 @@ def _web(
     decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
     people, source = people_of(database, config.console), LatestSource(folder)
     source.begin()
-    shown = Console(source, config, folder, database, served.schedule, served.traffic, served.limits, decisions)
+    shown = Console(
+        source, config, folder, database, served.schedule, served.traffic, served.limits, decisions, served.faults
+    )
     screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
     api = ApiSources(database, tokens, decisions)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
@@ -234,6 +238,17 @@ def _decisions(
         yield decisions
     finally:
         decisions.stop()
+
+
+@contextmanager
+def _telling(faults: ServiceFaults, config: Config, screen: Screen) -> Iterator[None]:
+    """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
+    alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
+    alerts.start()
+    try:
+        yield
+    finally:
+        alerts.stop()
 
 
 @contextmanager

@@ -1,10 +1,13 @@
-"""ServiceFaults of a running server that somebody must hear of, in one place: every health page, metric and alert reads it."""
+"""Faults of a running server that somebody must hear of, in one place: health page, metrics and alerts read it."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
+
+ENFORCEMENT = "enforcement"
+"""First word of the name of each fault by which a decision is not in force, such as "enforcement stale"."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN, KnownTokens
 from stillhunt.web.api import API_ROUTES
