@@ -26,11 +26,14 @@ from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.fault_looks import FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
@@ -141,7 +144,7 @@ def _web(
     """The API, what gateways ask, and the console."""
     (database, config), folder, tokens = kept, served.folder, served.tokens
     signatures = SignatureAnswers(folder, database, config)
-    decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
+    decisions = opened.enter_context(_decisions(served, database, signatures, config))
     people, source = people_of(database, config.console), LatestSource(folder)
     source.begin()
     shown = Console(
@@ -227,16 +230,21 @@ def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
 
 @contextmanager
 def _decisions(
-    folder: DataFolder, database: WatchDatabase, beside: tuple[KnownTokens, SignatureAnswers], config: Config
+    served: PageSources, database: WatchDatabase, signatures: SignatureAnswers, config: Config
 ) -> Iterator[LiveDecisions]:
     """Decisions in memory that follow the database, and what is read with them."""
-    others = {"tokens": beside[0].refresh, "signatures": beside[1].refresh}
+    folder = served.folder
+    others = {"tokens": served.tokens.refresh, "signatures": signatures.refresh}
     allowed = frozenset(config.sanctioned.accounts)
-    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others)
+    kept = folder.path / VERIFIED_FILE
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others, kept)
     decisions.start()
+    looks = FaultLooks(served.faults, [decisions.faults])
+    looks.start()
     try:
         yield decisions
     finally:
+        looks.stop()
         decisions.stop()
 
 
@@ -244,10 +252,13 @@ def _decisions(
 def _telling(faults: ServiceFaults, config: Config, screen: Screen) -> Iterator[None]:
     """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
     alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
+    looks = FaultLooks(faults, [ClockSteps().faults])
     alerts.start()
+    looks.start()
     try:
         yield
     finally:
+        looks.stop()
         alerts.stop()
 
 
