@@ -145,8 +145,8 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
         output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
     elif lost:
         output_console().print(
-            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is the right "
-            "one, run this again with --accept."
+            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is right "
+            "as it is, run this again with --accept."
         )
     else:
         output_console().print(

@@ -37,6 +37,7 @@ from stillhunt.watch.fault_looks import FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
@@ -97,7 +98,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = open_database(folder.path, config.watch.database)
     policy_of(folder, config)
     if check:
         check_port(config.serve.listen)
@@ -116,7 +117,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
-        opened.enter_context(_telling(faults, config, screen))
+        opened.enter_context(_telling(faults, (folder, database), config, screen))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
@@ -172,7 +173,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = open_database(folder.path, config.watch.database)
     policy_of(folder, config)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
@@ -249,10 +250,12 @@ def _decisions(
 
 
 @contextmanager
-def _telling(faults: ServiceFaults, config: Config, screen: Screen) -> Iterator[None]:
+def _telling(
+    faults: ServiceFaults, kept: tuple[DataFolder, WatchDatabase], config: Config, screen: Screen
+) -> Iterator[None]:
     """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
     alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
-    looks = FaultLooks(faults, [ClockSteps().faults])
+    looks = FaultLooks(faults, [ClockSteps().faults, DatabaseFiles(kept[1], kept[0].path).faults])
     alerts.start()
     looks.start()
     try:
