@@ -9,12 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from cli.running import run
 from stillhunt.base.config import Config
+from stillhunt.cli.deciding import DecisionsOrder, run_decisions_verify
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.persons import decide_as_person
 from stillhunt.decide.policy import parse_policy
+from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.folder import DataFolder
@@ -172,3 +176,21 @@ def test_serve_does_not_start_with_a_policy_that_cannot_be_used(tmp_path: Path) 
     for words in (("serve", "--check"), ("watch", ".", "--once")):
         result = run(*words, "--data", str(tmp_path / "data"), cwd=tmp_path)
         assert (result.returncode, "policy.toml:1:1" in result.stderr) == (5, True)
+
+
+def test_a_log_that_lost_its_end_is_noticed_by_what_a_server_verified(tmp_path: Path) -> None:
+    database, kept = WatchDatabase("", tmp_path / "stillhunt.db"), tmp_path / VERIFIED_FILE
+    now = int(datetime.now(UTC).timestamp() * 1e6)
+    for account in "abc":
+        decide_as_person(database, account, "block", ("Ada", ""), (now, 3.0))
+    LiveDecisions(database, lambda: None, kept=kept).look()
+    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 0
+    with database.write() as connection:
+        connection.execute(delete(DECISIONS).where(DECISIONS.c.seq > 1))
+    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 1
+    with database.write() as connection:
+        connection.execute(delete(DECISIONS))
+    assert run_decisions_verify(DecisionsOrder(tmp_path, as_json=True)) == 1
+    assert run_decisions_verify(DecisionsOrder(tmp_path), accept=True) == 0
+    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 0
+    database.close()

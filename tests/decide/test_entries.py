@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
-from stillhunt.decide.entries import Broken, LogEntry, chained, digest_of, first_broken, in_force
+from stillhunt.decide.entries import Broken, LogEntry, chained, digest_of, first_broken, in_force, made_until
 
 
 def log_of(*accounts: str) -> list[LogEntry]:
@@ -57,4 +57,5 @@ def test_who_wins() -> None:
     log = appended(log, by_person("override", "observe"), by_person("case", "block"))
     assert in_force(log, NOW)["a"].action == "observe", "an override lets through"
     assert in_force(log, NOW + DAY)["a"].action == "step_up", "persons' decisions expired"
-    assert in_force(log, NOW - 1) == {}
+    assert in_force(made_until(log, NOW - 1), NOW - 1) == {}
+    assert in_force(log, NOW - DAY)["a"].action == "observe", "a clock that is behind ends nothing"

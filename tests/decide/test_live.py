@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,19 @@ from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import append_to_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
+from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from watch.databases import Opening
 
 NOW = live_module.time.time_ns() // 1000
 ENFORCED = Policy(mode="enforce")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was verified is kept at once, however long that takes here."""
+    monkeypatch.setattr(live_module, "WORKING_SHARE", math.inf)
 
 
 def nothing() -> Policy | None:
@@ -59,32 +67,158 @@ def test_it_follows_what_is_decided_and_undone(
     assert live.revision.startswith("6-")
 
 
-def test_another_log_in_its_place_is_read_anew(opening: Opening) -> None:
-    database = opening()
-    live = LiveDecisions(opening(), nothing)
+def keeping(opening: Opening, file: Path, policy: Callable[[], Policy | None] = nothing) -> LiveDecisions:
+    live = LiveDecisions(opening(), policy, kept=file)
+    live.look()
+    return live
+
+
+def change(database: WatchDatabase, seq: int) -> None:
+    with database.write() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == seq).values(account_id="innocent"))
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_log_that_lost_entries_ends_no_decision_until_somebody_accepts_it(
+    opening: Opening, tmp_path: Path, replaced: bool, restarted: bool
+) -> None:
+    database, file = opening(), tmp_path / "verified"
+    live = keeping(opening, file)
     person(database, "old")
     live.look()
     with database.write() as connection:
         connection.execute(delete(DECISIONS))
-    person(database, "new")
+    if replaced:
+        person(database, "new")
     live.look()
-    assert (action(live, "old"), action(live, "new")) == ("none", "block")
+    if restarted:
+        live = keeping(opening, file)
+    assert (action(live, "old"), action(live, "new")) == ("block", "none")
+    assert ("another one than before" if replaced else "gone") in live.faults()["enforcement stale"]
+    file.unlink()
+    live.look()
+    live.look()
+    assert (action(live, "old"), action(live, "new")) == ("none", "block" if replaced else "none")
+    assert live.faults() == {}
 
 
-def test_a_log_that_was_changed_is_not_enforced_and_what_was_known_stays(opening: Opening) -> None:
+@pytest.mark.parametrize("changed", [1, 2, 3])
+def test_one_changed_entry_ends_no_decision_and_is_a_fault(opening: Opening, tmp_path: Path, changed: int) -> None:
+    database, file = opening(), tmp_path / "verified"
+    live = keeping(opening, file)
+    for name in "abc":
+        person(database, name)
+    live.look()
+    assert live.faults() == {}
+    change(database, changed)
+    again = keeping(opening, file)
+    for _ in range(2):
+        assert [action(again, name) for name in "abc"] == ["block"] * 3, "as it was verified by the process before"
+        assert action(again, "innocent") == "none"
+        assert again.revision.startswith("3-")
+        (name, said), *others = again.faults().items()
+        assert (name, others) == ("enforcement stale", [])
+        assert said.startswith(f"the decision log was changed: entry {changed}")
+        again.look()
+    live._whole_at = 0.0
+    live.look()
+    assert "enforcement stale" in live.faults(), "the whole log is verified again while it runs"
+    assert action(live, "b") == "block"
+
+
+def test_the_policy_may_say_that_a_changed_log_is_not_enforced(opening: Opening, tmp_path: Path) -> None:
+    database, found = opening(), [Policy()]
+    live = keeping(opening, tmp_path / "verified", lambda: found[0])
+    person(database)
+    live.look()
+    change(database, 1)
+    found[0] = Policy(changed_log="stop")
+    again = keeping(opening, tmp_path / "verified", lambda: found[0])
+    assert (again.revision, action(again)) == ("", "none")
+    assert again.faults()["enforcement off"].startswith("the decision log was changed: entry 1")
+    found[0] = Policy()
+    again.look()
+    again.look()
+    assert action(again) == "block"
+
+
+def test_without_a_file_what_stands_before_the_change_is_enforced(opening: Opening) -> None:
     database = opening()
     live = LiveDecisions(opening(), nothing)
     person(database)
     live.look()
     person(database, "b")
-    with database.write() as connection:
-        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 2).values(account_id="innocent"))
+    change(database, 2)
     live.look()
     assert live.problems["decisions"].startswith("the decision log was changed: entry 2")
-    assert (action(live), action(live, "innocent")) == ("block", "none")
     other = LiveDecisions(opening(), nothing)
     other.look()
-    assert other.revision == "", "a server that starts with such a log answers no gateway"
+    for one in (live, other):
+        assert (action(one), action(one, "innocent")) == ("block", "none")
+        assert one.revision.startswith("1-")
+    change(database, 1)
+    last = LiveDecisions(opening(), nothing)
+    last.look()
+    assert last.revision == ""
+    assert "no decision is enforced" in last.faults()["enforcement off"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, None])
+def test_a_damaged_file_of_verified_decisions_is_written_anew(
+    opening: Opening, tmp_path: Path, damage: bytes | None
+) -> None:
+    database, file = opening(), tmp_path / "verified"
+    person(database)
+    keeping(opening, file)
+    whole = file.read_bytes()
+    file.write_bytes(bytes([*whole[:-9], whole[-9] ^ 1, *whole[-8:]]) if damage is None else damage)
+    live = keeping(opening, file)
+    assert action(live) == "block"
+    assert file.read_bytes() == whole
+    file.unlink()
+    live.look()
+    assert file.read_bytes() == whole, "it was removed while the server ran"
+
+
+def test_a_clock_that_was_ahead_ends_no_decision(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, ahead = opening(), [0.0]
+    steady = live_module.time.monotonic
+    monkeypatch.setattr(live_module.time, "time_ns", lambda: NOW * 1000 + int(ahead[0] * 1e9))
+    person(database, "a")
+    live = LiveDecisions(opening(), nothing, steps=ClockSteps(lambda: steady() + ahead[0], steady))
+    live.look()
+    for days in (10, 1000):
+        ahead[0] = days * 86_400.0
+        decide_as_person(database, f"b{days}", "block", ("Ada", ""), (NOW + days * 86_400_000_000, 3.0))
+        live.look()
+        started = LiveDecisions(opening(), nothing, steps=ClockSteps(lambda: steady() + ahead[0], steady))
+        started.look()
+        ahead[0] = 0.0
+        person(database, f"c{days}")
+        for one in (live, started):
+            one.look()
+            assert [action(one, name) for name in ("a", f"b{days}", f"c{days}")] == ["block"] * 3
+            assert one.faults() == {}
+
+
+def test_a_look_that_hangs_is_a_fault(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = LiveDecisions(opening(), nothing)
+    live.look()
+    assert live.faults() == {}
+    live._looked_at -= live_module.STALE_SECONDS + 1
+    assert "were last read 11 seconds ago" in live.faults()["enforcement stale"]
+
+
+def test_rules_without_a_policy_are_a_fault(opening: Opening) -> None:
+    database, found = opening(), [ENFORCED, None, None]
+    by_rule(database)
+    live = LiveDecisions(opening(), lambda: found[0])
+    live.look()
+    assert live.faults() == {}
+    found[0] = None
+    live.look()
+    assert "there is no policy" in live.faults()["enforcement off"]
 
 
 def test_whatever_cannot_be_read_stops_nothing_else(opening: Opening, tmp_path: Path) -> None:

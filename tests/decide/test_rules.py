@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.decide.actions import ACTIONS, HIGHEST_CEILING, rank
-from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, standing
+from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, made_until, standing
 from stillhunt.decide.policy import Policy
 
 
@@ -203,4 +203,4 @@ def test_rules_never_go_beyond_what_they_may(hunts: list[tuple[Policy, list[dict
         states[now] = in_force(log, now)
     assert first_broken(log) is None
     for at, state in states.items():
-        assert in_force(log, at) == state, "a replay gives what was in force"
+        assert in_force(made_until(log, at), at) == state, "a replay gives what was in force"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decide.scenes import NOW
+from decide.scenes import DAY, NOW
 from stillhunt.decide import table as table_module
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.entries import PRECEDENCE, LogEntry, chained, in_force
-from stillhunt.decide.table import DecisionTable, empty_table
+from stillhunt.decide.table import KEPT_DAYS, DecisionTable, empty_table, table_of
 
 ACCOUNTS = ("a", "b", "ä", "a" * 300, "")
 
@@ -74,6 +75,43 @@ def test_what_ended_takes_no_memory() -> None:
     log = chained(entries, None)
     table = empty_table().with_entries(log, NOW)
     assert len(table) == 9000
-    late = LogEntry(0, NOW, "case", "b", "tag", "operator_decision", "x", False, NOW, NOW + 99)
-    more = chained([late] * 9001, log[-1])
-    assert len(table.with_entries(more, NOW + 20)) == 9001
+    late = LogEntry(0, NOW + 1, "case", "b", "tag", "operator_decision", "x", False, NOW, NOW + 99)
+    after = NOW + KEPT_DAYS * DAY + 50
+    assert len(table.with_entries(chained([late] * 9001, log[-1]), after)) == 18_001, "the clock may be ahead"
+    late = replace(late, made_at=after)
+    assert len(table.with_entries(chained([late] * 9001, log[-1]), NOW)) == 18_001, "a clock may have been ahead"
+    assert len(table.with_entries(chained([late] * 9001, log[-1]), after)) == 9001
+
+
+def test_a_decision_ends_for_as_long_only_as_the_clock_says_so() -> None:
+    def made(account: str, at: int) -> LogEntry:
+        return LogEntry(0, at, "case", account, "block", "operator_decision", "Ada", False, at, at + 3 * DAY)
+
+    log = chained([made("a", NOW), made("b", NOW + 10 * DAY), made("c", NOW)], None)
+    table = empty_table().with_entries(log[:1], NOW).with_entries(log[1:2], NOW + 10 * DAY).with_entries(log[2:], NOW)
+    assert [table.find(name, NOW + 10 * DAY) is not None for name in "abc"] == [False, True, False]
+    for at in (NOW, NOW - 10 * DAY):
+        assert [table.find(name, at) is not None for name in "abc"] == [True, True, True]
+        assert set(in_force(log, at)) == set("abc")
+
+
+def test_rows_that_were_kept_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_module, "RECENT_ROWS", 3)
+    log = chained(
+        [
+            LogEntry(0, NOW, kind, name * 3, "throttle", "resold_access", "x", False, NOW + late, NOW + 9)
+            for name, kind, late in (("a", "rule", 0), ("b", "case", 3), ("c", "override", 0), ("d", "rule", 0))
+        ],
+        None,
+    )
+    undo = LogEntry(0, NOW, "undo", "ddd", "throttle", "resold_access", "x", False, NOW, NOW, undoes=4)
+    table = empty_table().with_entries([*log, undo], NOW)
+    again = table_of(table.rows())
+    for name in ("aaa", "bbb", "ccc", "ddd", "a"):
+        for at in (NOW - 1, NOW + 2, NOW + 5, NOW + 10):
+            assert again.find(name, at) == table.find(name, at), (name, at)
+    assert again.has_rules(NOW)
+    assert not again.has_rules(NOW + 9)
+    assert table.has_rules(NOW)
+    assert table_of(table.rows(), frozenset(("aaa",))).find("aaa", NOW) is None, "a programme declared meanwhile"
+    assert not table_of(table.rows(), frozenset(("aaa",))).has_rules(NOW)

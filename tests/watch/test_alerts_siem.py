@@ -23,9 +23,11 @@ from stillhunt.watch.alerts.changes import (
     recovered_alert,
     replacement_alert,
 )
+from stillhunt.watch.alerts.fault_alerts import fault_alert
 from stillhunt.watch.alerts.lines import LineFile
 from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
+from stillhunt.watch.service_faults import ServiceFault
 from watch.alert_scenes import ACT, START, alerts, event, some_alert, some_sign
 
 TEXT, WHOLE = {"type": "string", "minLength": 1}, {"type": "integer"}
@@ -127,6 +129,11 @@ EVERY_ALERT: list[Alert] = [
     recovered_alert(8, START, SETTINGS),
     some_alert(),
     limit_alert("budget_limit", "the allowed false campaigns are used up", START, SETTINGS),
+]
+EVERY_ALERT += [
+    fault_alert(ServiceFault(name, "it does not answer", START), START, SETTINGS, ended=over)
+    for name in ("enforcement off", "inlet nats")
+    for over in (False, True)
 ]
 every_alert = pytest.mark.parametrize("alert", EVERY_ALERT, ids=lambda alert: alert.kind)
 

@@ -22,6 +22,9 @@ AlertKind = Literal[
     "hunt_recovered",
     "disk_limit",
     "budget_limit",
+    "enforcement_fault",
+    "service_fault",
+    "fault_ended",
 ]
 """What an alert can be about."""
 _Kinds = Annotated[

@@ -8,8 +8,8 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.terminal import message_console
 from stillhunt.watch.backup import BackedUp, back_up, restore
-from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
+from stillhunt.watch.known_database import open_database, remember_backup
 
 
 def run_backup(data: Path, target: Path, settings: Path | None, *, quiet: bool) -> None:
@@ -26,9 +26,10 @@ def run_backup(data: Path, target: Path, settings: Path | None, *, quiet: bool) 
         OutputError: the copy cannot be written.
     """
     folder, url = existing_folder(data), Config.load(file=settings).watch.database
-    database = WatchDatabase(url, folder.database)
+    database = open_database(folder.path, url)
     try:
         made = back_up(folder, database, target, url)
+        remember_backup(folder.path, target)
     finally:
         database.close()
     if not quiet:

@@ -10,6 +10,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DATABASE
+from stillhunt.watch.known_database import IDENTITY_FILE, open_database
 
 
 @contextmanager
@@ -26,14 +27,14 @@ def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = 
         OutputError: the database cannot be read.
     """
     url, file = Config.load(file=settings_file).watch.database, data / DATABASE
-    if not url and not file.is_file():
+    if not url and not file.is_file() and not (data / IDENTITY_FILE).is_file():
         raise CaseError(
             "this data folder has no database, so nothing was hunted there",
             where=str(data),
             next_step="name the data folder of a running watch",
             command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
         )
-    database = WatchDatabase(url, file, as_it_is=as_it_is)
+    database = open_database(data, url, as_it_is=as_it_is)
     try:
         yield database
     finally:

@@ -17,9 +17,10 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
-from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, standing
+from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, made_until, standing
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.verified import VERIFIED_FILE, lost_since, read_verified
 
 _MOMENTS = ("made_at", "starts_at", "expires_at")
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
@@ -62,7 +63,7 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
     moment = _now() if at is None else _moment(at)
     config = Config.load(file=order.settings_file)
     with opened_database(order.data, order.settings_file) as database:
-        log = read_log(database)
+        log = made_until(read_log(database), moment)
     counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
     trying = [entry for entry in standing(log, moment) if entry.dry_run]
     if order.as_json:
@@ -116,30 +117,42 @@ def run_decisions_log(order: DecisionsOrder, account: str | None, last: int) -> 
     print_columns(console, [_LOG_HEADINGS, *map(_log_cells, shown)])
 
 
-def run_decisions_verify(order: DecisionsOrder) -> int:
-    """Check the chain of hashes.
+def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
+    """Check the chain of hashes, and that the log goes on from where a server last verified it.
 
     Args:
         order: which log.
+        accept: take the log for the right one, though it does not go on from there.
 
     Returns:
         The exit code: 1 where the log was changed.
 
     Raises:
-        CaseError: the folder has no database.
+        CaseError: the folder has no database, or the file of what was verified is damaged.
     """
     with opened_database(order.data, order.settings_file) as database:
         log = read_log(database)
+    kept = order.data / VERIFIED_FILE
+    verified = None if accept else read_verified(kept)
     broken, last = first_broken(log), log[-1].digest if log else ""
+    lost = lost_since(verified, log) if verified is not None else ""
+    if accept and broken is None:
+        kept.unlink(missing_ok=True)
     if order.as_json:
-        print_json({"entries": len(log), "broken": None if broken is None else asdict(broken), "last": last})
+        shown = None if broken is None else asdict(broken)
+        print_json({"entries": len(log), "broken": shown, "lost": lost or None, "last": last})
     elif broken is not None:
         output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
+    elif lost:
+        output_console().print(
+            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is right "
+            "as it is, run this again with --accept."
+        )
     else:
         output_console().print(
             f"{formatting.plural(len(log), 'entry', 'entries')}, all as they were written. Last hash: {last or 'none'}"
         )
-    return 0 if broken is None else EXIT_BROKEN
+    return EXIT_BROKEN if broken is not None or lost else 0
 
 
 def run_decisions_add(

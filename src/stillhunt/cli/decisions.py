@@ -93,16 +93,22 @@ def show_log(
 
 @decisions_app.command("verify")
 def verify_decisions(
-    data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+    data: DataOption = DEFAULT_DATA,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The log was replaced or shortened on purpose: go on from it as it is.")
+    ] = False,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Check that the decision log is as it was written.
 
-    Exit code 1 where an entry was changed, moved, added or left out. A log whose end was cut off, or that was written
-    anew as a whole, is seen only by comparing the last hash, which is printed, with one that was kept elsewhere.
+    Exit code 1 where an entry was changed, moved, added or left out, or where the log is not the one that a server
+    verified before: its end was cut off, or it was replaced. Whoever can write the whole data folder can hide that, so
+    also compare the last hash, which is printed, with one that was kept elsewhere.
     """
     from stillhunt.cli.deciding import DecisionsOrder, run_decisions_verify  # start-up time
 
-    raise typer.Exit(run_decisions_verify(DecisionsOrder(data, settings_file, as_json)))
+    raise typer.Exit(run_decisions_verify(DecisionsOrder(data, settings_file, as_json), accept=accept))
 
 
 @decisions_app.command("add")

@@ -33,9 +33,9 @@ from stillhunt.triage.case_target import check_existing
 from stillhunt.triage.folder import read_run
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import hunt_in_child
-from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DATABASE, SPOOL, DataFolder
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.snapshots import latest_snapshot
 
 WORLD_FOLDER = "world"
@@ -94,7 +94,7 @@ def serve_world(out: Path, listen: str, *, quiet: bool) -> None:
             outcome = hunt_in_child(plan)
         if outcome.failure:
             raise OutputError(outcome.failure, where=outcome.where, next_step=outcome.next_step)
-        database = WatchDatabase("", folder.database)
+        database = open_database(folder.path, "")
         after_hunt(plan, database, outcome, 0)
         database.close()
     serve_demo(folder, config, listen)

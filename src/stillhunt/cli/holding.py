@@ -15,6 +15,7 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json, sa
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import Hold, add_hold, all_holds, existing_folder, release_hold
+from stillhunt.watch.known_database import open_database
 
 
 def run_hold_add(data: Path, reason: str, between: tuple[str | None, str | None], settings: Path | None) -> None:
@@ -77,7 +78,7 @@ def run_hold_release(data: Path, hold_id: int, settings: Path | None) -> None:
 @contextmanager
 def _opened(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, WatchDatabase]]:
     folder = existing_folder(data)
-    database = WatchDatabase(Config.load(file=settings).watch.database, folder.database)
+    database = open_database(folder.path, Config.load(file=settings).watch.database)
     try:
         yield folder, database
     finally:

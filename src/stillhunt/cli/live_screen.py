@@ -31,6 +31,7 @@ from stillhunt.watch.early_signs.signs import read_signs
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFault
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.closing import Recovered
 from stillhunt.web.traffic import Traffic
@@ -140,6 +141,13 @@ class Screen:
         """Say why nothing was decided."""
         self._say("nothing decided", failure=error.what, where=error.where, next_step=error.next_step)
 
+    def fault(self, fault: ServiceFault, ended: bool) -> None:
+        """Say what does not work any more, or works again."""
+        if ended:
+            self._say("fault ended", fault=fault.name)
+        else:
+            self._say("fault", fault=fault.name, failure=fault.statement)
+
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
@@ -229,6 +237,11 @@ class LiveScreen(Screen):
     def undecided(self, error: StillhuntError) -> None:
         """Show why nothing was decided."""
         said = f"nothing decided: {error.what} [{error.where}]. Next: {error.next_step}"
+        self._console.print(formatting.escape_controls(said))
+
+    def fault(self, fault: ServiceFault, ended: bool) -> None:
+        """Show what does not work any more, or works again."""
+        said = f"works again: {fault.name}" if ended else f"fault: {fault.name}: {fault.statement}"
         self._console.print(formatting.escape_controls(said))
 
     def __rich__(self) -> RenderableType:

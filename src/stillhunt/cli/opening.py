@@ -15,8 +15,8 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.ports import check_port
 from stillhunt.cli.terminal import message_console
-from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.known_database import open_database
 from stillhunt.web.console.app import case_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.key_guard import KeyGuard
@@ -57,7 +57,7 @@ def serve_demo(folder: DataFolder, config: Config, listen: str) -> None:
     """
     _check_place(listen)
     keep_little_memory()
-    database = WatchDatabase("", folder.database)
+    database = open_database(folder.path, "")
     source: CaseSource = LatestSource(folder)
     console = Console(source, config, folder, database)
     _serve(console, listen, Viewer(DEMO_USER, "admin", secrets.token_urlsafe(16), 0))

@@ -130,6 +130,7 @@ def _sections(policy: Policy) -> list[tuple[str, str]]:
         ("signature", f"first request {signature.first_request}; {linked}"),
         ("throttle", f"{requests} a minute are let through"),
         ("limit", f"refused models: {', '.join(policy.limit.models) or 'none'}"),
+        ("changed log", "what was verified is enforced" if policy.changed_log == "keep" else "nothing is enforced"),
         ("appeals", f"decided within {appeals.days:g} days, {overdue}; where one is granted, {through}"),
     ]
 

@@ -27,13 +27,18 @@ from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.after_hunt import after_hunt, report_damage
+from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.fault_looks import FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.closing import close_left_behind
@@ -98,7 +103,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = open_database(folder.path, config.watch.database)
     policy_of(folder, config)
     if check:
         check_port(config.serve.listen)
@@ -120,6 +125,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
         screen.warned(_warnings(order, config))
+        opened.enter_context(_telling(faults, (folder, database), config, screen))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
@@ -150,10 +156,12 @@ def _web(
     """The API, what gateways ask, and the console."""
     (database, config), folder, tokens = kept, served.folder, served.tokens
     signatures = SignatureAnswers(folder, database, config)
-    decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
+    decisions = opened.enter_context(_decisions(served, database, signatures, config))
     people, source = people_of(database, config.console), LatestSource(folder)
     source.begin()
-    shown = Console(source, config, folder, database, served.schedule, served.traffic, served.limits, decisions)
+    shown = Console(
+        source, config, folder, database, served.schedule, served.traffic, served.limits, decisions, served.faults
+    )
     screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
     api = ApiSources(database, tokens, decisions)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
@@ -185,7 +193,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = open_database(folder.path, config.watch.database)
     policy_of(folder, config)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
@@ -246,17 +254,38 @@ def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
 
 @contextmanager
 def _decisions(
-    folder: DataFolder, database: WatchDatabase, beside: tuple[KnownTokens, SignatureAnswers], config: Config
+    served: PageSources, database: WatchDatabase, signatures: SignatureAnswers, config: Config
 ) -> Iterator[LiveDecisions]:
     """Decisions in memory that follow the database, and what is read with them."""
-    others = {"tokens": beside[0].refresh, "signatures": beside[1].refresh}
+    folder = served.folder
+    others = {"tokens": served.tokens.refresh, "signatures": signatures.refresh}
     allowed = frozenset(config.sanctioned.accounts)
-    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others)
+    kept = folder.path / VERIFIED_FILE
+    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others, kept)
     decisions.start()
+    looks = FaultLooks(served.faults, [decisions.faults])
+    looks.start()
     try:
         yield decisions
     finally:
+        looks.stop()
         decisions.stop()
+
+
+@contextmanager
+def _telling(
+    faults: ServiceFaults, kept: tuple[DataFolder, WatchDatabase], config: Config, screen: Screen
+) -> Iterator[None]:
+    """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
+    alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
+    looks = FaultLooks(faults, [ClockSteps().faults, DatabaseFiles(kept[1], kept[0].path).faults])
+    alerts.start()
+    looks.start()
+    try:
+        yield
+    finally:
+        looks.stop()
+        alerts.stop()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import existing_folder
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.tokens import make_token, revoke_token, rotate_token
 
 
@@ -117,4 +118,4 @@ def _name(shown: dict[str, object]) -> str:
 
 def _database(order: TokensOrder, *, make: bool = False) -> WatchDatabase:
     folder = DataFolder(order.data) if make else existing_folder(order.data)
-    return WatchDatabase(Config.load(file=order.settings_file).watch.database, folder.database)
+    return open_database(folder.path, Config.load(file=order.settings_file).watch.database)

@@ -122,14 +122,36 @@ def first_broken(entries: Sequence[LogEntry], last: LogEntry | None = None) -> B
     return None
 
 
-def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
-    """Decisions that were made and neither undone nor expired at a time, in order of the log; begun or not.
+def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
+    """The log as it was at a time.
 
     Args:
         entries: of the log, in its order.
         at: microseconds since 1970.
     """
-    known = [entry for entry in entries if entry.made_at <= at]
+    return [entry for entry in entries if entry.made_at <= at]
+
+
+def has_begun(entry: LogEntry, at: int) -> bool:
+    """Whether a decision of the log has begun; one without a delay has, also where a clock was ahead when it was made.
+
+    Args:
+        entry: the decision.
+        at: microseconds since 1970.
+    """
+    return entry.starts_at <= max(at, entry.made_at)
+
+
+def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
+    """Decisions that are neither undone nor expired at a time, in order of the log; begun or not.
+
+    Whatever is in the log was made, also what a clock that is behind takes for later; see `made_until` for the past.
+
+    Args:
+        entries: of the log, in its order.
+        at: microseconds since 1970.
+    """
+    known = list(entries)
     undone = {entry.undoes for entry in known}
     return [one for one in known if one.kind != "undo" and one.seq not in undone and at < one.expires_at]
 
@@ -165,7 +187,7 @@ def in_force(entries: Iterable[LogEntry], at: int, allowed: frozenset[str] = fro
     """
     best: dict[str, LogEntry] = {}
     for entry in standing(entries, at):
-        if entry.dry_run or at < entry.starts_at or (entry.kind == "rule" and entry.account_id in allowed):
+        if entry.dry_run or not has_begun(entry, at) or (entry.kind == "rule" and entry.account_id in allowed):
             continue
         other = best.get(entry.account_id)
         if other is None or weight(entry.kind, entry.action) >= weight(other.kind, other.action):

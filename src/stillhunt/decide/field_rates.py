@@ -9,7 +9,7 @@ from scipy.special import betaincinv
 
 from stillhunt.decide.actions import WITHOUT_FLAG, rank
 from stillhunt.decide.appeals import Appeal
-from stillhunt.decide.entries import LogEntry, in_force
+from stillhunt.decide.entries import LogEntry, in_force, made_until
 
 _TAIL = 0.025
 """Probability beyond each end of an interval of 95 %."""
@@ -110,7 +110,7 @@ def _rules_acted(entries: Sequence[LogEntry], now: int) -> bool:
     """True where a strong decision of a rule ever counted for the account: it had begun and nobody's went before it."""
     moments = {moment for one in entries for moment in (one.made_at, one.starts_at, one.expires_at)}
     for moment in sorted(one for one in moments if one <= now):
-        for found in in_force(entries, moment).values():
+        for found in in_force(made_until(entries, moment), moment).values():
             if found.kind == "rule" and _is_strong(found):
                 return True
     return False

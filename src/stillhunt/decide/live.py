@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
-from stillhunt.base.errors import StillhuntError
+from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.decide.answers import Answers
-from stillhunt.decide.entries import LogEntry, first_broken
-from stillhunt.decide.log import changed_log, read_log_after
+from stillhunt.decide.entries import Broken, LogEntry, first_broken
+from stillhunt.decide.log import ChangedLogError, read_log_after
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
+from stillhunt.decide.verified import VERIFIED_FILE, VerifiedDecisions, read_verified, write_verified
+from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.service_faults import ENFORCEMENT
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""
+STALE_SECONDS = 10.0
+"""How long a look may take before what is known counts as stale. Judgement: looks take milliseconds."""
+WORKING_SHARE = 0.02
+"""Share of the time that may be spent on keeping what was verified, and on verifying the whole log again. Judgement: it
+must not be felt."""
+WHOLE_SECONDS = 600.0
+"""How often the whole log is verified again, where that takes little time. Judgement: a changed entry is noticed while
+what stood before is still in memory."""
+OFF, STALE = f"{ENFORCEMENT} off", f"{ENFORCEMENT} stale"
+"""Names of the faults: nothing is enforced; what is enforced is not what the log or the policy says now."""
 _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
 READ_AT_A_TIME = 100_000
 """Entries of the log read in one statement: some 100 MB of objects."""
@@ -26,11 +41,16 @@ READ_AT_A_TIME = 100_000
 class LiveDecisions:
     """Decisions as they stand in the database, in memory.
 
+    Where the log was changed, or entries of it were lost, what was verified last stays, unless the policy says
+    otherwise; a process that starts then has it from a file.
+
     Args:
         database: of the data folder.
         policy: reads the policy; None where there is none.
         allowed: accounts of declared programmes.
         others: name -> reads what else is to be known; called in the thread, too.
+        kept: file that keeps what was verified; None where nothing is kept.
+        steps: sees whether the clock was moved.
     """
 
     def __init__(
@@ -39,17 +59,25 @@ class LiveDecisions:
         policy: Callable[[], Policy | None],
         allowed: frozenset[str] = frozenset(),
         others: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+        kept: Path | None = None,
+        steps: ClockSteps | None = None,
     ) -> None:
         self._database, self._policy = database, policy
-        self._reads = {"decisions": self._read_log, "policy": self._read_policy, **others}
+        # The policy first: it says what becomes of a changed log.
+        self._reads = {"policy": self._read_policy, "decisions": self._read_log, "kept decisions": self._keep, **others}
         self.allowed = allowed
-        self._last: LogEntry | None = None
+        self._kept, self._steps = kept, steps or ClockSteps()
+        self._known: tuple[DecisionTable, LogEntry | None] = (empty_table(), None)
+        self._written, self._write_at, self._whole_at = "", 0.0, math.inf
+        self._verified = self._read_kept()
         self.table: DecisionTable = empty_table()
         self.answers = Answers(Policy())
+        self.has_policy = False
         self.revision = ""
-        """Place and hash of the last entry that is known; "" before the log was read."""
+        """Place and hash of the last entry that is enforced; "" where nothing is."""
         self.problems: dict[str, str] = {}
         """What could not be read at the last look -> why; what was known before still holds."""
+        self._looked_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="stillhunt-decisions", daemon=True)
 
@@ -63,41 +91,143 @@ class LiveDecisions:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._write_at = 0.0
+        self._try("kept decisions")
 
     def look(self) -> None:
         """Read what is new, once."""
-        for name, read in self._reads.items():
-            try:
-                read()
-                self.problems.pop(name, None)
-            except StillhuntError as error:
-                self.problems[name] = error.what
-            except Exception as error:  # what is known still holds, whatever one file or row holds
-                self.problems[name] = f"unexpected: {type(error).__name__}"
-                _LOG.exception("reading %s", name)
+        for name in self._reads:
+            self._try(name)
+        self._looked_at = time.monotonic()
+
+    def faults(self) -> dict[str, str]:
+        """What does not work now: name of the fault -> what follows from it."""
+        found = {name: why for name, why in self.problems.items() if name not in ("decisions", "policy")}
+        stale, off = [], []
+        waited = time.monotonic() - self._looked_at
+        if waited > STALE_SECONDS:
+            stale.append(f"the decisions were last read {waited:.0f} seconds ago, and later ones do not count")
+        if (why := self.problems.get("decisions")) is not None and self.revision:
+            last = self.revision.partition("-")[0]
+            stale.append(f"{why}; what stood after entry {last} is enforced, and nothing later counts")
+        elif not self.revision:
+            off.append(f"{why or 'the decisions were not read yet'}; no decision is enforced")
+        if "policy" in self.problems:
+            stale.append(f"{self.problems['policy']}; the last one that could be read counts")
+        elif not self.has_policy and self.table.has_rules(time.time_ns() // 1000):
+            off.append("rules made decisions and there is no policy, so none of these is enforced")
+        parts = {STALE: stale, OFF: off}
+        return found | {name: "; ".join(statements) for name, statements in parts.items() if statements}
+
+    def _try(self, name: str) -> None:
+        try:
+            self._reads[name]()
+            self.problems.pop(name, None)
+        except StillhuntError as error:
+            self.problems[name] = error.what
+        except Exception as error:  # what is known still holds, whatever one file or row holds
+            self.problems[name] = f"unexpected: {type(error).__name__}"
+            _LOG.exception("reading %s", name)
 
     def _follow(self) -> None:
         while not self._stop.wait(RELOAD_SECONDS):
             self.look()
 
     def _read_log(self) -> None:
-        table, last = self.table, self._last
+        if self._steps.moved():
+            self._known = (empty_table(), None)  # by a wrong clock, what had not ended may have been left out
+        began = time.monotonic()
+        if began >= self._whole_at:
+            self._known = (empty_table(), None)  # an entry that was verified may have been changed since then
+        whole = self._known[1] is None
+        try:
+            table, last = self._known = self._read_on(*self._known)
+        except ChangedLogError as error:
+            self._known = (empty_table(), None)
+            self._hold(error)
+            raise
+        except StillhuntError:
+            if not self.revision:
+                self._show(self._verified)
+            raise
+        self._verified = VerifiedDecisions(last.seq if last else 0, last.digest if last else "", table)
+        self._show(self._verified)
+        if whole:
+            took = time.monotonic() - began
+            self._whole_at = time.monotonic() + max(WHOLE_SECONDS, took / WORKING_SHARE)
+
+    def _read_kept(self) -> VerifiedDecisions | None:
+        """What an earlier process verified; None where it cannot be read, and then the log alone tells."""
+        if self._kept is None:
+            return None
+        try:
+            found = read_verified(self._kept, self.allowed)
+        except CaseError as error:
+            _LOG.warning("%s: %s", VERIFIED_FILE, error.what)
+            return None
+        self._written = found.revision if found is not None else ""
+        return found
+
+    def _read_on(self, table: DecisionTable, last: LogEntry | None) -> tuple[DecisionTable, LogEntry | None]:
+        """The table with what follows its last entry, all of it verified."""
         while True:
             found = read_log_after(self._database, last.seq if last is not None else 0, READ_AT_A_TIME)
             if last is not None and (not found or found[0].digest != last.digest):
-                table, last = empty_table(), None  # another log: the database was restored or replaced
-                continue
+                raise ChangedLogError(Broken(last.seq, "it is gone, or another one than before"), lost=True)
             new = found[1:] if last is not None else found
-            if broken := first_broken(new, last):
-                raise changed_log(broken)
-            if new:
-                table, last = table.with_entries(new, time.time_ns() // 1000, self.allowed), new[-1]
+            broken = first_broken(new, last)
+            whole = new[: broken.seq - new[0].seq] if broken else new
+            if whole:
+                self._compare(whole)
+                table, last = table.with_entries(whole, time.time_ns() // 1000, self.allowed), whole[-1]
+            if broken:
+                if self._verified is None and last is not None:  # the first start of a version that keeps a file
+                    self._verified = VerifiedDecisions(last.seq, last.digest, table)
+                raise ChangedLogError(broken)
             if len(found) < READ_AT_A_TIME:
                 break
-        self.table, self._last = table, last
-        self.revision = f"{last.seq}-{last.digest[:16]}" if last is not None else "0"
+        if self._verified is not None and self._verified.seq > (last.seq if last else 0):
+            raise ChangedLogError(
+                Broken((last.seq if last else 0) + 1, "it is gone, with all that followed"), lost=True
+            )
+        return table, last
+
+    def _compare(self, entries: list[LogEntry]) -> None:
+        """Refuse a log in which the entry that was verified last is another one."""
+        known = self._verified
+        if known is None or not entries[0].seq <= known.seq <= entries[-1].seq:
+            return
+        if entries[known.seq - entries[0].seq].digest != known.digest:
+            raise ChangedLogError(Broken(known.seq, "it is another one than before"), lost=True)
+
+    def _hold(self, error: ChangedLogError) -> None:
+        """Go on with what was verified, or with nothing, as the policy says."""
+        if error.lost and self._written and self._kept is not None and not self._kept.exists():
+            self._verified, self._written = None, ""  # somebody accepted the log as it is: the next look reads it
+        if self.answers.policy.changed_log == "stop":
+            self.table, self.revision = empty_table(), ""
+        else:
+            self._show(self._verified)
+
+    def _show(self, verified: VerifiedDecisions | None) -> None:
+        if verified is not None:
+            self.table, self.revision = verified.table, verified.revision
+
+    def _keep(self) -> None:
+        """Write down what was verified, at once where that takes a moment, and later where it takes long."""
+        known = self._verified
+        if self._kept is None or known is None or "decisions" in self.problems or time.monotonic() < self._write_at:
+            return
+        if self._written == known.revision and self._kept.exists():
+            return
+        began = time.monotonic()
+        write_verified(self._kept, known)
+        self._written, took = known.revision, time.monotonic() - began
+        self._write_at = time.monotonic() + took / WORKING_SHARE
 
     def _read_policy(self) -> None:
-        policy = self._policy() or Policy()
+        found = self._policy()
+        self.has_policy = found is not None
+        policy = found or Policy()
         if policy != self.answers.policy:
             self.answers = Answers(policy)

@@ -95,24 +95,28 @@ def append_within(
     log = _entries(connection.execute(_all_entries()).mappings())
     broken = first_broken(log)
     if broken is not None:
-        raise changed_log(broken)
+        raise ChangedLogError(broken)
     new = chained(made(log, _secret(connection)), log[-1] if log else None)
     if new:
         connection.execute(insert(DECISIONS), [asdict(entry) for entry in new])
     return new
 
 
-def changed_log(broken: Broken) -> OutputError:
-    """The error for a log that was changed.
+class ChangedLogError(OutputError):
+    """The decision log is not as it was written.
 
     Args:
         broken: where.
+        lost: entries that were there are gone or are others, and what is left is chained as it should be.
     """
-    return OutputError(
-        f"the decision log was changed: entry {broken.seq}: {broken.what}",
-        where="table decisions",
-        next_step="nothing is decided until it is restored from a backup",
-    )
+
+    def __init__(self, broken: Broken, *, lost: bool = False) -> None:
+        self.lost = lost
+        super().__init__(
+            f"the decision log was changed: entry {broken.seq}: {broken.what}",
+            where="table decisions",
+            next_step="nothing is decided until it is restored from a backup",
+        )
 
 
 def read_whole_log(database: WatchDatabase) -> list[LogEntry]:
@@ -127,7 +131,7 @@ def read_whole_log(database: WatchDatabase) -> list[LogEntry]:
     log = read_log(database)
     broken = first_broken(log)
     if broken is not None:
-        raise changed_log(broken)
+        raise ChangedLogError(broken)
     return log
 
 

@@ -123,6 +123,9 @@ class Policy(_Strict):
         established_days: accounts that were opened longer before their campaign began are tagged at most by rules: an
             operation can imitate an old customer, and not the age of its account; 0 = all are treated alike.
         kill_switch: rules decide nothing, and what they decided is undone.
+        changed_log: keep: where the decision log was changed or lost, what stood when it was last verified goes on
+            being enforced, and nothing that came later. stop: nothing is enforced, and gateways do what was chosen for
+            failures.
         exempt: whom no rule touches.
         rule: the rules.
         signature: what happens to accounts that a signature links.
@@ -140,6 +143,7 @@ class Policy(_Strict):
     )
     established_days: float = Field(90.0, ge=0, le=36_500)
     kill_switch: bool = False
+    changed_log: Literal["keep", "stop"] = "keep"
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()
     signature: SignatureTerms = SignatureTerms()

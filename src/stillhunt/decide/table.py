@@ -10,13 +10,16 @@ from typing import NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from stillhunt.base.units import DAY
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode
-from stillhunt.decide.entries import PRECEDENCE, Kind, LogEntry, weight
+from stillhunt.decide.entries import PRECEDENCE, Kind, LogEntry, has_begun, weight
 
 _REASONS: tuple[ReasonCode, ...] = get_args(ReasonCode)
 _CODES = tuple(product(PRECEDENCE, ACTIONS, _REASONS))
 """Kind, action and reason of each code; one byte has room for all."""
+_NAMES = ("kind", "action", "reason")
 _WEIGHTS = [weight(kind, action) for kind, action, _reason in _CODES]
 _COLUMNS = ("starts_at", "expires_at", "seq", "code")
 _ROW_TYPE = np.dtype(
@@ -33,6 +36,9 @@ RECENT_ROWS = 1 << 12
 RECENT_SHARE = 1 / 16
 """Newer decisions stand in a small table of their own, made anew each time, until they are more than this number and
 this share of the large one. Judgement: a new decision costs milliseconds, and one in sixteen a new large table."""
+KEPT_DAYS = 30
+"""Days for which a decision is kept after its end, by the clock and by the newest entry, for a clock may be ahead.
+Judgement: a clock that is further ahead steps back, and then the table is made anew."""
 
 
 class InForce(NamedTuple):
@@ -102,15 +108,41 @@ class DecisionTable:
 
         Args:
             entries: those that follow, in their order.
-            now: microseconds since 1970; what expired before is left out.
+            now: microseconds since 1970; what expired long before is left out.
             allowed: accounts of declared programmes, about which rules say nothing.
         """
+        if not entries:
+            return self
         undone = self._undone.union(entry.undoes for entry in entries if entry.undoes)
         new = [entry for entry in entries if _counts(entry, allowed)]
+        over = min(now, entries[-1].made_at) - KEPT_DAYS * DAY
         number = len(self._recent.accounts) + len(new) + len(undone)
         if number <= max(RECENT_ROWS, RECENT_SHARE * len(self._settled.accounts)):
-            return DecisionTable(self._settled, _joined([self._recent], new, undone, now), undone)
-        return DecisionTable(_joined([self._settled, self._recent], new, undone, now), _no_rows(), frozenset())
+            return DecisionTable(self._settled, _joined([self._recent], new, undone, over), undone)
+        return DecisionTable(_joined([self._settled, self._recent], new, undone, over), _no_rows(), frozenset())
+
+    def has_rules(self, now: int) -> bool:
+        """Whether a decision of a rule is in force, as far as the log goes.
+
+        Args:
+            now: microseconds since 1970.
+        """
+        rules = [code for code, (kind, _action, _reason) in enumerate(_CODES) if kind == "rule"]
+        for rows in (self._settled.columns, self._recent.columns):
+            found = rows[np.isin(rows["code"], rules) & (rows["starts_at"] <= now) & (now < rows["expires_at"])]
+            if not self._undone.issuperset(found["seq"].tolist()):
+                return True
+        return False
+
+    def rows(self) -> pa.Table:
+        """All decisions that stand, in order of the log, as `table_of` takes them."""
+        joined = _joined([self._settled, self._recent], [], self._undone, 0)
+        order = np.argsort(joined.columns["seq"], kind="stable")
+        columns = {name: pa.array(joined.columns[name][order]) for name in ("seq", "starts_at", "expires_at")}
+        for place, name in enumerate(_NAMES):
+            values = pa.array([code[place] for code in _CODES]).dictionary_encode()
+            columns[name] = values.take(pa.array(joined.columns["code"][order]))
+        return pa.table({"account_id": joined.accounts.take(pa.array(order)), **columns})
 
 
 class _Rows:
@@ -145,15 +177,36 @@ def empty_table() -> DecisionTable:
     return DecisionTable(_no_rows(), _no_rows(), frozenset())
 
 
+def table_of(rows: pa.Table, allowed: frozenset[str] = frozenset()) -> DecisionTable:
+    """The table of rows that `DecisionTable.rows` gave.
+
+    Args:
+        rows: of the decisions that stand.
+        allowed: accounts of declared programmes, about which rules say nothing.
+
+    Raises:
+        ValueError, KeyError: this version does not know what a row says.
+    """
+    said = zip(*(rows[name].to_pylist() for name in _NAMES), strict=True)
+    codes = {code: number for number, code in enumerate(_CODES)}
+    columns = {name: rows[name].to_numpy() for name in ("seq", "starts_at", "expires_at")}
+    columns["code"] = np.array([codes[one] for one in said], np.int64)
+    accounts = rows["account_id"].cast(pa.large_string()).combine_chunks()
+    spared = np.isin(columns["code"], [codes[one] for one in codes if one[0] == "rule"])
+    kept = ~(spared & pc.is_in(accounts, pa.array(sorted(allowed), pa.large_string())).to_numpy(zero_copy_only=False))
+    columns = {name: column[kept] for name, column in columns.items()}
+    return DecisionTable(_Rows(accounts.filter(pa.array(kept)), columns), _no_rows(), frozenset())
+
+
 def _no_rows() -> _Rows:
     return _Rows(pa.array([], pa.large_string()), {name: np.zeros(0, np.int64) for name in _COLUMNS})
 
 
-def _joined(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], now: int) -> _Rows:
-    """Rows of parts and of new entries, but for what ended."""
+def _joined(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], over: int) -> _Rows:
+    """Rows of parts and of new entries, but for what was undone, or expired before a time."""
     names = pa.array([entry.account_id for entry in new], pa.large_string())
     columns = {name: np.concatenate([*(part.columns[name] for part in parts), _column(new, name)]) for name in _COLUMNS}
-    kept = ~np.isin(columns["seq"], np.array(sorted(undone), np.int64)) & (columns["expires_at"] > now)
+    kept = ~np.isin(columns["seq"], np.array(sorted(undone), np.int64)) & (columns["expires_at"] > over)
     accounts = pa.concat_arrays([*(part.accounts for part in parts), names]).filter(pa.array(kept))
     columns = {name: column[kept] for name, column in columns.items()}
     order = np.argsort(columns["seq"], kind="stable")
@@ -174,4 +227,6 @@ def _counts(entry: LogEntry, allowed: frozenset[str]) -> bool:
 def _column(entries: Sequence[LogEntry], name: str) -> npt.NDArray[np.int64]:
     if name == "code":
         return np.array([_CODES.index((one.kind, one.action, one.reason)) for one in entries], np.int64)
+    if name == "starts_at":  # one without a delay has begun, whatever the clock says; see `entries.has_begun`
+        return np.array([0 if has_begun(one, one.made_at) else one.starts_at for one in entries], np.int64)
     return np.array([getattr(entry, name) for entry in entries], np.int64)

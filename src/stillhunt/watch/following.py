@@ -24,6 +24,7 @@ from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
@@ -161,7 +162,7 @@ def follow(plan: HuntPlan, stop: threading.Event) -> None:
         plan: data folder and settings.
         stop: ends it.
     """
-    database = WatchDatabase(plan.config.watch.database, plan.data.database)
+    database = open_database(plan.data.path, plan.config.watch.database)
     follower = SpoolFollower(plan, database)
     try:
         while not stop.wait(LOOK_SECONDS):

@@ -33,6 +33,7 @@ from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs,
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json
 from stillhunt.watch.inputs import watched_files, window_parts, window_start
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.rename import with_lasting_ids
 from stillhunt.watch.lineage.returns import with_returns
@@ -99,7 +100,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     with folder.role(HUNT_ROLE):
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir(mode=0o700, exist_ok=True)
-        database = WatchDatabase(config.watch.database, folder.database)
+        database = open_database(folder.path, config.watch.database)
         try:
             newest = newest_sequence(database)
             following = remove_unrecorded(folder, newest)

@@ -6,6 +6,9 @@ import threading
 import time
 from dataclasses import dataclass
 
+ENFORCEMENT = "enforcement"
+"""First word of the name of each fault by which a decision is not in force, such as "enforcement stale"."""
+
 
 @dataclass(frozen=True)
 class ServiceFault:

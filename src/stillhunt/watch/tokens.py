@@ -216,6 +216,9 @@ class KnownTokens:
             self.failure = error.what
 
     def _read(self) -> None:
+        rows = self._database.read(select(TOKENS))
+        if self._tokens and not rows:  # revoked ones stay as well: a sender that is told 401 throws its records away
+            raise OutputError("all tokens are gone", where="table tokens", next_step="restore a backup of the database")
         self._tokens = {
             row["digest"]: Token(
                 row["token_id"],
@@ -224,7 +227,7 @@ class KnownTokens:
                 row["source"],
                 row["revoked_at"],
             )
-            for row in self._database.read(select(TOKENS))
+            for row in rows
         }
         self._read_at = time.monotonic()
 

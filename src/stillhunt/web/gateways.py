@@ -111,7 +111,7 @@ class Gateways:
         try:
             self._check(scope)
             if not self.decisions.revision:
-                raise RefusedError(503, "the decisions were not read yet")
+                raise RefusedError(503, self.decisions.problems.get("decisions", "the decisions were not read yet"))
             await self._exact.get(path, self._envoy)(scope, receive, send)
         except RefusedError as refused:
             self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1

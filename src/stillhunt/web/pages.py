@@ -138,7 +138,8 @@ class _Pages:
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
         if self._served.api is not None and not self._served.api.decisions.revision:
-            found.append("the decisions were not read yet")
+            problems = self._served.api.decisions.problems
+            found.append(problems.get("decisions", "the decisions were not read yet"))
         if self._served.schedule is not None and self._served.schedule.progress.failures:
             found.append("the latest hunt failed")
         return found + [fault.statement for fault in self._served.faults.current()]

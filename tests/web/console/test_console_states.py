@@ -359,3 +359,21 @@ def test_a_report_that_somebody_changed_is_of_no_origin(tmp_path: Path, runner: 
     report.symlink_to(tmp_path / "elsewhere.html")
     assert reader.get("/report").status_code == 404
     scene.database.close()
+
+
+def test_every_page_says_what_does_not_work(scenes: dict[str, Scene]) -> None:
+    scene = next(iter(scenes.values()))
+    bars = 0
+    adam, faults, said = scene.reader("adam"), scene.console.faults, "nothing is in force: <b>the log</b> was changed"
+    for path, url in URLS.items():
+        faults.begin("enforcement off", said)
+        answer = adam.get(url)
+        faults.end("enforcement off")
+        if '<header class="bar">' in answer.text:
+            bars += 1
+            assert "Enforcement off:</strong> Nothing is in force: &lt;b&gt;the log" in answer.text, path
+        assert "Nothing is in force" not in adam.get(url).text, path
+    assert bars > 10
+    faults.begin("enforcement off", said)
+    assert "in force" not in scene.reader().get("/sign-in").text, "strangers are not told"
+    faults.end("enforcement off")

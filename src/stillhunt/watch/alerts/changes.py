@@ -109,7 +109,7 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     reason = reason if accounts == 1 else f"Of one of them: {reason}"
     limit = "A match is a reason to look; it is no verdict on an account."
     kind: AlertKind = "accounts_replaced"
-    return _alert(
+    return made_alert(
         (kind, campaign_id, at // HOUR), at, title, [clean_sentence(reason), limit], (campaign_id, body, settings)
     )
 
@@ -137,7 +137,7 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     title = f"{formatting.plural(len(signs), 'early sign')} of {whose}: {formatting.plural(accounts, 'account')}"
     campaign = signs[0].campaign_id if len(signs) == 1 else ""
     what = (kind, *sorted(sign.sign_id for sign in signs))
-    return [_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
+    return [made_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
 
 
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
@@ -152,7 +152,7 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
-    return _alert(("hunt_failing", last_good), at, title, text, (None, {"failures": failures}, settings))
+    return made_alert(("hunt_failing", last_good), at, title, text, (None, {"failures": failures}, settings))
 
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
@@ -164,7 +164,7 @@ def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
         settings: for the link.
     """
     text = ["The latest hunt succeeded. What came in meanwhile is in it."]
-    return _alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
+    return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
 
 
 def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSettings) -> Alert:
@@ -178,7 +178,7 @@ def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSetting
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
     title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"
-    return _alert((kind, at // period), at, title, [clean_sentence(statement)], (None, {}, settings))
+    return made_alert((kind, at // period), at, title, [clean_sentence(statement)], (None, {}, settings))
 
 
 def _campaign_to_show(event: Event, campaigns: Mapping[str, CampaignModel]) -> CampaignModel | None:
@@ -206,16 +206,25 @@ def _campaign_alert(
     facts = campaign_facts(campaign)
     text = campaign_text(campaign, facts, reasons)
     body = {"campaign": facts, "changes": [clean_sentence(reason) for reason in reasons]}
-    return _alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, (name, body, settings))
+    return made_alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, (name, body, settings))
 
 
-def _alert(
+def made_alert(
     what: tuple[Any, ...],
     at: int,
     title: str,
     text: Sequence[str],
     about: tuple[str | None, dict[str, Any], AlertSettings],
 ) -> Alert:
+    """An alert.
+
+    Args:
+        what: its kind and what else tells it from others: two of one `what` are the same alert.
+        at: microseconds since 1970.
+        title: on one line.
+        text: lines below it.
+        about: campaign, or None; fields for programs; settings for the link.
+    """
     campaign_id, body, settings = about
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)

@@ -48,6 +48,18 @@ class SendingLimits:
         meaning="Alerts that are read from the outbox at a time.",
         provenance=judgement("bounds memory; what is left over comes in the next second"),
     )
+    fault_lasts: float = parameter(
+        10.0,
+        unit="s",
+        meaning="How long a fault of the service lasts before it is an alert, and is away before it counts as over.",
+        provenance=judgement("a database that restarts is back in seconds, and whoever is woken should find the fault"),
+    )
+    fault_quiet: float = parameter(
+        900.0,
+        unit="s",
+        meaning="Time after an alert about a fault in which the same fault, if it comes again, is no new alert.",
+        provenance=judgement("a fault that comes and goes is told four times an hour, and never forgotten"),
+    )
 
 
 LIMITS_OF_SENDING = values_of(SendingLimits)

@@ -12,8 +12,8 @@ from stillhunt.watch.alerts.outbox import Due
 OCSF_VERSION, ECS_VERSION = "1.8.0", "9.1.0"
 _CREATE, _UPDATE = 1, 2
 _FINDINGS, _DETECTION_FINDING = 2, 2004
-_SEVERITIES = {2: "Low", 3: "Medium", 4: "High"}
-_ECS_SEVERITY = {2: 21, 3: 47, 4: 73}
+_SEVERITIES = {2: "Low", 3: "Medium", 4: "High", 5: "Critical"}
+_ECS_SEVERITY = {2: 21, 3: 47, 4: 73, 5: 99}
 """Severity of OCSF -> number that Elastic's detection rules use for the same word."""
 _SEVERITY_OF = {
     "campaign_review": 3,
@@ -22,8 +22,14 @@ _SEVERITY_OF = {
     "hunt_failing": 3,
     "hunt_recovered": 2,
     "disk_limit": 3,
+    "enforcement_fault": 5,
+    "service_fault": 4,
+    "fault_ended": 2,
 }
-_OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit")
+_FAULTS = ("enforcement_fault", "service_fault", "fault_ended")
+_OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit", *_FAULTS)
+_GOOD_NEWS = ("hunt_recovered", "fault_ended")
+_ABOUT_KNOWN = ("campaign_rises", "campaign_merged", "campaign_split", *_GOOD_NEWS)
 _STATISTICAL = 3
 _ATLAS = {"id": "AML.TA0010", "name": "Exfiltration"}, {"id": "AML.T0024", "name": "Exfiltration via AI Inference API"}
 _EXTRACT = {"id": "AML.T0024.002", "name": "Extract AI Model"}
@@ -38,9 +44,7 @@ def as_ocsf(due: Due) -> dict[str, Any]:
     """
     body, kind = due.body, due.body["kind"]
     campaign: Mapping[str, Any] = body.get("campaign", {})
-    activity = (
-        _CREATE if kind not in ("campaign_rises", "campaign_merged", "campaign_split", "hunt_recovered") else _UPDATE
-    )
+    activity = _UPDATE if kind in _ABOUT_KNOWN else _CREATE
     severity = _SEVERITY_OF.get(kind, 4)
     finding: dict[str, Any] = {
         "uid": campaign.get("id") or due.alert_id,
@@ -67,7 +71,7 @@ def as_ocsf(due: Due) -> dict[str, Any]:
         "severity": _SEVERITIES[severity],
         "status_id": 1,
         "status": "New",
-        "is_alert": kind != "hunt_recovered",
+        "is_alert": kind not in _GOOD_NEWS,
         "time": due.at // 1000,
         "message": body["title"],
         "metadata": {

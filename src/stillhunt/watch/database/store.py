@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -20,6 +21,8 @@ from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_RO
 
 VERSION = 5
 """Version of the tables; `migrations/versions` says what each has."""
+IDENTITY_ROW = "identity"
+"""Name of the row of META by which this database is told from others."""
 READS_ONLY = "stillhunt_reads_only"
 """Option of a connection that writes nothing, so that it waits for nobody."""
 MAKING = 0x5711_8047
@@ -27,6 +30,19 @@ MAKING = 0x5711_8047
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes, before it fails."""
 _RETRY_SECONDS = 0.05
+_STEP = "check that it is there, has room, and is not locked by another program"
+
+
+class LostDatabaseError(OutputError):
+    """The database is gone, damaged, or another one than before: waiting does not help.
+
+    Args:
+        what: which of these, one sentence.
+        where: its file or setting.
+    """
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(what, where=where, next_step="stop what uses this data folder, and restore a backup")
 
 
 class WatchDatabase:
@@ -36,18 +52,26 @@ class WatchDatabase:
         url: SQLAlchemy URL; the file of the folder where it is empty.
         file: SQLite file.
         as_it_is: leave the tables as they are, whatever their version.
+        expected: identity that it must have; None for one that may be new, "" for one that must be there.
 
     Raises:
         ConfigError: the URL names no database that can be used.
+        LostDatabaseError: it is damaged, or not the one that is expected.
         OutputError: it cannot be opened, or a newer version of stillhunt made it.
     """
 
-    def __init__(self, url: str, file: Path, *, as_it_is: bool = False) -> None:
+    def __init__(self, url: str, file: Path, *, as_it_is: bool = False, expected: str | None = None) -> None:
         self._shown = str(file) if not url else "watch.database"
+        self._file = None if url else file
+        self._place: tuple[int, int] | None = None
+        self.identity = expected or ""
+        """Made with the database; the same for as long as it exists, and in its backups."""
         try:
             if not url:
-                _make_private(file)
-            self.engine = _engine(url or f"sqlite:///{file}")
+                if expected is None:
+                    _make_private(file)
+                self._place = _place_of(file)
+            self.engine = _engine(url) if url else _file_engine(file)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise ConfigError(
                 "this is no URL of a database that can be used",
@@ -56,8 +80,11 @@ class WatchDatabase:
             ) from error
         try:
             with self.changing_tables() as (connection, found):
+                if expected is not None and not found:
+                    raise LostDatabaseError("the database of this data folder has no tables any more", self._shown)
                 if not as_it_is:
                     self._bring_up_to_date(connection, found)
+                    self._identify(connection, expected)
         except BaseException:
             self.close()
             raise
@@ -70,6 +97,7 @@ class WatchDatabase:
             OutputError: the database cannot be used now.
         """
         try:
+            self.check_place()
             with self.engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeoutError) as error:
@@ -82,21 +110,56 @@ class WatchDatabase:
             OutputError: the database cannot be used now.
         """
         try:
+            self.check_place()
             with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
         except (DBAPIError, PoolTimeoutError) as error:
             raise self._unusable(error) from error
 
+    def reopen(self) -> None:
+        """Put what stands in the write-ahead log of SQLite into the database, and begin with new connections.
+
+        Raises:
+            OutputError: the database cannot be used now.
+        """
+        try:
+            with closing(self.engine.raw_connection()) as connection:  # outside of a transaction
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except (sqlite3.Error, DBAPIError, PoolTimeoutError) as error:
+            raise OutputError(f"the database cannot be used: {error}", where=self._shown, next_step=_STEP) from error
+        self.close()
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
+    def check_place(self) -> None:
+        """Refuse a file that was removed or replaced: what is written to the open one would be lost with it.
+
+        Raises:
+            LostDatabaseError: it was.
+        """
+        if self._file is not None and _place_of(self._file) != self._place:
+            raise LostDatabaseError("the file of the database was removed or replaced", self._shown)
+
+    def _identify(self, connection: Connection, expected: str | None) -> None:
+        row = select(META.c.value).where(META.c.name == IDENTITY_ROW)
+        found = connection.execute(row).scalar()
+        if found is None:  # new, or made by a version that gave none
+            found = secrets.token_hex(16)
+            connection.execute(insert(META).values(name=IDENTITY_ROW, value=found))
+        if expected and found != expected:
+            raise LostDatabaseError("this is another database than the one that this data folder had", self._shown)
+        self.identity = found
+
     def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
+        if getattr(why, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return LostDatabaseError(f"the database is damaged: {why}", self._shown)
         return OutputError(
             f"the database cannot be used: {why}",
             where=self._shown,
-            next_step="check that it is there, has room, and is not locked by another program",
+            next_step=_STEP,
         )
 
     @contextmanager
@@ -159,21 +222,42 @@ def _begin_to_log_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(_RETRY_SECONDS)
 
 
+def _place_of(file: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
+    try:
+        about = file.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
 def _engine(url: str) -> Engine:
-    sqlite = url.startswith("sqlite")
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {}, pool_pre_ping=not sqlite)
-    if sqlite:
+    if make_url(url).get_backend_name() == "sqlite":
+        return _set_up(create_engine(url, connect_args={"timeout": BUSY_SECONDS}))
+    return create_engine(url, pool_pre_ping=True)
 
-        @event.listens_for(engine, "connect")
-        def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
-            connection.isolation_level = None  # transactions are begun below, so that a writer waits at their start
-            _begin_to_log_ahead(connection)
-            for pragma in ("synchronous=FULL", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}")
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            reads = connection.get_execution_options().get(READS_ONLY, False)
-            connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _file_engine(file: Path) -> Engine:
+    """For a file that is there: one that is removed is not made anew by the next connection."""
+    address = f"{file.absolute().as_uri()}?mode=rw"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, BUSY_SECONDS, check_same_thread=False, uri=True)
+
+    return _set_up(create_engine(f"sqlite:///{file}", creator=connect))
+
+
+def _set_up(engine: Engine) -> Engine:
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, so that a writer waits at their start
+        _begin_to_log_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get(READS_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine

@@ -31,6 +31,7 @@ from stillhunt.web.traffic import Limits, Traffic
 
 if TYPE_CHECKING:  # hunts bring 100 MB of libraries, which a console of a case folder does without
     from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 
 TIES_KEPT = 2
 """Campaigns whose account graph and its table are kept. Judgement: the one that is looked at, and the one before; each
@@ -69,6 +70,7 @@ class Console:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be received.
         decisions: what is in force; None for a case folder.
+        faults: what does not work in this process; every page says it.
     """
 
     source: CaseSource
@@ -79,6 +81,7 @@ class Console:
     traffic: Traffic | None = None
     limits: Limits | None = None
     decisions: LiveDecisions | None = None
+    faults: ServiceFaults = field(default_factory=ServiceFaults)
     _derived: Derived | None = field(default=None, repr=False)
     _deriving: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -1,0 +1,125 @@
+"""The database that a data folder belongs to. The folder remembers which one, so that a lost one is not made anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+from stillhunt.base.errors import OutputError
+from stillhunt.base.whole_files import write_whole
+from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
+from stillhunt.watch.folder import DATABASE, SNAPSHOTS
+
+DATABASE_FAULT = "database file"
+IDENTITY_FILE, BACKUP_FILE = "database.json", "last-backup.json"
+
+
+def open_database(data: Path, url: str, *, as_it_is: bool = False) -> WatchDatabase:
+    """The database of a data folder; made where the folder is new, and refused where the folder had another one.
+
+    Args:
+        data: path of the data folder.
+        url: setting watch.database; the file of the folder where it is empty.
+        as_it_is: leave its tables as they are, whatever their version.
+
+    Raises:
+        ConfigError: the URL names no database that can be used.
+        OutputError: it is gone, damaged, or another one than before; or it cannot be used now.
+    """
+    identity_file, file = data / IDENTITY_FILE, data / DATABASE
+    expected = _remembered(identity_file)
+    known = expected is not None or (not url and _has_snapshots(data))
+    try:
+        if known and not url and not (file.is_file() and file.stat().st_size):
+            raise LostDatabaseError("the database of this data folder is gone", str(file))
+        database = WatchDatabase(url, file, as_it_is=as_it_is, expected=expected)
+    except LostDatabaseError as error:
+        step = "stop what uses this folder, and restore a backup"
+        raise OutputError(
+            error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}"
+        ) from error
+    if database.identity and database.identity != expected:
+        content = {"identity": database.identity, "check": _check(database.identity)}
+        with suppress(OutputError):  # the disk is full: the next start remembers it
+            write_whole(identity_file, (json.dumps(content).encode(),))
+    return database
+
+
+def remember_backup(data: Path, backup: Path) -> None:
+    """Write down in a data folder where its newest backup is, so that an error can name it.
+
+    Args:
+        data: path of the data folder.
+        backup: path of the backup.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_whole(data / BACKUP_FILE, (json.dumps({"path": str(backup.absolute())}).encode(),))
+
+
+class DatabaseFiles:
+    """Sees that no file of the database was removed while it is open.
+
+    Args:
+        database: of the data folder.
+        data: path of the data folder.
+    """
+
+    def __init__(self, database: WatchDatabase, data: Path) -> None:
+        self._database, self._file = database, str((data / DATABASE).absolute())
+
+    def faults(self) -> dict[str, str]:
+        """The fault: name -> what happened and what follows."""
+        try:
+            self._database.check_place()
+        except LostDatabaseError as error:
+            said = "nothing more is written, so stop the server and restore a backup"
+            return {DATABASE_FAULT: f"{error.what}; {said}"}
+        if _is_open_and_removed(f"{self._file}-wal"):
+            self._database.reopen()
+        return {}
+
+
+def _is_open_and_removed(path: str) -> bool:
+    """Whether this process has a file open that has no name any more; where the system does not tell, no."""
+    removed = f"{path} (deleted)"
+    with suppress(OSError):
+        for handle in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                if str(handle.readlink()) == removed:
+                    return True
+    return False
+
+
+def _restoring(data: Path) -> str:
+    newest = "BACKUP"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        path = str(json.loads((data / BACKUP_FILE).read_bytes())["path"])
+        newest = shlex.quote(path) if Path(path).is_dir() else newest
+    return f"'stillhunt restore {newest} NEW_FOLDER'; to go on without it, begin with a new folder"
+
+
+def _remembered(path: Path) -> str | None:
+    """Identity of the database; "" where the file is there and damaged, None where there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+        identity = str(content["identity"])
+        return identity if content["check"] == _check(identity) else ""
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _check(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _has_snapshots(data: Path) -> bool:
+    with suppress(OSError):
+        return any(path.name.isdigit() for path in (data / SNAPSHOTS).iterdir())
+    return False
