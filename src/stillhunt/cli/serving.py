@@ -33,13 +33,14 @@ from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.fault_looks import FaultLooks
+from stillhunt.watch.fault_looks import FaultLook, FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.snapshot_files import SnapshotFiles
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
@@ -117,11 +118,13 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
-        opened.enter_context(_telling(faults, (folder, database), config, screen))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
             schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
+        looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
+        looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
+        opened.enter_context(_telling(faults, looks, config, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         inlet = (traffic, limits) if receives else (None, None)
         served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
@@ -250,18 +253,16 @@ def _decisions(
 
 
 @contextmanager
-def _telling(
-    faults: ServiceFaults, kept: tuple[DataFolder, WatchDatabase], config: Config, screen: Screen
-) -> Iterator[None]:
+def _telling(faults: ServiceFaults, looks: Sequence[FaultLook], config: Config, screen: Screen) -> Iterator[None]:
     """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
     alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
-    looks = FaultLooks(faults, [ClockSteps().faults, DatabaseFiles(kept[1], kept[0].path).faults])
+    looking = FaultLooks(faults, looks)
     alerts.start()
-    looks.start()
+    looking.start()
     try:
         yield
     finally:
-        looks.stop()
+        looking.stop()
         alerts.stop()
 
 
