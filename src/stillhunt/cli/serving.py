@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError, StillhuntError
+from stillhunt.base.errors import InputError, OutputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
@@ -28,7 +28,7 @@ from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.after_hunt import after_hunt
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts
+from stillhunt.watch.alerts.fault_alerts import FaultAlerts, tell_failed_start
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.clock_steps import ClockSteps
@@ -58,6 +58,8 @@ from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 FIRST_NAME = "first start"
+FAILED_START_FILE = "failed-start"
+"""Touched in a data folder when an alert said that its server does not start."""
 _SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
 
@@ -99,7 +101,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = open_database(folder.path, config.watch.database)
+    database = _opened_for_serving(folder, config, check=check)
     policy_of(folder, config)
     if check:
         check_port(config.serve.listen)
@@ -140,6 +142,19 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
+
+
+def _opened_for_serving(folder: DataFolder, config: Config, *, check: bool) -> WatchDatabase:
+    """The database; where it is gone or damaged, everybody who gets alerts hears that nothing is enforced."""
+    told = folder.path / FAILED_START_FILE
+    try:
+        database = open_database(folder.path, config.watch.database)
+    except OutputError as error:
+        if not check:
+            tell_failed_start(told, error.what, config.alerts, receivers_with(config.alerts))
+        raise
+    told.unlink(missing_ok=True)
+    return database
 
 
 def _web(
