@@ -17,8 +17,9 @@ from sqlalchemy import update
 
 from cli.running import run
 from decide.scenes import DAY, NOW, findings, member, policy
+from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.decide import appeals
+from stillhunt.decide import appeals, between_hunts
 from stillhunt.decide.actions import ACTIONS, rank
 from stillhunt.decide.appeals import (
     DEADLINE,
@@ -31,15 +32,18 @@ from stillhunt.decide.appeals import (
     lift_overdue,
     list_appeals,
 )
+from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.entries import LogEntry, first_broken, in_force, standing
 from stillhunt.decide.field_rates import exact_share, field_rates
 from stillhunt.decide.log import append_to_log, read_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms, Policy
 from stillhunt.decide.rules import decide
+from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import APPEALS, DECISIONS
 from stillhunt.watch.database.versions import TableLoss, downgrade
+from stillhunt.watch.folder import DataFolder
 from watch.databases import Opening
 
 TERMS = AppealTerms()
@@ -595,3 +599,22 @@ def test_the_policy_says_how_appeals_are_treated() -> None:
     for wrong in ({"days": 0}, {"days": 91}, {"let_through_days": 0}, {"overdue": "never"}, {"other": 1}):
         with pytest.raises(ValueError, match="appeals"):
             Policy.model_validate({"appeals": wrong})
+
+
+def test_a_clock_that_is_ahead_grants_no_appeal(
+    database: WatchDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = LogEntry(0, NOW, "rule", "a", "step_up", "linked_accounts", "rule:x", False, NOW, NOW + 99 * DAY)
+    append_to_log(database, lambda _log, _secret: [entry])
+    appeal = file_appeal(database, 1, "a", "why", "portal", TERMS, NOW)
+    believed_time(database, NOW, DAY // 96)
+    between = BetweenHunts(DataFolder(tmp_path / "data"), database, Config(), lambda _made: None, pytest.fail)
+    monkeypatch.setattr(between_hunts.time, "time_ns", lambda: (NOW + 30 * DAY) * 1000)
+    between.look()
+    assert [one.status for one in list_appeals(database, open_only=False)] == ["open"]
+    for _ in range(40):  # hunts go on: the time is right
+        believed_time(database, NOW + 30 * DAY, DAY // 96)
+    monkeypatch.setattr(between_hunts, "AGAIN_SECONDS", 0.0)
+    between._again_at = 0.0
+    between.look()
+    assert find_appeal(database, appeal.appeal_id).status == "lapsed"

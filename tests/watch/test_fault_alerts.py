@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,13 @@ from typing import Any
 import pytest
 
 from stillhunt.base.config_alerts import AlertFile, AlertSettings
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts, fault_alert
+from stillhunt.base.errors import OutputError
+from stillhunt.cli.serving import SERVE_PARTS, ServeOrder, run_serve
+from stillhunt.watch.alerts.fault_alerts import FaultAlerts, fault_alert, tell_failed_start
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.receivers import file_name
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.service_faults import ServiceFault, ServiceFaults
 from watch.alert_scenes import FAST, HOUR, START, Told
 
@@ -129,3 +135,30 @@ def test_two_processes_make_the_same_alert_and_it_tells_no_secret() -> None:
     assert first.alert_id != fault_alert(fault, START + HOUR, AlertSettings()).alert_id
     assert first.alert_id != fault_alert(fault, START, AlertSettings(), ended=True).alert_id
     assert "10.20.30.40" not in first.body["text"]
+
+
+def test_a_server_that_does_not_start_is_told_once_however_often_it_is_tried(tmp_path: Path) -> None:
+    path, receivers = tmp_path / "failed-start", [Told("x", refusals=1), Told("y")]
+    for _ in range(3):
+        tell_failed_start(path, "the database is gone", AlertSettings(), receivers)
+    assert [len(one.bodies) for one in receivers] == [0, 1]
+    assert receivers[1].bodies[0]["title"] == "Enforcement is off"
+    assert "The database is gone; the server does not start." in receivers[1].bodies[0]["text"]
+    os.utime(path, (1, 1))
+    tell_failed_start(path, "the database is gone", AlertSettings(), receivers)
+    assert [len(one.bodies) for one in receivers] == [1, 2]
+
+
+def test_a_server_without_its_database_says_so_in_an_alert(tmp_path: Path) -> None:
+    data, told = tmp_path / "data", tmp_path / "alerts.jsonl"
+    open_database(DataFolder(data).path, "").close()
+    (data / "stillhunt.db").unlink()
+    settings = tmp_path / "stillhunt.toml"
+    settings.write_text(f'[[alerts.files]]\npath = "{told}"\nform = "ecs"\n')
+    order = ServeOrder(data, frozenset(SERVE_PARTS), settings_file=settings, quiet=True)
+    for _ in range(2):
+        with pytest.raises(OutputError, match="is gone"):
+            run_serve(order, check=False)
+    (line,) = told.read_text().splitlines()
+    assert json.loads(line)["message"] == "Enforcement is off"
+    assert not (data / "stillhunt.db").exists()

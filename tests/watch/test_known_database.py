@@ -100,15 +100,20 @@ def test_a_schema_that_was_emptied_is_refused(opening: Opening, tmp_path: Path) 
     first = opening()
     with pytest.raises(LostDatabaseError, match="another database"):
         again(first, tmp_path, "f" * 32)
-    again(first, tmp_path, first.identity).close()
+    again(first, tmp_path, first.identity())
     METADATA.drop_all(first.engine)
     with pytest.raises(LostDatabaseError, match="no tables"):
-        again(first, tmp_path, first.identity)
+        again(first, tmp_path, "")
 
 
 def again(first: WatchDatabase, folder: Path, expected: str) -> WatchDatabase:
     url = first.engine.url.render_as_string(hide_password=False)
-    return WatchDatabase("" if url.startswith("sqlite") else url, folder / "stillhunt.db", expected=expected)
+    database = WatchDatabase("" if url.startswith("sqlite") else url, folder / "stillhunt.db", there=True)
+    try:
+        database.identity(expected)
+    finally:
+        database.close()
+    return database
 
 
 def test_a_database_of_an_older_version_is_given_an_identity(data: Path) -> None:
@@ -118,7 +123,7 @@ def test_a_database_of_an_older_version_is_given_an_identity(data: Path) -> None
     database.close()
     (data / IDENTITY_FILE).unlink()
     database = open_database(data, "")
-    assert len(database.identity) == 32
+    assert len(database.identity()) == 32
     database.close()
     open_database(data, "").close()
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError, StillhuntError
+from stillhunt.base.errors import InputError, OutputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
@@ -29,18 +29,19 @@ from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.after_hunt import after_hunt, report_damage
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts
+from stillhunt.watch.alerts.fault_alerts import FaultAlerts, tell_failed_start
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.fault_looks import FaultLooks
+from stillhunt.watch.fault_looks import FaultLook, FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.snapshot_files import SnapshotFiles
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
@@ -61,6 +62,8 @@ from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
 FIRST_NAME = "first start"
+FAILED_START_FILE = "failed-start"
+"""Touched in a data folder when an alert said that its server does not start."""
 _SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
 
@@ -103,7 +106,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = open_database(folder.path, config.watch.database)
+    database = _opened_for_serving(folder, config, check=check)
     policy_of(folder, config)
     if check:
         check_port(config.serve.listen)
@@ -125,11 +128,13 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
         screen.started(config.serve.listen, folder.path, token, order.parts)
         screen.warned(_warnings(order, config))
-        opened.enter_context(_telling(faults, (folder, database), config, screen))
         schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
             schedule = opened.enter_context(_hunting(plan, database, traffic, faults, screen))
+        looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
+        looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
+        opened.enter_context(_telling(faults, looks, config, screen))
         tokens, receives = KnownTokens(database), "ingest" in order.parts
         inlet = (traffic, limits) if receives else (None, None)
         served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
@@ -148,6 +153,19 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
+
+
+def _opened_for_serving(folder: DataFolder, config: Config, *, check: bool) -> WatchDatabase:
+    """The database; where it is gone or damaged, everybody who gets alerts hears that nothing is enforced."""
+    told = folder.path / FAILED_START_FILE
+    try:
+        database = open_database(folder.path, config.watch.database)
+    except OutputError as error:
+        if not check:
+            tell_failed_start(told, error.what, config.alerts, receivers_with(config.alerts))
+        raise
+    told.unlink(missing_ok=True)
+    return database
 
 
 def _web(
@@ -273,18 +291,16 @@ def _decisions(
 
 
 @contextmanager
-def _telling(
-    faults: ServiceFaults, kept: tuple[DataFolder, WatchDatabase], config: Config, screen: Screen
-) -> Iterator[None]:
+def _telling(faults: ServiceFaults, looks: Sequence[FaultLook], config: Config, screen: Screen) -> Iterator[None]:
     """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
     alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
-    looks = FaultLooks(faults, [ClockSteps().faults, DatabaseFiles(kept[1], kept[0].path).faults])
+    looking = FaultLooks(faults, looks)
     alerts.start()
-    looks.start()
+    looking.start()
     try:
         yield
     finally:
-        looks.stop()
+        looking.stop()
         alerts.stop()
 
 

@@ -21,6 +21,7 @@ from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.spared import spared_accounts
 from stillhunt.decide.weighed_links import linked_since, weighed_links
+from stillhunt.watch.believed_time import last_believed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 
@@ -72,7 +73,8 @@ class BetweenHunts:
         now, again = time.time_ns() // 1000, time.monotonic() >= self._again_at
         if again:
             self._again_at = time.monotonic() + AGAIN_SECONDS
-            lift_overdue(self._database, (policy or Policy()).appeals, now)
+            # An appeal that is granted cannot be taken back, and the clock may be ahead.
+            lift_overdue(self._database, (policy or Policy()).appeals, last_believed(self._database, now))
         if policy is None or policy.signature.linked == "observe":
             return
         found = linked_since(self._database, now - int(policy.signature.days * DAY))

@@ -40,3 +40,20 @@ def believed_time(database: WatchDatabase, now: int, interval: int) -> int:
         else:
             connection.execute(update(META).where(row).values(value=str(believed)))
     return believed
+
+
+def last_believed(database: WatchDatabase, now: int) -> int:
+    """The time for what cannot be taken back: that of the clock, but not beyond what was believed after the last hunt.
+
+    Args:
+        database: of the data folder.
+        now: time of the clock, microseconds since 1970.
+
+    Returns:
+        Microseconds since 1970; at most as late as hunts are apart.
+
+    Raises:
+        OutputError: the database cannot be used.
+    """
+    rows = database.read(select(META.c.value).where(META.c.name == BELIEVED_ROW))
+    return min([now, *(int(row["value"]) for row in rows)])

@@ -53,6 +53,7 @@ from stillhunt.watch.signatures.tie import ReturnEvidence
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,
+    all_snapshots,
     latest_snapshot,
     name_of,
     remove_unrecorded,
@@ -61,6 +62,8 @@ from stillhunt.watch.snapshots import (
 from stillhunt.watch.spool.checking import damage_said
 
 HUNT_ROLE = "hunt"
+SNAPSHOTS_TRIED = 8
+"""Snapshots in which signatures are looked for where those of the latest one cannot be read. Judgement: two hours."""
 _KEPT = re.compile(r"[0-9a-f]{64}")
 """Name of a folder of the state that holds what was made of one input."""
 
@@ -214,7 +217,7 @@ def _budget_alerts(spent: Ledger, plan: HuntPlan) -> list[Alert]:
 
 
 def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet:
-    """Signatures of the latest snapshot that have not expired; none where they cannot be read any more.
+    """Signatures of the latest snapshot that have not expired; of one before it where its own cannot be read any more.
 
     They expire by the time of the log, which is that of its newest request: logs that are handed over late, or
     replayed, are followed as well. Requests of the future do not move it beyond the clock.
@@ -224,11 +227,13 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
         seed: of the settings; signatures of another seed do not fit.
         now: time of the clock, microseconds since 1970.
     """
-    snapshot = latest_snapshot(folder)
-    if snapshot is not None:
-        with suppress(CaseError):  # the next hunt makes new ones
+    latest = latest_snapshot(folder)
+    known = [] if latest is None else [one for one in all_snapshots(folder) if one.sequence <= latest.sequence]
+    for snapshot in reversed(known[-SNAPSHOTS_TRIED:]):
+        with suppress(CaseError):  # the next hunt makes new ones, with what is in force of these
             newest = snapshot.facts()["to_time"]
-            return signatures_at(snapshot, seed).in_force(now if newest is None else min(now, newest))
+            found = read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
+            return found.in_force(now if newest is None else min(now, newest))
     return no_signatures(seed)
 
 

@@ -35,17 +35,28 @@ def open_database(data: Path, url: str, *, as_it_is: bool = False) -> WatchDatab
     try:
         if known and not url and not (file.is_file() and file.stat().st_size):
             raise LostDatabaseError("the database of this data folder is gone", str(file))
-        database = WatchDatabase(url, file, as_it_is=as_it_is, expected=expected)
+        database = WatchDatabase(url, file, as_it_is=as_it_is, there=known)
+        if not as_it_is:
+            _know_again(database, expected, identity_file)
     except LostDatabaseError as error:
         step = "stop what uses this folder, and restore a backup"
         raise OutputError(
             error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}"
         ) from error
-    if database.identity and database.identity != expected:
-        content = {"identity": database.identity, "check": _check(database.identity)}
+    return database
+
+
+def _know_again(database: WatchDatabase, expected: str | None, identity_file: Path) -> None:
+    """Compare the database with the one that the folder had, and remember it where that was not known."""
+    try:
+        identity = database.identity(expected or "")
+    except BaseException:
+        database.close()
+        raise
+    if identity != expected:
+        content = {"identity": identity, "check": _check(identity)}
         with suppress(OutputError):  # the disk is full: the next start remembers it
             write_whole(identity_file, (json.dumps(content).encode(),))
-    return database
 
 
 def remember_backup(data: Path, backup: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt.watch.folder import DataFolder, sync_folder
 
-CASE, WATCH_FILE = "case", "watch.json"
+CASE, WATCH_FILE, CHECKSUMS_FILE = "case", "watch.json", "checksums.json"
 SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
 """What readers of the facts of a snapshot rely on."""
 _DIGITS = 8
@@ -47,14 +48,19 @@ class Snapshot:
         try:
             content = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise self._damaged() from error
+            raise self.damaged() from error
         if not isinstance(content, dict) or not set(SNAPSHOT_FACTS) <= content.keys():
-            raise self._damaged()
+            raise self.damaged()
         return content
 
-    def _damaged(self) -> CaseError:
+    def damaged(self, name: str = "") -> CaseError:
+        """The error for a snapshot that cannot be read.
+
+        Args:
+            name: of the file at fault; "" for the whole.
+        """
         return CaseError(
-            "the snapshot is damaged", where=str(self.path), next_step="wait for the next hunt, or start one"
+            "the snapshot is damaged", where=str(self.path / name), next_step="wait for the next hunt, or start one"
         )
 
 
@@ -96,6 +102,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
         case.write(hidden / CASE)
         for name, content in files.items():
             _write(hidden / name, content)
+        write_checksums(hidden)
         sync_folder(hidden)
         shutil.rmtree(target, ignore_errors=True)
         hidden.rename(target)
@@ -103,6 +110,48 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return Snapshot(sequence, target)
+
+
+def write_checksums(path: Path) -> None:
+    """Write the checksum of each file of a snapshot into it.
+
+    Args:
+        path: folder of the snapshot, with everything else in it.
+    """
+    files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != CHECKSUMS_FILE)
+    sums = {one.relative_to(path).as_posix(): _checksum(one) for one in files}
+    _write(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
+
+
+def checksums_of(snapshot: Snapshot) -> dict[str, str]:
+    """Name of each file of a snapshot -> its checksum when it was written; empty for one of an earlier version.
+
+    Args:
+        snapshot: the snapshot.
+
+    Raises:
+        CaseError: the file with the checksums is damaged, or the snapshot is gone.
+    """
+    path = snapshot.path / CHECKSUMS_FILE
+    if snapshot.path.is_dir() and not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+        return {str(name): str(checksum) for name, checksum in found.items()}
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise snapshot.damaged(CHECKSUMS_FILE) from error
+
+
+def damaged_files(snapshot: Snapshot) -> list[str]:
+    """Names of files of a snapshot that are missing, or not as they were written.
+
+    Args:
+        snapshot: the snapshot.
+
+    Raises:
+        CaseError: as `checksums_of`.
+    """
+    return [name for name, wanted in checksums_of(snapshot).items() if _checksum(snapshot.path / name) != wanted]
 
 
 def remove_unrecorded(folder: DataFolder, newest: int | None) -> int:
@@ -126,6 +175,15 @@ def remove_unrecorded(folder: DataFolder, newest: int | None) -> int:
         if path.name.startswith(".") and path.name.endswith(".part"):
             shutil.rmtree(path, ignore_errors=True)
     return max([following, *(snapshot.sequence + 1 for snapshot in beyond)])
+
+
+def _checksum(path: Path) -> str:
+    """SHA-256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _write(path: Path, content: bytes) -> None:

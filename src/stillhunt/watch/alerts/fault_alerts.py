@@ -6,7 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.base.units import HOUR, SECOND
@@ -158,6 +160,30 @@ class FaultAlerts:
                     wait = min(self._limits.first_wait * 2.0 ** min(tries, 32), self._limits.longest_wait)
                     tries += 1
             self._stopping.wait(wait)
+
+
+def tell_failed_start(path: Path, why: str, settings: AlertSettings, receivers: Sequence[AlertReceiver]) -> None:
+    """Tell everybody who gets alerts, once in the quiet time, that a server does not start; each of them is tried once.
+
+    Args:
+        path: file that is touched, since a service manager starts it again and again.
+        why: it does not start, in one sentence.
+        settings: who gets which kinds.
+        receivers: who is told.
+    """
+    now = time.time()
+    with suppress(OSError):
+        if abs(now - path.stat().st_mtime) < LIMITS_OF_SENDING.fault_quiet:
+            return
+    alert = fault_alert(
+        ServiceFault(f"{ENFORCEMENT} off", f"{why}; the server does not start", 0), int(now * 1e6), settings
+    )
+    kinds = receivers_of(settings)
+    for receiver in receivers:
+        if not kinds.get(receiver.name) or alert.kind in kinds[receiver.name]:
+            _taken(receiver, Due(alert.alert_id, alert.at, alert.body, 0))
+    with suppress(OSError):
+        path.touch()
 
 
 def _taken(receiver: AlertReceiver, due: Due) -> bool:

@@ -52,23 +52,21 @@ class WatchDatabase:
         url: SQLAlchemy URL; the file of the folder where it is empty.
         file: SQLite file.
         as_it_is: leave the tables as they are, whatever their version.
-        expected: identity that it must have; None for one that may be new, "" for one that must be there.
+        there: it must be there already, and is not made.
 
     Raises:
         ConfigError: the URL names no database that can be used.
-        LostDatabaseError: it is damaged, or not the one that is expected.
+        LostDatabaseError: it is damaged, or has to be there and is not.
         OutputError: it cannot be opened, or a newer version of stillhunt made it.
     """
 
-    def __init__(self, url: str, file: Path, *, as_it_is: bool = False, expected: str | None = None) -> None:
+    def __init__(self, url: str, file: Path, *, as_it_is: bool = False, there: bool = False) -> None:
         self._shown = str(file) if not url else "watch.database"
         self._file = None if url else file
         self._place: tuple[int, int] | None = None
-        self.identity = expected or ""
-        """Made with the database; the same for as long as it exists, and in its backups."""
         try:
             if not url:
-                if expected is None:
+                if not there:
                     _make_private(file)
                 self._place = _place_of(file)
             self.engine = _engine(url) if url else _file_engine(file)
@@ -80,11 +78,10 @@ class WatchDatabase:
             ) from error
         try:
             with self.changing_tables() as (connection, found):
-                if expected is not None and not found:
+                if there and not found:
                     raise LostDatabaseError("the database of this data folder has no tables any more", self._shown)
                 if not as_it_is:
                     self._bring_up_to_date(connection, found)
-                    self._identify(connection, expected)
         except BaseException:
             self.close()
             raise
@@ -142,15 +139,25 @@ class WatchDatabase:
         if self._file is not None and _place_of(self._file) != self._place:
             raise LostDatabaseError("the file of the database was removed or replaced", self._shown)
 
-    def _identify(self, connection: Connection, expected: str | None) -> None:
+    def identity(self, expected: str = "") -> str:
+        """What tells this database from others: made once, the same for as long as it exists, and in its backups.
+
+        Args:
+            expected: what it must be; "" where that is not known.
+
+        Raises:
+            LostDatabaseError: it is another one.
+            OutputError: the database cannot be used now.
+        """
         row = select(META.c.value).where(META.c.name == IDENTITY_ROW)
-        found = connection.execute(row).scalar()
-        if found is None:  # new, or made by a version that gave none
-            found = secrets.token_hex(16)
-            connection.execute(insert(META).values(name=IDENTITY_ROW, value=found))
-        if expected and found != expected:
-            raise LostDatabaseError("this is another database than the one that this data folder had", self._shown)
-        self.identity = found
+        with self.write() as connection:
+            found = connection.execute(row).scalar()
+            if expected and found != expected:
+                raise LostDatabaseError("this is another database than the one that this data folder had", self._shown)
+            if found is None:
+                found = secrets.token_hex(16)
+                connection.execute(insert(META).values(name=IDENTITY_ROW, value=found))
+        return str(found)
 
     def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"

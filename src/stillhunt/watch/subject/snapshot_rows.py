@@ -19,7 +19,7 @@ from stillhunt.triage import Case
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, read_signs, signs_as_json
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups_as_json, read_follow_ups
-from stillhunt.watch.snapshots import CASE, Snapshot
+from stillhunt.watch.snapshots import CASE, CHECKSUMS_FILE, Snapshot, write_checksums
 from stillhunt.watch.subject.mentions import Mentions
 
 _EXCHANGE = 2
@@ -82,8 +82,9 @@ def rewrite_snapshot(snapshot: Snapshot, account: str) -> None:
         views = {name: left.pop(name) for name in case.views}
         Case(left, run=case.run, **views).write(hidden / CASE)
         for path in snapshot.path.iterdir():
-            if path.is_file() and not path.is_symlink():
+            if path.is_file() and not path.is_symlink() and path.name != CHECKSUMS_FILE:
                 (hidden / path.name).write_bytes(_file_without(path, snapshot, account))
+        write_checksums(hidden)
         shutil.copystat(snapshot.path, hidden)
         for path in (*hidden.rglob("*"), hidden):
             if path.is_dir():
