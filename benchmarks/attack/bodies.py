@@ -105,7 +105,7 @@ def posted(port: int, token: str, body: Body, file: Path) -> list[int]:
     """
     path, _, headers = body
     sent = {"Authorization": f"Bearer {token}", "Expect": "", **headers}
-    words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", "90", "--data-binary", f"@{file}"]
+    words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", "200", "--data-binary", f"@{file}"]
     words += [word for name, value in sent.items() for word in ("-H", f"{name}: {value}")]
     words.append(f"http://127.0.0.1:{port}{path}")
     senders = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(SENDERS)]
