@@ -50,7 +50,7 @@ GOOD = (
 @pytest.mark.parametrize(("body", "form"), GOOD)
 def test_a_body_gives_the_same_records_wherever_it_is_decoded(decoders: Decoders, body: bytes, form: BodyForm) -> None:
     assert decoders.records(body, form) == records_of(body, form, LONGEST)
-    assert decoders.large_records(body, form) == records_of(body, form, LONGEST)
+    assert decoders.large_records([body], form) == records_of(body, form, LONGEST)
 
 
 COSTLY = (
@@ -98,9 +98,9 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_one_is_decode
     decoders = Decoders(LONGEST, processes=1)
     try:
         with pytest.raises(BodyError) as raised:
-            decoders.large_records(b"[" + b"{}," * 1_300_000 + b"{}]", PLAIN)
+            decoders.large_records([b"[" + b"{}," * 1_300_000 + b"{}]"], PLAIN)
         assert raised.value.status == 413
-        assert decoders.large_records(b'{"a": 1}', PLAIN).accepted == 1
+        assert decoders.large_records([b'{"a": 1}'], PLAIN).accepted == 1
     finally:
         decoders.stop()
 
@@ -108,12 +108,12 @@ def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_one_is_decode
 def test_a_process_that_somebody_ended_costs_no_body() -> None:
     decoders = Decoders(LONGEST, processes=1)
     try:
-        assert decoders.large_records(b'{"a": 1}', PLAIN).accepted == 1
+        assert decoders.large_records([b'{"a": 1}'], PLAIN).accepted == 1
         process = decoders._idle.queue[0]
         assert process is not None
         os.kill(process._process.pid, signal.SIGKILL)
         process._process.wait()
-        assert decoders.large_records(b'{"a": 1}', PLAIN).accepted == 1
+        assert decoders.large_records([b'{"a": 1}'], PLAIN).accepted == 1
     finally:
         decoders.stop()
 
@@ -122,7 +122,7 @@ def test_the_time_of_a_body_is_bounded() -> None:
     decoders = Decoders(LONGEST, processes=1, seconds=0.001)
     try:
         with pytest.raises(BodyError) as raised:
-            decoders.large_records(b'{"a": 1}\n' * 100_000, PLAIN)
+            decoders.large_records([b'{"a": 1}\n' * 100_000], PLAIN)
         assert raised.value.status == 503
     finally:
         decoders.stop()
@@ -130,7 +130,7 @@ def test_the_time_of_a_body_is_bounded() -> None:
 
 def test_what_becomes_longer_than_a_body_may_be_is_refused(decoders: Decoders) -> None:
     with pytest.raises(BodyError, match="becomes more than") as raised:
-        decoders.large_records(b'{"a": NaN,\n"b": "' + b"\xff" * 700_000 + b'"}', PLAIN)
+        decoders.large_records([b'{"a": NaN,\n"b": "' + b"\xff" * 700_000 + b'"}'], PLAIN)
     assert raised.value.status == 413
 
 

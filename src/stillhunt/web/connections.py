@@ -23,7 +23,7 @@ ANSWER_SECONDS = 5.0
 """Longer than the receiver waits for a body, so that a slow client is told why before it is cut off."""
 BEYOND = 128
 """Connections beyond the bound that are still answered (with 503) while all others are at work; more are cut off."""
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 
 
 class Crowd:

@@ -6,7 +6,7 @@ import queue
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -62,11 +62,11 @@ class Decoders:
             raise
         except Exception as error:
             raise UnexpectedError(type(error).__name__) from error
-        return self.large_records(body, form) if found is None else found
+        return self.large_records([body], form) if found is None else found
 
-    def large_records(self, body: bytes, form: BodyForm) -> Records:
-        """The same, always in another process."""
-        outcome, data = self._asked(Order(self.longest, form.signal, form.protobuf, form.encoding), body)
+    def large_records(self, parts: Sequence[bytes], form: BodyForm) -> Records:
+        """The same of a body in parts, always in another process."""
+        outcome, data = self._asked(Order(self.longest, form.signal, form.protobuf, form.encoding), parts)
         return Records(data, outcome.accepted, outcome.refused, tuple(outcome.problems))
 
     def shrunk(self, body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
@@ -76,7 +76,7 @@ class Decoders:
             BodyError: it is no JSON object, or takes too much time or memory.
             UnexpectedError: it failed by a fault of ours.
         """
-        return self._asked(Order(self.longest, members=dict(members), most=most), body)[1]
+        return self._asked(Order(self.longest, members=dict(members), most=most), [body])[1]
 
     def stop(self) -> None:
         """End the processes, once they have done what they do."""
@@ -85,11 +85,11 @@ class Decoders:
             if process is not None:
                 process.end()
 
-    def _asked(self, order: Order, body: bytes) -> tuple[Outcome, bytes]:
+    def _asked(self, order: Order, parts: Sequence[bytes]) -> tuple[Outcome, bytes]:
         process = self._idle.get()
         try:
             process = self._running(process)
-            outcome, data = process.ask(msgspec.json.encode(order), body, self._seconds)
+            outcome, data = process.ask(msgspec.json.encode(order), parts, self._seconds)
             if outcome.spent:
                 process.end()
         except TimeoutError as error:
@@ -134,7 +134,7 @@ class _Process:
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
             )
 
-    def ask(self, head: bytes, body: bytes, seconds: float) -> tuple[Outcome, bytes]:
+    def ask(self, head: bytes, parts: Sequence[bytes], seconds: float) -> tuple[Outcome, bytes]:
         """Hand over a body, and wait for what comes of it.
 
         Raises:
@@ -142,7 +142,7 @@ class _Process:
             EOFError: the process has gone.
         """
         self._socket.settimeout(seconds)
-        send_framed(self._socket, head, body)
+        send_framed(self._socket, head, *parts)
         head, data = receive_framed(self._socket)
         return msgspec.json.decode(head, type=Outcome), data
 

@@ -5,6 +5,7 @@ Started as a module, this is that process: orders come over a socket, one after 
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import socket
@@ -64,6 +65,8 @@ class DecodingLimits:
 
 LIMITS = values_of(DecodingLimits)
 _LENGTH_BYTES = 8
+_NICE = 5
+"""By which these processes are less urgent than the server, where they share a core. Judgement."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +208,12 @@ def _done(order: Order, body: bytes) -> tuple[Outcome, bytes]:
         return Outcome(unexpected=type(error).__name__), b""
 
 
-def send_framed(connection: socket.socket, head: bytes, body: bytes) -> None:
-    """Send a head and a body, each behind its length."""
-    lengths = len(head).to_bytes(_LENGTH_BYTES) + len(body).to_bytes(_LENGTH_BYTES)
+def send_framed(connection: socket.socket, head: bytes, *parts: bytes) -> None:
+    """Send a head and the parts of a body, each of the two behind its length."""
+    lengths = len(head).to_bytes(_LENGTH_BYTES) + sum(map(len, parts)).to_bytes(_LENGTH_BYTES)
     connection.sendall(lengths + head)
-    connection.sendall(body)
+    for part in parts:
+        connection.sendall(part)
 
 
 def receive_framed(connection: socket.socket) -> tuple[bytes, bytes]:
@@ -267,6 +271,7 @@ def main(words: list[str]) -> None:
         words: file number of the socket, and the bytes of the longest body.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when it is over
+    os.nice(_NICE)
     _bound_memory(int(words[1]))
     with socket.socket(fileno=int(words[0])) as connection:
         _serve(connection)

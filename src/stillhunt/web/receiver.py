@@ -22,7 +22,7 @@ from stillhunt.watch.spool.room import write_problem
 from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
-from stillhunt.web.decoding import BodyForm, small_records
+from stillhunt.web.decoding import LIMITS, BodyForm, small_records
 from stillhunt.web.descriptors import most_connections
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -141,12 +141,10 @@ class Receiver:
         inlet = INLETS[scope["path"]]
         held = _HeldBytes(self._memory)
         protobuf, source = False, "-"
-        self._at_once += 1
+        counted = 0
         try:
             if scope["method"] != "POST":
                 raise BodyError(405, "send records with POST")
-            if self._at_once > self._most_at_once:
-                raise BodyError(503, "more requests are under way than this server takes at a time", "busy")
             headers = single_headers(scope)
             protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
             token = self._sender(headers)
@@ -155,11 +153,15 @@ class Receiver:
                 raise BodyError(503, full)
             if self._limits.has_spent(token.token_id):
                 raise _too_fast(inlet)
-            body = await self._body(receive, headers, held)
+            parts = await self._body(receive, headers, held)
+            if self._at_once >= self._most_at_once:
+                raise BodyError(503, "more requests are under way than this server takes at a time", "busy")
+            counted = 1
+            self._at_once += counted
             ended = time.monotonic()
             encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-            records = await self._records(body, BodyForm(inlet.signal, protobuf, encoding), token)
-            del body
+            records = await self._records(parts, BodyForm(inlet.signal, protobuf, encoding), token)
+            del parts
             held.become(len(records.data))
             if self._limits.too_fast(token.token_id, records.accepted):
                 raise _too_fast(inlet)
@@ -178,7 +180,7 @@ class Receiver:
             unusable = BodyError(503, "the data folder cannot be used now", reason)
             await self._refuse(send, source, unusable, protobuf=protobuf)
         finally:
-            self._at_once -= 1
+            self._at_once -= counted
             held.release()
 
     async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
@@ -199,14 +201,14 @@ class Receiver:
             raise BodyError(403, "this token may not send records; its scopes lack 'ingest'")
         return token
 
-    async def _body(self, receive: Receive, headers: dict[bytes, bytes], held: _HeldBytes) -> bytes:
+    async def _body(self, receive: Receive, headers: dict[bytes, bytes], held: _HeldBytes) -> list[bytes]:
+        """The body in the parts in which it came: to join a long one keeps others waiting."""
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._longest:
-            raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
+            raise _too_long(self._longest)
         message = await receive()
-        if not message.get("more_body"):
-            return self._checked(message.get("body", b""))
-        parts, size = [message.get("body", b"")], 0
+        parts = [message.get("body", b"")]
+        size = len(parts[0])
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while message.get("more_body"):
@@ -217,40 +219,38 @@ class Receiver:
                     held.add(len(parts[-1]))
                     size += len(parts[-1])
                     if size > self._longest:
-                        break
+                        raise _too_long(self._longest)
         except TimeoutError as error:
             raise BodyError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from error
-        return self._checked(b"".join(parts))
+        if size > self._longest:
+            raise _too_long(self._longest)
+        return parts
 
-    def _checked(self, body: bytes) -> bytes:
-        if len(body) > self._longest:
-            raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
-        return body
-
-    async def _records(self, body: bytes, form: BodyForm, token: Token) -> Records:
+    async def _records(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         try:
             try:
-                found = small_records(body, form)
+                small = sum(map(len, parts)) <= LIMITS.object_bytes
+                found = small_records(b"".join(parts), form) if small else None
             except BodyError:
                 raise
             except Exception as error:
                 raise UnexpectedError(type(error).__name__) from error
-            return await self._in_turn(body, form, token) if found is None else found
+            return await self._in_turn(parts, form, token) if found is None else found
         except UnexpectedError as error:
-            kept = await asyncio.to_thread(self._letters.keep, token.source, body, f"{error.kind}, {form}")
+            kept = await asyncio.to_thread(self._letters.keep, token.source, b"".join(parts), f"{error.kind}, {form}")
             if not kept:
                 raise BodyError(503, "the body met a fault of stillhunt, and cannot be kept", "dead letter") from error
             problem = "kept as a dead letter: a fault of stillhunt, which its operator should report"
             return Records(b"", 0, 1, (problem,), "dead letter")
 
-    async def _in_turn(self, body: bytes, form: BodyForm, token: Token) -> Records:
+    async def _in_turn(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         turn = self._turns[token.token_id]
         if turn.queued >= MOST_QUEUED:
             raise BodyError(503, "more bodies of this token wait to be decoded than may", "busy")
         turn.queued += 1
         try:
             async with turn.lock:
-                return await asyncio.to_thread(self._decoders.large_records, body, form)
+                return await asyncio.to_thread(self._decoders.large_records, parts, form)
         finally:
             turn.queued -= 1
 
@@ -318,6 +318,10 @@ def single_headers(scope: Scope) -> dict[bytes, bytes]:
         if names.count(name) > 1:
             raise BodyError(400, f"the header {name.decode()} stands more than once", "headers")
     return dict(scope["headers"])
+
+
+def _too_long(longest: int) -> BodyError:
+    return BodyError(413, f"the body is longer than {longest} bytes (serve.max_body_mb)")
 
 
 def _too_fast(inlet: Inlet) -> BodyError:
