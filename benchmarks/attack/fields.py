@@ -6,6 +6,7 @@ are checked for every field and value; hunts for every field with all values at 
 
 from __future__ import annotations
 
+import copy
 import csv
 import functools
 import json
@@ -34,12 +35,17 @@ from trials import Fell, Trial
 Row = dict[str, Any]
 Place = tuple[str | int, ...]
 """Keys of objects and numbers of elements, from the record down to a value."""
+_NOTHING = frozenset(("null", '""', "NaN"))
+ORDINARY = tuple("null" if odd in _NOTHING else json.dumps(f"value {n}") for n, odd in enumerate(ODD.values()))
+"""Values that anybody may send, as many as the odd ones, and none where an odd one means none."""
 PLACEHOLDER = "@@odd@@"
 PAIRS = 4
 """Pairs of fields that are hunted. Judgement: a hunt takes five seconds, and fields meet in no code but the judge's."""
 HARVESTERS = 14
-ASKED = frozenset(("prompt", "messages"))
-"""Columns without which nobody harvests: whoever spoils them asks nothing, so that only the rows are checked."""
+ASKED = frozenset(("prompt", "messages", "content", "role", "gen_ai.input.messages", "input.value"))
+"""Fields without which nobody harvests: whoever spoils them asks nothing, so that only the rows are checked."""
+OF_THE_PROVIDER = frozenset(("organization_id",))
+"""Columns of the provider that explain why accounts act alike, being of one customer: only their rows are checked."""
 _METADATA: Place = ("metadata", "requester_metadata")
 LITELLM: dict[str, Place] = {
     **{name: (name,) for name in ("litellm_call_id", "id", "end_user", "model_group", "model", "requester_ip_address")},
@@ -90,10 +96,10 @@ def trials(seed: int) -> Iterator[Trial]:
     for kind, shape, fields in scene.kinds():
         chosen = fields if kind == "ours, JSON lines" else dict(list(fields.items())[:: len(fields) // 3])
         for field, place in chosen.items():
-            if place[0] not in ASKED:
+            if place[-1] not in ASKED | OF_THE_PROVIDER:
                 yield Trial(f"verdict: {kind}", field, functools.partial(scene.hunt, kind, shape, [place]))
     draw = random.Random(seed)  # noqa: S311  # a choice of trials, no secret
-    evident = [name for name in CHOSEN if name not in ASKED]
+    evident = [name for name in CHOSEN if name not in ASKED | OF_THE_PROVIDER]
     for _ in range(PAIRS):
         pair = draw.sample(evident, 2)
         run = functools.partial(scene.hunt, "ours, JSON lines", _stated, [(name,) for name in pair])
@@ -146,18 +152,25 @@ class Scene:
         records = [
             (shape(row), number if row["account_id"] in self.guilty else None) for number, row in enumerate(self.rows)
         ]
-        campaigns, flagged = self._found(kind, records, places)
-        before, _guilty = self._undisturbed[kind]
-        if flagged != self.guilty or campaigns != before:
-            lost, strangers = len(self.guilty - flagged), len(flagged - self.guilty)
+        found = self._found(kind, records, places)
+        wanted = self._undisturbed[kind]
+        if found != wanted:
+            # Whoever varies his client or address is harder to recognise, with odd values as with ordinary ones.
+            wanted = self._found(kind, records, places, ORDINARY)
+        lost, strangers = len(wanted[1] - found[1]), len(found[1] - self.guilty)
+        if found[0] != wanted[0] or len(found[1]) < len(wanted[1]) or strangers:
             raise Fell(
-                f"{campaigns} campaigns for {before}; {lost} accounts not flagged, {strangers} innocent ones flagged"
+                f"{found[0]} campaigns for {wanted[0]}; {lost} accounts not flagged, {strangers} innocent ones flagged"
             )
 
     def _found(
-        self, kind: str, records: Sequence[tuple[Any, int | None]], places: Sequence[Place]
+        self,
+        kind: str,
+        records: Sequence[tuple[Any, int | None]],
+        places: Sequence[Place],
+        values: Sequence[str] = tuple(ODD.values()),
     ) -> tuple[int, frozenset[str]]:
-        made = [record if n is None else _disturbed(record, places, n) for record, n in records]
+        made = [record if n is None else _disturbed(record, places, n, values) for record, n in records]
         with tempfile.TemporaryDirectory() as folder:
             path = _written(Path(folder), kind, made)
             config = _config(kind).model_copy(
@@ -184,14 +197,14 @@ def _whole(record: Row) -> Row:
     return {**record, "user_agent": None, "end_user": "", "trace_id": None, "request_tags": []}
 
 
-def _disturbed(record: Any, places: Sequence[Place], number: int) -> str:
-    """A record as JSON with an odd value at each place, another one for each number."""
-    texts = list(ODD.values())
+def _disturbed(record: Any, places: Sequence[Place], number: int, values: Sequence[str] = tuple(ODD.values())) -> str:
+    """A record as JSON with one of some values at each place, another one for each number."""
+    record = copy.deepcopy(record)
     for place in places:
         _put(record, place, f"{PLACEHOLDER}{place}")
     line = json.dumps(record, default=str)
     for nth, place in enumerate(places):
-        line = line.replace(json.dumps(f"{PLACEHOLDER}{place}"), texts[(number + 7 * nth) % len(texts)])
+        line = line.replace(json.dumps(f"{PLACEHOLDER}{place}"), values[(number + 7 * nth) % len(values)])
     return line
 
 

@@ -52,7 +52,7 @@ NEAR_MISS = "4.5 bits below the review threshold (queue +11.0, prior −13.0 bit
 GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "origins", "roles", "before_acting"]
 JSON_FIELDS = [
     "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "operators", "coverage",
-    "unmapped", "unenriched", "personal_ids", "sampled", "rejects", "inputs",
+    "unmapped", "unenriched", "personal_ids", "sampled", "rejects", "changed", "inputs",
 ]  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def test_json_document_keeps_its_fields() -> None:
     assert list(document["campaigns"][0]["members"][0]) == list(ACCOUNT_FACTS.names)
     assert list(document["left_alone"][0]) == GROUP_FIELDS
     assert list(document["campaigns"][0]["why"][0]) == ["family", "bits", "statement"]
-    assert document["rejects"] == {"rows": 2, "share": 2 / 100_002, "reasons": {"x": 1}}
+    assert document["rejects"] == {"rows": 2, "share": 2 / 100_002, "reasons": {"x": 1}, "accounts": {}}
 
 
 def test_json_document_lists_only_campaigns_as_campaigns_with_all_their_members() -> None:

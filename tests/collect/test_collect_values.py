@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.normalise.standardise import times
 from stillhunt.collect.values.chat import Chat, exchanges, read_chat, settle_messages
 from stillhunt.collect.values.fields import field_map, from_object, step_down
 from stillhunt.collect.values.numbers import floats, integers, one_float, one_integer
@@ -30,6 +29,7 @@ from stillhunt.collect.values.timestamps import (
     many_times,
     one_time,
     time_range,
+    times,
 )
 
 MOMENT = 1_767_225_600_123_456  # 2026-01-01T00:00:00.123456Z

@@ -19,6 +19,7 @@ from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.families import LIMIT_FAMILIES
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
+from stillhunt.extract import SHARED_ID
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world
 from stillhunt.lab.worlds.campaigns import CampaignSpec
 
@@ -190,13 +191,13 @@ def test_prompts_may_be_absent() -> None:
     assert case.run["counts"]["campaigns"] == 0
 
 
-def test_clashing_ids_keep_the_same_row_and_are_told(tmp_path: Path) -> None:
+def test_calls_that_share_an_id_are_all_kept_and_told(tmp_path: Path) -> None:
     one, other = few_requests(3), few_requests(3, prompt="Another question under an id that is taken?")
     kept = []
     for parts in ([one, other], [other, one]):
         case = stillhunt.hunt(pa.concat_tables(parts), None, Config())
-        assert case.run["counts"]["requests"] == case.run["counts"]["rejects"] == 3
-        assert set(case.rejects["raw"].to_pylist()) == {"r0", "r1", "r2"}
+        assert (case.run["counts"]["requests"], case.run["counts"]["rejects"]) == (6, 0)
+        assert case.run["changed"] == {SHARED_ID: 6}
         kept.append(case.slices)
     assert kept[0].equals(kept[1])
 

@@ -23,7 +23,6 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
-from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
 from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
@@ -46,18 +45,14 @@ from stillhunt.collect.values.strings import (
 from stillhunt.collect.values.timestamps import (
     EARLIEST_ACCOUNT,
     EARLIEST_REQUEST,
-    BadValueError,
     TimeRange,
-    many_times,
-    one_time,
     time_range,
+    times,
 )
 
 REQUIRED = "required value is missing"
 NAMED_BY_PLACE = "missing, so the call is named after its place"
 NO_MODEL = f"missing, so '{UNKNOWN_MODEL}'"
-Faults = dict[int, str]
-"""Row within the batch -> why it is set aside."""
 SHORT_REQUEST_COLUMNS = (
     "request_id",
     "account_id",
@@ -243,28 +238,6 @@ class _Build:
             )
             rejects.add(self.raw.source, place, reason, self.raw.raw(row), account=account)
         return good
-
-
-def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
-    """A column of times as timestamps, and the rows whose value is refused."""
-    faults: Faults = {}
-    fast = many_times(values)
-    if fast is not None:
-        micros, valid = fast
-        wrong = valid & ((micros < allowed.earliest) | (micros > allowed.latest))
-        faults = {int(row): allowed.complaint(int(micros[row])) for row in np.flatnonzero(wrong)}
-        return pa.array(micros, pa.int64(), mask=~valid | wrong).cast(TIMESTAMP), faults
-    result: list[int | None] = []
-    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
-        moment = None
-        try:
-            moment = one_time(value)
-            if moment is not None and not allowed.earliest <= moment <= allowed.latest:
-                faults[row], moment = allowed.complaint(moment), None
-        except BadValueError as error:
-            faults[row] = str(error)
-        result.append(moment)
-    return pa.array(result, pa.int64()).cast(TIMESTAMP), faults
 
 
 def standardise_requests(

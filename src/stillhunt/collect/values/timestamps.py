@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.collect.values.fields import Column
 
 MILLISECONDS_FROM = 10**11
@@ -32,6 +33,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _ZONE_WORD = re.compile(r"\s*(?:UTC|GMT|Z|z)$")
 _UNIT_TICKS = {"s": (10**6, 1), "ms": (10**3, 1), "us": (1, 1), "ns": (1, 10**3)}
+
+
+Faults = dict[int, str]
+"""Row within the batch -> why it is set aside."""
 
 
 class BadValueError(ValueError):
@@ -204,3 +209,25 @@ def _text_micros(
         except pa.ArrowInvalid:
             continue
     return None
+
+
+def times(values: Column, allowed: TimeRange) -> tuple[pa.Array, Faults]:
+    """A column of times as timestamps, and the rows whose value is refused."""
+    faults: Faults = {}
+    fast = many_times(values)
+    if fast is not None:
+        micros, valid = fast
+        wrong = valid & ((micros < allowed.earliest) | (micros > allowed.latest))
+        faults = {int(row): allowed.complaint(int(micros[row])) for row in np.flatnonzero(wrong)}
+        return pa.array(micros, pa.int64(), mask=~valid | wrong).cast(TIMESTAMP), faults
+    result: list[int | None] = []
+    for row, value in enumerate(values if isinstance(values, list) else values.to_pylist()):
+        moment = None
+        try:
+            moment = one_time(value)
+            if moment is not None and not allowed.earliest <= moment <= allowed.latest:
+                faults[row], moment = allowed.complaint(moment), None
+        except BadValueError as error:
+            faults[row] = str(error)
+        result.append(moment)
+    return pa.array(result, pa.int64()).cast(TIMESTAMP), faults
