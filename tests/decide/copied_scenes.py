@@ -136,10 +136,11 @@ class CopiedScene:
         self.inline = SignatureAnswers(self.folder, self.database, self.config)
         self.inline.refresh()
 
-    def hunt(self) -> None:
-        """Hunt over all that was posted, and decide by rules."""
-        now = time.time_ns() // 1000
-        hunt_now(HuntPlan(self.folder, self.config, (), now))
+    def hunt(self, *, knows_accounts: bool = True) -> None:
+        """Hunt over all that was posted, with the accounts table or without, and decide by rules."""
+        now, watch = time.time_ns() // 1000, self.config.watch
+        watch = watch if knows_accounts else watch.model_copy(update={"accounts": ""})
+        hunt_now(HuntPlan(self.folder, self.config.model_copy(update={"watch": watch}), (), now))
         decide_latest(self.folder, self.database, self.policy, now)
 
     def close(self) -> None:

@@ -45,10 +45,11 @@ def test_replacement_accounts_with_the_programs_or_networks_of_the_campaign_are_
     assert len(stopped) >= 0.9 * len(scene.replacements)
 
 
-def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene) -> None:
-    for customer in ALL:
+@pytest.mark.parametrize("knows_accounts", [True, False])
+def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene, knows_accounts: bool) -> None:
+    for customer in ALL if knows_accounts else (Copying("developer", 200, 60), Copying("developer", 1_000, 0)):
         scene.send(scene.requests_of(customer))
-    scene.hunt()
+    scene.hunt(knows_accounts=knows_accounts)
     decided = scene.decided()
     assert {one.name for one in ALL if rank(decided.get(one.name, "observe")) > rank(WITHOUT_FLAG)} == set()
     members = {row["account_id"] for row in scene.harvest}
