@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, HARVEST, MEMBERS, SLICES
@@ -157,6 +158,17 @@ def compiled(world: World, seen: Array) -> tuple[SignatureSet, dict[str, Any], p
     return found["set"], {**facts, "compile_cpu": round(found["cpu"], 3), "hunt_cpu": round(cpu, 3)}, case.members
 
 
+def compiled_from_truth(world: World, seen: Array, sketches: pa.Table) -> SignatureSet:
+    """Signatures as if a hunt had found the whole harvest that it sees, and nothing else."""
+    visible = pc.is_in(sketches["request_id"], value_set=world.requests.filter(pa.array(seen))["request_id"].unique())
+    table = sketches.filter(visible)
+    source = LocalDataset(
+        [lambda columns: table if columns is None else table.select(list(columns))], table.column_names, 1
+    )
+    tables = true_tables(world, seen, {"members": MEMBERS.empty()})
+    return compile_signatures(source, tables, Config(), int(pc.max(table["timestamp"].cast(pa.int64())).as_py()))
+
+
 def replay(signatures: list[Signature], sketches: pa.Table) -> Matcher:
     matcher = Matcher(signatures)
     for start in range(0, sketches.num_rows, REPLAYED):
@@ -210,13 +222,17 @@ def tied(signatures: list[Signature], sketches: pa.Table, wanted: set[str], trut
     return [{"bits": (found := tie(one, own)).bits, **found.kinds} for one in signatures]
 
 
-def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path) -> dict[str, Any]:
+def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path, hunts: bool = True) -> dict[str, Any]:
     """One world: hunt, compile, replay."""
     world = world_of(generator, rung, seed, accounts, 14)
     wanted, seen = replacements(world, rung, seed)
-    signatures, facts, members = compiled(world, seen)
-    (out / f"{generator}-{rung}-{seed}.json").write_bytes(as_json(signatures))
     sketches = sketches_of(world.requests)
+    if hunts:
+        signatures, facts, members = compiled(world, seen)
+    else:
+        facts, members = {"true_labels": True, "without": []}, MEMBERS.empty()
+        signatures = compiled_from_truth(world, seen, sketches)
+    (out / f"{generator}-{rung}-{seed}.json").write_bytes(as_json(signatures))
     truth = world.truth_accounts
     planted = pc.not_equal(pc.fill_null(truth["campaign"], ""), "")
     honest = set(truth.filter(pc.invert(planted))["account_id"].to_pylist())
@@ -288,9 +304,7 @@ def rows_of(out: Path) -> Iterator[dict[str, Any]]:
 
 def print_table(out: Path) -> None:
     rows = list(rows_of(out))
-    print(
-        "generator  rung  labels  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger  beyond"
-    )
+    print("generator  rung  labels  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger  beyond")
     for generator, rung, true in ((one, two, true) for one in GENERATORS for two in RUNGS for true in (False, True)):
         own = [row for row in rows if (row.get("generator"), row.get("rung")) == (generator, rung)]
         own = [row for row in own if row["true_labels"] is true]
@@ -330,6 +344,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=1500)
     parser.add_argument("--honest", type=int, default=0, metavar="MONTHS", help="half of them from each generator")
     parser.add_argument("--honest-seed", type=int, default=7001)
+    parser.add_argument("--from-truth", action="store_true", help="sign the true harvest, without a hunt; much faster")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     out: Path = arguments.out
@@ -346,7 +361,7 @@ def main() -> None:
         if (generator, rung, seed) in done:
             continue
         if rung:
-            row = swap_row(generator, rung, seed, arguments.accounts, out)
+            row = swap_row(generator, rung, seed, arguments.accounts, out, not arguments.from_truth)
         else:
             row = honest_row(generator, seed, arguments.accounts // 3, out)
         with (out / "rows.jsonl").open("a", encoding="utf-8") as file:
