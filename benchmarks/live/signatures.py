@@ -18,7 +18,7 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, HARVEST, MEMBERS, SLICES
-from stillhunt.collect import open_requests
+from stillhunt.collect import open_accounts, open_requests
+from stillhunt.decide.customers import sign_up_bits
 from stillhunt.extract import sketch_requests
 from stillhunt.lab.second_worlds.build import build_second_world
 from stillhunt.lab.second_worlds.spec import SecondSpec
 from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.features import style_hashes
 from stillhunt.watch.signatures.matcher import Matcher
-from stillhunt.watch.signatures.signature import Signature, SignatureSet, as_json, read_signatures
+from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.senders import SenderTable, sender_hashes
+from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet, as_json, read_signatures
 from stillhunt.watch.signatures.tie import tie
 
 RUNGS = (1, 2, 3, 4, 5, 6, 11)
@@ -153,6 +158,17 @@ def compiled(world: World, seen: Array) -> tuple[SignatureSet, dict[str, Any], p
     return found["set"], {**facts, "compile_cpu": round(found["cpu"], 3), "hunt_cpu": round(cpu, 3)}, case.members
 
 
+def compiled_from_truth(world: World, seen: Array, sketches: pa.Table) -> SignatureSet:
+    """Signatures as if a hunt had found the whole harvest that it sees, and nothing else."""
+    visible = pc.is_in(sketches["request_id"], value_set=world.requests.filter(pa.array(seen))["request_id"].unique())
+    table = sketches.filter(visible)
+    source = LocalDataset(
+        [lambda columns: table if columns is None else table.select(list(columns))], table.column_names, 1
+    )
+    tables = true_tables(world, seen, {"members": MEMBERS.empty()})
+    return compile_signatures(source, tables, Config(), int(pc.max(table["timestamp"].cast(pa.int64())).as_py()))
+
+
 def replay(signatures: list[Signature], sketches: pa.Table) -> Matcher:
     matcher = Matcher(signatures)
     for start in range(0, sketches.num_rows, REPLAYED):
@@ -171,6 +187,29 @@ def requests_until(matcher: Matcher, sketches: pa.Table, wanted: set[str]) -> li
     return [int(((names == one) & (times <= linked[one])).sum()) if one in linked else None for one in sorted(wanted)]
 
 
+def beyond_texts(matcher: Matcher, world: World, wanted: set[str]) -> set[str]:
+    """Linked accounts to which a policy may do more than tag: sender, card or sign-up agree with the campaign."""
+    with DuckDBEngine(threads=1, memory_gb=1.0) as engine:
+        table = open_accounts(world.accounts, mapping=None, config=Config(), engine=engine, progress=Silent())[0]
+    truth = world.truth_accounts
+    planted = set(truth.filter(pc.not_equal(pc.fill_null(truth["campaign"], ""), ""))["account_id"].to_pylist())
+    linked = {one.account_id: one.sender_bits for one in matcher.linked()}
+    ties = sign_up_bits(table, sorted(linked), planted - wanted) if table is not None else {}
+    return {name for name, bits in linked.items() if bits + ties.get(name, 0.0) >= MATCHING.sender_bits}
+
+
+def like_senders(signatures: Sequence[Signature], sketches: pa.Table) -> set[str]:
+    """Accounts that have a sender like a campaign's in enough requests, whatever these say."""
+    owners = np.array(sketches["account_id"].to_pylist())
+    styles = style_hashes(sketches)
+    hashes = sender_hashes(sketches, styles)
+    found: set[str] = set()
+    for one in signatures:
+        counts = Counter(owners[SenderTable(one).bits(hashes) >= round(MATCHING.sender_bits * MICRO)].tolist())
+        found |= {name for name, count in counts.items() if count >= MATCHING.carriers}
+    return found
+
+
 def tied(signatures: list[Signature], sketches: pa.Table, wanted: set[str], truth: pa.Table) -> list[dict[str, Any]]:
     """Evidence of a return for the harvested requests of some accounts."""
     names = truth.filter(pc.not_equal(truth["campaign"], ""))["request_id"].combine_chunks()
@@ -183,13 +222,17 @@ def tied(signatures: list[Signature], sketches: pa.Table, wanted: set[str], trut
     return [{"bits": (found := tie(one, own)).bits, **found.kinds} for one in signatures]
 
 
-def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path) -> dict[str, Any]:
+def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path, hunts: bool = True) -> dict[str, Any]:
     """One world: hunt, compile, replay."""
     world = world_of(generator, rung, seed, accounts, 14)
     wanted, seen = replacements(world, rung, seed)
-    signatures, facts, members = compiled(world, seen)
-    (out / f"{generator}-{rung}-{seed}.json").write_bytes(as_json(signatures))
     sketches = sketches_of(world.requests)
+    if hunts:
+        signatures, facts, members = compiled(world, seen)
+    else:
+        facts, members = {"true_labels": True, "without": []}, MEMBERS.empty()
+        signatures = compiled_from_truth(world, seen, sketches)
+    (out / f"{generator}-{rung}-{seed}.json").write_bytes(as_json(signatures))
     truth = world.truth_accounts
     planted = pc.not_equal(pc.fill_null(truth["campaign"], ""), "")
     honest = set(truth.filter(pc.invert(planted))["account_id"].to_pylist())
@@ -202,13 +245,19 @@ def swap_row(generator: str, rung: int, seed: int, accounts: int, out: Path) -> 
     matcher = replay(signatures.signatures, after)
     counts = requests_until(matcher, after, wanted)
     wrong = sorted({one.account_id for one in matcher.linked()} & honest)
+    beyond = beyond_texts(matcher, world, wanted)
+    alike = like_senders(
+        signatures.signatures, sketches.filter(pc.is_in(sketches["account_id"], value_set=pa.array(sorted(honest))))
+    )
     strangers = _strangers(out, generator, seed)
     return {
         "generator": generator, "rung": rung, "seed": seed, **facts,
         "signatures": len(signatures.signatures), "true_without": [one.reason for one in signatures.without],
         "rates": [one.false_matches.at_most_per_million for one in signatures.signatures],
         "set_aside": sum(one.false_matches.set_aside for one in signatures.signatures),
-        "replacements": len(wanted), "until": counts, "members": members.num_rows,
+        "replacements": len(wanted), "until": counts, "beyond": [one in beyond for one in sorted(wanted)],
+        "honest_beyond": sorted(beyond & honest), "honest_alike": dict(Counter(personas[one] for one in alike)),
+        "members": members.num_rows,
         "honest_requests": int(pc.sum(pc.is_in(after["account_id"], value_set=pa.array(sorted(honest)))).as_py()),
         "honest_accounts": len(honest), "honest_linked": dict(Counter(personas[one] for one in wrong)),
         "honest_matched": sum(one.matched for one in matcher.linked() if one.account_id in honest),
@@ -255,7 +304,7 @@ def rows_of(out: Path) -> Iterator[dict[str, Any]]:
 
 def print_table(out: Path) -> None:
     rows = list(rows_of(out))
-    print("generator  rung  labels  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger")
+    print("generator  rung  labels  worlds  signed  replaced  linked  within 20  median  worst  tie  stranger  beyond")
     for generator, rung, true in ((one, two, true) for one in GENERATORS for two in RUNGS for true in (False, True)):
         own = [row for row in rows if (row.get("generator"), row.get("rung")) == (generator, rung)]
         own = [row for row in own if row["true_labels"] is true]
@@ -271,6 +320,7 @@ def print_table(out: Path) -> None:
             f"{generator:<11}{rung:>4}{'  true  ' if true else '  hunt  '}{len(own):>8}{len(signed):>8}{len(until):>10}"
             f"{len(known):>8}{soon:>11}{np.median(known) if known else float('nan'):>8.0f}{max(known, default=0):>7}"
             f"{min(ties, default=float('nan')):>6.1f}{max(strange, default=float('nan')):>9.1f}"
+            f"{sum(sum(row['beyond']) for row in signed):>14}"
         )
     swaps = [row for row in rows if "generator" in row]
     months = [row for row in rows if "honest" in row]
@@ -280,6 +330,9 @@ def print_table(out: Path) -> None:
             linked.update(row["honest_linked" if own is swaps else "personas"])
         total = sum(row[requests] for row in own)
         print(f"{name}: {len(own)}, {total:,} honest requests, linked {dict(linked)}")
+    accounts = sum(row["honest_accounts"] for row in swaps)
+    alike = sum(sum(row["honest_alike"].values()) for row in swaps)
+    print(f"{alike} of {accounts} honest accounts of the same worlds have a sender like the campaign's")
 
 
 def main() -> None:
@@ -291,6 +344,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=1500)
     parser.add_argument("--honest", type=int, default=0, metavar="MONTHS", help="half of them from each generator")
     parser.add_argument("--honest-seed", type=int, default=7001)
+    parser.add_argument("--from-truth", action="store_true", help="sign the true harvest, without a hunt; much faster")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     out: Path = arguments.out
@@ -307,7 +361,7 @@ def main() -> None:
         if (generator, rung, seed) in done:
             continue
         if rung:
-            row = swap_row(generator, rung, seed, arguments.accounts, out)
+            row = swap_row(generator, rung, seed, arguments.accounts, out, not arguments.from_truth)
         else:
             row = honest_row(generator, seed, arguments.accounts // 3, out)
         with (out / "rows.jsonl").open("a", encoding="utf-8") as file:

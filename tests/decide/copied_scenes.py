@@ -98,7 +98,7 @@ class CopiedScene:
     rung: int = 2
     harvest: list[Row] = field(init=False)
     replacements: dict[str, list[Row]] = field(init=False)
-    personas: dict[str, list[Row]] = field(init=False)
+    personas: dict[str, dict[str, list[Row]]] = field(init=False)
 
     def __post_init__(self) -> None:
         campaign = CampaignSpec(self.rung, 40, name="operation", requests_per_account_day=20.0)
@@ -115,7 +115,8 @@ class CopiedScene:
         self.personas = {}
         for row in rows:
             if not truth[row["account_id"]]["campaign"]:
-                self.personas.setdefault(truth[row["account_id"]]["persona"], []).append(row)
+                of_kind = self.personas.setdefault(truth[row["account_id"]]["persona"], {})
+                of_kind.setdefault(row["account_id"], []).append(row)
         self._table = world.accounts.to_pylist()
         self._schema = world.accounts.schema
         for row in self._table:
@@ -169,11 +170,12 @@ class CopiedScene:
     def requests_of(self, copying: Copying, end_users: int = 20) -> list[Row]:
         """All requests of a customer, in order of time: its own, and the copies of its end users among them."""
         chance = random.Random(copying.name)
-        own = self.personas[copying.persona]
+        own = chance.choice(list(self.personas[copying.persona].values()))
         kept = [self.harvest[at % len(self.harvest)] for at in range(copying.copies)]
         texts = [*(own[at % len(own)] for at in range(copying.honest)), *kept]
         chance.shuffle(texts)
         base, now = own[0], datetime.now(UTC)
+        ago = sorted((chance.uniform(0.0, 3600.0) for _ in texts), reverse=True)
         made = []
         for at, text in enumerate(texts):
             user = chance.randrange(end_users)
@@ -186,7 +188,7 @@ class CopiedScene:
                     "conversation_id": f"{copying.name}-{user}-{at}",
                     "end_user_id": f"{copying.name}-{user}" if base["end_user_id"] else None,
                     "turn": 0,
-                    "timestamp": now + timedelta(milliseconds=at - len(texts)),
+                    "timestamp": now - timedelta(seconds=ago[at]),
                 }
             )
         return made

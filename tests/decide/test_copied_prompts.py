@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from decide.copied_scenes import CopiedScene, Copying
-from stillhunt.decide.actions import WITHOUT_FLAG, rank
+from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank
 
 ALL = (
     *(
@@ -33,9 +33,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CopiedScene]:
     scene.close()
 
 
+@pytest.fixture(scope="module")
+def actions(scene: CopiedScene) -> dict[str, Action]:
+    """The strongest action that each customer meets between two hunts."""
+    return {one.name: scene.send(scene.requests_of(one)) for one in ALL}
+
+
 @pytest.mark.parametrize("customer", ALL, ids=lambda one: one.name)
-def test_a_customer_whose_end_users_copy_prompts_is_tagged_at_most(scene: CopiedScene, customer: Copying) -> None:
-    assert rank(scene.send(scene.requests_of(customer))) <= rank(WITHOUT_FLAG)
+def test_a_customer_whose_end_users_copy_prompts_is_tagged_at_most(
+    actions: dict[str, Action], customer: Copying
+) -> None:
+    assert rank(actions[customer.name]) <= rank(WITHOUT_FLAG)
 
 
 def test_replacement_accounts_with_the_programs_or_networks_of_the_campaign_are_stopped_soon(
@@ -45,9 +53,8 @@ def test_replacement_accounts_with_the_programs_or_networks_of_the_campaign_are_
     assert len(stopped) >= 0.9 * len(scene.replacements)
 
 
-def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene) -> None:
-    for customer in ALL:
-        scene.send(scene.requests_of(customer))
+def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene, actions: dict[str, Action]) -> None:
+    assert actions
     scene.hunt()
     decided = scene.decided()
     assert {one.name for one in ALL if rank(decided.get(one.name, "observe")) > rank(WITHOUT_FLAG)} == set()

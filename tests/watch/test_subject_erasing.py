@@ -21,7 +21,14 @@ from stillhunt.cli.subject import commands
 from stillhunt.cli.subject_erasure import ERASING
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import ALERTS, APPEALS, CAMPAIGN_MEMBERS, DECISIONS, LINKED_ACCOUNTS
+from stillhunt.watch.database.tables import (
+    ALERTS,
+    APPEALS,
+    CAMPAIGN_MEMBERS,
+    DECISIONS,
+    LINKED_ACCOUNTS,
+    LINKED_SENDERS,
+)
 from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS, CASES, SAVED_FILTERS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import add_hold
@@ -98,6 +105,8 @@ def fill(database: WatchDatabase, account: str, now: int) -> None:
                 "reasons": "[]",
             }
             connection.execute(insert(LINKED_ACCOUNTS).values(**linked))
+            sender = {"campaign_id": campaign, "account_id": who, "at": now, "bits": 9.0}
+            connection.execute(insert(LINKED_SENDERS).values(**sender))
             body = json.dumps({"text": f"look at {who}"})
             connection.execute(insert(ALERTS).values(alert_id=who, at=now, kind="x", body=body))
             connection.execute(insert(AUDIT).values(at=now, who="Bo", what="account", about=who))
@@ -164,8 +173,8 @@ def test_everything_that_is_held_is_listed_and_nothing_changes(search: Search, f
     assert {one.store for one in found} == {"records", "state", "snapshot", "database", "watched logs", "backups"}
     tables = {one.where for one in found if one.store == "database"}
     assert tables == {
-        "campaign_members", "linked_accounts", "decisions", "appeals", "alerts", "cases", "case_events",
-        "saved_filters", "audit",
+        "campaign_members", "linked_accounts", "linked_senders", "decisions", "appeals", "alerts", "cases",
+        "case_events", "saved_filters", "audit",
     }  # fmt: skip
     (snapshot,) = [one for one in found if one.store == "snapshot"]
     for part in ("accounts", "members", "slices", "harvest", "samples", "member_details"):
@@ -205,7 +214,8 @@ def test_erasure_leaves_the_log_the_audit_and_the_open_appeal_and_nothing_else(
     assert case.timeline.equals(before.timeline)
     assert [one.name for one in folder.snapshots.iterdir() if one.name.startswith(".")] == []
     database = search.database
-    assert [row["account_id"] for row in database.read(select(LINKED_ACCOUNTS))] == ["other"]
+    for table in (LINKED_ACCOUNTS, LINKED_SENDERS):
+        assert [row["account_id"] for row in database.read(select(table))] == ["other"]
     assert [row["alert_id"] for row in database.read(select(ALERTS).where(ALERTS.c.kind == "x"))] == ["other"]
     assert [row["narrative"] for row in database.read(select(CASES))] == ["[erased account] leads"]
     (event,) = database.read(select(CASE_EVENTS))

@@ -239,6 +239,7 @@ def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = {
         "campaign_members": watch.history_days,
         "linked_accounts": watch.history_days,
+        "linked_senders": watch.history_days,
         "campaign_events": watch.history_days,
         "appeals": watch.history_days,
         "alerts": alerts.keep_days,
