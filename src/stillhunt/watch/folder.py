@@ -13,6 +13,7 @@ from stillhunt.base.errors import OutputError
 OWNER_ONLY = 0o700
 """Mode of every folder: logs and cases are about people."""
 SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "latest", "stillhunt.db"
+DEAD_LETTERS = "dead-letters"
 SCRATCH = "scratch"
 
 
@@ -46,6 +47,11 @@ class DataFolder:
     def spool(self) -> Path:
         """Raw records as they came: `SOURCE/HOUR/part-*`."""
         return self.path / SPOOL
+
+    @property
+    def dead_letters(self) -> Path:
+        """What a fault kept from being stored in the spool; absent before the first."""
+        return self.path / DEAD_LETTERS
 
     @property
     def state(self) -> Path:

@@ -1,0 +1,104 @@
+"""Dead letters: what a fault of ours kept from being stored as a record, kept as it came, so that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.watch.folder import OWNER_ONLY, sync_folder
+
+ENDING = ".letter"
+_HALF_WRITTEN = ".part"
+
+
+@parameter_table("watch.dead_letters", "How much is kept of what could not be stored as records.")
+@dataclass(frozen=True)
+class DeadLetterLimits:
+    """How much is kept of what could not be stored as records."""
+
+    most_letters: int = parameter(
+        1000,
+        unit="letters",
+        meaning="Most dead letters in the folder; further ones stay with their senders.",
+        provenance=judgement("one fault makes many letters that say the same; nobody reads a thousand"),
+    )
+    most_bytes: int = parameter(
+        256 << 20,
+        unit="bytes",
+        meaning="Most bytes of all dead letters; further ones stay with their senders.",
+        provenance=judgement("four bodies of the longest size that is allowed by default"),
+    )
+
+
+LIMITS = values_of(DeadLetterLimits)
+
+
+class DeadLetters:
+    """A folder with one file for each letter: a line of JSON that says what it is, and then its bytes as they came.
+
+    Any thread may keep one. Nothing is read back by stillhunt: a letter is for whoever mends the fault, and can then be
+    sent again.
+
+    Args:
+        folder: where they lie; it is made with the first of them.
+        limits: how much is kept.
+    """
+
+    def __init__(self, folder: Path, limits: DeadLetterLimits = LIMITS) -> None:
+        self._folder, self._limits = folder, limits
+        self._lock = threading.Lock()
+        self._number = 0
+
+    def keep(self, source: str, data: bytes, reason: str) -> bool:
+        """Keep one letter, synced to the disk.
+
+        Args:
+            source: folder of the spool that it would have gone to.
+            data: its bytes, as they came.
+            reason: the kind of the fault, such as "RecursionError"; nothing that the letter holds.
+
+        Returns:
+            Whether it was kept. If not, there are too many already, or the disk fails: the sender must keep it.
+        """
+        head = json.dumps({"at": time.time_ns() // 1000, "source": source, "reason": reason, "bytes": len(data)})
+        with self._lock:
+            try:
+                sizes = [path.stat().st_size for path in self._letters()]
+                room = self._limits.most_bytes - sum(sizes)
+                if len(sizes) >= self._limits.most_letters or len(data) > room:
+                    return False
+                self._write(head.encode() + b"\n" + data)
+            except OSError:
+                return False
+        return True
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._letters())
+
+    def _letters(self) -> list[Path]:
+        return list(self._folder.glob(f"*{ENDING}"))
+
+    def _write(self, letter: bytes) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=OWNER_ONLY)
+            sync_folder(self._folder.parent)
+        self._number += 1
+        final = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{self._number}{ENDING}"
+        beside = final.with_suffix(_HALF_WRITTEN)
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(letter)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(final)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
+        sync_folder(self._folder)
