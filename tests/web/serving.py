@@ -16,8 +16,9 @@ from stillhunt.decide.running import policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
+from stillhunt.watch.tokens import ADMIN, INGEST, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR
+from stillhunt.cli.first_start import FirstStart
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.live_screen import Screen, open_screen
 from stillhunt.cli.ports import check_port
@@ -29,29 +31,30 @@ from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import close_left_behind
-from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import check_broker, fetching
 from stillhunt.web.console.app import console_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.snapshot import LatestSource
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.people.people import people_of
-from stillhunt.web.people.users import first_admin
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
-FIRST_NAME = "first start"
 _SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
 
@@ -93,9 +96,10 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = WatchDatabase(config.watch.database, folder.database, later=True)
     policy_of(folder, config)
     if check:
+        database.open_now()
         check_port(config.serve.listen)
         check_broker(config.serve)
         message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
@@ -105,28 +109,39 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         for part in sorted(order.parts):
             opened.enter_context(folder.role(f"serve-{part}"))
         check_port(config.serve.listen)
-        token = _first_token(database)
         if "hunt" in order.parts:
             with open_progress(quiet=order.quiet) as progress:
                 compile_once(progress)
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
+        threading.excepthook = partial(_thread_ended, faults)
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
+        first = FirstStart(database, screen, with_user="web" in order.parts and config.console.sign_in == "local")
+        tokens, receives = KnownTokens(database, folder.tokens), "ingest" in order.parts
+        schedule: HuntSchedule | None = None
+
+        def again() -> None:
+            if schedule is not None and schedule.progress.failures:
+                schedule.ask()  # it failed for want of the database, perhaps
+
+        probe = DatabaseProbe(database, tokens, faults, first.make, again)
+        opened.enter_context(_reaching(database, probe, screen))
+        token, password = first.begin()
         screen.started(config.serve.listen, folder.path, token, order.parts)
-        schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
-            schedule = opened.enter_context(_hunting(plan, database, traffic, screen))
-        tokens, receives = KnownTokens(database), "ingest" in order.parts
+            schedule = opened.enter_context(_hunting(plan, database, traffic, screen, faults))
         inlet = (traffic, limits) if receives else (None, None)
         served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
         console: Application | None = None
         if "web" in order.parts:
-            served, console = _web(opened, served, (database, config), screen)
+            screen.console_ready(config.serve.listen, password)
+            served, console = _web(opened, served, database, config)
         receiver = None
         if receives:
             close_left_behind(folder.spool)
-            committer = opened.enter_context(_committing(folder))
-            opened.enter_context(fetching(config.serve, committer, limits, traffic))
+            committer = opened.enter_context(_committing(folder, faults))
+            letters = DeadLetters(folder.dead_letters)
+            opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, faults))
             receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
@@ -134,17 +149,18 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
 
 
 def _web(
-    opened: ExitStack, served: PageSources, kept: tuple[WatchDatabase, Config], screen: Screen
+    opened: ExitStack, served: PageSources, database: WatchDatabase, config: Config
 ) -> tuple[PageSources, Application]:
     """The API, what gateways ask, and the console."""
-    (database, config), folder, tokens = kept, served.folder, served.tokens
+    folder, tokens, threads = served.folder, served.tokens, DatabaseThreads(served.faults)
     signatures = SignatureAnswers(folder, database, config)
     decisions = opened.enter_context(_decisions(folder, database, (tokens, signatures), config))
-    people, source = people_of(database, config.console), LatestSource(folder)
+    decisions.thread.report_to(served.faults)
+    people, source = people_of(database, config.console, threads), LatestSource(folder)
     source.begin()
-    shown = Console(source, config, folder, database, served.schedule, served.traffic, served.limits, decisions)
-    screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
-    api = ApiSources(database, tokens, decisions)
+    parts = (served.schedule, served.traffic, served.limits, decisions)
+    shown = Console(source, config, folder, database, *parts, threads=threads)
+    api = ApiSources(database, tokens, decisions, threads)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
@@ -165,7 +181,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = WatchDatabase(config.watch.database, folder.database)
+    database = WatchDatabase(config.watch.database, folder.database, later=True)
     policy_of(folder, config)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
@@ -173,21 +189,48 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
             compile_once(progress)
         screen = opened.enter_context(open_screen(None, quiet=order.quiet))
         if once:
+            database.open_now()
             outcome = hunt_in_child(HuntPlan(folder, config, order.watched, time.time_ns() // 1000))
             screen.hunted(outcome, folder)
             if outcome.sequence is not None:
                 _decide(HuntPlan(folder, config, order.watched), database, screen)
             return EXIT_ERROR if outcome.failure else 0
         screen.started("", folder.path, "", order.parts)
-        plan = HuntPlan(folder, config, order.watched)
-        with _hunting(plan, database, Traffic(), screen) as schedule:
+        plan, faults = HuntPlan(folder, config, order.watched), ServiceFaults()
+        opened.enter_context(_reaching(database, DatabaseProbe(database, KnownTokens(database), faults), screen))
+        with _hunting(plan, database, Traffic(), screen, faults) as schedule:
             screen.watch(schedule, folder, database)
             threading.Event().wait()
     return 0
 
 
 @contextmanager
-def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: Screen) -> Iterator[HuntSchedule]:
+def _reaching(database: WatchDatabase, probe: DatabaseProbe, screen: Screen) -> Iterator[None]:
+    """The database, opened as soon as it is there; a server that is just starting is waited for."""
+    probe.start()
+    try:
+        if probe.failure is not None:
+            if not database.may_come(probe.failure):
+                raise probe.failure
+            screen.waits(probe.failure)
+        yield
+    finally:
+        probe.stop()
+
+
+def _thread_ended(faults: ServiceFaults, ended: threading.ExceptHookArgs) -> None:
+    """What Python calls where a thread ends by an error that nothing in it caught."""
+    name = ended.thread.name if ended.thread is not None else ""
+    if name.startswith("stillhunt-"):
+        faults.begin(f"thread {name.removeprefix('stillhunt-')}", f"the thread '{name}' ended; restart the server")
+    if ended.exc_value is not None:
+        logging.getLogger("uvicorn.error").error("thread %s", name, exc_info=ended.exc_value)
+
+
+@contextmanager
+def _hunting(
+    plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: Screen, faults: ServiceFaults
+) -> Iterator[HuntSchedule]:
     """Hunts on schedule, what follows each of them, and the sending of alerts."""
 
     def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
@@ -199,11 +242,13 @@ def _hunting(plan: HuntPlan, database: WatchDatabase, traffic: Traffic, screen: 
     sender = Sender(plan.data, database, receivers_with(plan.config.alerts))
     schedule = HuntSchedule(plan, traffic.total, after)
     between = BetweenHunts(plan.data, database, plan.config, screen.decided, screen.undecided)
+    for thread in (*sender.threads, schedule.thread, between.thread):
+        thread.report_to(faults)
     sender.start()
     schedule.start()
     between.start()
     try:
-        with following(plan):
+        with following(plan, faults):
             yield schedule
     finally:
         between.stop()
@@ -237,17 +282,13 @@ def _decisions(
 
 
 @contextmanager
-def _committing(folder: DataFolder) -> Iterator[Committer]:
+def _committing(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
     committer = Committer(folder.spool)
+    committer.thread.report_to(faults)
     try:
         yield committer
     finally:
         committer.stop()
-
-
-def _first_token(database: WatchDatabase) -> str:
-    """A token for a folder that has none yet; empty for others."""
-    return "" if has_tokens(database) else make_token(database, FIRST_NAME, frozenset((INGEST, ADMIN)))
 
 
 def _check_watched(paths: Sequence[str]) -> None:

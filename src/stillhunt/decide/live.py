@@ -15,6 +15,7 @@ from stillhunt.decide.log import changed_log, read_log_after
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.kept_thread import KeptThread
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""
@@ -51,18 +52,17 @@ class LiveDecisions:
         self.problems: dict[str, str] = {}
         """What could not be read at the last look -> why; what was known before still holds."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="stillhunt-decisions", daemon=True)
+        self.thread = KeptThread("decisions", self._follow, self._stop.is_set)
 
     def start(self) -> None:
         """Read what stands, and begin to follow the database; a log that cannot be read yet is tried again."""
         self.look()
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Stop following."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.thread.join()
 
     def look(self) -> None:
         """Read what is new, once."""

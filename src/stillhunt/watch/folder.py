@@ -15,6 +15,7 @@ OWNER_ONLY = 0o700
 SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "latest", "stillhunt.db"
 DEAD_LETTERS = "dead-letters"
 SCRATCH = "scratch"
+TOKENS_FILE = "tokens.json"
 
 
 class DataFolder:
@@ -77,6 +78,11 @@ class DataFolder:
     def database(self) -> Path:
         """The SQLite database, where no other is named."""
         return self.path / DATABASE
+
+    @property
+    def tokens(self) -> Path:
+        """Digests of the tokens, for a start while the database is away."""
+        return self.path / TOKENS_FILE
 
     @contextmanager
     def role(self, name: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""ServiceFaults of a running server that somebody must hear of, in one place: every health page, metric and alert reads it."""
+"""Faults of a running server that somebody must hear of, in one place: health page, metrics and alerts read it."""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
+from stillhunt.watch.tokens import ADMIN, DECIDE
 from stillhunt.web.questions import GatewayQuestion, Guarded, asked_by_litellm
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
 

@@ -13,9 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from stillhunt.base.errors import CaseError
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.traffic import Traffic

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,16 +14,19 @@ from starlette.routing import Route
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.base.units import SECOND
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tokens import ADMIN, KnownTokens
+from stillhunt.watch.tokens import ADMIN
 from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiSources, routes_of
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.openapi import openapi
@@ -77,6 +79,7 @@ def pages_of(served: PageSources) -> Starlette:
 class _Pages:
     def __init__(self, served: PageSources) -> None:
         self._served = served
+        self._threads = served.api.threads if served.api is not None else DatabaseThreads(served.faults)
 
     async def health(self, _request: Request) -> Response:
         """The process answers."""
@@ -97,7 +100,15 @@ class _Pages:
 
     async def status(self, request: Request) -> Response:
         """What is going on, for an administrator."""
-        return self._refused(request) or JSONResponse(self._status())
+        if refused := self._refused(request):
+            return refused
+        linked: Mapping[str, Any] | None = {}
+        if self._served.database is not None:
+            try:
+                linked = await self._threads.run(linked_counts, self._served.database)
+            except StillhuntError:  # the faults say why
+                linked = None
+        return JSONResponse(self._status(linked))
 
     async def document(self, _request: Request) -> Response:
         """What the server answers, as an OpenAPI document; it holds no secret, so everybody may read it."""
@@ -114,7 +125,10 @@ class _Pages:
 
     def _refused(self, request: Request) -> Response | None:
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        token = self._served.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        try:
+            token = self._served.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        except StillhuntError as error:
+            return JSONResponse({"error": error.what}, 503, {"retry-after": "5"})
         if token is None or token.revoked:
             return JSONResponse({"error": "send a token of this server"}, 401, {"www-authenticate": "Bearer"})
         if ADMIN not in token.scopes:
@@ -127,10 +141,7 @@ class _Pages:
         found = []
         if self._served.limits is not None and (full := self._served.limits.full()):
             found.append(full)
-        try:
-            self._served.tokens.refresh()
-        except StillhuntError as error:
-            found.append(error.what)
+        self._served.tokens.keep_fresh()
         if self._served.tokens.failure:
             found.append(self._served.tokens.failure)
         if self._served.api is not None and not self._served.api.decisions.revision:
@@ -139,7 +150,7 @@ class _Pages:
             found.append("the latest hunt failed")
         return found + [fault.statement for fault in self._served.faults.current()]
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self, linked: Mapping[str, Any] | None) -> dict[str, Any]:
         served, snapshot = self._served, latest_snapshot(self._served.folder)
         traffic, schedule = served.traffic, served.schedule
         return {
@@ -151,7 +162,8 @@ class _Pages:
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": _known(snapshot.facts) if snapshot is not None else None,
-            "linked_accounts": {} if served.database is None else _known(partial(linked_counts, served.database)),
+            "linked_accounts": linked,
+            "tokens_read_at": served.tokens.read_at // SECOND,
             "decisions": None if served.gateways is None else _asked(served.gateways),
             "early_signs": [] if snapshot is None else [sign_fields(sign) for sign in read_signs(snapshot.path)],
         }
@@ -167,7 +179,7 @@ def _asked(gateways: Gateways) -> dict[str, Any]:
 
 
 def _known(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """What is read; None where the snapshot is damaged or the database cannot be used now."""
+    """What is read; None where the snapshot is damaged."""
     try:
         return read()
     except StillhuntError:

@@ -15,9 +15,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.parts import Stream
-from stillhunt.watch.tokens import INGEST, KnownTokens, Token
+from stillhunt.watch.tokens import INGEST, Token
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -149,7 +150,10 @@ class Receiver:
     def _sender(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
         scheme, _, text = given.partition(" ")
-        token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        try:
+            token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        except StillhuntError as error:
+            raise BodyError(503, "the tokens cannot be read now", "tokens unread") from error
         if token is None:
             raise BodyError(401, "send a token of this server: 'Authorization: Bearer TOKEN'")
         if token.revoked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
 from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
+from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
 VERSION = 4
@@ -30,19 +32,21 @@ _RETRY_SECONDS = 0.05
 
 
 class WatchDatabase:
-    """The database of one data folder.
+    """The database of one data folder. Whoever uses it may have to wait, so no event loop may.
 
     Args:
         url: SQLAlchemy URL; the file of the folder where it is empty.
         file: SQLite file.
         as_it_is: leave the tables as they are, whatever their version.
+        later: open it with `open_now` only, since it may not be there yet; until then it cannot be used.
 
     Raises:
         ConfigError: the URL names no database that can be used.
         OutputError: it cannot be opened, or a newer version of stillhunt made it.
     """
 
-    def __init__(self, url: str, file: Path, *, as_it_is: bool = False) -> None:
+    def __init__(self, url: str, file: Path, *, as_it_is: bool = False, later: bool = False) -> None:
+        self._as_it_is, self._opened = as_it_is, False
         self._shown = str(file) if not url else "watch.database"
         try:
             if not url:
@@ -54,13 +58,25 @@ class WatchDatabase:
                 where="setting watch.database",
                 next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
             ) from error
+        if not later:
+            self.open_now()
+
+    def open_now(self) -> None:
+        """Connect, and make the tables or bring them up to date; nothing happens where that was done.
+
+        Raises:
+            OutputError: it cannot be opened, or a newer version of stillhunt made it.
+        """
+        if self._opened:
+            return
         try:
             with self.changing_tables() as (connection, found):
-                if not as_it_is:
+                if not self._as_it_is:
                     self._bring_up_to_date(connection, found)
         except BaseException:
             self.close()
             raise
+        self._opened = True
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -69,6 +85,13 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
+        self._check_opened()
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        _refuse_event_loops()
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -81,6 +104,8 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
+        self._check_opened()
+        _refuse_event_loops()
         try:
             with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
@@ -90,6 +115,30 @@ class WatchDatabase:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+    def answers(self) -> None:
+        """Ask for nothing, to see whether it answers.
+
+        Raises:
+            OutputError: it does not.
+        """
+        self.read(select(1))
+
+    def may_come(self, error: StillhuntError) -> bool:
+        """Whether waiting may help against an error of `open_now`: a server may just be starting.
+
+        Args:
+            error: what it raised.
+        """
+        return self.engine.dialect.name == "postgresql" and isinstance(error.__cause__, OperationalError)
+
+    def _check_opened(self) -> None:
+        if not self._opened:
+            raise OutputError(
+                "the database cannot be used: it was not reached yet",
+                where=self._shown,
+                next_step="start it, or wait for it",
+            )
 
     def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
@@ -106,7 +155,7 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
-        with self.write() as connection:
+        with self._transaction() as connection:
             if connection.dialect.name == "postgresql":  # one process after another; SQLite's begin waits by itself
                 connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
             found = 0
@@ -140,6 +189,15 @@ class WatchDatabase:
             migrate(connection, found, VERSION)
 
 
+def _refuse_event_loops() -> None:
+    """Keep the database out of event loops: while one waits, every client of the server does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("the database was used in an event loop: call it in a thread (web/database_threads.py)")
+
+
 def _make_private(file: Path) -> None:
     """Make the file before SQLite does, so that nobody else may read account ids; SQLite says what is wrong if not."""
     with suppress(OSError):
@@ -161,7 +219,10 @@ def _begin_to_log_ahead(connection: sqlite3.Connection) -> None:
 
 def _engine(url: str) -> Engine:
     sqlite = url.startswith("sqlite")
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if sqlite else {}, pool_pre_ping=not sqlite)
+    own = {"timeout": BUSY_SECONDS} if sqlite else {}
+    engine = create_engine(url, connect_args=own, pool_pre_ping=not sqlite, pool_timeout=PATIENCE.pool_seconds)
+    if engine.driver == "psycopg":
+        keep_patience(engine)
     if sqlite:
 
         @event.listens_for(engine, "connect")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.spool.parts import Stream, close_part, new_part
 
 CLOSE_REQUEST = ".close"
@@ -84,8 +85,8 @@ class Committer:
         self._parts: dict[Stream, _Part] = {}
         self._asked = self._close_request()
         self._next_look = 0.0
-        self._thread = threading.Thread(target=self._run, name="stillhunt-spool", daemon=True)
-        self._thread.start()
+        self.thread = KeptThread("spool", self._run, lambda: self._stopping)
+        self.thread.start()
 
     def submit(self, stream: Stream, record: bytes, done: Done) -> None:
         """Take one record, whole with its line end if it is a line.
@@ -111,7 +112,7 @@ class Committer:
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self._thread.join()
+        self.thread.join()
 
     def _run(self) -> None:
         while True:

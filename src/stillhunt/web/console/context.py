@@ -26,6 +26,7 @@ from stillhunt.web.console.rendering import render
 from stillhunt.web.console.snapshot import CaseSource, ShownCase
 from stillhunt.web.console.table_query import EXPORT, EXPORTS
 from stillhunt.web.console.tables import TableSpec, table_export, table_page
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.people.audit import record_look, without_addresses
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -69,6 +70,7 @@ class Console:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be received.
         decisions: what is in force; None for a case folder.
+        threads: in which pages are made.
     """
 
     source: CaseSource
@@ -79,6 +81,7 @@ class Console:
     traffic: Traffic | None = None
     limits: Limits | None = None
     decisions: LiveDecisions | None = None
+    threads: DatabaseThreads = field(default_factory=DatabaseThreads)
     _derived: Derived | None = field(default=None, repr=False)
     _deriving: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
