@@ -18,8 +18,10 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.tokens import ADMIN, INGEST, make_token
 from stillhunt.web.api_routes import ApiSources
+from stillhunt.web.decoders import Decoders
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.receiver import Receiver
@@ -57,7 +59,8 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     admin = make_token(database, "admin", frozenset((ADMIN,)))
     committer, traffic, limits = Committer(folder.spool), Traffic(), Limits(config.serve, folder.spool)
     tokens = KnownTokens(database)
-    receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * 1e6))
+    decoders, letters = Decoders(int(config.serve.max_body_mb * 1e6)), DeadLetters(folder.dead_letters)
+    receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
     port = port or free_port()
     signatures = SignatureAnswers(folder, database, config)
     others = {"tokens": tokens.refresh, "signatures": signatures.refresh}
@@ -78,4 +81,6 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
         thread.join()
         decisions.stop()
         committer.stop()
+        decoders.stop()
+        gateways.stop()
         database.close()

@@ -24,8 +24,8 @@ from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import closed_parts, open_parts
 from stillhunt.watch.tokens import revoke_token
+from stillhunt.web import connections as connections_module
 from stillhunt.web import receiver as receiver_module
-from stillhunt.web import server as server_module
 from web.serving import Running, serving
 
 LINE = b'{"request_id": "1", "prompt": "hello"}\n'
@@ -167,7 +167,7 @@ def test_headers_without_end_are_cut_off(running: Running, header: bytes) -> Non
     client.sendall(b"POST /v1/ingest/jsonl HTTP/1.1\r\n")
     sent = 0
     try:
-        while sent < 4 * server_module.HEADER_BYTES:
+        while sent < 4 * connections_module.HEADER_BYTES:
             client.sendall(header)
             sent += len(header)
     except ConnectionError:
@@ -177,7 +177,7 @@ def test_headers_without_end_are_cut_off(running: Running, header: bytes) -> Non
 
 
 def test_slow_clients_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connections_module, "HEADER_SECONDS", 0.3)
     monkeypatch.setattr(receiver_module, "BODY_SECONDS", 0.3)
     with serving(tmp_path / "data") as running:
         heads = (b"", b"POST / HTTP/1.1\r\nHost: x\r\n")
@@ -285,8 +285,8 @@ def test_large_bodies_that_come_at_once_wait_for_memory(tmp_path: Path, monkeypa
 def test_who_is_refused_or_sends_no_body_does_not_hold_a_connection(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "BODY_SECONDS", 0.2)
-    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(connections_module, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(connections_module, "ANSWER_SECONDS", 0.1)
     for token, answered in (("wrong", b"401"), (running.token, b"")):
         with socket.create_connection(("127.0.0.1", running.port), timeout=20) as slow:
             head = f"POST /v1/ingest/jsonl HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"

@@ -48,6 +48,7 @@ from stillhunt.web.console.app import console_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.snapshot import LatestSource
 from stillhunt.web.database_threads import DatabaseThreads
+from stillhunt.web.decoders import Decoders
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.people.people import people_of
@@ -142,7 +143,9 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             committer = opened.enter_context(_committing(folder, faults))
             letters = DeadLetters(folder.dead_letters)
             opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, faults))
-            receiver = Receiver(committer, tokens, limits, traffic, int(config.serve.max_body_mb * MEGABYTE))
+            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
+            opened.callback(decoders.stop)
+            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
@@ -162,6 +165,7 @@ def _web(
     shown = Console(source, config, folder, database, *parts, threads=threads)
     api = ApiSources(database, tokens, decisions, threads)
     gateways = Gateways(decisions, tokens, config.decide, signatures)
+    opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
 

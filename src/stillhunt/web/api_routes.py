@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
@@ -159,9 +160,31 @@ def _endpoint(route: ApiRoute, sources: ApiSources, rates: _CallRates) -> Callab
     return endpoint
 
 
+def bearer_of(request: Request) -> str:
+    """The token in the one header Authorization of a request; "" where there is none, or more than one."""
+    given = request.headers.getlist("authorization")
+    scheme, _, text = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return text.strip() if scheme.lower() == "bearer" else ""
+
+
+def error_as_json(request: Request, error: Exception) -> Response:
+    """The answer of machines' paths to what is not there, or not asked so: JSON, with the methods that there are.
+
+    Args:
+        request: that is not answered.
+        error: an HTTPException of Starlette.
+    """
+    assert isinstance(error, HTTPException)  # noqa: S101 - the application maps nothing else to this
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        same = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+        headers["allow"] = ", ".join(sorted(set().union(*(one.methods for one in same))))
+    return JSONResponse({"error": error.detail}, error.status_code, headers)
+
+
 def _allowed(tokens: KnownTokens, request: Request, scope: str) -> Token:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    token = tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+    text = bearer_of(request)
+    token = tokens.find(text) if text else None
     if token is None or token.revoked:
         raise ProblemError(401, "send a token of this server: 'Authorization: Bearer TOKEN'")
     if not token.scopes & {scope, ADMIN}:

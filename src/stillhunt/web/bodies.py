@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from stillhunt.base.parameters import derived, parameter, parameter_table, values_of
 from stillhunt.watch.spool.parts import whole_fields
 
 GZIP_OR_ZLIB = 47
@@ -25,6 +26,22 @@ _PIECE_BYTES = 1 << 16
 SHOWN_PROBLEMS = 5
 UNDECODABLE = (msgspec.DecodeError, RecursionError)
 """What is raised for a text that is no JSON, or that is nested so deeply that it is meant to do harm."""
+
+
+@parameter_table("web.bodies", "What one request body may hold.")
+@dataclass(frozen=True)
+class BodyLimits:
+    """What one request body may hold."""
+
+    most_records: int = parameter(
+        200_000,
+        unit="records",
+        meaning="Most records of one body; one that holds more is refused.",
+        provenance=derived("64 MB by 320 bytes, a record with time, account, model and a short prompt"),
+    )
+
+
+LIMITS = values_of(BodyLimits)
 
 
 class BodyError(Exception):
@@ -52,12 +69,14 @@ class Records:
         accepted: records in it.
         refused: records that are not in it.
         problems: why, for the first of these.
+        reason: the same in the counts of what was refused.
     """
 
     data: bytes
     accepted: int
     refused: int = 0
     problems: tuple[str, ...] = ()
+    reason: str = "not decodable"
 
 
 def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
@@ -126,6 +145,11 @@ def _too_long(longest: int) -> BodyError:
     return BodyError(413, f"the body unpacks to more than {longest} bytes (serve.max_body_mb)")
 
 
+def _check_count(records: int) -> None:
+    if records > LIMITS.most_records:
+        raise BodyError(413, f"the body holds more than {LIMITS.most_records:,} records or lines; send smaller batches")
+
+
 def json_lines(body: bytes) -> Records:
     """Records of a body of JSON lines, of one JSON array, or of one JSON object.
 
@@ -138,11 +162,12 @@ def json_lines(body: bytes) -> Records:
             return _kept([(bytes(one).strip(), "") for one in msgspec.json.decode(body, type=list[msgspec.Raw])])
         return _kept([(bytes(msgspec.json.decode(body, type=msgspec.Raw)), "")])
     except UNDECODABLE:  # it is no single JSON text, or one that only tolerant servers accept
+        _check_count(max(body.count(b"\n"), body.count(b"\r")))
         lines = [(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line]
         if all(problem for _, problem in lines):
             whole = _tolerated(body)
             if whole is not None:
-                return _kept([(_as_json(one), "") for one in (whole if isinstance(whole, list) else [whole])])
+                return _kept([_as_json(one) for one in (whole if isinstance(whole, list) else [whole])])
         return _kept(lines)
 
 
@@ -169,13 +194,17 @@ def _tolerated(body: bytes) -> Any:
         return None
 
 
-def _as_json(value: Any) -> bytes:
-    """A value that a tolerant reader gave, as it reads it again."""
-    return json.dumps(value, separators=(",", ":")).encode()
+def _as_json(value: Any) -> tuple[bytes, str]:
+    """A value that a tolerant reader gave, as it reads it again; or why it cannot be written."""
+    try:
+        return json.dumps(value, separators=(",", ":")).encode(), ""
+    except RecursionError:  # it is nested less deeply than a reader can follow, and more deeply than a writer can
+        return b"", "nested too deeply"
 
 
 def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
     """Records from JSON texts, each with what is wrong with it."""
+    _check_count(len(found))
     kept: list[bytes] = []
     problems: list[str] = []
     for number, (text, problem) in enumerate(found, 1):
@@ -215,6 +244,7 @@ def otlp_protobuf(body: bytes, signal: str) -> Records:
         count = sum(len(scope.spans) for one in request.resource_spans for scope in one.scope_spans)
     else:
         count = sum(len(scope.log_records) for one in request.resource_logs for scope in one.scope_logs)
+    _check_count(count)
     # Unknown fields at the top would break the framing of the file in which requests follow each other.
     try:
         return Records(whole_fields(body) if count else b"", count)
@@ -240,11 +270,12 @@ def otlp_json(body: bytes, signal: str) -> Records:
         if not isinstance(listed, list):
             text = f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}"
             raise BodyError(400, text) from error
-        resources = [_as_json(one) for one in listed]
+        resources = [_as_json(one)[0] for one in listed]
     kept = [one for one in resources if one.lstrip()[:1] == b"{"]
     refused = len(resources) - len(kept)
     if not kept:
         return Records(b"", 0, refused, (f"{name} holds no object",) if refused else ())
     count = sum(one.count(b'"spanId"') + one.count(b'"timeUnixNano"') for one in kept)
+    _check_count(max(count, len(kept)))
     line = _one_line(b'{"%s":[%s]}' % (name.encode(), b",".join(kept)))
     return Records(line, max(count, 1), refused, (f"{refused} entries of {name} are no objects",) if refused else ())

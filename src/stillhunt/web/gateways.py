@@ -5,6 +5,7 @@ Four forms of one question. Envoy and nginx ask by headers and read the status, 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -24,7 +25,17 @@ from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import ADMIN, DECIDE
-from stillhunt.web.questions import GatewayQuestion, Guarded, asked_by_litellm
+from stillhunt.web.bodies import BodyError
+from stillhunt.web.decoders import Decoders, UnexpectedError
+from stillhunt.web.questions import (
+    GUARDED_MEMBERS,
+    MOST_READ_BYTES,
+    QUESTION_MEMBERS,
+    GatewayQuestion,
+    Guarded,
+    asked_by_litellm,
+    is_list_or_null,
+)
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
@@ -36,6 +47,8 @@ MOST_ASKED_BYTES = 8 << 20
 """Longest question with texts: contexts of two million tokens exist. Judgement."""
 MOST_GUARDED_BYTES = 32 << 20
 """Longest question of LiteLLM, which sends a request's images too, and twice. Judgement: images of 12 MB in all."""
+MOST_DECODED_BYTES = 1 << 20
+"""Longest question that is decoded while others wait: 6 milliseconds of the worst that can be sent."""
 _JSON = b"application/json"
 
 
@@ -75,6 +88,7 @@ class Gateways:
         self._hashed = settings.account_hash == "sha256"
         self._appeal_url = settings.appeal_url
         self._held = 0
+        self._decoders = Decoders(MOST_GUARDED_BYTES, processes=1)
         self._exact: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {
             DECIDE_PATH: self._decide,
             NGINX_PATH: self._nginx,
@@ -82,6 +96,10 @@ class Gateways:
         }
         self.answered: Counter[tuple[str, str]] = Counter()
         """Path of the question and what was answered: an action, or "unknown account", "refused"."""
+
+    def stop(self) -> None:
+        """End the process that cuts long questions."""
+        self._decoders.stop()
 
     def takes(self, path: str) -> bool:
         """Whether a path is answered here."""
@@ -101,21 +119,11 @@ class Gateways:
             body = msgspec.json.encode({"error": refused.text})
             # A gateway would refuse the customer for a 401 or 403; at 503 it does what was chosen for failures.
             status = refused.status if path == DECIDE_PATH else 503
-            extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+            extra = _EXTRA.get(status, [])
             await _send(send, status, body, [*extra, (b"connection", b"close")])
 
     def _check(self, scope: Scope) -> None:
-        given = b""
-        for name, value in scope["headers"]:
-            if name == TOKEN_HEADER:
-                given = value
-                break
-            if name == b"authorization" and not given:
-                scheme, _, text = value.partition(b" ")
-                given = text.strip() if scheme.lower() == b"bearer" else b""
-            elif name == b"x-api-key" and scope["path"] == LITELLM_PATH:
-                given = given or value
-        text = given.decode("latin-1")
+        text = _given_token(scope).decode("latin-1")
         token = self._tokens.of(text)
         if token is None:
             try:
@@ -130,8 +138,10 @@ class Gateways:
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = _decoded(await self._body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS)
+        asked = await self._asked(await self._body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS, QUESTION_MEMBERS)
         asked.by_litellm = False
+        if not (is_list_or_null(asked.messages) and is_list_or_null(asked.texts)):
+            raise RefusedError(400, "'messages' and 'texts' are lists")
         answer = self._answer(DECIDE_PATH, asked)
         if answer is NO_DECISION:
             await send(_NOTHING_START)
@@ -142,7 +152,8 @@ class Gateways:
     async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = asked_by_litellm(_decoded(await self._body(receive, scope, MOST_GUARDED_BYTES), _GUARDED))
+        body = await self._body(receive, scope, MOST_GUARDED_BYTES)
+        asked = asked_by_litellm(await self._asked(body, _GUARDED, GUARDED_MEMBERS))
         answer = NO_DECISION if asked is None else self._answer(LITELLM_PATH, asked)
         if answer.status == 200:
             await _send(send, 200, b'{"action":"NONE"}', [])
@@ -197,6 +208,17 @@ class Gateways:
             return b"".join(parts)
         finally:
             self._held -= size
+
+    async def _asked(self, body: bytes, form: msgspec.json.Decoder[Any], members: dict[str, list[str]]) -> Any:
+        """The question in a body; a long one is cut elsewhere to what is read of it, since others ask meanwhile."""
+        if len(body) > MOST_DECODED_BYTES:
+            try:
+                body = await asyncio.to_thread(self._decoders.shrunk, body, members, MOST_READ_BYTES)
+            except BodyError as error:
+                raise RefusedError(error.status, error.text) from error
+            except UnexpectedError as error:
+                raise RefusedError(503, "the question met a fault of stillhunt") from error
+        return _decoded(body, form)
 
     def _named(self, scope: Scope) -> GatewayQuestion:
         account = model = b""
@@ -257,6 +279,22 @@ class Gateways:
         return headers
 
 
+def _given_token(scope: Scope) -> bytes:
+    """Our own header goes first, beside which a customer's Authorization may stand; none that stands twice counts."""
+    names = [TOKEN_HEADER, b"authorization", *([b"x-api-key"] if scope["path"] == LITELLM_PATH else [])]
+    found: dict[bytes, list[bytes]] = {name: [] for name in names}
+    for name, value in scope["headers"]:
+        if name in found:
+            found[name].append(value)
+    for name in names:
+        if name == b"authorization":
+            schemes = [value.partition(b" ") for value in found[name]]
+            found[name] = [text.strip() for scheme, _, text in schemes if scheme.lower() == b"bearer"]
+        if found[name]:
+            return found[name][0] if len(found[name]) == 1 else b""
+    return b""
+
+
 _MAY_ASK = frozenset((DECIDE, ADMIN))
 _NOTHING = msgspec.json.encode(
     {
@@ -271,6 +309,8 @@ _NOTHING = msgspec.json.encode(
     }
 )
 
+
+_EXTRA = {401: [(b"www-authenticate", b"Bearer")], 405: [(b"allow", b"POST")], 503: [(b"retry-after", b"5")]}
 
 # Both made once, since nearly all answers are these.
 _NOTHING_START: dict[str, Any] = {

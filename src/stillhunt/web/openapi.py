@@ -37,9 +37,9 @@ class Question(BaseModel):
     """A gateway's question about one request."""
 
     account_id: str = Field(description="The account, as in the logs.")
-    model: str = Field("", description="Model that the request asks for.")
-    messages: list[Any] = Field(default=[], description="Of the request, in OpenAI's form; matched with signatures.")
-    texts: list[str] = Field(default=[], description="Its texts, where there are no messages.")
+    model: str | None = Field("", description="Model that the request asks for.")
+    messages: list[Any] | None = Field(None, description="Of the request, in OpenAI's form; matched with signatures.")
+    texts: list[Any] | None = Field(None, description="Its texts, where there are no messages; others are passed over.")
     user_agent: str | None = Field(None, description="Of the client.")
     conversation_id: str | None = Field(None, description="As in the logs.")
 

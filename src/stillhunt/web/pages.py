@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -25,7 +26,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.tokens import ADMIN
 from stillhunt.web.api import API_ROUTES
-from stillhunt.web.api_routes import ApiSources, routes_of
+from stillhunt.web.api_routes import ApiSources, bearer_of, error_as_json, routes_of
 from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
@@ -63,7 +64,8 @@ class PageSources:
 def pages_of(served: PageSources) -> Starlette:
     """The application for all paths that are no inlets."""
     pages = _Pages(served)
-    return Starlette(
+    made = Starlette(
+        exception_handlers={HTTPException: error_as_json},
         routes=[
             Route("/healthz", pages.health),
             Route("/readyz", pages.ready),
@@ -72,8 +74,10 @@ def pages_of(served: PageSources) -> Starlette:
             Route("/v1/hunts", pages.hunt, methods=["POST"]),
             Route("/v1/openapi.json", pages.document),
             *(routes_of(API_ROUTES, served.api) if served.api is not None else ()),
-        ]
+        ],
     )
+    made.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return made
 
 
 class _Pages:
@@ -124,9 +128,9 @@ class _Pages:
         return JSONResponse({"asked": True}, 202)
 
     def _refused(self, request: Request) -> Response | None:
-        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        text = bearer_of(request)
         try:
-            token = self._served.tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+            token = self._served.tokens.find(text) if text else None
         except StillhuntError as error:
             return JSONResponse({"error": error.what}, 503, {"retry-after": "5"})
         if token is None or token.revoked:

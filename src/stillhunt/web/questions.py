@@ -68,6 +68,21 @@ class Guarded(msgspec.Struct):
     litellm_trace_id: str | None = None
 
 
+QUESTION_MEMBERS: dict[str, list[str]] = {name: [] for name in GatewayQuestion.__struct_encode_fields__}
+"""What is read of a question; see `decoding.shrunk`."""
+GUARDED_MEMBERS: dict[str, list[str]] = {
+    **{name: [] for name in Guarded.__struct_encode_fields__},
+    "request_data": list(_Customer.__struct_encode_fields__),
+    "request_headers": list(_Headers.__struct_encode_fields__),
+}
+"""The same of what LiteLLM sends."""
+
+
+def is_list_or_null(raw: msgspec.Raw) -> bool:
+    """Whether a JSON value is a list or null."""
+    return bytes(memoryview(raw)[:1]) in (b"[", b"n")
+
+
 def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     """The question in what LiteLLM sends; None for answers of models, and where it names no account.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -17,9 +17,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.tokens import INGEST, Token
-from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt.web.bodies import BodyError, Records
+from stillhunt.web.decoders import Decoders, UnexpectedError
+from stillhunt.web.decoding import BodyForm, small_records
+from stillhunt.web.descriptors import most_connections
 from stillhunt.web.traffic import Limits, Traffic
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -28,11 +32,12 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODY_SECONDS = 60.0
 """Longest time for the body of one request to arrive: a client that is slower is cut off. Judgement."""
-THREAD_BYTES = 1 << 17
-"""Bodies from this size are unpacked and checked in a thread, so that other clients do not wait. Judgement."""
 MOST_HELD_BYTES = 256 << 20
-"""Bytes of bodies that are in memory at a time, as they were sent; one body of the longest size always has room.
-Judgement: with what is unpacked, a receiver stays below a gigabyte or so."""
+"""Bytes of bodies that are in memory at a time, as they were sent or, later, as they are written; one body of the
+longest size always has room. Judgement: with two more that are being decoded, it is half a gigabyte."""
+MOST_QUEUED = 64
+"""Bodies of one token that wait to be decoded; further ones are sent again later. Judgement: twice the connections of a
+busy collector."""
 RETRY_SECONDS = 5
 """Wait that is asked of a client that was refused for lack of room or speed. Judgement."""
 JSON, PROTOBUF = "application/json", "application/x-protobuf"
@@ -82,9 +87,22 @@ class _HeldBytes:
         if self._memory.held > self._memory.most:
             raise BodyError(503, "more arrives at a time than this server holds in memory", "memory")
 
+    def become(self, size: int) -> None:
+        """Hold what was made of the body in place of it."""
+        self.release()
+        self.add(size)
+
     def release(self) -> None:
         self._memory.held -= self._own
         self._own = 0
+
+
+@dataclass
+class _Turn:
+    """Bodies of one token are decoded one after the other, so that no sender keeps another one waiting."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    queued: int = 0
 
 
 class Receiver:
@@ -95,42 +113,62 @@ class Receiver:
         tokens: who may send.
         limits: how much.
         traffic: counts it.
-        longest: bytes of a body, before and after unpacking.
+        decoders: decode it.
+        letters: keep what a fault of ours keeps from being decoded.
     """
 
     def __init__(
-        self, committer: Committer, tokens: KnownTokens, limits: Limits, traffic: Traffic, longest: int
+        self,
+        committer: Committer,
+        tokens: KnownTokens,
+        limits: Limits,
+        traffic: Traffic,
+        decoders: Decoders,
+        letters: DeadLetters,
     ) -> None:
         self._committer, self._tokens, self._limits, self._traffic = committer, tokens, limits, traffic
-        self._longest = longest
-        self._memory = _Memory(max(MOST_HELD_BYTES, longest))
+        self._decoders, self._letters = decoders, letters
+        self._longest = decoders.longest
+        self._memory = _Memory(max(MOST_HELD_BYTES, self._longest))
         self._answers = _Answers()
+        self._turns: dict[str, _Turn] = defaultdict(_Turn)
+        self._at_once = 0
+        # Half of all connections, so that gateways and health always have some.
+        self._most_at_once = most_connections() // 2
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         inlet = INLETS[scope["path"]]
         held = _HeldBytes(self._memory)
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
-        source = "-"
+        protobuf, source = False, "-"
+        self._at_once += 1
         try:
             if scope["method"] != "POST":
                 raise BodyError(405, "send records with POST")
+            if self._at_once > self._most_at_once:
+                raise BodyError(503, "more requests are under way than this server takes at a time", "busy")
+            headers = single_headers(scope)
+            protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
             token = self._sender(headers)
             source = token.source
             if full := self._limits.full():
                 raise BodyError(503, full)
+            if self._limits.has_spent(token.token_id):
+                raise _too_fast(inlet)
             body = await self._body(receive, headers, held)
             ended = time.monotonic()
-            records = await self._records(inlet, body, headers, protobuf=protobuf)
+            encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+            records = await self._records(body, BodyForm(inlet.signal, protobuf, encoding), token)
+            del body
+            held.become(len(records.data))
             if self._limits.too_fast(token.token_id, records.accepted):
-                raise BodyError(inlet.slow_down, "this token sends more records than serve.records_per_second", "rate")
+                raise _too_fast(inlet)
             if records.data:
                 ending = "pb" if protobuf else "jsonl"
                 await self._stored(Stream(source, inlet.kind, ending), records.data)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
             if records.refused:
-                self._traffic.refused[source, "not decodable"] += records.refused
+                self._traffic.refused[source, records.reason] += records.refused
             await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
         except BodyError as error:
             await self._refuse(send, source, error, protobuf=protobuf)
@@ -139,6 +177,7 @@ class Receiver:
             unusable = BodyError(503, "the data folder cannot be used now")
             await self._refuse(send, source, unusable, protobuf=protobuf)
         finally:
+            self._at_once -= 1
             held.release()
 
     async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
@@ -190,16 +229,32 @@ class Receiver:
             raise BodyError(413, f"the body is longer than {self._longest} bytes (serve.max_body_mb)")
         return body
 
-    async def _records(self, inlet: Inlet, body: bytes, headers: dict[bytes, bytes], *, protobuf: bool) -> Records:
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+    async def _records(self, body: bytes, form: BodyForm, token: Token) -> Records:
+        try:
+            try:
+                found = small_records(body, form)
+            except BodyError:
+                raise
+            except Exception as error:
+                raise UnexpectedError(type(error).__name__) from error
+            return await self._in_turn(body, form, token) if found is None else found
+        except UnexpectedError as error:
+            kept = await asyncio.to_thread(self._letters.keep, token.source, body, f"{error.kind}, {form}")
+            if not kept:
+                raise BodyError(503, "the body met a fault of stillhunt, and cannot be kept", "dead letter") from error
+            problem = "kept as a dead letter: a fault of stillhunt, which its operator should report"
+            return Records(b"", 0, 1, (problem,), "dead letter")
 
-        def decode() -> Records:
-            plain = unpacked(body, encoding, self._longest)
-            if protobuf:
-                return otlp_protobuf(plain, inlet.signal)
-            return otlp_json(plain, inlet.signal) if inlet.signal else json_lines(plain)
-
-        return decode() if len(body) < THREAD_BYTES else await asyncio.to_thread(decode)
+    async def _in_turn(self, body: bytes, form: BodyForm, token: Token) -> Records:
+        turn = self._turns[token.token_id]
+        if turn.queued >= MOST_QUEUED:
+            raise BodyError(503, "more bodies of this token wait to be decoded than may", "busy")
+        turn.queued += 1
+        try:
+            async with turn.lock:
+                return await asyncio.to_thread(self._decoders.large_records, body, form)
+        finally:
+            turn.queued -= 1
 
     async def _stored(self, stream: Stream, data: bytes) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -251,6 +306,24 @@ _REASONS = {
     405: "method",
 }
 """Status -> reason in the counts of what was refused."""
+_SINGLE = (b"authorization", b"content-type", b"content-encoding", b"content-length")
+
+
+def single_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Headers of a request of which those that decide something stand once.
+
+    Raises:
+        BodyError: one of them stands twice, so that two readers could read two requests.
+    """
+    names = [name for name, _ in scope["headers"]]
+    for name in _SINGLE:
+        if names.count(name) > 1:
+            raise BodyError(400, f"the header {name.decode()} stands more than once", "headers")
+    return dict(scope["headers"])
+
+
+def _too_fast(inlet: Inlet) -> BodyError:
+    return BodyError(inlet.slow_down, "this token sends more records than serve.records_per_second", "rate")
 
 
 def _content_type(headers: dict[bytes, bytes]) -> str:
@@ -288,5 +361,7 @@ async def _answer(send: Send, status: int, content_type: str, body: bytes, *, cl
         headers.append((b"www-authenticate", b"Bearer"))
     if close:
         headers.append((b"connection", b"close"))
+    if status == 405:
+        headers.append((b"allow", b"POST"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

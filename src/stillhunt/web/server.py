@@ -1,8 +1,7 @@
-"""The HTTP server: what is bounded before a request is complete, and where each path leads."""
+"""The HTTP server, and where each path leads."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import logging
@@ -10,95 +9,29 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.web.receiver import BODY_SECONDS, INLETS, Receive, Receiver, Scope, Send
+from stillhunt.web.connections import BoundedProtocol, Crowd
+from stillhunt.web.descriptors import most_connections, raise_descriptor_limit
+from stillhunt.web.receiver import INLETS, Receive, Receiver, Scope, Send
 
 if TYPE_CHECKING:  # it brings what hunts need, 150 MB, which a process that only shows a case does without
     from stillhunt.web.gateways import Gateways
 
-HEADER_BYTES = 512 << 10
-"""Bytes after which headers must have ended: two reads of asyncio, as the first may hold the end of another body."""
-HEADER_SECONDS = 15.0
-"""Longest time until the headers of a request are complete: judgement, against clients that hold connections open."""
-ANSWER_SECONDS = 5.0
-"""Longer than the receiver waits for a body, so that a slow client is told why before it is cut off."""
-CONNECTIONS = 2000
-"""Most connections at a time; further ones are answered with 503. Judgement."""
 IDLE_SECONDS = 30
 """How long a connection is kept open between requests. Judgement; collectors post every few seconds."""
-
+_BACKLOG = 256
+"""Connections that the system accepts before the server looks at them, and that it then takes at once: fewer than
+descriptors that are kept free."""
 COLLECT_AFTER = (50_000, 20, 100)
 """Objects made, and younger collections, after which Python collects garbage; requests leave hardly any."""
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on the headers, and on the time that they and the body take."""
-
-    _header_bytes = 0
-    _waiting_for_headers: asyncio.TimerHandle | None = None
-    _waiting_for_body: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Begin to wait for the first headers."""
-        super().connection_made(transport)
-        self._expect_headers()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._headers_came()
-        self._body_came()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        """Count anew."""
-        super().on_message_begin()
-        self._header_bytes = 0
-        self._expect_headers()
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes; a request whose headers have not ended after too many of them is cut off."""
-        super().data_received(data)
-        if self._waiting_for_headers is not None:
-            self._header_bytes += len(data)
-            if self._header_bytes > HEADER_BYTES:
-                self._cut_off()
-
-    def on_headers_complete(self) -> None:
-        """Stop waiting for headers, and begin to wait for the end of the body."""
-        self._headers_came()
-        self._waiting_for_body = self.loop.call_later(BODY_SECONDS + ANSWER_SECONDS, self._cut_off)
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The body came."""
-        self._body_came()
-        super().on_message_complete()
-
-    def _expect_headers(self) -> None:
-        self._headers_came()
-        self._waiting_for_headers = self.loop.call_later(HEADER_SECONDS, self._cut_off)
-
-    def _headers_came(self) -> None:
-        if self._waiting_for_headers is not None:
-            self._waiting_for_headers.cancel()
-            self._waiting_for_headers = None
-
-    def _body_came(self) -> None:
-        if self._waiting_for_body is not None:
-            self._waiting_for_body.cancel()
-            self._waiting_for_body = None
-
-    def _cut_off(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.abort()
 
 
 def dispatcher(
@@ -193,17 +126,19 @@ def server_of(application: Application, listen: str) -> uvicorn.Server:
     Raises:
         ConfigError: the address cannot be read.
     """
+    raise_descriptor_limit()
     host, port = address(listen)
     options: dict[str, Any] = {
         "host": host,
         "port": port,
-        "http": BoundedProtocol,
+        "http": partial(BoundedProtocol, crowd=Crowd(most_connections())),
+        "ws": "none",
+        "backlog": _BACKLOG,
         "log_config": None,
         "access_log": False,
         "server_header": False,
         "date_header": False,
         "timeout_keep_alive": IDLE_SECONDS,
-        "limit_concurrency": CONNECTIONS,
         "timeout_graceful_shutdown": 10,
         "proxy_headers": False,
     }

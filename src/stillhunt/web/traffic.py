@@ -58,15 +58,26 @@ class Limits(SpoolRoom):
         super().__init__(settings, spool)
         self._rates: dict[str, deque[tuple[float, int]]] = {}
 
+    def has_spent(self, token_id: str) -> bool:
+        """Whether a token has sent all that it may: then nothing more of it is even decoded."""
+        most = self._settings.records_per_second * RATE_SECONDS
+        return bool(most) and self._sent(token_id, time.monotonic()) >= most
+
     def too_fast(self, token_id: str, records: int) -> bool:
         """Whether a token sends more than it may; counts the records if it does not."""
         most = self._settings.records_per_second * RATE_SECONDS
         if not most:
             return False
-        now, sent = time.monotonic(), self._rates.setdefault(token_id, deque())
+        now = time.monotonic()
+        sent = self._sent(token_id, now)
+        if sent and sent + records > most:
+            return True
+        self._rates[token_id].append((now, records))
+        return False
+
+    def _sent(self, token_id: str, now: float) -> int:
+        """Records of a token in the last RATE_SECONDS."""
+        sent = self._rates.setdefault(token_id, deque())
         while sent and sent[0][0] < now - RATE_SECONDS:
             sent.popleft()
-        if sent and sum(number for _, number in sent) + records > most:
-            return True
-        sent.append((now, records))
-        return False
+        return sum(number for _, number in sent)

@@ -103,7 +103,9 @@ def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
 
 def _pages(routes: list[Route]) -> Starlette:
     handlers: dict[Any, Any] = {StillhuntError: _failed, HTTPException: _http_problem}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    made = Starlette(routes=routes, exception_handlers=handlers)
+    made.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return made
 
 
 def _in_threads(routes: Iterable[Route]) -> list[Route]:

@@ -1,0 +1,276 @@
+"""What is done with a body: at once where that costs next to nothing, else in a process that may be ended (`decoders`).
+
+Started as a module, this is that process: orders come over a socket, one after the other, and outcomes go back.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.web.bodies import UNDECODABLE, BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
+
+
+@parameter_table("web.decoding", "Which bodies are decoded at once, and what the others may cost.")
+@dataclass(frozen=True)
+class DecodingLimits:
+    """Which bodies are decoded at once, and what the others may cost."""
+
+    any_bytes: int = parameter(
+        1 << 10,
+        unit="bytes",
+        meaning="Longest body that is decoded while other clients wait, whatever it holds.",
+        provenance=measured("1 to 2 ms for the worst of 100 kinds: benchmarks/attack/bodies.py"),
+    )
+    object_bytes: int = parameter(
+        64 << 10,
+        unit="bytes",
+        meaning="The same for JSON objects on few lines, and for protobuf of few resources.",
+        provenance=measured("below 1 ms for objects: benchmarks/attack/bodies.py"),
+    )
+    few: int = parameter(
+        16,
+        unit="lines or resources",
+        meaning="How many are few.",
+        provenance=judgement("a gateway that sends calls one by one sends one"),
+    )
+    cpu_seconds: int = parameter(
+        10,
+        unit="seconds",
+        meaning="CPU time that one body may take; then its process ends, and it is refused.",
+        provenance=judgement("a body of 64 MB with 190,000 records takes 1.6"),
+    )
+    wall_seconds: float = parameter(
+        60.0,
+        unit="seconds",
+        meaning="The same by the clock, on a machine that has other work; the sender is asked to send again.",
+        provenance=judgement("no sender waits for longer"),
+    )
+    memory_factor: int = parameter(
+        8,
+        unit="times serve.max_body_mb",
+        meaning="Address space of a process that decodes, beside what it has when it is started.",
+        provenance=judgement("what was unpacked, in pieces and whole, its records, and the lines made of them, twice"),
+    )
+
+
+LIMITS = values_of(DecodingLimits)
+_LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True)
+class BodyForm:
+    """What a body is said to be.
+
+    Attributes:
+        signal: "traces" or "logs" for OTLP; empty for JSON records.
+        protobuf: whether it is protobuf; only OTLP is.
+        encoding: Content-Encoding; empty for none.
+    """
+
+    signal: str = ""
+    protobuf: bool = False
+    encoding: str = ""
+
+
+class Order(msgspec.Struct):
+    """What a process is to do with the body that follows.
+
+    Attributes:
+        longest: bytes that it may unpack to.
+        signal, protobuf, encoding: as BodyForm has them.
+        members: members of a JSON object to keep, and of their objects; none for records.
+        most: bytes of a member that is kept whole.
+    """
+
+    longest: int
+    signal: str = ""
+    protobuf: bool = False
+    encoding: str = ""
+    members: dict[str, list[str]] = {}
+    most: int = 0
+
+
+class Outcome(msgspec.Struct):
+    """What came of it; what is to be kept follows.
+
+    Attributes:
+        status, text, reason: of the BodyError; 0 where there is none.
+        unexpected: kind of any other exception.
+        accepted, refused, problems: as Records has them.
+        spent: whether the process has used up its memory, and ends.
+    """
+
+    status: int = 0
+    text: str = ""
+    reason: str = ""
+    unexpected: str = ""
+    accepted: int = 0
+    refused: int = 0
+    problems: list[str] = []
+    spent: bool = False
+
+
+def records_of(body: bytes, form: BodyForm, longest: int) -> Records:
+    """Records of a body; only where it is known to be harmless, or in a process of its own.
+
+    Args:
+        body: as it was sent.
+        form: what it is said to be.
+        longest: bytes that it may unpack to.
+
+    Raises:
+        BodyError: none of it can be used.
+    """
+    plain = unpacked(body, form.encoding, longest)
+    if form.protobuf:
+        return otlp_protobuf(plain, form.signal)
+    return otlp_json(plain, form.signal) if form.signal else json_lines(plain)
+
+
+def small_records(body: bytes, form: BodyForm) -> Records | None:
+    """Records of a body that costs a millisecond or so; None for one that others should not wait for.
+
+    Args:
+        body: as it was sent.
+        form: what it is said to be.
+
+    Raises:
+        BodyError: none of it can be used.
+    """
+    limits = LIMITS
+    if form.encoding:
+        if len(body) > limits.object_bytes // 4:  # packed bodies of many parts cost time without becoming long
+            return None
+        try:
+            body = unpacked(body, form.encoding, limits.object_bytes)
+        except BodyError as error:
+            if error.status == 413:
+                return None
+            raise
+        form = BodyForm(form.signal, form.protobuf)
+    if len(body) > limits.any_bytes:
+        if len(body) > limits.object_bytes or form.signal:
+            return None
+        if body[:1] != b"{" or body.count(b"\n") > limits.few:
+            return None
+    return records_of(body, form, len(body))
+
+
+def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
+    """A JSON object with the named members alone, and of those that are too long, the named members of their objects.
+
+    Args:
+        body: the JSON text.
+        members: name -> names in its object.
+        most: bytes of what is kept whole.
+
+    Raises:
+        BodyError: it is no JSON object.
+    """
+    try:
+        kept = {}
+        for name, raw in msgspec.json.decode(body, type=dict[str, msgspec.Raw]).items():
+            if name in members and len(raw) <= most:
+                kept[name] = raw
+            elif members.get(name) and bytes(memoryview(raw)[:1]) == b"{":
+                kept[name] = msgspec.Raw(shrunk(bytes(raw), {inner: [] for inner in members[name]}, most))
+        return msgspec.json.encode(kept)
+    except (msgspec.MsgspecError, *UNDECODABLE, UnicodeDecodeError) as error:
+        raise BodyError(400, "the body is no JSON object") from error
+
+
+def _done(order: Order, body: bytes) -> tuple[Outcome, bytes]:
+    try:
+        if order.members:
+            return Outcome(), shrunk(body, order.members, order.most)
+        found = records_of(body, BodyForm(order.signal, order.protobuf, order.encoding), order.longest)
+        if len(found.data) > order.longest:  # what a tolerant reader read takes up to six times the room
+            raise BodyError(413, f"the body becomes more than {order.longest} bytes (serve.max_body_mb)")
+        return Outcome(accepted=found.accepted, refused=found.refused, problems=list(found.problems)), found.data
+    except BodyError as error:
+        return Outcome(error.status, error.text, error.reason), b""
+    except MemoryError:
+        text = "the body takes too much memory to be decoded; send smaller batches"
+        return Outcome(413, text, "memory", spent=True), b""
+    except Exception as error:  # a fault of ours: whoever started this keeps the body, and nobody is told its contents
+        return Outcome(unexpected=type(error).__name__), b""
+
+
+def send_framed(connection: socket.socket, head: bytes, body: bytes) -> None:
+    """Send a head and a body, each behind its length."""
+    lengths = len(head).to_bytes(_LENGTH_BYTES) + len(body).to_bytes(_LENGTH_BYTES)
+    connection.sendall(lengths + head)
+    connection.sendall(body)
+
+
+def receive_framed(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The head and the body that `send_framed` sent.
+
+    Raises:
+        EOFError: the other end has gone.
+    """
+    lengths = _received(connection, 2 * _LENGTH_BYTES)
+    head = _received(connection, int.from_bytes(lengths[:_LENGTH_BYTES]))
+    return head, _received(connection, int.from_bytes(lengths[_LENGTH_BYTES:]))
+
+
+def _received(connection: socket.socket, size: int) -> bytes:
+    parts: list[bytes] = []
+    while size:
+        parts.append(connection.recv(min(size, 1 << 20)))
+        if not parts[-1]:
+            raise EOFError
+        size -= len(parts[-1])
+    return b"".join(parts)
+
+
+def _serve(connection: socket.socket) -> None:
+    decoder = msgspec.json.Decoder(Order)
+    while True:
+        try:
+            head, body = receive_framed(connection)
+        except (EOFError, OSError):
+            return
+        _bound_time()
+        outcome, data = _done(decoder.decode(head), body)
+        del body
+        send_framed(connection, msgspec.json.encode(outcome), data)
+        if outcome.spent:
+            return
+
+
+def _bound_time() -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = int(used.ru_utime + used.ru_stime) + 1 + LIMITS.cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))  # the signal ends this process
+
+
+def _bound_memory(longest: int) -> None:
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    most = used + LIMITS.memory_factor * longest
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def main(words: list[str]) -> None:
+    """Do what is ordered until the other end of the socket goes away.
+
+    Args:
+        words: file number of the socket, and the bytes of the longest body.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server says when it is over
+    _bound_memory(int(words[1]))
+    with socket.socket(fileno=int(words[0])) as connection:
+        _serve(connection)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
