@@ -29,6 +29,7 @@ from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import Traffic
+from stillhunt.web.unasked import LIMITS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -53,6 +54,8 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     database = WatchDatabase("", folder.database)
     gateways = Gateways(LiveDecisions(database, lambda: None), KnownTokens(database), Config().decide)
     gateways.answered["/v1/decide", "none"] += 1
+    for _ in range(LIMITS.least_calls):
+        gateways.calls.asked("gateway")
     faults = ServiceFaults()
     faults.begin("decisions", "the decisions cannot be read")
     text = metrics_text(folder, traffic, schedule, gateways, faults)[0].decode()

@@ -55,6 +55,7 @@ from stillhunt.web.people.people import people_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
+from stillhunt.web.unasked import CallCounts, UnaskedWatch
 
 _SHOWN_CHARACTERS = 80
 SERVE_PARTS = ("ingest", "hunt", "web")
@@ -164,7 +165,9 @@ def _web(
     parts = (served.schedule, served.traffic, served.limits, decisions)
     shown = Console(source, config, folder, database, *parts, threads=threads)
     api = ApiSources(database, tokens, decisions, threads)
-    gateways = Gateways(decisions, tokens, config.decide, signatures)
+    calls = served.traffic.calls if served.traffic is not None else None
+    gateways = Gateways(decisions, tokens, config.decide, signatures, calls)
+    opened.enter_context(_comparing(gateways.calls, served.faults))
     opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
@@ -283,6 +286,17 @@ def _decisions(
         yield decisions
     finally:
         decisions.stop()
+
+
+@contextmanager
+def _comparing(calls: CallCounts, faults: ServiceFaults) -> Iterator[None]:
+    """Calls that arrive, against questions of gateways."""
+    watching = UnaskedWatch(calls, faults)
+    watching.start()
+    try:
+        yield
+    finally:
+        watching.stop()
 
 
 @contextmanager

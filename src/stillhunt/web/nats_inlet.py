@@ -25,7 +25,7 @@ from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 from stillhunt.web.brokers import PACE, NatsPace
-from stillhunt.web.receiver import JSON, PROTOBUF
+from stillhunt.web.receiver import CALLS, JSON, PROTOBUF
 from stillhunt.web.traffic import Limits, Traffic
 
 KINDS = ("traces", "logs", "litellm")
@@ -170,6 +170,8 @@ class NatsInlet:
                 self._traffic.refused[self._source, "not decodable"] += records.refused
         count = sum(records.accepted for _, records in taken)
         self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
+        if stream.kind in CALLS:
+            self._traffic.calls.logged(self._source, count)
 
     async def _stored(self, stream: Stream, data: bytes) -> None:
         if not data:

@@ -178,6 +178,7 @@ def _asked(gateways: Gateways) -> dict[str, Any]:
         "revision": gateways.decisions.revision,
         "held": len(gateways.decisions.table),
         "problems": dict(gateways.decisions.problems),
+        "calls_of_last_minutes": {source: asdict(one) for source, one in gateways.calls.unasked().items()},
         "answered": {" ".join(key): count for key, count in sorted(gateways.answered.items())},
     }
 

@@ -65,6 +65,8 @@ INLETS = {
     "/v1/ingest/jsonl": Inlet("jsonl"),
 }
 """Path -> what is received there. The first two are OTLP's own paths."""
+CALLS = frozenset(("litellm", "jsonl"))
+"""Kinds of which each record is a call; a trace has several spans for one."""
 
 
 @dataclass
@@ -167,6 +169,8 @@ class Receiver:
                 ending = "pb" if protobuf else "jsonl"
                 await self._stored(Stream(source, inlet.kind, ending), records.data)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
+                if inlet.kind in CALLS:
+                    self._traffic.calls.logged(source, records.accepted)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused
             await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
