@@ -13,7 +13,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 
 @pytest.mark.parametrize("fall", [RecursionError("deep"), MemoryError(), SystemExit(3), None])
 def test_a_thread_that_falls_goes_on(fall: BaseException | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_thread, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(kept_thread, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(kept_thread, "STEADY_SECONDS", 0.3)
     faults, stop, runs, works = ServiceFaults(), threading.Event(), [0], threading.Event()
     seen: list[list[str]] = []

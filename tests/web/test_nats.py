@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -24,6 +25,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import committer as committer_module
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
@@ -36,6 +38,7 @@ from watch.small_world import lines
 pytest.importorskip("nats", reason="nats-py is not installed: pip install 'stillhunt[nats]'")
 
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
 from stillhunt.web import nats_inlet
 from stillhunt.web.nats_inlet import NatsInlet
@@ -57,11 +60,12 @@ def settings_of(server: Broker, **others: object) -> ServeSettings:
 
 @contextmanager
 def fetching(
-    server: Broker, folder: DataFolder, settings: ServeSettings | None = None
+    server: Broker, folder: DataFolder, settings: ServeSettings | None = None, faults: ServiceFaults | None = None
 ) -> Iterator[tuple[Traffic, Committer]]:
     settings = settings or settings_of(server)
     committer, traffic, letters = Committer(folder.spool), Traffic(), DeadLetters(folder.dead_letters)
     inlet = NatsInlet(settings, committer, Limits(settings, folder.spool), traffic, letters, QUICK)
+    inlet.thread.report_to(faults or ServiceFaults())
     inlet.start()
     try:
         yield traffic, committer
@@ -135,6 +139,25 @@ def test_records_nested_to_any_depth_do_not_end_the_inlet(server: Broker, tmp_pa
     found = stored(folder)
     assert sum(b"after" in line for line in found) == 1
     assert len(found) - 1 + sum(traffic.refused.values()) == len(deep)
+
+
+def test_a_fetch_without_messages_does_not_end_the_inlet(
+    server: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that dies while it is asked leaves an empty list."""
+    folder, subscription = DataFolder(tmp_path / "data"), JetStreamContext.PullSubscription
+    usual, fetched = subscription.fetch, [0]
+
+    async def fetch(self: Any, *words: Any, **named: Any) -> list[Msg]:
+        fetched[0] += 1
+        return [] if fetched[0] == 1 else await usual(self, *words, **named)
+
+    monkeypatch.setattr(subscription, "fetch", fetch)
+    server.publish([("calls.litellm", b'{"id": "a"}', {})])
+    faults = ServiceFaults()
+    with fetching(server, folder, faults=faults):
+        until(lambda: len(stored(folder)) == 1)
+    assert faults.current() == ()
 
 
 @pytest.fixture

@@ -71,13 +71,13 @@ def test_a_gateway_that_stops_to_ask_is_seen(clock: Clock) -> None:
 
 def test_questions_that_a_gateway_gave_up_are_counted_once(clock: Clock) -> None:
     counts = counted(clock, 0, 300)
-    for total, told in ((100, 0), (100, 0), (150, 0), (150, 150), (160, 150), (160, 150)):
-        counts.told("proxy", "worker-1", total, told)
-    counts.told("proxy", "worker-2", 7, 0)
+    for total, known in ((100, 0), (100, 0), (150, 0), (150, 150), (160, 150), (160, 150)):
+        counts.late("proxy", "worker-1", total, known)
+    counts.late("proxy", "worker-2", 7, 0)
     assert counts.unanswered["proxy"] == 167
     assert counts.unasked()["proxy"] == type(counts.unasked()["proxy"])(467, 167)
     after_restart = CallCounts(clock)
-    after_restart.told("proxy", "worker-1", 165, 160)
+    after_restart.late("proxy", "worker-1", 165, 160)
     assert after_restart.unanswered["proxy"] == 5
 
 
@@ -97,7 +97,7 @@ def post(running: Running, path: str, body: Any, token: str) -> int:
 
 
 def test_questions_and_calls_are_counted_by_their_sources(running: Running) -> None:
-    question = {"account_id": "a", "unanswered": {"asker": "w", "total": 3, "told": 1}}
+    question = {"account_id": "a", "unanswered": {"asker": "w", "total": 3, "known": 1}}
     assert post(running, "/v1/decide", question, running.admin) == 200
     assert post(running, "/v1/decide", {"account_id": "a"}, running.admin) == 200
     for wrong in ({"asker": "w" * 33, "total": 1}, {"asker": "w", "total": -1}, 5):

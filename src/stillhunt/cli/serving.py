@@ -101,11 +101,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     database = WatchDatabase(config.watch.database, folder.database, later=True)
     policy_of(folder, config)
     if check:
-        database.open_now()
-        check_port(config.serve.listen)
-        check_broker(config.serve)
-        message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
-        return 0
+        return _checked(config, database)
     keep_little_memory()
     with ExitStack() as opened:
         for part in sorted(order.parts):
@@ -140,16 +136,29 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             served, console = _web(opened, served, database, config)
         receiver = None
         if receives:
-            close_left_behind(folder.spool)
-            committer = opened.enter_context(_committing(folder, faults))
-            letters = DeadLetters(folder.dead_letters)
-            opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, faults))
-            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
-            opened.callback(decoders.stop)
-            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
+            receiver = _receiver(opened, served, limits, traffic, config)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
+
+
+def _checked(config: Config, database: WatchDatabase) -> int:
+    database.open_now()
+    check_port(config.serve.listen)
+    check_broker(config.serve)
+    message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
+    return 0
+
+
+def _receiver(opened: ExitStack, served: PageSources, limits: Limits, traffic: Traffic, config: Config) -> Receiver:
+    """What takes records over HTTP, and from a broker where one is set."""
+    close_left_behind(served.folder.spool)
+    committer = opened.enter_context(_committing(served.folder, served.faults))
+    letters = DeadLetters(served.folder.dead_letters)
+    opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, served.faults))
+    decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
+    opened.callback(decoders.stop)
+    return Receiver(committer, served.tokens, limits, traffic, decoders, letters)
 
 
 def _web(

@@ -87,7 +87,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         self._open, self._tell_model = fail == "open", tell_model
         self._client: httpx.AsyncClient | None = None
         self._failures, self._logged = 0, -LOG_SECONDS
-        self._asker, self._unanswered, self._told = secrets.token_hex(8), 0, 0
+        self._asker, self._unanswered, self._known = secrets.token_hex(8), 0, 0
         super().__init__(supported_event_hooks=[GuardrailEventHooks.pre_call], **options)
 
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> Any:  # noqa: ARG002 - LiteLLM gives a cache
@@ -112,7 +112,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
             total = self._unanswered
             question = question_of(account, data, call_type, self._late())
             answer = await asyncio.wait_for(self._ask(question), self._timeout)
-            self._told = max(self._told, total)
+            self._known = max(self._known, total)
         except Exception as failure:
             self._unanswered += 1
             self._log(failure)
@@ -127,9 +127,9 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
 
     def _late(self) -> dict[str, Any] | None:
         """What stillhunt does not know yet of questions whose answers came too late, or never."""
-        if self._unanswered == self._told:
+        if self._unanswered == self._known:
             return None
-        return {"asker": self._asker, "total": self._unanswered, "told": self._told}
+        return {"asker": self._asker, "total": self._unanswered, "known": self._known}
 
     async def _ask(self, question: bytes) -> dict[str, Any]:
         if self._client is None:

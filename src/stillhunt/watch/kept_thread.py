@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from stillhunt.watch.service_faults import ServiceFaults
 
-AGAIN_SECONDS = 1.0
+FIRST_PAUSE = 1.0
 """Wait before a thread that fell is started again; it doubles with each fall that follows soon. Judgement."""
-LONGEST_WAIT = 30.0
+LONGEST_PAUSE = 30.0
 """Longest such wait, seconds. Judgement: what it does is late by so much at most, and the log is not flooded."""
 STEADY_SECONDS = 20.0
 """A thread that has gone on for so long since its fall works again. Judgement: longer than what it does once."""
@@ -29,7 +29,7 @@ class KeptThread:
     def __init__(self, name: str, run: Callable[[], None], stopping: Callable[[], bool]) -> None:
         self._name, self._run, self._stopping = name, run, stopping
         self._faults: ServiceFaults | None = None
-        self._wait = AGAIN_SECONDS
+        self._wait = FIRST_PAUSE
         self._thread = threading.Thread(target=self._keep, name=f"stillhunt-{name}"[:64], daemon=True)
 
     def report_to(self, faults: ServiceFaults) -> None:
@@ -68,13 +68,13 @@ class KeptThread:
                     self._fault, f"the thread '{self._name}' fell and is started again; the log says why"
                 )
             threading.Event().wait(self._wait)
-            self._wait = min(2 * self._wait, LONGEST_WAIT)
+            self._wait = min(2 * self._wait, LONGEST_PAUSE)
 
     @property
     def _fault(self) -> str:
         return f"thread {self._name}"
 
     def _works_again(self) -> None:
-        self._wait = AGAIN_SECONDS
+        self._wait = FIRST_PAUSE
         if self._faults is not None:
             self._faults.end(self._fault)

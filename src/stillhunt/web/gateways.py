@@ -242,7 +242,7 @@ class Gateways:
     def _answer(self, scope: Scope, path: str, asked: GatewayQuestion) -> GatewayAnswer:
         self.calls.asked(scope[SOURCE])
         if (late := asked.unanswered) is not None:
-            self.calls.told(scope[SOURCE], late.asker, late.total, late.told)
+            self.calls.late(scope[SOURCE], late.asker, late.total, late.known)
         if not asked.account_id:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION

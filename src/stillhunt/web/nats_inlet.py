@@ -25,7 +25,7 @@ from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 from stillhunt.web.brokers import PACE, NatsPace
-from stillhunt.web.receiver import CALLS, JSON, PROTOBUF
+from stillhunt.web.receiver import CALL_KINDS, JSON, PROTOBUF
 from stillhunt.web.traffic import Limits, Traffic
 
 KINDS = ("traces", "logs", "litellm")
@@ -33,7 +33,7 @@ KINDS = ("traces", "logs", "litellm")
 CLIENT = "stillhunt"
 REQUEST_SECONDS = 2.0
 """Longest wait for an answer of the broker, so that a stopped one is known within seconds. Judgement."""
-ENDING_SECONDS = 10.0
+LEAVING_SECONDS = 10.0
 """Longest wait for the end of what was fetched; messages that were not acknowledged come again. Judgement."""
 
 
@@ -77,7 +77,7 @@ class NatsInlet:
     def stop(self) -> None:
         """Finish what was fetched, and end."""
         self._stopping.set()
-        self.thread.join(ENDING_SECONDS)
+        self.thread.join(LEAVING_SECONDS)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -118,6 +118,8 @@ class NatsInlet:
         try:
             messages = await subscription.fetch(self._pace.batch, timeout=self._pace.fetch_seconds)
         except NothingYetError:
+            messages = []
+        if not messages:  # a broker that dies at this moment may also leave none
             self._traffic.waiting[self._source] = (await subscription.consumer_info()).num_pending or 0
             return
         began = time.monotonic()
@@ -170,7 +172,7 @@ class NatsInlet:
                 self._traffic.refused[self._source, "not decodable"] += records.refused
         count = sum(records.accepted for _, records in taken)
         self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
-        if stream.kind in CALLS:
+        if stream.kind in CALL_KINDS:
             self._traffic.calls.logged(self._source, count)
 
     async def _stored(self, stream: Stream, data: bytes) -> None:

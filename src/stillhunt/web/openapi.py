@@ -39,7 +39,7 @@ class Unanswered(BaseModel):
 
     asker: str = Field(max_length=32, description="Name that the process chose at its start.")
     total: int = Field(ge=0, le=MOST_UNANSWERED, description="Such questions since then.")
-    told: int = Field(0, ge=0, le=MOST_UNANSWERED, description="Of them, those that an answered question told already.")
+    known: int = Field(0, ge=0, le=MOST_UNANSWERED, description="Of them, those that an answered question named.")
 
 
 class Question(BaseModel):

@@ -147,7 +147,7 @@ class _Pages:
             found.append(full)
         self._served.tokens.keep_fresh()
         if self._served.tokens.failure:
-            found.append(self._served.tokens.failure)
+            found.append("the tokens cannot be read now")  # the reason may quote the database
         if self._served.api is not None and not self._served.api.decisions.revision:
             found.append("the decisions were not read yet")
         if self._served.schedule is not None and self._served.schedule.progress.failures:

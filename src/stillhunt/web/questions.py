@@ -24,12 +24,12 @@ class Unanswered(msgspec.Struct):
     Attributes:
         asker: name that the process chose at its start.
         total: such questions since then.
-        told: of them, those that an answered question has told already.
+        known: of them, those that an answered question has named already.
     """
 
     asker: Annotated[str, msgspec.Meta(max_length=32)]
     total: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)]
-    told: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)] = 0
+    known: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)] = 0
 
 
 class GatewayQuestion(msgspec.Struct):

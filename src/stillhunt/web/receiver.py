@@ -65,7 +65,7 @@ INLETS = {
     "/v1/ingest/jsonl": Inlet("jsonl"),
 }
 """Path -> what is received there. The first two are OTLP's own paths."""
-CALLS = frozenset(("litellm", "jsonl"))
+CALL_KINDS = frozenset(("litellm", "jsonl"))
 """Kinds of which each record is a call; a trace has several spans for one."""
 
 
@@ -169,7 +169,7 @@ class Receiver:
                 ending = "pb" if protobuf else "jsonl"
                 await self._stored(Stream(source, inlet.kind, ending), records.data)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
-                if inlet.kind in CALLS:
+                if inlet.kind in CALL_KINDS:
                     self._traffic.calls.logged(source, records.accepted)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused

@@ -17,7 +17,7 @@ from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ServiceFaults
 
 UNASKED_FAULT = "gateway asks"
-LOOK_SECONDS = 5.0
+COMPARE_SECONDS = 5.0
 """How often the counts are compared. Judgement."""
 _MINUTE = 60.0
 _MOST_ASKERS = 1024
@@ -81,7 +81,7 @@ class CallCounts:
         self._ticks, self._limits = ticks, limits
         self._lock = threading.Lock()
         self._minutes: dict[int, Counter[tuple[str, str]]] = {}
-        self._told: dict[tuple[str, str], int] = {}
+        self._known: dict[tuple[str, str], int] = {}
         self.questions: Counter[str] = Counter()
         """Answered questions of each source since the start."""
         self.unanswered: Counter[str] = Counter()
@@ -105,20 +105,20 @@ class CallCounts:
         self.questions[source] += 1
         self._add("asked", source, 1)
 
-    def told(self, source: str, asker: str, total: int, told: int) -> None:
+    def late(self, source: str, asker: str, total: int, known: int) -> None:
         """Count questions whose answers a gateway did not wait for, each once however often it tells of them.
 
         Args:
             source: of the token.
             asker: process of the gateway.
             total: such questions of this process since its start.
-            told: of them, those that it knows to have been told.
+            known: of them, those that it knows to be known here.
         """
         with self._lock:
-            if len(self._told) >= _MOST_ASKERS:
-                self._told.clear()
-            new = total - max(told, self._told.get((source, asker), 0))
-            self._told[source, asker] = max(total, told)
+            if len(self._known) >= _MOST_ASKERS:
+                self._known.clear()
+            new = total - max(known, self._known.get((source, asker), 0))
+            self._known[source, asker] = max(total, known)
         if new > 0:
             self.unanswered[source] += new
             self._add("unanswered", source, new)
@@ -191,5 +191,5 @@ class UnaskedWatch:
             self._faults.end(UNASKED_FAULT)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(COMPARE_SECONDS):
             self.look()

@@ -15,9 +15,9 @@ from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.service_faults import ServiceFaults
 
 DATABASE_FAULT = "database"
-LOOK_SECONDS = 1.0
+PROBE_SECONDS = 1.0
 """How often it is asked. Judgement."""
-DEADLINE_SECONDS = 3.0
+SILENCE_SECONDS = 3.0
 """Silence after which it is a fault. Judgement: with the time between two looks, it is known within five seconds."""
 _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
 
@@ -66,12 +66,12 @@ class DatabaseProbe:
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._look, name="stillhunt-look", daemon=True)
             self._looking.start()
-        self._looking.join(DEADLINE_SECONDS)
+        self._looking.join(SILENCE_SECONDS)
         if self._looking.is_alive():
             self._begin()
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(PROBE_SECONDS):
             self.look()
 
     def _look(self) -> None:
