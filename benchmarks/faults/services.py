@@ -31,8 +31,9 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 import nats  # noqa: E402 - the paths above come first
-from collect.sources.postgres_server import ENCODED, USER, Server, program, running  # noqa: E402
 from trials import Fell, Trial  # noqa: E402
+
+from collect.sources.postgres_server import ENCODED, USER, Server, program, running  # noqa: E402
 from web.nats_servers import STREAM, Broker, broker  # noqa: E402
 from web.serving import free_port  # noqa: E402
 
@@ -57,6 +58,7 @@ class Stillhunt:
     token: str = ""
 
     def start(self) -> None:
+        """Start, and wait until it answers; the first token is kept."""
         words = ["--data", str(self.data), "--only", "ingest", "--only", "web"]
         with (self.data / "printed").open("wb") as printed:
             self.process = subprocess.Popen(
@@ -70,6 +72,7 @@ class Stillhunt:
             self.token = self.token or found[0].decode()
 
     def stop(self) -> None:
+        """End it as a service manager does."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait(30)
@@ -98,9 +101,11 @@ class Stillhunt:
         return time.monotonic() - began
 
     def ready(self) -> bool:
+        """Whether /readyz says that all is well."""
         return self.ask("GET", "/readyz")[0] == 200
 
     def spooled(self) -> bytes:
+        """All that is in the spool."""
         return b"".join(part.read_bytes() for part in sorted((self.data / "spool").rglob("part-*")) if part.is_file())
 
 
@@ -149,11 +154,13 @@ class Rig:
     broker: Broker
 
     def postgres_processes(self) -> list[psutil.Process]:
+        """The server and all that it started."""
         lines = (self.postgres.folder / "data" / "postmaster.pid").read_text().splitlines()
         main = psutil.Process(int(lines[0]))
         return [main, *main.children(recursive=True)]
 
     def postgres_control(self, *words: str) -> None:
+        """Start or stop PostgreSQL with pg_ctl."""
         options = f"-c listen_addresses=127.0.0.1 -c port={self.postgres.port} -c unix_socket_directories= -c fsync=off"
         quiet = subprocess.DEVNULL
         subprocess.run(
@@ -359,7 +366,6 @@ def _rig() -> Iterator[Rig]:
         served = Stillhunt(data, settings)
         served.start()
         opened.callback(served.stop)
-        opened.callback(lambda: print((data / "printed").read_text()[-3000:]))
         yield Rig(served, postgres, messages)
 
 

@@ -29,7 +29,7 @@ from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import Traffic
-from stillhunt.web.unasked import LIMITS
+from stillhunt.web.unasked import UNASKED_LIMITS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -54,7 +54,7 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     database = WatchDatabase("", folder.database)
     gateways = Gateways(LiveDecisions(database, lambda: None), KnownTokens(database), Config().decide)
     gateways.answered["/v1/decide", "none"] += 1
-    for _ in range(LIMITS.least_calls):
+    for _ in range(UNASKED_LIMITS.least_calls):
         gateways.calls.asked("gateway")
     faults = ServiceFaults()
     faults.begin("decisions", "the decisions cannot be read")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.web.unasked import LIMITS, UNASKED_FAULT, CallCounts, UnaskedWatch
+from stillhunt.web.unasked import UNASKED_FAULT, UNASKED_LIMITS, CallCounts, UnaskedWatch
 from web.serving import Running, serving
 
 
@@ -43,7 +43,7 @@ def counted(clock: Clock, logged: int, asked: int) -> CallCounts:
         (1000, 1300, False),  # refused calls are asked about and may not be logged
         (1000, 850, False),
         (1000, 0, False),  # no gateway asks here
-        (1000, LIMITS.least_calls - 1, False),  # somebody tried it
+        (1000, UNASKED_LIMITS.least_calls - 1, False),  # somebody tried it
         (0, 500, False),
         (50, 200, False),
     ],
@@ -56,14 +56,14 @@ def test_a_share_that_is_too_large_is_said(clock: Clock, logged: int, asked: int
     assert [fault.name for fault in faults.current()] == ([UNASKED_FAULT] if said else [])
     if said:
         assert "73" in faults.current()[0].statement
-        clock.now += 60 * (LIMITS.minutes + 1)
+        clock.now += 60 * (UNASKED_LIMITS.minutes + 1)
         watching.look()
         assert faults.current() == ()
 
 
 def test_a_gateway_that_stops_to_ask_is_seen(clock: Clock) -> None:
     counts = counted(clock, 1000, 1000)
-    clock.now += 60 * (LIMITS.minutes + 1)
+    clock.now += 60 * (UNASKED_LIMITS.minutes + 1)
     counts.logged("proxy", 300)
     assert counts.unasked()["proxy"].share == 1.0
     assert "passed without" in counts.too_many()

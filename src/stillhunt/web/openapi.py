@@ -34,7 +34,7 @@ _PROBLEMS = {
 _ALWAYS = (401, 403, 429, 503)
 
 
-class Unanswered(BaseModel):
+class LateQuestions(BaseModel):
     """Questions whose answers a process of a gateway did not wait for."""
 
     asker: str = Field(max_length=32, description="Name that the process chose at its start.")
@@ -51,7 +51,7 @@ class Question(BaseModel):
     texts: list[Any] | None = Field(None, description="Its texts, where there are no messages; others are passed over.")
     user_agent: str | None = Field(None, description="Of the client.")
     conversation_id: str | None = Field(None, description="As in the logs.")
-    unanswered: Unanswered | None = Field(None, description="Questions whose answers the gateway did not wait for.")
+    unanswered: LateQuestions | None = Field(None, description="Questions whose answers the gateway did not wait for.")
 
 
 class Answered(BaseModel):

@@ -48,7 +48,7 @@ class UnaskedLimits:
     )
 
 
-LIMITS = values_of(UnaskedLimits)
+UNASKED_LIMITS = values_of(UnaskedLimits)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class CallCounts:
         limits: over how many minutes, and from how many calls on.
     """
 
-    def __init__(self, ticks: Callable[[], float] = time.monotonic, limits: UnaskedLimits = LIMITS) -> None:
+    def __init__(self, ticks: Callable[[], float] = time.monotonic, limits: UnaskedLimits = UNASKED_LIMITS) -> None:
         self._ticks, self._limits = ticks, limits
         self._lock = threading.Lock()
         self._minutes: dict[int, Counter[tuple[str, str]]] = {}
