@@ -31,11 +31,11 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 import nats  # noqa: E402 - the paths above come first
-from trials import Fell, Trial  # noqa: E402
+from trials import Fell, Trial  # noqa: E402 - as above
 
-from collect.sources.postgres_server import ENCODED, USER, Server, program, running  # noqa: E402
-from web.nats_servers import STREAM, Broker, broker  # noqa: E402
-from web.serving import free_port  # noqa: E402
+from collect.sources.postgres_server import ENCODED, USER, Server, program, running  # noqa: E402 - as above
+from web.nats_servers import STREAM, Broker, broker  # noqa: E402 - as above
+from web.serving import free_port  # noqa: E402 - as above
 
 SLOWEST = 3.0
 """Seconds that an answer may take while a service is broken. Judgement: machines with other work need some."""
