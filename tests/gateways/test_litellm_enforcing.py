@@ -34,8 +34,8 @@ from stillhunt.base.config import Config
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.answers import Answers, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.server import dispatcher, server_of
 from web.serving import free_port
@@ -120,7 +120,7 @@ class Proxy:
 
 def configuration(way: str, fails: str, port: int) -> str:
     """What we ship and what the guide says, but for the address, the time, and how it fails."""
-    changes = {"127.0.0.1:8686": f"127.0.0.1:{port}", "timeout: 0.2": f"timeout: {TIMEOUT}"}
+    changes = {"127.0.0.1:8686": f"127.0.0.1:{port}", "timeout: 1\n": f"timeout: {TIMEOUT}\n"}
     if way == "by_url":
         shipped = (ROOT / "deploy" / "gateways" / "litellm.yaml").read_text(encoding="utf-8")
         text = shipped[shipped.index("guardrails:") : shipped.index("general_settings:")]

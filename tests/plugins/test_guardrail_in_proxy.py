@@ -182,6 +182,20 @@ def test_failures_are_said_once_in_a_while(plugin: Any, caplog: pytest.LogCaptur
     assert "TOKEN" not in line
 
 
+def test_questions_without_an_answer_are_told_once(plugin: Any, running: Running) -> None:
+    guardrail = plugin.StillhuntGuardrail(
+        api_base=f"http://127.0.0.1:{running.port}", api_key=running.admin, timeout=10
+    )
+    right = guardrail._address
+    for times in (3, 1):
+        guardrail._address = f"http://127.0.0.1:{free_port()}/v1/decide"
+        assert hook(guardrail, times=times) == bucket()  # it fails open
+        guardrail._address = right
+        assert hook(guardrail, times=2)["metadata"][plugin.ACTION] == "none"
+    assert dict(running.traffic.calls.unanswered) == {"default": 4}
+    assert dict(running.traffic.calls.questions) == {"default": 4}
+
+
 def test_what_the_model_is_told(plugin: Any) -> None:
     def tagged(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"status": 200, "action": "tag"})

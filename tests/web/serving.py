@@ -16,10 +16,13 @@ from stillhunt.decide.running import policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.known_tokens import KnownTokens
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
+from stillhunt.watch.tokens import ADMIN, INGEST, make_token
 from stillhunt.web.api_routes import ApiSources
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.decoders import Decoders
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
@@ -40,6 +43,7 @@ class Running:
     traffic: Traffic
     committer: Committer
     decisions: LiveDecisions
+    faults: ServiceFaults
 
 
 def free_port() -> int:
@@ -65,16 +69,17 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     others = {"tokens": tokens.refresh, "signatures": signatures.refresh}
     decisions = LiveDecisions(database, partial(policy_of, folder, config), others=others)
     decisions.start()
-    api = ApiSources(database, tokens, decisions)
-    pages = pages_of(PageSources(folder, tokens, traffic, limits, api=api))
-    gateways = Gateways(decisions, tokens, config.decide, signatures)
+    faults = ServiceFaults()
+    api = ApiSources(database, tokens, decisions, DatabaseThreads(faults))
+    gateways = Gateways(decisions, tokens, config.decide, signatures, traffic.calls)
+    pages = pages_of(PageSources(folder, tokens, traffic, limits, None, database, api, gateways, faults))
     server = server_of(dispatcher(receiver, pages, gateways), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         threading.Event().wait(0.01)
     try:
-        yield Running(port, token, admin, folder, database, traffic, committer, decisions)
+        yield Running(port, token, admin, folder, database, traffic, committer, decisions, faults)
     finally:
         server.should_exit = True
         thread.join()

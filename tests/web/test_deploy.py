@@ -21,14 +21,15 @@ from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
-from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import Traffic
+from stillhunt.web.unasked import UNASKED_LIMITS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -53,6 +54,8 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
     database = WatchDatabase("", folder.database)
     gateways = Gateways(LiveDecisions(database, lambda: None), KnownTokens(database), Config().decide)
     gateways.answered["/v1/decide", "none"] += 1
+    for _ in range(UNASKED_LIMITS.least_calls):
+        gateways.calls.asked("gateway")
     faults = ServiceFaults()
     faults.begin("decisions", "the decisions cannot be read")
     text = metrics_text(folder, traffic, schedule, gateways, faults)[0].decode()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -24,16 +25,23 @@ from stillhunt.base.config import Config
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import committer as committer_module
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.parts import closed_parts, open_parts
+from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
+from stillhunt.web.bodies import Records
 from stillhunt.web.brokers import PACE, check_broker
 from stillhunt.web.traffic import Limits, Traffic
 from watch.small_world import lines
 
 pytest.importorskip("nats", reason="nats-py is not installed: pip install 'stillhunt[nats]'")
 
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from stillhunt.web import nats_inlet
 from stillhunt.web.nats_inlet import NatsInlet
 from web.nats_servers import STREAM, Broker, broker
 
@@ -53,11 +61,12 @@ def settings_of(server: Broker, **others: object) -> ServeSettings:
 
 @contextmanager
 def fetching(
-    server: Broker, folder: DataFolder, settings: ServeSettings | None = None
+    server: Broker, folder: DataFolder, settings: ServeSettings | None = None, faults: ServiceFaults | None = None
 ) -> Iterator[tuple[Traffic, Committer]]:
     settings = settings or settings_of(server)
-    committer, traffic = Committer(folder.spool), Traffic()
-    inlet = NatsInlet(settings, committer, Limits(settings, folder.spool), traffic, QUICK)
+    committer, traffic, letters = Committer(folder.spool), Traffic(), DeadLetters(folder.dead_letters)
+    inlet = NatsInlet(settings, committer, Limits(settings, folder.spool), traffic, letters, QUICK)
+    inlet.thread.report_to(faults or ServiceFaults())
     inlet.start()
     try:
         yield traffic, committer
@@ -122,6 +131,72 @@ def test_what_cannot_be_decoded_is_counted_and_never_comes_again(server: Broker,
         assert traffic.total() == 1
 
 
+def test_records_nested_to_any_depth_do_not_end_the_inlet(server: Broker, tmp_path: Path) -> None:
+    folder, deep = DataFolder(tmp_path / "data"), range(900, 1010)
+    nested = [b'{"litellm_call_id": "deep", "a": NaN,\n "b": ' + b"[" * depth + b"]" * depth + b"}" for depth in deep]
+    server.publish([("calls.litellm", body, {}) for body in (*nested, b'{"id": "after"}')])
+    with fetching(server, folder) as (traffic, _):
+        until(lambda: not traffic.problems and server.unacknowledged() == 0)
+    found = stored(folder)
+    assert sum(b"after" in line for line in found) == 1
+    assert len(found) - 1 + sum(traffic.refused.values()) == len(deep)
+
+
+def test_a_fetch_without_messages_does_not_end_the_inlet(
+    server: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that dies while it is asked leaves an empty list."""
+    folder, subscription = DataFolder(tmp_path / "data"), JetStreamContext.PullSubscription
+    usual, fetched = subscription.fetch, [0]
+
+    async def fetch(self: Any, *words: Any, **named: Any) -> list[Msg]:
+        fetched[0] += 1
+        return [] if fetched[0] == 1 else await usual(self, *words, **named)
+
+    monkeypatch.setattr(subscription, "fetch", fetch)
+    server.publish([("calls.litellm", b'{"id": "a"}', {})])
+    faults = ServiceFaults()
+    with fetching(server, folder, faults=faults):
+        until(lambda: len(stored(folder)) == 1)
+    assert faults.current() == ()
+
+
+@pytest.fixture
+def undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours: messages that hold the word poison cannot be decoded."""
+    usual = nats_inlet.decoded
+
+    def fails(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
+        if b"poison" in message.data:
+            raise RecursionError("maximum recursion depth exceeded")
+        return usual(message, source, longest)
+
+    monkeypatch.setattr(nats_inlet, "decoded", fails)
+
+
+@pytest.mark.usefixtures("undecodable")
+def test_what_a_fault_of_ours_keeps_from_being_decoded_is_a_dead_letter(server: Broker, tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    server.publish([("calls.litellm", body, {}) for body in (b'{"id": "poison"}', b'{"id": "a"}', b'{"id": "b"}')])
+    with fetching(server, folder) as (traffic, _):
+        until(lambda: not traffic.problems and server.unacknowledged() == 0)
+    assert (len(stored(folder)), dict(traffic.refused)) == (2, {("nats", "dead letter"): 1})
+    (letter,) = folder.dead_letters.iterdir()
+    assert letter.read_bytes().endswith(b'{"id": "poison"}')
+
+
+@pytest.mark.usefixtures("undecodable")
+def test_a_message_that_cannot_be_kept_stays_with_the_broker(
+    server: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = DataFolder(tmp_path / "data")
+    monkeypatch.setattr(DeadLetters, "keep", lambda *_: False)
+    server.publish([("calls.litellm", body, {}) for body in (b'{"id": "poison"}', b'{"id": "a"}')])
+    with fetching(server, folder):
+        until(lambda: bool(stored(folder)) and server.unacknowledged() == 1)
+    assert len(stored(folder)) == 1
+
+
 def test_a_server_that_is_killed_is_found_again(server: Broker, tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     batches = [[("calls.app", json.dumps({"request_id": f"{b}-{n}"}).encode(), {}) for n in range(300)] for b in (0, 1)]
@@ -145,6 +220,7 @@ import nats.aio.msg
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.web.nats_inlet import NatsInlet
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -153,7 +229,8 @@ async def killed(_message):
 
 nats.aio.msg.Msg.ack = killed
 folder, settings = DataFolder(Path(sys.argv[1])), ServeSettings(nats_url=sys.argv[2], nats_stream="calls")
-NatsInlet(settings, Committer(folder.spool), Limits(settings, folder.spool), Traffic()).start()
+letters = DeadLetters(folder.dead_letters)
+NatsInlet(settings, Committer(folder.spool), Limits(settings, folder.spool), Traffic(), letters).start()
 threading.Event().wait(60)
 """
 """A consumer that dies after the sync and before the acknowledgement of the first batch."""

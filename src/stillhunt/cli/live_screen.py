@@ -113,6 +113,20 @@ class Screen:
         for text in warnings:
             self._say("warning", text=text)
 
+    def waits(self, error: StillhuntError) -> None:
+        """Say that the database is not there yet; records are received meanwhile."""
+        self._say("waiting for the database", failure=error.what, where=error.where, next_step=error.next_step)
+
+    def database_came(self, token: str, password: str) -> None:
+        """Say that it is there now, with the first token and password, which are shown this once."""
+        self._say("the database answers")
+        self._print_token(token)
+        self._print_password(password)
+
+    def _print_token(self, token: str) -> None:
+        if token:
+            self._console.print(f"# token, shown only now: {token}", markup=False)
+
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.damage:
@@ -203,6 +217,16 @@ class LiveScreen(Screen):
     def console_ready(self, listen: str, password: str) -> None:
         """Say where the console is, and the first admin's password, this once."""
         self._console.print(f"# Console: http://{reachable(listen)}/", markup=False)
+        self._print_password(password)
+
+    def waits(self, error: StillhuntError) -> None:
+        """Show that the database is not there yet."""
+        self._console.print(formatting.escape_controls(f"waiting for the database: {error.what}"))
+
+    def database_came(self, token: str, password: str) -> None:
+        """Show that it is there now."""
+        self._console.print("the database answers")
+        self._print_token(token)
         self._print_password(password)
 
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:

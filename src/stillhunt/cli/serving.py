@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,51 +17,42 @@ from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
+from stillhunt.cli.first_start import FirstStart
 from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.interrupts import allow_draining
-from stillhunt.cli.live_screen import Screen, open_screen
+from stillhunt.cli.live_screen import open_screen
 from stillhunt.cli.ports import check_port
-from stillhunt.cli.progress import MEGABYTE, open_progress
+from stillhunt.cli.progress import open_progress
+from stillhunt.cli.serving_parts import (
+    console_of,
+    decide_found,
+    hunting,
+    reaching,
+    receiver_of,
+    telling_of_faults,
+    thread_ended,
+)
 from stillhunt.cli.terminal import message_console
-from stillhunt.decide.between_hunts import BetweenHunts
-from stillhunt.decide.live import LiveDecisions
-from stillhunt.decide.running import decide_latest, policy_of
-from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.decide.verified import VERIFIED_FILE
-from stillhunt.watch.after_hunt import after_hunt, report_damage
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts, tell_failed_start
-from stillhunt.watch.alerts.sender import Sender, receivers_with
-from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.decide.running import policy_of
+from stillhunt.watch.alerts.fault_alerts import tell_failed_start
+from stillhunt.watch.alerts.sender import receivers_with
+from stillhunt.watch.child import hunt_in_child
 from stillhunt.watch.clock_steps import ClockSteps
+from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.fault_looks import FaultLook, FaultLooks
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import DatabaseFiles, open_database
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshot_files import SnapshotFiles
-from stillhunt.watch.spool.closing import close_left_behind
-from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, has_tokens, make_token
-from stillhunt.web.api_routes import ApiSources
-from stillhunt.web.brokers import check_broker, fetching
-from stillhunt.web.console.app import console_app
-from stillhunt.web.console.context import Console
-from stillhunt.web.console.snapshot import LatestSource
-from stillhunt.web.decoders import Decoders
+from stillhunt.web.brokers import check_broker
 from stillhunt.web.descriptors import descriptor_warning, raise_descriptor_limit
-from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources, pages_of
-from stillhunt.web.people.people import people_of
-from stillhunt.web.people.users import first_admin
-from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
-FIRST_NAME = "first start"
 FAILED_START_FILE = "failed-start"
 """Touched in a data folder when an alert said that its server does not start."""
 _SHOWN_CHARACTERS = 80
@@ -106,85 +97,76 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = _opened_for_serving(folder, config, check=check)
+    try:
+        database = open_database(folder.path, config.watch.database, later=True)
+    except OutputError as error:
+        if not check:
+            _tell_refused(folder, config, error)
+        raise
     policy_of(folder, config)
     if check:
-        check_port(config.serve.listen)
-        check_broker(config.serve)
-        for text in _warnings(order, config):
-            message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
-        message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
-        return 0
+        return _checked(order, config, database)
     keep_little_memory()
     with ExitStack() as opened:
         for part in sorted(order.parts):
             opened.enter_context(folder.role(f"serve-{part}"))
         check_port(config.serve.listen)
-        token = _first_token(database)
         if "hunt" in order.parts:
             with open_progress(quiet=order.quiet) as progress:
                 compile_once(progress)
         traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
+        threading.excepthook = partial(thread_ended, faults)
         screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
+        first = FirstStart(database, screen, with_user="web" in order.parts and config.console.sign_in == "local")
+        tokens, receives = KnownTokens(database, folder.tokens), "ingest" in order.parts
+        schedule: HuntSchedule | None = None
+
+        def again() -> None:
+            if schedule is not None and schedule.progress.failures:
+                schedule.ask()  # it failed for want of the database, perhaps
+
+        def starts() -> None:
+            (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
+            first.make()
+
+        probe = DatabaseProbe(database, tokens, faults, starts, again)
+        opened.enter_context(reaching(database, probe, screen, partial(_tell_refused, folder, config)))
+        token, password = first.begin()
         screen.started(config.serve.listen, folder.path, token, order.parts)
         screen.warned(_warnings(order, config))
-        schedule = None
         if "hunt" in order.parts:
             plan = HuntPlan(folder, config, order.watched)
-            schedule = opened.enter_context(_hunting(plan, database, traffic, faults, screen))
+            schedule = opened.enter_context(hunting(plan, database, traffic, screen, faults))
         looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
         looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
-        opened.enter_context(_telling(faults, looks, config, screen))
-        tokens, receives = KnownTokens(database), "ingest" in order.parts
+        opened.enter_context(telling_of_faults(faults, looks, config, screen))
         inlet = (traffic, limits) if receives else (None, None)
         served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
         console: Application | None = None
         if "web" in order.parts:
-            served, console = _web(opened, served, (database, config), screen)
+            screen.console_ready(config.serve.listen, password)
+            served, console = console_of(opened, served, database, config)
         receiver = None
         if receives:
-            screen.recovered(close_left_behind(folder.spool))
-            committer = opened.enter_context(_committing(folder, faults))
-            opened.enter_context(fetching(config.serve, committer, limits, traffic))
-            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
-            opened.callback(decoders.stop)
-            letters = DeadLetters(folder.dead_letters)
-            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
+            receiver = receiver_of(opened, served, limits, traffic, config, screen)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
 
 
-def _opened_for_serving(folder: DataFolder, config: Config, *, check: bool) -> WatchDatabase:
-    """The database; where it is gone or damaged, everybody who gets alerts hears that nothing is enforced."""
-    told = folder.path / FAILED_START_FILE
-    try:
-        database = open_database(folder.path, config.watch.database)
-    except OutputError as error:
-        if not check:
-            tell_failed_start(told, error.what, config.alerts, receivers_with(config.alerts))
-        raise
-    told.unlink(missing_ok=True)
-    return database
+def _checked(order: ServeOrder, config: Config, database: WatchDatabase) -> int:
+    database.open_now()
+    check_port(config.serve.listen)
+    check_broker(config.serve)
+    for text in _warnings(order, config):
+        message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
+    message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
+    return 0
 
 
-def _web(
-    opened: ExitStack, served: PageSources, kept: tuple[WatchDatabase, Config], screen: Screen
-) -> tuple[PageSources, Application]:
-    """The API, what gateways ask, and the console."""
-    (database, config), folder, tokens = kept, served.folder, served.tokens
-    signatures = SignatureAnswers(folder, database, config)
-    decisions = opened.enter_context(_decisions(served, database, signatures, config))
-    people, source = people_of(database, config.console), LatestSource(folder)
-    source.begin()
-    shown = Console(
-        source, config, folder, database, served.schedule, served.traffic, served.limits, decisions, served.faults
-    )
-    screen.console_ready(config.serve.listen, first_admin(database) if people.desk is not None else "")
-    api = ApiSources(database, tokens, decisions)
-    gateways = Gateways(decisions, tokens, config.decide, signatures)
-    opened.callback(gateways.stop)
-    return replace(served, api=api, gateways=gateways), console_app(shown, people)
+def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> None:
+    """Tell everybody who gets alerts that this server does not start, so that nothing is enforced."""
+    tell_failed_start(folder.path / FAILED_START_FILE, error.what, config.alerts, receivers_with(config.alerts))
 
 
 def _warnings(order: ServeOrder, config: Config) -> list[str]:
@@ -211,7 +193,7 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
     config = Config.load(nested_settings(order.settings), file=order.settings_file)
     _check_watched(order.watched)
     folder = DataFolder(order.data)
-    database = open_database(folder.path, config.watch.database)
+    database = open_database(folder.path, config.watch.database, later=True)
     policy_of(folder, config)
     with ExitStack() as opened:
         opened.enter_context(folder.role("serve-hunt"))
@@ -219,103 +201,19 @@ def run_watch(order: ServeOrder, *, once: bool) -> int:
             compile_once(progress)
         screen = opened.enter_context(open_screen(None, quiet=order.quiet))
         if once:
+            database.open_now()
             outcome = hunt_in_child(HuntPlan(folder, config, order.watched, time.time_ns() // 1000))
             screen.hunted(outcome, folder)
             if outcome.sequence is not None:
-                _decide(HuntPlan(folder, config, order.watched), database, screen)
+                decide_found(HuntPlan(folder, config, order.watched), database, screen)
             return EXIT_ERROR if outcome.failure else EXIT_PARTIAL if outcome.damage else EXIT_NOTHING
         screen.started("", folder.path, "", order.parts)
-        plan = HuntPlan(folder, config, order.watched)
-        with _hunting(plan, database, Traffic(), ServiceFaults(), screen) as schedule:
+        plan, faults = HuntPlan(folder, config, order.watched), ServiceFaults()
+        opened.enter_context(reaching(database, DatabaseProbe(database, KnownTokens(database), faults), screen))
+        with hunting(plan, database, Traffic(), screen, faults) as schedule:
             screen.watch(schedule, folder, database)
             threading.Event().wait()
     return 0
-
-
-@contextmanager
-def _hunting(
-    plan: HuntPlan, database: WatchDatabase, traffic: Traffic, faults: ServiceFaults, screen: Screen
-) -> Iterator[HuntSchedule]:
-    """Hunts on schedule, what follows each of them, and the sending of alerts."""
-
-    def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
-        report_damage(faults, outcome.damage)
-        after_hunt(done, database, outcome, failures)
-        screen.hunted(outcome, done.data)
-        if outcome.sequence is not None:
-            _decide(done, database, screen)
-
-    sender = Sender(plan.data, database, receivers_with(plan.config.alerts))
-    schedule = HuntSchedule(plan, traffic.total, after)
-    between = BetweenHunts(plan.data, database, plan.config, screen.decided, screen.undecided)
-    sender.start()
-    schedule.start()
-    between.start()
-    try:
-        with following(plan):
-            yield schedule
-    finally:
-        between.stop()
-        schedule.stop()
-        sender.stop()
-
-
-def _decide(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:
-    """Apply the policy to what was just found; one that cannot be used now decides nothing, and the screen says so."""
-    try:
-        policy = policy_of(plan.data, plan.config)
-        if policy is not None:
-            screen.decided(decide_latest(plan.data, database, policy, time.time_ns() // 1000))
-    except StillhuntError as error:
-        screen.undecided(error)
-
-
-@contextmanager
-def _decisions(
-    served: PageSources, database: WatchDatabase, signatures: SignatureAnswers, config: Config
-) -> Iterator[LiveDecisions]:
-    """Decisions in memory that follow the database, and what is read with them."""
-    folder = served.folder
-    others = {"tokens": served.tokens.refresh, "signatures": signatures.refresh}
-    allowed = frozenset(config.sanctioned.accounts)
-    kept = folder.path / VERIFIED_FILE
-    decisions = LiveDecisions(database, partial(policy_of, folder, config), allowed, others, kept)
-    decisions.start()
-    looks = FaultLooks(served.faults, [decisions.faults])
-    looks.start()
-    try:
-        yield decisions
-    finally:
-        looks.stop()
-        decisions.stop()
-
-
-@contextmanager
-def _telling(faults: ServiceFaults, looks: Sequence[FaultLook], config: Config, screen: Screen) -> Iterator[None]:
-    """Everybody who gets alerts hears of faults of this process, and the screen shows them."""
-    alerts = FaultAlerts(faults, config.alerts, receivers_with(config.alerts), screen.fault)
-    looking = FaultLooks(faults, looks)
-    alerts.start()
-    looking.start()
-    try:
-        yield
-    finally:
-        looking.stop()
-        alerts.stop()
-
-
-@contextmanager
-def _committing(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
-    committer = Committer(folder.spool, faults=faults)
-    try:
-        yield committer
-    finally:
-        committer.stop()
-
-
-def _first_token(database: WatchDatabase) -> str:
-    """A token for a folder that has none yet; empty for others."""
-    return "" if has_tokens(database) else make_token(database, FIRST_NAME, frozenset((INGEST, ADMIN)))
 
 
 def _check_watched(paths: Sequence[str]) -> None:

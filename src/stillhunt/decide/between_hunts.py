@@ -24,6 +24,7 @@ from stillhunt.decide.weighed_links import linked_since, weighed_links
 from stillhunt.watch.believed_time import last_believed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.kept_thread import KeptThread
 
 LINK_SECONDS = 1.0
 """How often links are looked for. Judgement: a replacement account is stopped within seconds."""
@@ -56,16 +57,16 @@ class BetweenHunts:
         self._again_at = 0.0
         self._failure = ""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stillhunt-deciding", daemon=True)
+        self.thread = KeptThread("deciding", self._run, self._stop.is_set)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End, after what is being decided."""
         self._stop.set()
-        self._thread.join()
+        self.thread.join()
 
     def look(self) -> None:
         """Decide what is to be decided now."""

@@ -19,6 +19,7 @@ from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VERIFIED_FILE, VerifiedDecisions, read_verified, write_verified
 from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ENFORCEMENT
 
 RELOAD_SECONDS = 1.0
@@ -79,18 +80,17 @@ class LiveDecisions:
         """What could not be read at the last look -> why; what was known before still holds."""
         self._looked_at = time.monotonic()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="stillhunt-decisions", daemon=True)
+        self.thread = KeptThread("decisions", self._follow, self._stop.is_set)
 
     def start(self) -> None:
         """Read what stands, and begin to follow the database; a log that cannot be read yet is tried again."""
         self.look()
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Stop following."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.thread.join()
         self._write_at = 0.0
         self._try("kept decisions")
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import time
 from typing import Any
 
@@ -70,7 +71,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         self,
         api_base: str = "http://127.0.0.1:8686",
         api_key: str | None = None,
-        timeout: float = 0.2,
+        timeout: float = 1.0,
         fail: str = "open",
         tell_model: bool = False,
         **options: Any,
@@ -86,6 +87,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         self._open, self._tell_model = fail == "open", tell_model
         self._client: httpx.AsyncClient | None = None
         self._failures, self._logged = 0, -LOG_SECONDS
+        self._asker, self._unanswered, self._known = secrets.token_hex(8), 0, 0
         super().__init__(supported_event_hooks=[GuardrailEventHooks.pre_call], **options)
 
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> Any:  # noqa: ARG002 - LiteLLM gives a cache
@@ -107,9 +109,12 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         if account is None:
             return data
         try:
-            question = question_of(account, data, call_type)
+            total = self._unanswered
+            question = question_of(account, data, call_type, self._late())
             answer = await asyncio.wait_for(self._ask(question), self._timeout)
+            self._known = max(self._known, total)
         except Exception as failure:
+            self._unanswered += 1
             self._log(failure)
             if not self._open:
                 raise _refusal(503, {"message": "Try again in a moment.", "retry_after": 1}) from failure
@@ -119,6 +124,12 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         if call_type not in PASSED_THROUGH:
             self._mark(data, answer.get("action"))
         return data
+
+    def _late(self) -> dict[str, Any] | None:
+        """What stillhunt does not know yet of questions whose answers came too late, or never."""
+        if self._unanswered == self._known:
+            return None
+        return {"asker": self._asker, "total": self._unanswered, "known": self._known}
 
     async def _ask(self, question: bytes) -> dict[str, Any]:
         if self._client is None:
@@ -169,19 +180,22 @@ def account_of(user: Any, key: Any) -> str | None:
     return key if isinstance(key, str) and key else None
 
 
-def question_of(account: str, data: dict[str, Any], call_type: str) -> bytes:
+def question_of(account: str, data: dict[str, Any], call_type: str, late: dict[str, Any] | None = None) -> bytes:
     """The body of `POST /v1/decide` for a request.
 
     Args:
         account: whose request it is.
         data: as LiteLLM gives it: the client's body, and what LiteLLM adds.
         call_type: LiteLLM's name for the API.
+        late: of questions before it whose answers came too late.
     """
     headers = _object(_object(data.get("proxy_server_request")).get("headers"))
     session = _object(data.get("metadata")).get("session_id") or headers.get("x-litellm-session-id")
     named = {"model": data.get("model"), "user_agent": headers.get("user-agent"), "conversation_id": session}
-    asked = {name: text[:MOST_CHARACTERS] for name, text in named.items() if isinstance(text, str)}
+    asked: dict[str, Any] = {name: text[:MOST_CHARACTERS] for name, text in named.items() if isinstance(text, str)}
     asked["account_id"] = account
+    if late is not None:
+        asked["unanswered"] = late
     body = json.dumps({**asked, **_texts_of(data, call_type)}, ensure_ascii=False).encode("utf-8", "replace")
     return body if len(body) <= MOST_QUESTION_BYTES else json.dumps(asked).encode()
 

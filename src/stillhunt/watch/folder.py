@@ -17,6 +17,7 @@ DEAD_LETTERS = "dead-letters"
 POLICY_FILE = "policy.toml"
 """The policy of a data folder, unless `decide.policy` names another file."""
 SCRATCH = "scratch"
+TOKENS_FILE = "tokens.json"
 
 
 class DataFolder:
@@ -79,6 +80,11 @@ class DataFolder:
     def database(self) -> Path:
         """The SQLite database, where no other is named."""
         return self.path / DATABASE
+
+    @property
+    def tokens(self) -> Path:
+        """Digests of the tokens, for a start while the database is away."""
+        return self.path / TOKENS_FILE
 
     @contextmanager
     def role(self, name: str) -> Iterator[None]:

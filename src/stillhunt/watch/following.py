@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
@@ -24,7 +25,9 @@ from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
+from stillhunt.watch.kept_thread import STEADY_SECONDS, KeptThread
 from stillhunt.watch.known_database import open_database
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
@@ -36,6 +39,9 @@ LOOK_SECONDS = 1.0
 """How often the spool is looked at. Judgement: a link within seconds, and little work where nothing arrives."""
 RESTART_SECONDS = 5.0
 """Wait before a follower that died is started again. Judgement."""
+DEATHS = 3
+"""Deaths of a follower one after the other that are a fault. Judgement: one is a kill, or a database that starts."""
+FOLLOW_FAULT = "following"
 ENDING_SECONDS = 5.0
 """Time that a follower has to end by itself; then it is killed, which costs nothing. Judgement."""
 
@@ -176,14 +182,16 @@ def follow(plan: HuntPlan, stop: threading.Event) -> None:
 
 
 @contextmanager
-def following(plan: HuntPlan) -> Iterator[None]:
+def following(plan: HuntPlan, faults: ServiceFaults) -> Iterator[None]:
     """Run a process that follows the spool; it is started again where it dies.
 
     Args:
         plan: data folder and settings.
+        faults: where it is said that it dies again and again.
     """
     stop = threading.Event()
-    thread = threading.Thread(target=_supervise, args=(plan, stop), name="stillhunt-following", daemon=True)
+    thread = KeptThread("following", partial(_supervise, plan, stop, faults), stop.is_set)
+    thread.report_to(faults)
     thread.start()
     try:
         yield
@@ -192,25 +200,32 @@ def following(plan: HuntPlan) -> Iterator[None]:
         thread.join()
 
 
-def _supervise(plan: HuntPlan, stop: threading.Event) -> None:
+def _supervise(plan: HuntPlan, stop: threading.Event, faults: ServiceFaults) -> None:
     words = [sys.executable, "-m", "stillhunt.watch", FOLLOW]
+    short_lives = 0
     while not stop.is_set():
+        began = time.monotonic()
         with suppress(OSError):  # no memory for a process, or it died at once
             nowhere = subprocess.DEVNULL
             child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own module
-            _run_child(child, order_text(plan), stop)
+            _run_child(child, order_text(plan), stop, lambda: faults.end(FOLLOW_FAULT))
+        short_lives = short_lives + 1 if time.monotonic() - began < STEADY_SECONDS else 1
+        if short_lives >= DEATHS and not stop.is_set():
+            faults.begin(FOLLOW_FAULT, "the process that matches signatures with new records dies again and again")
         stop.wait(RESTART_SECONDS)
 
 
-def _run_child(child: subprocess.Popen[bytes], order: str, stop: threading.Event) -> None:
+def _run_child(child: subprocess.Popen[bytes], order: str, stop: threading.Event, steady: Callable[[], None]) -> None:
     """Hand a follower its order and wait until it ends, or is to end; it also ends when this process does."""
+    began = time.monotonic()
     with child:
         try:
             if child.stdin is not None:
                 child.stdin.write(order.encode() + b"\n")
                 child.stdin.flush()
             while child.poll() is None and not stop.wait(LOOK_SECONDS):
-                pass
+                if time.monotonic() - began >= STEADY_SECONDS:
+                    steady()
         finally:
             if child.stdin is not None:
                 with suppress(OSError):

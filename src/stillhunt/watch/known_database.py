@@ -17,46 +17,66 @@ DATABASE_FAULT = "database file"
 IDENTITY_FILE, BACKUP_FILE = "database.json", "last-backup.json"
 
 
-def open_database(data: Path, url: str, *, as_it_is: bool = False) -> WatchDatabase:
+def open_database(data: Path, url: str, *, as_it_is: bool = False, later: bool = False) -> WatchDatabase:
     """The database of a data folder; made where the folder is new, and refused where the folder had another one.
 
     Args:
         data: path of the data folder.
         url: setting watch.database; the file of the folder where it is empty.
         as_it_is: leave its tables as they are, whatever their version.
+        later: open it with `open_now` only, since it may not be there yet.
 
     Raises:
         ConfigError: the URL names no database that can be used.
         OutputError: it is gone, damaged, or another one than before; or it cannot be used now.
     """
-    identity_file, file = data / IDENTITY_FILE, data / DATABASE
-    expected = _remembered(identity_file)
-    known = expected is not None or (not url and _has_snapshots(data))
-    try:
-        if known and not url and not (file.is_file() and file.stat().st_size):
-            raise LostDatabaseError("the database of this data folder is gone", str(file))
-        database = WatchDatabase(url, file, as_it_is=as_it_is, there=known)
-        if not as_it_is:
-            _know_again(database, expected, identity_file)
-    except LostDatabaseError as error:
-        step = "stop what uses this folder, and restore a backup"
-        raise OutputError(
-            error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}"
-        ) from error
+    database = _DatabaseOfFolder(data, url, as_it_is=as_it_is)
+    if not later:
+        database.open_now()
     return database
 
 
-def _know_again(database: WatchDatabase, expected: str | None, identity_file: Path) -> None:
-    """Compare the database with the one that the folder had, and remember it where that was not known."""
-    try:
-        identity = database.identity(expected or "")
-    except BaseException:
-        database.close()
-        raise
-    if identity != expected:
-        content = {"identity": identity, "check": _check(identity)}
-        with suppress(OutputError):  # the disk is full: the next start remembers it
-            write_whole(identity_file, (json.dumps(content).encode(),))
+class _DatabaseOfFolder(WatchDatabase):
+    """A database that is compared with the one that its folder had, as soon as it is open."""
+
+    def __init__(self, data: Path, url: str, *, as_it_is: bool) -> None:
+        self._data, self._compared = data, as_it_is
+        self._expected = _remembered(data / IDENTITY_FILE)
+        file, known = data / DATABASE, self._expected is not None or (not url and _has_snapshots(data))
+        if known and not url and not (file.is_file() and file.stat().st_size):
+            raise _lost(data, LostDatabaseError("the database of this data folder is gone", str(file)))
+        try:
+            super().__init__(url, file, as_it_is=as_it_is, there=known, later=True)
+        except LostDatabaseError as error:
+            raise _lost(data, error) from error
+
+    def open_now(self) -> None:
+        """Connect, and compare; see `WatchDatabase.open_now`."""
+        try:
+            super().open_now()
+            if not self._compared:
+                self._compare()
+                self._compared = True
+        except LostDatabaseError as error:
+            raise _lost(self._data, error) from error
+
+    def _compare(self) -> None:
+        """Compare the identity with that which the folder remembers, and remember it where that was not known."""
+        try:
+            identity = self.identity(self._expected or "")
+        except BaseException:
+            self.close()
+            raise
+        if identity != self._expected:
+            content = {"identity": identity, "check": _check(identity)}
+            with suppress(OutputError):  # the disk is full: the next start remembers it
+                write_whole(self._data / IDENTITY_FILE, (json.dumps(content).encode(),))
+
+
+def _lost(data: Path, error: LostDatabaseError) -> OutputError:
+    """The same error with what can be done: the newest backup is named."""
+    step = "stop what uses this folder, and restore a backup"
+    return OutputError(error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}")
 
 
 def remember_backup(data: Path, backup: Path) -> None:

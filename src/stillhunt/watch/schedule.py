@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.spool.parts import all_parts
 
 FIRST_RETRY_SECONDS = 30.0
@@ -63,7 +64,7 @@ class HuntSchedule:
         self._asked = False
         self._counted = 0
         self.progress = ScheduleState(next_at=clock() + self._interval)
-        self._thread = threading.Thread(target=self._run, name="stillhunt-schedule", daemon=True)
+        self.thread = KeptThread("schedule", self._run, self._stopping.is_set)
 
     @property
     def _interval(self) -> float:
@@ -72,7 +73,7 @@ class HuntSchedule:
     def start(self) -> None:
         """Begin; the first hunt starts at once, so that what is there already is seen."""
         self._asked = True
-        self._thread.start()
+        self.thread.start()
 
     def ask(self) -> None:
         """Start a hunt as soon as none is running."""
@@ -83,7 +84,7 @@ class HuntSchedule:
         """End the running hunt and the thread."""
         self._stopping.set()
         self._wake.set()
-        self._thread.join()
+        self.thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -112,8 +113,10 @@ class HuntSchedule:
         began = self._clock()
         self.progress.running_since = began
         plan = replace(self._plan, now=int(began * 1e6))
-        outcome = hunt_in_child(plan, self._stopping)
-        self.progress.running_since = None
+        try:
+            outcome = hunt_in_child(plan, self._stopping)
+        finally:
+            self.progress.running_since = None
         if self._stopping.is_set():
             return
         failed = bool(outcome.failure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from stillhunt.base.errors import CaseError, ConfigError, OutputError
+from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.formatting import minute
 from stillhunt.base.units import HOUR
 from stillhunt.watch.database.store import WatchDatabase
@@ -24,16 +23,10 @@ SCOPES = (INGEST, DECIDE, APPEAL, ADMIN)
 """What a token may be used for: to send records; to ask what is decided; to file appeals; to do all but sending."""
 PREFIX = "stillhunt_"
 """Begin of every token, by which scanners for leaked secrets recognise it."""
-REFRESH_SECONDS = 2.0
-"""How soon a token that another process made or revoked counts here."""
-UNKNOWN_SECONDS = 0.2
-"""How soon they are read again for one that is not known: guessing is no flood of readings. Judgement."""
 LONGEST_HOURS = 24 * 365
 """Longest that a token counts beside the one that replaces it. Judgement: a year."""
 _KEPT_DIGESTS = 256
 """Digests that are kept of tokens seen last: gateways send one token with every question."""
-_WAIT_SECONDS = 0.05
-"""Longest that a client waits until the tokens are read again; if it takes longer, those count that are known."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +122,7 @@ def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | 
 def _entered(connection: Connection, name: str, scopes: str, source: str) -> str:
     token = PREFIX + secrets.token_urlsafe(24)
     values = {"name": name, "scopes": scopes, "source": source, "made_at": time.time_ns() // 1000}
-    connection.execute(insert(TOKENS).values(token_id=secrets.token_hex(4), digest=_digest(token), **values))
+    connection.execute(insert(TOKENS).values(token_id=secrets.token_hex(4), digest=token_digest(token), **values))
     return token
 
 
@@ -148,90 +141,7 @@ def has_tokens(database: WatchDatabase) -> bool:
     return bool(row["number"])
 
 
-class KnownTokens:
-    """Tokens in memory, read again from time to time.
-
-    Args:
-        database: of the data folder.
-    """
-
-    def __init__(self, database: WatchDatabase) -> None:
-        self._database = database
-        self._tokens: dict[str, Token] | None = None
-        self._read_at = -REFRESH_SECONDS
-        self._reader: threading.Thread | None = None
-        self._reader_lock = threading.Lock()
-        self.failure = ""
-        """Why they could not be read again; what was known before still holds then."""
-
-    def of(self, token: str) -> Token | None:
-        """The token as it is known; None for one that was never made."""
-        return (self._tokens or {}).get(_digest(token))
-
-    def find(self, token: str) -> Token | None:
-        """The token, read again where it is not known yet: it may have just been made.
-
-        Raises:
-            OutputError: the tokens were never read, and cannot be read now.
-        """
-        self.refresh()
-        known = self.of(token)
-        if known is None and time.monotonic() - self._read_at >= UNKNOWN_SECONDS:
-            self.reread()
-            known = self.of(token)
-        return known
-
-    def reread(self) -> None:
-        """Read the tokens now, since one was just made or revoked; see `refresh`."""
-        self._read_at = -REFRESH_SECONDS
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Read the tokens again if that was not done lately: in a thread, since another program may lock the database.
-
-        Raises:
-            OutputError: they were never read, and cannot be read now.
-        """
-        if time.monotonic() - self._read_at < REFRESH_SECONDS:
-            return
-        if self._tokens is None:
-            self._read()
-        elif (started := self._start_reader()) is not None:
-            started.join(_WAIT_SECONDS)
-
-    def _start_reader(self) -> threading.Thread | None:
-        """The thread that reads them again, started; None where one reads already. Requests come in several threads."""
-        with self._reader_lock:
-            if self._reader is not None and self._reader.is_alive():
-                return None
-            self._reader = threading.Thread(target=self._read_again, name="stillhunt-tokens", daemon=True)
-            self._reader.start()
-            return self._reader
-
-    def _read_again(self) -> None:
-        try:
-            self._read()
-            self.failure = ""
-        except OutputError as error:
-            self.failure = error.what
-
-    def _read(self) -> None:
-        rows = self._database.read(select(TOKENS))
-        if self._tokens and not rows:  # revoked ones stay as well: a sender that is told 401 throws its records away
-            raise OutputError("all tokens are gone", where="table tokens", next_step="restore a backup of the database")
-        self._tokens = {
-            row["digest"]: Token(
-                row["token_id"],
-                row["name"],
-                frozenset(row["scopes"].split()),
-                row["source"],
-                row["revoked_at"],
-            )
-            for row in rows
-        }
-        self._read_at = time.monotonic()
-
-
 @lru_cache(_KEPT_DIGESTS)
-def _digest(token: str) -> str:
+def token_digest(token: str) -> str:
+    """What is kept of a token: its SHA-256 in hexadecimal."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

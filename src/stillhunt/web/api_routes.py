@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio.to_thread
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +18,9 @@ from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.tokens import ADMIN, KnownTokens, Token
+from stillhunt.watch.known_tokens import KnownTokens
+from stillhunt.watch.tokens import ADMIN, Token
+from stillhunt.web.database_threads import DatabaseThreads
 
 MOST_SENT_BYTES = 64 << 10
 """Longest body; an appeal of 4,000 characters of four bytes fits with all escaped."""
@@ -36,11 +37,13 @@ class ApiSources:
         database: of the data folder.
         tokens: who may ask.
         decisions: what stands, and the policy.
+        threads: in which it is done.
     """
 
     database: WatchDatabase
     tokens: KnownTokens
     decisions: LiveDecisions
+    threads: DatabaseThreads = field(default_factory=DatabaseThreads)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _endpoint(route: ApiRoute, sources: ApiSources, rates: _CallRates) -> Callab
             body = await _sent(request, route.sent) if route.sent is not None else None
             has = request.headers.get("if-none-match", "").strip('"')
             call = Call(sources, token, request.path_params, request.query_params, body, has)
-            done = await anyio.to_thread.run_sync(route.run, call)
+            done = await sources.threads.run(route.run, call)
         except ProblemError as problem:
             return _refused(problem.status, problem.text)
         except AppealError as error:

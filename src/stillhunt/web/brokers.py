@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.web.traffic import Limits, Traffic
 
 NATS_EXTRA = "stillhunt[nats]"
@@ -57,7 +59,14 @@ PACE = values_of(NatsPace)
 
 
 @contextmanager
-def fetching(settings: ServeSettings, committer: Committer, limits: Limits, traffic: Traffic) -> Iterator[None]:
+def fetching(
+    settings: ServeSettings,
+    committer: Committer,
+    limits: Limits,
+    traffic: Traffic,
+    letters: DeadLetters,
+    faults: ServiceFaults,
+) -> Iterator[None]:
     """Fetch from the broker of `serve.nats_url`; do nothing where it is empty.
 
     Args:
@@ -65,6 +74,8 @@ def fetching(settings: ServeSettings, committer: Committer, limits: Limits, traf
         committer: writes them.
         limits: whether there is room.
         traffic: counts them.
+        letters: keep what a fault of ours keeps from being decoded.
+        faults: where a fall of the inlet is reported.
 
     Raises:
         ConfigError: the client of the broker is not installed.
@@ -76,7 +87,8 @@ def fetching(settings: ServeSettings, committer: Committer, limits: Limits, traf
         from stillhunt.web.nats_inlet import NatsInlet  # an optional part
     except ModuleNotFoundError as error:
         raise _missing() from error
-    inlet = NatsInlet(settings, committer, limits, traffic)
+    inlet = NatsInlet(settings, committer, limits, traffic, letters)
+    inlet.thread.report_to(faults)
     inlet.start()
     try:
         yield

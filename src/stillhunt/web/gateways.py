@@ -21,9 +21,10 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
+from stillhunt.watch.tokens import ADMIN, DECIDE
 from stillhunt.web.bodies import BodyError
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.questions import (
@@ -36,6 +37,7 @@ from stillhunt.web.questions import (
     is_list_or_null,
 )
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
+from stillhunt.web.unasked import CallCounts
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
@@ -48,6 +50,8 @@ MOST_GUARDED_BYTES = 32 << 20
 """Longest question of LiteLLM, which sends a request's images too, and twice. Judgement: images of 12 MB in all."""
 MOST_DECODED_BYTES = 1 << 20
 """Longest question that is decoded while others wait: 6 milliseconds of the worst that can be sent."""
+SOURCE = "stillhunt.source"
+"""Name in the scope of a question under which the source of its token is kept."""
 _JSON = b"application/json"
 
 
@@ -72,6 +76,7 @@ class Gateways:
         tokens: who may ask.
         settings: how the account is named.
         signatures: matches texts; None where it is not done here.
+        calls: counts questions; None = counts of its own.
     """
 
     def __init__(
@@ -80,7 +85,9 @@ class Gateways:
         tokens: KnownTokens,
         settings: DecideSettings,
         signatures: SignatureAnswers | None = None,
+        calls: CallCounts | None = None,
     ) -> None:
+        self.calls = calls or CallCounts()
         self.decisions, self._tokens, self._signatures = decisions, tokens, signatures
         self._header = settings.account_header.lower().encode()
         self._model_header = settings.model_header.lower().encode()
@@ -133,6 +140,7 @@ class Gateways:
             raise RefusedError(401, "send a token of this server")
         if token.scopes.isdisjoint(_MAY_ASK):
             raise RefusedError(403, "this needs a token with the scope 'decide'")
+        scope[SOURCE] = token.source
 
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -141,7 +149,7 @@ class Gateways:
         asked.by_litellm = False
         if not (is_list_or_null(asked.messages) and is_list_or_null(asked.texts)):
             raise RefusedError(400, "'messages' and 'texts' are lists")
-        answer = self._answer(DECIDE_PATH, asked)
+        answer = self._answer(scope, DECIDE_PATH, asked)
         if answer is NO_DECISION:
             await send(_NOTHING_START)
             await send(_NOTHING_BODY)
@@ -153,7 +161,7 @@ class Gateways:
             raise RefusedError(405, "ask with POST")
         body = await self._body(receive, scope, MOST_GUARDED_BYTES)
         asked = asked_by_litellm(await self._asked(body, _GUARDED, GUARDED_MEMBERS))
-        answer = NO_DECISION if asked is None else self._answer(LITELLM_PATH, asked)
+        answer = NO_DECISION if asked is None else self._answer(scope, LITELLM_PATH, asked)
         if answer.status == 200:
             await _send(send, 200, b'{"action":"NONE"}', [])
             return
@@ -162,7 +170,7 @@ class Gateways:
         await _send(send, 200, msgspec.json.encode(refused), [])
 
     async def _envoy(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self._answer(ENVOY_PATH, self._named(scope))
+        answer = self._answer(scope, ENVOY_PATH, self._named(scope))
         headers = self._headers(answer)
         if answer.status == 200:
             await _send(send, 200, b"", headers)
@@ -176,7 +184,7 @@ class Gateways:
         await _send(send, answer.status, msgspec.json.encode({"error": error}), headers)
 
     async def _nginx(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self._answer(NGINX_PATH, self._named(scope))
+        answer = self._answer(scope, NGINX_PATH, self._named(scope))
         status = 401 if answer.status == 429 else answer.status  # auth_request knows 2xx, 401 and 403 only
         headers = self._headers(answer)
         if answer.status != 200:
@@ -231,7 +239,10 @@ class Gateways:
         text = sha256(account).hexdigest() if self._hashed and account else account.decode("utf-8", "replace")
         return GatewayQuestion(text, model.decode("latin-1"))
 
-    def _answer(self, path: str, asked: GatewayQuestion) -> GatewayAnswer:
+    def _answer(self, scope: Scope, path: str, asked: GatewayQuestion) -> GatewayAnswer:
+        self.calls.asked(scope[SOURCE])
+        if (late := asked.unanswered) is not None:
+            self.calls.late(scope[SOURCE], late.asker, late.total, late.known)
         if not asked.account_id:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION

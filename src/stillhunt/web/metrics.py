@@ -19,6 +19,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.traffic import Traffic
+from stillhunt.web.unasked import CallCounts
 
 
 def metrics_text(
@@ -141,12 +142,34 @@ def _of_gateways(gateways: Gateways) -> Iterator[Metric]:
     for (path, answer), count in sorted(gateways.answered.items()):
         answers.add_metric([path, answer], count)
     yield answers
+    yield from _of_calls(gateways.calls)
     decisions = GaugeMetricFamily("stillhunt_decisions", "Decisions that are held in memory.")
     decisions.add_metric([], len(gateways.decisions.table))
     yield decisions
     stale = GaugeMetricFamily("stillhunt_decisions_stale", "1 while decisions, policy or tokens cannot be read again.")
     stale.add_metric([], bool(gateways.decisions.problems))
     yield stale
+
+
+def _of_calls(counts: CallCounts) -> Iterator[Metric]:
+    asked = CounterMetricFamily("stillhunt_gateway_questions", "Answered questions, by source.", labels=["source"])
+    unanswered = CounterMetricFamily(
+        "stillhunt_gateway_unanswered", "Questions whose answers came too late, as gateways tell.", labels=["source"]
+    )
+    for source in sorted(counts.questions):
+        asked.add_metric([source], counts.questions[source])
+        unanswered.add_metric([source], counts.unanswered[source])
+    yield asked
+    yield unanswered
+    calls = GaugeMetricFamily("stillhunt_recent_calls", "Calls of the last minutes.", labels=["source"])
+    passed = GaugeMetricFamily(
+        "stillhunt_recent_calls_unasked", "Of them, those without an answered question.", labels=["source"]
+    )
+    for source, one in counts.unasked().items():
+        calls.add_metric([source], one.calls)
+        passed.add_metric([source], one.unasked)
+    yield calls
+    yield passed
 
 
 def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:

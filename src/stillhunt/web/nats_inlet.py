@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from nats.aio.client import Client
@@ -19,16 +19,22 @@ from nats.js.errors import NotFoundError
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
+from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.spool.committer import Committer, SpoolBusyError
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 from stillhunt.web.brokers import PACE, NatsPace
-from stillhunt.web.receiver import JSON, PROTOBUF
+from stillhunt.web.receiver import CALL_KINDS, JSON, PROTOBUF
 from stillhunt.web.traffic import Limits, Traffic
 
 KINDS = ("traces", "logs", "litellm")
 """Last words of a subject that say what its messages hold; under any other, they are records in JSON."""
 CLIENT = "stillhunt"
+REQUEST_SECONDS = 2.0
+"""Longest wait for an answer of the broker, so that a stopped one is known within seconds. Judgement."""
+LEAVING_SECONDS = 10.0
+"""Longest wait for the end of what was fetched; messages that were not acknowledged come again. Judgement."""
 
 
 class NatsInlet:
@@ -42,6 +48,7 @@ class NatsInlet:
         committer: writes them.
         limits: whether there is room; while there is none, messages stay with the broker.
         traffic: counts them, and what waits at the broker.
+        letters: keep what a fault of ours keeps from being decoded.
         pace: how they are fetched.
     """
 
@@ -51,24 +58,26 @@ class NatsInlet:
         committer: Committer,
         limits: Limits,
         traffic: Traffic,
+        letters: DeadLetters,
         pace: NatsPace = PACE,
     ) -> None:
+        self._letters = letters
         self._settings, self._committer, self._limits, self._traffic = settings, committer, limits, traffic
         self._pace, self._wait = pace, pace.first_wait
         self._source = settings.nats_source
         self._longest = int(settings.max_body_mb * 1e6)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="stillhunt-nats", daemon=True)
+        self.thread = KeptThread("nats", lambda: asyncio.run(self._run()), self._stopping.is_set)
         traffic.problems[self._source] = "not connected to NATS yet"
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Finish what was fetched, and end."""
         self._stopping.set()
-        self._thread.join()
+        self.thread.join(LEAVING_SECONDS)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -109,6 +118,8 @@ class NatsInlet:
         try:
             messages = await subscription.fetch(self._pace.batch, timeout=self._pace.fetch_seconds)
         except NothingYetError:
+            messages = []
+        if not messages:  # a broker that dies at this moment may also leave none
             self._traffic.waiting[self._source] = (await subscription.consumer_info()).num_pending or 0
             return
         began = time.monotonic()
@@ -125,9 +136,19 @@ class NatsInlet:
             except BodyError:
                 self._traffic.refused[self._source, "not decodable"] += 1
                 await message.term()
+            except Exception as error:  # whatever one message does, all others must be taken
+                await self._set_aside(message, type(error).__name__)
             else:
                 found.setdefault(stream, []).append((message, records))
         return found
+
+    async def _set_aside(self, message: Msg, reason: str) -> None:
+        """Keep a message that we fail to decode as a dead letter; where there is no room for it, it stays there."""
+        if await asyncio.to_thread(self._letters.keep, self._source, message.data, reason):
+            self._traffic.refused[self._source, "dead letter"] += 1
+            await message.term()
+        else:
+            await message.nak(delay=self._pace.longest_wait)
 
     async def _keep(
         self,
@@ -151,6 +172,8 @@ class NatsInlet:
             if records.refused:
                 self._traffic.refused[self._source, "not decodable"] += records.refused
         self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
+        if stream.kind in CALL_KINDS:
+            self._traffic.calls.logged(self._source, count)
 
     async def _stored(self, stream: Stream, data: bytes, count: int) -> None:
         if not data:
@@ -204,9 +227,10 @@ async def connection(settings: ServeSettings) -> AsyncIterator[JetStreamContext]
             reconnect_time_wait=0,
             error_cb=unheard,
         )
-        yield client.jetstream()
+        yield client.jetstream(timeout=REQUEST_SECONDS)
     finally:
-        await client.close()
+        with suppress(TimeoutError):  # the broker reads no more; the socket closes with the client
+            await asyncio.wait_for(client.close(), REQUEST_SECONDS)
 
 
 async def problem_with(settings: ServeSettings) -> str:

@@ -17,6 +17,7 @@ from stillhunt.web.api_routes import ApiRoute
 from stillhunt.web.bundle import BUNDLE_TYPE
 from stillhunt.web.forms import Problem
 from stillhunt.web.gateways import DECIDE_PATH
+from stillhunt.web.questions import MOST_UNANSWERED
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEMS = {
@@ -33,6 +34,14 @@ _PROBLEMS = {
 _ALWAYS = (401, 403, 429, 503)
 
 
+class LateQuestions(BaseModel):
+    """Questions whose answers a process of a gateway did not wait for."""
+
+    asker: str = Field(max_length=32, description="Name that the process chose at its start.")
+    total: int = Field(ge=0, le=MOST_UNANSWERED, description="Such questions since then.")
+    known: int = Field(0, ge=0, le=MOST_UNANSWERED, description="Of them, those that an answered question named.")
+
+
 class Question(BaseModel):
     """A gateway's question about one request."""
 
@@ -42,6 +51,7 @@ class Question(BaseModel):
     texts: list[Any] | None = Field(None, description="Its texts, where there are no messages; others are passed over.")
     user_agent: str | None = Field(None, description="Of the client.")
     conversation_id: str | None = Field(None, description="As in the logs.")
+    unanswered: LateQuestions | None = Field(None, description="Questions whose answers the gateway did not wait for.")
 
 
 class Answered(BaseModel):

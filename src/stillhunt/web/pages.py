@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,16 +15,19 @@ from starlette.routing import Route
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import StillhuntError
+from stillhunt.base.units import SECOND
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tokens import ADMIN, KnownTokens
+from stillhunt.watch.tokens import ADMIN
 from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiSources, bearer_of, error_as_json, routes_of
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.openapi import openapi
@@ -81,6 +83,7 @@ def pages_of(served: PageSources) -> Starlette:
 class _Pages:
     def __init__(self, served: PageSources) -> None:
         self._served = served
+        self._threads = served.api.threads if served.api is not None else DatabaseThreads(served.faults)
 
     async def health(self, _request: Request) -> Response:
         """The process answers."""
@@ -101,7 +104,15 @@ class _Pages:
 
     async def status(self, request: Request) -> Response:
         """What is going on, for an administrator."""
-        return self._refused(request) or JSONResponse(self._status())
+        if refused := self._refused(request):
+            return refused
+        linked: Mapping[str, Any] | None = {}
+        if self._served.database is not None:
+            try:
+                linked = await self._threads.run(linked_counts, self._served.database)
+            except StillhuntError:  # the faults say why
+                linked = None
+        return JSONResponse(self._status(linked))
 
     async def document(self, _request: Request) -> Response:
         """What the server answers, as an OpenAPI document; it holds no secret, so everybody may read it."""
@@ -118,7 +129,10 @@ class _Pages:
 
     def _refused(self, request: Request) -> Response | None:
         text = bearer_of(request)
-        token = self._served.tokens.find(text) if text else None
+        try:
+            token = self._served.tokens.find(text) if text else None
+        except StillhuntError as error:
+            return JSONResponse({"error": error.what}, 503, {"retry-after": "5"})
         if token is None or token.revoked:
             return JSONResponse({"error": "send a token of this server"}, 401, {"www-authenticate": "Bearer"})
         if ADMIN not in token.scopes:
@@ -131,12 +145,9 @@ class _Pages:
         found = []
         if self._served.limits is not None and (full := self._served.limits.full()):
             found.append(full)
-        try:
-            self._served.tokens.refresh()
-        except StillhuntError as error:
-            found.append(error.what)
+        self._served.tokens.keep_fresh()
         if self._served.tokens.failure:
-            found.append(self._served.tokens.failure)
+            found.append("the tokens cannot be read now")  # the reason may quote the database
         if self._served.api is not None and not self._served.api.decisions.revision:
             problems = self._served.api.decisions.problems
             found.append(problems.get("decisions", "the decisions were not read yet"))
@@ -144,7 +155,7 @@ class _Pages:
             found.append("the latest hunt failed")
         return found + [fault.statement for fault in self._served.faults.current()]
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self, linked: Mapping[str, Any] | None) -> dict[str, Any]:
         served, snapshot = self._served, latest_snapshot(self._served.folder)
         traffic, schedule = served.traffic, served.schedule
         return {
@@ -156,7 +167,8 @@ class _Pages:
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
             "snapshot": _known(snapshot.facts) if snapshot is not None else None,
-            "linked_accounts": {} if served.database is None else _known(partial(linked_counts, served.database)),
+            "linked_accounts": linked,
+            "tokens_read_at": served.tokens.read_at // SECOND,
             "decisions": None if served.gateways is None else _asked(served.gateways),
             "early_signs": [] if snapshot is None else [sign_fields(sign) for sign in read_signs(snapshot.path)],
         }
@@ -167,12 +179,13 @@ def _asked(gateways: Gateways) -> dict[str, Any]:
         "revision": gateways.decisions.revision,
         "held": len(gateways.decisions.table),
         "problems": dict(gateways.decisions.problems),
+        "calls_of_last_minutes": {source: asdict(one) for source, one in gateways.calls.unasked().items()},
         "answered": {" ".join(key): count for key, count in sorted(gateways.answered.items())},
     }
 
 
 def _known(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """What is read; None where the snapshot is damaged or the database cannot be used now."""
+    """What is read; None where the snapshot is damaged."""
     try:
         return read()
     except StillhuntError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -12,8 +12,24 @@ from stillhunt.collect.formats.litellm.customer_ids import customer_of
 MOST_READ_BYTES = 256 << 10
 """JSON of messages and texts that is read while the gateway waits: 25 milliseconds of the worst that can be sent. What
 is longer is matched with signatures when its record arrives."""
+MOST_UNANSWERED = 1 << 40
+"""Bound of such counts."""
 _MOST_NAME_BYTES = 8 << 10
 _NOTHING = msgspec.Raw(b"null")
+
+
+class Unanswered(msgspec.Struct):
+    """Questions whose answers a process of a gateway did not wait for; its requests passed, or were refused.
+
+    Attributes:
+        asker: name that the process chose at its start.
+        total: such questions since then.
+        known: of them, those that an answered question has named already.
+    """
+
+    asker: Annotated[str, msgspec.Meta(max_length=32)]
+    total: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)]
+    known: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)] = 0
 
 
 class GatewayQuestion(msgspec.Struct):
@@ -26,6 +42,7 @@ class GatewayQuestion(msgspec.Struct):
         texts: its texts, where there are no messages.
         user_agent: of the client.
         conversation_id: as in the logs.
+        unanswered: what the gateway tells of questions before this one; null where it tells nothing.
         by_litellm: whether messages and texts are what LiteLLM sends.
     """
 
@@ -35,6 +52,7 @@ class GatewayQuestion(msgspec.Struct):
     texts: msgspec.Raw = _NOTHING
     user_agent: str | None = None
     conversation_id: str | None = None
+    unanswered: Unanswered | None = None
     by_litellm: bool = False
 
     def read(self) -> tuple[list[Any], list[str]]:

@@ -15,11 +15,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
+from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
-from stillhunt.watch.tokens import INGEST, KnownTokens, Token
+from stillhunt.watch.tokens import INGEST, Token
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.decoding import LIMITS, BodyForm, small_records
@@ -65,6 +66,8 @@ INLETS = {
     "/v1/ingest/jsonl": Inlet("jsonl"),
 }
 """Path -> what is received there. The first two are OTLP's own paths."""
+CALL_KINDS = frozenset(("litellm", "jsonl"))
+"""Kinds of which each record is a call; a trace has several spans for one."""
 
 
 @dataclass
@@ -169,6 +172,8 @@ class Receiver:
                 ending = "pb" if protobuf else "jsonl"
                 await self._stored(Stream(source, inlet.kind, ending), records)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
+                if inlet.kind in CALL_KINDS:
+                    self._traffic.calls.logged(source, records.accepted)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused
             await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
@@ -192,7 +197,10 @@ class Receiver:
     def _sender(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
         scheme, _, text = given.partition(" ")
-        token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        try:
+            token = self._tokens.find(text.strip()) if scheme.lower() == "bearer" else None
+        except StillhuntError as error:
+            raise BodyError(503, "the tokens cannot be read now", "tokens unread") from error
         if token is None:
             raise BodyError(401, "send a token of this server: 'Authorization: Bearer TOKEN'")
         if token.revoked:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.spool.room import SpoolRoom
+from stillhunt.web.unasked import CallCounts
 
 RATE_SECONDS = 10.0
 """Time over which the rate of a token is measured: short bursts pass, a flood does not."""
@@ -24,6 +25,8 @@ class Traffic:
         """Source -> messages that its broker still holds."""
         self.problems: dict[str, str] = {}
         """Source -> why nothing comes from its broker."""
+        self.calls = CallCounts()
+        """Calls that arrive, and what gateways ask about them."""
         self.last_at: float | None = None
         self.lag_seconds: deque[float] = deque(maxlen=4096)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import OutputError
@@ -17,6 +18,7 @@ from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
 from stillhunt.watch.alerts.webhook import Webhook
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.kept_thread import KeptThread
 
 SENDER_ROLE = "alerts"
 _JOIN_SECONDS = 2.0
@@ -85,7 +87,12 @@ class Sender:
         self._folder, self._database, self._receivers = folder, database, tuple(receivers)
         self._limits, self._clock = limits, clock
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stillhunt-alerts", daemon=True)
+        self._thread = KeptThread("alerts", self._run, self._stopping.is_set)
+        self._to_each = [
+            KeptThread(f"alerts {number}", partial(self._send_to, one), self._stopping.is_set)
+            for number, one in enumerate(self._receivers, 1)
+        ]
+        self.threads = (self._thread, *self._to_each)
 
     def start(self) -> None:
         """Begin, if anybody is to be told."""
@@ -95,8 +102,7 @@ class Sender:
     def stop(self) -> None:
         """End soon; what is being sent at this moment may be sent again by the next process."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_SECONDS)
+        self._thread.join(_JOIN_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -107,14 +113,11 @@ class Sender:
                 self._stopping.wait(self._limits.poll)  # another process sends; this one takes over when it ends
 
     def _send_to_all(self) -> None:
-        threads = [
-            threading.Thread(target=self._send_to, args=(one,), name=f"stillhunt-{one.name}"[:64], daemon=True)
-            for one in self._receivers
-        ]
-        for thread in threads:
-            thread.start()
+        for thread in self._to_each:
+            if not thread.is_alive():
+                thread.start()
         self._stopping.wait()
-        for thread in threads:
+        for thread in self._to_each:
             thread.join(_JOIN_SECONDS)
 
     def _send_to(self, receiver: AlertReceiver) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import sqlite3
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
 from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
+from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
 VERSION = 5
@@ -46,13 +48,14 @@ class LostDatabaseError(OutputError):
 
 
 class WatchDatabase:
-    """The database of one data folder.
+    """The database of one data folder. Whoever uses it may have to wait, so no event loop may.
 
     Args:
         url: SQLAlchemy URL; the file of the folder where it is empty.
         file: SQLite file.
         as_it_is: leave the tables as they are, whatever their version.
         there: it must be there already, and is not made.
+        later: open it with `open_now` only, since it may not be there yet; until then it cannot be used.
 
     Raises:
         ConfigError: the URL names no database that can be used.
@@ -60,7 +63,10 @@ class WatchDatabase:
         OutputError: it cannot be opened, or a newer version of stillhunt made it.
     """
 
-    def __init__(self, url: str, file: Path, *, as_it_is: bool = False, there: bool = False) -> None:
+    def __init__(
+        self, url: str, file: Path, *, as_it_is: bool = False, there: bool = False, later: bool = False
+    ) -> None:
+        self._as_it_is, self._there, self._opened = as_it_is, there, False
         self._shown = str(file) if not url else "watch.database"
         self._file = None if url else file
         self._place: tuple[int, int] | None = None
@@ -76,15 +82,27 @@ class WatchDatabase:
                 where="setting watch.database",
                 next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
             ) from error
+        if not later:
+            self.open_now()
+
+    def open_now(self) -> None:
+        """Connect, and make the tables or bring them up to date; nothing happens where that was done.
+
+        Raises:
+            OutputError: it cannot be opened, or a newer version of stillhunt made it.
+        """
+        if self._opened:
+            return
         try:
             with self.changing_tables() as (connection, found):
-                if there and not found:
+                if self._there and not found:
                     raise LostDatabaseError("the database of this data folder has no tables any more", self._shown)
-                if not as_it_is:
+                if not self._as_it_is:
                     self._bring_up_to_date(connection, found)
         except BaseException:
             self.close()
             raise
+        self._opened = True
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -93,6 +111,13 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
+        self._check_opened()
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        _refuse_event_loops()
         try:
             self.check_place()
             with self.engine.begin() as connection:
@@ -106,6 +131,8 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
+        self._check_opened()
+        _refuse_event_loops()
         try:
             self.check_place()
             with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
@@ -159,6 +186,30 @@ class WatchDatabase:
                 connection.execute(insert(META).values(name=IDENTITY_ROW, value=found))
         return str(found)
 
+    def answers(self) -> None:
+        """Ask for nothing, to see whether it answers.
+
+        Raises:
+            OutputError: it does not.
+        """
+        self.read(select(1))
+
+    def may_come(self, error: StillhuntError) -> bool:
+        """Whether waiting may help against an error of `open_now`: a server may just be starting.
+
+        Args:
+            error: what it raised.
+        """
+        return self.engine.dialect.name == "postgresql" and isinstance(error.__cause__, OperationalError)
+
+    def _check_opened(self) -> None:
+        if not self._opened:
+            raise OutputError(
+                "the database cannot be used: it was not reached yet",
+                where=self._shown,
+                next_step="start it, or wait for it",
+            )
+
     def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
         if getattr(why, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -176,7 +227,7 @@ class WatchDatabase:
         Raises:
             OutputError: the database cannot be used now.
         """
-        with self.write() as connection:
+        with self._transaction() as connection:
             if connection.dialect.name == "postgresql":  # one process after another; SQLite's begin waits by itself
                 connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
             found = 0
@@ -210,6 +261,15 @@ class WatchDatabase:
             migrate(connection, found, VERSION)
 
 
+def _refuse_event_loops() -> None:
+    """Keep the database out of event loops: while one waits, every client of the server does."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("the database was used in an event loop: call it in a thread (web/database_threads.py)")
+
+
 def _make_private(file: Path) -> None:
     """Make the file before SQLite does, so that nobody else may read account ids; SQLite says what is wrong if not."""
     with suppress(OSError):
@@ -241,7 +301,10 @@ def _place_of(file: Path) -> tuple[int, int] | None:
 def _engine(url: str) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         return _set_up(create_engine(url, connect_args={"timeout": BUSY_SECONDS}))
-    return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, pool_timeout=PATIENCE.pool_seconds)
+    if engine.driver == "psycopg":
+        keep_patience(engine)
+    return engine
 
 
 def _file_engine(file: Path) -> Engine:
@@ -251,7 +314,7 @@ def _file_engine(file: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(address, BUSY_SECONDS, check_same_thread=False, uri=True)
 
-    return _set_up(create_engine(f"sqlite:///{file}", creator=connect))
+    return _set_up(create_engine(f"sqlite:///{file}", creator=connect, pool_timeout=PATIENCE.pool_seconds))
 
 
 def _set_up(engine: Engine) -> Engine:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stillhunt.base import formatting
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
 from stillhunt.watch.spool.open_part import OpenPart
@@ -114,8 +115,8 @@ class Committer:
         self._failed_at: float | None = None
         self._asked = self._close_request()
         self._next_look = 0.0
-        self._thread = threading.Thread(target=self._run, name="stillhunt-spool", daemon=True)
-        self._thread.start()
+        self.thread = KeptThread("spool", self._run, lambda: self._stopping)
+        self.thread.start()
 
     def submit(self, stream: Stream, record: bytes, done: Done, records: int = 1) -> None:
         """Take what was received together, whole with its line ends if it is lines.
@@ -142,7 +143,7 @@ class Committer:
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        self._thread.join()
+        self.thread.join()
 
     def _run(self) -> None:
         while True:

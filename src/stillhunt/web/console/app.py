@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -25,7 +25,7 @@ from stillhunt.web.console import (
     pages_packs,
     pages_search,
 )
-from stillhunt.web.console.context import Console
+from stillhunt.web.console.context import Console, console_of
 from stillhunt.web.console.rendering import render
 from stillhunt.web.people.guard import Guard
 from stillhunt.web.people.people import PeopleParts
@@ -86,7 +86,7 @@ def console_app(console: Console, people: PeopleParts) -> Any:
         console: what they show.
         people: who may come in.
     """
-    routes = [*READ_ROUTES, *WORK_ROUTES, *people_routes(people, render), *_files()]
+    routes = [*_in_threads((*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, render), *_files()]
     return _with_console(Guard(_pages(routes), people, problem=_problem), console)
 
 
@@ -98,7 +98,7 @@ def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
         guard: what stands before them.
     """
     work = WORK_ROUTES if console.database is not None else ()
-    return _with_console(guard(_pages([*READ_ROUTES, *work, *_files()])), console)
+    return _with_console(guard(_pages([*_in_threads((*READ_ROUTES, *work)), *_files()])), console)
 
 
 def _pages(routes: list[Route]) -> Starlette:
@@ -106,6 +106,18 @@ def _pages(routes: list[Route]) -> Starlette:
     made = Starlette(routes=routes, exception_handlers=handlers)
     made.router.redirect_slashes = False  # it would lead to whatever host the request names
     return made
+
+
+def _in_threads(routes: Iterable[Route]) -> list[Route]:
+    """The routes with pages that are made in the console's bounded threads: most of them need the database."""
+
+    def in_thread(page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def made(request: Request) -> Response:
+            return await console_of(request).threads.run(page, request)
+
+        return made
+
+    return [Route(one.path, in_thread(one.endpoint), methods=sorted(one.methods or ())) for one in routes]
 
 
 def _with_console(app: Any, console: Console) -> Any:

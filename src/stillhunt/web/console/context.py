@@ -26,6 +26,7 @@ from stillhunt.web.console.rendering import render
 from stillhunt.web.console.snapshot import CaseSource, ShownCase
 from stillhunt.web.console.table_query import EXPORT, EXPORTS
 from stillhunt.web.console.tables import TableSpec, table_export, table_page
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.people.audit import record_look, without_addresses
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -71,6 +72,7 @@ class Console:
         limits: whether more may be received.
         decisions: what is in force; None for a case folder.
         faults: what does not work in this process; every page says it.
+        threads: in which pages are made.
     """
 
     source: CaseSource
@@ -82,6 +84,7 @@ class Console:
     limits: Limits | None = None
     decisions: LiveDecisions | None = None
     faults: ServiceFaults = field(default_factory=ServiceFaults)
+    threads: DatabaseThreads = field(default_factory=DatabaseThreads)
     _derived: Derived | None = field(default=None, repr=False)
     _deriving: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

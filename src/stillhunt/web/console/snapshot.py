@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.errors import CaseError, StillhuntError
+from stillhunt.base.errors import CaseError
 from stillhunt.base.memory import give_back
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
@@ -147,7 +147,7 @@ class LatestSource:
         threading.Thread(target=self._begin, name="stillhunt-snapshot", daemon=True).start()
 
     def _begin(self) -> None:
-        with suppress(StillhuntError):  # the first page says it
+        with suppress(Exception):  # the first page says it
             self.current()
 
     def current(self) -> ShownCase | None:
@@ -171,7 +171,7 @@ class LatestSource:
     def _replace(self, latest: Snapshot) -> None:
         try:
             self._shown = _read(latest)
-        except StillhuntError:  # what was read before is still shown; the next hunt makes another snapshot
+        except Exception:  # what was read before is still shown; the next hunt makes another snapshot
             self._failed = latest.sequence
             _LOG.exception("reading snapshot %s", latest.sequence)
         finally:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import anyio.to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -151,11 +150,11 @@ class Guard:
             name = people.proxy.name_of(request)
             if not name:
                 return None
-            return people.proxy.known(name) or await anyio.to_thread.run_sync(people.proxy.find, name)
+            return people.proxy.known(name) or await people.threads.run(people.proxy.find, name)
         cookie = session_cookie(request, people)
         if not cookie:
             return None
-        return people.sessions.known(cookie) or await anyio.to_thread.run_sync(people.sessions.find, cookie)
+        return people.sessions.known(cookie) or await people.threads.run(people.sessions.find, cookie)
 
     def _to_sign_in(self, request: Request) -> Response:
         if self._people.proxy is not None:
@@ -182,7 +181,7 @@ class Guard:
             return
         self._touching = True
         try:
-            await anyio.to_thread.run_sync(people.sessions.touch, cookie)
+            await people.threads.run(people.sessions.touch, cookie)
         except OutputError:
             pass  # it is only idle for longer
         finally:

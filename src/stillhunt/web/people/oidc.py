@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import anyio.to_thread
 import httpx
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.people.audit import record_look
 from stillhunt.web.people.sessions import SessionStore
 from stillhunt.web.people.users import PERSON_ROLES, user_of_subject
@@ -70,6 +70,7 @@ class OpenIdClient:
         database: of the data folder.
         settings: of the console.
         sessions: where sessions begin.
+        threads: in which the database is used.
         ticks: seconds of a clock that never goes back.
 
     Raises:
@@ -81,6 +82,7 @@ class OpenIdClient:
         database: WatchDatabase,
         settings: ConsoleSettings,
         sessions: SessionStore,
+        threads: DatabaseThreads,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
@@ -93,6 +95,7 @@ class OpenIdClient:
                 next_step="install stillhunt[oidc]",
             ) from error
         self._database, self._settings, self._sessions, self._ticks = database, settings, sessions, ticks
+        self._threads = threads
         self._id_token = authlib.oidc.core.CodeIDToken
         self._provider: _Provider | None = None
 
@@ -150,7 +153,7 @@ class OpenIdClient:
         provider = await self._read_provider()
         tokens = await self._exchange(provider, answer["code"], kept["verifier"])
         claims = await self._verified(provider, tokens, kept["nonce"])
-        return await anyio.to_thread.run_sync(self._signed_in, claims), kept["next"]
+        return await self._threads.run(self._signed_in, claims), kept["next"]
 
     @property
     def _redirect(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.people.oidc import OpenIdClient
 from stillhunt.web.people.proxy import TrustedProxy
 from stillhunt.web.people.sessions import SessionStore
@@ -20,6 +21,7 @@ class PeopleParts:
         database: of the data folder.
         settings: of the console.
         sessions: who is signed in.
+        threads: in which the database is used.
         desk: names and passwords; None where people sign in elsewhere.
         proxy: a header; None likewise.
         oidc: a provider of OpenID Connect; None likewise.
@@ -28,29 +30,35 @@ class PeopleParts:
     database: WatchDatabase
     settings: ConsoleSettings
     sessions: SessionStore
+    threads: DatabaseThreads
     desk: SignInDesk | None = None
     proxy: TrustedProxy | None = None
     oidc: OpenIdClient | None = None
 
 
-def people_of(database: WatchDatabase, settings: ConsoleSettings) -> PeopleParts:
+def people_of(
+    database: WatchDatabase, settings: ConsoleSettings, threads: DatabaseThreads | None = None
+) -> PeopleParts:
     """Who may come in, by the settings.
 
     Args:
         database: of the data folder.
         settings: of the console.
+        threads: in which the database is used; None = some of its own.
 
     Raises:
         ConfigError: OpenID Connect is set, and its library is not installed.
     """
+    threads = threads or DatabaseThreads()
     sessions = SessionStore(database, settings.session_hours, settings.idle_hours)
     return PeopleParts(
         database,
         settings,
         sessions,
+        threads,
         desk=SignInDesk(database, sessions, behind_proxies=bool(settings.proxy_addresses))
         if settings.sign_in == "local"
         else None,
         proxy=TrustedProxy(database, settings) if settings.sign_in == "proxy" else None,
-        oidc=OpenIdClient(database, settings, sessions) if settings.sign_in == "oidc" else None,
+        oidc=OpenIdClient(database, settings, sessions, threads) if settings.sign_in == "oidc" else None,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -87,7 +86,7 @@ class _SignInPages:
         """End the session; one that a proxy or a provider has goes on there."""
         cookie = session_cookie(request, self._people)
         try:
-            await anyio.to_thread.run_sync(self._end, cookie, request.state.viewer.name)
+            await self._people.threads.run(self._end, cookie, request.state.viewer.name)
         except OutputError:
             return self._page(request, "/", f"You are still signed in. {_LOCKED}", 503)
         answer = RedirectResponse("/sign-in", 303)

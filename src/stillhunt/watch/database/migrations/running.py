@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, insert, inspect, update
 
+from stillhunt.watch.database.patience import wait_for_migration
 from stillhunt.watch.database.tables import META, REVISION, VERSION_ROW
 
 
@@ -26,6 +27,7 @@ def migrate(connection: Connection, found: int, version: int) -> None:
         found: version of the tables; 0 for an empty database.
         version: that they shall have; 0 deletes all of them.
     """
+    wait_for_migration(connection)
     if found and not inspect(connection).has_table(REVISION.name):
         REVISION.create(connection)
         connection.execute(insert(REVISION).values(version_num=revision_name(found)))

@@ -1,0 +1,119 @@
+"""How long a database may keep somebody waiting, and connections to PostgreSQL that wait no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, event
+
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@parameter_table("watch.database", "How long a database may keep somebody waiting.")
+@dataclass(frozen=True)
+class DatabasePatience:
+    """How long a database may keep somebody waiting."""
+
+    connect_seconds: int = parameter(
+        4,
+        unit="seconds",
+        meaning="Longest time until a server of PostgreSQL accepts a connection.",
+        provenance=judgement("a server in the same network accepts within milliseconds"),
+    )
+    statement_seconds: int = parameter(
+        30,
+        unit="seconds",
+        meaning="Longest time of one statement, with its wait for locks, after which the server ends it.",
+        provenance=judgement("statements take milliseconds; another process may hold the decision log for seconds"),
+    )
+    silent_seconds: float = parameter(
+        35.0,
+        unit="seconds",
+        meaning="Silence of a server in a statement after which the connection is given up.",
+        provenance=judgement("longer than the server itself takes to end a statement"),
+    )
+    network_seconds: int = parameter(
+        10,
+        unit="seconds",
+        meaning="Time for which what was sent may stay unacknowledged by the server's machine.",
+        provenance=judgement("a network that loses packets delivers within seconds"),
+    )
+    idle_transaction_seconds: int = parameter(
+        120,
+        unit="seconds",
+        meaning="Longest pause inside of a transaction, after which the server ends it and frees its locks.",
+        provenance=judgement("a process that was stopped must not hold the decision log for ever"),
+    )
+    pool_seconds: float = parameter(
+        5.0,
+        unit="seconds",
+        meaning="Longest wait for one of the process's connections.",
+        provenance=judgement("a page that waits for longer is loaded again"),
+    )
+    migration_seconds: float = parameter(
+        3600.0,
+        unit="seconds",
+        meaning="Longest silence while tables are brought to another version.",
+        provenance=judgement("a table of millions of rows is rewritten within minutes"),
+    )
+
+
+PATIENCE = values_of(DatabasePatience)
+
+
+def keep_patience(engine: Engine) -> None:
+    """Let connections of an engine to PostgreSQL wait no longer than PATIENCE says, whatever the server does.
+
+    The server's own limits do not help where it is stopped or cut off; so this side gives up, too.
+
+    Args:
+        engine: of PostgreSQL with psycopg.
+    """
+    connect = _bounded_connection()
+    limits = {
+        "connect_timeout": PATIENCE.connect_seconds,
+        "tcp_user_timeout": PATIENCE.network_seconds * 1000,
+        "keepalives_idle": PATIENCE.network_seconds,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+    }
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+        return connect(*words, **{**limits, **options})  # what the URL says counts
+
+    @event.listens_for(engine, "connect")
+    def _limit(connection: psycopg.Connection[Any], _record: Any) -> None:
+        # No options of the connection: pools such as PgBouncer refuse those.
+        connection.execute(f"SET statement_timeout = '{PATIENCE.statement_seconds}s'")
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{PATIENCE.idle_transaction_seconds}s'")
+        connection.commit()
+
+    @event.listens_for(engine, "checkin")
+    def _as_usual(connection: Any, _record: Any) -> None:
+        if connection is not None:
+            connection.silent_seconds = PATIENCE.silent_seconds  # see `wait_for_migration`
+
+
+def wait_for_migration(connection: Connection) -> None:
+    """Let the statements of a transaction take as long as they need to bring tables to another version.
+
+    Args:
+        connection: in a transaction, after which the usual limits hold again.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    patient: Any = connection.connection.dbapi_connection
+    patient.silent_seconds = PATIENCE.migration_seconds
+
+
+def _bounded_connection() -> Callable[..., Any]:
+    from stillhunt.watch.database.bounded import BoundedConnection  # needs psycopg, an optional part
+
+    return BoundedConnection.connect
