@@ -104,15 +104,15 @@ class Weigher:
         rows, signature = entry // max(self._count, 1), entry % max(self._count, 1)
         weight = self._weight[use]
         bits = np.diff(np.append(0, np.cumsum(weight))[begins])
-        style, sender = self._manner(table, rows, signature)
+        style, sender = self._style_and_sender(table, rows, signature)
         return WeighedRequests(rows, signature, bits, style, sender, begins, self._number[use], weight)
 
     def style(self, table: pa.Table, number: int) -> Ints:
         """Bits of style of all requests under one signature, millionths."""
         rows = np.arange(table.num_rows)
-        return self._manner(table, rows, np.full(len(rows), number))[0]
+        return self._style_and_sender(table, rows, np.full(len(rows), number))[0]
 
-    def _manner(self, table: pa.Table, rows: Ints, signature: Ints) -> tuple[Ints, Ints]:
+    def _style_and_sender(self, table: pa.Table, rows: Ints, signature: Ints) -> tuple[Ints, Ints]:
         """Bits of style and of the sender of some rows, each under one signature, millionths."""
         style, sender = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
         if not len(rows):
