@@ -166,3 +166,11 @@ def test_logs_of_which_a_few_records_are_calls_are_read(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(one) + "\n" for one in [spans, *[logs] * 8, *[{"resourceMetrics": [{}]}] * 8]))
     read = read_logs(path)
     assert (read.inputs[0].format, len(read.rows)) == ("otlp", 1)
+
+
+@pytest.mark.parametrize("odd", ["9" * 4_999, "1e999", "NaN"])
+def test_an_odd_number_in_an_attribute_hides_no_call(odd: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(export([span(1, {**CURRENT, "odd": "@"})])).replace('"@"', odd) + "\n")
+    (row,) = read_logs(path, format="otlp").rows
+    assert row["model"] == CURRENT["gen_ai.request.model"]
