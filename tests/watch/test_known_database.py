@@ -42,11 +42,16 @@ def without_tables(data: Path) -> None:
     sqlite3.connect(data / "stillhunt.db").executescript("CREATE TABLE x (y); PRAGMA journal_mode=WAL").close()
 
 
+def without_version(data: Path) -> None:
+    sqlite3.connect(data / "stillhunt.db").executescript("DELETE FROM meta WHERE name = 'version'").connection.close()
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "is gone": lambda data: (data / "stillhunt.db").unlink(),
     "is gone ": lambda data: os.truncate(data / "stillhunt.db", 0),
     "has no tables any more": without_tables,
     "another database than": another,
+    "have no version": without_version,
     "is damaged": lambda data: os.truncate(data / "stillhunt.db", 6000),
     "is damaged ": lambda data: (data / "stillhunt.db").write_bytes(b"x" * 8192),
 }

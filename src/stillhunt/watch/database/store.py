@@ -233,7 +233,10 @@ class WatchDatabase:
             found = 0
             if inspect(connection).has_table(META.name):
                 version = select(META.c.value).where(META.c.name == VERSION_ROW)
-                found = int(connection.execute(version).scalar_one())
+                said = str(connection.execute(version).scalar())
+                if not said.isdecimal():
+                    raise LostDatabaseError("the database is damaged: its tables have no version", self._shown)
+                found = int(said)
             yield connection, found
 
     def refuse_newer(self, found: int) -> None:
