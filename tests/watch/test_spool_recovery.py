@@ -14,7 +14,7 @@ from stillhunt.watch.spool import open_part as open_part_module
 from stillhunt.watch.spool.checking import check_spool
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import MOVED, WRITES, Committer
-from stillhunt.watch.spool.ledger import Ledger
+from stillhunt.watch.spool.ledger import SpoolLedger
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts
 from stillhunt.watch.spool.sums import read_sums, sums_path
 from watch.spooling import SPANS, commit, contents, flip, killed_with
@@ -48,7 +48,7 @@ def test_records_behind_a_zero_byte_outlive_a_kill(spool: Path) -> None:
     assert contents(spool) == NUL + b"".join(AFTER)
     assert (recovered.cut, recovered.damage) == (0, "")
     assert check_spool(spool) == []
-    assert Ledger(spool).read().entries[Ledger(spool).name_of(recovered.path)].records == 21
+    assert SpoolLedger(spool).read().entries[SpoolLedger(spool).name_of(recovered.path)].records == 21
     assert list(recovered.path.parent.glob(".*")) == []
 
 

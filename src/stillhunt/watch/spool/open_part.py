@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.closing import close_part, final_path
-from stillhunt.watch.spool.ledger import Ledger, PartEntry
+from stillhunt.watch.spool.ledger import PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.spool.sums import Batch, sums_path
 
@@ -131,7 +131,7 @@ class OpenPart:
             gone: why the part is rightly not there; empty where it should be.
         """
         with suppress(OSError):
-            Ledger(self.spool).append([replace(self._entry(), gone=gone)])
+            SpoolLedger(self.spool).append([replace(self._entry(), gone=gone)])
 
     def discard(self) -> None:
         """Remove it again."""
@@ -146,7 +146,7 @@ class OpenPart:
         os.close(self.sums)
 
     def _entry(self) -> PartEntry:
-        name = Ledger(self.spool).name_of(final_path(self.path))
+        name = SpoolLedger(self.spool).name_of(final_path(self.path))
         return PartEntry(name, self.size, self.records, self._digest.hexdigest())
 
 
