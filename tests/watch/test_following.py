@@ -50,7 +50,7 @@ def test_the_tail_gives_each_record_once_over_growth_closing_and_deletion(tmp_pa
     (closed,) = close_left_behind(tmp_path)
     assert list(tail.new_records()) == [(records[2], ending)]
     assert list(tail.new_records()) == []
-    closed.unlink()
+    closed.path.unlink()
     new, _ = new_part(tmp_path, stream, datetime.now(UTC))
     append(new, records)
     os.close(new)

@@ -21,7 +21,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import checking
 from stillhunt.watch.spool.checking import MOST_SAID, check_spool, damage_said
 from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.ledger import EXPIRED, Ledger, PartEntry
+from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.subject.records import SubjectIds, rewrite_part
 from watch.data_folders import CONFIG, NOW, aged, part
@@ -54,10 +54,10 @@ def test_a_steady_spool_is_read_once(folder: DataFolder, monkeypatch: pytest.Mon
     assert statements(folder) == []
     read: list[int] = []
     monkeypatch.setattr(checking, "sha256_of", read.append)
-    lines = Ledger(folder.spool).read().lines
+    lines = SpoolLedger(folder.spool).read().lines
     assert statements(folder) == []
     assert read == []
-    assert Ledger(folder.spool).read().lines == lines
+    assert SpoolLedger(folder.spool).read().lines == lines
 
 
 @pytest.mark.parametrize("compared", [True, False])
@@ -97,7 +97,7 @@ def test_harm_that_leaves_size_and_times_is_found_by_the_command(folder: DataFol
     path = closed(folder)
     assert statements(folder) == []
     flip(path, 5)
-    ledger, name = Ledger(folder.spool), Ledger(folder.spool).name_of(path)
+    ledger, name = SpoolLedger(folder.spool), SpoolLedger(folder.spool).name_of(path)
     about = path.stat()
     ledger.append([replace(ledger.read().entries[name], stamp=(about.st_ctime_ns, about.st_ino))])  # as bit rot does
     assert statements(folder) == []
@@ -117,7 +117,7 @@ def test_a_part_of_protobuf_with_a_flipped_length_is_said(folder: DataFolder) ->
 @pytest.mark.parametrize("at", [3, 60, -2])
 def test_damage_of_the_ledger_is_said_and_stops_nothing(folder: DataFolder, at: int, bits: int) -> None:
     closed(folder)
-    flip(Ledger(folder.spool).path, at, bits)
+    flip(SpoolLedger(folder.spool).path, at, bits)
     assert any("of the spool's ledger cannot be read" in one for one in statements(folder))
     closed(folder)
     assert len(closed_parts(folder.spool)) == 2
@@ -126,33 +126,33 @@ def test_damage_of_the_ledger_is_said_and_stops_nothing(folder: DataFolder, at: 
 
 
 def test_a_ledger_that_cannot_be_used_is_said_and_its_parts_are_entered_later(folder: DataFolder) -> None:
-    Ledger(folder.spool).path.mkdir()
+    SpoolLedger(folder.spool).path.mkdir()
     path = closed(folder)
     assert ["the ledger of the spool cannot be used" in one for one in statements(folder)] == [True]
-    Ledger(folder.spool).path.rmdir()
+    SpoolLedger(folder.spool).path.rmdir()
     other = closed(folder)
     assert statements(folder) == []
-    entries = Ledger(folder.spool).read().entries
-    assert [entries[Ledger(folder.spool).name_of(one)].records for one in (path, other)] == [3, 3]
+    entries = SpoolLedger(folder.spool).read().entries
+    assert [entries[SpoolLedger(folder.spool).name_of(one)].records for one in (path, other)] == [3, 3]
     assert list(path.parent.glob(".*.sums")) == []
 
 
 @pytest.mark.parametrize("left", [None, 0])
 def test_a_ledger_that_is_gone_is_said(folder: DataFolder, left: int | None) -> None:
     closed(folder)
-    ledger = Ledger(folder.spool).path
+    ledger = SpoolLedger(folder.spool).path
     ledger.unlink() if left is None else os.truncate(ledger, left)
     assert ["the ledger of the spool was gone" in one for one in statements(folder)] == [True]
 
 
 def test_a_torn_last_line_is_no_damage(folder: DataFolder) -> None:
     closed(folder)
-    with Ledger(folder.spool).path.open("ab") as file:
+    with SpoolLedger(folder.spool).path.open("ab") as file:
         file.write(b"0123abcd {")
     assert statements(folder) == []
     closed(folder)
     assert statements(folder) == []
-    assert Ledger(folder.spool).read().broken == 0
+    assert SpoolLedger(folder.spool).read().broken == 0
 
 
 def test_parts_of_an_older_version_are_taken_as_they_are_and_compared_from_then_on(folder: DataFolder) -> None:
@@ -179,14 +179,14 @@ def test_expired_parts_are_not_missing(folder: DataFolder) -> None:
 
 def test_a_deletion_that_was_ended_in_the_middle_is_no_damage(folder: DataFolder) -> None:
     path = part(folder, 30)
-    ledger = Ledger(folder.spool)
+    ledger = SpoolLedger(folder.spool)
     ledger.append()
     ledger.append([PartEntry(ledger.name_of(path), gone=EXPIRED)])
     assert statements(folder) == []
 
 
 def test_the_ledger_stays_small(folder: DataFolder) -> None:
-    ledger = Ledger(folder.spool)
+    ledger = SpoolLedger(folder.spool)
     ledger.append()
     ledger.append(PartEntry(f"gateway/2026-01-01T00/part-{number}", gone=EXPIRED) for number in range(2000))
     young = closed(folder)
@@ -195,7 +195,7 @@ def test_the_ledger_stays_small(folder: DataFolder) -> None:
 
 
 def test_erasure_is_no_damage_and_hides_none(folder: DataFolder) -> None:
-    ledger = Ledger(folder.spool)
+    ledger = SpoolLedger(folder.spool)
     whole, damaged = closed(folder), closed(folder)
     flip(damaged, 65, 2)
     for path in (whole, damaged):
@@ -209,7 +209,7 @@ def test_erasure_is_no_damage_and_hides_none(folder: DataFolder) -> None:
 def test_an_erasure_that_ended_early_is_finished_by_the_next(
     folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, ledger = closed(folder), Ledger(folder.spool)
+    path, ledger = closed(folder), SpoolLedger(folder.spool)
 
     def dies(*_: object) -> None:
         raise InterruptedError
@@ -226,7 +226,7 @@ def test_an_erasure_that_ended_early_is_finished_by_the_next(
 
 def test_a_part_of_which_nothing_is_left_is_rightly_gone(folder: DataFolder) -> None:
     path = closed(folder, 1)
-    assert rewrite_part(path, SubjectIds("account-0"), Ledger(folder.spool)) == 1
+    assert rewrite_part(path, SubjectIds("account-0"), SpoolLedger(folder.spool)) == 1
     assert not path.exists()
     assert statements(folder) == []
 

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from stillhunt.watch.spool.ledger import Ledger
+from stillhunt.watch.spool.ledger import SpoolLedger
 from stillhunt.watch.subject.mentions import ERASED, Mentions
 from stillhunt.watch.subject.records import SubjectIds, rewrite_part, split_part
 
@@ -28,7 +28,7 @@ def line(**record: object) -> bytes:
 
 
 def rewritten(path: Path, ids: SubjectIds) -> int:
-    return rewrite_part(path, ids, Ledger(path.parents[2]))
+    return rewrite_part(path, ids, SpoolLedger(path.parents[2]))
 
 
 def taken(path: Path, account: str = ACCOUNT) -> list[int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -260,7 +262,31 @@ def test_a_data_folder_that_is_gone_for_a_while_is_no_reason_to_drop_records(run
     assert b"the data folder cannot be used now" in answer
     aside.rename(running.folder.spool)
     assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
-    assert running.traffic.refused["gateway", "no room"] == 1
+    assert running.traffic.refused["gateway", "folder gone"] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (errno.EIO, "disk error"),
+        (errno.ENOSPC, "no room"),
+        (errno.EROFS, "read-only disk"),
+        (errno.EMFILE, "too many open files"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_disk(
+    running: Running, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
+) -> None:
+    def fails(_handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fails)
+        status, answer, _ = post(running, "/v1/ingest/jsonl", LINE)
+    assert status == 503
+    assert os.strerror(number).encode() in answer
+    assert running.traffic.refused["gateway", reason] == 1
+    assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
 
 
 def test_large_bodies_that_come_at_once_wait_for_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ EXIT_MEANINGS: dict[int, str] = {
     EXIT_USAGE: "usage: a command or option is wrong",
     EXIT_FINDINGS: "findings: at least one campaign has the verdict act or review",
     EXIT_PARTIAL: "partial: of a hunt, the share of rejected rows is above collect.rejects_limit, which takes "
-    "precedence over 3, and the findings are still written; of subject --erase, a legal hold keeps a part",
+    "precedence over 3, and the findings are still written; of subject --erase, a legal hold keeps a part; "
+    "of watch --once and spool, acknowledged requests are missing or damaged",
     EXIT_CONFIG: "configuration: a setting is unknown, malformed or contradictory",
     EXIT_INTERRUPTED: "interrupted: no incomplete output stays behind",
 }

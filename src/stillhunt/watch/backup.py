@@ -29,7 +29,7 @@ from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STAT
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
-from stillhunt.watch.spool.ledger import ENDING, Ledger, PartEntry, ledger_bytes
+from stillhunt.watch.spool.ledger import ENDING, PartEntry, SpoolLedger, ledger_bytes
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts, whole_bytes
 from stillhunt.watch.spool.sums import read_sums
 
@@ -145,7 +145,7 @@ def restore(source: Path, target: Path) -> BackedUp:
 def _ledger_entries(folder: DataFolder) -> Mapping[str, PartEntry]:
     """Entries of the spool's ledger; none where there is no ledger that can be read."""
     with suppress(OSError):
-        return Ledger(folder.spool).read().entries
+        return SpoolLedger(folder.spool).read().entries
     return {}
 
 

@@ -32,7 +32,7 @@ from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
 from stillhunt.watch.spool.dead_letters import letters_of
-from stillhunt.watch.spool.ledger import EXPIRED, Ledger, PartEntry
+from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import HOUR_NAME, OPEN, arrivals, is_source_name
 from stillhunt.watch.spool.sums import sums_path
 from stillhunt.watch.subject.packs import pack_span, packs_of
@@ -165,7 +165,7 @@ def _expire_letters(letters: Path, before: int, held: Held) -> None:
 
 def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
     """Enter parts in the ledger as expired and delete them; the sizes of those that are gone."""
-    ledger, sizes = Ledger(spool), list[int]()
+    ledger, sizes = SpoolLedger(spool), list[int]()
     expired = [PartEntry(ledger.name_of(path), gone=EXPIRED) for path in parts if not path.name.endswith(OPEN)]
     entered = _enter(ledger, expired)
     for path in parts:
@@ -180,7 +180,7 @@ def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
     return sizes
 
 
-def _enter(ledger: Ledger, entries: Sequence[PartEntry]) -> bool:
+def _enter(ledger: SpoolLedger, entries: Sequence[PartEntry]) -> bool:
     with suppress(OSError):
         ledger.append(entries)
         return True
@@ -189,7 +189,7 @@ def _enter(ledger: Ledger, entries: Sequence[PartEntry]) -> bool:
 
 def _forget_missing(spool: Path, before: int, held: Held) -> None:
     """Say no longer of a part that it is missing when it would have been deleted by now."""
-    ledger, over = Ledger(spool), list[PartEntry]()
+    ledger, over = SpoolLedger(spool), list[PartEntry]()
     if not ledger.path.exists():
         return
     for name, entry in ledger.read().entries.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stillhunt.base import formatting
 from stillhunt.watch.spool.closing import sha256_of
-from stillhunt.watch.spool.ledger import EXPIRED, Ledger, PartEntry
+from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts
 from stillhunt.watch.spool.sums import sums_path, verify_part
 
@@ -48,7 +48,7 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    ledger = Ledger(spool)
+    ledger = SpoolLedger(spool)
     # Listed before the ledger is read: a part is entered before it gets its final name, so none seems unknown.
     present = {ledger.name_of(path): path for path in closed_parts(spool)}
     try:
@@ -111,7 +111,7 @@ def accept_spool(spool: Path, wrong: Sequence[Damage]) -> None:
     Raises:
         OSError: it cannot be read or written.
     """
-    ledger = Ledger(spool)
+    ledger = SpoolLedger(spool)
     damaged = {one.part for one in wrong}
     known = ledger.read().entries
     kept = [entry for name, entry in known.items() if name not in damaged and not entry.gone]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
-from stillhunt.watch.spool.ledger import Ledger, PartEntry
+from stillhunt.watch.spool.ledger import PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import OPEN, open_parts
 from stillhunt.watch.spool.sums import sums_path, verify_part
 
@@ -65,7 +65,7 @@ def _recovered(spool: Path, handle: int, path: Path) -> Recovered:
     found, size = verify_part(handle, path), os.fstat(handle).st_size
     os.ftruncate(handle, found.size)
     final = final_path(path)
-    name = Ledger(spool).name_of(final)
+    name = SpoolLedger(spool).name_of(final)
     entry = PartEntry(name, found.size, found.records, sha256_of(handle), damage=found.damage)
     close_part(spool, handle, path, entry)
     return Recovered(final, found.size, size - found.size, found.damage)
@@ -91,7 +91,7 @@ def close_part(spool: Path, handle: int, path: Path, entry: PartEntry) -> None:
     entered = empty and not entry.damage
     if not entered:
         with suppress(OSError):
-            Ledger(spool).append([entry])
+            SpoolLedger(spool).append([entry])
             entered = True
     if empty:
         path.unlink(missing_ok=True)

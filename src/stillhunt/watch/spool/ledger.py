@@ -23,7 +23,7 @@ ENDING = ".ledger"
 """What follows the name of the spool in that of its ledger."""
 HAS_LEDGER = ".ledger"
 """File in the spool which says that there was a ledger: without it, the spool comes from an older version."""
-EXPIRED, ERASED, SAVED = "expired", "erased", "saved in another part"
+EXPIRED, PART_ERASED, SAVED = "expired", "erased", "saved in another part"
 """Why a part is rightly gone."""
 _HEADER = json.dumps({"version": 1})
 _TAIL_BYTES = 1 << 16
@@ -42,7 +42,7 @@ class PartEntry:
         sha256: of the content; empty where it is not known.
         stamp: change time (ns) and inode of the file when its content was last compared; empty before.
         damage: what is wrong with it for good, in one sentence; empty where nothing is.
-        gone: EXPIRED, ERASED or SAVED where the part is rightly not there; else empty.
+        gone: EXPIRED, PART_ERASED or SAVED where the part is rightly not there; else empty.
     """
 
     part: str
@@ -69,7 +69,7 @@ class LedgerContent:
     broken: int
 
 
-class Ledger:
+class SpoolLedger:
     """The ledger of one spool; any process of the data folder may append to it.
 
     Args:

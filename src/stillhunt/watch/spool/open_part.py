@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.closing import close_part, final_path
-from stillhunt.watch.spool.ledger import Ledger, PartEntry
+from stillhunt.watch.spool.ledger import PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.spool.sums import Batch, sums_path
 
@@ -31,6 +31,7 @@ class OpenPart:
         sums: the file of its sums.
         size: bytes that were acknowledged.
         records: requests in them.
+        sums_size: bytes of their sums.
     """
 
     spool: Path
@@ -40,6 +41,7 @@ class OpenPart:
     sums: int
     size: int = 0
     records: int = 0
+    sums_size: int = 0
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
@@ -78,10 +80,11 @@ class OpenPart:
         end = self.size + len(data)
         _write(self.handle, data)
         os.fdatasync(self.handle)
-        _write(self.sums, Batch(self.size, end, records, zlib.crc32(data)).line())
+        line = Batch(self.size, end, records, zlib.crc32(data)).line()
+        _write(self.sums, line)
         os.fdatasync(self.sums)
         self._digest.update(data)
-        self.size, self.records = end, self.records + records
+        self.size, self.records, self.sums_size = end, self.records + records, self.sums_size + len(line)
 
     def in_place(self) -> bool:
         """Whether the part and its sums are still found under their names; True where that cannot be looked at."""
@@ -120,6 +123,7 @@ class OpenPart:
         Raises:
             OSError: it stays open by name; whoever looks next finds that nobody holds it, and closes it.
         """
+        os.ftruncate(self.sums, self.sums_size)  # first: no sum may name what was cut off
         if not self.is_cut():
             os.ftruncate(self.handle, self.size)
         close_part(self.spool, self.handle, self.path, self._entry())
@@ -131,7 +135,7 @@ class OpenPart:
             gone: why the part is rightly not there; empty where it should be.
         """
         with suppress(OSError):
-            Ledger(self.spool).append([replace(self._entry(), gone=gone)])
+            SpoolLedger(self.spool).append([replace(self._entry(), gone=gone)])
 
     def discard(self) -> None:
         """Remove it again."""
@@ -146,7 +150,7 @@ class OpenPart:
         os.close(self.sums)
 
     def _entry(self) -> PartEntry:
-        name = Ledger(self.spool).name_of(final_path(self.path))
+        name = SpoolLedger(self.spool).name_of(final_path(self.path))
         return PartEntry(name, self.size, self.records, self._digest.hexdigest())
 
 

@@ -43,7 +43,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Sums:
+class PartSums:
     """What the file says.
 
     Attributes:
@@ -90,7 +90,7 @@ def sums_path(part: Path) -> Path:
     return part.with_name(f".{part.name.removesuffix(OPEN)}{SUMS}")
 
 
-def read_sums(part: Path) -> Sums:
+def read_sums(part: Path) -> PartSums:
     """What was acknowledged in a part; nothing where it has no such file, as one of an older version.
 
     Args:
@@ -102,7 +102,7 @@ def read_sums(part: Path) -> Sums:
     try:
         data = sums_path(part).read_bytes()
     except FileNotFoundError:
-        return Sums((), trusted=False)
+        return PartSums((), trusted=False)
     lines, broken = read_checked(data)
     batches: list[Batch] = []
     for line in lines:
@@ -111,7 +111,7 @@ def read_sums(part: Path) -> Sums:
             batches.append(Batch(*numbers))
         else:
             broken += 1
-    return Sums(batches, trusted=not broken)
+    return PartSums(batches, trusted=not broken)
 
 
 def verify_part(handle: int, part: Path) -> Verified:

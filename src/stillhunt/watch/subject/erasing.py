@@ -18,7 +18,7 @@ from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.inputs import window_parts
 from stillhunt.watch.retention import kept_state
 from stillhunt.watch.snapshots import all_snapshots
-from stillhunt.watch.spool.ledger import Ledger
+from stillhunt.watch.spool.ledger import SpoolLedger
 from stillhunt.watch.subject.database_rows import database_rows, erase_row
 from stillhunt.watch.subject.holdings import (
     Holding,
@@ -88,7 +88,7 @@ def erase_account(search: Search) -> Erased:
 def _erase_records(search: Search, holds: Collection[Hold]) -> int:
     for path in search.folder.spool.glob(f"*/*/.part-*{UNFINISHED}"):
         path.unlink(missing_ok=True)
-    ids, ledger = subject_ids(search), Ledger(search.folder.spool)
+    ids, ledger = subject_ids(search), SpoolLedger(search.folder.spool)
     taken = 0
     for path, first, last in list(parts_in_time(search.folder, search.now)):
         if hold_over(holds, first, last) is None:

@@ -23,7 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.watch.folder import sync_folder
-from stillhunt.watch.spool.ledger import ERASED, Ledger, PartEntry
+from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
 
 SHORTEST_SURE_ID = 6
 """Characters of an id from which it is looked for in every field. Judgement: a shorter one may be a number."""
@@ -245,7 +245,7 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def rewrite_part(path: Path, ids: SubjectIds, ledger: Ledger) -> int:
+def rewrite_part(path: Path, ids: SubjectIds, ledger: SpoolLedger) -> int:
     """Write a part without an account's records beside it, and put it in its place; its name and times stay.
 
     The ledger says first what the part will hold. A run that ends in between leaves a part that differs from its entry
@@ -276,7 +276,7 @@ def rewrite_part(path: Path, ids: SubjectIds, ledger: Ledger) -> int:
             file.flush()
             os.fsync(file.fileno())
         if taken:
-            changed = PartEntry(ledger.name_of(path), size, sha256=after.hexdigest(), gone="" if size else ERASED)
+            changed = PartEntry(ledger.name_of(path), size, sha256=after.hexdigest(), gone="" if size else PART_ERASED)
             ledger.append([_entry_after(ledger, changed, before.hexdigest(), taken)])
         if taken and size:
             os.utime(beside, ns=(about.st_atime_ns, about.st_mtime_ns))
@@ -290,7 +290,7 @@ def rewrite_part(path: Path, ids: SubjectIds, ledger: Ledger) -> int:
     return taken
 
 
-def _entry_after(ledger: Ledger, changed: PartEntry, before: str, taken: int) -> PartEntry:
+def _entry_after(ledger: SpoolLedger, changed: PartEntry, before: str, taken: int) -> PartEntry:
     """The entry of a part that is rewritten: what was acknowledged, without the calls that are taken out.
 
     Damage stays known: a part that was not what was acknowledged must not become right by being rewritten.
