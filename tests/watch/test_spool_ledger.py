@@ -246,7 +246,7 @@ def test_a_backup_has_a_ledger_that_fits_it(folder: DataFolder, tmp_path: Path) 
     assert "is missing: 3 requests" in statement
     assert [path.read_bytes() for path in closed_parts(restored.spool)] == [
         kept.read_bytes(),
-        b'{"a": "\0"}\n{"b": 1}\n',
+        b'{"a": "\\u0000"}\n{"b": 1}\n',
     ]
 
 

@@ -167,7 +167,10 @@ class Committer:
         for stream, together in by_stream.items():
             failure: OSError | None = None
             try:
-                self._write(stream, b"".join(one.data for one in together), sum(one.records for one in together))
+                data = b"".join(one.data for one in together)
+                if stream.ending == "jsonl":
+                    data = data.replace(b"\0", rb"\u0000")  # so that a zero byte was never written: see sums.py
+                self._write(stream, data, sum(one.records for one in together))
             except Exception as error:  # whatever it is: the thread must go on, and nobody may wait for ever
                 failure = _as_os_error(error)
                 self._failed_at = self._clock()

@@ -68,7 +68,7 @@ class OpenPart:
         return cls(spool, path, opened, handle, sums)
 
     def append(self, data: bytes, records: int) -> None:
-        """Write a batch and its sum, each synced; then it is safe, and may be acknowledged.
+        """Write a batch, sync it, and write its sum; then it is safe, and may be acknowledged.
 
         Args:
             data: whole records.
@@ -82,7 +82,6 @@ class OpenPart:
         os.fdatasync(self.handle)
         line = Batch(self.size, end, records, zlib.crc32(data)).line()
         _write(self.sums, line)
-        os.fdatasync(self.sums)
         self._digest.update(data)
         self.size, self.records, self.sums_size = end, self.records + records, self.sums_size + len(line)
 

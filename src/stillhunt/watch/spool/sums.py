@@ -1,7 +1,10 @@
 """Sums of an open part: a file beside it that has a line for each acknowledged batch, with place and checksum.
 
-A line is written when its batch is on disk, and the batch is acknowledged when the line is: so every acknowledged batch
-has its line, and a batch that has a line was on disk.
+A line is written when its batch is on disk, and the batch is acknowledged when the line is written, but not synced: a
+second sync would double what an acknowledgement costs. So after the death of a process each acknowledged batch has its
+line, and a batch that has a line was on disk. After a power failure, lines of the last seconds may be missing; what they
+were about is then known by its form: entries of OTLP have lengths, and lines hold no zero byte, as blocks do that were
+not written yet (zero bytes of senders are escaped).
 """
 
 from __future__ import annotations
@@ -48,8 +51,7 @@ class PartSums:
 
     Attributes:
         batches: ascending; some may be missing where lines are damaged.
-        trusted: whether the file is there and each of its lines is whole, so that what has no line was never
-            acknowledged.
+        trusted: whether the file is there and each of its lines is whole.
     """
 
     batches: Sequence[Batch]
@@ -135,7 +137,7 @@ def verify_part(handle: int, part: Path) -> Verified:
         damage = f"up to {number} of its {sums.records} acknowledged requests were damaged or missing"
     elif not sums.trusted and _may_hold_records(handle, part, whole, size):
         damage = f"its last {size - whole} bytes had no checksum and no form of records, and were cut off"
-    return Verified(whole, sums.records if sums.trusted else None, damage)
+    return Verified(whole, sums.records if sums.trusted and whole <= sums.end else None, damage)
 
 
 def _is_whole(handle: int, batch: Batch) -> bool:
