@@ -133,13 +133,17 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
             close_left_behind(folder.spool)
             committer = opened.enter_context(_committing(folder))
             opened.enter_context(fetching(config.serve, committer, limits, traffic))
-            decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
-            opened.callback(decoders.stop)
             letters = DeadLetters(folder.dead_letters)
-            receiver = Receiver(committer, tokens, limits, traffic, decoders, letters)
+            receiver = Receiver(committer, tokens, limits, traffic, _decoders(opened, config), letters)
         screen.watch(schedule, folder, database)
         run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
     return 0
+
+
+def _decoders(opened: ExitStack, config: Config) -> Decoders:
+    decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
+    opened.callback(decoders.stop)
+    return decoders
 
 
 def _web(

@@ -21,7 +21,7 @@ from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
-from stillhunt.web.decoding import LIMITS, BodyForm, small_records
+from stillhunt.web.decoding import DECODING_LIMITS, BodyForm, small_records
 from stillhunt.web.descriptors import most_connections
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -227,7 +227,7 @@ class Receiver:
     async def _records(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         try:
             try:
-                small = sum(map(len, parts)) <= LIMITS.object_bytes
+                small = sum(map(len, parts)) <= DECODING_LIMITS.object_bytes
                 found = small_records(b"".join(parts), form) if small else None
             except BodyError:
                 raise
