@@ -15,7 +15,7 @@ from stillhunt.web.decoding import (
     DECODING_LIMITS,
     BodyForm,
     DecodedOutcome,
-    Order,
+    DecodingOrder,
     receive_framed,
     send_framed,
     small_records,
@@ -74,7 +74,7 @@ class Decoders:
 
     def large_records(self, parts: Sequence[bytes], form: BodyForm) -> Records:
         """The same of a body in parts, always in another process."""
-        outcome, data = self._asked(Order(self.longest, form.signal, form.protobuf, form.encoding), parts)
+        outcome, data = self._asked(DecodingOrder(self.longest, form.signal, form.protobuf, form.encoding), parts)
         return Records(data, outcome.accepted, outcome.refused, tuple(outcome.problems))
 
     def shrunk(self, body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
@@ -84,7 +84,7 @@ class Decoders:
             BodyError: it is no JSON object, or takes too much time or memory.
             UnexpectedError: it failed by a fault of ours.
         """
-        return self._asked(Order(self.longest, members=dict(members), most=most), [body])[1]
+        return self._asked(DecodingOrder(self.longest, members=dict(members), most=most), [body])[1]
 
     def stop(self) -> None:
         """End the processes, once they have done what they do."""
@@ -93,7 +93,7 @@ class Decoders:
             if process is not None:
                 process.end()
 
-    def _asked(self, order: Order, parts: Sequence[bytes]) -> tuple[DecodedOutcome, bytes]:
+    def _asked(self, order: DecodingOrder, parts: Sequence[bytes]) -> tuple[DecodedOutcome, bytes]:
         process = self._idle.get()
         try:
             process = self._running(process)

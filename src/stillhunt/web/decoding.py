@@ -84,7 +84,7 @@ class BodyForm:
     encoding: str = ""
 
 
-class Order(msgspec.Struct):
+class DecodingOrder(msgspec.Struct):
     """What a process is to do with the body that follows.
 
     Attributes:
@@ -191,7 +191,7 @@ def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
         raise BodyError(400, "the body is no JSON object") from error
 
 
-def _done(order: Order, body: bytes) -> tuple[DecodedOutcome, bytes]:
+def _done(order: DecodingOrder, body: bytes) -> tuple[DecodedOutcome, bytes]:
     try:
         if order.members:
             return DecodedOutcome(), shrunk(body, order.members, order.most)
@@ -238,7 +238,7 @@ def _received(connection: socket.socket, size: int) -> bytes:
 
 
 def _serve(connection: socket.socket) -> None:
-    decoder = msgspec.json.Decoder(Order)
+    decoder = msgspec.json.Decoder(DecodingOrder)
     while True:
         try:
             head, body = receive_framed(connection)
