@@ -27,16 +27,16 @@ def trials(seed: int) -> Iterator[Trial]:
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         server = opened.enter_context(served(scratch / "data", ("--only", "ingest", "--only", "web")))
-        yield Trial("API", "all operations of the document", partial(_asked, server, seed))
+        yield Trial("API", "all operations of the document", partial(_asked, server, seed, scratch))
 
 
-def _asked(server: Served, seed: int) -> None:
+def _asked(server: Served, seed: int, scratch: Path) -> None:
     words = [sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{server.port}/v1/openapi.json"]
     words += ["--header", f"Authorization: Bearer {server.token}"]
     words += ["--max-examples", str(EXAMPLES), "--seed", str(seed), "--checks", "all", "--no-color"]
     # What is refused although the document allows it, such as an empty number, is no attack.
     words += ["--exclude-checks", "positive_data_acceptance"]
     words += ["--phases", "examples,coverage,fuzzing"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=MOST_SECONDS, check=False, cwd=scratch)
     if done.returncode:
         raise Fell(done.stdout[-SHOWN:] + done.stderr[-SHOWN:])

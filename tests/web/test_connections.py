@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stillhunt.web import descriptors, server
-from stillhunt.web.connections import BEYOND, HEADER_BYTES, MOST_HEADERS
+from stillhunt.web.connections import HEADER_BYTES, MOST_BEYOND, MOST_HEADERS
 from web.serving import Running, serving
 
 
@@ -148,7 +148,7 @@ def test_who_asks_while_all_connections_are_at_work_is_told_to_come_again(
         answer = exchanged(running, asked(b"GET /healthz HTTP/1.1", b"host: a"))
         assert status_of(answer) == 503
         assert b"retry-after: 5" in answer.lower()
-        assert BEYOND > 1
+        assert MOST_BEYOND > 1
 
 
 def test_the_limit_of_descriptors_is_raised_and_too_low_a_one_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

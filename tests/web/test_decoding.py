@@ -75,7 +75,7 @@ def test_a_call_that_is_sent_by_itself_is_decoded_at_once() -> None:
     assert found.data == call + b"\n"
 
 
-MANY = bodies.LIMITS.most_records + 1
+MANY = bodies.BODY_LIMITS.most_records + 1
 
 
 @pytest.mark.parametrize(
@@ -163,5 +163,5 @@ def test_a_question_is_cut_to_what_is_read() -> None:
 
 
 def test_limits_are_looked_up_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "LIMITS", replace(decoding.LIMITS, any_bytes=1))
+    monkeypatch.setattr(decoding, "DECODING_LIMITS", replace(decoding.DECODING_LIMITS, any_bytes=1))
     assert small_records(b"[{}]", PLAIN) is None

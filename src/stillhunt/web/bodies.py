@@ -41,7 +41,7 @@ class BodyLimits:
     )
 
 
-LIMITS = values_of(BodyLimits)
+BODY_LIMITS = values_of(BodyLimits)
 
 
 class BodyError(Exception):
@@ -146,8 +146,10 @@ def _too_long(longest: int) -> BodyError:
 
 
 def _check_count(records: int) -> None:
-    if records > LIMITS.most_records:
-        raise BodyError(413, f"the body holds more than {LIMITS.most_records:,} records or lines; send smaller batches")
+    if records > BODY_LIMITS.most_records:
+        raise BodyError(
+            413, f"the body holds more than {BODY_LIMITS.most_records:,} records or lines; send smaller batches"
+        )
 
 
 def json_lines(body: bytes) -> Records:

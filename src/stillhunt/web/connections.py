@@ -21,7 +21,7 @@ HEADER_SECONDS = 15.0
 """Longest time until the headers of a request are complete: judgement, against clients that hold connections open."""
 ANSWER_SECONDS = 5.0
 """Longer than the receiver waits for a body, so that a slow client is told why before it is cut off."""
-BEYOND = 128
+MOST_BEYOND = 128
 """Connections beyond the bound that are still answered (with 503) while all others are at work; more are cut off."""
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 
@@ -79,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self._crowd.most:
             self._crowd.make_room()
-        if len(self.connections) > self._crowd.most + BEYOND:
+        if len(self.connections) > self._crowd.most + MOST_BEYOND:
             self.cut_off()
             return
         self._crowd.put(self, self._crowd.silent)

@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from stillhunt.web.bodies import BodyError, Records
-from stillhunt.web.decoding import LIMITS, BodyForm, Order, Outcome, receive_framed, send_framed, small_records
+from stillhunt.web.decoding import (
+    DECODING_LIMITS,
+    BodyForm,
+    DecodedOutcome,
+    DecodingOrder,
+    receive_framed,
+    send_framed,
+    small_records,
+)
 
 PROCESSES = 2
 """Bodies that are decoded at a time. Judgement: one sender of hostile bodies then keeps no other one waiting."""
@@ -38,7 +46,7 @@ class Decoders:
         seconds: by the clock that one may take.
     """
 
-    def __init__(self, longest: int, processes: int = PROCESSES, seconds: float = LIMITS.wall_seconds) -> None:
+    def __init__(self, longest: int, processes: int = PROCESSES, seconds: float = DECODING_LIMITS.wall_seconds) -> None:
         self.longest, self._seconds = longest, seconds
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(processes):
@@ -66,7 +74,7 @@ class Decoders:
 
     def large_records(self, parts: Sequence[bytes], form: BodyForm) -> Records:
         """The same of a body in parts, always in another process."""
-        outcome, data = self._asked(Order(self.longest, form.signal, form.protobuf, form.encoding), parts)
+        outcome, data = self._asked(DecodingOrder(self.longest, form.signal, form.protobuf, form.encoding), parts)
         return Records(data, outcome.accepted, outcome.refused, tuple(outcome.problems))
 
     def shrunk(self, body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
@@ -76,7 +84,7 @@ class Decoders:
             BodyError: it is no JSON object, or takes too much time or memory.
             UnexpectedError: it failed by a fault of ours.
         """
-        return self._asked(Order(self.longest, members=dict(members), most=most), [body])[1]
+        return self._asked(DecodingOrder(self.longest, members=dict(members), most=most), [body])[1]
 
     def stop(self) -> None:
         """End the processes, once they have done what they do."""
@@ -85,7 +93,7 @@ class Decoders:
             if process is not None:
                 process.end()
 
-    def _asked(self, order: Order, parts: Sequence[bytes]) -> tuple[Outcome, bytes]:
+    def _asked(self, order: DecodingOrder, parts: Sequence[bytes]) -> tuple[DecodedOutcome, bytes]:
         process = self._idle.get()
         try:
             process = self._running(process)
@@ -134,7 +142,7 @@ class _Process:
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),)
             )
 
-    def ask(self, head: bytes, parts: Sequence[bytes], seconds: float) -> tuple[Outcome, bytes]:
+    def ask(self, head: bytes, parts: Sequence[bytes], seconds: float) -> tuple[DecodedOutcome, bytes]:
         """Hand over a body, and wait for what comes of it.
 
         Raises:
@@ -144,7 +152,7 @@ class _Process:
         self._socket.settimeout(seconds)
         send_framed(self._socket, head, *parts)
         head, data = receive_framed(self._socket)
-        return msgspec.json.decode(head, type=Outcome), data
+        return msgspec.json.decode(head, type=DecodedOutcome), data
 
     def runs(self) -> bool:
         """Whether it has not ended."""

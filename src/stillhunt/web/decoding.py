@@ -63,7 +63,7 @@ class DecodingLimits:
     )
 
 
-LIMITS = values_of(DecodingLimits)
+DECODING_LIMITS = values_of(DecodingLimits)
 _LENGTH_BYTES = 8
 _NICE = 5
 """By which these processes are less urgent than the server, where they share a core. Judgement."""
@@ -84,7 +84,7 @@ class BodyForm:
     encoding: str = ""
 
 
-class Order(msgspec.Struct):
+class DecodingOrder(msgspec.Struct):
     """What a process is to do with the body that follows.
 
     Attributes:
@@ -102,7 +102,7 @@ class Order(msgspec.Struct):
     most: int = 0
 
 
-class Outcome(msgspec.Struct):
+class DecodedOutcome(msgspec.Struct):
     """What came of it; what is to be kept follows.
 
     Attributes:
@@ -149,7 +149,7 @@ def small_records(body: bytes, form: BodyForm) -> Records | None:
     Raises:
         BodyError: none of it can be used.
     """
-    limits = LIMITS
+    limits = DECODING_LIMITS
     if form.encoding:
         if len(body) > limits.object_bytes // 4:  # packed bodies of many parts cost time without becoming long
             return None
@@ -191,21 +191,21 @@ def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
         raise BodyError(400, "the body is no JSON object") from error
 
 
-def _done(order: Order, body: bytes) -> tuple[Outcome, bytes]:
+def _done(order: DecodingOrder, body: bytes) -> tuple[DecodedOutcome, bytes]:
     try:
         if order.members:
-            return Outcome(), shrunk(body, order.members, order.most)
+            return DecodedOutcome(), shrunk(body, order.members, order.most)
         found = records_of(body, BodyForm(order.signal, order.protobuf, order.encoding), order.longest)
         if len(found.data) > order.longest:  # what a tolerant reader read takes up to six times the room
             raise BodyError(413, f"the body becomes more than {order.longest} bytes (serve.max_body_mb)")
-        return Outcome(accepted=found.accepted, refused=found.refused, problems=list(found.problems)), found.data
+        return DecodedOutcome(accepted=found.accepted, refused=found.refused, problems=list(found.problems)), found.data
     except BodyError as error:
-        return Outcome(error.status, error.text, error.reason), b""
+        return DecodedOutcome(error.status, error.text, error.reason), b""
     except MemoryError:
         text = "the body takes too much memory to be decoded; send smaller batches"
-        return Outcome(413, text, "memory", spent=True), b""
+        return DecodedOutcome(413, text, "memory", spent=True), b""
     except Exception as error:  # a fault of ours: whoever started this keeps the body, and nobody is told its contents
-        return Outcome(unexpected=type(error).__name__), b""
+        return DecodedOutcome(unexpected=type(error).__name__), b""
 
 
 def send_framed(connection: socket.socket, head: bytes, *parts: bytes) -> None:
@@ -238,7 +238,7 @@ def _received(connection: socket.socket, size: int) -> bytes:
 
 
 def _serve(connection: socket.socket) -> None:
-    decoder = msgspec.json.Decoder(Order)
+    decoder = msgspec.json.Decoder(DecodingOrder)
     while True:
         try:
             head, body = receive_framed(connection)
@@ -254,13 +254,13 @@ def _serve(connection: socket.socket) -> None:
 
 def _bound_time() -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = int(used.ru_utime + used.ru_stime) + 1 + LIMITS.cpu_seconds
+    most = int(used.ru_utime + used.ru_stime) + 1 + DECODING_LIMITS.cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))  # the signal ends this process
 
 
 def _bound_memory(longest: int) -> None:
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    most = used + LIMITS.memory_factor * longest
+    most = used + DECODING_LIMITS.memory_factor * longest
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

@@ -37,7 +37,7 @@ class DeadLetterLimits:
     )
 
 
-LIMITS = values_of(DeadLetterLimits)
+LETTER_LIMITS = values_of(DeadLetterLimits)
 
 
 def letters_of(folder: Path) -> list[tuple[Path, int]]:
@@ -61,7 +61,7 @@ class DeadLetters:
         limits: how much is kept.
     """
 
-    def __init__(self, folder: Path, limits: DeadLetterLimits = LIMITS) -> None:
+    def __init__(self, folder: Path, limits: DeadLetterLimits = LETTER_LIMITS) -> None:
         self._folder, self._limits = folder, limits
         self._lock = threading.Lock()
         self._number = 0
