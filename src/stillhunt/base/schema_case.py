@@ -60,7 +60,7 @@ MEMBERS = Table(
             "role",
             pa.string(),
             False,
-            "dedicated (it serves campaigns alone), mixed (the hands that harvest send its other traffic, too), pool "
+            "dedicated (nearly all of its traffic is in campaigns), mixed (its other traffic has the clients and networks of the harvest), pool "
             "(customers of a reseller stand behind its other traffic), victim (its key was taken: other hands used it "
             "before the harvest) or unknown. Only flagged accounts are dedicated, mixed or pool.",
         ),
