@@ -29,7 +29,7 @@ def campaign_claim(
     campaign: Mapping[str, Any],
     family_bits: Mapping[str, float],
     floor_bits: float,
-    skill_shares: Mapping[str, float],
+    skill_shares: Mapping[str, float] | None = None,
 ) -> str:
     """What is claimed of a campaign, in one or two sentences.
 
@@ -37,7 +37,7 @@ def campaign_claim(
         campaign: its row of the CAMPAIGNS table.
         family_bits: evidence family -> its bits.
         floor_bits: bits from which a family is mentioned.
-        skill_shares: skill -> share of the harvested requests; empty where they are not counted.
+        skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
     strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
     opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
@@ -51,7 +51,7 @@ def campaign_claim(
         return (
             f"{opening} {claim_of(campaign)}: {requests} {when}.{evidence} No work queue shows, so this is no harvest."
         )
-    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'], skill_shares)}.{evidence}"
+    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'], skill_shares or {})}.{evidence}"
 
 
 def _aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
