@@ -37,7 +37,7 @@ class Sentences(HTMLParser):
             self._open.append((tag, known.get("data-rows"), label))
 
     def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop()[0] != tag:
+        while tag not in _EMPTY and self._open and self._open.pop()[0] != tag:
             pass
 
     def handle_data(self, data: str) -> None:

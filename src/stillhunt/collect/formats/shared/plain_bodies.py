@@ -49,6 +49,12 @@ class Options(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     stream_options: Any = None
     store: Any = None
     service_tier: Any = None
+    n: Any = None
+    seed: Any = None
+    stop: Any = None
+    frequency_penalty: Any = None
+    presence_penalty: Any = None
+    response_format: Any = None
     system: str | None = None
     max_output_tokens: None = None
     max_tokens_to_sample: None = None
@@ -66,6 +72,17 @@ class Options(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     system_instruction: None = None
     previous_response_id: None = None
     conversation: None = None
+
+
+OTHER_SETTINGS = ("n", "seed", "stop", "frequency_penalty", "presence_penalty", "response_format")
+"""Options above that no column of REQUESTS has."""
+
+
+def has_other_settings(one: Options) -> bool:
+    """Whether any of `OTHER_SETTINGS` is given; written out, since it is asked of every body."""
+    return not (
+        one.n is one.seed is one.stop is one.frequency_penalty is one.presence_penalty is one.response_format is None
+    )
 
 
 class Body(Options, gc=False, kw_only=True):

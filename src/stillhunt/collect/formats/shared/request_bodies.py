@@ -111,6 +111,10 @@ def _options_of_plain(body: plain.Options) -> Row:
         row["tools"] = tools
     if body.system:
         row["system_prompt"] = body.system
+    if plain.has_other_settings(body):
+        given = {name: getattr(body, name) for name in plain.OTHER_SETTINGS}
+        if (settings := other_settings(given)) is not None:
+            row["other_settings"] = settings
     return row
 
 
