@@ -85,7 +85,7 @@ def test_who_may_be_hit_is_said_before_anybody_acts() -> None:
 
 def test_nobody_is_spared_without_evidence() -> None:
     mixed = " ".join(sentences.before_acting(CAMPAIGN, {"mixed": 50}))
-    assert "Treat the other traffic of the 50 accounts with the role mixed as the operator's own" in mixed
+    assert "Look at a sample of the other traffic of the 50 accounts with the role mixed before you treat it" in mixed
     assert "own use" not in mixed
 
 

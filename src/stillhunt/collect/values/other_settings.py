@@ -84,8 +84,10 @@ def changes_answers(name: str, value: Any) -> bool:
         name: as the log has it.
         value: the same; numbers may be text.
     """
+    if value is None or value in ("", "null"):
+        return False
     plain = _plain(name)
-    if value is None or value in ("", "null") or plain in _READ or plain in _HARMLESS:
+    if plain in _READ or plain in _HARMLESS:
         return False
     if isinstance(value, str):
         value = value if (found := decoded(value)) is None else found
