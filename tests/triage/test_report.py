@@ -119,7 +119,6 @@ def test_says_what_was_found(page: str) -> None:
         "1037: 13 apples are shared among 4 … 25.",
         "names that no rule finds, and other free text, can remain",
         "step-by-step mathematical reasoning",
-        "USD 127",
         "5e5e5e5e",
     ):
         assert wanted in text
