@@ -539,8 +539,10 @@ def test_appeals_on_the_command_line(tmp_path: Path) -> None:
         added = run("decisions", "add", account, action, "--by", "Ada", "--data", str(data), cwd=tmp_path)
         assert added.returncode == 0
     hostile = HOSTILE.replace("\0", "").replace("\ud800", "") + " long" * 99
-    assert [tell("add", "3", "a", "--text", hostile, "--by", "Eve").stdout for _ in range(2)] == ["1\n", "1\n"]
-    assert tell("add", "4", "b", "--text", "sorry", "--by", "Eve").stdout == "2\n"
+    assert [tell("add", "3", "a", "--text", hostile, "--by", "Eve").stdout for _ in range(2)] == [
+        "Appeal 1 filed: a against decision 3.\n"
+    ] * 2
+    assert tell("add", "4", "b", "--text", "sorry", "--by", "Eve").stdout == "Appeal 2 filed: b against decision 4.\n"
     database = WatchDatabase("", data / "stillhunt.db")
     with database.write() as connection:
         connection.execute(update(APPEALS).where(APPEALS.c.appeal_id == 2).values(due_at=NOW // 2))

@@ -85,7 +85,10 @@ def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path) -> None
     )
     account = min(harvesters())
     block = ["decisions", "add", account, "block", "--by", HOSTILE, "--days", "2", "--data", str(data)]
-    number = run(*block, cwd=tmp_path).stdout.strip()
+    said = run(*block, cwd=tmp_path).stdout
+    number = said.split()[1].rstrip(":")
+    assert f": block for {account} until 20" in said
+    assert said.endswith(" UTC. Reason: Our staff reviewed this account and limited its use.\n")
     shown = run("decisions", "replay", "--data", str(data), cwd=tmp_path).stdout
     assert "\x1b" not in shown
     assert "11 step_up and 1 block" in shown
@@ -145,9 +148,12 @@ def test_the_log_lists_everything_and_add_says_what_counts_instead(tmp_path: Pat
     assert run("decisions", "log", *folder, cwd=tmp_path).stdout == "No entries.\n"
     through = ("decisions", "add", "a", "observe", "--by", "Ada", "--override", "--days", "90", "--note", HOSTILE)
     first = run(*through, *folder, cwd=tmp_path)
-    assert (first.stdout, first.stderr) == ("1\n", "")
+    assert first.stderr == ""
+    assert re.fullmatch(
+        r"Decision 1: observe for a until [-0-9: ]{16} UTC, as an override\. Reason: .*\n", first.stdout
+    )
     second = run("decisions", "add", "a", "block", "--by", "Bo", *folder, cwd=tmp_path)
-    assert second.stdout == "2\n"
+    assert second.stdout.startswith("Decision 2: block for a until 20")
     until = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%d")
     told = f"Until {until} .* UTC another decision counts instead: 1, observe by Ada .override.\\."
     assert re.match(told, second.stderr)

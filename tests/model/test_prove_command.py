@@ -212,3 +212,39 @@ def test_settings_that_no_call_can_have_end_in_a_readable_error(tmp_path: Path) 
     done = ask_with(harvest_file(tmp_path, temperature=-1.0))
     assert isinstance(done.exception, StillhuntError), done.output
     assert "line 1 has a temperature" in done.exception.on_command_line()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", 31),
+        ("stop", ["\n"]),
+        ("frequency_penalty", 0.5),
+        ("top_k", 40),
+        ("logit_bias", {"5": -100}),
+        ("response_format", {"type": "json_object"}),
+        ("tools", [{"type": "function"}]),
+        ("a_field_of_tomorrow", 1),
+    ],
+)
+def test_a_campaign_whose_calls_carry_other_settings_is_refused(tmp_path: Path, field: str, value: object) -> None:
+    done = ask_with(harvest_file(tmp_path, **{field: value}))
+    assert isinstance(done.exception, StillhuntError), done.output
+    said = done.exception.on_command_line()
+    assert f"the calls carry {field} in 32 of 32 calls" in said
+    assert "campaign c-1" in said
+    assert "no place in the register was used" in said
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+    plain = tmp_path / "plain.jsonl"
+    plain.write_text((prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
+    honest = tmp_path / "honest.jsonl"
+    honest.write_text("".join(as_line(one, **{field: value}) for one in prove_scene().honest), encoding="utf-8")
+    assert f"line 1 has {field}, with which no control answer" in refusal(
+        str(prove_scene().folder / "student"), "--honest", honest
+    )
+
+
+def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    neutral = {"seed": None, "stop": [], "n": 1, "frequency_penalty": 0, "top_k": None, "stream": True, "user": "u"}
+    done = ask_with(harvest_file(tmp_path, **neutral), "--campaign", "c-2")
+    assert done.exception is None, done.output

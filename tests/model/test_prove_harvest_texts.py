@@ -269,3 +269,19 @@ def test_a_file_of_honest_answers_has_nothing_that_was_harvested(tmp_path: Path)
     path.write_text(json.dumps(lines[0]), encoding="utf-8")
     with pytest.raises(InputError, match="line 1 has no campaign_id"):
         answers_of_file(path, [], CONFIG.seed, 2)
+
+
+def test_campaigns_whose_logged_calls_carry_other_settings_are_refused(tmp_path: Path) -> None:
+    case = case_of(tmp_path, {"c-1": [0, 1, 2], "c-2": [3]})
+    rows = [row(0, seed=31, stop=[]), row(1, seed=31, stop=["x"]), row(2), row(3)]
+    with pytest.raises(InputError, match="the calls carry seed in 2 and stop in 1 of 3 calls"):
+        found(case, rows, 9, "c-1", "c-2")
+    assert len(found(case, rows, 9, "c-2")["c-2"]) == 1
+    with pytest.raises(InputError, match="the calls carry tools in 1 of 1 call"):
+        found(case, [row(3, tools='[{"type": "function"}]')], 9, "c-2")
+
+
+def test_honest_answers_with_other_settings_are_not_compared(tmp_path: Path) -> None:
+    rows = [customer(0, seed=None, tools=None), customer(1, seed=5), customer(2, tools='[{"type": "function"}]')]
+    given = honest(tmp_path, rows, harvested_on(["2026-03-01"] * 9))
+    assert [one.request_id for one in given] == [rows[0]["request_id"]]

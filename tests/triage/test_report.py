@@ -119,7 +119,6 @@ def test_says_what_was_found(page: str) -> None:
         "1037: 13 apples are shared among 4 … 25.",
         "names that no rule finds, and other free text, can remain",
         "step-by-step mathematical reasoning",
-        "USD 127",
         "5e5e5e5e",
     ):
         assert wanted in text
@@ -330,7 +329,10 @@ def test_screen_and_report_say_the_same_money(case: Case) -> None:
     campaigns = [
         {**row, "list_value": 0.004 if row["verdict"] == "act" else 0.26} for row in case.campaigns.to_pylist()
     ]
-    small = Case({**case.tables, "campaigns": build("campaigns", campaigns)}, run=case.run)
+    tables = {**case.tables, "campaigns": build("campaigns", campaigns)}
+    assert "list price" not in visible(Case(tables, run=case.run).report())  # nobody set a price
+    report = {**case.run["settings"]["report"], "prices": {"m": {"input": 1.0, "output": 2.0}}}
+    small = Case(tables, run={**case.run, "settings": {**case.run["settings"], "report": report}})
     text = visible(small.report())
     for campaign in small.model.campaigns:
         value = dict(campaign.facts)["at list price"]

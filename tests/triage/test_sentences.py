@@ -33,9 +33,15 @@ def sum_of(**bits: float) -> ScoreSum:
 def test_claim_names_strong_families_only() -> None:
     claim = sentences.campaign_claim(CAMPAIGN, {"queue": 8.0, "content": 3.0, "network": 2.9, "identity": -4.0}, 3.0)
     assert claim == (
-        "Evidence indicates that 60 accounts act as one operation: 4,896 requests for a, b, c and 2 more skills from 3 "
-        "to 16 March 2026. They appear to share the wording of prompts and one work queue."
+        "Evidence indicates that 60 accounts act as one operation: 4,896 requests from 3 to 16 March 2026, among "
+        "them a, b, c and 2 more skills. They appear to share the wording of prompts and one work queue."
     )
+
+
+def test_claim_says_which_share_a_skill_has() -> None:
+    claim = sentences.campaign_claim({**CAMPAIGN, "skills": ["coding"]}, {}, 3.0, {"coding": 372 / 722})
+    assert "4,896 requests from 3 to 16 March 2026, 51.5 % of them coding." in claim
+    assert "for coding" not in claim
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,7 @@ def test_who_may_be_hit_is_said_before_anybody_acts() -> None:
 
 def test_nobody_is_spared_without_evidence() -> None:
     mixed = " ".join(sentences.before_acting(CAMPAIGN, {"mixed": 50}))
-    assert "Treat the other traffic of the 50 accounts with the role mixed as the operator's own" in mixed
+    assert "Look at a sample of the other traffic of the 50 accounts with the role mixed before you treat it" in mixed
     assert "own use" not in mixed
 
 

@@ -335,8 +335,10 @@ def run(*arguments: str) -> str:
 
 def test_holds_on_the_command_line(folder: DataFolder) -> None:
     data = ("--data", str(folder.path))
-    assert run("add", "court \x1b[2J order", "--from", "2026-03-01", "--to", "2026-03-02", *data) == "1\n"
-    assert run("add", "all of it", "--from", "2026-03-01T14:00+02:00", *data) == "2\n"
+    assert run("add", "court \x1b[2J order", "--from", "2026-03-01", "--to", "2026-03-02", *data) == (
+        "Hold 1: nothing from 2026-03-01 00:00 UTC to 2026-03-03 00:00 UTC is deleted until it is released.\n"
+    )
+    assert run("add", "all of it", "--from", "2026-03-01T14:00+02:00", *data).startswith("Hold 2: nothing from ")
     run("release", "1", *data)
     first, second = json.loads(run("list", "--json", *data))
     assert (first["from"], first["to"]) == ("2026-03-01 00:00 UTC", "2026-03-03 00:00 UTC")

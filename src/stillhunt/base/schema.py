@@ -68,6 +68,12 @@ REQUESTS = Table(
         _c("top_p", pa.float64(), True, "Nucleus sampling parameter."),
         _c("max_tokens", pa.int64(), True, "Largest number of answer tokens that the client allowed."),
         _c("tools", pa.string(), True, "Tool definitions, as text, bounded."),
+        _c(
+            "other_settings",
+            pa.string(),
+            True,
+            "Names of other fields of the call that may change its answer, such as seed, stop; never their values.",
+        ),
         _c("status", pa.int32(), True, "HTTP status of the answer."),
         _c("sampling_rate", pa.float64(), True, "Share of such calls that the log keeps, 0 to 1; null: all of them."),
         _c("origin_file", pa.int32(), False, "Index of the input file, in sorted order of paths."),

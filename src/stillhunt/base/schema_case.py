@@ -60,9 +60,10 @@ MEMBERS = Table(
             "role",
             pa.string(),
             False,
-            "dedicated (it serves campaigns alone), mixed (the hands that harvest send its other traffic, too), pool "
-            "(customers of a reseller stand behind its other traffic), victim (its key was taken: other hands used it "
-            "before the harvest) or unknown. Only flagged accounts are dedicated, mixed or pool.",
+            "dedicated (nearly all of its traffic is in campaigns), mixed (its other traffic has the clients and "
+            "networks of the harvest), pool (customers of a reseller stand behind its other traffic), victim (its key "
+            "was taken: other hands used it before the harvest) or unknown. Only flagged accounts are dedicated, mixed "
+            "or pool.",
         ),
         _c("requests", pa.int64(), False, "Its requests in this campaign."),
         _c("share", pa.float64(), False, "Those requests as a share of the account's traffic, 0 to 1."),

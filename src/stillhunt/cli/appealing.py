@@ -11,7 +11,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.deciding import DecisionsOrder
-from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import LogEntry, standing
 from stillhunt.decide.log import read_log
@@ -101,7 +101,8 @@ def run_appeals_add(order: DecisionsOrder, decision: int, account: str, text: st
     """
     with opened_database(order.data, order.settings_file) as database:
         filed = file_appeal(database, decision, account, text, by, _terms(order), _now())
-    output_console().print(str(filed.appeal_id))
+    account_id = formatting.shorten(filed.account_id, _ACCOUNT_CHARS)
+    output_console().print(safe_lines(f"Appeal {filed.appeal_id} filed: {account_id} against decision {decision}."))
 
 
 def run_appeals_decide(order: DecisionsOrder, appeal_id: int, by: tuple[str, str], *, overturn: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from stillhunt.cli.decisions import DataOption, NoteOption
 from stillhunt.cli.live import DEFAULT_DATA
-from stillhunt.cli.options import JsonFlag, SettingsOption
+from stillhunt.cli.options import JsonFlag, SettingsOption, refuse_unused
 
 case_app = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign id or its beginning.")]
@@ -81,6 +81,7 @@ def comment_case(
 
 @case_app.command("decide")
 def decide_case(
+    context: typer.Context,
     campaign: CampaignArgument,
     decision: Annotated[str, typer.Argument(metavar="DECISION", help="act, watch or dismiss.")],
     by: AnalystOption,
@@ -113,6 +114,10 @@ def decide_case(
     """
     from stillhunt.cli.casework import ActTerms, CaseOrder, run_case_decide  # start-up time
 
+    if decision != "act":
+        refuse_unused(context, ("action", "days", "code"), "only to act takes one")
+    if decision != "dismiss":
+        refuse_unused(context, ("reason",), "only to dismiss takes one; say it in --note")
     terms = ActTerms(action, days, code)
     run_case_decide(CaseOrder(data, campaign, by, seen, settings_file), decision, terms, reason, note)
 

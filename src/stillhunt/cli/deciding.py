@@ -15,7 +15,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, made_until, standing
 from stillhunt.decide.log import read_log
@@ -158,7 +158,7 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
 def run_decisions_add(
     order: DecisionsOrder, account: str, action: str, by: tuple[str, str], days: float, reason: str, *, override: bool
 ) -> None:
-    """Append a person's decision and print its number; say on stderr where another decision counts instead.
+    """Append a person's decision and say what it is; say on stderr where another decision counts instead.
 
     Args:
         order: which log.
@@ -178,7 +178,11 @@ def run_decisions_add(
         kind: Kind = "override" if override else "case"
         made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
         counting = in_force(read_log(database), _now()).get(made.account_id)
-    output_console().print(str(made.seq))
+    account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
+    until, kind_said = _minute(made.expires_at), ", as an override" if override else ""
+    output_console().print(
+        safe_lines(f"Decision {made.seq}: {made.action} for {account_id} until {until} UTC{kind_said}. Reason: {why}.")
+    )
     if counting is not None and counting.seq != made.seq:
         author = formatting.shorten(counting.author, _NAME_CHARS)
         message_console().print(
@@ -189,7 +193,7 @@ def run_decisions_add(
 
 
 def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> None:
-    """End a decision and print the number of the new entry.
+    """End a decision and say which.
 
     Args:
         order: which log.
@@ -200,7 +204,9 @@ def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> 
         CaseError: no such decision stands.
     """
     with opened_database(order.data, order.settings_file) as database:
-        output_console().print(str(undo(database, seq, *by, _now()).seq))
+        ended = undo(database, seq, *by, _now())
+    account_id = formatting.shorten(ended.account_id, _ACCOUNT_CHARS)
+    output_console().print(safe_lines(f"Entry {ended.seq} ends decision {seq}: {ended.action} for {account_id}."))
 
 
 def _one_of(given: str, known: Sequence[str], name: str) -> Any:

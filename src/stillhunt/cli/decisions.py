@@ -127,7 +127,7 @@ def add_decision(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Decide about an account as a person; prints the number of the entry.
+    """Decide about an account as a person; prints the number of the entry, what was decided and until when.
 
     Where an override counts before it, stderr says which one, and until when.
     """
@@ -144,7 +144,7 @@ def undo_decision(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """End a decision; prints the number of the new entry."""
+    """End a decision; prints the number of the new entry, and which decision it ends."""
     from stillhunt.cli.deciding import DecisionsOrder, run_decisions_undo  # start-up time
 
     run_decisions_undo(DecisionsOrder(data, settings_file), entry, (by, note))

@@ -33,7 +33,10 @@ def run_hold_add(data: Path, reason: str, between: tuple[str | None, str | None]
     first, last = between
     times = (None if first is None else _moment(first), None if last is None else _moment(last, end=True))
     with _opened(data, settings) as (folder, database):
-        output_console().print(str(add_hold(folder, database, reason, times, _now())))
+        number = add_hold(folder, database, reason, times, _now())
+        kept = next(_shown(hold) for hold in all_holds(database) if hold.hold_id == number)
+    begin, end = kept["from"] or "the beginning", kept["to"] or "now on"
+    output_console().print(safe_lines(f"Hold {number}: nothing from {begin} to {end} is deleted until it is released."))
 
 
 def run_hold_list(data: Path, settings: Path | None, *, as_json: bool) -> None:

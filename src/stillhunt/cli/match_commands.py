@@ -51,14 +51,24 @@ def match_two_files(
     mine: Annotated[Path, typer.Argument(metavar="MINE", help="Own file of sketches.")],
     theirs: Annotated[Path, typer.Argument(metavar="THEIRS", help="File of the other provider.")],
     circle: CircleOption,
+    fingerprint: Annotated[
+        str,
+        typer.Option(
+            "--fingerprint", metavar="HEX", help="Fingerprint of the other provider's key, if it is not trusted here."
+        ),
+    ] = "",
     every_pair: AllPairsFlag = False,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare two files of sketches: which campaigns are one, and why. Exit code 3 where some match."""
+    """Compare two files of sketches: which campaigns are one, and why. Exit code 3 where some match.
+
+    Both files must be signed by a key that is trusted here, or by the one that --fingerprint names.
+    """
     from stillhunt.cli.matching import run_match_files  # start-up time
 
-    if run_match_files((mine, theirs), circle, settings_file, every_pair=every_pair, as_json=as_json):
+    named = fingerprint.lower().replace(":", "")
+    if run_match_files((mine, theirs), circle, settings_file, named, every_pair=every_pair, as_json=as_json):
         raise typer.Exit(MATCHED_EXIT_CODE)
 
 

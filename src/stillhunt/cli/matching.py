@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, PackError
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
 from stillhunt.dossier.keys.folder import circle_key, keys_folder, pseudonyms_key
+from stillhunt.dossier.keys.signing import has_signing_key, new_signing_key, read_signer, trusted_keys
 from stillhunt.dossier.matching.comparing import MATCH, NO_MATCH, PairScore
 from stillhunt.dossier.matching.features import CampaignFeatures, campaign_features, sketches_of_case
 from stillhunt.dossier.matching.intersection import answer, ask, learn
@@ -25,7 +27,8 @@ from stillhunt.dossier.matching.intersection_files import (
     read_message,
 )
 from stillhunt.dossier.matching.pairs import match_files
-from stillhunt.dossier.matching.sketch_file import check_comparable, opaque_name, read_sketch_file, sketch_file
+from stillhunt.dossier.matching.sketch_file import check_comparable, opaque_name, sketch_file
+from stillhunt.dossier.packs.signed_sketches import open_sketches, signed_sketches
 from stillhunt.triage import Case
 from stillhunt.triage.lookup import resolve_id
 
@@ -58,7 +61,11 @@ def run_match_sketch(order: MatchOrder, circle: str, out: Path) -> None:
     folder = keys_folder(Config.load(file=order.settings))
     key, own = circle_key(folder, circle), pseudonyms_key(folder)
     campaigns, sketches = _opened(order)
-    write_whole(out, [sketch_file(campaigns, circle, (key, own), sketches)])
+    if not has_signing_key(folder):
+        new_signing_key(folder)
+    signer, public = read_signer(folder)
+    content = signed_sketches(sketch_file(campaigns, circle, (key, own), sketches), signer, public)
+    write_whole(out, [content])
     rows = [
         {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_sizes(one)} for one in campaigns
     ]
@@ -67,10 +74,20 @@ def run_match_sketch(order: MatchOrder, circle: str, out: Path) -> None:
         return
     header = ("name in the file", "campaign", "phrases", "words")
     print_columns(output_console(), [header, *(tuple(str(value) for value in row.values()) for row in rows)])
+    message_console().print(
+        f"SHA-256 of the file: {hashlib.sha256(content).hexdigest()}. Tell it to the other side before the files are "
+        f"exchanged, so that neither can copy the other's. Signed by {public.fingerprint}."
+    )
 
 
 def run_match_files(
-    files: tuple[Path, Path], circle: str, settings: Path | None, *, every_pair: bool, as_json: bool
+    files: tuple[Path, Path],
+    circle: str,
+    settings: Path | None,
+    fingerprint: str = "",
+    *,
+    every_pair: bool,
+    as_json: bool,
 ) -> int:
     """Compare two files of sketches and print the pairs.
 
@@ -78,6 +95,7 @@ def run_match_files(
         files: the own one and the other provider's.
         circle: name of the circle.
         settings: file of settings.
+        fingerprint: of the other provider's key, where it is not trusted here; empty otherwise.
         every_pair: also those that are two campaigns.
         as_json: as one JSON document.
 
@@ -85,16 +103,25 @@ def run_match_files(
         Number of matches.
 
     Raises:
-        PackError: a file cannot be used.
+        PackError: a file cannot be used, or nobody trusted signed it.
         ConfigError: there is no such circle.
     """
-    key = circle_key(keys_folder(Config.load(file=settings)), circle)
-    mine, theirs = (read_sketch_file(path, circle, key) for path in files)
+    folder = keys_folder(Config.load(file=settings))
+    key, trusted = circle_key(folder, circle), trusted_keys(folder)
+    opened = [open_sketches(path, circle, key, trusted, fingerprint) for path in files]
+    mine, theirs = (one.sketches for one in opened)
     check_comparable(mine, theirs, str(files[1]))
     if mine == theirs:
         raise PackError(
             "both files have the same sketches", where=str(files[1]), next_step="name the file of the other provider"
         )
+    for path, one in zip(files, opened, strict=True):
+        vouched = (
+            "nobody signed it: it is of an older version, and anybody can have written it"
+            if one.signer is None
+            else f"signed by {one.signer.fingerprint} ({one.signer.name})"
+        )
+        message_console().print(safe_lines(f"{path}: SHA-256 {one.sha256}, {vouched}"))
     return _print_pairs(match_files(mine, theirs), every_pair=every_pair, as_json=as_json)
 
 

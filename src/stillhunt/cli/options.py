@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from stillhunt.base.errors import ConfigError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr, only errors.")]
@@ -50,3 +53,21 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{name.strip()!r} is given twice; leave one out", param_hint=option)
         pairs[name.strip()] = value.strip()
     return pairs
+
+
+def refuse_unused(context: typer.Context, names: Sequence[str], reason: str) -> None:
+    """Refuse options that would change nothing here, so that nobody believes that they did.
+
+    Args:
+        context: of the command.
+        names: parameters of the command's function.
+        reason: why they would change nothing, in a few words.
+
+    Raises:
+        ConfigError: one of them was given.
+    """
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = next(one.opts[0] for one in context.command.params if one.name == name)
+            raise ConfigError(f"it has no effect here: {reason}", where=option, next_step="leave it out")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.options import JsonFlag, QuietFlag, SettingsOption
+from stillhunt.cli.options import JsonFlag, QuietFlag, SettingsOption, refuse_unused
 
 commands = typer.Typer()
 
@@ -96,6 +96,7 @@ def verify(
 
 @commands.command()
 def rebuild(
+    context: typer.Context,
     pack: PackArgument,
     key: KeyOption = None,
     fingerprint: FingerprintOption = None,
@@ -119,5 +120,7 @@ def rebuild(
     from stillhunt.cli.rebuilding import RebuildOrder, run_rebuild  # start-up time
     from stillhunt.cli.verifying import TrustOrder  # start-up time
 
+    if not logs:
+        refuse_unused(context, ("accounts",), "only --logs are hunted with a table of accounts")
     trust = TrustOrder(key, fingerprint, None, settings_file)
     run_rebuild(RebuildOrder(pack, trust, tuple(logs or ()), accounts, quiet), as_json=as_json)

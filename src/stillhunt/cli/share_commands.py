@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SettingsOption, pairs
+from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SettingsOption, pairs, refuse_unused
 
 commands = typer.Typer()
 
@@ -46,6 +46,7 @@ def _time(text: str | None) -> datetime | None:
 
 @commands.command()
 def share(
+    context: typer.Context,
     case: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File to write; - prints it.")],
     circle: Annotated[str, typer.Option("--circle", metavar="NAME", help="Sharing circle whose key hides values.")],
@@ -84,6 +85,12 @@ def share(
     """
     from stillhunt.cli.sharing import ShareOrder, run_share  # start-up time
 
+    if revoke:
+        refuse_unused(context, ("logs", "mapping"), "a withdrawal reaches all that was shared without the logs")
+    if not logs:
+        refuse_unused(context, ("mapping",), "only --logs are read with one")
+    if str(out) == "-":
+        refuse_unused(context, ("as_json",), "the file itself is printed")
     order = ShareOrder(
         case=case,
         campaign=campaign,

@@ -138,11 +138,13 @@ def share_notes(order: ShareOrder, case: Case, share: SharedFile, addresses: Add
     """
     label = share.tlp.shown
     notes = [f"{label}; keyed hashes can be compared, and tried, by all who have the key of the circle {order.circle}"]
-    if order.revoke and any(one.verdict == "none" for one in share.campaigns):
-        notes.append(
-            "the case does not have the campaign any more: its indicators are withdrawn only from the case that was "
-            "shared"
-        )
+    if order.revoke:
+        notes.append("withdrawn is all that was shared under these ids, also what this case does not show any more")
+        if any(one.verdict == "none" for one in share.campaigns):
+            notes.append(
+                "the case does not have the campaign any more: what ties it to an operator is withdrawn only from the "
+                "case that was shared"
+            )
     elif addresses is None:
         notes.append("left out: addresses and networks, which need the logs (--logs)")
     elif addresses.requests_read < addresses.requests_wanted:

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from stillhunt.cli.keep import DataFolderOption
-from stillhunt.cli.options import JsonFlag, SettingsOption
+from stillhunt.cli.options import JsonFlag, SettingsOption, refuse_unused
 
 commands = typer.Typer()
 
 
 @commands.command()
 def subject(
+    context: typer.Context,
     account: Annotated[str, typer.Argument(metavar="ID", help="Id of the account, as the case and the logs have it.")],
     data: DataFolderOption = Path("stillhunt-data"),
     erase: Annotated[
@@ -31,4 +32,6 @@ def subject(
     """
     from stillhunt.cli.subject_erasure import SubjectOrder, run_subject  # start-up time
 
+    if not erase:
+        refuse_unused(context, ("yes",), "nothing is erased without --erase")
     run_subject(SubjectOrder(data, account, settings_file, erase=erase, yes=yes, as_json=as_json))

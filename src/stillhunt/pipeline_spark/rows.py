@@ -47,7 +47,7 @@ NO_ROW = -1
 PLACE_COLUMNS = (_FILE, _SIZE, _NUMBER) = ("stillhunt_file", "stillhunt_size", "stillhunt_row")
 PACKED = ("blob", *SKETCHES.names)
 """Packed columns of a stream after sketching: tables of rejects and facts, and the columns of rows."""
-_LEFT_BEHIND = frozenset(("response", "tools", "api_key_id", "end_user_id"))
+_LEFT_BEHIND = frozenset(("response", "tools", "other_settings", "api_key_id", "end_user_id"))
 """Columns of requests that sketches do not need, and that are not shuffled."""
 _CARRIED = tuple(name for name in REQUESTS.names if name not in _LEFT_BEHIND)
 _STREAM = pa.schema(

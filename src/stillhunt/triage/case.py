@@ -133,7 +133,7 @@ class Case:
     @property
     def model(self) -> CaseModel:
         """What there is to say about it; the screen, explanations and the report lay it out."""
-        return case_model(self.tables, self.run, self.origins, self.member_details)
+        return case_model(self.tables, self.run, self.origins, self.member_details, self.taken)
 
     def explain(self, wanted_id: str, *, account: bool = False) -> Explanation:
         """Why an account or campaign has its score.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
+from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
@@ -41,11 +42,21 @@ class RunFacts:
         settings: thresholds of the verdicts.
         currency: of the price table.
         requests: requests in the logs; 0 where the run did not record it.
+        priced: whether somebody set a price; the default price is nobody's.
     """
 
     settings: ScoreSettings
     currency: str
     requests: int
+    priced: bool = False
+
+    def money(self, value: float) -> str:
+        """An amount at list price; empty where nobody set a price.
+
+        Args:
+            value: in the currency.
+        """
+        return formatting.money(value, self.currency) if self.priced else ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,7 @@ class CampaignModel:
         sanctioned: members whose programme the settings declare.
         related: the campaigns of the same operator or pool: label and words.
         run: what the run's record adds.
+        skill_shares: skill -> share of its requests; empty where the case does not count them.
     """
 
     row: Mapping[str, Any]
@@ -69,6 +81,7 @@ class CampaignModel:
     sanctioned: int
     related: tuple[tuple[str, str], ...]
     run: RunFacts
+    skill_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -93,7 +106,8 @@ class CampaignModel:
     @property
     def claim(self) -> str:
         """What is claimed of it, in one or two sentences."""
-        return sentences.campaign_claim(self.row, self.total.family_bits, self.run.settings.family_floor_bits)
+        floor = self.run.settings.family_floor_bits
+        return sentences.campaign_claim(self.row, self.total.family_bits, floor, self.skill_shares)
 
     @property
     def skills(self) -> str:
@@ -117,10 +131,11 @@ class CampaignModel:
 
     @property
     def volume(self) -> str:
-        """Output tokens and their value at list price."""
+        """Output tokens, and their value at list price where a price was set."""
         tokens = formatting.verb(self.row["output_tokens"], "token", "tokens")
-        value = formatting.money(self.row["list_value"], self.run.currency)
-        return f"{formatting.amount(self.row['output_tokens'])} output {tokens}, {value} at list price"
+        value = self.run.money(self.row["list_value"])
+        at_price = f", {value} at list price" if value else ""
+        return f"{formatting.amount(self.row['output_tokens'])} output {tokens}{at_price}"
 
     @property
     def unsampled(self) -> str:
@@ -194,7 +209,7 @@ class CampaignModel:
             ("requests", "; ".join(part for part in requests if part)),
             ("share of all traffic", formatting.share_of(row["requests"], self.run.requests)),
             ("output tokens", formatting.amount(row["output_tokens"])),
-            ("at list price", formatting.money(row["list_value"], self.run.currency)),
+            *([("at list price", value)] if (value := self.run.money(row["list_value"])) else []),
             ("seen", formatting.between(row["first_seen"], row["last_seen"])),
             *([("in declared programmes", formatting.plural(self.sanctioned, "account"))] if self.sanctioned else []),
             *((LABELS[aspect].lower(), words) for aspect, words in self.origins),
@@ -282,6 +297,7 @@ def case_model(
     run: Mapping[str, Any],
     origins: pa.Table | None = None,
     member_details: pa.Table | None = None,
+    taken: pa.Table | None = None,
 ) -> CaseModel:
     """What there is to say about a case.
 
@@ -290,6 +306,7 @@ def case_model(
         run: content of run.json.
         origins: the ORIGINS table; None where clients and networks are not shown.
         member_details: the MEMBER_DETAILS table; None where times and origins of members are not known.
+        taken: the TAKEN table; None where shares of skills are not shown.
 
     Raises:
         CaseError: the score settings that the run recorded cannot be read.
@@ -298,6 +315,7 @@ def case_model(
     by_campaign: dict[str, list[dict[str, Any]]] = {}
     for row in [] if origins is None else origins.to_pylist():
         by_campaign.setdefault(row["campaign_id"], []).append(row)
+    shares = {} if taken is None else _skill_shares(taken)
     members, accounts = tables["members"], tables["accounts"]
     roles: dict[str, Counter[str]] = {}
     for campaign, role, count in _counted(members, ["campaign_id", "role"]):
@@ -315,11 +333,23 @@ def case_model(
             sanctioned=sanctioned.get(name, 0),
             related=tuple(said for one in sets if (said := one.of_campaign(name))),
             run=facts,
+            skill_shares=shares.get(name, {}),
         )
         for row in tables["campaigns"].to_pylist()
     ]
     details = MEMBER_DETAILS.empty() if member_details is None else member_details
     return CaseModel(tuple(sorted(campaigns, key=_reading_order)), tables, run, details)
+
+
+def _skill_shares(taken: pa.Table) -> dict[str, dict[str, float]]:
+    """Campaign -> skill -> share of its requests."""
+    rows = taken.filter(pc.is_in(taken["aspect"], pa.array(["all", "skill"]))).to_pylist()
+    whole = {row["campaign_id"]: row["requests"] for row in rows if row["aspect"] == "all"}
+    shares: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["aspect"] == "skill" and 0 < row["requests"] <= whole.get(row["campaign_id"], 0):
+            shares.setdefault(row["campaign_id"], {})[row["value"]] = row["requests"] / whole[row["campaign_id"]]
+    return shares
 
 
 def _reading_order(campaign: CampaignModel) -> tuple[int, float, int, str]:
@@ -348,8 +378,11 @@ def run_facts(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> RunFact
             where="run.json settings.score",
             next_step="hunt again; the case was changed by hand or by another version",
         ) from error
-    currency = formatting.shorten(str(settings.get("report", {}).get("currency", "USD")), 8)
-    return RunFacts(score, currency, all_requests(tables, run))
+    report = settings.get("report", {})
+    currency = formatting.shorten(str(report.get("currency", "USD")), 8)
+    usual = ReportSettings().default_price.model_dump()
+    priced = bool(report.get("prices")) or report.get("default_price", usual) != usual
+    return RunFacts(score, currency, all_requests(tables, run), priced)
 
 
 def all_requests(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> int:

@@ -156,7 +156,7 @@ def case_figures(case: CaseModel) -> list[tuple[str, str]]:
     """
     act, review = [campaign.row for campaign in case.of_verdict("act")], len(case.of_verdict("review"))
     flagged = int(pc.sum(case.tables["accounts"]["flagged"]).as_py() or 0)
-    currency = case.campaigns[0].run.currency if case.campaigns else ""
+    value = case.campaigns[0].run.money(sum(row["list_value"] for row in act)) if case.campaigns else ""
     requests, tokens = sum(row["requests"] for row in act), sum(row["output_tokens"] for row in act)
     return [
         (formatting.count(len(act)), formatting.verb(len(act), "campaign to act on", "campaigns to act on")),
@@ -164,7 +164,7 @@ def case_figures(case: CaseModel) -> list[tuple[str, str]]:
         (formatting.count(flagged), formatting.verb(flagged, "account flagged", "accounts flagged")),
         (formatting.count(requests), formatting.verb(requests, "request harvested", "requests harvested")),
         (formatting.amount(tokens), formatting.verb(tokens, "output token", "output tokens")),
-        (formatting.money(sum(row["list_value"] for row in act), currency).strip(), "at list price"),
+        *([(value, "at list price")] if value else []),
     ]
 
 

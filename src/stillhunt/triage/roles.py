@@ -35,8 +35,8 @@ _WORDS = {
         "mixed",
         "{accounts:sends|send} much else with the clients and from the networks that harvest: cover traffic, or "
         "harvest that was not recognised.",
-        "Treat the other traffic of the {accounts:account} with the role mixed as the operator's own: the hands that "
-        "harvest send it.",
+        "Look at a sample of the other traffic of the {accounts:account} with the role mixed before you treat it as "
+        "the operator's own: it has the clients and the networks of the harvest, and the log shows no more.",
     ),
     "pool": RoleWords(
         "pool",

@@ -25,13 +25,19 @@ _OPENING = {
 }
 
 
-def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float], floor_bits: float) -> str:
+def campaign_claim(
+    campaign: Mapping[str, Any],
+    family_bits: Mapping[str, float],
+    floor_bits: float,
+    skill_shares: Mapping[str, float] | None = None,
+) -> str:
     """What is claimed of a campaign, in one or two sentences.
 
     Args:
         campaign: its row of the CAMPAIGNS table.
         family_bits: evidence family -> its bits.
         floor_bits: bits from which a family is mentioned.
+        skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
     strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
     opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
@@ -45,14 +51,22 @@ def campaign_claim(campaign: Mapping[str, Any], family_bits: Mapping[str, float]
         return (
             f"{opening} {claim_of(campaign)}: {requests} {when}.{evidence} No work queue shows, so this is no harvest."
         )
-    return f"{opening} {accounts} {acts}: {requests}{_aim(campaign['skills'])} {when}.{evidence}"
+    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'], skill_shares or {})}.{evidence}"
 
 
-def _aim(skills: Sequence[str]) -> str:
+def _aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
+    """What is taken most, with its share: a campaign that is named after a skill takes others, too."""
     named = [formatting.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
+    if not named:
+        return ""
+    if all(skill in shares for skill in skills[:_SKILLS_NAMED]):
+        parts = [
+            f"{formatting.percent(shares[skill])} of them {shown}" for skill, shown in zip(skills, named, strict=False)
+        ]
+        return f", {formatting.join_words(parts)}"
     rest = len(skills) - _SKILLS_NAMED
     more = [formatting.plural(rest, "more skill")] if rest > 0 else []
-    return f" for {formatting.join_words(named + more)}" if named else ""
+    return f", among them {formatting.join_words(named + more)}"
 
 
 def case_headline(
@@ -139,8 +153,8 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
             "people who have nothing to do with it."
         )
     sentences.append(
-        f"A loss: the list price of {formatting.amount(campaign['output_tokens'])} output "
-        f"{formatting.verb(campaign['output_tokens'], 'token', 'tokens')} says what the answers would cost, not what "
+        f"A loss: {formatting.amount(campaign['output_tokens'])} output "
+        f"{formatting.verb(campaign['output_tokens'], 'token says', 'tokens say')} how much was answered, not what "
         "harm was done."
     )
     return tuple(sentences)
@@ -158,9 +172,7 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
         return (*steps, step_of(campaign))
     steps += role_steps(roles)
     if campaign["verdict"] == "act":
-        steps.append(
-            "Choose between closing, slowing and watching the accounts: closed ones are usually replaced within a day."
-        )
+        steps.append("Choose between closing, slowing and watching the accounts.")
     else:
         steps.append(
             "Do not act on this alone, because there is too little independent evidence. Ask the customer, or wait."

@@ -63,6 +63,9 @@ def test_a_campaign_is_worked_on_from_the_command_line(data: Path) -> None:
     ):
         with pytest.raises(StillhuntError):
             case(data, "decide", *by, *wrong)
+    for idle in (["act", "--reason", "other"], ["watch", "--days", "3"], ["dismiss", "--action", "tag"]):
+        with pytest.raises(StillhuntError, match=f"no effect here.*{idle[1]}"):
+            case(data, "decide", *by, *idle, "--note", "a drill")
     case(data, "decide", *by, "dismiss", "--reason", "other", "--note", "a drill")
     case(data, "reopen", *by, "--note", "no drill")
     case(data, "decide", "c-two", "watch", "--by", "Ada")

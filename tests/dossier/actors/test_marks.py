@@ -49,6 +49,16 @@ def test_a_mark_that_is_absent_is_evidence_against(kind: str) -> None:
     assert not mark.costly
 
 
+def test_a_campaign_is_no_evidence_of_itself() -> None:
+    circular = {"campaigns": ["c-1"], "accounts": ["c-1-a0"], "networks": ["0" * 15 + "1"]}
+    found = result(scene(tie=None), actors(NORTHERN | {"known": circular}))
+    mark = mark_of(found, "operator_tie")
+    assert (mark.known, mark.bits, mark.costly) == (True, 0.0, False)
+    assert "a campaign is no evidence of itself" in mark.statement
+    kinds = {one.kind for actor in found.actors for one in actor.marks}
+    assert not kinds & {"addresses", "accounts"}
+
+
 def test_no_tie_says_nothing() -> None:
     mark = mark_of(result(scene(tie=None)), "operator_tie")
     assert (mark.known, mark.bits, mark.costly) == (True, 0.0, False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from dossier.packs.authority import HAS_OPENSSL
@@ -28,6 +29,7 @@ from stillhunt.dossier.keys.hashing import keyed_hash, keyed_hashes
 from stillhunt.dossier.keys.signing import (
     has_signing_key,
     new_signing_key,
+    public_key_of,
     read_public_key,
     read_signer,
     trust_key,
@@ -94,6 +96,25 @@ def test_trusted_keys_are_the_own_one_and_those_that_were_named(tmp_path: Path) 
         trust_key(mine, "peer", other)
     with pytest.raises(ConfigError, match="no name of a key"):
         trust_key(mine, "../peer", other)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "00" * 32,
+        "01" + "00" * 31,
+        "ec" + "ff" * 30 + "7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "01" + "00" * 30 + "80",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    ],
+)
+def test_keys_for_which_anybody_can_sign_are_refused(point: str) -> None:
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(point))
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(ConfigError, match="point of small order"):
+        public_key_of(pem, "x", "x.pub")
 
 
 def test_what_is_no_ed25519_key_is_refused(tmp_path: Path) -> None:

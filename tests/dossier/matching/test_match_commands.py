@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 from dossier.matching.match_scenes import CIRCLE, case_of, write_circle
 from stillhunt.base.errors import CaseError, ConfigError, OutputError, PackError
 from stillhunt.cli.match_commands import commands
+from stillhunt.dossier.keys.signing import public_key_of
 
 A = {"c-aaaa1111": (range(1000, 1040), range(100, 160)), "c-bbbb2222": (range(3000, 3040), range(300, 360))}
 B = {"c-cccc3333": (range(1002, 1042), range(101, 161)), "c-dddd4444": (range(7000, 7040), range(700, 760))}
@@ -50,6 +52,35 @@ def test_two_files_of_sketches(place: Path) -> None:
     assert [one["verdict"] for one in every] == ["match", "no match", "no match", "no match"]
     assert every[0]["bits"] == pytest.approx(sum(every[0]["bits_by_kind"].values()), abs=0.02)
     assert stat.S_IMODE((place / "a.json").stat().st_mode) == 0o600
+
+
+def test_files_are_signed_and_compared_only_if_somebody_trusted_signed_them(place: Path) -> None:
+    sketch_both()
+    told = run("sketch", "b", "--circle", CIRCLE, "--out", "b.json", "--force").stderr
+    text = (place / "b.json").read_bytes()
+    assert f"SHA-256 of the file: {hashlib.sha256(text).hexdigest()}" in told
+    compared = run("files", "a.json", "b.json", "--circle", CIRCLE).stderr
+    assert f"b.json: SHA-256 {hashlib.sha256(text).hexdigest()}, signed by " in compared
+    first = json.loads(text)["campaigns"][0]["phrase"]["hashes"][0].encode()
+    other = b"0" * len(first)
+    (place / "b.json").write_bytes(text.replace(first, other, 1))
+    with pytest.raises(PackError, match="the signature is wrong"):
+        run("files", "a.json", "b.json", "--circle", CIRCLE)
+    (place / "b.json").write_bytes(text.partition(b',"signature":')[0] + b"}\n")
+    assert "nobody signed it: it is of an older version" in run("files", "a.json", "b.json", "--circle", CIRCLE).stderr
+
+
+def test_the_key_of_another_provider_is_trusted_or_named(place: Path) -> None:
+    sketch_both()
+    folder = place / "data" / "stillhunt" / "keys"
+    theirs = json.loads((place / "b.json").read_bytes())["signature"]["key"]
+    (folder / "signing.key").unlink()
+    (folder / "signing.pub").unlink()
+    run("sketch", "a", "--circle", CIRCLE, "--out", "a.json", "--force")
+    with pytest.raises(PackError, match="not trusted here"):
+        run("files", "a.json", "b.json", "--circle", CIRCLE)
+    fingerprint = public_key_of(theirs, "theirs", "b.json").fingerprint
+    assert run("files", "a.json", "b.json", "--circle", CIRCLE, "--fingerprint", fingerprint).exit_code == 3
 
 
 def test_names_lead_back_to_campaigns(place: Path) -> None:

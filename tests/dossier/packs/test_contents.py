@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -204,3 +205,20 @@ def test_groups_left_alone_can_be_packed_as_well() -> None:
     left = hunted_case().left_alone["campaign_id"].to_pylist()
     pack = packed(campaign_id=left[0])
     assert pack.manifest.header["campaign"]["verdict"] == "none"
+
+
+def test_times_are_too_coarse_to_find_an_account_or_a_request_elsewhere() -> None:
+    exact = packed(discretion=FULL)
+    for name, columns, step in (
+        ("campaigns", ("first_seen", "last_seen"), timedelta(hours=1)),
+        ("cited", ("timestamp",), timedelta(hours=1)),
+        ("samples", ("timestamp",), timedelta(hours=1)),
+        ("member_details", ("created_at", "first_seen", "last_seen"), timedelta(days=1)),
+    ):
+        for column in columns:
+            times = [one for one in table(one_pack(), name)[column].to_pylist() if one is not None]
+            known = [one for one in table(exact, name)[column].to_pylist() if one is not None]
+            epoch = datetime(1970, 1, 1, tzinfo=UTC)
+            assert times, (name, column)
+            assert all((one - epoch) % step == timedelta(0) for one in times), (name, column)
+            assert any((one - epoch) % step for one in known), (name, column)

@@ -100,6 +100,7 @@ def test_pages_header_and_record_say_the_same_as_the_tables(tmp_path: Path) -> N
     for files, place in (
         ({"dossier.html": one_pack().files["dossier.html"].replace(b"act", b"none", 1)}, "dossier.html"),
         ({"report.html": one_pack().files["report.html"] + b" "}, "report.html"),
+        ({"readme.txt": one_pack().files["readme.txt"] + b"The accused confessed.\n"}, "readme.txt"),
         ({"malware.exe": b"MZ"}, "malware.exe"),
         (with_table("evidence", pa.Table.from_pylist(statements, schema=table("evidence").schema)), "report.html"),
         ({RUN_FILE: one_pack().files[RUN_FILE].replace(b'"seed": 0', b'"seed": 1', 1)}, "run.json"),
@@ -122,6 +123,14 @@ def test_pages_header_and_record_say_the_same_as_the_tables(tmp_path: Path) -> N
 def test_a_header_that_says_something_else_is_noticed(part: str, value: Any, tmp_path: Path) -> None:
     header = {**one_pack().manifest.header, part: value}
     assert rebuild_pack(opened(dict(one_pack().files), tmp_path, header)).differences
+
+
+@pytest.mark.parametrize("made_at", ["2024-01-01T00:00:00Z", "5", 5, None, "2026-03-20 12:30"])
+def test_a_time_at_which_no_pack_can_have_been_made_is_noticed(made_at: Any, tmp_path: Path) -> None:
+    header = one_pack().manifest.header
+    other = {**header, "pack": {**header["pack"], "madeAt": made_at}}
+    found = rebuild_pack(opened(dict(one_pack().files), tmp_path, other)).differences
+    assert any("cannot have been made" in one for one in found), found
 
 
 def test_changed_settings_are_said(tmp_path: Path) -> None:

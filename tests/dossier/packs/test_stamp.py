@@ -44,6 +44,9 @@ def test_a_stamp_says_when_and_is_checked(stamped_pack: Pack, authority: Path, t
     assert abs(found.stamped - datetime.now(UTC)) < timedelta(minutes=20)
     unchecked = verify_pack(path, Trust([signer()]))
     assert (unchecked.claimed, unchecked.stamped) == (found.stamped, None)
+    page = stamped_pack.files["dossier.html"].decode()
+    assert "<dt>Time stamp</dt><dd>in timestamp.tsr, of an authority" in page
+    assert "<dt>Time stamp</dt><dd>none</dd>" in packed().files["dossier.html"].decode()
 
 
 def test_openssl_checks_it_as_the_page_says(stamped_pack: Pack, authority: Path, tmp_path: Path) -> None:

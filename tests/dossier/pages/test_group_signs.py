@@ -97,10 +97,10 @@ def test_what_each_missing_sign_costs(change: dict[str, Any], costs: dict[str, f
 def test_sentences_say_none_and_all() -> None:
     said = [one.sentence for one in missing_signs("keys", replace(FITTING, dedicated=1.0, opened_before=0.0))]
     assert said == [
-        "All accounts have next to no traffic outside of the campaign, so no owner shows.",
+        "All accounts have 80 % or more of their traffic in campaigns, so little of an owner shows.",
         "None of the accounts was opened 30 days or more before the campaign began.",
     ]
     only = missing_signs("keys", replace(FITTING, opened_before=0.5))[0].sentence
     assert only == "Only 50 % of the accounts were opened 30 days or more before the campaign began."
     part = missing_signs("keys", replace(FITTING, dedicated=0.5))[0].sentence
-    assert part.startswith("50 % of the accounts have next to no traffic")
+    assert part.startswith("50 % of the accounts have 80 % or more of their traffic")

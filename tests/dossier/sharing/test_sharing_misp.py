@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from dossier.sharing.format_checks import check_misp
-from dossier.sharing.share_scenes import FIRST, REVIEW, addresses, later, shared
+from dossier.sharing.share_scenes import FIRST, REVIEW, addresses, changed, filled, later, rich_case, shared
 from stillhunt.dossier.sharing.formats import SHARE_FORMATS
 from stillhunt.dossier.sharing.misp_event import misp_events
 from stillhunt.dossier.sharing.tlp import tlp_label
@@ -71,10 +72,22 @@ def test_a_later_share_is_the_same_event_and_newer() -> None:
     assert [one["uuid"] for one in old["Attribute"]] == [one["uuid"] for one in new["Attribute"]]
 
 
+def _uuids(event: dict[str, Any]) -> set[str]:
+    """Of all attributes and objects, and of the attributes of objects."""
+    inner = [one for outer in event["Object"] for one in outer["Attribute"]]
+    return {one["uuid"] for one in (*event["Attribute"], *event["Object"], *inner)}
+
+
 def test_what_is_withdrawn_is_deleted() -> None:
-    text = SHARE_FORMATS["misp"](shared(None, FIRST, counts=addresses(), withdrawn=True)).decode()
+    before = misp_events(shared(None, FIRST, counts=addresses()))["Event"]
+    text = SHARE_FORMATS["misp"](shared(None, FIRST, withdrawn=True)).decode()  # without the logs
     check_misp(text)
     event = json.loads(text)["Event"]
+    assert _uuids(before) < _uuids(event)
+    case = rich_case()
+    rows = [row for row in case.campaigns.to_pylist() if row["campaign_id"] != FIRST]
+    gone = shared(changed(case, campaigns=filled("campaigns", rows)), FIRST, withdrawn=True)
+    assert _uuids(before) < _uuids(misp_events(gone)["Event"])
     assert event["info"].startswith("Withdrawn: ")
     assert {"name": "stillhunt:withdrawn"} in event["Tag"]
     inner = [one for outer in event["Object"] for one in outer["Attribute"]]

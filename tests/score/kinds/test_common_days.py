@@ -33,7 +33,9 @@ def test_one_queue_moves_all_days() -> None:
     together = np.tile(rng.lognormal(0.0, 0.6, 14), (MEMBERS, 1))
     found = working(rng, together)
     assert 1.0 < found.bits <= 4.0
-    assert found.statement.startswith("Its accounts are busy on the same days: mean correlation 0.")
+    assert found.statement.startswith(
+        "Its accounts are busy on the same days more than chance has it: mean correlation 0."
+    )
 
 
 def test_a_pause_of_two_days_is_seen() -> None:

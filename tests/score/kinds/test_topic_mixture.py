@@ -52,7 +52,7 @@ def test_one_work_queue_is_evidence_and_topics_of_their_own_are_evidence_against
     rng = np.random.default_rng(1)
     queue, own = (found_in(log_with(rng, mixtures(rng, one_queue=one))) for one in (True, False))
     assert queue.bits > 3.0
-    assert queue.statement.startswith("15 accounts ask about the same topics in the same proportions")
+    assert queue.statement.startswith("15 accounts ask about topics in proportions that are more alike than those of ")
     assert own.bits < -1.0
     assert own.statement.startswith("15 accounts ask about topics in proportions of their own")
     assert queue.count == MEMBERS * EACH

@@ -130,6 +130,10 @@ def _check(order: ProveOrder) -> None:
             next_step="name a file of answers that you may send",
             command_step="add --honest FILE, with answers that you may send",
         )
+    if order.harvest is not None and order.mapping:
+        raise ConfigError(
+            "--map has no effect here: only logs are read with it", where="prove", next_step="leave it out"
+        )
     if not order.is_endpoint and (order.model_name or order.api_key_env):
         raise ConfigError(
             "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"

@@ -33,6 +33,7 @@ from stillhunt.collect.locate.object_stores import changed_at
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
 from stillhunt.collect.values.fields import UNKNOWN_MODEL, from_object
+from stillhunt.collect.values.other_settings import SETTING_FIELDS
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 
@@ -107,6 +108,7 @@ class RecordReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All calls, see Reader."""
+        wanted = [name for name in wanted if name not in SETTING_FIELDS]  # formats name them in other_settings
         self.passed_over.clear()
         self.found = self.handed_on = 0
         if not self.joined:

@@ -29,6 +29,7 @@ from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, n
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column
 from stillhunt.collect.values.numbers import floats, integers
+from stillhunt.collect.values.other_settings import SETTING_FIELDS, named, setting_columns
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
@@ -259,6 +260,7 @@ def standardise_requests(
     build.put("source", _source_names(build.columns["source"], config.collect.source))
     build.time("timestamp", rules.request_times)
     _put_texts(build)
+    _put_other_settings(build)
     for name, bits in INTEGER_COLUMNS.items():
         build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
     for name in FLOAT_COLUMNS:
@@ -320,6 +322,22 @@ def _prompts_and_systems(build: _Build) -> tuple[pa.Array, pa.Array]:
     if "messages" in build.raw.columns and prompts.null_count:
         prompts, systems = fill_from_messages(prompts, systems, build.values("messages"))
     return prompts, systems
+
+
+def _put_other_settings(build: _Build) -> None:
+    """Names of the settings that have no column: as a format found them, and from fields of our own tables."""
+    build.short("other_settings")
+    columns = {name: build.raw.columns[name] for name in SETTING_FIELDS if name in build.raw.columns}
+    given = {
+        name: column if isinstance(column, list) else column.to_pylist()
+        for name, column in columns.items()
+        if isinstance(column, list) or column.null_count < len(column)
+    }
+    if given:
+        rows = (dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True))
+        known = build.columns["other_settings"].to_pylist()
+        joined = [named(one, setting_columns(row)) for one, row in zip(known, rows, strict=True)]
+        build.put("other_settings", pa.array(joined, pa.string()))
 
 
 def _put_texts(build: _Build) -> None:

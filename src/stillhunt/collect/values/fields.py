@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
+from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.collect.values.field_suggestions import (
     MAX_LEAVES,
     SHOWN_CHARACTERS,
@@ -22,13 +23,16 @@ from stillhunt.collect.values.field_suggestions import (
     near_names,
     shown_names,
 )
+from stillhunt.collect.values.other_settings import SETTING_FIELDS
 from stillhunt.collect.values.tolerant_json import decode_json
 
 REQUEST_FIELDS = (
     *(name for name in REQUESTS.names if name not in ("client_prefix", "origin_file", "origin_row")),
     "messages",
+    *SETTING_FIELDS,
 )
-"""Columns that are looked for in request logs; the client's prefix is derived, `messages` may replace the prompt."""
+"""Columns that are looked for in request logs; the client's prefix is derived, `messages` may replace the prompt, and
+the settings become names in `other_settings`."""
 ACCOUNT_FIELDS = (*(name for name in ACCOUNTS.names if name != "signup_prefix"), "email")
 REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
@@ -155,6 +159,10 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
                 command_step=f"--map {name}=their.field",
             )
     paths = {name: tuple(dict.fromkeys(p for p in ((mapping or {}).get(name), name) if p)) for name in names}
+    beside = next((p for one in SAMPLING_PARAMETERS if "." in (p := (mapping or {}).get(one, ""))), "")
+    if beside:  # the other settings of a call lie where the user found these
+        nested = {name: (f"{beside.rpartition('.')[0]}.{name}",) for name in SETTING_FIELDS}
+        paths |= {name: path for name, path in nested.items() if len(paths.get(name, ("", ""))) == 1}
     return FieldMap(paths)
 
 

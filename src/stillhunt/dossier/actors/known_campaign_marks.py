@@ -43,6 +43,8 @@ def known_campaign_marks(on: ActorOnCampaign) -> Iterator[Mark]:
     known = on.actor.known
     if known.campaigns:
         yield _tie_mark(on)
+    if on.seen.campaign_id in known.campaigns:
+        return  # known accounts and addresses may be those of this campaign: it cannot confirm itself
     if known.accounts:
         wanted = frozenset(known.accounts)
         yield ACCOUNTS_USED.weigh(_accounts(wanted), on, on.stated("account"), "")
@@ -81,8 +83,8 @@ def tie_to(campaign: str, rows: Sequence[Row], known: frozenset[str]) -> tuple[l
 def _tie_mark(on: ActorOnCampaign) -> Mark:
     name, known = on.seen.campaign_id, frozenset(on.actor.known.campaigns)
     if name in known:
-        statement = "The actors file itself says that this campaign is the actor's"
-        return Mark(OPERATOR_TIE, "tie", True, MARK_RULES.tie_cap, None, True, statement)
+        statement = "The actors file says that this campaign is the actor's; a campaign is no evidence of itself"
+        return Mark(OPERATOR_TIE, "tie", False, 0.0, None, True, statement)
     for rows in on.case.sets_of(name, "one_operator"):
         found = tie_to(name, rows, known)
         if found is not None:

@@ -27,6 +27,15 @@ OWN = "own"
 SIGNING_FILE, PUBLIC_FILE = "signing.key", "signing.pub"
 _LONGEST_PEM = 64 << 10
 """Bytes; a key in PEM has some hundred."""
+_PRIME = 2**255 - 19
+_SMALL_ORDER = frozenset(
+    (
+        *(0, 1, _PRIME - 1, _PRIME, _PRIME + 1),
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    )
+)
+"""y of the points whose order divides the cofactor 8, and 0 and 1 beyond the prime: anybody can sign for them."""
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -79,6 +88,13 @@ def public_key_of(pem: str, name: str, where: str) -> PublicKey:
         raise _no_key(where) from error
     if not isinstance(key, Ed25519PublicKey):
         raise _no_key(where)
+    height = int.from_bytes(key.public_bytes(Encoding.Raw, PublicFormat.Raw), "little") % (1 << 255)
+    if height in _SMALL_ORDER:
+        raise ConfigError(
+            "this public key is a point of small order: anybody can make a signature that it accepts",
+            where=where,
+            next_step="trust no file by it, and ask its owner for a true key",
+        )
     return public_key(name, key)
 
 

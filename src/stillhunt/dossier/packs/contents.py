@@ -32,6 +32,14 @@ _IDS = {
     "operator_id": "set of campaigns",
 }
 """Column -> kind of the ids in it."""
+_WIDENED: dict[str, dict[str, tuple[str, bool]]] = {
+    "campaigns": {"first_seen": ("hour", False), "last_seen": ("hour", True)},
+    "samples": {"timestamp": ("hour", False)},
+    "cited": {"timestamp": ("hour", False)},
+    "member_details": {"created_at": ("day", False), "first_seen": ("day", False), "last_seen": ("day", True)},
+}
+"""Table -> column of times -> to what a pack widens it, and whether upwards. An exact time finds the account or the
+request in any other list that has it; the verdict rests on none of these."""
 LEFT_OUT_TABLES = ("slices", "harvest", "rejects", "addresses", "phrases")
 """Tables that no pack has: as long as the traffic, about everybody, or under hashes that are of use to the operator
 alone."""
@@ -190,9 +198,13 @@ def _without_words(details: pa.Table, discretion: Discretion) -> pa.Table:
 
 
 def _renamed(name: str, table: pa.Table, names: Pseudonyms) -> pa.Table:
-    """A table under other names, and in their order: that of the ids would say which is which."""
+    """A table under other names, with widened times, in the order of the names: another would say which is which."""
     if names.key is None:
         return table
+    for column, (unit, up) in _WIDENED.get(name, {}).items():
+        place = table.schema.get_field_index(column)
+        rounded = (pc.ceil_temporal if up else pc.floor_temporal)(table[column], unit=unit)
+        table = table.set_column(place, table.schema.field(place), rounded.cast(table.schema.field(place).type))
     for column, kind in _IDS.items():
         place = table.schema.get_field_index(column)
         if place >= 0:

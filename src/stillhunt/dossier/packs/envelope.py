@@ -16,30 +16,34 @@ from stillhunt.dossier.keys.signing import PublicKey
 from stillhunt.dossier.packs.manifest import PAYLOAD_TYPE, canonical_json
 
 
-def sign_statement(statement: bytes, signer: CryptoSigner) -> bytes:
+def sign_statement(statement: bytes, signer: CryptoSigner, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """The envelope of a statement.
 
     Args:
         statement: what is signed.
         signer: the key.
+        payload_type: what it is.
     """
-    envelope = Envelope(statement, PAYLOAD_TYPE, {})
+    envelope = Envelope(statement, payload_type, {})
     envelope.sign(signer)
     return canonical_json(envelope.to_dict())
 
 
-def open_envelope(content: bytes, keys: Sequence[PublicKey], where: str) -> tuple[bytes, PublicKey]:
+def open_envelope(
+    content: bytes, keys: Sequence[PublicKey], where: str, payload_type: str = PAYLOAD_TYPE
+) -> tuple[bytes, PublicKey]:
     """What was signed, and which of the keys signed it.
 
     Args:
         content: of the envelope, which is not trusted.
         keys: those whose signature counts.
         where: shown in errors.
+        payload_type: what it should hold.
 
     Raises:
         PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
     """
-    payload, keyid, signature = _parts(content, where)
+    payload, keyid, signature = _parts(content, where, payload_type)
     own = [one for one in keys if one.fingerprint == keyid]
     if not own:
         raise PackError(
@@ -71,7 +75,7 @@ def signer_of(content: bytes, where: str) -> str:
     return _parts(content, where)[1]
 
 
-def _parts(content: bytes, where: str) -> tuple[bytes, str, str]:
+def _parts(content: bytes, where: str, payload_type: str = PAYLOAD_TYPE) -> tuple[bytes, str, str]:
     """Payload, fingerprint and signature of an envelope of exactly our form."""
     try:
         data = json.loads(content)
@@ -83,7 +87,7 @@ def _parts(content: bytes, where: str) -> tuple[bytes, str, str]:
         raise PackError("the envelope of the manifest is damaged", where=where) from error
     whole = {
         "payload": base64.b64encode(decoded).decode(),
-        "payloadType": PAYLOAD_TYPE,
+        "payloadType": payload_type,
         "signatures": [{"keyid": keyid, "sig": base64.b64encode(signed_bytes).decode()}],
     }
     if canonical_json(whole) != content:

@@ -7,9 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from securesystemslib.signer import CryptoSigner
@@ -43,6 +41,7 @@ from stillhunt.dossier.packs.rendering import (
     NARRATIVE_FILE,
     README_FILE,
     dossier_page,
+    readme_text,
     report_page,
 )
 from stillhunt.dossier.packs.stamp import get_stamp
@@ -50,13 +49,11 @@ from stillhunt.dossier.packs.verdict_again import check_case
 from stillhunt.score import verdict_parameters
 from stillhunt.triage import Case
 
+MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
+"""How the header writes when the pack was made."""
 HUNT_FACTS = ("version", "case_version", "sketch_version", "seed", "budget")
 INPUT_FACTS = ("name", "bytes", "rows", "sha256")
 """What the header says of the hunt and of each input, from run.json."""
-_SHOWN = "Ids of accounts and requests are pseudonyms, and excerpts of requests are short and redacted."
-_SHOWN_IN_FULL = (
-    "It has account ids and excerpts as the case has them: for whoever holds it, the rules of the logs apply."
-)
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
         RUN_FILE: as_plain_json(cut.run),
         PARAMETERS_FILE: as_plain_json(verdict_parameters()),
         KEY_FILE: own.pem.encode(),
-        README_FILE: _readme(order, own).encode(),
+        README_FILE: readme_text(header),
         REPORT_FILE: report_page(cut),
     }
     narrative, attribution, proof = _written(order), _attributed(order), _proven(order, header)
@@ -176,7 +173,7 @@ def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
     return {
         "pack": {
             "version": PACK_VERSION,
-            "madeAt": order.made_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "madeAt": order.made_at.astimezone(UTC).strftime(MADE_AT),
             "madeBy": f"stillhunt {__version__}",
             "signer": own.fingerprint,
             "full": order.discretion.names.key is None,
@@ -188,13 +185,6 @@ def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
         "inputs": [{name: one.get(name) for name in INPUT_FACTS} for one in run.get("inputs", [])],
         "harvest": harvest_digest(order.folder, order.campaign_id),
     }
-
-
-def _readme(order: PackOrder, own: PublicKey) -> str:
-    text = resources.files(__package__).joinpath("readme.txt").read_text(encoding="utf-8")
-    shown = _SHOWN_IN_FULL if order.discretion.names.key is None else _SHOWN
-    campaign = order.discretion.names.one("campaign", order.campaign_id)
-    return Template(text).substitute(campaign=campaign, shown=shown, fingerprint=own.fingerprint)
 
 
 def _written(order: PackOrder) -> str:

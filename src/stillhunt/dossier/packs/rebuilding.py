@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
 from stillhunt.base.table_files import table_of_parquet
 from stillhunt.dossier.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
-from stillhunt.dossier.packs.making import HUNT_FACTS, INPUT_FACTS
+from stillhunt.dossier.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT
 from stillhunt.dossier.packs.manifest import PARAMETERS_FILE, as_plain_json
 from stillhunt.dossier.packs.proof_file import PROOF_FILE, decoded_proof, proof_faults
 from stillhunt.dossier.packs.rendering import (
@@ -27,7 +28,9 @@ from stillhunt.dossier.packs.rendering import (
     DESCRIBED_FILES,
     DOSSIER_FILE,
     NARRATIVE_FILE,
+    README_FILE,
     dossier_page,
+    readme_text,
     report_page,
 )
 from stillhunt.dossier.packs.verdict_again import verdict_again
@@ -43,6 +46,10 @@ _MOST_FINDINGS = 64
 """Findings about one member; twice as many as there are kinds."""
 _MOST_EXAMPLES = 4
 """Cited requests for each finding, on average."""
+_LONGEST_MAKING = timedelta(days=1)
+"""Between the time in the header and that of the stamp; making takes seconds, and clocks may differ. Judgement."""
+_WIDENING = timedelta(hours=1)
+"""By which a pack widens the end of its campaign."""
 _NOT_OF_A_HUNT = ("identity_key", "mmdb", "batch_rows")
 """Settings of collect that name files and secrets of one machine, or change no result."""
 
@@ -163,6 +170,7 @@ def _page_differences(pack: VerifiedPack, case: Case) -> Iterator[str]:
         attribution = msgspec.json.decode(pack.files[ATTRIBUTION_FILE]) if ATTRIBUTION_FILE in pack.files else None
         proof = decoded_proof(pack.files[PROOF_FILE], PROOF_FILE) if PROOF_FILE in pack.files else None
         made = {
+            README_FILE: readme_text(pack.manifest.header),
             REPORT_FILE: report_page(case),
             DOSSIER_FILE: dossier_page(case, pack.manifest.header, narrative, attribution, proof, pack.files),
         }
@@ -172,6 +180,19 @@ def _page_differences(pack: VerifiedPack, case: Case) -> Iterator[str]:
     for name, page in made.items():
         if pack.files.get(name) != page:
             yield f"{name}: it is not the page that follows from the tables"
+    stamped = pack.stamped or pack.claimed
+    if not _can_be_made(pack.manifest.header["pack"].get("madeAt"), case, stamped):
+        yield "manifest: the pack cannot have been made at the time that its header says"
+
+
+def _can_be_made(said: object, case: Case, stamped: datetime | None) -> bool:
+    """Whether a pack can have been made when its header says: after its campaign, and shortly before its stamp."""
+    try:
+        made_at = datetime.strptime(str(said), MADE_AT).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    last: datetime = case.tables["campaigns"]["last_seen"][0].as_py()
+    return made_at + _WIDENING >= last and (stamped is None or abs(stamped - made_at) <= _LONGEST_MAKING)
 
 
 def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> Config:

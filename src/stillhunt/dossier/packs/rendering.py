@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
+from importlib import resources
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from stillhunt.base import formatting
@@ -40,6 +42,29 @@ DESCRIBED_FILES = {
 """Every file that a pack may have, with what it holds in one line."""
 
 
+_SHOWN = "Ids of accounts and requests are pseudonyms, and excerpts of requests are short and redacted."
+_SHOWN_IN_FULL = (
+    "It has account ids and excerpts as the case has them: for whoever holds it, the rules of the logs apply."
+)
+_STAMPED = (
+    f"in {STAMP_FILE}, of an authority, over all contents, given after {{made_at}}. A page cannot hold the time of "
+    "its own stamp: 'stillhunt verify --tsa-cert' prints it"
+)
+
+
+def readme_text(header: Mapping[str, Any]) -> bytes:
+    """What readme.txt says.
+
+    Args:
+        header: of the manifest.
+    """
+    text = resources.files(__package__).joinpath("readme.txt").read_text(encoding="utf-8")
+    shown = _SHOWN_IN_FULL if header["pack"]["full"] else _SHOWN
+    campaign = str(header["campaign"]["campaign_id"])
+    fingerprint = header["pack"]["signer"]
+    return Template(text).substitute(campaign=campaign, shown=shown, fingerprint=fingerprint).encode()
+
+
 def report_page(cut: Case) -> bytes:
     """The report of a pack.
 
@@ -73,6 +98,7 @@ def dossier_page(
         attribution=attribution,
         proof=None if proof is None else proof.as_plain(),
         signer=header["pack"]["signer"],
+        time_stamp=_STAMPED.format(made_at=header["pack"]["madeAt"]) if STAMP_FILE in names else "",
         full_excerpts=header["pack"]["full"],
         pseudonyms=not header["pack"]["full"],
         request_count=header["harvest"]["requests"],

@@ -103,7 +103,9 @@ def _keys(files: Mapping[str, bytes], trust: Trust, where: str) -> list[PublicKe
     """The keys whose signature counts."""
     if not trust.fingerprint:
         return list(trust.keys)
-    pem = files.get(KEY_FILE, b"").decode("ascii", "replace")
+    if KEY_FILE not in files:
+        raise PackError("a file of the manifest is missing", where=f"{where}: {KEY_FILE}")
+    pem = files[KEY_FILE].decode("ascii", "replace")
     key = public_key_of(pem, "named by its fingerprint", f"{where}: {KEY_FILE}")
     if key.fingerprint != trust.fingerprint:
         named = signer_of(files[ENVELOPE_FILE], where)

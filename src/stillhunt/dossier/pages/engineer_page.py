@@ -228,8 +228,25 @@ def _parameters(case: Case, model: CampaignModel) -> tuple[tuple[str, str], ...]
 
 def _taken(case: Case, model: CampaignModel) -> TextTable:
     rows = taken_rows(case, model, _TAKEN_SHOWN)
-    heads = ("By", "Value", "Requests", "Useful answers", "Output tokens", "At list price")
-    shown = tuple((row.aspect, row.value, row.requests, row.samples, row.output_tokens, row.list_value) for row in rows)
+    heads = (
+        "By",
+        "Value",
+        "Requests",
+        "Useful answers",
+        "Output tokens",
+        *(["At list price"] if model.run.priced else []),
+    )
+    shown = tuple(
+        (
+            row.aspect,
+            row.value,
+            row.requests,
+            row.samples,
+            row.output_tokens,
+            *([row.list_value] if row.list_value else []),
+        )
+        for row in rows
+    )
     return TextTable(heads, shown, max(0, _of_campaign(case.taken, model.row["campaign_id"]).num_rows - len(shown)))
 
 

@@ -24,7 +24,7 @@ _PARAGRAPHS = 6
 _SENTENCES_OF_ACTOR = 6
 _SENTENCE_CHARS = 400
 _PLANTED = "Marks can be planted: whoever controls what an actor alone should control leaves the same ones."
-ASPECT_LABELS = {"model": "Model", "skill": "Skill", "subject": "Subject", "language": "Language"}
+ASPECT_LABELS = {"model": "Model", "skill": "Skill", "subject": "Subject", "language": "Language, estimated"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
         ("requests", formatting.count(row["requests"])),
         ("share of all traffic", formatting.share_of(row["requests"], model.run.requests)),
         ("output tokens", formatting.amount(row["output_tokens"])),
-        ("at list price", formatting.money(row["list_value"], model.run.currency)),
+        *([("at list price", value)] if (value := model.run.money(row["list_value"])) else []),
     )
 
 
@@ -161,7 +161,7 @@ def taken_rows(case: Case, model: CampaignModel, most: int = _ROWS_OF_ASPECT) ->
             requests=formatting.count(row["requests"]),
             samples=formatting.count(row["samples"]),
             output_tokens=formatting.amount(row["output_tokens"]),
-            list_value=formatting.money(row["list_value"], model.run.currency),
+            list_value=model.run.money(row["list_value"]),
         )
         for row in shown
     )

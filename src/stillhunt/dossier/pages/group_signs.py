@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stillhunt.base import formatting
+from stillhunt.score.output.roles import P as ROLES
 
 SOME_LACK_IT = 2.0
 """Bits that a missing sign costs where one group in four would lack it."""
@@ -202,8 +203,10 @@ def _few_accounts(signs: GroupSigns) -> MissingSign | None:
 def _owners_traffic(signs: GroupSigns) -> MissingSign | None:
     if signs.dedicated is None or signs.dedicated < 1 - _MOST_MEMBERS:
         return None
-    who = _part(signs.dedicated, "have")
-    return MissingSign(MOST_HAVE_IT, f"{who} next to no traffic outside of the campaign, so no owner shows.")
+    who, least = _part(signs.dedicated, "have"), formatting.percent(ROLES.dedicated_share)
+    return MissingSign(
+        MOST_HAVE_IT, f"{who} {least} or more of their traffic in campaigns, so little of an owner shows."
+    )
 
 
 def _opened_before(signs: GroupSigns) -> MissingSign | None:

@@ -24,6 +24,7 @@ from stillhunt.dossier.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, 
 from stillhunt.dossier.pages.engineer_page import EngineerPage, engineer_page
 from stillhunt.dossier.pages.executive_page import ExecutivePage, executive_page
 from stillhunt.dossier.pages.facts import DossierFacts
+from stillhunt.dossier.pages.references import rests, rests_on_row
 from stillhunt.dossier.pages.words import DOSSIER_WORDS
 from stillhunt.triage import Case
 from stillhunt.triage.model import CampaignModel
@@ -124,6 +125,8 @@ def _environment() -> jinja2.Environment:
         "fit_width": FIT_WIDE,
         "plot_height": PLOT_HEIGHT,
         "plot_width": PLOT_WIDTH,
+        "rests": rests,
+        "rests_on_row": rests_on_row,
     }
     return environment
 

@@ -32,8 +32,9 @@ def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
     return (
         (
             "The p-value is the chance that a model which was not trained on the harvested answers shows as much by "
-            "luck, whatever else it was trained on. For control answers this holds if the teacher that was named is "
-            "the version that gave the answers; answers to honest accounts are asked about, too, to notice another one."
+            "luck. For control answers this holds if the teacher that was named is the version that gave the answers, "
+            "and if the log has every setting of their calls; answers to honest accounts are asked about, too, to "
+            "notice another version."
         ),
         (
             f"It is multiplied by {formatting.count(pairs)}, the pairs of suspect and campaign for which the register "

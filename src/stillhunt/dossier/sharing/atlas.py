@@ -78,6 +78,10 @@ _OF_EVIDENCE = {
 """Kinds of evidence that show that one hand opened the accounts."""
 
 
+TECHNIQUES = (VALID_ACCOUNTS, NEW_ACCOUNTS, THROUGH_API, EXTRACT_MODEL, API_ACCESS)
+"""All that a campaign can show, by id."""
+
+
 def techniques_of(kind: str, roles: Collection[str], evidence: Collection[str]) -> tuple[AtlasTechnique, ...]:
     """The techniques that a campaign shows.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from stillhunt._version import __version__
 from stillhunt.dossier.sharing.atlas import ATLAS, AtlasTechnique
-from stillhunt.dossier.sharing.indicators import SharedIndicator, indicators_of
+from stillhunt.dossier.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
 from stillhunt.dossier.sharing.parameters import P
 from stillhunt.dossier.sharing.share_times import utc_text
 from stillhunt.dossier.sharing.shared_campaign import (
@@ -41,7 +41,11 @@ def ecs_documents(share: SharedFile) -> list[dict[str, Any]]:
     made = []
     for campaign in share.campaigns:
         made.append(_alert(share, campaign))
-        made += [_indicator(share, campaign, one) for one in indicators_of(campaign) if one.value is not None]
+        made += [
+            _indicator(share, campaign, one)
+            for one in indicators_of(campaign, withdrawn=share.withdrawn)
+            if one.value is not None
+        ]
     return made
 
 
@@ -77,7 +81,7 @@ def _alert(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
     }
     document["rule"] = {"id": "stillhunt", "name": "stillhunt", "ruleset": "stillhunt", "version": __version__}
     document["threat"] = _threat(campaign)
-    document["tags"] = [share.tlp.shown, f"circle:{share.ids.circle}"]
+    document["tags"] = [NOT_FOR_BLOCKING, share.tlp.shown, f"circle:{share.ids.circle}"]
     if hashes := [one.digest for kind in ("address", "network", "phrase") for one in _first_hashes(campaign, kind)]:
         document["related"] = {"hash": hashes}
     facts = campaign_facts(share, campaign)
@@ -111,6 +115,7 @@ def _indicator(share: SharedFile, campaign: SharedCampaign, indicator: SharedInd
         if indicator.value.value:
             found["as"]["organization"] = {"name": indicator.value.value}
     document["message"] = indicator.name
+    document["tags"] = [NOT_FOR_BLOCKING, share.tlp.shown]
     document["threat"] = {
         **_threat(campaign),
         "indicator": found,

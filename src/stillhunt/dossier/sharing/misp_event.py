@@ -6,6 +6,7 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.dossier.sharing.indicators import SharedIndicator, indicators_of
+from stillhunt.dossier.sharing.parameters import P
 from stillhunt.dossier.sharing.share_times import utc_text
 from stillhunt.dossier.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
@@ -33,6 +34,14 @@ _TEMPLATES = {
     "anonymisation": ("5867cffe-60ff-44f6-b097-e5f36b5de0ac", "2", "misc"),
 }
 """Template of MISP's objects -> its uuid, its version, and its category."""
+_CATEGORIES = {
+    **dict.fromkeys(("campaign-id", "campaign-name", "threat-actor"), "Attribution"),
+    **dict.fromkeys(("AS", "anonymised"), "Network activity"),
+    "stix2-pattern": "Payload installation",
+}
+_ASPECTS = dict.fromkeys(("skill", "model", "language", "client", "country", "settings"), P.most_values)
+_MOST_HASHES = {"address": P.most_addresses, "network": P.most_addresses, "phrase": P.most_phrases}
+"""Lists of attributes, and the most that each can have."""
 _HASH_METHOD = "hash - A hash function maps each attribute to a new (not necessarily unique) attribute."
 _HASHED_BY = {
     "address": "SipHash-2-4 of the address or its /24 or /48, under keys that are derived from the key of the circle",
@@ -90,8 +99,8 @@ class _MispWriter:
     def _attributes(self) -> list[dict[str, Any]]:
         campaign = self._campaign
         made = [
-            self._attribute("campaign-id", "Attribution", campaign.uid, "Id of the campaign in this circle."),
-            self._attribute("campaign-name", "Attribution", campaign_name(campaign), campaign_text(campaign)),
+            self._attribute("id", "campaign-id", campaign.uid, "Id of the campaign in this circle."),
+            self._attribute("name", "campaign-name", campaign_name(campaign), campaign_text(campaign)),
         ]
         for name, value in (
             ("accounts", campaign.counts.accounts),
@@ -99,25 +108,35 @@ class _MispWriter:
             ("output tokens", campaign.counts.output_tokens),
             ("probability in percent", percent_of(campaign)),
         ):
-            made.append(self._attribute("counter", "Other", str(value), name))
-        for aspect, values in campaign.values.aspects().items():
-            if aspect != "network":
-                texts = [(f"{aspect}: {one.value}", formatting.plural(one.requests, "request")) for one in values]
-                made += [self._attribute("text", "Other", text, comment) for text, comment in texts]
-        for one in campaign.hashes:
-            text = f"Keyed hash of {_HASH_WORDS[one.kind]}: {formatting.volume(one.requests, one.accounts)}."
-            made.append(self._attribute("anonymised", "Network activity", f"{one.kind}:{one.digest}", text))
-        if campaign.operator:
-            name = f"Operator {campaign.operator[:8]}"
-            made.append(self._attribute("threat-actor", "Attribution", name, "Several campaigns are tied to it."))
-        return made
+            made.append(self._attribute(f"counter {name}", "counter", str(value), name))
+        for aspect, most in _ASPECTS.items():
+            values = campaign.values.aspects().get(aspect, ())
+            texts = [(f"{aspect}: {one.value}", formatting.plural(one.requests, "request")) for one in values]
+            made += self._listed(aspect, "text", texts, most)
+        for kind, most in _MOST_HASHES.items():
+            texts = [
+                (
+                    f"{kind}:{one.digest}",
+                    f"Keyed hash of {_HASH_WORDS[kind]}: {formatting.volume(one.requests, one.accounts)}.",
+                )
+                for one in campaign.hashes_of(kind)
+            ]
+            made += self._listed(f"{kind} hash", "anonymised", texts, most)
+        name = f"Operator {campaign.operator[:8]}"
+        ties = [(name, "Several campaigns are tied to it.")] if campaign.operator else []
+        return [*made, *self._listed("operator", "threat-actor", ties, 1)]
 
-    def _attribute(self, kind: str, category: str, value: str, comment: str) -> dict[str, Any]:
-        distinct = comment if kind == "counter" else value
+    def _listed(self, name: str, kind: str, texts: list[tuple[str, str]], most: int) -> list[dict[str, Any]]:
+        """Attributes of a list. Their ids come from their places, so that a withdrawal reaches all of them by them."""
+        if self._share.withdrawn:
+            texts = [*texts, *((f"{name} {place}", "Withdrawn.") for place in range(len(texts), most))]
+        return [self._attribute(f"{name} {place}", kind, *text) for place, text in enumerate(texts)]
+
+    def _attribute(self, place: str, kind: str, value: str, comment: str) -> dict[str, Any]:
         made: dict[str, Any] = {
-            "uuid": self._share.ids.uuid("misp attribute", self._campaign.uid, kind, distinct),
+            "uuid": self._share.ids.uuid("misp attribute", self._campaign.uid, place),
             "type": kind,
-            "category": category,
+            "category": _CATEGORIES.get(kind, "Other"),
             "value": value,
             "comment": comment,
             "to_ids": False,
@@ -139,8 +158,9 @@ class _MispWriter:
             )
             for one in campaign.measures
         ]
-        made += [self._indicator(one) for one in indicators_of(campaign) if one.value is not None]
-        hashed = {"phrase" if one.kind == "phrase" else "address" for one in campaign.hashes}
+        found = indicators_of(campaign, withdrawn=self._share.withdrawn)
+        made += [self._indicator(one) for one in found if one.value is not None]
+        hashed = {"phrase" if one.kind == "phrase_hashes" else "address" for one in found if one.value is None}
         for kind in sorted(hashed):
             rows = [("description", "text", _HASHED_BY[kind]), ("method", "text", _HASH_METHOD)]
             rows += [("keyed-hash-function", "text", "hmac-sha256")] if kind == "phrase" else []
@@ -166,7 +186,8 @@ class _MispWriter:
         if indicator.kind == "network" and indicator.value is not None:
             first, last = self._campaign.first_seen, self._campaign.last_seen
             rows: list[tuple[str, str, str]] = [("asn", "AS", str(indicator.value.number))]
-            rows += [("description", "text", indicator.value.value)] if indicator.value.value else []
+            described = indicator.value.value or ("withdrawn" if self._share.withdrawn else "")
+            rows += [("description", "text", described)] if described else []
             rows += [("first-seen", "datetime", utc_text(first)), ("last-seen", "datetime", utc_text(last))]
             return self._object("asn", key, comment, tuple(rows))
         rows = [
@@ -181,7 +202,7 @@ class _MispWriter:
         uid = self._share.ids.uuid("misp object", self._campaign.uid, name, key)
         attributes = [
             {
-                **self._attribute(kind, _category(kind), value, ""),
+                **self._attribute(relation, kind, value, ""),
                 "uuid": self._share.ids.uuid("misp object attribute", uid, relation),
                 "object_relation": relation,
             }
@@ -199,9 +220,3 @@ class _MispWriter:
             "Attribute": attributes,
         }
         return {**made, "deleted": True} if self._share.withdrawn else made
-
-
-def _category(kind: str) -> str:
-    if kind == "AS":
-        return "Network activity"
-    return "Payload installation" if kind == "stix2-pattern" else "Other"

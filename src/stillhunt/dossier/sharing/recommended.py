@@ -52,6 +52,10 @@ BLOCK = RecommendedMeasure(
 )
 
 
+MEASURES = (RATE_LIMIT, STEP_UP, BLOCK)
+"""All measures, from the mildest."""
+
+
 def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
     """The measures that are recommended, from the mildest.
 
@@ -62,4 +66,4 @@ def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
     Returns:
         For a harvest to act on all of them; otherwise those that can be taken back.
     """
-    return (RATE_LIMIT, STEP_UP, BLOCK) if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)
+    return MEASURES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,10 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import FAMILIES
 from stillhunt.dossier.keys.hashing import keyed_hash
 from stillhunt.dossier.sharing.address_counts import AddressCounts
-from stillhunt.dossier.sharing.atlas import techniques_of
+from stillhunt.dossier.sharing.atlas import TECHNIQUES, techniques_of
 from stillhunt.dossier.sharing.clean_texts import TextCleaner
 from stillhunt.dossier.sharing.parameters import P
-from stillhunt.dossier.sharing.recommended import measures_for
+from stillhunt.dossier.sharing.recommended import MEASURES, measures_for
 from stillhunt.dossier.sharing.shared_campaign import (
     SharedCampaign,
     SharedCounts,
@@ -107,6 +107,8 @@ def share_of(
             shared.append(reader.campaign(uid, tied.get(uid, ""), addresses))
         else:
             shared.append(_gone(uid, at))
+    if terms.withdrawn:  # all that can have been shared, whatever this case says of it
+        shared = [replace(one, techniques=TECHNIQUES, measures=MEASURES) for one in shared]
     return SharedFile(
         ids=ids,
         sender=cleaner.value(terms.sender) or f"A member of the sharing circle {terms.circle}",

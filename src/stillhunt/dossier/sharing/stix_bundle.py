@@ -7,7 +7,7 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.dossier.sharing.atlas import ATLAS_SOURCE, AtlasTechnique
-from stillhunt.dossier.sharing.indicators import SharedIndicator, indicators_of
+from stillhunt.dossier.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
 from stillhunt.dossier.sharing.parameters import P
 from stillhunt.dossier.sharing.recommended import RecommendedMeasure
 from stillhunt.dossier.sharing.share_times import utc_text
@@ -16,12 +16,19 @@ from stillhunt.dossier.sharing.shared_campaign import (
     SharedCampaign,
     SharedFile,
     SharedOperator,
+    SharedValue,
     campaign_name,
     campaign_text,
     percent_of,
 )
 from stillhunt.dossier.sharing.shared_ids import public_uuid
-from stillhunt.dossier.sharing.stix_facts import STIX_EXTENSION, campaign_facts, extension_objects, hash_facts
+from stillhunt.dossier.sharing.stix_facts import (
+    STIX_EXTENSION,
+    campaign_facts,
+    extension_objects,
+    hash_facts,
+    value_facts,
+)
 
 FIRST_VERSION = datetime(2020, 1, 1, tzinfo=UTC)
 """When every object was created, as STIX sees it: the time may never change, and a later hunt may see another first
@@ -73,9 +80,13 @@ class _StixWriter:
         if campaign.operator:
             made.append(self._relationship("attributed-to", target, f"intrusion-set--{campaign.operator}"))
         made += [self._relationship("uses", target, _attack_pattern_id(one)) for one in campaign.techniques]
-        for indicator in indicators_of(campaign):
-            made.append(self._indicator(campaign, indicator))
-            made.append(self._relationship("indicates", made[-1]["id"], target))
+        for indicator in indicators_of(campaign, withdrawn=self._share.withdrawn):
+            if indicator.value is None:
+                made.append(self._indicator(campaign, indicator))
+                made.append(self._relationship("indicates", made[-1]["id"], target))
+            else:
+                made.append(self._used(campaign, indicator, indicator.value))
+                made.append(self._relationship("uses", target, made[-1]["id"]))
         made.append(self._sighting(campaign, target))
         made.append(self._note(campaign, target))
         made.append(self._report(campaign, [one["id"] for one in made]))
@@ -159,11 +170,26 @@ class _StixWriter:
             "valid_from": utc_text(campaign.first_seen),
             "valid_until": utc_text(campaign.last_seen + timedelta(days=P.valid_days)),
             "confidence": indicator.confidence,
-            "labels": ["not-for-blocking"],
+            "labels": [NOT_FOR_BLOCKING],
         }
         if indicator.hashes:
             made["extensions"] = {STIX_EXTENSION: hash_facts(self._share, indicator)}
         return made
+
+    def _used(self, campaign: SharedCampaign, indicator: SharedIndicator, value: SharedValue) -> dict[str, Any]:
+        """An autonomous system or a client: what the campaign uses. As an indicator, importers would block it."""
+        kind = "infrastructure" if indicator.kind == "network" else "tool"
+        facts = {"user_agent_pattern": indicator.pattern} if indicator.pattern else value_facts(value)
+        times = {"first_seen": utc_text(campaign.first_seen), "last_seen": utc_text(campaign.last_seen)}
+        return {
+            **self._common(kind, self._share.ids.uuid(kind, campaign.uid, indicator.key)),
+            "name": indicator.name,
+            "description": indicator.text,
+            **(times if kind == "infrastructure" else {}),
+            "confidence": indicator.confidence,
+            "labels": [NOT_FOR_BLOCKING],
+            "extensions": {STIX_EXTENSION: {"extension_type": "property-extension", **facts}},
+        }
 
     def _relationship(self, name: str, source: str, target: str) -> dict[str, Any]:
         return {
@@ -224,7 +250,7 @@ def stix_pattern(indicator: SharedIndicator) -> str:
     if indicator.kind == "client":
         header = "network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'"
         return f"[{header} MATCHES {_quoted(indicator.pattern)}]"
-    digests = ", ".join(_quoted(one.digest) for one in indicator.hashes)
+    digests = ", ".join(_quoted(one.digest) for one in indicator.hashes) or _quoted("withdrawn")
     if indicator.kind == "phrase_hashes":
         return f"[network-traffic:extensions.'{STIX_EXTENSION}'.phrase_hash IN ({digests})]"
     name = indicator.kind.removesuffix("es")

@@ -8,19 +8,21 @@ from stillhunt.dossier.sharing.indicators import SharedIndicator
 from stillhunt.dossier.sharing.shared_campaign import SharedCampaign, SharedFile, SharedValue, shown_probability
 from stillhunt.dossier.sharing.shared_ids import public_uuid
 
-EXTENSION_VERSION = "1.0.0"
+EXTENSION_VERSION = "1.1.0"
 STIX_EXTENSION = f"extension-definition--{public_uuid('extension-definition', EXTENSION_VERSION)}"
 """Id of the extension; another version has another id."""
 _PROJECT = f"identity--{public_uuid('identity', 'stillhunt')}"
-_CREATED = "2026-11-27T00:00:00.000Z"
+_CREATED = "2026-11-29T00:00:00.000Z"
 _SCHEMA = (
     "Of a campaign: verdict (act, review or none); kind (harvest, account_farm, relay); probability (0 to 1); "
     "accounts, flagged_accounts, requests, estimated_requests, output_tokens (integers); evidence_families (strings); "
     "findings (list of objects with family, kind, sentence and bits); shared_values (skill, model, language, client, "
     "network, country, settings -> list of objects with value, requests, and where known accounts and number); circle "
     "and circle_key_check (strings). Of an indicator: circle, circle_key_check, and hashes (list of objects with hash, "
-    "requests and accounts). In patterns: address_hash and network_hash of an ipv4-addr or ipv6-addr, and phrase_hash "
-    "of network-traffic, are keyed hashes of 16 hexadecimal digits under the key of the circle."
+    "requests and accounts). Of an infrastructure, an autonomous system: value, number, requests and accounts. "
+    "Of a tool, which is a client: user_agent_pattern (a regular expression for its header User-Agent). In patterns: "
+    "address_hash and network_hash of an ipv4-addr or ipv6-addr, and phrase_hash of network-traffic, are keyed hashes "
+    "of 16 hexadecimal digits under the key of the circle."
 )
 
 

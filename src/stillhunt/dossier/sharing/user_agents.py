@@ -28,6 +28,11 @@ _HEADERS = {
 }
 
 
+def client_families() -> tuple[str, ...]:
+    """The families of clients that have a pattern, sorted."""
+    return tuple(sorted([*_HEADERS, *(f"{vendor}-{language}" for vendor in _SDK for language in _LANGUAGES)]))
+
+
 def user_agent_pattern(family: str) -> str:
     """A regular expression (PCRE) that finds the header of a family of clients.
 

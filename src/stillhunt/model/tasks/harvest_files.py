@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from stillhunt.base.errors import InputError
+from stillhunt.collect.values.other_settings import named, other_settings
+from stillhunt.model.tasks.call_settings import TOOLS, CallSettings, refuse_other_settings
 from stillhunt.model.tasks.harvest_texts import AnswerSample, HarvestedAnswer, drawn_hash, settings_fault
 
 LONGEST_LINE = 4 << 20
@@ -42,15 +45,20 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
         Campaign -> answers.
 
     Raises:
-        InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
+        InputError: the file cannot be read, a line is not of that form or has settings that no call can have, or a call
+            has settings under which no control answer is drawn.
     """
     samples = {campaign: AnswerSample() for campaign in campaign_ids}
-    for number, line in _lines_of(path):
+    settings: dict[str, CallSettings] = {}
+    for number, line, more in _lines_of(path):
         if not line.campaign_id:
             raise _bad_line(f"{path}:{number}", "has no campaign_id")
         if campaign_ids and line.campaign_id not in samples:
             continue
+        own = settings.setdefault(line.campaign_id, CallSettings(line.campaign_id))
+        own.add(more, tools=False)
         _take_line(samples.setdefault(line.campaign_id, AnswerSample()), line, f"{path}:{number}", seed, limit)
+    refuse_other_settings(settings.values())
     return {campaign: sample.drawn(limit) for campaign, sample in samples.items()}
 
 
@@ -66,9 +74,11 @@ def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
         InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
     """
     sample = AnswerSample()
-    for number, line in _lines_of(path):
+    for number, line, more in _lines_of(path):
         if line.campaign_id:
             raise _bad_line(f"{path}:{number}", "has a campaign_id, and honest answers are of none")
+        if more:
+            raise _bad_line(f"{path}:{number}", f"has {more}, with which no control answer can be drawn")
         _take_line(sample, line, f"{path}:{number}", seed, limit)
     return sample.drawn(limit)
 
@@ -93,8 +103,9 @@ def _take_line(sample: AnswerSample, line: _Line, where: str, seed: int, limit: 
         sample.bound(limit)
 
 
-def _lines_of(path: Path) -> Iterator[tuple[int, _Line]]:
-    decoder = msgspec.json.Decoder(_Line)
+def _lines_of(path: Path) -> Iterator[tuple[int, _Line, str | None]]:
+    """Number of each line, what it says, and the names of its other fields that may have changed the answer."""
+    decoder = msgspec.json.Decoder(dict[str, Any])
     try:
         with path.open("rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
@@ -102,7 +113,9 @@ def _lines_of(path: Path) -> Iterator[tuple[int, _Line]]:
                     raise _bad_line(f"{path}:{number}", f"is longer than {LONGEST_LINE:,} bytes")
                 if line.strip():
                     try:
-                        yield number, decoder.decode(line)
+                        fields = decoder.decode(line)
+                        tools = TOOLS if fields.get(TOOLS) else None
+                        yield number, msgspec.convert(fields, _Line), named(other_settings(fields), tools)
                     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
                         what = "is no JSON object with request_id, prompt and response as texts"
                         raise _bad_line(f"{path}:{number}", what) from error

@@ -18,6 +18,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, InputError
 from stillhunt.base.progress import Progress
+from stillhunt.model.tasks.call_settings import CallSettings, refuse_other_settings
 
 HARVEST_FILE = "harvest.parquet"
 OVERSAMPLING = 8
@@ -151,7 +152,7 @@ def campaign_answers(
 
     Raises:
         CaseError: harvest.parquet cannot be read.
-        InputError: the logs cannot be read.
+        InputError: the logs cannot be read, or a call has settings under which no control answer is drawn.
     """
     from stillhunt.pipeline import reading  # start-up time
 
@@ -160,6 +161,7 @@ def campaign_answers(
         campaign: AnswerSample(wanted)
         for campaign, wanted in _wanted_ids(source.case_folder, campaign_ids, config.seed, OVERSAMPLING * limit).items()
     }
+    settings = {campaign: CallSettings(campaign) for campaign in campaign_ids}
     ids = pa.array(sorted({one for sample in samples.values() for one in sample.wanted}), pa.string())
     with reading(source.logs, None, config, mapping=source.mapping, progress=progress) as (batches, _):
         for table in batches:
@@ -169,9 +171,11 @@ def campaign_answers(
             for row in with_texts(table.filter(wanted)).to_pylist():
                 answer = answer_of_row(row)
                 unsound += answer.temperature != row["temperature"]
-                for sample in samples.values():
+                for campaign, sample in samples.items():
                     if answer.request_id in sample.wanted:
+                        settings[campaign].add(row["other_settings"], tools=bool(row["tools"]))
                         sample.take(answer)
+    refuse_other_settings(settings.values())
     if unsound:
         progress.note(
             f"{formatting.plural(unsound, 'harvested answer')} with a temperature, top_p or max_tokens that no call "

@@ -101,7 +101,8 @@ def _candidates(
     table: pa.Table, members: pa.Array, draws: Mapping[tuple[str, str], dict[str, _Draw]], seed: int
 ) -> Iterator[tuple[dict[str, Any], int, list[_Draw]]]:
     """Rows with texts of other accounts, each with the hash of its account and the draws into which it may go."""
-    table = with_texts(table.filter(pc.invert(pc.is_in(table["account_id"], value_set=members))))
+    plain = pc.and_(pc.is_null(table["other_settings"]), pc.is_null(table["tools"]))  # so that it can be drawn again
+    table = with_texts(table.filter(pc.and_(plain, pc.invert(pc.is_in(table["account_id"], value_set=members)))))
     accounts = table["account_id"].to_pylist()
     hashes = {one: drawn_hash(one, seed) for one in set(accounts)}
     days = [one.isoformat() for one in table["timestamp"].cast(pa.date32()).to_pylist()]

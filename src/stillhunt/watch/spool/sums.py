@@ -2,9 +2,9 @@
 
 A line is written when its batch is on disk, and the batch is acknowledged when the line is written, but not synced: a
 second sync would double what an acknowledgement costs. So after the death of a process each acknowledged batch has its
-line, and a batch that has a line was on disk. After a power failure, lines of the last seconds may be missing; what they
-were about is then known by its form: entries of OTLP have lengths, and lines hold no zero byte, as blocks do that were
-not written yet (zero bytes of senders are escaped).
+line, and a batch that has a line was on disk. After a power failure, lines of the last seconds may be missing. What
+they were about is then known by its form: entries of OTLP have lengths, and lines hold no zero byte, as blocks do that
+were not written yet (zero bytes of senders are escaped).
 """
 
 from __future__ import annotations

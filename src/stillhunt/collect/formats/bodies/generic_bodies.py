@@ -17,6 +17,7 @@ from stillhunt.collect.formats.shared.tags import account_in, session_in, user_i
 from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, Source, call_links
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.values.json_values import at, decoded, first, first_of, number, text
+from stillhunt.collect.values.other_settings import setting_columns
 
 _REQUESTS = ("request_body", "requestBody", "request", "body", "payload", "req")
 _ANSWERS = ("response_body", "responseBody", "response", "answer", "res")
@@ -70,6 +71,8 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     if body is None:
         raise BrokenRecordError("it has no request body of a model API")
     get, row = record.get, call_of_body(body)
+    if body is record:
+        row["other_settings"] = setting_columns(record)  # its other fields are of any kind
     answer = first_of(get, *_ANSWERS)
     if isinstance(answer, str):
         answer = answer_of_text(answer) or decoded(answer)

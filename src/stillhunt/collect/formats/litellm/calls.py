@@ -44,7 +44,7 @@ _CALLS = frozenset(("acompletion", "completion", "aembedding", "embedding", "ate
 """The usual types of calls, for which the pattern above is not tried."""
 _CHATS = frozenset(("acompletion", "completion", "aresponses"))
 _EMPTY_TEXTS = frozenset(("", REDACTED, "{}"))
-_OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn")
+_OPTIONS = ("temperature", "top_p", "max_tokens", "tools", "system_prompt", "turn", "other_settings")
 _AGENT_TAG = "User-Agent: "
 
 

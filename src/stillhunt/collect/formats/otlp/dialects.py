@@ -33,6 +33,7 @@ from stillhunt.collect.formats.shared.traced import tokens_in
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, is_list, items, number
+from stillhunt.collect.values.other_settings import named, other_settings
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
@@ -102,16 +103,29 @@ def call_of(attributes: Attributes, kind: str) -> Row:
         body = decoded(body)
         if isinstance(body, dict):
             row |= call_of_body(body)
+    in_body = row.get("other_settings")
     row |= _settings(attributes, row.get("model"), lists)
+    row["other_settings"] = named(in_body, row.get("other_settings"), _other_settings(attributes))
     embedding = "embedding" in kind.lower()
     if "messages" not in row and "prompt" not in row:
-        row |= _question(attributes, lists, plain=not embedding)
+        asked = _question(attributes, lists, plain=not embedding)
+        asked["other_settings"] = named(row["other_settings"], asked.get("other_settings"))
+        row |= asked
     if embedding and "messages" in row:
         row["prompt"] = _inputs(row.pop("messages"))
     row |= _answer(attributes, lists)
     return {name: value for name, value in row.items() if value is not None and value != ""}
 
 
+_SETTINGS = (
+    *("gen_ai.request.", "ai.settings.", "llm.top_k", "llm.frequency_penalty", "llm.presence_penalty"),
+    "llm.chat.stop_sequences",
+)
+"""Beginnings of the names of attributes that are settings of the call."""
+_RENAMED = {"gen_ai.request.choice.count": "n", "gen_ai.request.encoding_formats": "encoding_format"} | {
+    name: name.rpartition(".")[2] for name in _SETTINGS[2:]
+}
+"""Attribute -> the name of the field in bodies, where it is another."""
 _NUMBERS = (
     ("temperature", ("gen_ai.request.temperature",)),
     ("top_p", ("gen_ai.request.top_p",)),
@@ -153,6 +167,16 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
                     row[ours] = value
                 break
     return row
+
+
+def _other_settings(attributes: Attributes) -> str | None:
+    """Attributes of the request that may change its answer, such as gen_ai.request.seed."""
+    given: dict[str, Any] = {}
+    for name, value in attributes.items():
+        prefix = next((one for one in _SETTINGS if name.startswith(one)), None)
+        if prefix is not None:
+            given[_RENAMED.get(name, name.removeprefix(prefix))] = value_of(value)
+    return other_settings(given)
 
 
 def _model(attributes: Attributes, asked: Any) -> Any:

@@ -2,7 +2,8 @@
 
 A body with anything more (other vendors' names, images, tool use as content parts) does not fit these types. The
 decoder refuses it, and `request_bodies` or `answer_bodies`, which know every shape, read it. A test checks that both
-ways give the same rows. Fields that would change the meaning are declared as null, so that a body with one is refused.
+ways give the same rows. Fields that would change the meaning are declared as null, so that a body with one is refused;
+so is a body with a field that is not declared, since it may be a setting (`values.other_settings`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Message(msgspec.Struct, gc=False):
     parts: None = None
 
 
-class Options(msgspec.Struct, gc=False):
+class Options(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """Options of a request: sampling, limits, tools and system instructions."""
 
     temperature: Number = None
@@ -43,6 +44,17 @@ class Options(msgspec.Struct, gc=False):
     max_tokens: Number = None
     max_completion_tokens: Number = None
     tools: msgspec.Raw = NO_TOOLS
+    tool_choice: Any = None
+    stream: Any = None
+    stream_options: Any = None
+    store: Any = None
+    service_tier: Any = None
+    n: Any = None
+    seed: Any = None
+    stop: Any = None
+    frequency_penalty: Any = None
+    presence_penalty: Any = None
+    response_format: Any = None
     system: str | None = None
     max_output_tokens: None = None
     max_tokens_to_sample: None = None
@@ -60,6 +72,17 @@ class Options(msgspec.Struct, gc=False):
     system_instruction: None = None
     previous_response_id: None = None
     conversation: None = None
+
+
+OTHER_SETTINGS = ("n", "seed", "stop", "frequency_penalty", "presence_penalty", "response_format")
+"""Options above that no column of REQUESTS has."""
+
+
+def has_other_settings(one: Options) -> bool:
+    """Whether any of `OTHER_SETTINGS` is given; written out, since it is asked of every body."""
+    return not (
+        one.n is one.seed is one.stop is one.frequency_penalty is one.presence_penalty is one.response_format is None
+    )
 
 
 class Body(Options, gc=False, kw_only=True):

@@ -17,6 +17,7 @@ from stillhunt.collect.formats.shared import plain_bodies as plain
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
+from stillhunt.collect.values.other_settings import other_settings
 from stillhunt.collect.values.tolerant_json import decode_json
 
 _OTHER_LIMITS = (
@@ -110,6 +111,10 @@ def _options_of_plain(body: plain.Options) -> Row:
         row["tools"] = tools
     if body.system:
         row["system_prompt"] = body.system
+    if plain.has_other_settings(body):
+        given = {name: getattr(body, name) for name in plain.OTHER_SETTINGS}
+        if (settings := other_settings(given)) is not None:
+            row["other_settings"] = settings
     return row
 
 
@@ -138,6 +143,8 @@ def options_of_body(body: Mapping[str, Any] | plain.Options) -> Row:
     value = get("system") or get("instructions") or get("systemInstruction") or get("system_instruction")
     if value and (value := system_text(value)) is not None:
         row["system_prompt"] = value
+    if (settings := other_settings(body)) is not None:
+        row["other_settings"] = settings
     return row
 
 

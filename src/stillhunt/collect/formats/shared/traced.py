@@ -40,6 +40,7 @@ def asked_in(value: Any) -> Row:
         row["prompt"] = as_json(given)
     if not row.get("messages") and row.get("prompt") is None:
         row["prompt"] = as_json(value)
+        row.pop("other_settings", None)  # values of a template, which are all part of the question
     return row
 
 

@@ -16,6 +16,7 @@ from stillhunt.collect.formats.shared.tags import account_in, session_in
 from stillhunt.collect.formats.shared.traced import answered_in, asked_in, tokens_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
 from stillhunt.collect.values.json_values import as_json, first, items, mapping, number, text
+from stillhunt.collect.values.other_settings import named, other_settings
 
 CALLS = ("GENERATION", "EMBEDDING")
 """Types of observations that are model calls."""
@@ -194,6 +195,7 @@ def _row(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
     }
     for ours, *theirs in (("temperature",), ("top_p", "topP"), ("max_tokens", "max_completion_tokens", "maxTokens")):
         row[ours] = asked.get(ours) if (value := number(first(settings, ours, *theirs))) is None else value
+    row["other_settings"] = named(asked.get("other_settings"), other_settings(settings))
     tools = first(observation, "tool_definitions", "toolDefinitions")
     if row.get("tools") is None and tools:
         row["tools"] = as_json(tools)

@@ -154,10 +154,10 @@ KIND = EvidenceKind(
     most_bits=P.cap_bits,
     least_bits=least_bits(P.part),
     wording=Wording(
-        "Its accounts are busy on the same days: mean correlation {correlation:.3f} between the daily counts of two "
-        "members, after removing what all customers do (chance: 0 ± {noise:.3f})",
-        "Its accounts are busy on different days: mean correlation {correlation:.3f} between the daily counts of two "
-        "members, after removing what all customers do (chance: 0 ± {noise:.3f})",
+        "Its accounts are busy on the same days more than chance has it: mean correlation {correlation:.3f} between "
+        "the daily counts of two members, after removing what all customers do (chance: 0 ± {noise:.3f})",
+        "Its accounts are busy on different days: mean correlation {correlation:.3f} between the daily counts of "
+        "two members, after removing what all customers do (chance: 0 ± {noise:.3f})",
         "Too few days or accounts to compare days",
     ),
     members=None,

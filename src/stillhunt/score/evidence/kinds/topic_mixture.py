@@ -67,14 +67,15 @@ KIND = EvidenceKind(
     most_bits=None,
     least_bits=least_bits(TOPIC_REFERENCE.queue_share),
     wording=Wording(
-        "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, as if drawing from one "
-        "work queue: dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
+        "{accounts:account} {accounts:asks|ask} about topics in proportions that are more alike than those of "
+        "unrelated accounts, as if drawing from one work queue: dispersion index {index:.2f} on held-out requests; "
+        "unrelated accounts: about {usual:.1f}",
         "{accounts:account} {accounts:asks|ask} about topics in proportions of their own, as separate customers do: "
         "dispersion index {index:.2f} on held-out requests; unrelated accounts: about {usual:.1f}",
         "Too few of its requests have a known topic ({known:#} of {requests:#}) to compare its accounts",
         variants=(
             (
-                "{accounts:account} {accounts:asks|ask} about the same topics in the same proportions, but nearly in "
+                "{accounts:account} {accounts:asks|ask} about topics in like proportions, but nearly in "
                 "those of all customers, as the accounts of a reseller do: dispersion index {index:.2f} on held-out "
                 "requests; unrelated accounts: about {usual:.1f}"
             ),

@@ -1,0 +1,143 @@
+"""Settings of a call that no column of REQUESTS has, by name: whoever draws its answer again would miss them.
+
+`model prove` compares harvested answers with answers that the teacher draws again under the same settings. That is
+sound only if it knows all of them: with a fixed `seed`, all answers of a campaign share one stream of random numbers.
+Therefore a field is harmless only if it is in a list here, and every other one is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stillhunt.base.formatting import shorten
+from stillhunt.collect.values.json_values import decoded, number
+
+SETTING_FIELDS = (
+    *("seed", "stop", "stop_sequences", "n", "top_k", "min_p", "logit_bias", "response_format", "reasoning_effort"),
+    *("frequency_penalty", "presence_penalty", "repetition_penalty"),
+)
+"""Settings that a table with our own columns may have; of its other columns nobody knows whether they are settings."""
+MOST_NAMES, NAME_CHARACTERS = 8, 40
+"""Names that are kept of one call, and characters of each; the client chooses them."""
+_BELOW = 3
+"""Depth to which settings are looked for within settings, such as extra_body of optional_params."""
+
+
+def _plain(name: str) -> str:
+    """One spelling of topK, top_k and top-k."""
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _names(*lines: str) -> frozenset[str]:
+    return frozenset(_plain(name) for line in lines for name in line.split())
+
+
+_READ = _names(
+    "model modelId messages contents prompt input instructions system systemInstruction inputText message",
+    "temperature top_p max_tokens max_completion_tokens max_output_tokens max_tokens_to_sample maxTokenCount",
+    "max_gen_len previous_response_id conversation request_id response campaign_id account_id turn system_prompt",
+    "inputs texts tools functions toolConfig day",
+)
+"""Fields that have columns; of the question, prove leaves out answers whose question the log has in part only."""
+_HARMLESS = _names(
+    "stream stream_options store service_tier metadata user user_id safety_identifier prompt_cache_key",
+    "prompt_cache_retention background include logprobs top_logprobs return_token_ids request_metadata",
+    "anthropic_version headers extra_headers extra_query timeout request_timeout max_retries num_retries",
+    "session_id thread_id conversation_id api_base api_version base_url custom_llm_provider deployment_id",
+    "litellm_call_id litellm_session_id litellm_trace_id litellm_metadata litellm_params proxy_server_request",
+    "litellm_logging_obj secret_fields arize_config tags drop_params allowed_openai_params additional_drop_params",
+    "encoding_format tool_choice function_call parallel_tool_calls model_info labels system_fingerprint",
+)
+"""Fields that say who asked, or how the answer is delivered, stored or counted. Without tools their choice is idle."""
+_CONTAINERS = _names(
+    "generationConfig config inferenceConfig textGenerationConfig optional_params model_parameters extra_body",
+    "additionalModelRequestFields options parameters model_kwargs invocation_params additional_args",
+)
+"""Fields that hold settings."""
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(_names("frequency_penalty presence_penalty min_p no_repeat_ngram_size"), (0,)),
+    **dict.fromkeys(_names("repetition_penalty n best_of candidate_count num_beams typical_p tfs_z"), (1,)),
+    **dict.fromkeys(_names("top_k"), (0, -1)),
+    **dict.fromkeys(_names("echo ignore_eos use_beam_search"), (False,)),
+    **dict.fromkeys(_names("response_format"), ("text", {"type": "text"})),
+    **dict.fromkeys(_names("text"), ({"format": {"type": "text"}},)),
+    **dict.fromkeys(_names("response_mime_type"), ("text/plain",)),
+    **dict.fromkeys(_names("modalities response_modalities"), (["text"], ["TEXT"])),
+    **dict.fromkeys(_names("thinking"), ({"type": "disabled"},)),
+    **dict.fromkeys(_names("truncation"), ("disabled",)),
+}
+"""Values of settings that change nothing."""
+_USUAL = frozenset(
+    (
+        *("model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "user"),
+        *("metadata", "stream_options", "tools", "system", "prompt", "input", "contents", "instructions"),
+    )
+)
+"""What most bodies have and nothing more; for speed."""
+
+
+def changes_answers(name: str, value: Any) -> bool:
+    """Whether a field of a call may change its answer.
+
+    Args:
+        name: as the log has it.
+        value: the same; numbers may be text.
+    """
+    if value is None or value in ("", "null"):
+        return False
+    plain = _plain(name)
+    if plain in _READ or plain in _HARMLESS:
+        return False
+    if isinstance(value, str):
+        value = value if (found := decoded(value)) is None else found
+    if value is None or (isinstance(value, list | tuple | dict) and not value):
+        return False
+    neutral = _NEUTRAL.get(plain, ())
+    as_number = None if isinstance(value, bool) else number(value)
+    return value not in neutral and (as_number is None or as_number not in neutral)
+
+
+def other_settings(body: Mapping[str, Any]) -> str | None:
+    """Names of the fields of a request body that may change its answer and have no column, such as "seed, stop".
+
+    Args:
+        body: of the request, or an object with its settings.
+    """
+    return None if _USUAL.issuperset(body) else named(_of(body, _BELOW))
+
+
+def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
+    for name, value in body.items():
+        if _plain(name) in _CONTAINERS and below:
+            inner = decoded(value)
+            if isinstance(inner, Mapping):
+                yield from _of(inner, below - 1)
+                continue
+        if changes_answers(name, value):
+            yield name
+
+
+def setting_columns(record: Mapping[str, Any]) -> str | None:
+    """As `other_settings`, of a record that is no request body: only fields that are known to be settings or hold them.
+
+    Args:
+        record: with fields of any kind.
+    """
+    holding = {name: record[name] for name in record if _plain(name) in _CONTAINERS}
+    own = (name for name in SETTING_FIELDS if changes_answers(name, record.get(name)))
+    return named(own, (name for name in _of(holding, _BELOW) if name not in holding))
+
+
+def named(*found: Iterator[str] | str | None) -> str | None:
+    """Names put together, sorted and bounded; None where there is none.
+
+    Args:
+        found: names, or texts that this function made.
+    """
+    names = {
+        shorten(name, NAME_CHARACTERS)
+        for part in found
+        for name in (part.split(", ") if isinstance(part, str) else part or ())
+    }
+    return ", ".join(sorted(names)[:MOST_NAMES]) or None
