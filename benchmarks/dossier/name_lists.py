@@ -31,12 +31,13 @@ SURNAMES = 5_000
 """The most frequent surnames of the US census of 1990, of 88,799."""
 CITY = 400_000
 """People of a city whose name may be no sign of a person."""
-WORD, OFTEN, RARE_NAME, NAME = 3.5, 4.0, 5_000, 50_000
-"""Zipf frequency from which a small word of a dictionary is a common word, and counts of a given name up to which it is
-taken for the word: as RARE_NAME from WORD on, as NAME from OFTEN on; in English from WORD on always."""
+WORD = 3.5
+"""Zipf frequency from which a small word of a dictionary is a common word."""
+RARER = ((3.5, 1_500), (4.0, 50_000), (4.8, 300_000))
+"""From this frequency on, a given name with a lower count is taken for the word; an English word always is."""
 ARABIC_WORD = 4.5
 """Zipf frequency from which an Arabic name is taken for a word, for no dictionary says more."""
-DICTIONARIES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
+DICTIONARIES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl", "tr")
 LOCALES = (
     "en_US en_GB en_IE en_IN en_NG de_DE de_AT de_CH fr_FR fr_CA fr_CH es_ES es_MX es_AR es_CO pt_BR pt_PT it_IT nl_NL"
     " nl_BE pl_PL tr_TR"
@@ -107,9 +108,9 @@ def latin() -> Iterator[tuple[str, set[str]]]:
 
     def is_word(name: str) -> bool:
         count = counts.get(name, [0, 0, 0])[1]
-        most = max(words[language].get(name, 0.0) for language in DICTIONARIES)
-        english = name in words["en"]
-        return name in no_person or english or (most >= WORD and count < RARE_NAME) or (most >= OFTEN and count < NAME)
+        # the Turkish dictionary has names in small letters, too
+        most = max(words[language].get(name, 0.0) for language in DICTIONARIES if language != "tr" or count < RARER[0][1])
+        return name in no_person or name in words["en"] or any(most >= often and count < few for often, few in RARER)
 
     given_words = {name for name in given if is_word(name)}
     family_words = {name for name in family if is_word(name)}

@@ -28,7 +28,7 @@ _DEGREES = r"\d{1,3}(?:\.\d{2,9} ?° ?|[°º] ?\d{1,2} ?['′’](?: ?\d{1,2}(?:
 _PLACE = re.compile(
     rf"{_DEGREES}(?:,? {_DEGREES})?"
     r"|(?i:(?<!\w)(?:gps|coord\w{0,10}|lat(?:itude)?|lon(?:gitude)?|lng|located|location|position|geo|map|at))"
-    r"[\s:=('\"]{1,4}(?P<hide>-?\d{1,3}\.\d{4,12}(?:\s?[,;]\s?-?\d{1,3}\.\d{4,12})?)(?![\d.])"
+    r"[\s:=('\"]{1,4}(?P<hide>-?\d{1,3}\.\d{4,12}(?: ?° ?[NSEWO])?(?:\s?[,;]\s?-?\d{1,3}\.\d{4,12}(?: ?° ?[NSEWO])?)?)(?![\d.])"
 )
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\)|\[dot\])\d{1,3}){3}(?!\d)")
 _DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]")

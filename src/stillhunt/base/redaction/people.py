@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from stillhunt.base.redaction.edits import Edit, FindEdits, Span, non_overlapping
 from stillhunt.base.redaction.name_lists import folded, name_lists
@@ -113,11 +114,13 @@ def _is_name(word: str) -> bool:
     return len(plain) == 1 or not plain.isupper() or len(plain) > 3
 
 
+@lru_cache(maxsize=1 << 15)
 def _listed(word: str) -> str:
     """A word as lists write it: the first part of a double name, in small letters."""
     return folded(_PARTS.split(_clean(word))[0])
 
 
+@lru_cache(maxsize=1 << 15)
 def is_given(word: str) -> bool:
     """Whether a word is a known given name that is hardly ever anything else.
 
@@ -212,7 +215,7 @@ def _after_context(text: str) -> Iterator[Span]:
     for match in _SMALL_TITLE.finditer(text):
         yield from _whole(_small_name_from(text, match.end()))
     for pattern in (_NAMED, _FORM):
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(text) if pattern is _NAMED or ":" in text or "=" in text else ():
             labelled = pattern is _NAMED or match["name"] is not None
             yield from _whole(_name_from(text, match.end()) or _small_name_from(text, match.end(), labelled=labelled))
     for match in _WEAK_FORM.finditer(text):

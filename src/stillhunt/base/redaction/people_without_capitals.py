@@ -41,7 +41,7 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
     korean = _any_of(lists.korean_family)
     korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
     often = "[" + "".join(sorted(lists.chinese_given_often)) + "]"
-    no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智"))
+    no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智解"))
     before = rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向为了被把帮替同及之])|(?<=联系)|(?<=通知)|(?<=转交)|(?<=听说)|(?<=据说)|(?<=告诉)|(?<=[昨今明]天))"
     labels = (
         "姓名|联系人|收件人|收货人|寄件人|患者|病人|客户|签名|签字|申请人|租客|房东|租户|受益人|氏名|お?名前|担当者?|宛名|契約者|入居者|署名"
@@ -62,7 +62,7 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         rf"尊敬的(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太|{titles})",
         rf"(?<!{_HAN})(?P<hide>{chinese}{given}{{1,2}})(?={titles}|同学|总)",
         rf"{before}(?P<hide>{no_word}{given}{{2}})(?!{given})",
-        rf"(?P<hide>{no_word}{often}{{2}})",
+        rf"(?P<hide>{no_word}{often}{{2}})(?![^。！？\n]{{0,60}}[\u3040-\u30ff])",
         rf"(?:[：:]\s?|\n)(?P<hide>{chinese}{given}{{1,2}})(?=\s*(?:[，,。；;（(]|\n|$))",
         # Japanese
         (
