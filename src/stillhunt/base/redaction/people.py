@@ -19,6 +19,8 @@ _PARTS = re.compile(r"['’-]")
 _END_OF_VALUE = re.compile(r"[ \t]*(?:[,;.\n|\"']|$|(?:and|und|et|y|e|en|i|ve|и)\s)")
 _MOST_WORDS = 5
 """Words of a name, particles and initials included."""
+_NO_NAMES = re.compile("not?|the|an?|on|in|my|your|very|also|for|of|and|nicht|kein|der|die|das|pas|non|el|la")
+"""Small words with which no name begins."""
 _FEWEST_LETTERS = 4
 """Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
 Judgement."""
@@ -194,13 +196,13 @@ def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span
     """
     words = list(_words_from(text, at, _MOST_WORDS))
     names = [text[slice(*span)] for span in words]
-    if not names or not names[0][0].islower():
+    if not names or not names[0][0].islower() or _NO_NAMES.fullmatch(names[0]):
         return []
     kept = int(_may_be_given(names[0]))
     if kept or (len(names) > 1 and _is_family(names[1])):
         for place, name in enumerate(names[1:], 2):
             known = _may_be_given(name) or _may_be_family(name)
-            if known or (kept < 2 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
+            if known or (kept == 1 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
                 kept = place
             elif name not in name_lists().particles:
                 break
@@ -236,7 +238,9 @@ def _after_context(text: str) -> Iterator[Span]:
         first = text[slice(*words[0])] if words else ""
         if words and (is_given(first) or (len(words) > 1 and match["stop"].strip(" ") in ("", ",", "\n", ",\n"))):
             yield from _whole(words)
-        elif not words:
+        elif not words and (
+            "," in match["stop"] or "\n" in match["stop"] or match.group()[:3].lower() in ("mfg", "lg ")
+        ):
             yield from _whole(_small_name_from(text, match.end()))
 
 
