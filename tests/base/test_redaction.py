@@ -124,7 +124,8 @@ def test_exact_redactions(text: str, shown: str) -> None:
 
 def test_the_words_name_every_label() -> None:
     other = {
-        "e-mail": "e-mail", "address": "IP addresses", "id number": "identity", "uuid": "UUIDs", "secret": "secrets",
+        "e-mail": "e-mail", "address": "IP and MAC addresses", "id number": "identity", "uuid": "UUIDs",
+        "secret": "secrets",
         "date of birth": "dates of birth", "name": "names of people", "postal address": "postal addresses",
         "encoded": "encoded strings", "hex": "long hex", "user": "the user and the query",
     }  # fmt: skip
@@ -178,8 +179,8 @@ def test_check_digits_of_cards() -> None:
 def test_name_lists_are_small_and_hold_no_word_of_templates() -> None:
     lists = name_lists()
     file = Path(redacted.__code__.co_filename).with_name("names.txt")
-    assert file.stat().st_size < 100_000
-    assert {"Maria", "Katarzyna", "Giovanni"} <= lists.given
+    assert file.stat().st_size < 500_000
+    assert {"maria", "katarzyna", "giovanni", "jurgen", "femke", "mehmet"} <= lists.given
     assert "MERCHANTABILITY" in file.read_text(encoding="utf-8"), "the licence of the list"
     words = {
         "Will",
@@ -196,4 +197,4 @@ def test_name_lists_are_small_and_hold_no_word_of_templates() -> None:
         "Answer",
         "Write",
     }
-    assert not words & lists.given
+    assert not {word.lower() for word in words} & lists.given

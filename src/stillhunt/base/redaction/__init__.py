@@ -33,10 +33,10 @@ REDACTIONS: tuple[tuple[str, FindEdits], ...] = (
 )
 """Label and rule, in the order in which they run."""
 WHAT_IS_REPLACED = (
-    "keys, tokens and private keys; passwords and other secrets that follow their name; e-mail and IP addresses; "
-    "phone, bank account, card, identity and other long numbers; dates of birth; full names of people, and names after "
-    "a title, a greeting or a label; postal addresses; the user and the query in a web address; UUIDs, long hex and "
-    "encoded strings"
+    "keys, tokens and private keys; passwords and other secrets that follow their name; seed phrases of wallets; "
+    "e-mail, IP and MAC addresses; handles of social networks; phone, bank account, card, identity and other long "
+    "numbers; dates of birth; full names of people, and names after a title, a greeting or a label; postal addresses "
+    "and coordinates of places; the user and the query in a web address; UUIDs, long hex and encoded strings"
 )
 """What is replaced, in words; a test holds it beside the labels."""
 

@@ -19,8 +19,10 @@ _SPELT_EMAIL = re.compile(
     r"|\b[a-z0-9.+-]{1,64}_at_[a-z0-9-]{1,63}(?:_dot_[a-z0-9-]{1,63}){1,3}"
 )
 _HANDLE = re.compile(
-    r"(?i)(?<!\w)(?:instagram|insta|twitter|telegram|snapchat|tiktok|discord|skype|wechat|line id|threads|mastodon|reddit)"
-    r"(?:\.com/|(?: (?:is|name|handle|id))?[\s:]{1,3})(?P<hide>(?=[\w.#@-]{0,32}[\d_.#@])@?[\w.-]{2,32}(?:#\d{2,5})?)(?!\w)"
+    r"(?i)(?<!\w)(?:instagram|insta|twitter|telegram|snapchat|tiktok|discord|skype|wechat|line id|threads"
+    r"|mastodon|reddit)"
+    r"(?:\.com/|(?: (?:is|name|handle|id))?[\s:]{1,3})(?P<hide>(?=[\w.#@-]{0,32}[\d_.#@])@?[\w.-]{2,32}"
+    r"(?:#\d{2,5})?)(?!\w)"
     r"|(?<=[^\s@] )(?P<mention>@(?=[a-z.]{0,30}[\d_])[a-z][\w.]{2,30})(?![\w(/])"
 )
 _MAC = re.compile(r"(?i)(?<![\w:-])(?:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4})(?![\w:.-])")
@@ -28,7 +30,8 @@ _DEGREES = r"\d{1,3}(?:\.\d{2,9} ?° ?|[°º] ?\d{1,2} ?['′’](?: ?\d{1,2}(?:
 _PLACE = re.compile(
     rf"{_DEGREES}(?:,? {_DEGREES})?"
     r"|(?i:(?<!\w)(?:gps|coord\w{0,10}|lat(?:itude)?|lon(?:gitude)?|lng|located|location|position|geo|map|at))"
-    r"[\s:=('\"]{1,4}(?P<hide>-?\d{1,3}\.\d{4,12}(?:\s?[,;]\s?-?\d{1,3}\.\d{4,12})?)(?![\d.])"
+    r"[\s:=('\"]{1,4}(?P<hide>-?\d{1,3}\.\d{4,12}(?: ?° ?[NSEWO])?(?:\s?[,;]\s?-?\d{1,3}\.\d{4,12}"
+    r"(?: ?° ?[NSEWO])?)?)(?![\d.])"
 )
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\)|\[dot\])\d{1,3}){3}(?!\d)")
 _DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]")
@@ -53,8 +56,10 @@ _PHONE_WORDS = (
     r"phone(?: number| no\.?)?|tel(?:ephone|efon|éfono|efono|efone|efoon|éphone)?(?:nummer| number)?|telefonum|mobile?"
     r"|cell(?:phone|ulare|ular)?|call me (?:on|at)|handy(?:nummer)?|rufnummer|portable|móvil|celular|telemóvel|whatsapp"
     r"|fax|(?:call|text|sms|dial|ring)(?:/(?:call|text|sms))?(?: me)?(?: on| at)?|festnetz|ruf(?:en sie)?(?: mich)? an"
-    r"|appelez(?:-moi)?(?: au)?|fixe|ll[aá]mame al?|me liga(?: no)?|chiamami(?: al)?|mobiel|vast nummer|bel(?: mij| me)?(?: op)?"
-    r"|zadzwoń|dzwoń|kom\.?|komórka|stacjonarny|cep(?: telefonu)?|beni ara|позвони\w{0,3}|звони\w{0,3}|моб|联系方式|連絡先"
+    r"|appelez(?:-moi)?(?: au)?|fixe|ll[aá]mame al?|me liga(?: no)?|chiamami(?: al)?|mobiel|vast nummer|bel"
+    r"(?: mij| me)?(?: op)?"
+    r"|zadzwoń|dzwoń|kom\.?|komórka|stacjonarny|cep(?: telefonu)?|beni ara|позвони\w{0,3}|звони\w{0,3}|моб|联系方式"
+    r"|連絡先"
     r"|연락처|اتصل بي"
     r"|телефон\w{0,3}|тел|номеру?|手机号?|手機|电话|電話(?:番号)?|携帯|전화(?:번호)?|휴대폰"
     r"|(?:رقم )?(?:ال)?(?:هاتف|جوال)ي?"

@@ -28,7 +28,8 @@ _KEYS = (
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s{1,4}[a-z0-9._~+/=-]{8,}")
 _WORDS = re.compile(r"[A-Za-z]+\s{1,4}[a-z-]{0,20}[.]?")
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd|passwort|kennwort|mot de passe|contrase[nñ]a|clave|senha|palavra-passe"
+    r"pass(?:word|wd|phrase|code)?|pwd?|(?<!\w)pw|passwort|kennwort|mot de passe|contrase[nñ]a|clave|senha"
+    r"|palavra-passe"
     r"|password|wachtwoord|has[lł]o|l[oö]senord|parola|[sş]ifre|пароль|密码|密碼|口令|パスワード|暗証番号|비밀번호"
     r"|كلمة (?:المرور|السر)"
 )
@@ -41,7 +42,7 @@ _NAMED_SECRET = re.compile(
 _NO_PLAIN_WORD = r"(?![(\[{<])(?=[^\s]{0,40}[^\W\d_])(?=[^\s]{0,40}[\d#@%&+*!?$^~=-])[^\s\"'`,;<>，。、；]{5,80}"
 """A word with letters and with digits or signs."""
 _UNSIGNED_SECRET = re.compile(
-    rf"(?i)(?:{_NAMES}|(?:wi-?fi|network|licen[cs]e|activation|product|recovery|backup) (?:key|code))"
+    rf"(?i)(?!pass\s)(?:{_NAMES}|(?:wi-?fi|network|licen[cs]e|activation|product|recovery|backup) (?:key|code))"
     r"(?:\s{1,3}|(?<=[\u0600-\uffff]))"
     r"(?:(?:to|for|of|für|pour|de|del|do|da|per|van|voor|dla|для)(?:\s[\w'’-]{1,20}){1,4}\s)?"
     r"(?:(?:is|was|to|lautet|war|ist|est|es|é|è|jest|هي)\s)?"
@@ -54,10 +55,11 @@ _LOGIN = re.compile(
     rf"(?P<hide>[\w.@+-]{{2,64}}\s?[/|]\s?{_NO_PLAIN_WORD})"
 )
 _CODE = re.compile(
-    r"(?i:(?<![\w-])(?:pin(?:[ -]?code)?|cvv2?|cvc2?|csc|otp|tan|(?:one-time|mfa|2fa|sms|verification|security|access|door|gate) code))"
+    r"(?i:(?<![\w-])(?:pin(?:[ -]?code)?|cvv2?|cvc2?|csc|otp|tan|(?:one-time|mfa|2fa|sms|verification|security"
+    r"|access|door|gate) code))"
     r"(?:\s(?:is|ist|est|es|é|è))?[\s:=#]{1,3}(?P<hide>\d{3,8})(?![\w.])"
 )
-_SAID = re.compile(r"(?i)[\"'`\s](?:is|lautet|ist|est|es|é|è)\b:?[\s\"'`]*$")
+_SAID = re.compile(r"(?i)(?:[\"'`\s](?:is|lautet|ist|est|es|é|è)\b|[は是为]):?[\s\"'`]*$")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+[.!?)]*")
 _URL = re.compile(
     r"(?i)\b[a-z][a-z0-9+.-]{1,15}://(?P<user>[^\s/?#@]{0,256}@)?"

@@ -14,7 +14,8 @@ Edit = tuple[int, int, str]
 FindEdits: TypeAlias = Callable[[str], list[Edit]]
 """Edits of a text, ascending."""
 NO_WORD_BEFORE = r"(?<![^\W\u3040-\uffff])"
-"""Where a word may begin: behind no letter or digit; Chinese, Japanese and Korean put no space before it."""
+NO_WORD_BEHIND = r"(?![^\W\u3040-\uffff])"
+"""Where a word may begin, and where it may end; Chinese, Japanese and Korean put no space there."""
 _DIGIT = re.compile(r"\d")
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-from stillhunt.base.redaction.edits import NO_WORD_BEFORE, Edit, FindEdits, labelled, non_overlapping, only_with
+from stillhunt.base.redaction.edits import (
+    NO_WORD_BEFORE,
+    NO_WORD_BEHIND,
+    Edit,
+    FindEdits,
+    labelled,
+    non_overlapping,
+    only_with,
+)
 
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
@@ -26,24 +34,26 @@ _PAPERS = (
     r"|护照号?|護照|パスポート|여권|(?:رقم )?(?:ال)?جواز(?: السفر)?"
     r"|(?:personal)?ausweis(?:nummer)?|(?:national |tax |voter )?id(?:entity|entification)?(?: card)?"
     r"|carte d['’]identité"
-    r"|carta d['’]identità|documento de identidad|dni|nie|nif|cif|rg|cpf|cnpj|curp|rfc|bsn|pesel|nip|cnp|tc kimlik"
+    r"|carta d['’]identità|documento de identidad|dni|(?-i:NIE)|nif|cif|rg|cpf|cnpj|curp|rfc|bsn|pesel|nip|cnp"
+    r"|tc kimlik"
     r"|身份证号?|身分證|マイナンバー|個人番号|주민등록번호|رقم الهوية|рнокпп|инн|снилс"
     r"|s\.?s\.?n|social security|sozialversicherungs(?:nummer)?|steuer-?id(?:nummer)?|sécurité sociale|seguridad social"
-    r"|codice fiscale|national insurance|nhs|medicare|aadhaar|aadhar|pan card|tax file|tfn|tin|ein"
+    r"|codice fiscale|national insurance|nhs|medicare|aadhaar|aadhar|pan card|tax file|tfn|tin|(?-i:EIN)"
     r"|driv(?:er['’]?s?|ing) licen[cs]e|führerschein|permis de conduire|patente|licence plate|license plate"
     r"|mrn|medical record|patient id|chart|policy|claim|case|docket|membership|employee|staff|imei|vin|chassis"
     r"|plate|kennzeichen|versichert(?:en)?nummer|kranken(?:versicherungs|kassen)nummer|aktenzeichen|rentenversicherungs\w{0,8}"
     r"|num[eé]ro fiscal|n° fiscal|plaque|immatriculation|tarjeta sanitaria|matr[ií]cula|cart[ãa]o sus|partita iva|targa"
     r"|tessera sanitaria|burgerservice(?:nummer)?|rijbewijs|kenteken|dow[oó]d(?: osobisty)?|prawo jazdy|pasaport"
     r"|t\.?c\.?|kimlik|vergi|ehliyet|plaka|полис(?: омс)?|омс|водительск\w{1,4}(?: удостоверени\w)?"
-    r"|医保卡|社保卡?|驾驶证|免許証?|保険証|健康保険|기초연금|여권|운전면허|건강보험|주민|(?:الرقم )?القومي|رقم الإقامة|الإقامة"
+    r"|医保卡|社保卡?|驾驶证|免許証?|保険証|健康保険|기초연금|여권|운전면허|건강보험|주민"
+    r"|(?:الرقم )?القومي|رقم الإقامة|الإقامة"
     r"|account|konto(?:nummer)?|numéro de compte|número de cuenta|routing|sort code"
 )
 _AFTER_PAPER = re.compile(
     rf"(?i:{NO_WORD_BEFORE}(?:{_PAPERS})(?:[\s-]{{0,2}}(?:number|num|no|nr|nummer|numer|numéro|número|numero|numara(?:m|sı)?"
     r"|n°|nº|№|#|番号|号码?|번호)\.?)?(?:\s?(?:is|ist|est|es|é|è|to|は|是|는|은))?)[\s:：=#.]{0,4}"
     r"(?P<hide>(?:[A-Z]{1,3}|[A-Z]{0,6}\d[\dA-Z]{0,20})(?:[ ./-](?:[A-Z]{1,2}(?![\w])"
-    r"|[A-Z]{0,3}\d[\dA-Z]{0,20})){0,7})(?!\w)"
+    rf"|[A-Z]{{0,3}}\d[\dA-Z]{{0,20}})){{0,7}}){NO_WORD_BEHIND}"
 )
 _FEWEST_PAPER_DIGITS = 4
 """Digits of a number after the name of a paper; fewer are a version or a section. Judgement."""

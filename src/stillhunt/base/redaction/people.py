@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from stillhunt.base.redaction.edits import Edit, FindEdits, Span, non_overlapping
 from stillhunt.base.redaction.name_lists import folded, name_lists
@@ -18,6 +19,8 @@ _PARTS = re.compile(r"['’-]")
 _END_OF_VALUE = re.compile(r"[ \t]*(?:[,;.\n|\"']|$|(?:and|und|et|y|e|en|i|ve|и)\s)")
 _MOST_WORDS = 5
 """Words of a name, particles and initials included."""
+_NO_NAMES = re.compile("not?|the|an?|on|in|my|your|very|also|for|of|and|nicht|kein|der|die|das|pas|non|el|la")
+"""Small words with which no name begins."""
 _FEWEST_LETTERS = 4
 """Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
 Judgement."""
@@ -113,11 +116,13 @@ def _is_name(word: str) -> bool:
     return len(plain) == 1 or not plain.isupper() or len(plain) > 3
 
 
+@lru_cache(maxsize=1 << 15)
 def _listed(word: str) -> str:
     """A word as lists write it: the first part of a double name, in small letters."""
     return folded(_PARTS.split(_clean(word))[0])
 
 
+@lru_cache(maxsize=1 << 15)
 def is_given(word: str) -> bool:
     """Whether a word is a known given name that is hardly ever anything else.
 
@@ -191,13 +196,13 @@ def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span
     """
     words = list(_words_from(text, at, _MOST_WORDS))
     names = [text[slice(*span)] for span in words]
-    if not names or not names[0][0].islower():
+    if not names or not names[0][0].islower() or _NO_NAMES.fullmatch(names[0]):
         return []
     kept = int(_may_be_given(names[0]))
     if kept or (len(names) > 1 and _is_family(names[1])):
         for place, name in enumerate(names[1:], 2):
             known = _may_be_given(name) or _may_be_family(name)
-            if known or (kept < 2 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
+            if known or (kept == 1 and len(name) >= _FEWEST_LETTERS and is_given(names[0])):
                 kept = place
             elif name not in name_lists().particles:
                 break
@@ -212,7 +217,7 @@ def _after_context(text: str) -> Iterator[Span]:
     for match in _SMALL_TITLE.finditer(text):
         yield from _whole(_small_name_from(text, match.end()))
     for pattern in (_NAMED, _FORM):
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(text) if pattern is _NAMED or ":" in text or "=" in text else ():
             labelled = pattern is _NAMED or match["name"] is not None
             yield from _whole(_name_from(text, match.end()) or _small_name_from(text, match.end(), labelled=labelled))
     for match in _WEAK_FORM.finditer(text):
@@ -233,7 +238,9 @@ def _after_context(text: str) -> Iterator[Span]:
         first = text[slice(*words[0])] if words else ""
         if words and (is_given(first) or (len(words) > 1 and match["stop"].strip(" ") in ("", ",", "\n", ",\n"))):
             yield from _whole(words)
-        elif not words:
+        elif not words and (
+            "," in match["stop"] or "\n" in match["stop"] or match.group()[:3].lower() in ("mfg", "lg ")
+        ):
             yield from _whole(_small_name_from(text, match.end()))
 
 

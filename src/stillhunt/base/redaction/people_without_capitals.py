@@ -12,7 +12,10 @@ from stillhunt.base.redaction.name_lists import name_lists
 _HAN = r"[\u3005\u3400-\u9fff]"
 _KANA_HAN = r"[\u3005\u3040-\u30ff\u3400-\u9fff]"
 _ARABIC_WORD = r"[\u0621-\u064a\u0671-\u06d3]{2,20}"
-_KOREAN_PARTICLES = "이|가|은|는|을|를|의|와|과|도|께|께서|에게|에게서|한테|이랑|랑|하고|으로|로|만|에 대한|이라고|라고|이에요|예요|입니다|이다|다"
+_KOREAN_PARTICLES = (
+    "이|가|은|는|을|를|의|와|과|도|께|께서|에게|에게서|한테|이랑|랑|하고"
+    "|으로|로|만|에 대한|이라고|라고|이에요|예요|입니다|이다|다"
+)
 _KOREAN_WORDS = (
     "이미지|지하철|지도자|노동자|지나가|유전자|강아지|나아가|강원도|구성원|노하우|성남시|지지자|우주선|배우자|최우선|정보원|차가운|이민자|우승자"
     "|이용자|주유소|전주시|지원자|차세대|성명서|전성기|하하하|이태원|조지아|구조대|유리창|서식지|고용주|이태리|유명세|남조선|구원자|손수건|구세주"
@@ -39,8 +42,11 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
     korean = _any_of(lists.korean_family)
     korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
     often = "[" + "".join(sorted(lists.chinese_given_often)) + "]"
-    no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智"))
-    before = rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向为了被把帮替同及之])|(?<=联系)|(?<=通知)|(?<=转交)|(?<=听说)|(?<=据说)|(?<=告诉)|(?<=[昨今明]天))"
+    no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智解"))
+    before = (
+        rf"(?:(?<!{_HAN})|(?<=[给和与由请找是叫对跟让向为了被把帮替同及之])"
+        r"|(?<=联系)|(?<=通知)|(?<=转交)|(?<=听说)|(?<=据说)|(?<=告诉)|(?<=[昨今明]天))"
+    )
     labels = (
         "姓名|联系人|收件人|收货人|寄件人|患者|病人|客户|签名|签字|申请人|租客|房东|租户|受益人|氏名|お?名前|担当者?|宛名|契約者|入居者|署名"
         "|이름|성명|성함|환자|서명|세입자|임차인|수신인?|발신인?|보호자|신청인|예금주|수취인|고객명?"
@@ -60,7 +66,7 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         rf"尊敬的(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太|{titles})",
         rf"(?<!{_HAN})(?P<hide>{chinese}{given}{{1,2}})(?={titles}|同学|总)",
         rf"{before}(?P<hide>{no_word}{given}{{2}})(?!{given})",
-        rf"(?P<hide>{no_word}{often}{{2}})",
+        rf"(?P<hide>{no_word}{often}{{2}})(?![^。！？\n]{{0,60}}[\u3040-\u30ff])",
         rf"(?:[：:]\s?|\n)(?P<hide>{chinese}{given}{{1,2}})(?=\s*(?:[，,。；;（(]|\n|$))",
         # Japanese
         (

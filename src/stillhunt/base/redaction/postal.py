@@ -9,11 +9,11 @@ from stillhunt.base.redaction.edits import Edit, FindEdits, non_overlapping, onl
 
 _CAPITAL = r"[A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĢĪĮİĶĹĻŁŃŅŇŌŐŒŔŘŚŞŠŤŪŮŰŲŹŻŽΑ-ΫА-ЯЁІЇЄҐ]"
 _NAME = rf"(?:{_CAPITAL}[\w'’.-]{{0,30}}|\d{{1,2}}(?:st|nd|rd|th))"
-_SMALL = (
+_SMALL_PARTS = (
     r"(?:de|del|della|delle|dei|degli|dell['’]|di|da|das|do|dos|du|des|la|las|le|les|los|l['’]|d['’]|y|e|et|à|aux?"
     r"|van|von|zum|zur)"
 )
-_LOCAL_NAME = rf"(?:(?:{_SMALL}[ ]?){{0,2}}{_CAPITAL}[\w'’.-]{{0,30}})"
+_LOCAL_NAME = rf"(?:(?:{_SMALL_PARTS}[ ]?){{0,2}}{_CAPITAL}[\w'’.-]{{0,30}})"
 """A word of a street's name in a Romance language, with the small words before it."""
 _NUMBER = r"(?:n\.?[º°o]?\.? ?|nº ?|№ ?|No:? ?|#)?\d{1,5}(?: ?[a-zA-Z](?!\w)| ?bis| ?ter)?(?:[/-]\d{1,5})?"
 _INSIDE = (
@@ -75,7 +75,8 @@ _STREETS = (
     ),
     # Russian: г. Москва, ул. Ленина, д. 15, кв. 42
     (
-        rf"(?:(?:г\.|город) ?{_NAME}, ?|{_NAME}, )?(?:(?<!\w)(?:ул\.?|улица|пр-т|просп\.|переулок|пер\.|бульвар|б-р"
+        rf"(?:(?:г\.|город) ?{_NAME}, ?|{_NAME}, )?(?:(?<!\w)(?:ул\.?|улица|пр-т|просп\.|проспект|переулок|пер\."
+        rf"|бульвар|б-р"
         rf"|площадь|пл\.|наб\.|шоссе) "
         rf"?{_NAME}(?: {_NAME}){{0,2}}|{_NAME} (?:улица|проспект|переулок|бульвар|шоссе|набережная))"
         rf",? ?(?:д\.|дом)? ?\d{{1,4}}[а-я]?(?:/\d{{1,3}})?{_INSIDE}"
@@ -83,20 +84,25 @@ _STREETS = (
     # Arabic: street with a number before or behind
     rf"(?:\d{{1,5}} )?شارع(?: {_ARABIC}){{1,4}}(?:[ ،,]{{1,2}}\d{{1,5}})?(?:[،,] {_ARABIC}(?: {_ARABIC})?)?",
 )
-_SMALL_WORD = r"(?:(?!(?:and|or|of|the|to|in|on|a|is|per|with) )[a-zà-ÿа-яёğışąćęłńóśźż'-]{2,20} )"
-_SMALL_REST = r"(?:,? \d{4,6}(?: ?[a-z]{2}(?!\w))?|,? \d{2}-\d{3})?(?:,? (?!and |or |is )[a-zà-ÿğışćńóśźż]{3,20}(?: [a-z]{2}(?!\w))?(?: \d{5})?)?"
+_SMALL = r"(?:(?!(?:and|or|of|the|to|in|on|a|is|per|with) )[a-zà-ÿа-яёğışąćęłńóśźż'-]{2,20} )"
+_SMALL_TOWN = r"(?:,? (?!and |or |is )[a-zà-ÿğışćńóśźż]{3,20}(?: [a-z]{2}(?!\w))?(?: \d{5})?)?"
+_SMALL_KINDS = "street|st|avenue|ave|road|rd|lane|ln|drive|boulevard|blvd|court|terrace"
+_SMALL_LOCAL_KINDS = r"calle|avenida|avda\.?|plaza|paseo|rua|travessa|alameda|viale|corso|piazza"
 _SMALL_STREETS = tuple(
-    re.compile(rf"(?<![\w.]){pattern}{_SMALL_REST}")
+    re.compile(rf"(?<![\w.]){pattern}(?:,? \d{{4,6}}(?: ?[a-z]{{2}}(?!\w))?|,? \d{{2}}-\d{{3}})?{_SMALL_TOWN}")
     for pattern in (
-        rf"\d{{1,5}} {_SMALL_WORD}{{1,3}}(?:street|st|avenue|ave|road|rd|lane|ln|drive|boulevard|blvd|court|terrace)\b\.?",
-        rf"\d{{1,4}}(?: bis| ter)?,? (?:rue|avenue|boulevard|impasse|chemin|allée|quai) {_SMALL_WORD}{{0,3}}[a-zà-ÿ'-]{{2,20}}",
-        rf"(?:calle|avenida|avda\.?|plaza|paseo|rua|travessa|alameda|viale|corso|piazza) {_SMALL_WORD}{{1,4}}(?:n[º°o]?\.? ?)?\d{{1,4}}",
-        rf"via {_SMALL_WORD}{{1,3}}\d{{1,4}}(?=,? \d{{5}} )",
+        rf"\d{{1,5}} {_SMALL}{{1,3}}(?:{_SMALL_KINDS})\b\.?",
+        rf"\d{{1,4}}(?: bis| ter)?,? (?:rue|avenue|boulevard|impasse|chemin|quai) {_SMALL}{{0,3}}[a-zà-ÿ'-]{{2,20}}",
+        rf"(?:{_SMALL_LOCAL_KINDS}) {_SMALL}{{1,4}}(?:n[º°o]?\.? ?)?\d{{1,4}}",
+        rf"via {_SMALL}{{1,3}}\d{{1,4}}(?=,? \d{{5}} )",
         r"[a-zäöüß-]{3,30}(?:stra(?:ß|ss)e|str\.|allee|gasse|straat|laan|plein|gracht|kade) \d{1,4} ?[a-z]?\b",
-        rf"(?:am|an der|in der|auf der|zum|zur) {_SMALL_WORD}{{1,2}}\d{{1,4}}[a-z]?(?=,? \d{{5}} )",
-        rf"(?:ul|al|os|пл|ул|пер)\. ?{_SMALL_WORD}{{1,3}}\d{{1,4}}",
-        rf"(?:улица|проспект|переулок|бульвар) {_SMALL_WORD}{{1,2}}\d{{1,4}}",
-        rf"{_SMALL_WORD}{{1,2}}(?:mah|cad|sok)(?:allesi|desi|ak|ağı|\.) (?:{_SMALL_WORD}{{1,2}}(?:cad|sok)(?:desi|ak|ağı|\.) )?no:? ?\d{{1,4}}",
+        rf"(?:am|an der|in der|auf der|zum|zur) {_SMALL}{{1,2}}\d{{1,4}}[a-z]?(?=,? \d{{5}} )",
+        rf"(?:ul|al|os|пл|ул|пер)\. ?{_SMALL}{{1,3}}\d{{1,4}}",
+        rf"(?:улица|проспект|переулок|бульвар) {_SMALL}{{1,2}}\d{{1,4}}",
+        (
+            rf"{_SMALL}{{1,2}}(?:mah|cad|sok)(?:allesi|desi|ak|ağı|\.) "
+            rf"(?:{_SMALL}{{1,2}}(?:cad|sok)(?:desi|ak|ağı|\.) )?no:? ?\d{{1,4}}"
+        ),
     )
 )
 """The same in small letters, of the kinds that end in a number or begin with one."""
