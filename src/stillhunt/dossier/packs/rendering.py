@@ -47,8 +47,8 @@ _SHOWN_IN_FULL = (
     "It has account ids and excerpts as the case has them: for whoever holds it, the rules of the logs apply."
 )
 _STAMPED = (
-    f"in {STAMP_FILE}, of an authority, over all contents, given after {{made_at}}. A page cannot hold the time of "
-    "its own stamp: 'stillhunt verify --tsa-cert' prints it"
+    f"in {STAMP_FILE}, of an authority, over all contents, given after {{made_at}}. A page cannot hold the time of its "
+    "own stamp: 'stillhunt verify' prints it"
 )
 
 

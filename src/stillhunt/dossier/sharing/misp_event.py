@@ -124,7 +124,7 @@ class _MispWriter:
             made += self._listed(f"{kind} hash", "anonymised", texts, most)
         name = f"Operator {campaign.operator[:8]}"
         ties = [(name, "Several campaigns are tied to it.")] if campaign.operator else []
-        return [*made, *self._listed("operator", "threat-actor", ties, 1)]
+        return [*made, *self._listed("tied operator", "threat-actor", ties, 1)]
 
     def _listed(self, name: str, kind: str, texts: list[tuple[str, str]], most: int) -> list[dict[str, Any]]:
         """Attributes of a list. Their ids come from their places, so that a withdrawal reaches all of them by them."""
