@@ -84,7 +84,8 @@ def _names(language: str, section: dict[str, Any], part: str) -> list[str]:
 
 
 def _half(language: str, values: list[str], part: str) -> list[str]:
-    shuffled = random.Random(f"{SPLIT_SEED} {language} {len(values)}").sample(values, len(values))  # noqa: S311
+    seed = f"{SPLIT_SEED} {language} {len(values)}"
+    shuffled = random.Random(seed).sample(values, len(values))  # noqa: S311 - not for secrets
     return shuffled[::2] if part == "held" else shuffled[1::2]
 
 
