@@ -57,7 +57,7 @@ def labelled(part: str) -> list[Labelled]:
     sections: dict[str, dict[str, Any]] = {}
     for path in ("latin.toml", "other.toml"):
         sections |= tomllib.loads((TEXTS / path).read_text(encoding="utf-8"))
-    rng = random.Random(f"{SPLIT_SEED} {part}")  # noqa: S311 - not for secrets
+    rng = random.Random(f"{SPLIT_SEED} {part}")  # noqa: S311 - a split of texts, not a secret - not for secrets
     return [one for language, section in sections.items() for one in _texts(language, section, part, rng)]
 
 
@@ -85,7 +85,7 @@ def _names(language: str, section: dict[str, Any], part: str) -> list[str]:
 
 def _half(language: str, values: list[str], part: str) -> list[str]:
     seed = f"{SPLIT_SEED} {language} {len(values)}"
-    shuffled = random.Random(seed).sample(values, len(values))  # noqa: S311 - not for secrets
+    shuffled = random.Random(seed).sample(values, len(values))  # noqa: S311 - a split of texts, not a secret - not for secrets
     return shuffled[::2] if part == "held" else shuffled[1::2]
 
 

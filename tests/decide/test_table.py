@@ -58,7 +58,7 @@ def test_it_says_what_the_log_says(log: list[LogEntry], steps: int, later: int, 
             assert found == (entry.seq, entry.kind, entry.action, entry.reason, entry.expires_at)
 
 
-def test_accounts_with_equal_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_with_equal_hashes_are_with_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     def same(accounts: Any) -> Any:
         return table_module.np.full(len(accounts), hash("one") & table_module._ALL_BITS, table_module.np.uint64)
 

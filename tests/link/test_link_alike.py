@@ -192,7 +192,7 @@ def test_drawn_slices_are_found_among_strangers(seed: int) -> None:
 
 
 @seeds
-def test_two_operators_with_one_grammar_are_told_apart(seed: int) -> None:
+def test_two_operators_with_one_grammar_are_with_distinct_keys(seed: int) -> None:
     rng = np.random.default_rng(seed)
     slices = draw_slices(rng, joined(drawn(rng, 20), drawn(rng, 25)))
     groups = find_groups(slices, formed_on=0, least=LEAST)

@@ -41,7 +41,7 @@ def question(one: TakenAnswer) -> str:
     return " ".join(one.pair.prompt.lower().split()[-3:])
 
 
-def test_harvested_and_honest_answers_are_read_and_told_apart(tmp_path: Path) -> None:
+def test_harvested_and_honest_answers_are_read_and_with_distinct_keys(tmp_path: Path) -> None:
     rows = log_rows(task_pairs("strings", COUNT), prose(COUNT))
     found = gathered(tmp_path, rows)
     assert ids(found.harvested) == sorted(row["request_id"] for row in rows if row["request_id"].startswith("h"))

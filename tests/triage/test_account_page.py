@@ -43,7 +43,7 @@ def test_a_member_is_told_with_both_probabilities_and_its_strongest_findings() -
     assert set(page.evidence["account_id"].to_pylist()) == {MIXED}
 
 
-def test_an_account_in_review_and_one_without_a_flag_are_told_apart() -> None:
+def test_an_account_in_review_and_one_without_a_flag_are_with_distinct_keys() -> None:
     case = demo_case()
     assert page_of(case, REVIEW).why[0].startswith("It may be a member of the campaign hunt-0e9b55d7; a person must")
     accounts = [row | {"verdict": "none", "flagged": False} for row in case.accounts.to_pylist()]

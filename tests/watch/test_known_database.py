@@ -17,7 +17,7 @@ from stillhunt.cli.backing_up import run_backup
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, TOKENS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.known_database import DATABASE_FAULT, IDENTITY_FILE, DatabaseFiles, open_database
+from stillhunt.watch.known_database import IDENTITY_FILE, LOST_DATABASE_FAULT, DatabaseFiles, open_database
 from stillhunt.watch.tokens import DECIDE, KnownTokens, has_tokens, make_token
 from watch.databases import Opening
 
@@ -142,7 +142,7 @@ def test_a_file_that_is_removed_while_it_is_open_is_written_no_more(data: Path, 
     (data / "stillhunt.db").rename(data / "away")
     if put is not None:
         (data / "stillhunt.db").write_bytes(put)
-    assert "was removed or replaced" in files.faults()[DATABASE_FAULT]
+    assert "was removed or replaced" in files.faults()[LOST_DATABASE_FAULT]
     with pytest.raises(LostDatabaseError):
         make_token(database, "lost", frozenset((DECIDE,)))
     assert (data / "stillhunt.db").exists() == (put is not None)

@@ -15,7 +15,7 @@ from stillhunt.watch.signatures.inline_tables import known_senders, known_style
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.senders import (
-    NOT_KNOWN,
+    SENDER_NOT_KNOWN,
     Senders,
     SenderTable,
     known_sender_bits,
@@ -38,7 +38,7 @@ def hashes(*values: int) -> Hashes:
 
 
 def test_values_are_counted_by_accounts_and_unknown_ones_are_left_out() -> None:
-    found = senders_of({"client": hashes(5, 5, 9, int(NOT_KNOWN), 9)}, np.array([0, 0, 0, 1, 1]))["client"]
+    found = senders_of({"client": hashes(5, 5, 9, int(SENDER_NOT_KNOWN), 9)}, np.array([0, 0, 0, 1, 1]))["client"]
     assert (found.hashes.tolist(), found.accounts.tolist()) == ([5, 9], [1, 2])
 
 
@@ -62,7 +62,7 @@ def test_only_the_strongest_of_client_settings_and_tls_counts_and_the_network_be
     found = sender_hashes(table, style_hashes(table))
     strongest = max(max(weights.values()) for weights in signature.senders.values() if weights)
     assert SenderTable(signature).bits(found).tolist() == [round(strongest * MICRO)]
-    unknown = dict.fromkeys(found, hashes(int(NOT_KNOWN)))
+    unknown = dict.fromkeys(found, hashes(int(SENDER_NOT_KNOWN)))
     assert SenderTable(signature).bits(unknown).tolist() == [0]
 
 

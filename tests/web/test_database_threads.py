@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from stillhunt.base.errors import OutputError
 from stillhunt.watch.database.probe import DATABASE_FAULT
@@ -76,7 +77,7 @@ def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         threads = DatabaseThreads()
         asked = [asyncio.ensure_future(threads.run(goes_on.wait, 20)) for _ in range(5)]
         while threads._limiter is None or threads._limiter.statistics().tasks_waiting < 3:
-            await asyncio.sleep(0)
+            await checkpoint()
         with pytest.raises(OutputError, match="too many wait"):
             await threads.run(goes_on.wait, 20)
         goes_on.set()

@@ -83,14 +83,14 @@ def end_now(number: int) -> NoReturn:
 
 def _end_if_late(handler: object) -> None:
     """Wait in a thread for a signal of this handler, and end the process if it is still there some time later."""
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
 
     def wait() -> None:
-        number = os.read(told, 1)[0]
+        number = os.read(reads, 1)[0]
         while signal.getsignal(number) is not handler:  # a server handles its signals itself, and drains first
-            number = os.read(told, 1)[0]
+            number = os.read(reads, 1)[0]
         threading.Event().wait(_allowed[0])
         end_now(number)
 

@@ -108,50 +108,55 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         return _checked(order, config, database)
     keep_little_memory()
     with ExitStack() as opened:
-        for part in sorted(order.parts):
-            opened.enter_context(folder.role(f"serve-{part}"))
-        check_port(config.serve.listen)
-        if "hunt" in order.parts:
-            with open_progress(quiet=order.quiet) as progress:
-                compile_once(progress)
-        traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
-        threading.excepthook = partial(thread_ended, faults)
-        screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
-        first = FirstStart(database, screen, with_user="web" in order.parts and config.console.sign_in == "local")
-        tokens, receives = KnownTokens(database, folder.tokens), "ingest" in order.parts
-        schedule: HuntSchedule | None = None
-
-        def again() -> None:
-            if schedule is not None and schedule.progress.failures:
-                schedule.ask()  # it failed for want of the database, perhaps
-
-        def starts() -> None:
-            (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
-            first.make()
-
-        probe = DatabaseProbe(database, tokens, faults, starts, again)
-        opened.enter_context(reaching(database, probe, screen, partial(_tell_refused, folder, config)))
-        token, password = first.begin()
-        screen.started(config.serve.listen, folder.path, token, order.parts)
-        screen.warned(_warnings(order, config))
-        if "hunt" in order.parts:
-            plan = HuntPlan(folder, config, order.watched)
-            schedule = opened.enter_context(hunting(plan, database, traffic, screen, faults))
-        looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
-        looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
-        opened.enter_context(telling_of_faults(faults, looks, config, screen))
-        inlet = (traffic, limits) if receives else (None, None)
-        served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
-        console: Application | None = None
-        if "web" in order.parts:
-            screen.console_ready(config.serve.listen, password)
-            served, console = console_of(opened, served, database, config)
-        receiver = None
-        if receives:
-            receiver = receiver_of(opened, served, limits, traffic, config, screen)
-        screen.watch(schedule, folder, database)
-        run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
+        _serve(opened, order, config, folder, database)
     return 0
+
+
+def _serve(opened: ExitStack, order: ServeOrder, config: Config, folder: DataFolder, database: WatchDatabase) -> None:
+    """Begin the parts of a server one after the other, and serve."""
+    for part in sorted(order.parts):
+        opened.enter_context(folder.role(f"serve-{part}"))
+    check_port(config.serve.listen)
+    if "hunt" in order.parts:
+        with open_progress(quiet=order.quiet) as progress:
+            compile_once(progress)
+    traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
+    threading.excepthook = partial(thread_ended, faults)
+    screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
+    first = FirstStart(database, screen, with_user="web" in order.parts and config.console.sign_in == "local")
+    tokens, receives = KnownTokens(database, folder.tokens), "ingest" in order.parts
+    schedule: HuntSchedule | None = None
+
+    def again() -> None:
+        if schedule is not None and schedule.progress.failures:
+            schedule.ask()  # it failed for want of the database, perhaps
+
+    def starts() -> None:
+        (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
+        first.make()
+
+    probe = DatabaseProbe(database, tokens, faults, starts, again)
+    opened.enter_context(reaching(database, probe, screen, partial(_tell_refused, folder, config)))
+    token, password = first.begin()
+    screen.started(config.serve.listen, folder.path, token, order.parts)
+    screen.warned(_warnings(order, config))
+    if "hunt" in order.parts:
+        plan = HuntPlan(folder, config, order.watched)
+        schedule = opened.enter_context(hunting(plan, database, traffic, screen, faults))
+    looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
+    looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
+    opened.enter_context(telling_of_faults(faults, looks, config, screen))
+    inlet = (traffic, limits) if receives else (None, None)
+    served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
+    console: Application | None = None
+    if "web" in order.parts:
+        screen.console_ready(config.serve.listen, password)
+        served, console = console_of(opened, served, database, config)
+    receiver = None
+    if receives:
+        receiver = receiver_of(opened, served, limits, traffic, config, screen)
+    screen.watch(schedule, folder, database)
+    run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
 
 
 def _checked(order: ServeOrder, config: Config, database: WatchDatabase) -> int:

@@ -23,7 +23,7 @@ class Link:
         campaign_id: lasting id of the campaign.
         at: when it was linked, microseconds since 1970.
         bits: what it shows of the signature.
-        beyond_texts: whether who sends its requests, its card or its sign-up speak for it, too; without, it is tagged
+        beyond_texts: whether who sends its requests, its card or its sign-up agree with it, too; without, it is tagged
             at most, since end users of an application write what its account asks.
     """
 

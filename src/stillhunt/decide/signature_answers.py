@@ -66,7 +66,7 @@ class SignatureAnswers:
 
     A request that shows a campaign's template by itself is answered with `signature.first_request` of the policy, and
     so is each of an account that is linked, until its decision stands in the log; with tag at most where nothing but
-    its texts speaks for it. Spared are accounts that were seen
+    its texts agrees. Spared are accounts that were seen
     before the campaign was, those that rules may not touch, those about which a person decided, and all where an
     analyst dismissed the campaign.
 

@@ -37,7 +37,7 @@ def linked_since(database: WatchDatabase, since: int) -> dict[Link, float]:
 def weighed_links(
     folder: DataFolder, database: WatchDatabase, found: Mapping[Link, float], customers: pa.Table | None
 ) -> list[Link]:
-    """Links with `beyond_texts` where more than texts speaks for them.
+    """Links with `beyond_texts` where more than texts agrees.
 
     An account with much traffic of its own is never among these: others may stand behind it.
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from stillhunt.base.engine_spark_dataset import Batches, chunks_of, pack_rows, pack_table, unpack_rows
 from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import REJECTS
-from stillhunt.extract.store.store import request_in_account, settled_rows, told_apart
+from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
 from stillhunt.pipeline_spark.rows import FACT, ROW, packed
 
 
@@ -33,6 +33,6 @@ def settle_batches(batches: Batches) -> Batches:
     _key, repeated, shares = settled_rows(table)
     facts = {"repeats": int(repeated.sum()), "settled": int((~repeated).sum()), "shared": int(shares.sum())}
     yield packed(FACT, blob=pack_table(REJECTS.build(source=[""], place=[""], reason=[""], raw=[json.dumps(facts)])))
-    table = told_apart(table, np.unique(request_in_account(table)[shares]))
+    table = with_distinct_keys(table, np.unique(request_in_account(table)[shares]))
     for packed_rows in pack_rows(table.filter(pa.array(~repeated)) if repeated.any() else table):
         yield packed(ROW, **packed_rows)

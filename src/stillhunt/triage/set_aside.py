@@ -12,9 +12,9 @@ from stillhunt.base import formatting
 
 LEAST_ROWS = 5
 """Rows of an account that must be set aside before it is named. Judgement: fewer happen to anybody."""
-LEAST_SHARE = 0.5
+LEAST_SET_ASIDE_SHARE = 0.5
 """Share of the rows of an account, 0 to 1, above which it is named. Judgement: what is left says little of it."""
-MOST_NAMED = 20
+MOST_SET_ASIDE_NAMED = 20
 """Accounts that are named. Judgement: whoever sees so many looks at the log, not at the accounts."""
 _NAMES_IN_SENTENCE, _NAME_CHARACTERS = 3, 64
 
@@ -37,10 +37,10 @@ def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[st
     mostly = [
         {"account_id": account, "rows": rows, "requests": requests.get(account, 0)}
         for account, rows in set_aside.items()
-        if rows >= LEAST_ROWS and rows > LEAST_SHARE * (rows + requests.get(account, 0))
+        if rows >= LEAST_ROWS and rows > LEAST_SET_ASIDE_SHARE * (rows + requests.get(account, 0))
     ]
     mostly.sort(key=lambda one: (-one["rows"], one["account_id"]))
-    return {"accounts": len(set_aside), "mostly": len(mostly), "named": mostly[:MOST_NAMED]}
+    return {"accounts": len(set_aside), "mostly": len(mostly), "named": mostly[:MOST_SET_ASIDE_NAMED]}
 
 
 def set_aside_sentence(run: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STAT
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
-from stillhunt.watch.spool.ledger import ENDING, PartEntry, SpoolLedger, ledger_bytes
+from stillhunt.watch.spool.ledger import LEDGER_ENDING, PartEntry, SpoolLedger, ledger_bytes
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts, whole_bytes
 from stillhunt.watch.spool.sums import read_sums
 
@@ -37,7 +37,7 @@ MANIFEST = "manifest.json"
 BACKUP_VERSION = 2
 _CHUNK = 1 << 20
 _LONGEST_MANIFEST = 1 << 28
-LEDGER = f"{SPOOL}{ENDING}"
+LEDGER = f"{SPOOL}{LEDGER_ENDING}"
 _ALLOWED = re.compile(
     rf"{re.escape(DATABASE)}|{re.escape(LEDGER)}|{re.escape(POLICY_FILE)}|{STATE}/{re.escape(KEY)}"
     rf"|{SPOOL}/[a-z0-9][a-z0-9_-]{{0,62}}/\d{{4}}-\d\d-\d\dT\d\d/part-[\w.-]{{1,200}}"

@@ -13,7 +13,7 @@ from stillhunt.base.whole_files import write_whole
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.folder import DATABASE, SNAPSHOTS
 
-DATABASE_FAULT = "database file"
+LOST_DATABASE_FAULT = "database file"
 IDENTITY_FILE, BACKUP_FILE = "database.json", "last-backup.json"
 
 
@@ -109,7 +109,7 @@ class DatabaseFiles:
             self._database.check_place()
         except LostDatabaseError as error:
             said = "nothing more is written, so stop the server and restore a backup"
-            return {DATABASE_FAULT: f"{error.what}; {said}"}
+            return {LOST_DATABASE_FAULT: f"{error.what}; {said}"}
         if _is_open_and_removed(f"{self._file}-wal"):
             self._database.reopen()
         return {}

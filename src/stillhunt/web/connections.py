@@ -26,7 +26,7 @@ MOST_BEYOND = 128
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 
 
-class Crowd:
+class OpenConnections:
     """The connections of a server that nobody works for at the moment: near the bound, one of them makes room.
 
     Whoever only connects, or begins and never ends, cannot keep others out: first goes the oldest connection that has
@@ -61,13 +61,13 @@ class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 with bounds on headers, on the time that they and the body take, and on how many connections there are.
 
     Args:
-        crowd: connections of this server that make room.
+        opened: connections of this server that make room.
         options: as uvicorn gives them.
     """
 
-    def __init__(self, *, crowd: Crowd, **options: Any) -> None:
+    def __init__(self, *, opened: OpenConnections, **options: Any) -> None:
         super().__init__(**options)
-        self._crowd = crowd
+        self._open = opened
         self._unread_bytes = 0
         self._headers_are_over = False
         self._waiting_for_headers: asyncio.TimerHandle | None = None
@@ -77,17 +77,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first headers; the connection that can be missed most makes room."""
         super().connection_made(transport)
-        if len(self.connections) > self._crowd.most:
-            self._crowd.make_room()
-        if len(self.connections) > self._crowd.most + MOST_BEYOND:
+        if len(self.connections) > self._open.most:
+            self._open.make_room()
+        if len(self.connections) > self._open.most + MOST_BEYOND:
             self.cut_off()
             return
-        self._crowd.put(self, self._crowd.silent)
+        self._open.put(self, self._open.silent)
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._crowd.put(self, None)
+        self._open.put(self, None)
         self._headers_came()
         self._body_came()
         super().connection_lost(exc)
@@ -109,7 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # Line ends between requests, or a body that nobody read: the clock of an idle connection goes on.
             self._unset_keepalive_if_required()
             self._expect_headers()
-            self._crowd.put(self, self._crowd.idle)
+            self._open.put(self, self._open.idle)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what comes after the headers is none, whatever it is called (RFC 9110, section 6.5.1)."""
@@ -126,8 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_framing()
         self._unread_bytes = 0
         self._waiting_for_body = self.loop.call_later(BODY_SECONDS + ANSWER_SECONDS, self.cut_off)
-        self._crowd.put(self, self._crowd.unfinished)
-        if len(self.connections) > self._crowd.most:
+        self._open.put(self, self._open.unfinished)
+        if len(self.connections) > self._open.most:
             self.app = _answer_busy
         super().on_headers_complete()
 
@@ -139,14 +139,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body came."""
         self._body_came()
-        self._crowd.put(self, None)
+        self._open.put(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request; one whose body has not ended is never waited for."""
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete and self._waiting_for_body is None:
-            self._crowd.put(self, self._crowd.idle)
+            self._open.put(self, self._open.idle)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request with the reason, as JSON."""
@@ -159,7 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def cut_off(self) -> None:
         """End the connection without an answer."""
-        self._crowd.put(self, None)
+        self._open.put(self, None)
         self.connections.discard(self)
         if self.transport is not None and not self.transport.is_closing():
             self.transport.abort()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.web.connections import BoundedProtocol, Crowd
+from stillhunt.web.connections import BoundedProtocol, OpenConnections
 from stillhunt.web.descriptors import most_connections, raise_descriptor_limit
 from stillhunt.web.receiver import INLETS, Receive, Receiver, Scope, Send
 
@@ -131,7 +131,7 @@ def server_of(application: Application, listen: str) -> uvicorn.Server:
     options: dict[str, Any] = {
         "host": host,
         "port": port,
-        "http": partial(BoundedProtocol, crowd=Crowd(most_connections())),
+        "http": partial(BoundedProtocol, opened=OpenConnections(most_connections())),
         "ws": "none",
         "backlog": _BACKLOG,
         "log_config": None,

@@ -17,7 +17,7 @@ from stillhunt.base.config import Config
 from stillhunt.collect.formats.shared.plain_bodies import Body, body_of_text
 from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.vendors.bedrock import call_of_vendor_body
-from stillhunt.collect.values.other_settings import MOST_NAMES, NAME_CHARACTERS, other_settings
+from stillhunt.collect.values.other_settings import MOST_NAMES, SETTING_NAME_CHARACTERS, other_settings
 from stillhunt.pipeline import reading
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "why"}], "temperature": 1.0, "max_tokens": 9}
@@ -94,7 +94,7 @@ def test_usual_bodies_are_still_read_quickly() -> None:
 
 def test_names_of_a_hostile_client_are_bounded() -> None:
     found = other_settings({f"x{place}" + "y" * 10_000: 1 for place in range(100)}) or ""
-    assert len(found) <= MOST_NAMES * (NAME_CHARACTERS + 2)
+    assert len(found) <= MOST_NAMES * (SETTING_NAME_CHARACTERS + 2)
     assert "\x1b" not in (other_settings({"\x1b[2J": 1}) or "")
     nested: dict[str, Any] = {"seed": 1}
     for _ in range(50):

@@ -39,12 +39,17 @@ def _any_of(words: Collection[str]) -> str:
 @cache
 def _east_asian() -> tuple[re.Pattern[str], ...]:
     """Patterns whose group `hide` is a name in Chinese, Japanese or Korean."""
+    after_label = (
+        rf"(?:我叫|名字(?:是|叫)|我名叫|(?:{_LABELS})[:：]\s?)"
+        rf"(?P<hide>{_KANA_HAN}{{1,6}}(?:[ 　·・]{_KANA_HAN}{{1,6}})?"
+        r"|[가-힣]{2,4}(?:\s[가-힣]{1,3})?)"
+    )
+    return tuple(map(re.compile, (after_label, *_chinese(), *_japanese(), *_korean())))
+
+
+def _chinese() -> tuple[str, ...]:
     lists = name_lists()
     chinese, given = _any_of(lists.chinese_family), "[" + "".join(sorted(lists.chinese_given)) + "]"
-    japanese = _any_of(lists.japanese_family)
-    long_japanese = _any_of([name for name in lists.japanese_family if len(name) > 1])
-    korean = _any_of(lists.korean_family)
-    korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
     often = "[" + "".join(sorted(lists.chinese_given_often)) + "]"
     no_word = _any_of(lists.chinese_family - set("但和于那都应时来公平南位全国原海幸强戴班彼桑智解"))
     before = (
@@ -52,15 +57,7 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         r"|(?<=联系)|(?<=通知)|(?<=转交)|(?<=听说)|(?<=据说)|(?<=告诉)|(?<=[昨今明]天))"
     )
     titles = "老师|教授|医生|经理|律师"
-    korean_titles = "씨|님|군|양|선생|교수|과장|부장|대리|사장"
-    patterns = (
-        # after a label, and after "my name is"
-        (
-            rf"(?:我叫|名字(?:是|叫)|我名叫|(?:{_LABELS})[:：]\s?)"
-            rf"(?P<hide>{_KANA_HAN}{{1,6}}(?:[ 　·・]{_KANA_HAN}{{1,6}})?"
-            r"|[가-힣]{2,4}(?:\s[가-힣]{1,3})?)"
-        ),
-        # Chinese
+    return (
         rf"(?:我是|本人|这是)(?P<hide>{chinese}{given}{{1,2}})(?!{_HAN})",
         rf"(?<!{_HAN})(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太)",
         rf"尊敬的(?P<hide>{chinese}{_HAN}{{0,2}})(?=先生|女士|小姐|太太|{titles})",
@@ -68,7 +65,13 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         rf"{before}(?P<hide>{no_word}{given}{{2}})(?!{given})",
         rf"(?P<hide>{no_word}{often}{{2}})(?![^。！？\n]{{0,60}}[\u3040-\u30ff])",
         rf"(?:[：:]\s?|\n)(?P<hide>{chinese}{given}{{1,2}})(?=\s*(?:[，,。；;（(]|\n|$))",
-        # Japanese
+    )
+
+
+def _japanese() -> tuple[str, ...]:
+    families = name_lists().japanese_family
+    japanese, long_japanese = _any_of(families), _any_of([name for name in families if len(name) > 1])
+    return (
         (
             rf"(?:名前は|氏名は|名は|私は|僕は|わたしは)[ 　]?(?P<hide>{_KANA_HAN}{{2,8}}(?:[ 　]{_KANA_HAN}{{1,5}})?)"
             r"(?=です|と申し|と言い|といい|だ)"
@@ -80,7 +83,15 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         ),
         rf"(?P<hide>{long_japanese}[ 　]?(?:(?![様氏殿]){_HAN}){{2,3}})(?![県市区町村駅川山島])",
         rf"(?<!{_HAN})(?P<hide>{long_japanese}(?![様氏殿県市区町村駅川山島]){_HAN})(?=[はがのをにへと、。]|\s*$)",
-        # Korean
+    )
+
+
+def _korean() -> tuple[str, ...]:
+    lists = name_lists()
+    korean = _any_of(lists.korean_family)
+    korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
+    korean_titles = "씨|님|군|양|선생|교수|과장|부장|대리|사장"
+    return (
         (
             rf"(?:제 이름은|내 이름은|저는|나는)\s(?P<hide>{korean}\s?[가-힣]{{1,2}})"
             r"(?=입니다|이라고|라고|이에요|예요|이야|이고)"
@@ -92,7 +103,6 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         ),
         rf"(?<![가-힣])(?P<hide>{korean}[가-힣]{{2}})(?=\s(?:드림|올림|배상)(?![가-힣]))",
     )
-    return tuple(map(re.compile, patterns))
 
 
 def _spelt(pattern: str) -> str:

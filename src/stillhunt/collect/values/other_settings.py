@@ -18,7 +18,7 @@ SETTING_FIELDS = (
     *("frequency_penalty", "presence_penalty", "repetition_penalty"),
 )
 """Settings that a table with our own columns may have; of its other columns nobody knows whether they are settings."""
-MOST_NAMES, NAME_CHARACTERS = 8, 40
+MOST_NAMES, SETTING_NAME_CHARACTERS = 8, 40
 """Names that are kept of one call, and characters of each; the client chooses them."""
 _BELOW = 3
 """Depth to which settings are looked for within settings, such as extra_body of optional_params."""
@@ -136,7 +136,7 @@ def named(*found: Iterator[str] | str | None) -> str | None:
         found: names, or texts that this function made.
     """
     names = {
-        shorten(name, NAME_CHARACTERS)
+        shorten(name, SETTING_NAME_CHARACTERS)
         for part in found
         for name in (part.split(", ") if isinstance(part, str) else part or ())
     }

@@ -52,7 +52,7 @@ BLOCK = RecommendedMeasure(
 )
 
 
-MEASURES = (RATE_LIMIT, STEP_UP, BLOCK)
+SENTENCES = (RATE_LIMIT, STEP_UP, BLOCK)
 """All measures, from the mildest."""
 
 
@@ -66,4 +66,4 @@ def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
     Returns:
         For a harvest to act on all of them; otherwise those that can be taken back.
     """
-    return MEASURES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)
+    return SENTENCES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)

@@ -19,7 +19,7 @@ from stillhunt.dossier.sharing.address_counts import AddressCounts
 from stillhunt.dossier.sharing.atlas import TECHNIQUES, techniques_of
 from stillhunt.dossier.sharing.clean_texts import TextCleaner
 from stillhunt.dossier.sharing.parameters import P
-from stillhunt.dossier.sharing.recommended import MEASURES, measures_for
+from stillhunt.dossier.sharing.recommended import SENTENCES, measures_for
 from stillhunt.dossier.sharing.shared_campaign import (
     SharedCampaign,
     SharedCounts,
@@ -108,7 +108,7 @@ def share_of(
         else:
             shared.append(_gone(uid, at))
     if terms.withdrawn:  # all that can have been shared, whatever this case says of it
-        shared = [replace(one, techniques=TECHNIQUES, measures=MEASURES) for one in shared]
+        shared = [replace(one, techniques=TECHNIQUES, measures=SENTENCES) for one in shared]
     return SharedFile(
         ids=ids,
         sender=cleaner.value(terms.sender) or f"A member of the sharing circle {terms.circle}",

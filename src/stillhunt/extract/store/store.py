@@ -173,7 +173,7 @@ class Store:
         tables = [table for segment in self._segments for table in segment.read(partitions, wanted)]
         table = joined(tables, wanted)
         if settled:
-            table = told_apart(self._without_dropped(table), self._shared).select(list(columns))
+            table = with_distinct_keys(self._without_dropped(table), self._shared).select(list(columns))
         return table
 
     def _without_dropped(self, table: pa.Table) -> pa.Table:
@@ -246,7 +246,7 @@ def request_in_account(table: pa.Table) -> Keys:
     return found
 
 
-def told_apart(table: pa.Table, shared: Keys) -> pa.Table:
+def with_distinct_keys(table: pa.Table, shared: Keys) -> pa.Table:
     """Rows with another request_key where several calls of an account share one, so that their order is fixed.
 
     Args:

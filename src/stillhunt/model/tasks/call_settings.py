@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from stillhunt.base import formatting
 from stillhunt.base.errors import InputError
 
-TOOLS = "tools"
+TOOLS_FIELD = "tools"
 _MOST_FIELDS, _MOST_CHARACTERS = 5, 80
 
 
@@ -40,7 +40,7 @@ class CallSettings:
         """
         self.calls += 1
         self.fields.update(other_settings.split(", ") if other_settings else ())
-        self.fields.update([TOOLS] if tools else ())
+        self.fields.update([TOOLS_FIELD] if tools else ())
 
 
 def refuse_other_settings(found: Iterable[CallSettings]) -> None:

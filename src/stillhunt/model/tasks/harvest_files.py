@@ -10,7 +10,7 @@ import msgspec
 
 from stillhunt.base.errors import InputError
 from stillhunt.collect.values.other_settings import named, other_settings
-from stillhunt.model.tasks.call_settings import TOOLS, CallSettings, refuse_other_settings
+from stillhunt.model.tasks.call_settings import TOOLS_FIELD, CallSettings, refuse_other_settings
 from stillhunt.model.tasks.harvest_texts import AnswerSample, HarvestedAnswer, drawn_hash, settings_fault
 
 LONGEST_LINE = 4 << 20
@@ -114,7 +114,7 @@ def _lines_of(path: Path) -> Iterator[tuple[int, _Line, str | None]]:
                 if line.strip():
                     try:
                         fields = decoder.decode(line)
-                        tools = TOOLS if fields.get(TOOLS) else None
+                        tools = TOOLS_FIELD if fields.get(TOOLS_FIELD) else None
                         yield number, msgspec.convert(fields, _Line), named(other_settings(fields), tools)
                     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
                         what = "is no JSON object with request_id, prompt and response as texts"

@@ -57,7 +57,7 @@ class _Seen:
     fault: ServiceFault
     begun: float
     last: float
-    told: bool = False
+    sent: bool = False
 
 
 class FaultAlerts:
@@ -84,7 +84,7 @@ class FaultAlerts:
         self._faults, self._settings, self._shown = faults, settings, shown
         self._limits, self._seconds = limits, seconds
         self._seen: dict[str, _Seen] = {}
-        self._told_at: dict[str, float] = {}
+        self._sent_at: dict[str, float] = {}
         self._present: dict[str, ServiceFault] = {}
         self._stopping = threading.Event()
         self._waiting: dict[str, deque[Alert]] = {one.name: deque(maxlen=MOST_WAITING) for one in receivers}
@@ -129,17 +129,17 @@ class FaultAlerts:
         for name, seen in list(self._seen.items()):
             if name not in self._present and now - seen.last >= lasts:
                 del self._seen[name]
-                if seen.told:
+                if seen.sent:
                     yield fault_alert(seen.fault, at, self._settings, ended=True)
-            elif seen.last - seen.begun >= lasts and self._is_to_be_told(name, seen, now):
-                seen.told, self._told_at[name] = True, now
+            elif seen.last - seen.begun >= lasts and self._is_to_be_sent(name, seen, now):
+                seen.sent, self._sent_at[name] = True, now
                 yield fault_alert(seen.fault, at, self._settings)
 
-    def _is_to_be_told(self, name: str, seen: _Seen, now: float) -> bool:
+    def _is_to_be_sent(self, name: str, seen: _Seen, now: float) -> bool:
         """Whether an alert is due: soon after it began, and again in each quiet period while it lasts."""
         again = self._settings.quiet_hours * HOUR / SECOND
-        quiet = max(again, self._limits.fault_quiet) if seen.told else self._limits.fault_quiet
-        return name not in self._told_at or now - self._told_at[name] >= quiet
+        quiet = max(again, self._limits.fault_quiet) if seen.sent else self._limits.fault_quiet
+        return name not in self._sent_at or now - self._sent_at[name] >= quiet
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -31,7 +31,7 @@ from stillhunt.watch.signatures.matcher import (
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.senders import known_sender_bits
 from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import Weighed
+from stillhunt.watch.signatures.weighing import WeighedMatch
 
 _MOST_TEXT_BYTES = CollectSettings().max_text_bytes
 
@@ -200,7 +200,9 @@ class InlineMatcher:
         for number, phrases in entries:
             signature, bits = self._signatures[number], sum(phrases.values())
             own, sender = style_bits(signature, style), known_sender_bits(signature, senders)
-            links = counts and account.show(number, Weighed(bits, own, sender, phrases), request, self._bars[number])
+            links = counts and account.show(
+                number, WeighedMatch(bits, own, sender, phrases), request, self._bars[number]
+            )
             linked, carries, both = number in account.linked, bits >= REQUEST_BITS, bits + own
             alone, sent = bits >= self._alone[number], sender >= SENDER_BITS
             found.append(_Weighed(number, links, linked, alone, carries, both, own, len(phrases), sent))

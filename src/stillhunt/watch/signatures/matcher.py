@@ -25,7 +25,7 @@ from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.senders import SENDER_COLUMNS
 from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import Weighed, WeighedRequests, Weigher
+from stillhunt.watch.signatures.weighing import WeighedMatch, WeighedRequests, Weigher
 
 MATCHED_COLUMNS = (
     *("account_id", "account_key", "request_key", "timestamp", "conversation", "prompt_hash"),
@@ -95,7 +95,7 @@ class _Shown:
                 self.phrases |= 1 << phrase
                 self.bits += weight
 
-    def carry(self, weighed: Weighed, time: int, conversation: int, prompt: int) -> None:
+    def carry(self, weighed: WeighedMatch, time: int, conversation: int, prompt: int) -> None:
         self.first = min(self.first, time) if self.matched else time
         self.matched += 1
         self.style += weighed.style
@@ -133,7 +133,7 @@ class FollowedAccount:
         self.linked: dict[int, int] = {}
         self.sent: set[int] = set()
 
-    def show(self, number: int, weighed: Weighed, request: tuple[int, int, int], bar: int) -> bool:
+    def show(self, number: int, weighed: WeighedMatch, request: tuple[int, int, int], bar: int) -> bool:
         """Add one of the account's first requests.
 
         Args:

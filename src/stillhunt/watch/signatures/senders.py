@@ -20,7 +20,7 @@ from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 
 SENDER_COLUMNS = (*STYLE_COLUMNS, "client_prefix")
-NOT_KNOWN = np.uint64(0)
+SENDER_NOT_KNOWN = np.uint64(0)
 """Hash of a value that the log does not have: it tells nothing."""
 _MOST_VALUES = 64
 """Values of a feature that a signature keeps: those of most accounts. Judgement: bounds the file."""
@@ -33,7 +33,7 @@ class Senders:
     """Values of one feature in a campaign.
 
     Attributes:
-        hashes: of the values, ascending, without NOT_KNOWN.
+        hashes: of the values, ascending, without SENDER_NOT_KNOWN.
         accounts: the campaign's accounts with each.
     """
 
@@ -42,17 +42,17 @@ class Senders:
 
 
 def sender_hashes(table: pa.Table, style: Mapping[str, Hashes]) -> dict[str, Hashes]:
-    """Hash of each request's value of each feature; NOT_KNOWN where the log does not have it.
+    """Hash of each request's value of each feature; SENDER_NOT_KNOWN where the log does not have it.
 
     Args:
         table: requests with `SENDER_COLUMNS`.
         style: what `features.style_hashes` gives for them.
     """
     clients, tls = (
-        np.where(table.column(name).is_valid().to_numpy(), style[feature], NOT_KNOWN)
+        np.where(table.column(name).is_valid().to_numpy(), style[feature], SENDER_NOT_KNOWN)
         for name, feature in (("user_agent", "client"), ("tls_fingerprint", "tls"))
     )
-    programs = np.where(clients == NOT_KNOWN, NOT_KNOWN, program_hash(clients, style["settings"]))
+    programs = np.where(clients == SENDER_NOT_KNOWN, SENDER_NOT_KNOWN, program_hash(clients, style["settings"]))
     networks = values(table, "client_prefix", fill=0).astype(np.uint64)
     return dict(zip(SENDER_FEATURES, (clients, style["settings"], programs, tls, networks), strict=True))
 
@@ -74,7 +74,7 @@ def senders_of(hashes: Mapping[str, Hashes], owner: Ints) -> dict[str, Senders]:
         found, code = np.unique(column, return_inverse=True)
         pairs = distinct(owner * len(found) + code)
         accounts = np.bincount(pairs % max(len(found), 1), minlength=len(found))
-        known = found != NOT_KNOWN
+        known = found != SENDER_NOT_KNOWN
         result[name] = Senders(found[known], accounts[known])
     return result
 

@@ -16,7 +16,7 @@ from stillhunt.watch.signatures.senders import SENDER_COLUMNS, SenderTable, send
 from stillhunt.watch.signatures.signature import MICRO, Signature
 
 
-class Weighed(NamedTuple):
+class WeighedMatch(NamedTuple):
     """One request under one signature: bits of its phrases, style and sender, in millionths.
 
     Attributes:
@@ -56,12 +56,12 @@ class WeighedRequests:
     phrase: Ints
     weight: Ints
 
-    def entries(self, wanted: Ints) -> Iterator[tuple[int, int, Weighed]]:
+    def entries(self, wanted: Ints) -> Iterator[tuple[int, int, WeighedMatch]]:
         """Row, signature and what is weighed of some entries, one by one."""
         for at in wanted.tolist():
             own = slice(int(self.begins[at]), int(self.begins[at + 1]))
             phrases = dict(zip(self.phrase[own].tolist(), self.weight[own].tolist(), strict=True))
-            weighed = Weighed(int(self.bits[at]), int(self.style[at]), int(self.sender[at]), phrases)
+            weighed = WeighedMatch(int(self.bits[at]), int(self.style[at]), int(self.sender[at]), phrases)
             yield int(self.row[at]), int(self.signature[at]), weighed
 
 

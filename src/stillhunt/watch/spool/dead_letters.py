@@ -13,7 +13,7 @@ from pathlib import Path
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.folder import OWNER_ONLY, sync_folder
 
-ENDING = ".letter"
+LETTER_ENDING = ".letter"
 _HALF_WRITTEN = ".part"
 _NAME = re.compile(r"(\d{20})-\d+-\d+\.letter")
 
@@ -46,7 +46,7 @@ def letters_of(folder: Path) -> list[tuple[Path, int]]:
     Args:
         folder: where they lie; none where it does not exist.
     """
-    named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob(f"*{ENDING}"))]
+    named = [(path, _NAME.fullmatch(path.name)) for path in sorted(folder.glob(f"*{LETTER_ENDING}"))]
     return [(path, int(name[1]) // 1000) for path, name in named if name and not path.is_symlink()]
 
 
@@ -98,7 +98,7 @@ class DeadLetters:
             self._folder.mkdir(mode=OWNER_ONLY)
             sync_folder(self._folder.parent)
         self._number += 1
-        final = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{self._number}{ENDING}"
+        final = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{self._number}{LETTER_ENDING}"
         beside = final.with_suffix(_HALF_WRITTEN)
         try:
             handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -19,7 +19,7 @@ from stillhunt.watch.spool.checked_lines import checked_line, read_checked
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.spool.sums import sums_path
 
-ENDING = ".ledger"
+LEDGER_ENDING = ".ledger"
 """What follows the name of the spool in that of its ledger."""
 HAS_LEDGER = ".ledger"
 """File in the spool which says that there was a ledger: without it, the spool comes from an older version."""
@@ -78,7 +78,7 @@ class SpoolLedger:
 
     def __init__(self, spool: Path) -> None:
         self._spool = spool
-        self.path = spool.with_name(spool.name + ENDING)
+        self.path = spool.with_name(spool.name + LEDGER_ENDING)
 
     def read(self) -> LedgerContent:
         """All entries; none where there is no ledger yet.
