@@ -92,9 +92,7 @@ class CollectSettings(_Group):
         description="Bytes kept of one text field; of longer ones, samples of the beginning, middle and end are kept.",
     )
     max_field_bytes: int = Field(
-        1024,
-        ge=64,
-        description="Bytes kept of ids, user agents and other short fields; longer are cut and hashed.",
+        1024, ge=64, description="Bytes kept of ids, user agents and other short fields; longer ones are cut, hashed."
     )
     max_line_bytes: int = Field(
         256 << 20, ge=1 << 16, description="Bytes of one JSON or CSV line; longer lines go to rejects unread."
