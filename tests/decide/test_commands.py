@@ -13,7 +13,8 @@ from sqlalchemy import delete, update
 
 from cli.running import run
 from stillhunt.base.config import Config
-from stillhunt.cli.deciding import DecisionsOrder, run_decisions_verify
+from stillhunt.base.errors import OutputError
+from stillhunt.cli.deciding import DecisionsOrder, run_decisions_add, run_decisions_verify
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import decide_as_person
@@ -194,6 +195,8 @@ def test_a_log_that_lost_its_end_is_noticed_by_what_a_server_verified(tmp_path: 
     with database.write() as connection:
         connection.execute(delete(DECISIONS).where(DECISIONS.c.seq > 1))
     assert run_decisions_verify(DecisionsOrder(tmp_path)) == 1
+    with pytest.raises(OutputError, match="it had 3 entries and has 1"):  # no server would enforce it
+        run_decisions_add(DecisionsOrder(tmp_path), "d", "block", ("Ada", ""), 3.0, "operator_decision", override=False)
     with database.write() as connection:
         connection.execute(delete(DECISIONS))
     assert run_decisions_verify(DecisionsOrder(tmp_path, as_json=True)) == 1

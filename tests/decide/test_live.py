@@ -165,7 +165,7 @@ def test_without_a_file_what_stands_before_the_change_is_enforced(opening: Openi
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, None])
-def test_a_damaged_file_of_verified_decisions_is_written_anew(
+def test_a_damaged_file_of_verified_decisions_is_said_until_somebody_accepts_the_log(
     opening: Opening, tmp_path: Path, damage: bytes | None
 ) -> None:
     database, file = opening(), tmp_path / "verified"
@@ -175,10 +175,13 @@ def test_a_damaged_file_of_verified_decisions_is_written_anew(
     file.write_bytes(bytes([*whole[:-9], whole[-9] ^ 1, *whole[-8:]]) if damage is None else damage)
     live = keeping(opening, file)
     assert action(live) == "block"
-    assert file.read_bytes() == whole
+    assert "nobody can tell whether the end of the log is missing" in live.faults()["kept decisions"]
+    assert file.read_bytes() != whole
     file.unlink()
     live.look()
     assert file.read_bytes() == whole, "it was removed while the server ran"
+    live.look()
+    assert live.faults() == {}
 
 
 def test_a_clock_that_was_ahead_ends_no_decision(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:

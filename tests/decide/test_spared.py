@@ -11,14 +11,16 @@ import pytest
 from sqlalchemy import insert
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError
+from stillhunt.base.errors import CaseError, InputError
 from stillhunt.decide.customers import read_customers
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
-from stillhunt.decide.spared import spared_accounts
+from stillhunt.decide.spared import accounts_before, spared_accounts
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.snapshots import name_of, write_snapshot
+from triage.fixtures import demo_case
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 LINKS = [Link(name, "c-1", 0, 70.0) for name in ("old", "new", "programme", "declared", "unknown")]
@@ -62,4 +64,18 @@ def test_where_nobody_knows_who_is_spared_nothing_is_decided(tmp_path: Path) -> 
     with pytest.raises(InputError):
         read_customers(config)
     assert spared_accounts(folder, database, LINKS, Config(), Policy(), read_customers(Config())) == set()
+    database.close()
+
+
+def test_where_the_snapshot_that_found_a_campaign_is_damaged_the_next_says_who_was_there(tmp_path: Path) -> None:
+    folder, database = opened(tmp_path)
+    case = demo_case()
+    for sequence in (1, 2):
+        write_snapshot(folder, sequence, case, {})
+    before = accounts_before(folder, database, ["c-1"])["c-1"]
+    (folder.snapshots / name_of(1) / "case" / "accounts.parquet").write_bytes(b"PAR1")
+    assert accounts_before(folder, database, ["c-1"])["c-1"] == before
+    (folder.snapshots / name_of(2) / "case" / "accounts.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CaseError):
+        accounts_before(folder, database, ["c-1"])
     database.close()

@@ -174,7 +174,8 @@ def test_tokens_that_vanish_are_still_known(data: Path) -> None:
     rows = database.read(TOKENS.select())
     with database.write() as connection:
         connection.execute(delete(TOKENS))
-    tokens.reread()
+    with pytest.raises(OutputError, match="all tokens are gone"):
+        tokens.reread()
     assert tokens.find(token) is not None
     tokens._read_again()
     assert tokens.failure == "all tokens are gone"
@@ -183,3 +184,9 @@ def test_tokens_that_vanish_are_still_known(data: Path) -> None:
     tokens._read_again()
     assert tokens.failure == ""
     database.close()
+
+
+def test_a_folder_on_postgresql_is_not_taken_for_one_that_lost_its_file(data: Path) -> None:
+    (data / "stillhunt.db").unlink()
+    with pytest.raises(OutputError, match="if it was on PostgreSQL"):
+        open_database(data, "")

@@ -25,7 +25,7 @@ from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.subject.records import SubjectIds, rewrite_part
 from watch.data_folders import CONFIG, NOW, aged, part
-from watch.spooling import SPANS, commit, flip
+from watch.spooling import SPANS, commit, contents, flip, killed_with
 
 DAY = 86_400_000_000
 
@@ -258,6 +258,21 @@ def test_damage_is_a_fault_of_the_server_until_a_hunt_finds_none() -> None:
     assert fault.statement.startswith("part a is missing and 1 more difference; ")
     report_damage(faults, ())
     assert faults.current() == ()
+
+
+def test_what_a_library_says_in_lines_is_one_sentence() -> None:
+    faults = ServiceFaults()
+    faults.begin("signatures", "the case folder is damaged: no more data to read.\nReading the header failed.\n")
+    (fault,) = faults.current()
+    assert fault.statement == "the case folder is damaged: no more data to read. Reading the header failed."
+
+
+def test_what_a_killed_server_left_open_is_no_damage(folder: DataFolder) -> None:
+    killed_with(folder.spool, [b'{"user": "a"}\n', b'{"user": "b"}\n'])
+    assert closed_parts(folder.spool) == []
+    run = CliRunner().invoke(app, ["spool", "--data", str(folder.path)])
+    assert (run.exit_code, run.stdout) == (0, "Every part of the spool is as it was acknowledged.\n")
+    assert contents(folder.spool) == b'{"user": "a"}\n{"user": "b"}\n'
 
 
 def test_a_list_of_damage_is_bounded(folder: DataFolder) -> None:

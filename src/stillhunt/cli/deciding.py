@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
@@ -21,6 +21,7 @@ from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, mad
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE, lost_since, read_verified
+from stillhunt.watch.database.store import WatchDatabase
 
 _MOMENTS = ("made_at", "starts_at", "expires_at")
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
@@ -175,6 +176,7 @@ def run_decisions_add(
     known: Action = _one_of(action, get_args(Action), "action")
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
     with opened_database(order.data, order.settings_file) as database:
+        _refuse_lost(order.data, database)
         kind: Kind = "override" if override else "case"
         made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
         counting = in_force(read_log(database), _now()).get(made.account_id)
@@ -204,9 +206,22 @@ def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> 
         CaseError: no such decision stands.
     """
     with opened_database(order.data, order.settings_file) as database:
+        _refuse_lost(order.data, database)
         ended = undo(database, seq, *by, _now())
     account_id = formatting.shorten(ended.account_id, _ACCOUNT_CHARS)
     output_console().print(safe_lines(f"Entry {ended.seq} ends decision {seq}: {ended.action} for {account_id}."))
+
+
+def _refuse_lost(data: Path, database: WatchDatabase) -> None:
+    """Refuse to decide on a log that servers do not follow: they would never enforce it."""
+    verified = read_verified(data / VERIFIED_FILE)
+    lost = lost_since(verified, read_log(database)) if verified is not None else ""
+    if lost:
+        raise OutputError(
+            f"this is not the log that a server verified before: {lost}",
+            where="table decisions",
+            next_step="restore it from a backup; or, where it is right, run 'stillhunt decisions verify --accept'",
+        )
 
 
 def _one_of(given: str, known: Sequence[str], name: str) -> Any:

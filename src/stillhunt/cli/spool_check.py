@@ -12,6 +12,7 @@ from stillhunt.cli.terminal import output_console, print_json, safe_lines
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.spool.checking import accept_spool, check_spool
+from stillhunt.watch.spool.closing import close_left_behind
 
 
 def run_spool(data: Path, *, accept: bool, as_json: bool) -> int:
@@ -32,6 +33,7 @@ def run_spool(data: Path, *, accept: bool, as_json: bool) -> int:
     folder = existing_folder(data)
     try:
         with folder.role(HUNT_ROLE) if accept else nullcontext():
+            close_left_behind(folder.spool)  # what a killed server left is closed by the next hunt, and no damage
             damage = check_spool(folder.spool, every=True)
             if accept:
                 accept_spool(folder.spool, damage)

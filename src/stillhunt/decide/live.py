@@ -16,7 +16,7 @@ from stillhunt.decide.entries import Broken, LogEntry, first_broken
 from stillhunt.decide.log import ChangedLogError, read_log_after
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
-from stillhunt.decide.verified import VERIFIED_FILE, VerifiedDecisions, read_verified, write_verified
+from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
 from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.kept_thread import KeptThread
@@ -70,6 +70,7 @@ class LiveDecisions:
         self._kept, self._steps = kept, steps or ClockSteps()
         self._known: tuple[DecisionTable, LogEntry | None] = (empty_table(), None)
         self._written, self._write_at, self._whole_at = "", 0.0, math.inf
+        self._unread: CaseError | None = None
         self._verified = self._read_kept()
         self.table: DecisionTable = empty_table()
         self.answers = Answers(Policy())
@@ -157,13 +158,13 @@ class LiveDecisions:
             self._whole_at = time.monotonic() + max(WHOLE_SECONDS, took / WORKING_SHARE)
 
     def _read_kept(self) -> VerifiedDecisions | None:
-        """What an earlier process verified; None where it cannot be read, and then the log alone tells."""
+        """What an earlier process verified; None where it cannot be read, a fault until somebody accepts that."""
         if self._kept is None:
             return None
         try:
             found = read_verified(self._kept, self.allowed)
         except CaseError as error:
-            _LOG.warning("%s: %s", VERIFIED_FILE, error.what)
+            self._unread = error
             return None
         self._written = found.revision if found is not None else ""
         return found
@@ -218,6 +219,10 @@ class LiveDecisions:
         known = self._verified
         if self._kept is None or known is None or "decisions" in self.problems or time.monotonic() < self._write_at:
             return
+        if self._unread is not None:
+            if self._kept.exists():
+                raise self._unread  # written anew, it would hide that entries of the log are gone
+            self._unread = None  # somebody accepted the log as it is
         if self._written == known.revision and self._kept.exists():
             return
         began = time.monotonic()

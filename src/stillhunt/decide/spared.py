@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
@@ -17,7 +19,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.signatures.parameters import MATCHING
-from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
+from stillhunt.watch.snapshots import Snapshot, all_snapshots, latest_snapshot
 
 SPARED_ROLES = ("pool", "victim")
 OWN_REQUESTS = MATCHING.first_requests
@@ -121,8 +123,9 @@ def accounts_before(
     """Campaign -> all accounts that the hunt saw which first found it.
 
     A replacement account is new, and an old customer whose template an operation imitates is not. Where that snapshot
-    was deleted, the oldest that is kept takes its place. It misleads about accounts that an operation kept in reserve
-    and used before: they count as old customers, and only a hunt finds them.
+    was deleted, the oldest that is kept takes its place; where it is damaged, the next that is not. A later one spares
+    more accounts. It misleads about accounts that an operation kept in reserve and used before: they count as old
+    customers, and only a hunt finds them.
 
     Args:
         folder: the data folder.
@@ -130,7 +133,7 @@ def accounts_before(
         campaigns: lasting ids.
 
     Raises:
-        CaseError: a snapshot is damaged.
+        CaseError: no snapshot that is late enough can be read.
     """
     kept = {one.sequence: one for one in all_snapshots(folder)}
     if not kept:
@@ -140,8 +143,21 @@ def accounts_before(
     read: dict[int, pa.ChunkedArray] = {}
     found = {}
     for campaign in campaigns:
-        snapshot = kept.get(first.get(campaign, -1)) or kept[min(kept)]
-        if snapshot.sequence not in read:
-            read[snapshot.sequence] = Case.read(snapshot.case).model.tables["accounts"]["account_id"]
-        found[campaign] = read[snapshot.sequence]
+        wanted = first.get(campaign, -1)
+        begin = wanted if wanted in kept else min(kept)
+        if begin not in read:
+            read[begin] = _first_readable([kept[number] for number in sorted(kept) if number >= begin])
+        found[campaign] = read[begin]
     return found
+
+
+def _first_readable(snapshots: Sequence[Snapshot]) -> pa.ChunkedArray:
+    """Accounts of the first snapshot that is not damaged: an old one is never made anew, so nobody may wait for it."""
+    for snapshot in snapshots[:-1]:
+        with suppress(CaseError):
+            return _accounts(snapshot)
+    return _accounts(snapshots[-1])
+
+
+def _accounts(snapshot: Snapshot) -> pa.ChunkedArray:
+    return Case.read(snapshot.case).model.tables["accounts"]["account_id"]

@@ -44,7 +44,8 @@ class _DatabaseOfFolder(WatchDatabase):
         self._expected = _remembered(data / IDENTITY_FILE)
         file, known = data / DATABASE, self._expected is not None or (not url and _has_snapshots(data))
         if known and not url and not (file.is_file() and file.stat().st_size):
-            raise _lost(data, LostDatabaseError("the database of this data folder is gone", str(file)))
+            gone = LostDatabaseError("the database of this data folder is gone", str(file))
+            raise _lost(data, gone, "if it was on PostgreSQL, name it with the setting watch.database; otherwise ")
         try:
             super().__init__(url, file, as_it_is=as_it_is, there=known, later=True)
         except LostDatabaseError as error:
@@ -73,9 +74,9 @@ class _DatabaseOfFolder(WatchDatabase):
                 write_whole(self._data / IDENTITY_FILE, (json.dumps(content).encode(),))
 
 
-def _lost(data: Path, error: LostDatabaseError) -> OutputError:
-    """The same error with what can be done: the newest backup is named."""
-    step = "stop what uses this folder, and restore a backup"
+def _lost(data: Path, error: LostDatabaseError, first: str = "") -> OutputError:
+    """The same error with what can be done: `first`, then the newest backup, which is named."""
+    step = f"{first}stop what uses this folder, and restore a backup"
     return OutputError(error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}")
 
 

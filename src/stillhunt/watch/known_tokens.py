@@ -100,9 +100,11 @@ class KnownTokens:
         """Read the tokens now, since one was just made or revoked.
 
         Raises:
-            OutputError: they cannot be read now.
+            OutputError: they cannot be read now, or there were some and none is left.
         """
         at, rows = time.time_ns() // 1000, self._database.read(select(TOKENS))
+        if self._tokens and not rows:  # revoked ones stay as well: a sender that is told 401 throws its records away
+            raise OutputError("all tokens are gone", where="table tokens", next_step="restore a backup of the database")
         tokens = {row["digest"]: _token_of(row) for row in rows}
         changed = tokens != self._tokens or at - self._written_at >= _WRITTEN_EVERY
         self._tokens, self.read_at, self._fresh_at, self.failure = tokens, at, time.monotonic(), ""

@@ -37,8 +37,9 @@ class ServiceFaults:
 
         Args:
             name: what is at fault.
-            statement: what is wrong, in one sentence without a full stop.
+            statement: what is wrong, in one sentence without a full stop; what a library adds in lines becomes one.
         """
+        statement = " ".join(statement.split())
         with self._lock:
             known = self._current.get(name)
             since = known.since if known is not None else time.time_ns() // 1000

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from stillhunt.base.errors import OutputError
 from stillhunt.base.units import HOUR, MINUTE, SECOND
 from stillhunt.watch.database import store as database_store
 from stillhunt.watch.database.store import WatchDatabase
@@ -175,3 +176,17 @@ def test_a_page_is_shown_while_the_database_is_locked(tmp_path: Path, monkeypatc
         assert browser.post("/sign-out", {"form_token": browser.token()}).status_code == 503
         other.rollback()
         assert browser.sign_in("vera").status_code == 303
+
+
+def test_where_the_database_fails_the_page_says_where_to_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OutputError("the file of the database was removed or replaced")
+
+    with console(tmp_path) as opened:
+        add_three(opened.database)
+        browser = opened.browser()
+        browser.sign_in("anna")
+        monkeypatch.setattr(opened.people.sessions, "known", lambda _cookie: None)
+        monkeypatch.setattr(opened.people.sessions, "find", fail)
+        answer = browser.get("/")
+        assert (answer.status_code, "/readyz says why" in answer.text) == (503, True)

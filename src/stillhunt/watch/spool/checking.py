@@ -59,7 +59,7 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
     found, compared = list(_stuck(spool)), list[PartEntry]()
     if content.broken:
         lines = formatting.plural(content.broken, "line")
-        found.append(Damage("", f"{lines} of the spool's ledger cannot be read, so what they say is not compared"))
+        found.append(Damage("", f"{lines} of the spool's ledger cannot be read, and what stood there is not compared"))
     for name, entry in content.entries.items():
         path = present.get(name)
         if entry.gone:

@@ -36,7 +36,7 @@ _BEHIND = (
     f"{_ACT}&columns=all",
     f"{_ACT}&columns=all",
 )
-"""Rows behind each figure of `case_figures`, in its order."""
+"""Rows behind each figure of `case_figures`, in its order; the last figure is there only where somebody set a price."""
 _TITLE_CHARS = 160
 _FAILURE_CHARS = 400
 _RECENT_MINUTES = 120
@@ -76,7 +76,7 @@ def overview(request: Request) -> Response:
     }
     if shown is not None:
         values |= {
-            "figures": list(zip(case_figures(shown.model), _BEHIND, strict=True)),
+            "figures": list(zip(case_figures(shown.model), _BEHIND, strict=False)),
             "first": queue_rows(request, shown)[:FIRST_SHOWN],
             "campaigns": len(shown.model.of_verdict("act", "review")),
             "budget": _budget(shown),

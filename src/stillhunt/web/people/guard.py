@@ -32,6 +32,8 @@ POLLED_PATHS = ("/hunt",)
 """What an open page asks by itself: it keeps nobody from being idle."""
 OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
 """Pages for those who are not signed in; what is below /static/ is open, too."""
+DATABASE_FAILS = "The database cannot be used now, so nobody can come in. /readyz says why; else try again in a minute."
+"""Said to everybody: sessions are in the database, so nobody is known."""
 _STATIC = "/static/"
 _SANDBOX = "sandbox "
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -117,7 +119,7 @@ class Guard:
         try:
             refused, receive = await self._checked(request, needed, receive)
         except OutputError:
-            refused = self._problem(request, 503, "The database cannot be used now; try again in a minute.")
+            refused = self._problem(request, 503, DATABASE_FAILS)
         await (refused or self._app)(scope, receive, sending)
         await self._touch(request)
 

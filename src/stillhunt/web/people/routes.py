@@ -12,7 +12,7 @@ from starlette.routing import Route
 from stillhunt.base.errors import OutputError
 from stillhunt.web.people.audit import record_look
 from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import cookie_name, session_cookie
+from stillhunt.web.people.guard import DATABASE_FAILS, cookie_name, session_cookie
 from stillhunt.web.people.known_browsers import BROWSER_SECONDS
 from stillhunt.web.people.oidc import PENDING_SECONDS, SignInRefusedError
 from stillhunt.web.people.origins import client_address, is_secure, local_path, networks_of
@@ -25,8 +25,6 @@ PENDING_COOKIE = "stillhunt_oidc"
 """Cookie that ties the way back from a provider to the browser that went there."""
 BROWSER_COOKIE = "stillhunt_browser"
 """Cookie by which a browser is known in which somebody has signed in."""
-
-_LOCKED = "The database cannot be used now; try again in a minute."
 
 Render = Callable[[Request, str, dict[str, Any]], Response]
 """From a template and its values to a page."""
@@ -72,7 +70,7 @@ class _SignInPages:
             known = request.cookies.get(self._named(request, BROWSER_COOKIE), "")
             result = await desk.sign_in(posted(request, "name").strip(), posted(request, "password"), address, known)
         except OutputError:
-            return self._page(request, leads, _LOCKED, 503)
+            return self._page(request, leads, DATABASE_FAILS, 503)
         if result.cookie:
             led = self._led(request, result.cookie, leads)
             self._remember(request, led, self._named(request, BROWSER_COOKIE), result.browser, BROWSER_SECONDS)
@@ -88,7 +86,7 @@ class _SignInPages:
         try:
             await self._people.threads.run(self._end, cookie, request.state.viewer.name)
         except OutputError:
-            return self._page(request, "/", f"You are still signed in. {_LOCKED}", 503)
+            return self._page(request, "/", f"You are still signed in. {DATABASE_FAILS}", 503)
         answer = RedirectResponse("/sign-in", 303)
         self._forget(request, answer, cookie_name(self._secure(request)))
         return answer
@@ -115,7 +113,7 @@ class _SignInPages:
         except SignInRefusedError as error:
             answer = self._page(request, "/", error.text, 403)
         except OutputError:
-            answer = self._page(request, "/", _LOCKED, 503)
+            answer = self._page(request, "/", DATABASE_FAILS, 503)
         self._forget(request, answer, name)
         return answer
 
