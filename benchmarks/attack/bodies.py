@@ -148,11 +148,11 @@ def protobufs(size: int) -> dict[str, Made]:
         "empty scopes": lambda: _field(b"\x12\x00" * (size // 2)),
         "empty spans": lambda: inner_spans(b"\x12\x00" * (size // 2)),
         "spans with lengths of three bytes": lambda: inner_spans(b"\x12\x80\x80\x00" * (size // 4)),
-        "long spans of unknown numbers": lambda: inner_spans(long_spans(size)),
-        "empty attributes": lambda: _in_span(b"\x4a\x00" * (size // 2)),
-        "empty links": lambda: _in_span(b"\x6a\x00" * (size // 2)),
-        "long links of unknown numbers": lambda: _in_span((b"\x6a\x10" + b"\x20" * 16) * (size // 18)),
-        "unknown numbers in a span": lambda: _in_span(b"\x20\x20" * (size // 2)),
+        "long spans of unknown numbers": lambda: inner_spans(long_parts(b"\x12", size)),
+        "empty attributes": lambda: in_span(b"\x4a\x00" * (size // 2)),
+        "empty links": lambda: in_span(b"\x6a\x00" * (size // 2)),
+        "long links of unknown numbers": lambda: in_span(long_parts(b"\x6a", size)),
+        "unknown numbers in a span": lambda: in_span(b"\x20\x20" * (size // 2)),
         "unknown numbers": lambda: span + b"\x98\x06\x01" * (size // 3),
         "unknown bytes": lambda: span + b"\x9a\x06\x00" * (size // 3),
         "groups": lambda: b"\x0b" * (size // 2) + b"\x0c" * (size // 2),
@@ -167,13 +167,14 @@ def inner_spans(spans: bytes) -> bytes:
     return _field(b"\x12" + _length(spans))
 
 
-def _in_span(fields: bytes) -> bytes:
+def in_span(fields: bytes) -> bytes:
+    """An export request around fields of a span."""
     return inner_spans(b"\x12" + _length(fields))
 
 
-def long_spans(size: int) -> bytes:
-    """Fields of a scope: spans just long enough not to count as short ones, with what costs most to read."""
-    return (b"\x12\x10" + b"\x20" * 16) * (size // 18)
+def long_parts(tag: bytes, size: int) -> bytes:
+    """Parts just long enough not to count as short ones (`web.at_once`), with what costs most to read."""
+    return (tag + b"\x10" + b"\x20" * 16) * (size // 18)
 
 
 def _length(content: bytes) -> bytes:
