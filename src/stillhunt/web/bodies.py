@@ -221,8 +221,11 @@ def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
 
 
 def _one_line(text: bytes) -> bytes:
-    """A JSON text as one line: line breaks in it can only stand between its parts."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+    """A JSON text as one line: line breaks in it can only stand between its parts.
+
+    Zero bytes are escaped, as the spool wants them; there, sixty megabytes of them would keep everybody waiting.
+    """
+    return text.replace(b"\r", b" ").replace(b"\n", b" ").replace(b"\0", rb"\u0000") + b"\n"
 
 
 _REQUESTS: dict[str, Any] = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
