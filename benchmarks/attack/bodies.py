@@ -118,10 +118,12 @@ def texts(size: int) -> dict[str, Made]:
         "empty objects on lines": lambda: b"{}\n" * (size // 3),
         "lines that are no JSON": lambda: b"x\n" * (size // 2),
         "carriage returns": lambda: b"x\r" * (size // 2),
+        "objects on carriage returns": lambda: b"{}\r" * (size // 3),
         "line ends alone": lambda: b"{}" + b"\n" * size + b"{}",
         "array of empty objects": lambda: b"[" + b"{}," * (size // 3) + b"{}]",
         "array with NaN": lambda: b"[NaN" + b",{}" * (size // 3) + b"]",
         "numbers with NaN": lambda: b'{"a":\n[NaN' + b",0" * (size // 2) + b"]}",
+        "deep lists with NaN": lambda: b'{"a":\n[NaN' + (b"," + b"[" * 400 + b"]" * 400) * (size // 801) + b"]}",
         "open brackets": lambda: b"[" * size,
         "deep objects": lambda: b'{"a":' * (size // 12) + b"1" + b"}" * (size // 12),
         "closed brackets": lambda: b'{"a":' + b"[" * (size // 2) + b"]" * (size // 2) + b"}",
@@ -143,7 +145,14 @@ def protobufs(size: int) -> dict[str, Made]:
     span = b"\x0a\x06\x12\x04\x12\x02\x2a\x00"
     return {
         "empty resources": lambda: b"\x0a\x00" * (size // 2),
-        "empty spans": lambda: _field(b"\x12" + _length(b"\x12\x00" * (size // 2))),
+        "empty scopes": lambda: _field(b"\x12\x00" * (size // 2)),
+        "empty spans": lambda: inner_spans(b"\x12\x00" * (size // 2)),
+        "spans with lengths of three bytes": lambda: inner_spans(b"\x12\x80\x80\x00" * (size // 4)),
+        "long spans of unknown numbers": lambda: inner_spans(long_parts(b"\x12", size)),
+        "empty attributes": lambda: in_span(b"\x4a\x00" * (size // 2)),
+        "empty links": lambda: in_span(b"\x6a\x00" * (size // 2)),
+        "long links of unknown numbers": lambda: in_span(long_parts(b"\x6a", size)),
+        "unknown numbers in a span": lambda: in_span(b"\x20\x20" * (size // 2)),
         "unknown numbers": lambda: span + b"\x98\x06\x01" * (size // 3),
         "unknown bytes": lambda: span + b"\x9a\x06\x00" * (size // 3),
         "groups": lambda: b"\x0b" * (size // 2) + b"\x0c" * (size // 2),
@@ -151,6 +160,21 @@ def protobufs(size: int) -> dict[str, Made]:
         "nested values": lambda: _nested(300) * max(1, size // 2000),
         "noise as protobuf": lambda: np.random.default_rng(size).bytes(size),
     }
+
+
+def inner_spans(spans: bytes) -> bytes:
+    """An export request around fields of a scope."""
+    return _field(b"\x12" + _length(spans))
+
+
+def in_span(fields: bytes) -> bytes:
+    """An export request around fields of a span."""
+    return inner_spans(b"\x12" + _length(fields))
+
+
+def long_parts(tag: bytes, size: int) -> bytes:
+    """Parts just long enough not to count as short ones (`web.at_once`), with what costs most to read."""
+    return (tag + b"\x10" + b"\x20" * 16) * (size // 18)
 
 
 def _length(content: bytes) -> bytes:
@@ -180,6 +204,7 @@ PACKED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "gzip twice": ("gzip", lambda content: gzip.compress(gzip.compress(content))),
     "gzip of many members": ("gzip", _members),
+    "deflate of empty members": ("deflate", lambda content: zlib.compress(b"") * min(2000, len(content))),
     "gzip cut short": ("gzip", lambda content: gzip.compress(content)[:-9]),
     "deflate": ("deflate", zlib.compress),
     "zstd": ("zstd", zstandard.compress),
@@ -190,10 +215,10 @@ PACKED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 def kinds() -> Iterator[tuple[str, str, Body]]:
     """(group, name, body) of each kind."""
     json_type = {"Content-Type": "application/json"}
-    for size, said in ((1000, "1 kB"), (16_000, "16 kB"), (60_000_000, "60 MB")):
+    for size, said in ((1000, "1 kB"), (16_000, "16 kB"), (65_000, "65 kB"), (60_000_000, "60 MB")):
         for name, content in texts(size).items():
             yield f"JSON of {said}", name, ("/v1/ingest/jsonl", content, json_type)
-    for size, said in ((16_000, "16 kB"), (30_000_000, "30 MB")):
+    for size, said in ((16_000, "16 kB"), (81_000, "81 kB"), (30_000_000, "30 MB")):
         for name, content in protobufs(size).items():
             yield f"protobuf of {said}", name, ("/v1/traces", content, {"Content-Type": PROTOBUF})
     for source in ("empty objects on lines", "array of empty objects", "one string"):

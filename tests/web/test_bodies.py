@@ -139,6 +139,11 @@ def test_no_client_can_hide_a_call_by_odd_json(odd: bytes) -> None:
     assert isinstance(decode_json(spans.data), dict)
 
 
+def test_zero_bytes_are_escaped_before_the_server_has_them() -> None:
+    assert json_lines(b'{"a": "\0"}').data == rb'{"a": "\u0000"}' + b"\n"
+    assert b"\0" not in otlp_json(b'{"resourceSpans": [{"a": "\0"}]}', "traces").data
+
+
 def test_many_members_are_unpacked_in_linear_time_up_to_a_bound() -> None:
     one = gzip.compress(b"a" * 10)
     assert unpacked(one * MOST_MEMBERS, "gzip", 1_000_000) == b"a" * 10 * MOST_MEMBERS

@@ -7,16 +7,15 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.web import bodies, decoding
+from stillhunt.web import bodies
 from stillhunt.web.bodies import BodyError
 from stillhunt.web.decoders import Decoders
-from stillhunt.web.decoding import BodyForm, records_of, shrunk, small_records
+from stillhunt.web.decoding import BodyForm, records_of, shrunk
 
 LONGEST = 4_000_000
 PLAIN = BodyForm()
@@ -51,28 +50,6 @@ GOOD = (
 def test_a_body_gives_the_same_records_wherever_it_is_decoded(decoders: Decoders, body: bytes, form: BodyForm) -> None:
     assert decoders.records(body, form) == records_of(body, form, LONGEST)
     assert decoders.large_records([body], form) == records_of(body, form, LONGEST)
-
-
-COSTLY = (
-    (b"{}\n" * 500, PLAIN),
-    (b"x\n" * 1000, PLAIN),
-    (b"[" + b"{}," * 500 + b"{}]", PLAIN),
-    (gzip.compress(b"{}\n" * 1_000_000), BodyForm(encoding="gzip")),
-    (b"\x0a\x00" * 1000, BodyForm("traces", protobuf=True)),
-)
-
-
-@pytest.mark.parametrize(("body", "form"), COSTLY)
-def test_a_costly_body_is_never_decoded_where_others_wait(body: bytes, form: BodyForm) -> None:
-    assert small_records(body, form) is None
-
-
-def test_a_call_that_is_sent_by_itself_is_decoded_at_once() -> None:
-    call = json.dumps({"request_id": "1", "prompt": "word " * 3000}).encode()
-    found = small_records(call, PLAIN)
-    assert found is not None
-    assert found == small_records(gzip.compress(call), BodyForm(encoding="gzip"))
-    assert found.data == call + b"\n"
 
 
 MANY = bodies.BODY_LIMITS.most_records + 1
@@ -160,8 +137,3 @@ def test_a_question_is_cut_to_what_is_read() -> None:
     for odd in (b"[]", b'{"a"', b"[" * 100_000, b""):
         with pytest.raises(BodyError):
             shrunk(odd, members, 5)
-
-
-def test_limits_are_looked_up_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "DECODING_LIMITS", replace(decoding.DECODING_LIMITS, any_bytes=1))
-    assert small_records(b"[{}]", PLAIN) is None

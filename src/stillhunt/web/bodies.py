@@ -79,13 +79,14 @@ class Records:
     reason: str = "not decodable"
 
 
-def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
+def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_MEMBERS) -> bytes:
     """The body without its Content-Encoding.
 
     Args:
         body: as received.
         encoding: value of the header, empty for none.
         longest: bytes that it may unpack to.
+        most_members: parts that gzip or zlib may have packed one by one.
 
     Raises:
         BodyError: the encoding is not known, the body is not so encoded, or it unpacks to more.
@@ -95,7 +96,7 @@ def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
         return body
     try:
         if name in ("gzip", "x-gzip", "deflate"):
-            return _inflated(body, longest)
+            return _inflated(body, longest, most_members)
         if name == "zstd":
             return _unpacked_zstd(body, longest)
     except (zlib.error, zstandard.ZstdError) as error:
@@ -103,12 +104,12 @@ def unpacked(body: bytes, encoding: str, longest: int) -> bytes:
     raise BodyError(415, f"Content-Encoding {name[:40]!r} is not known; send gzip, zstd or none")
 
 
-def _inflated(body: bytes, longest: int) -> bytes:
+def _inflated(body: bytes, longest: int, most_members: int) -> bytes:
     """What gzip or zlib packed; pieces keep the rest that zlib copies after each member short."""
     view, at, size, parts, members = memoryview(body), 0, 0, list[bytes](), 0
     while at < len(body):
         members += 1
-        if members > MOST_MEMBERS:
+        if members > most_members:
             raise zlib.error("too many members")
         unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
         while not unpacker.eof:
@@ -220,8 +221,11 @@ def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
 
 
 def _one_line(text: bytes) -> bytes:
-    """A JSON text as one line: line breaks in it can only stand between its parts."""
-    return text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n"
+    """A JSON text as one line: line breaks in it can only stand between its parts.
+
+    Zero bytes are escaped, as the spool wants them; there, sixty megabytes of them would keep everybody waiting.
+    """
+    return text.replace(b"\r", b" ").replace(b"\n", b" ").replace(b"\0", rb"\u0000") + b"\n"
 
 
 _REQUESTS: dict[str, Any] = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}

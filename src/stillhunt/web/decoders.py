@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from stillhunt.web.at_once import small_records
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoding import (
     DECODING_LIMITS,
@@ -18,7 +19,6 @@ from stillhunt.web.decoding import (
     DecodingOrder,
     receive_framed,
     send_framed,
-    small_records,
 )
 
 PROCESSES = 2

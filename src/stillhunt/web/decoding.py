@@ -1,6 +1,7 @@
-"""What is done with a body: at once where that costs next to nothing, else in a process that may be ended (`decoders`).
+"""What is done with a body: at once where that costs next to nothing (`at_once`), else in a process that may be ended.
 
-Started as a module, this is that process: orders come over a socket, one after the other, and outcomes go back.
+Started as a module, this is that process, which `decoders` asks: orders come over a socket, one after the other, and
+outcomes go back.
 """
 
 from __future__ import annotations
@@ -16,33 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.web.bodies import UNDECODABLE, BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 
 
-@parameter_table("web.decoding", "Which bodies are decoded at once, and what the others may cost.")
+@parameter_table("web.decoding", "What a body may cost that a process of its own decodes.")
 @dataclass(frozen=True)
 class DecodingLimits:
-    """Which bodies are decoded at once, and what the others may cost."""
+    """What a body may cost that a process of its own decodes."""
 
-    any_bytes: int = parameter(
-        1 << 10,
-        unit="bytes",
-        meaning="Longest body that is decoded while other clients wait, whatever it holds.",
-        provenance=measured("1 to 2 ms for the worst of 100 kinds: benchmarks/attack/bodies.py"),
-    )
-    object_bytes: int = parameter(
-        64 << 10,
-        unit="bytes",
-        meaning="The same for JSON objects on few lines, and for protobuf of few resources.",
-        provenance=measured("below 1 ms for objects: benchmarks/attack/bodies.py"),
-    )
-    few: int = parameter(
-        16,
-        unit="lines or resources",
-        meaning="How many are few.",
-        provenance=judgement("a gateway that sends calls one by one sends one"),
-    )
     cpu_seconds: int = parameter(
         10,
         unit="seconds",
@@ -137,35 +120,6 @@ def records_of(body: bytes, form: BodyForm, longest: int) -> Records:
     if form.protobuf:
         return otlp_protobuf(plain, form.signal)
     return otlp_json(plain, form.signal) if form.signal else json_lines(plain)
-
-
-def small_records(body: bytes, form: BodyForm) -> Records | None:
-    """Records of a body that costs a millisecond or so; None for one that others should not wait for.
-
-    Args:
-        body: as it was sent.
-        form: what it is said to be.
-
-    Raises:
-        BodyError: none of it can be used.
-    """
-    limits = DECODING_LIMITS
-    if form.encoding:
-        if len(body) > limits.object_bytes // 4:  # packed bodies of many parts cost time without becoming long
-            return None
-        try:
-            body = unpacked(body, form.encoding, limits.object_bytes)
-        except BodyError as error:
-            if error.status == 413:
-                return None
-            raise
-        form = BodyForm(form.signal, form.protobuf)
-    if len(body) > limits.any_bytes:
-        if len(body) > limits.object_bytes or form.signal:
-            return None
-        if body[:1] != b"{" or body.count(b"\n") > limits.few:
-            return None
-    return records_of(body, form, len(body))
 
 
 def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:

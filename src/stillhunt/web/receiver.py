@@ -21,9 +21,10 @@ from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
 from stillhunt.watch.tokens import INGEST, Token
+from stillhunt.web.at_once import AT_ONCE_LIMITS, small_records
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
-from stillhunt.web.decoding import DECODING_LIMITS, BodyForm, small_records
+from stillhunt.web.decoding import BodyForm
 from stillhunt.web.descriptors import most_connections
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -237,7 +238,7 @@ class Receiver:
     async def _records(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         try:
             try:
-                small = sum(map(len, parts)) <= DECODING_LIMITS.object_bytes
+                small = sum(map(len, parts)) <= AT_ONCE_LIMITS.object_bytes
                 found = small_records(b"".join(parts), form) if small else None
             except BodyError:
                 raise

@@ -156,34 +156,49 @@ def whole_fields(message: bytes) -> bytes:
     Raises:
         ValueError: it holds a form of field that cannot be passed over, a group.
     """
-    kept: list[bytes] = []
-    at = 0
-    while at < len(message):
-        used, ours = _field(message[at : at + _HEAD])
+    return b"".join(message[begin:end] for begin, end, head in fields_of(message) if head)
+
+
+def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int]]:
+    """The fields of a protobuf message, or of one that stands within it.
+
+    Args:
+        message: bytes that hold it.
+        begin: where it begins in them.
+        end: where it ends; with them, if it is None.
+
+    Yields:
+        (begin, end, bytes of tag and length if it is field 1 and holds bytes, else 0) of each.
+
+    Raises:
+        ValueError: it holds a form of field that cannot be passed over, a group.
+    """
+    at, end = begin, len(message) if end is None else end
+    while at < end:
+        used, entry = _field(message[at : at + _HEAD])
         if used == 0:
             raise ValueError("a field that no OTLP export request has")
-        if ours:
-            kept.append(message[at : at + used])
+        yield at, at + used, entry
         at += used
-    return b"".join(kept)
 
 
-def _field(head: bytes) -> tuple[int, bool]:
-    """Bytes of the field that begins here, 0 where it is none; and whether it is an entry (field 1)."""
+def _field(head: bytes) -> tuple[int, int]:
+    """Bytes of the field that begins here, 0 where it is none; and of its tag and length if it is an entry, else 0."""
     tag, tag_bytes = _varint(head)
     value, value_bytes = _varint(head[tag_bytes:])
     kind = tag & 7
     if tag_bytes == 0 or tag < 8:
-        return 0, False
+        return 0, 0
     if kind == 0:
-        return tag_bytes + value_bytes if value_bytes else 0, False
+        return tag_bytes + value_bytes if value_bytes else 0, 0
     if kind == 1:
-        return tag_bytes + 8, False
+        return tag_bytes + 8, 0
     if kind == 5:
-        return tag_bytes + 4, False
+        return tag_bytes + 4, 0
     if kind == 2 and value_bytes:
-        return tag_bytes + value_bytes + value, tag == _ENTRY
-    return 0, False
+        head_bytes = tag_bytes + value_bytes
+        return head_bytes + value, head_bytes if tag == _ENTRY else 0
+    return 0, 0
 
 
 def _varint(data: bytes) -> tuple[int, int]:
