@@ -141,7 +141,7 @@ class CopiedScene:
         """Hunt over all that was posted, and decide by rules."""
         now = time.time_ns() // 1000
         hunt_now(HuntPlan(self.folder, self.config, (), now))
-        decide_latest(self.folder, self.database, self.policy, now)
+        decide_latest(self.folder, self.database, self.config, self.policy, now)
 
     def close(self) -> None:
         """Free what it holds."""
