@@ -3,7 +3,8 @@
 Signatures are made by a hunt over a world of the lab, which finds a campaign; half of its accounts stand by. Then
 customers of each kind in that world, young and old, alone and with requests of their own, send one to thousands of its
 prompts: through the gateway's question, the spool and the decisions between hunts, under the harshest policy that can
-be written. Last comes a hunt that sees all of it. Replacement accounts of the campaign must still be stopped.
+be written. Last comes a hunt that sees all of it. Replacement accounts of the campaign must still be stopped. Hunts
+without an accounts table see one customer more each time, since many who copy may keep a campaign from being found.
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ OFTEN = ("app", "chat", "developer")
 """Customers of these kinds are tried with everything; those of others once."""
 COPIES, HONEST, DAYS_OLD = (1, 2, 10, 100), (0, 60), (1, 200)
 FLOODS = (Copying("app", 5_000, 0), Copying("app", 1_000, 6_000), Copying("developer", 2_000, 60, 200))
+END_USERS = 200
+"""End users of each customer of FLOODS."""
+UNKNOWN = (Copying("developer", 1_000, 0), Copying("app", 1_000, 0))
+"""Customers at hunts that know of no accounts table."""
 SOON = 20
 """Requests of a replacement account that may pass before it is stopped."""
 STOPPED = 0.8
 """Share of the replacement accounts that must be, on rungs where they keep clients, settings or networks."""
+WITHOUT_TABLE = (2, 4)
+"""Rungs that are also hunted without an accounts table."""
 LEFT = (1, 2)
 """Rungs where they do."""
 
@@ -55,10 +62,22 @@ def trials(seed: int) -> Iterator[Trial]:
             for one in customers:
                 yield Trial(f"hunted, rung {rung}", one.name, partial(_hunted, scene, one))
             scene.close()
+        if rung in WITHOUT_TABLE:
+            yield from _without_table(seed, rung)
+
+
+def _without_table(seed: int, rung: int) -> Iterator[Trial]:
+    with tempfile.TemporaryDirectory() as name:
+        scene = CopiedScene(Path(name), seed=seed, rung=rung, table=False)
+        for one in UNKNOWN:
+            scene.post(scene.requests_of(one, END_USERS))
+            scene.hunt()
+            yield Trial(f"hunted, no table, rung {rung}", one.name, partial(_hunted, scene, one))
+        scene.close()
 
 
 def _copied(scene: CopiedScene, customer: Copying) -> None:
-    _check(scene.send(scene.requests_of(customer)))
+    _check(scene.send(scene.requests_of(customer, END_USERS if customer in FLOODS else 20)))
 
 
 def _hunted(scene: CopiedScene, customer: Copying) -> None:

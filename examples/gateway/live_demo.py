@@ -41,6 +41,9 @@ LEAST_FOUND = 0.9
 """Share of the operation's accounts that the hunt must find."""
 PACE_SECONDS = 1.0
 """Between two requests of one replacement account."""
+PATIENCE = "5s"
+"""How long Envoy waits for stillhunt before it lets a request through. The configuration says 50 ms, which a busy
+machine misses; what is shown here is who is refused, not how fast."""
 SCOPES = ("ingest", "decide", "appeal", "admin")
 
 
@@ -133,9 +136,9 @@ def come_back(demo: Demo, sent: Traffic) -> None:
     first = next(iter(sent.reserve.values()))[0]
     texts = {name: json.loads(first.body)[name] for name in ("model", "messages")}
     asked = {"account_id": "never-seen-before", **texts}
-    wait_for(lambda: not demo.call("POST", "/v1/decide", "decide", asked)["allowed"], 5)
-    answer = demo.call("POST", "/v1/decide", "decide", asked)
-    demo.promise(not answer["allowed"], "where the gateway shows the text, the first request already is refused")
+    tagged = wait_for(lambda: demo.call("POST", "/v1/decide", "decide", asked)["action"] == "tag", 5)
+    text = "where the gateway shows the text, the first request already is tagged; a text alone refuses nobody"
+    demo.promise(tagged and demo.call("POST", "/v1/decide", "decide", asked)["allowed"], text)
     through = asyncio.run(returning(sent.reserve, demo.ports["gateway"]))
     stopped = sorted(count for count in through.values() if count is not None)
     shown = f"median {stopped[len(stopped) // 2]}, most {stopped[-1]}" if stopped else "none"
@@ -241,8 +244,9 @@ def running(made: Path, sent: Traffic) -> Iterator[Demo]:
 
 
 def envoy_config(ports: dict[str, int], token: str) -> str:
-    """The configuration that we ship, with the ports and the token of the demo."""
+    """The configuration that we ship, with the ports, the token and the patience of the demo."""
     text = ENVOY_CONFIG.read_text(encoding="utf-8").replace("value: TOKEN", f"value: {token}")
+    text = text.replace("timeout: 0.05s", f"timeout: {PATIENCE}")
     for shipped, name in ((8080, "gateway"), (8686, "stillhunt"), (8000, "model")):
         text = text.replace(f"port_value: {shipped}", f"port_value: {ports[name]}")
     return text

@@ -90,12 +90,14 @@ class CopiedScene:
         accounts: honest accounts.
         seed: of the world.
         rung: of the campaign.
+        table: whether hunts and links know the accounts table.
     """
 
     root: Path
     accounts: int = 400
     seed: int = 5
     rung: int = 2
+    table: bool = True
     harvest: list[Row] = field(init=False)
     replacements: dict[str, list[Row]] = field(init=False)
     personas: dict[str, dict[str, list[Row]]] = field(init=False)
@@ -123,7 +125,7 @@ class CopiedScene:
             row["created_at"] += later
         self.folder = DataFolder(self.root / "data")
         settings = {"sanctioned": {"organizations": list(world.sanctioned)}, "threads": 1}
-        settings["watch"] = {"accounts": str(self.root / "accounts.parquet")}
+        settings["watch"] = {"accounts": str(self.root / "accounts.parquet") if self.table else ""}
         self.config = Config.load(settings, environ={})
         (self.folder.path / "policy.toml").write_text(HARSHEST)
         self.policy = parse_policy(HARSHEST.encode())
@@ -141,7 +143,7 @@ class CopiedScene:
         """Hunt over all that was posted, and decide by rules."""
         now = time.time_ns() // 1000
         hunt_now(HuntPlan(self.folder, self.config, (), now))
-        decide_latest(self.folder, self.database, self.policy, now)
+        decide_latest(self.folder, self.database, self.config, self.policy, now)
 
     def close(self) -> None:
         """Free what it holds."""

@@ -128,7 +128,7 @@ def test_show_has_all_sections(tmp_path: Path) -> None:
     shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
     for words in (
         "Accounts opened 90 days before their campaign began are tagged at most.",
-        "first request tag; linked accounts tag for 3 days, reason linked_accounts",
+        "first request tag; linked accounts step_up for 3 days, reason linked_accounts",
         "10 requests a minute are let through",
         "refused models: large-*",
         "decided within 7 days, an overdue one against a rule is granted",

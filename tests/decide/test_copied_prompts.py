@@ -6,6 +6,7 @@ The world, the hunt, the spool and the decisions are real, and the policy is the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,17 @@ def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene, actions: d
     assert {one.name for one in ALL if rank(decided.get(one.name, "observe")) > rank(WITHOUT_FLAG)} == set()
     members = {row["account_id"] for row in scene.harvest}
     assert sum(rank(decided.get(name, "observe")) > rank(WITHOUT_FLAG) for name in members) >= 0.9 * len(members)
+
+
+def test_where_no_accounts_table_is_known_a_customer_of_copies_alone_is_tagged_and_the_campaign_is_limited(
+    tmp_path: Path,
+) -> None:
+    scene = CopiedScene(tmp_path, rung=2, table=False)
+    copying = Copying("developer", 1_000, 0)
+    scene.post(scene.requests_of(copying))
+    scene.hunt()
+    decided = scene.decided()
+    scene.close()
+    assert decided[copying.name] == "tag"
+    members = {row["account_id"] for row in scene.harvest}
+    assert sum(decided.get(name) == "limit" for name in members) >= 0.9 * len(members), "their client says who they are"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import insert
 
+from decide.scenes import findings, member
+from stillhunt.base.config import Config
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.decide import weighed_links as module
-from stillhunt.decide.weighed_links import linked_since, weighed_links
+from stillhunt.decide.weighed_links import known_by_texts, linked_since, weighed_links
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.records import raise_sender_bits
 
 
 def opened(tmp_path: Path, senders: dict[str, float]) -> tuple[DataFolder, WatchDatabase]:
@@ -64,4 +68,26 @@ def test_an_account_that_others_stand_behind_never_has_more_than_texts(
     found: Any = pa.chunked_array([["chatbot"]]) if behind == "own_traffic" else {"chatbot"}
     monkeypatch.setattr(module, behind, lambda _folder: found)
     assert beyond(folder, database) == {"same"}
+    database.close()
+
+
+def test_members_without_a_row_in_the_accounts_table_are_weighed_as_links_are(tmp_path: Path) -> None:
+    folder, database = opened(tmp_path, {"texts": 0.0, "same": 8.0})
+    with database.write() as connection:
+        raise_sender_bits(connection, {("c-1", "founder"): 9.0, ("c-1", "copied"): 2.0}, 5)
+    rows = [member("founder"), member("copied"), member("none"), member("noticed", flagged=False)]
+    rows.append(member("known", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    found = known_by_texts(folder, database, findings(rows).facts, Config())
+    assert found == {(name, "c-1") for name in ("texts", "copied", "none")}
+    database.close()
+
+
+def test_linked_accounts_that_a_hunt_flagged_keep_their_card_and_vouch_for_nobody(tmp_path: Path) -> None:
+    folder, database = opened(tmp_path, {"carded": 0.0, "one": 0.0, "two": 0.0})
+    with database.write() as connection:
+        for name in ("carded", "one", "two"):
+            row = {"campaign_id": "c-1", "account_id": name, "requests": 9, "flagged": 1}
+            connection.execute(insert(CAMPAIGN_MEMBERS).values(**row, first_snapshot=2, last_snapshot=2))
+    customers = ACCOUNTS.build(account_id=["carded", "one", "two", "thief"], payment_fingerprint=[1, 2, 2, 1])
+    assert beyond(folder, database, customers) == {"carded"}
     database.close()

@@ -81,7 +81,7 @@ def test_a_hunt_records_alerts_with_its_findings(
     folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
-    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: hunting._Found(CASE, no_signatures(0), {}, [], {}))
+    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: hunting._Found(CASE, no_signatures(0), {}, [], {}, {}))
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
     monkeypatch.setattr(hunting, "record_hunt", lambda *_: None)

@@ -120,7 +120,7 @@ def test_a_hunt_that_dies_at_any_step_is_simply_done_again(
                     hunting._publish(
                         plan(folder),
                         _database(folder),
-                        hunting._Found(Case.read(before.case), no_signatures(0), {}, [], {}),
+                        hunting._Found(Case.read(before.case), no_signatures(0), {}, [], {}, {}),
                         2,
                         0,
                     )  # type: ignore[union-attr]  # the fixture made it

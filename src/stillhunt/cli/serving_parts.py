@@ -130,7 +130,7 @@ def decide_found(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> Non
     try:
         policy = policy_of(plan.data, plan.config)
         if policy is not None:
-            screen.decided(decide_latest(plan.data, database, policy, time.time_ns() // 1000))
+            screen.decided(decide_latest(plan.data, database, plan.config, policy, time.time_ns() // 1000))
     except StillhuntError as error:
         screen.undecided(error)
 

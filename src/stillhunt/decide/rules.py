@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, end_of, standing
+from stillhunt.decide.maybe_copied import maybe_copied
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
-from stillhunt.decide.standing_apart import standing_apart
 
 RENEWED = 0.5
 """Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
@@ -29,12 +29,14 @@ class Findings:
         kinds: campaign -> its kind.
         sequence: number of the snapshot.
         dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
+        by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
     """
 
     facts: pa.Table
     kinds: Mapping[str, str]
     sequence: int
     dismissed: frozenset[str] = frozenset()
+    by_texts: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
     exempt = set(policy.exempt.accounts)
     names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
     columns = [findings.facts[name].to_pylist() for name in names]
-    kept_back = zip(_established(policy, findings.facts), standing_apart(findings.facts), strict=True)
-    for *row, (established, apart) in zip(*columns, kept_back, strict=True):
+    kept_back = zip(_established(policy, findings.facts), maybe_copied(findings.facts, findings.by_texts), strict=True)
+    for *row, (established, copied) in zip(*columns, kept_back, strict=True):
         account, campaign, verdict, flagged, sanctioned, role, score = row
         if sanctioned or account in exempt or campaign in findings.dismissed:
             continue
@@ -104,7 +106,7 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
             fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
             if not fits or score < rule.probability:
                 continue
-            least = established or apart or not flagged
+            least = established or copied or not flagged
             action = weaker(rule.action, weaker(policy.ceiling, WITHOUT_FLAG) if least else policy.ceiling)
             wish = _Wish(account, campaign, action, rule, score)
             if account not in wishes or _key(wish) > _key(wishes[account]):

@@ -11,6 +11,7 @@ from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import append_within, log_locked
 from stillhunt.decide.policy import Policy, read_policy
 from stillhunt.decide.rules import Findings, decide
+from stillhunt.decide.weighed_links import known_by_texts
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.watch.database.store import WatchDatabase
@@ -44,12 +45,15 @@ def findings_of(snapshot: Snapshot) -> Findings:
     return Findings(account_facts(case.model, named), kinds, snapshot.sequence)
 
 
-def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, now: int) -> list[LogEntry]:
+def decide_latest(
+    folder: DataFolder, database: WatchDatabase, config: Config, policy: Policy, now: int
+) -> list[LogEntry]:
     """Apply a policy to the latest snapshot; what was decided about it already is not decided again.
 
     Args:
         folder: the data folder.
         database: its database.
+        config: settings; `watch.accounts`.
         policy: what rules may do.
         now: microseconds since 1970.
 
@@ -58,12 +62,14 @@ def decide_latest(folder: DataFolder, database: WatchDatabase, policy: Policy, n
 
     Raises:
         CaseError: the snapshot is damaged.
+        InputError: the accounts table cannot be read.
         OutputError: the database cannot be used, or its log was changed.
     """
     snapshot = latest_snapshot(folder)
     if snapshot is None:
         return []
     findings = findings_of(snapshot)
+    findings = replace(findings, by_texts=known_by_texts(folder, database, findings.facts, config))
     with log_locked(database) as connection:  # under which nobody dismisses a campaign or reopens it
         found = replace(findings, dismissed=dismissed_within(connection))
         return append_within(connection, lambda log, secret: decide(policy, found, log, now, secret))

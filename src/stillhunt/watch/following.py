@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import StillhuntError
@@ -23,10 +23,11 @@ from stillhunt.watch.alerts.changes import replacement_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
+from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
 from stillhunt.watch.kept_thread import STEADY_SECONDS, KeptThread
 from stillhunt.watch.known_database import open_database
+from stillhunt.watch.records import raise_sender_bits
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
@@ -134,19 +135,17 @@ def enter_links(
 
 def _enter_senders(connection: Connection, linked: Sequence[LinkedAccount], now: int) -> None:
     """Enter who sends the requests of accounts that are linked, where it is more than is known."""
+    names = {one.campaign_id for one in linked}
+    pairs = select(LINKED_ACCOUNTS.c.campaign_id, LINKED_ACCOUNTS.c.account_id)
+    entered = {tuple(row) for row in connection.execute(pairs.where(LINKED_ACCOUNTS.c.campaign_id.in_(names)))}
+    best: dict[tuple[str, str], LinkedAccount] = {}
     for one in linked:
-        keys = [
-            and_(table.c.campaign_id == one.campaign_id, table.c.account_id == one.account_id)
-            for table in (LINKED_ACCOUNTS, LINKED_SENDERS)
-        ]
-        before = connection.execute(select(LINKED_SENDERS.c.bits).where(keys[1])).scalar()
-        entered = connection.execute(select(LINKED_ACCOUNTS.c.at).where(keys[0])).scalar()
-        if entered is None or one.sender_bits <= (before or 0.0):
-            continue
-        connection.execute(delete(LINKED_SENDERS).where(keys[1]))
-        row = {"campaign_id": one.campaign_id, "account_id": one.account_id, "at": now, "bits": one.sender_bits}
-        connection.execute(insert(LINKED_SENDERS).values(**row))
-        connection.execute(update(LINKED_ACCOUNTS).where(keys[0]).values(reasons=json.dumps(one.reasons)))
+        pair = one.campaign_id, one.account_id
+        if pair in entered and (pair not in best or one.sender_bits > best[pair].sender_bits):
+            best[pair] = one
+    for pair in raise_sender_bits(connection, {pair: one.sender_bits for pair, one in best.items()}, now):
+        same = and_(LINKED_ACCOUNTS.c.campaign_id == pair[0], LINKED_ACCOUNTS.c.account_id == pair[1])
+        connection.execute(update(LINKED_ACCOUNTS).where(same).values(reasons=json.dumps(best[pair].reasons)))
 
 
 def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:

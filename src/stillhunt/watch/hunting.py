@@ -7,9 +7,10 @@ import re
 import resource
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ from stillhunt.watch.lineage.rename import with_lasting_ids
 from stillhunt.watch.lineage.returns import with_returns
 from stillhunt.watch.lineage.settle import settle
 from stillhunt.watch.looks import Ledger, Look, ledger
-from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt, recorded_looks
+from stillhunt.watch.records import known_campaigns, newest_sequence, raise_sender_bits, record_hunt, recorded_looks
 from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.members import member_sender_bits
 from stillhunt.watch.signatures.returns import returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
@@ -137,6 +139,7 @@ class _Found:
         returned: campaigns that look like an earlier one with other accounts.
         signs: early signs, under the ids that the hunt gave.
         follow_ups: of members of campaigns.
+        senders: campaign and member -> bits of who sends its requests, under the ids that the hunt gave.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
@@ -145,6 +148,7 @@ class _Found:
     returned: Mapping[str, ReturnEvidence]
     signs: Sequence[EarlySign]
     follow_ups: Mapping[str, int]
+    senders: Mapping[tuple[str, str], float]
     damage: Sequence[str] = ()
 
 
@@ -168,16 +172,23 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
-    made: list[tuple[SignatureSet, Mapping[str, ReturnEvidence], Sequence[EarlySign], Mapping[str, int]]] = []
+    made: list[Callable[[Case], _Found]] = []
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
-        back = returned_campaigns(sketches, tables, earlier, accounts)
-        made.append((signatures, back, early_signs(sketches, tables, plan.now), follow_ups(sketches, tables)))
+        found = partial(
+            _Found,
+            signatures=signatures,
+            returned=returned_campaigns(sketches, tables, earlier, accounts),
+            signs=early_signs(sketches, tables, plan.now),
+            follow_ups=follow_ups(sketches, tables),
+            senders=member_sender_bits(sketches, tables, signatures),
+        )
+        made.append(found)
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
     case = hunt(inputs, customers, settings, progress=progress, after=sign)
-    return _Found(case, *made[0])
+    return made[0](case)
 
 
 def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence: int, start: int) -> Snapshot:
@@ -203,6 +214,8 @@ def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence:
     alerts += early_sign_alerts([one for one in signs if one.sign_id not in known], plan.config.alerts)
     with database.write() as connection:
         record_hunt(connection, row, found, settled)
+        lasting_bits = {(settled.lasting[name], account): bits for (name, account), bits in results.senders.items()}
+        raise_sender_bits(connection, lasting_bits, plan.now)
         record_alerts(connection, alerts, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     return snapshot

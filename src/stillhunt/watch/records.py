@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
+from stillhunt.watch.database.tables import (
+    CAMPAIGN_EVENTS,
+    CAMPAIGN_MEMBERS,
+    CAMPAIGN_ROWS,
+    LINKED_SENDERS,
+    SNAPSHOT_ROWS,
+)
 from stillhunt.watch.lineage.campaigns import ACTIVE, FoundCampaign, KnownCampaign, Settled
 from stillhunt.watch.looks import Look
 
@@ -120,3 +126,29 @@ def _enter_members(connection: Connection, name: str, campaign: FoundCampaign, s
     if new:
         first = {"campaign_id": name, "account_id": bindparam("account"), "first_snapshot": bindparam("last")}
         connection.execute(insert(CAMPAIGN_MEMBERS).values(**values, **first), new)
+
+
+def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], float], at: int) -> list[tuple[str, str]]:
+    """Enter who sends the requests of linked accounts and members, where it is more than is known.
+
+    Args:
+        connection: within a transaction.
+        bits: lasting id of the campaign and account -> bits of the sender.
+        at: microseconds since 1970.
+
+    Returns:
+        Those that were entered, in order.
+    """
+    sender = LINKED_SENDERS.c
+    here = sender.campaign_id.in_({campaign for campaign, _ in bits})
+    known = {
+        (row.campaign_id, row.account_id): row.bits for row in connection.execute(select(LINKED_SENDERS).where(here))
+    }
+    more = sorted(pair for pair, own in bits.items() if own > known.get(pair, 0.0))
+    if more:
+        same = and_(sender.campaign_id == bindparam("campaign"), sender.account_id == bindparam("account"))
+        named = [{"campaign": campaign, "account": account} for campaign, account in more]
+        connection.execute(delete(LINKED_SENDERS).where(same), named)
+        rows = [{"campaign_id": pair[0], "account_id": pair[1], "at": at, "bits": bits[pair]} for pair in more]
+        connection.execute(insert(LINKED_SENDERS), rows)
+    return more

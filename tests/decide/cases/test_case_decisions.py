@@ -55,7 +55,8 @@ def hunted(monkeypatch: pytest.MonkeyPatch, database: WatchDatabase, found: Find
     """What the rules append after a hunt, as a server does it."""
     monkeypatch.setattr(running, "latest_snapshot", lambda _: found)
     monkeypatch.setattr(running, "findings_of", lambda snapshot: snapshot)
-    return running.decide_latest(None, database, HARSH, now)  # type: ignore[arg-type] # no folder is read
+    monkeypatch.setattr(running, "known_by_texts", lambda *_: frozenset())
+    return running.decide_latest(None, database, Config(), HARSH, now)  # type: ignore[arg-type] # no folder is read
 
 
 def test_to_act_decides_about_the_members_in_one_step(opening: Opening) -> None:
@@ -232,10 +233,11 @@ def test_accounts_that_a_signature_links_are_left_alone_too(
 ) -> None:
     database = prepared(opening)
     signing = policy(signature={"linked": "step_up"})
-    links = [Link("n", "c-1", NOW, 70.0)]
+    links = [Link("n", "c-1", NOW, 70.0, beyond_texts=True)]
     decided: list[LogEntry] = []
     monkeypatch.setattr(between_hunts, "policy_of", lambda *_: signing)
-    monkeypatch.setattr(between_hunts, "linked_since", lambda *_: links)
+    monkeypatch.setattr(between_hunts, "linked_since", lambda *_: dict.fromkeys(links, 9.0))
+    monkeypatch.setattr(between_hunts, "weighed_links", lambda *_: links)
     monkeypatch.setattr(between_hunts, "spared_accounts", lambda *_: set())
     monkeypatch.setattr(between_hunts, "AGAIN_SECONDS", 0.0)
     between = BetweenHunts(DataFolder(tmp_path / "data"), database, Config(), decided.extend, pytest.fail)

@@ -131,7 +131,7 @@ LINKED_SENDERS = Table(
     Column("at", BigInteger, nullable=False),
     Column("bits", Float, nullable=False),
 )
-"""Linked accounts whose program, settings and network are like those of the campaign, and by how many bits."""
+"""Linked accounts and members whose program, settings and network are like the campaign's, and by how many bits."""
 
 ALERTS = Table(
     "alerts",
