@@ -42,6 +42,12 @@ def test_a_check_that_passes_starts_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "stillhunt-data").glob("*.lock"))
 
 
+def test_logs_for_a_process_that_does_not_hunt_are_refused(tmp_path: Path) -> None:
+    checked = check(tmp_path, "--only", "web", "--logs", ".")
+    assert checked.returncode == 5
+    assert "it has no effect here" in checked.stderr
+
+
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -9,6 +9,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -21,6 +22,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
+from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.tokens import SCOPES
 from stillhunt.web import api_routes
 from stillhunt.web.api import API_ROUTES
@@ -95,6 +97,19 @@ def test_each_route_wants_its_scope(running: Running, method: str, path: str, ne
 def test_a_gateway_with_a_wrong_token_is_no_reason_to_refuse_customers(running: Running, path: str) -> None:
     assert call(running, "GET", path, token="stillhunt_guessed")[0] == 503
     assert call(running, "GET", path, token=running.token)[0] == 503, "its scope is ingest"
+
+
+def test_nobody_decides_on_a_log_that_this_server_does_not_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path / "data") as server:
+        seq = decided(server, "account")
+        monkeypatch.setattr(LiveDecisions, "look", lambda _: None)
+        server.decisions.problems["decisions"] = "the log was changed"
+        new = {"account_id": "other", "action": "block", "by": "Ada"}
+        assert call(server, "POST", "/v1/decisions", new)[0] == 503
+        status, answer, _ = call(server, "POST", f"/v1/decisions/{seq}/undo", {"by": "Bo", "note": "no"})
+        assert (status, answer["error"]) == (503, "the log was changed")
 
 
 def test_a_decision_is_made_shown_and_undone(running: Running) -> None:

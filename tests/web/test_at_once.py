@@ -43,19 +43,20 @@ def _logs(count: int) -> bytes:
     return request.SerializeToString()
 
 
-USUAL = (
-    (CALL, PLAIN),
-    (gzip.compress(CALL), GZIP),
-    (CALL[:3000] + b'"}\r\n' + CALL, PLAIN),
-    (_batch(100), SPANS),
-    (gzip.compress(_batch(100)), replace(SPANS, encoding="gzip")),
-    (_batch(5, resources=8), SPANS),
-    (_logs(100), BodyForm("logs", protobuf=True)),
-)
+USUAL = {
+    "call": (CALL, PLAIN),
+    "packed call": (gzip.compress(CALL), GZIP),
+    "two lines": (CALL[:3000] + b'"}\r\n' + CALL, PLAIN),
+    "batch of spans": (_batch(100), SPANS),
+    "packed batch of spans": (gzip.compress(_batch(100)), replace(SPANS, encoding="gzip")),
+    "several resources": (_batch(5, resources=8), SPANS),
+    "batch of logs": (_logs(100), BodyForm("logs", protobuf=True)),
+}
 
 
-@pytest.mark.parametrize(("body", "form"), USUAL)
-def test_a_usual_body_is_decoded_at_once(body: bytes, form: BodyForm) -> None:
+@pytest.mark.parametrize("kind", USUAL)
+def test_a_usual_body_is_decoded_at_once(kind: str) -> None:
+    body, form = USUAL[kind]
     found = small_records(body, form)
     assert found is not None
     assert found == records_of(body, form, 1 << 20)

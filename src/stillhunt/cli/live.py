@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.options import JsonFlag, QuietFlag, SetOption, SettingsOption, given, pairs
+from stillhunt.cli.options import JsonFlag, QuietFlag, SetOption, SettingsOption, given, pairs, refuse_unused
 
 commands = typer.Typer()
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of those who send records to 'serve', or steer it.")
@@ -39,6 +39,7 @@ class Scope(StrEnum):
 
 @commands.command()
 def serve(
+    context: typer.Context,
     data: DataOption = DEFAULT_DATA,
     listen: Annotated[
         str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen (serve.listen).")
@@ -68,6 +69,9 @@ def serve(
     LiteLLM or an OpenTelemetry collector are printed each time.
     """
     from stillhunt.cli.serving import ServeOrder, run_serve  # start-up time
+
+    if only and Part.HUNT not in only:
+        refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")
 
     order = ServeOrder(
         data=data,

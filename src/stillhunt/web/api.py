@@ -53,7 +53,14 @@ def _decisions(call: Call) -> forms.Decisions:
     )
 
 
+def _check_log(call: Call) -> None:
+    """Refuse to decide on a log that this server does not follow, since it was changed or shortened."""
+    if problem := call.sources.decisions.problems.get("decisions"):
+        raise ProblemError(503, problem)
+
+
 def _decide(call: Call) -> forms.Decision:
+    _check_log(call)
     new: forms.NewDecision = call.body
     kind: Kind = "override" if new.override else "case"
     by, when = (new.by, new.note), (_now(), new.days)
@@ -61,6 +68,7 @@ def _decide(call: Call) -> forms.Decision:
 
 
 def _undo(call: Call) -> forms.Decision:
+    _check_log(call)
     return _entry(undo(call.sources.database, _in_path(call, "seq"), call.body.by, call.body.note, _now()))
 
 
