@@ -205,7 +205,9 @@ def test_secrets_are_in_the_log_and_found_there(scene: RunScene) -> None:
     """The search works: it finds all of them in the log itself, in the spool, in a table and in a page."""
     found = {leak.split(": ", 1)[1] for leak in leaks_in("log", scene.log.requests.read_bytes())}
     assert len(found) >= 60
-    for name, data in files_below(scene.data.spool):
+    parts = [(name, data) for name, data in files_below(scene.data.spool) if Path(name).name.startswith("part-")]
+    assert parts
+    for name, data in parts:
         assert len(leaks_in(name, data)) >= 60
     assert all(any(form in around.format(secret) for form in needles(secret)) for _, around, secret in SECRETS)
 

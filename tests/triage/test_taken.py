@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.schema import TOTALS
 from stillhunt.base.schema_case import MEMBERS, SAMPLES, TAKEN, TAKEN_ASPECTS
@@ -212,7 +213,7 @@ def test_other_requests_are_those_of_the_sample_outside_of_all_groups() -> None:
 def summary(rows: list[dict[str, Any]], others: list[dict[str, Any]], **read: list[str]) -> tuple[str, ...]:
     found = taken_of(rows, others, **read)
     table = pa.Table.from_pylist([row for own in found.values() for row in own.values()], schema=TAKEN.arrow)
-    return taken_summary(table, "c", "EUR")
+    return taken_summary(table, "c", lambda value: formatting.money(value, "EUR"))
 
 
 def test_the_summary_says_what_was_taken() -> None:
@@ -236,4 +237,11 @@ def test_the_summary_leaves_out_what_is_not_known() -> None:
     assert len(said) == 3
     assert said[0].startswith("1 useful sample in 1 request (")
     assert summary([{"status": 200, "output_tokens": 5}], [])[0].endswith("none has a prompt and an answer.")
-    assert taken_summary(TAKEN.empty(), "c", "EUR") == ()
+    assert taken_summary(TAKEN.empty(), "c", str) == ()
+
+
+def test_no_money_is_named_where_nobody_set_a_price() -> None:
+    table = pa.Table.from_pylist(
+        [row for own in taken_of(CALLS[:1], []).values() for row in own.values()], schema=TAKEN.arrow
+    )
+    assert "price" not in taken_summary(table, "c", lambda _: "")[0]

@@ -155,7 +155,7 @@ class Case:
         Args:
             campaign_id: campaign.
         """
-        return taken_summary(self.taken, campaign_id, run_facts(self.tables, self.run).currency)
+        return taken_summary(self.taken, campaign_id, run_facts(self.tables, self.run).money)
 
     def account_facts(self, campaign: str | None = None) -> pa.Table:
         """What is known of the member accounts, also of those whose own verdict is none.

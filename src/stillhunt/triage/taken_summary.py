@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ _SHOWN = 5
 _NAME_CHARACTERS = 60
 
 
-def taken_summary(taken: pa.Table, campaign_id: str, currency: str) -> tuple[str, ...]:
+def taken_summary(taken: pa.Table, campaign_id: str, money: Callable[[float], str]) -> tuple[str, ...]:
     """What a campaign took: samples, models, skills, subjects, range, languages.
 
     Misleads as the table does, see docs/howto/what-was-taken.md: languages are those of some two dozen requests.
@@ -24,7 +24,7 @@ def taken_summary(taken: pa.Table, campaign_id: str, currency: str) -> tuple[str
     Args:
         taken: the TAKEN table, of this campaign or of all.
         campaign_id: campaign.
-        currency: of the price table.
+        money: an amount in words; empty where nobody set a price.
 
     Returns:
         Sentences; none where nothing is known of the campaign.
@@ -39,7 +39,7 @@ def taken_summary(taken: pa.Table, campaign_id: str, currency: str) -> tuple[str
     return tuple(
         sentence
         for sentence in (
-            _volume(whole, currency),
+            _volume(whole, money(whole["list_value"])),
             _shares("Models", rows.get("model", []), whole["requests"]),
             _shares("Skills that the requests show", rows.get("skill", []), whole["requests"]),
             _subjects(rows.get("subject", []), whole["requests"]),
@@ -50,9 +50,9 @@ def taken_summary(taken: pa.Table, campaign_id: str, currency: str) -> tuple[str
     )
 
 
-def _volume(row: dict[str, Any], currency: str) -> str:
+def _volume(row: dict[str, Any], price: str) -> str:
     value = f"{formatting.amount(row['output_tokens'])} output {_tokens(row['output_tokens'])}"
-    value = f"{value}, {formatting.money(row['list_value'], currency)} at list price"
+    value = f"{value}, {price} at list price" if price else value
     requests = formatting.plural(row["requests"], "request")
     if not row["samples"]:
         return f"{requests}; {value}. How many useful samples they are is not known: none has a prompt and an answer."
