@@ -140,14 +140,15 @@ def test_a_sample_of_unknown_rate_is_named(tmp_path: Path) -> None:
     assert {one["sampling_rate"] for one in read.rows} == {0.25}
 
 
-def test_rates_of_the_log_win_and_wrong_ones_are_rejects(tmp_path: Path) -> None:
+def test_rates_of_the_log_win_and_wrong_ones_are_counted(tmp_path: Path) -> None:
     rates = [0.5, None, "0.1", 1, 0, 1.5, "x", -1]
     write_lines(tmp_path / "a.jsonl", [row(n, sampling_rate=rate) for n, rate in enumerate(rates)])
     log = opened(tmp_path / "a.jsonl", settings=config(sampling_rate={"canonical": 0.2, "vertex": 0.9}))
     rows = pa.concat_tables(list(log.batches())).to_pylist()
-    assert [one["sampling_rate"] for one in rows] == [0.5, 0.2, 0.1, 1.0]
-    assert log.facts.rejected_rows == 4
-    assert log.facts.columns.sampling_rates == {0.1: 1, 0.2: 1, 0.5: 1, 1.0: 1}
+    assert [one["sampling_rate"] for one in rows] == [0.5, 0.2, 0.1, 1.0, *[0.2] * 4]
+    assert log.facts.rejected_rows == 0
+    assert sum(log.facts.changed.values()) == 4
+    assert log.facts.columns.sampling_rates == {0.1: 1, 0.2: 5, 0.5: 1, 1.0: 1}
 
 
 def test_a_rate_for_no_kind_of_log_is_refused() -> None:
@@ -158,5 +159,14 @@ def test_a_rate_for_no_kind_of_log_is_refused() -> None:
 
 
 def test_facts_come_back_from_json() -> None:
-    facts = InputFacts(3, {"prompt": 2, "country": 0}, 1, {"0.5": 2}, {"why": 1}, 2, 1, ("a doubt",))
+    facts = InputFacts(
+        rows=3,
+        filled={"prompt": 2, "country": 0},
+        rejected=1,
+        rates={"0.5": 2},
+        passed_over={"why": 1},
+        set_aside={"account": 1},
+        changed={"model: cut": 2},
+        doubts=("a doubt",),
+    )
     assert InputFacts.from_json(json.loads(json.dumps(facts.as_json()))) == facts

@@ -115,11 +115,10 @@ def test_row_order_and_file_split_change_nothing(tmp_path: Path, seed: int) -> N
 
 def test_rows_that_are_refused_do_not_count_as_history_in_any_order() -> None:
     rows = [
-        row(0, prompt="x" * 80, input_tokens=-1),
+        row(0, prompt="x" * 80, timestamp=None),
         row(1, prompt="x" * 80 + "rest"),
         row(2, prompt="x" * 80 + "rest and more"),
     ]
-    rows = [{"input_tokens": None, **r} for r in rows]
     for order in itertools.permutations(rows):
         found, _log = collected(pa.Table.from_pylist(list(order)))
         assert [r["prompt"] for r in found] == ["x" * 80 + "rest", " and more"]
@@ -151,7 +150,7 @@ def test_batches_are_bounded_and_read_once(tmp_path: Path) -> None:
 
 def test_inputs_are_named_hashed_and_counted(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    write_lines(tmp_path / "b" / "two.jsonl.gz", [row(1), row(2, model=None)])
+    write_lines(tmp_path / "b" / "two.jsonl.gz", [row(1), row(2, account_id=None)])
     write_parquet(tmp_path / "a.parquet", [row(3)])
     (tmp_path / "_SUCCESS").write_text("")
     (tmp_path / "notes.txt").write_text("no log")
