@@ -20,7 +20,7 @@ MEMBERS = [f"camp{number}" for number in range(6)]
 
 
 def test_bits_are_of_members_only() -> None:
-    table = sketched({**templated([*MEMBERS, "outsider"], 12, 1), **honest(20, 5, 2)})
+    table = sketched({**templated([*MEMBERS, "customer"], 12, 1), **honest(20, 5, 2)})
     sketches, tables = LocalDataset.of(table), tables_of(MEMBERS, 12)
     found = member_sender_bits(sketches, tables, compiled())
     assert set(found) == {("c-1", name) for name in MEMBERS}

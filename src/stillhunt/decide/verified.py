@@ -107,7 +107,8 @@ def lost_since(verified: VerifiedDecisions, log: list[LogEntry]) -> str:
 def _damaged(path: Path, why: str) -> CaseError:
     return CaseError(
         f"the file of verified decisions is damaged ({why}), so nobody can tell whether the end of the log is missing; "
-        "compare its last hash, and run 'stillhunt decisions verify --accept' where it is right",
+        "compare the last hash of the log, and accept the log where it is right",
         where=str(path),
         next_step="restore it from a backup, or accept the log as it is",
+        command_step="restore it from a backup, or run 'stillhunt decisions verify --accept'",
     )
