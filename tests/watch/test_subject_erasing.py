@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from typer.testing import CliRunner
 
 from stillhunt.base.config import Config
@@ -106,6 +106,8 @@ def fill(database: WatchDatabase, account: str, now: int) -> None:
             }
             connection.execute(insert(LINKED_ACCOUNTS).values(**linked))
             sender = {"campaign_id": campaign, "account_id": who, "at": now, "bits": 9.0}
+            entered = (LINKED_SENDERS.c.campaign_id == campaign, LINKED_SENDERS.c.account_id == who)
+            connection.execute(delete(LINKED_SENDERS).where(*entered))  # the hunt weighed its members itself
             connection.execute(insert(LINKED_SENDERS).values(**sender))
             body = json.dumps({"text": f"look at {who}"})
             connection.execute(insert(ALERTS).values(alert_id=who, at=now, kind="x", body=body))
@@ -214,8 +216,10 @@ def test_erasure_leaves_the_log_the_audit_and_the_open_appeal_and_nothing_else(
     assert case.timeline.equals(before.timeline)
     assert [one.name for one in folder.snapshots.iterdir() if one.name.startswith(".")] == []
     database = search.database
-    for table in (LINKED_ACCOUNTS, LINKED_SENDERS):
-        assert [row["account_id"] for row in database.read(select(table))] == ["other"]
+    assert [row["account_id"] for row in database.read(select(LINKED_ACCOUNTS))] == ["other"]
+    senders = {row["account_id"] for row in database.read(select(LINKED_SENDERS))}
+    assert "other" in senders
+    assert whom() not in senders
     assert [row["alert_id"] for row in database.read(select(ALERTS).where(ALERTS.c.kind == "x"))] == ["other"]
     assert [row["narrative"] for row in database.read(select(CASES))] == ["[erased account] leads"]
     (event,) = database.read(select(CASE_EVENTS))

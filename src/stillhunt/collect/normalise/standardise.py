@@ -29,7 +29,7 @@ from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, n
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column
 from stillhunt.collect.values.numbers import floats, integers
-from stillhunt.collect.values.other_settings import SETTING_FIELDS, named, setting_columns
+from stillhunt.collect.values.other_settings import DRAWN_SETTINGS, SETTING_FIELDS, named, setting_columns
 from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
@@ -265,6 +265,8 @@ def standardise_requests(
         build.put(name, *integers(build.values(name), bits, prefix="AS" if name == "asn" else ""))
     for name in FLOAT_COLUMNS:
         build.put(name, *floats(build.values(name)))
+    for name in DRAWN_SETTINGS:
+        _name_unusable_setting(build, name)
     build.rate()
     build.look_up("client_ip", CLIENT_LOOKUPS)
     address, prefix, broken = rules.hasher.addresses(build.values("client_ip"), config.collect.max_field_bytes)
@@ -338,6 +340,16 @@ def _put_other_settings(build: _Build) -> None:
         known = build.columns["other_settings"].to_pylist()
         joined = [named(one, setting_columns(row)) for one, row in zip(known, rows, strict=True)]
         build.put("other_settings", pa.array(joined, pa.string()))
+
+
+def _name_unusable_setting(build: _Build, name: str) -> None:
+    """Name a setting among the others where its value was no such number: what the server made of it is not known."""
+    if any(reason.startswith(f"{name}: ") for reason in build.changes):
+        given, kept = build.values(name), build.columns[name].to_pylist()
+        values = given if isinstance(given, list) else given.to_pylist()
+        lost = [name if one not in (None, "") and kept[row] is None else None for row, one in enumerate(values)]
+        known = build.columns["other_settings"].to_pylist()
+        build.put("other_settings", pa.array(map(named, known, lost), pa.string()))
 
 
 def _put_texts(build: _Build) -> None:

@@ -18,6 +18,8 @@ SETTING_FIELDS = (
     *("frequency_penalty", "presence_penalty", "repetition_penalty"),
 )
 """Settings that a table with our own columns may have; of its other columns nobody knows whether they are settings."""
+DRAWN_SETTINGS = ("temperature", "top_p", "max_tokens")
+"""Settings that have columns, under which answers are drawn again."""
 MOST_NAMES, SETTING_NAME_CHARACTERS = 8, 40
 """Names that are kept of one call, and characters of each; the client chooses them."""
 _BELOW = 3
