@@ -26,7 +26,6 @@ from stillhunt.model.tasks.harvest_texts import (
     campaign_answers,
     check_harvested,
     check_honest,
-    settings_fault,
 )
 from stillhunt.model.tasks.honest_texts import honest_answers
 
@@ -189,15 +188,17 @@ def test_rows_of_logs_with_such_settings_are_not_drawn_again(tmp_path: Path, set
     case, logs, progress = case_of(tmp_path, {"c-1": [0, 1]}), tmp_path / "logs.parquet", Noted()
     sound = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 9}
     pq.write_table(pa.Table.from_pylist([row(0, **sound), row(1, **{**sound, **settings})]), logs)
-    if settings not in ({"top_p": 0.0}, {"top_p": 1.5}, {"max_tokens": 0}):  # the reader of logs keeps no such number
-        with pytest.raises(InputError, match=f"{next(iter(settings))} in 1 of 2 calls"):
+    ((name, value),) = settings.items()
+    if value < 0 or value == float("inf"):  # the reader of logs keeps no such number, and names the setting
+        with pytest.raises(InputError, match=f"{name} in 1 of 2 calls"):
             campaign_answers(logs_of(case, logs), ["c-1"], CONFIG, 9, progress)
         return
     read = campaign_answers(logs_of(case, logs), ["c-1"], CONFIG, 9, progress)
     answers = {one.request_id: one for one in read["c-1"]}
     assert {name: getattr(answers["r0"], name) for name in sound} == sound
-    assert not (drawn_alone(answers["r1"]) or settings_fault(answers["r1"]))
-    assert len([one for one in progress.notes if "1 harvested answer with a temperature, top_p" in one]) == 1
+    assert not drawn_alone(answers["r1"])
+    if settings in ({"top_p": 0.0}, {"top_p": 1.5}, {"max_tokens": 0}):
+        assert len([one for one in progress.notes if "1 harvested answer with a temperature, top_p" in one]) == 1
 
 
 def honest(folder: Path, rows: list[dict[str, Any]], harvested: list[HarvestedAnswer]) -> list[HarvestedAnswer]:

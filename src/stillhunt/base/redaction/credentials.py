@@ -73,6 +73,8 @@ _SECRET_PATHS = re.compile(
 _SEED_WORD = re.compile(r"[^\W\d_]{2,40}")
 _FEWEST_SEED_WORDS, _WIDEST_GAP = 12, 6
 """Words of the shortest seed phrase of BIP-39, and characters between two of them, such as a number and line end."""
+_FEWEST_DISTINCT = 8
+"""Different words among them: judgement; a phrase draws them from 2,048, and a text that repeats one word is none."""
 _UUID = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:0x)?[0-9a-fA-F]{20,}(?![G-Zg-z])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{28,}={0,2}")
@@ -126,15 +128,18 @@ def _seed_phrase_edits(text: str) -> list[Edit]:
     """Runs of words of BIP-39: so many of them follow each other in no sentence, for "the" and "and" are none."""
     edits: list[Edit] = []
     first, count, end = 0, 0, -_WIDEST_GAP - 1
+    distinct: set[str] = set()
     for match in _SEED_WORD.finditer(text):
-        if match.group().lower() in _seed_words():
+        word = match.group().lower()
+        if word in _seed_words():
             if match.start() - end > _WIDEST_GAP:
-                first, count = match.start(), 0
+                first, count, distinct = match.start(), 0, set()
             count, end = count + 1, match.end()
-            if count == _FEWEST_SEED_WORDS:
+            distinct.add(word)
+            if count >= _FEWEST_SEED_WORDS and len(distinct) >= _FEWEST_DISTINCT:
+                if edits and edits[-1][0] == first:
+                    edits.pop()
                 edits.append((first, end, "[seed phrase]"))
-            elif count > _FEWEST_SEED_WORDS:
-                edits[-1] = (first, end, "[seed phrase]")
         else:
             end = -_WIDEST_GAP - 1
     return edits
