@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from stillhunt.base.arrays import GOLDEN_RATIO, U32
-from stillhunt.base.visible_ids import REPLACEMENT, UNPRINTABLE, visible_id
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.watch.signatures.asked_texts import valid
 from stillhunt.watch.signatures.features import hash_text, mixed
 from stillhunt.watch.signatures.parameters import SIGNATURES
@@ -112,7 +112,7 @@ def _known_style(model: str, user_agent: str, settings: Settings | None) -> Know
     if model:
         found.append(("model", _value_hash("model", visible_id(valid(model))[:_READ_CHARACTERS])))
     if user_agent:
-        agent = UNPRINTABLE.sub(REPLACEMENT, valid(user_agent))[:_READ_CHARACTERS]
+        agent = visible_id(valid(user_agent))[:_READ_CHARACTERS]
         found.append(("client", _value_hash("client", _NUMBERS.sub("#", agent))))
     return tuple(found)
 
