@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from stillhunt.watch.database import store
 from stillhunt.web.console.snapshot import CaseSource
 from stillhunt.web.people.users import find_user
 from stillhunt.web.server import server_of
@@ -34,13 +35,22 @@ WATCHED = """(() => {
 
 
 @contextmanager
+def database_for_this_thread() -> Iterator[None]:
+    """Let the thread of the test use the database: it has an event loop, which is the browser's and serves nobody."""
+    refuse, here = store._refuse_event_loops, threading.get_ident()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_refuse_event_loops", lambda: None if threading.get_ident() == here else refuse())
+        yield
+
+
+@contextmanager
 def chromium() -> Iterator[Any]:
     """The browser; tests are skipped where there is none."""
     if not CHROMIUM.exists() and os.environ.get("STILLHUNT_REQUIRE_SERVICES") != "1":
         pytest.skip("chromium is not installed")
     from playwright.sync_api import sync_playwright  # slow to import, and only needed where the browser is
 
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, database_for_this_thread():
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
