@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
@@ -88,10 +88,9 @@ def untouched_accounts(folder: DataFolder) -> set[str]:
     Raises:
         CaseError: the snapshot is damaged.
     """
-    latest = latest_snapshot(folder)
-    if latest is None:
+    tables = _latest_tables(folder)
+    if tables is None:
         return set()
-    tables = Case.read(latest.case).model.tables
     accounts, members = tables["accounts"], tables["members"]
     behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
     return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
@@ -108,10 +107,10 @@ def own_traffic(folder: DataFolder) -> pa.ChunkedArray:
     Raises:
         CaseError: the snapshot is damaged.
     """
-    latest = latest_snapshot(folder)
-    if latest is None:
+    tables = _latest_tables(folder)
+    if tables is None:
         return pa.chunked_array([], pa.string())
-    accounts = Case.read(latest.case).model.tables["accounts"]
+    accounts = tables["accounts"]
     rest = pc.subtract(accounts["requests"], accounts["harvest_requests"])
     known = pc.and_(pc.greater_equal(rest, OWN_REQUESTS), pc.invert(accounts["flagged"]))
     return accounts["account_id"].filter(known).cast(pa.string())
@@ -161,3 +160,9 @@ def _first_readable(snapshots: Sequence[Snapshot]) -> pa.ChunkedArray:
 
 def _accounts(snapshot: Snapshot) -> pa.ChunkedArray:
     return Case.read(snapshot.case).model.tables["accounts"]["account_id"]
+
+
+def _latest_tables(folder: DataFolder) -> Mapping[str, pa.Table] | None:
+    """Tables of the latest snapshot; None before the first."""
+    latest = latest_snapshot(folder)
+    return None if latest is None else Case.read(latest.case).model.tables
