@@ -44,7 +44,6 @@ class LocalLog:
         mapping: our column -> the log's column, or a dotted path into nested fields.
         config: settings; see `with_state_key`.
         engine: scans relations of its own kind and joins logs of the same calls.
-        progress: told of the reading.
 
     Raises:
         InputError: no input can be used.

@@ -42,9 +42,6 @@ class Clock:
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """Measure one stage.
 
-        Args:
-            name: of the stage.
-
         Yields:
             The entry for run.json; the caller may set its `rows`.
         """
@@ -62,9 +59,7 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
     """Versions, inputs, settings, and the evidence that the logs allow.
 
     Args:
-        facts: what the log held.
         customers: ACCOUNTS; None if there is no such table.
-        config: settings.
     """
     present = facts.columns.present
     return {
@@ -87,10 +82,7 @@ def findings_record(
     """The evidence that the log demanded of a campaign, and how much was found.
 
     Args:
-        tables: the case's tables.
         totals: requests of all accounts by day, as `link_slices` gives them.
-        config: settings.
-        facts: what the log held.
         repeats: number of calls that share their id with other calls of the account, and number of exact repeats.
     """
     shared, duplicates = repeats

@@ -18,20 +18,12 @@ def is_coded(type_: pa.DataType) -> bool:
 
 
 def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """A column with its values in the rows, decoded if it was coded.
-
-    Args:
-        column: any column.
-    """
+    """A column with its values in the rows, decoded if it was coded."""
     return column.cast(column.type.value_type) if is_coded(column.type) else column
 
 
 def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
-    """Code of each row (-1 for null), and the distinct strings by code; some of them may not occur.
-
-    Args:
-        column: strings, plain or coded.
-    """
+    """Code of each row (-1 for null), and the distinct strings by code; some of them may not occur."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks() if column.num_chunks else pa.array([], column.type)
     coded = column if is_coded(column.type) else pc.dictionary_encode(column)
@@ -40,11 +32,7 @@ def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa
 
 
 def one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    """A coded column as one array, with a sorted dictionary of the values that occur.
-
-    Args:
-        column: strings, plain or coded.
-    """
+    """A coded column as one array, with a sorted dictionary of the values that occur."""
     code, names = codes(column)
     used = np.zeros(len(names) + 1, bool)
     used[code] = True
@@ -73,11 +61,7 @@ def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
 
 
 def ranked(keys: Ints) -> Ints:
-    """Rank of each key among the distinct ones, from 0.
-
-    Args:
-        keys: any whole numbers.
-    """
+    """Rank of each key among the distinct ones, from 0."""
     encoded = pc.dictionary_encode(pa.array(keys))
     order = np.argsort(encoded.dictionary.to_numpy())
     rank = np.empty(len(order), np.int32)
@@ -91,7 +75,6 @@ def joined(left: Ints, right: Ints) -> Ints:
 
     Args:
         left: codes, -1 unknown.
-        right: the same.
     """
     ranks = ranked(left.astype(np.int64) * (int(right.max(initial=0)) + 2) + right)
     joint: Ints = np.where((left < 0) & (right < 0), np.int32(-1), ranks)

@@ -47,24 +47,18 @@ class Dataset(Protocol):
 
         Args:
             function: gives any number of rows for a partition.
-            schema: of these rows.
             context: what the function needs beside the rows.
             columns: what the function reads; all when None.
         """
 
     def without(self, names: Sequence[str]) -> Dataset:
-        """The same rows without added columns that no later pass reads.
-
-        Args:
-            names: these columns.
-        """
+        """The same rows without added columns that no later pass reads."""
 
 
 class LocalDataset:
     """Partitions on this machine, processed by threads.
 
     Args:
-        sources: one for each partition.
         names: columns that the sources give.
         threads: partitions that are processed at a time, which bounds memory.
     """

@@ -26,7 +26,6 @@ class Engine(Protocol):
         """Run one statement.
 
         Args:
-            statement: SQL text.
             purpose: what the statement is for, in words; shown if it fails.
 
         Raises:
@@ -37,7 +36,6 @@ class Engine(Protocol):
         """Run one statement whose result need not fit in memory.
 
         Args:
-            statement: SQL text.
             purpose: what the statement is for, in words; shown if it fails.
 
         Raises:

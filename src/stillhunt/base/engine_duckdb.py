@@ -23,7 +23,6 @@ class DuckDBEngine:
 
     Args:
         threads: worker threads; 0 = one per core.
-        memory_gb: memory before spilling, GiB.
     """
 
     name = "duckdb"

@@ -158,7 +158,6 @@ class SparkEngine:
 
         Args:
             frame: as `read` gave it.
-            columns: the columns to keep.
             names: of the three columns that are added; null where the source does not tell.
 
         Returns:

@@ -28,9 +28,6 @@ class SparkDataset:
     """Rows in the partitions of a Spark frame, all rows of an account in one of them.
 
     Args:
-        engine: the Spark engine of the frame.
-        frame: packed columns, persisted.
-        names: its columns.
         kept: the persisted frame that holds them; given back to Spark once nobody uses the dataset any more.
     """
 
@@ -84,11 +81,7 @@ def packed_schema(names: Sequence[str]) -> str:
 
 
 def pack_rows(table: pa.Table) -> Iterator[dict[str, bytes]]:
-    """Chunks of a table, each column packed by itself.
-
-    Args:
-        table: any number of rows.
-    """
+    """Chunks of a table, each column packed by itself."""
     for start in range(0, table.num_rows, CHUNK_ROWS):
         chunk = table.slice(start, CHUNK_ROWS)
         yield {name: pack_table(chunk.select([name])) for name in table.column_names}

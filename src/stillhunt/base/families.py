@@ -10,7 +10,6 @@ class EvidenceFamily:
     """One family of evidence.
 
     Attributes:
-        name: as in the tables.
         label: for readers who do not know the method.
         shared: what accounts have in common by it: "They appear to share SHARED".
         shows: what is lost without the family, for coverage.

@@ -105,7 +105,6 @@ def number(value: float, digits: int = 1) -> str:
 
     Args:
         value: any number; one that is not finite is shown as `unknown`.
-        digits: decimals.
     """
     if not math.isfinite(value):
         return "unknown"
@@ -280,8 +279,6 @@ def join_some(parts: Sequence[str], shown: int, none: str = "none") -> str:
     """The first parts of a list and how many more there are: `a, b and 3 more`.
 
     Args:
-        parts: all of them.
-        shown: how many to name.
         none: what stands for an empty list.
     """
     rest = len(parts) - shown

@@ -25,7 +25,6 @@ class EvidenceNeeds:
     """What all evidence needs.
 
     Attributes:
-        families: by family.
         every_call: kinds that must see every call.
         even_sampling: kinds that need all parts of a log to be sampled at one rate.
     """

@@ -33,29 +33,17 @@ class Provenance:
 
 
 def measured(how: str) -> Provenance:
-    """A number that was measured.
-
-    Args:
-        how: on what, and by which script.
-    """
+    """A number that was measured."""
     return Provenance("measured", how)
 
 
 def derived(how: str) -> Provenance:
-    """A number that follows from others.
-
-    Args:
-        how: the formula.
-    """
+    """A number that follows from others."""
     return Provenance("derived", how)
 
 
 def judgement(how: str) -> Provenance:
-    """A number that somebody chose.
-
-    Args:
-        how: the reason.
-    """
+    """A number that somebody chose."""
     return Provenance("judgement", how)
 
 
@@ -66,7 +54,6 @@ def parameter(value: T, *, unit: str, meaning: str, provenance: Provenance) -> T
         value: the number, or a tuple of numbers.
         unit: its unit; `1` for a share or a count without one.
         meaning: what it decides, in one sentence.
-        provenance: where it comes from.
 
     Returns:
         A dataclass field; typed as the value, so that mypy checks the table.
@@ -77,13 +64,7 @@ def parameter(value: T, *, unit: str, meaning: str, provenance: Provenance) -> T
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared number, for pages and for the sensitivity benchmark.
-
-    Attributes:
-        table, name: where it is declared.
-        value: its value as declared.
-        unit, meaning, provenance: as declared.
-    """
+    """One declared number, for pages and for the sensitivity benchmark."""
 
     table: str
     name: str
@@ -131,11 +112,7 @@ def parameter_table(name: str, about: str) -> Callable[[type[T]], type[T]]:
 
 
 def values_of(kind: type[T]) -> T:
-    """The one instance of a parameter table that a room computes with.
-
-    Args:
-        kind: a registered table.
-    """
+    """The one instance of a parameter table that a room computes with."""
     (name,) = (table.name for table in _TABLES.values() if table.kind is kind)
     changed = {
         one.name: moved[f"{name}.{one.name}"] for one in fields(cast("Any", kind)) if f"{name}.{one.name}" in moved

@@ -61,7 +61,6 @@ def table_of_parquet(content: bytes, most_rows: int = sys.maxsize) -> pa.Table:
     `pq.read_table` hands a file to such threads whatever `use_threads` says, and so does reading in advance.
 
     Args:
-        content: all bytes of the file.
         most_rows: number of rows above which the file is refused before any is decoded.
 
     Raises:

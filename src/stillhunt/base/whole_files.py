@@ -15,7 +15,6 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
 
     Args:
         path: the file; one that is there is replaced, and its folder is made if need be.
-        parts: its content, part by part.
 
     Raises:
         OutputError: it cannot be written.

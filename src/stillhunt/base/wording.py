@@ -54,9 +54,5 @@ def fill(template: str, **figures: Any) -> str:
 
 
 def fields_of(template: str) -> list[tuple[str, str]]:
-    """(name, form) of each field of a template, in order; for tests that try all kinds of numbers.
-
-    Args:
-        template: text with fields as above.
-    """
+    """(name, form) of each field of a template, in order; for tests that try all kinds of numbers."""
     return [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name]

@@ -31,7 +31,6 @@ def run_appeals_list(order: DecisionsOrder, *, every: bool) -> None:
     """Print appeals, the most urgent first.
 
     Args:
-        order: which log.
         every: those that were decided or lapsed, too.
 
     Raises:
@@ -50,10 +49,6 @@ def run_appeals_list(order: DecisionsOrder, *, every: bool) -> None:
 
 def run_appeals_show(order: DecisionsOrder, appeal_id: int) -> None:
     """Print one appeal with the decision that it is about and what else stands about the account.
-
-    Args:
-        order: which log.
-        appeal_id: number of the appeal.
 
     Raises:
         AppealError: there is no such appeal.
@@ -88,13 +83,6 @@ def run_appeals_show(order: DecisionsOrder, appeal_id: int) -> None:
 def run_appeals_add(order: DecisionsOrder, decision: int, account: str, text: str, by: str) -> None:
     """File an appeal and print its number.
 
-    Args:
-        order: which log.
-        decision: number of the decision.
-        account: whom it is about.
-        text: what the customer says.
-        by: who files it.
-
     Raises:
         AppealError: this account has no such decision, or appealed too often.
         ConfigError: the text is too long, or nobody files it.
@@ -107,12 +95,6 @@ def run_appeals_add(order: DecisionsOrder, decision: int, account: str, text: st
 
 def run_appeals_decide(order: DecisionsOrder, appeal_id: int, by: tuple[str, str], *, overturn: bool) -> None:
     """Decide an appeal and print what became of it.
-
-    Args:
-        order: which log.
-        appeal_id: number of the appeal.
-        by: who decides, and why.
-        overturn: the decision was wrong.
 
     Raises:
         AppealError: there is no such appeal, somebody decided it, or this person may not.
@@ -127,9 +109,6 @@ def run_appeals_decide(order: DecisionsOrder, appeal_id: int, by: tuple[str, str
 
 def run_appeals_rate(order: DecisionsOrder) -> None:
     """Print on how many accounts rules acted, and for how many a person found that this was wrong.
-
-    Args:
-        order: which log.
 
     Raises:
         CaseError: the folder has no database.

@@ -21,10 +21,7 @@ def run_attribute(case: Path, campaign: str, actors: Path, *, as_json: bool) -> 
     """Print how a campaign compares with known actors.
 
     Args:
-        case: case folder.
         campaign: id, or the beginning of one.
-        actors: the actors file.
-        as_json: print one JSON document.
 
     Raises:
         CaseError: the folder is damaged, or has no such campaign.

@@ -15,12 +15,6 @@ from stillhunt.watch.known_database import open_database, remember_backup
 def run_backup(data: Path, target: Path, settings: Path | None, *, quiet: bool) -> None:
     """Copy a data folder while it is in use.
 
-    Args:
-        data: the data folder.
-        target: folder to write.
-        settings: file of settings.
-        quiet: print errors only.
-
     Raises:
         CaseError: there is no data folder.
         OutputError: the copy cannot be written.
@@ -40,9 +34,7 @@ def run_restore(source: Path, data: Path, *, quiet: bool) -> None:
     """Make a data folder of a backup.
 
     Args:
-        source: the backup.
         data: the data folder to make.
-        quiet: print errors only.
 
     Raises:
         CaseError: there is no backup, or it is damaged.

@@ -49,9 +49,6 @@ class HistoryOrder:
 def run_history(order: HistoryOrder) -> None:
     """Print all campaigns of a data folder, or what happened to one.
 
-    Args:
-        order: what was asked for.
-
     Raises:
         CaseError: the folder has no database, or no such campaign.
         OutputError: the database cannot be read.

@@ -68,7 +68,6 @@ def run_case_list(order: DecisionsOrder, *, every: bool) -> None:
     """Print campaigns with the work on them.
 
     Args:
-        order: which data folder.
         every: those that were decided or left alone, too.
 
     Raises:
@@ -97,7 +96,6 @@ def run_case_show(order: DecisionsOrder, campaign: str) -> None:
     """Print the work on a campaign.
 
     Args:
-        order: which data folder.
         campaign: a lasting id or its beginning.
 
     Raises:
@@ -130,7 +128,6 @@ def run_case_assign(order: CaseOrder, to: str) -> None:
     """Give a case to somebody, or to nobody.
 
     Args:
-        order: which case.
         to: name of the user; "" for nobody.
 
     Raises:
@@ -144,10 +141,6 @@ def run_case_assign(order: CaseOrder, to: str) -> None:
 def run_case_comment(order: CaseOrder, text: str) -> None:
     """Say something about a campaign.
 
-    Args:
-        order: which case.
-        text: what is said.
-
     Raises:
         CaseError: there is no such campaign, or somebody changed the case since.
         ConfigError: the text is empty or too long.
@@ -158,13 +151,6 @@ def run_case_comment(order: CaseOrder, text: str) -> None:
 
 def run_case_decide(order: CaseOrder, decision: str, terms: ActTerms, reason: str, note: str) -> None:
     """Decide about a campaign and print what that did.
-
-    Args:
-        order: which case.
-        decision: act, watch or dismiss.
-        terms: of act.
-        reason: of dismiss.
-        note: why, for colleagues.
 
     Raises:
         CaseError: there is no such campaign, it acts on nobody, or somebody changed the case since.
@@ -195,10 +181,6 @@ def run_case_decide(order: CaseOrder, decision: str, terms: ActTerms, reason: st
 
 def run_case_reopen(order: CaseOrder, note: str) -> None:
     """Work on a decided campaign again.
-
-    Args:
-        order: which case.
-        note: why, for colleagues.
 
     Raises:
         CaseError: there is no such campaign, it is not decided, or somebody changed the case since.

@@ -21,10 +21,6 @@ _USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", HUNT_ROLE)
 def run_database_version(data: Path, settings: Path | None) -> None:
     """Print the version of the tables.
 
-    Args:
-        data: the data folder.
-        settings: file of settings.
-
     Raises:
         CaseError: the folder has no database.
     """
@@ -34,10 +30,6 @@ def run_database_version(data: Path, settings: Path | None) -> None:
 
 def run_database_upgrade(data: Path, settings: Path | None) -> None:
     """Bring the tables up to date.
-
-    Args:
-        data: the data folder.
-        settings: file of settings.
 
     Raises:
         CaseError: the folder has no database.
@@ -53,9 +45,6 @@ def run_database_downgrade(data: Path, version: int, settings: Path | None, *, y
     """Bring the tables back to an older version.
 
     Args:
-        data: the data folder.
-        version: to go back to.
-        settings: file of settings.
         yes: whether to do it, and not only to say what would be lost.
 
     Raises:

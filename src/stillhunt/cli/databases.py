@@ -18,7 +18,6 @@ def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = 
     """The database of a data folder, closed at the end.
 
     Args:
-        data: the data folder.
         settings_file: file of settings, which may name another database.
         as_it_is: leave its tables as they are, whatever their version.
 

@@ -54,7 +54,6 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
     """Print what was in force at a time.
 
     Args:
-        order: which log.
         at: the time, ISO 8601; now where it is None.
 
     Raises:
@@ -92,7 +91,6 @@ def run_decisions_log(order: DecisionsOrder, account: str | None, last: int) -> 
     """Print entries of the log, the newest last.
 
     Args:
-        order: which log.
         account: leave out those about others.
         last: how many, from the end.
 
@@ -122,7 +120,6 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
     """Check the chain of hashes, and that the log goes on from where a server last verified it.
 
     Args:
-        order: which log.
         accept: take the log for the right one, though it does not go on from there.
 
     Returns:
@@ -161,15 +158,6 @@ def run_decisions_add(
 ) -> None:
     """Append a person's decision and say what it is; say on stderr where another decision counts instead.
 
-    Args:
-        order: which log.
-        account: whom it is about.
-        action: of ACTIONS.
-        by: who decides, and why.
-        days: for how long.
-        reason: of REASON_TEXTS.
-        override: count before everything else.
-
     Raises:
         ConfigError: no such action or reason, no author, or no end.
     """
@@ -198,8 +186,6 @@ def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> 
     """End a decision and say which.
 
     Args:
-        order: which log.
-        seq: number of the decision.
         by: who ends it, and why.
 
     Raises:

@@ -52,7 +52,6 @@ def run_demo(out: Path, *, seed: int | None, quiet: bool) -> None:
     Args:
         out: folder for the world and the case; an earlier demo in it is replaced.
         seed: seed of the world; the demo's own when None.
-        quiet: no progress.
 
     Raises:
         OutputError: the folder holds something else.
@@ -78,9 +77,7 @@ def serve_world(out: Path, listen: str, *, quiet: bool) -> None:
     """Hunt the demo's world into a data folder, and show that in the browser with work on its campaigns.
 
     Args:
-        out: the demo's folder.
         listen: ADDRESS:PORT.
-        quiet: no progress.
 
     Raises:
         OutputError: the hunt failed, or the port cannot be used.
@@ -108,9 +105,7 @@ def run_lab_world(
     Args:
         out: folder to write; must not exist or be empty.
         spec_options: rung, accounts, days and seed.
-        second: by the second generator.
         texts: real texts for the second generator; its own text model when None.
-        quiet: no progress.
 
     Raises:
         OutputError: the folder exists and is not empty, or cannot be written.
@@ -131,9 +126,6 @@ def run_founding_case(out: Path, scale: float, seed: int, *, quiet: bool) -> Non
 
     Args:
         out: folder to write; must not exist or be empty.
-        scale: part of its accounts.
-        seed: seed of everything.
-        quiet: no progress.
 
     Raises:
         OutputError: the folder exists and is not empty, or cannot be written.
@@ -174,9 +166,6 @@ def _settings_of_world(folder: Path) -> Path | None:
 
 def clear_earlier_demo(out: Path) -> None:
     """Remove an earlier demo from its folder; refuse a folder that holds anything else.
-
-    Args:
-        out: the folder of the demo.
 
     Raises:
         OutputError: a file is there that no demo wrote, or a case of other logs than those of the world beside it.

@@ -53,10 +53,6 @@ class Check:
 def run_doctor(*, warm: bool, as_json: bool) -> int:
     """Examine the machine and print one line per check.
 
-    Args:
-        warm: compile the kernels first.
-        as_json: print JSON.
-
     Returns:
         1 where a check failed, else 0.
     """

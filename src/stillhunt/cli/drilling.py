@@ -41,9 +41,6 @@ class DrillOrder:
 def run_drill(order: DrillOrder) -> None:
     """Plant campaigns, hunt, print the power curve, and write it if a folder was given.
 
-    Args:
-        order: the options.
-
     Raises:
         StillhuntError: settings, logs or folder cannot be used.
     """

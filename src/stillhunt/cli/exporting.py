@@ -39,9 +39,6 @@ class ExportOrder:
 def run_export(order: ExportOrder) -> None:
     """Write the accounts of one campaign, or of all campaigns with the verdict act or review.
 
-    Args:
-        order: what was asked for.
-
     Raises:
         CaseError: no case there, no such campaign in it, or several whose id begins so.
         OutputError: the file exists or cannot be written, or Parquet has no file to go to.
@@ -94,7 +91,6 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """Refuse a file that must not be written or replaced, before any work is done.
 
     Args:
-        out: the file.
         force: whether one that is there may be replaced.
 
     Raises:

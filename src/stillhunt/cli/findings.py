@@ -37,7 +37,6 @@ def exit_code(case: CaseModel, rejects_limit: float) -> int:
     """0, 3 or 4; partial input takes precedence over findings, because what was not read may hide more.
 
     Args:
-        case: what was found.
         rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
     """
     if case.rejected_share > rejects_limit:
@@ -49,7 +48,6 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
     """The document of `--json`.
 
     Args:
-        case: what was found.
         case_folder: where the case was written; None when it was not.
         rejects_limit: as in `exit_code`.
     """

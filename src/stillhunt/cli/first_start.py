@@ -16,7 +16,6 @@ class FirstStart:
     """Makes what a new data folder needs as soon as its database is open, which may be after the server began.
 
     Args:
-        database: of the data folder.
         screen: shows what is made late.
         with_user: whether people sign in with passwords of this console.
     """

@@ -22,10 +22,7 @@ def run_hold_add(data: Path, reason: str, between: tuple[str | None, str | None]
     """Make a hold and print its number.
 
     Args:
-        data: the data folder.
-        reason: why.
         between: begin and end as texts; None where it is open.
-        settings: file of settings.
 
     Raises:
         ConfigError: a time cannot be read, or the hold has no reason.
@@ -40,13 +37,7 @@ def run_hold_add(data: Path, reason: str, between: tuple[str | None, str | None]
 
 
 def run_hold_list(data: Path, settings: Path | None, *, as_json: bool) -> None:
-    """Print all holds.
-
-    Args:
-        data: the data folder.
-        settings: file of settings.
-        as_json: print one JSON document.
-    """
+    """Print all holds."""
     with _opened(data, settings) as (_, database):
         holds = all_holds(database)
     shown = [_shown(hold) for hold in holds]
@@ -60,11 +51,6 @@ def run_hold_list(data: Path, settings: Path | None, *, as_json: bool) -> None:
 
 def run_hold_release(data: Path, hold_id: int, settings: Path | None) -> None:
     """Release a hold.
-
-    Args:
-        data: the data folder.
-        hold_id: its number.
-        settings: file of settings.
 
     Raises:
         ConfigError: there is none of this number that still counts.

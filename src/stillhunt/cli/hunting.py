@@ -38,9 +38,6 @@ class HuntOrder:
 def run_hunt(order: HuntOrder) -> int:
     """Hunt, write the case, print the findings.
 
-    Args:
-        order: what was asked for.
-
     Returns:
         The exit code: 0 nothing found, 3 findings, 4 partial input.
 
@@ -64,10 +61,6 @@ def run_hunt(order: HuntOrder) -> int:
 
 def hunt_and_show(order: HuntOrder, config: Config) -> stillhunt.Case:
     """Hunt, write the case folder if one was asked for, and print the findings, also where they cannot be written.
-
-    Args:
-        order: what was asked for.
-        config: the settings.
 
     Raises:
         StillhuntError: input or output cannot be used.

@@ -46,9 +46,6 @@ class InspectOrder:
 def run_inspect(order: InspectOrder) -> int:
     """Read the logs, print what they are.
 
-    Args:
-        order: what was asked for.
-
     Returns:
         The exit code: 0, or 4 where more rows went to rejects than `collect.rejects_limit` allows.
 
@@ -77,8 +74,6 @@ def print_inspection(console: Console, found: Inspection, *, every_file: bool = 
     """Print what some logs are: one block for the files of a kind.
 
     Args:
-        console: where to.
-        found: the logs.
         every_file: one block for each file instead.
     """
     rows = sum(one.file.rows for one in found.inputs)

@@ -67,11 +67,7 @@ def watch_signals() -> list[int]:
 
 
 def end_now(number: int) -> NoReturn:
-    """End this process without unwinding and without the interpreter's own end, which waits for threads of pools.
-
-    Args:
-        number: the signal that ends it.
-    """
+    """End this process without unwinding and without the interpreter's own end, which waits for threads of pools."""
     remove_and_kill()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, RuntimeError):  # closed, or another thread writes to it

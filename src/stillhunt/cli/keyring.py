@@ -18,9 +18,6 @@ _LONGEST_SECRET = 200
 def run_keys_new(settings: Path | None) -> None:
     """Make the signing key.
 
-    Args:
-        settings: file of settings.
-
     Raises:
         ConfigError: there is one already, or it cannot be written.
     """
@@ -32,10 +29,6 @@ def run_keys_new(settings: Path | None) -> None:
 
 def run_keys_list(settings: Path | None, *, as_json: bool) -> None:
     """Print the keys, without secrets.
-
-    Args:
-        settings: file of settings.
-        as_json: print one JSON document.
 
     Raises:
         ConfigError: a file among them is no key.
@@ -54,11 +47,6 @@ def run_keys_list(settings: Path | None, *, as_json: bool) -> None:
 def run_keys_trust(name: str, file: Path, settings: Path | None) -> None:
     """Trust a public key.
 
-    Args:
-        name: what it is called here.
-        file: the key.
-        settings: file of settings.
-
     Raises:
         ConfigError: it is no key, or the name is taken.
     """
@@ -71,9 +59,7 @@ def run_keys_circle(name: str, source: Path | None, settings: Path | None) -> No
     """Make or import the secret of a circle.
 
     Args:
-        name: of the circle.
         source: file with the secret that another member gave; None makes a new one.
-        settings: file of settings.
 
     Raises:
         ConfigError: there is such a circle already, or the file holds no secret.

@@ -189,7 +189,6 @@ class LiveScreen(Screen):
     """A picture that is drawn again twice a second.
 
     Args:
-        console: a terminal.
         traffic: counts of the receiver; None where there is none.
     """
 
@@ -360,7 +359,6 @@ def open_screen(traffic: Traffic | None, *, quiet: bool) -> Iterator[Screen]:
 
     Args:
         traffic: counts of the receiver; None where there is none.
-        quiet: show failures only.
     """
     console = message_console()
     if quiet or not console.is_terminal or console.is_dumb_terminal:

@@ -65,7 +65,6 @@ def log_kinds(inputs: Sequence[InspectedInput], *, every_file: bool = False) -> 
     """The kinds of some inputs, in the order in which they come first.
 
     Args:
-        inputs: in order of names.
         every_file: show each file by itself.
     """
     kinds: dict[tuple[object, ...], list[InspectedInput]] = {}

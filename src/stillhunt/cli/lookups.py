@@ -22,10 +22,7 @@ def run_explain(folder: Path, identifier: str, *, account: bool, as_json: bool) 
     """Print why a campaign or an account has its verdict.
 
     Args:
-        folder: the case folder.
-        identifier: campaign or account id.
         account: only an account is meant.
-        as_json: print JSON.
 
     Raises:
         CaseError: no case there, or no such id in it.
@@ -52,7 +49,6 @@ def run_schema(name: str | None, *, as_json: bool) -> None:
 
     Args:
         name: one table; all when None.
-        as_json: print JSON.
 
     Raises:
         InputError: no table of that name.

@@ -47,11 +47,6 @@ class MatchOrder:
 def run_match_sketch(order: MatchOrder, circle: str, out: Path) -> None:
     """Write a file of sketches, and print under which names the campaigns are in it.
 
-    Args:
-        order: what was asked for.
-        circle: name of the circle.
-        out: the file.
-
     Raises:
         CaseError: no case there, or no such campaign in it.
         ConfigError: there is no such circle.
@@ -93,14 +88,8 @@ def run_match_files(
 
     Args:
         files: the own one and the other provider's.
-        circle: name of the circle.
-        settings: file of settings.
         fingerprint: of the other provider's key, where it is not trusted here; empty otherwise.
         every_pair: also those that are two campaigns.
-        as_json: as one JSON document.
-
-    Returns:
-        Number of matches.
 
     Raises:
         PackError: a file cannot be used, or nobody trusted signed it.
@@ -129,8 +118,6 @@ def run_match_ask(order: MatchOrder, out: Path, secret: Path, *, counts_only: bo
     """Write a request and the secret that belongs to it.
 
     Args:
-        order: what was asked for.
-        out: file of the request.
         secret: file of the secret, for its owner alone.
         counts_only: learn only how many features both have.
 
@@ -156,9 +143,7 @@ def run_match_answer(order: MatchOrder, request: Path, out: Path) -> None:
     """Answer a request.
 
     Args:
-        order: what was asked for.
         request: file of the provider that asks.
-        out: file of the response.
 
     Raises:
         CaseError: no case there, or no such campaign in it.
@@ -180,13 +165,7 @@ def run_match_learn(secret: Path, response: Path, *, every_pair: bool, as_json: 
     """Read a response and print the pairs.
 
     Args:
-        secret: file that was kept.
-        response: file that came back.
         every_pair: also those that are two campaigns.
-        as_json: as one JSON document.
-
-    Returns:
-        Number of matches.
 
     Raises:
         PackError: a file cannot be used, or they do not belong together.

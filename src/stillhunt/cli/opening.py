@@ -31,7 +31,6 @@ def run_open(case: Path, listen: str, settings_file: Path | None) -> None:
     """Show a case folder in the browser until the process is stopped; nothing can be changed.
 
     Args:
-        case: the case folder.
         listen: ADDRESS:PORT.
         settings_file: settings, for the key by which addresses are hashed.
 
@@ -48,8 +47,6 @@ def serve_demo(folder: DataFolder, config: Config, listen: str) -> None:
     """Show the demo's data folder in the browser, with work on its campaigns, until the process is stopped.
 
     Args:
-        folder: the data folder.
-        config: settings.
         listen: ADDRESS:PORT.
 
     Raises:

@@ -59,7 +59,6 @@ def refuse_unused(context: typer.Context, names: Sequence[str], reason: str) -> 
     """Refuse options that would change nothing here, so that nobody believes that they did.
 
     Args:
-        context: of the command.
         names: parameters of the command's function.
         reason: why they would change nothing, in a few words.
 

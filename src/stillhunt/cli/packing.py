@@ -52,9 +52,6 @@ class DossierOrder:
 def run_dossier(order: DossierOrder) -> None:
     """Make a pack and print its place and SHA-256.
 
-    Args:
-        order: what was asked for.
-
     Raises:
         StillhuntError: there is no such campaign, or the pack cannot be made or written.
     """

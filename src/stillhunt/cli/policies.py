@@ -20,9 +20,6 @@ from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 def run_policy_check(file: Path) -> None:
     """Say that a policy can be used.
 
-    Args:
-        file: the policy.
-
     Raises:
         ConfigError: it cannot, with line and column.
     """
@@ -33,9 +30,6 @@ def run_policy_check(file: Path) -> None:
 
 def run_policy_show(order: DecisionsOrder) -> None:
     """Print the policy of a data folder with all defaults.
-
-    Args:
-        order: which folder.
 
     Raises:
         ConfigError: it has none, or one that cannot be used.
@@ -72,10 +66,6 @@ def run_policy_show(order: DecisionsOrder) -> None:
 
 def run_policy_simulate(file: Path, order: DecisionsOrder) -> None:
     """Print what a policy would have done at the snapshots that are kept.
-
-    Args:
-        file: the policy.
-        order: which data folder.
 
     Raises:
         CaseError: the folder has no snapshots, or a damaged one.

@@ -84,11 +84,7 @@ class _AmountColumn(ProgressColumn):
 
 
 class LineProgress:
-    """Progress as one line per finished step, for logs and pipes.
-
-    Args:
-        console: where the lines go.
-    """
+    """Progress as one line per finished step, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -121,7 +117,6 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
     """How much is done and how fast, in words.
 
     Args:
-        done: units done.
         total: units to do; None where unknown or reached.
         rate: units per second; None where it is not known yet.
         unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.

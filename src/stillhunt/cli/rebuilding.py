@@ -40,10 +40,6 @@ class RebuildOrder:
 def run_rebuild(order: RebuildOrder, *, as_json: bool) -> None:
     """Derive the verdict of a pack again and print the comparison.
 
-    Args:
-        order: which pack, and from what.
-        as_json: print one JSON document.
-
     Raises:
         PackError: the pack was touched, or a number differs.
     """

@@ -40,8 +40,6 @@ def print_findings(console: Console, case: CaseModel, case_folder: str | None, r
     """Print the findings of one hunt.
 
     Args:
-        console: where to.
-        case: what was found.
         case_folder: where the case was written; None when it was not.
         rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
     """

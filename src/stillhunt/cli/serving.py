@@ -64,12 +64,9 @@ class ServeOrder:
     """What was asked for on the command line.
 
     Attributes:
-        data: the data folder.
-        parts: of SERVE_PARTS.
         watched: logs that are read in place.
         settings: dotted name -> text of the value.
         settings_file: file of settings in place of ./stillhunt.toml.
-        quiet: print errors only.
     """
 
     data: Path
@@ -84,11 +81,7 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
     """Serve until the process is stopped.
 
     Args:
-        order: what was asked for.
         check: check everything that can be checked, and stop.
-
-    Returns:
-        The exit code.
 
     Raises:
         StillhuntError: settings, folder, database or port cannot be used, or another process does the same work.
@@ -183,10 +176,6 @@ def _warnings(order: ServeOrder, config: Config) -> list[str]:
 
 def run_watch(order: ServeOrder, *, once: bool) -> int:
     """Hunt in logs that grow until the process is stopped.
-
-    Args:
-        order: what was asked for.
-        once: hunt once only.
 
     Returns:
         The exit code of a single hunt: 1 where it failed, 4 where acknowledged requests are missing or damaged.

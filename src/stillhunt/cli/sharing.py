@@ -49,9 +49,6 @@ class ShareOrder:
 def run_share(order: ShareOrder) -> None:
     """Write a file to share, and print under which names the campaigns are in it.
 
-    Args:
-        order: what was asked for.
-
     Raises:
         CaseError: no case there, no such campaign in it, or none to share.
         ConfigError: there is no such circle, or its key cannot be read.
@@ -128,13 +125,7 @@ def share_notes(order: ShareOrder, case: Case, share: SharedFile, addresses: Add
     """What a user should know of a file that was written.
 
     Args:
-        order: what was asked for.
-        case: the case.
-        share: what is in the file.
         addresses: the addresses of the logs; None where they were not read again.
-
-    Returns:
-        Sentences.
     """
     label = share.tlp.shown
     notes = [f"{label}; keyed hashes can be compared, and tried, by all who have the key of the circle {order.circle}"]

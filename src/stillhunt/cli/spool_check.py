@@ -19,9 +19,7 @@ def run_spool(data: Path, *, accept: bool, as_json: bool) -> int:
     """Compare every part with what was acknowledged, and print what differs.
 
     Args:
-        data: the data folder.
         accept: take the spool as it is from now on.
-        as_json: print one JSON document.
 
     Returns:
         The exit code: 4 where something differs and is not accepted.

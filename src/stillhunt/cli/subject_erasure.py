@@ -46,9 +46,6 @@ class SubjectOrder:
 def run_subject(order: SubjectOrder) -> None:
     """Show what is held on an account, and erase it where that is asked.
 
-    Args:
-        order: what is asked.
-
     Raises:
         CaseError: there is no data folder.
         ConfigError: the erasure was not confirmed.

@@ -68,7 +68,6 @@ def print_columns(
     On a terminal the last column wraps under itself; elsewhere every row stays one line, so that it can be searched.
 
     Args:
-        console: where to.
         rows: cells, the same number in every row.
         styles: style of each column, from the left; missing ones are plain.
         min_widths: smallest width of each column but the last, in characters.

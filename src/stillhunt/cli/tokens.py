@@ -32,12 +32,6 @@ class TokensOrder:
 def run_token_add(order: TokensOrder, name: str, source: str, scopes: frozenset[str]) -> None:
     """Make a token and print it.
 
-    Args:
-        order: which data folder.
-        name: what it is for.
-        source: folder of the spool.
-        scopes: what it may be used for.
-
     Raises:
         ConfigError: the source or a scope is not allowed.
     """
@@ -46,11 +40,6 @@ def run_token_add(order: TokensOrder, name: str, source: str, scopes: frozenset[
 
 def run_token_rotate(order: TokensOrder, token_id: str, hours: float) -> None:
     """Make a token in place of another one and print it.
-
-    Args:
-        order: which data folder.
-        token_id: of the old one.
-        hours: for which both count.
 
     Raises:
         CaseError: another one replaces it already.
@@ -63,12 +52,7 @@ def run_token_rotate(order: TokensOrder, token_id: str, hours: float) -> None:
 
 
 def run_token_list(order: TokensOrder, *, as_json: bool) -> None:
-    """Print all tokens, but for the tokens themselves.
-
-    Args:
-        order: which data folder.
-        as_json: print one JSON document.
-    """
+    """Print all tokens, but for the tokens themselves."""
     shown = [
         {
             "id": row["token_id"],
@@ -90,10 +74,6 @@ def run_token_list(order: TokensOrder, *, as_json: bool) -> None:
 
 def run_token_revoke(order: TokensOrder, token_id: str) -> None:
     """Revoke a token.
-
-    Args:
-        order: which data folder.
-        token_id: its id.
 
     Raises:
         ConfigError: there is none of this id, or it was revoked before.

@@ -40,9 +40,6 @@ def run_user_add(order: UsersOrder, name: str, role: str, subject: str | None) -
     """Add a user.
 
     Args:
-        order: which data folder.
-        name: of the user.
-        role: what they may do.
         subject: who they are to the provider of OpenID Connect; None where there is none.
 
     Raises:
@@ -66,12 +63,7 @@ def run_user_add(order: UsersOrder, name: str, role: str, subject: str | None) -
 
 
 def run_user_list(order: UsersOrder, *, as_json: bool) -> None:
-    """Print all users.
-
-    Args:
-        order: which data folder.
-        as_json: print one JSON document.
-    """
+    """Print all users."""
     with opened_database(order.data, order.settings_file) as database:
         shown = [_shown(user) for user in all_users(database)]
     if as_json:
@@ -86,8 +78,6 @@ def run_user_role(order: UsersOrder, name: str, role: str) -> None:
     """Give a user another role.
 
     Args:
-        order: which data folder.
-        name: of the user.
         role: what they may do from now on.
 
     Raises:
@@ -100,10 +90,6 @@ def run_user_role(order: UsersOrder, name: str, role: str) -> None:
 def run_user_password(order: UsersOrder, name: str) -> None:
     """Give a user another password.
 
-    Args:
-        order: which data folder.
-        name: of the user.
-
     Raises:
         CaseError: there is no such user.
         ConfigError: the password is not allowed.
@@ -115,10 +101,6 @@ def run_user_password(order: UsersOrder, name: str) -> None:
 def run_user_disable(order: UsersOrder, name: str) -> None:
     """Let a user sign in no more.
 
-    Args:
-        order: which data folder.
-        name: of the user.
-
     Raises:
         CaseError: there is no such user, or this is the last administrator.
     """
@@ -128,10 +110,6 @@ def run_user_disable(order: UsersOrder, name: str) -> None:
 
 def run_user_enable(order: UsersOrder, name: str) -> None:
     """Let a user sign in again.
-
-    Args:
-        order: which data folder.
-        name: of the user.
 
     Raises:
         CaseError: there is no such user.

@@ -32,11 +32,6 @@ class TrustOrder:
 def run_verify(pack: Path, order: TrustOrder, *, as_json: bool) -> None:
     """Verify a pack and print what that shows.
 
-    Args:
-        pack: the file.
-        order: whose word counts.
-        as_json: print one JSON document.
-
     Raises:
         PackError: something was touched, or nobody trusted signed it.
     """
@@ -55,9 +50,6 @@ def run_verify(pack: Path, order: TrustOrder, *, as_json: bool) -> None:
 
 def trust_of(order: TrustOrder) -> Trust:
     """Keys and authorities that a command line names, or those that are trusted here.
-
-    Args:
-        order: what was named.
 
     Raises:
         ConfigError: what was named is no key, fingerprint or certificate.

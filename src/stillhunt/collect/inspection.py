@@ -43,11 +43,8 @@ class InspectedInput:
 
     Args:
         file: its name, format, rows and the records that are not calls.
-        title: the format in words.
         filled: column -> number of rows that have a value.
         carries: column -> field of the format that holds it, or another origin of its values.
-        notes: pitfalls of the format.
-        rejected: number of rejected rows.
         completes: number of its rows that completed calls of other logs, or were one call with another row.
     """
 
@@ -65,11 +62,8 @@ class Inspection:
     """All inputs of a log.
 
     Args:
-        inputs: in order of names.
-        rejects: REJECTS.
         rejected: number of rejected rows, including those beyond the limit of REJECTS.
         coverage: what the log allows to find, by evidence family.
-        accounts: number of distinct accounts.
         first: time of the first request, microseconds since 1970; None without requests.
         last: time of the last request.
         clients: the software that most requests name, with shares; empty if the log names none.
@@ -107,7 +101,6 @@ def inspect_log(
         log: opened, and not yet read.
         accounts: ACCOUNTS; None if there is no such table.
         mapping: our column -> field, as the user mapped it.
-        needs: what the evidence needs of a log.
         looks_up: whether `collect.mmdb` fills columns that the log does not have.
 
     Raises:

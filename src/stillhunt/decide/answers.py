@@ -49,7 +49,6 @@ class Answers:
     """Answers requests from one table; used by one thread.
 
     Args:
-        policy: its throttle and limits.
         seconds: the clock of the throttle.
     """
 
@@ -64,7 +63,6 @@ class Answers:
 
         Args:
             table: what stands in the log.
-            account: its id.
             model: that it asks for; "" where the gateway does not name it.
             now: microseconds since 1970.
         """

@@ -40,11 +40,9 @@ class Appeal:
         appeal_id: its number, from 1.
         filed_at: when it was filed, microseconds since 1970.
         due_at: when it has to be decided.
-        account_id: whose appeal it is.
         decision: place in the log of the decision that it is about.
         text: what the customer says; hostile.
         by: who filed it: the name of a token or of a person.
-        status: what became of it.
         decided_at: when it was decided or lapsed; None while it is open.
         decided_by: who decided; DEADLINE where it lapsed; None while it is open.
         note: why, for colleagues; None while it is open.
@@ -97,12 +95,10 @@ def file_appeal(
     an earlier one. Whoever guesses numbers gets one and the same answer, whatever is wrong.
 
     Args:
-        database: of the data folder.
         decision: its place in the log.
         account: whom the decision is about.
         text: what the customer says, at most MOST_APPEAL_CHARACTERS.
         by: who files it: the name of a token or of a person.
-        terms: the deadline.
         now: microseconds since 1970.
 
     Returns:
@@ -151,11 +147,8 @@ def decide_appeal(
     """Decide an appeal, also where its decision does not stand any more, so that it is known who was right.
 
     Args:
-        database: of the data folder.
-        appeal_id: its number.
         overturn: the decision was wrong: all that stands against the account ends, and it is let through for a time.
         by: name of the person, who made no decision about this account that stands, nor the one appealed against.
-        note: why, for colleagues.
         terms: for how long the account is let through.
         now: microseconds since 1970.
 
@@ -194,7 +187,6 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
     then somebody looked at it, and that decision remains. Appeals against persons stay open.
 
     Args:
-        database: of the data folder.
         terms: whether they are granted, and for how long an account is let through.
         now: microseconds since 1970.
 
@@ -237,7 +229,6 @@ def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
     """Appeals: the open ones first, by their deadlines; then the others, the last decided first.
 
     Args:
-        database: of the data folder.
         open_only: leave out those that were decided or lapsed.
 
     Raises:
@@ -252,10 +243,6 @@ def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
 
 def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
     """The appeal of a number.
-
-    Args:
-        database: of the data folder.
-        appeal_id: its number.
 
     Raises:
         AppealError: there is none.

@@ -36,9 +36,6 @@ class BetweenHunts:
     """A thread that decides about links and overdue appeals.
 
     Args:
-        folder: the data folder.
-        database: its database.
-        config: settings.
         decided: called with what was appended to the log.
         failed: called where nothing can be decided now, with why; once for each reason.
     """

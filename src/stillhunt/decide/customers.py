@@ -38,12 +38,7 @@ def read_customers(config: Config) -> pa.Table | None:
 
 
 def flagged_members(database: WatchDatabase, campaign: str) -> list[str]:
-    """Accounts that any hunt flagged as members of a campaign.
-
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
-    """
+    """Accounts that any hunt flagged as members of a campaign."""
     member = CAMPAIGN_MEMBERS.c
     chosen = select(member.account_id).where(member.campaign_id == campaign, member.flagged == 1)
     return [row["account_id"] for row in database.read(chosen)]
@@ -56,7 +51,6 @@ def sign_up_bits(customers: pa.Table, accounts: Sequence[str], members: Collecti
     network of the sign-up and the domain of the address, the stronger counts.
 
     Args:
-        customers: the accounts table.
         accounts: that are linked to the campaign.
         members: of the campaign; none of whom other people stand behind.
 

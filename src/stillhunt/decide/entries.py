@@ -25,8 +25,6 @@ class LogEntry:
     Attributes:
         seq: place in the log, from 1; 0 before it is appended.
         made_at: when it was made, microseconds since 1970.
-        kind: who decided.
-        account_id: whom it is about.
         action: what happens; of an undo, what ends.
         reason: what the customer may be told.
         author: "rule:NAME" or the name of a person.
@@ -36,8 +34,6 @@ class LogEntry:
         snapshot: number of the snapshot from which it was made; 0 for none.
         undoes: seq of the entry that ends by it, or that it renews; 0 for none.
         note: why, for colleagues; never shown to the customer.
-        before: hash of the entry before it.
-        digest: hash of all of this.
     """
 
     seq: int
@@ -64,7 +60,6 @@ class Broken:
 
     Attributes:
         seq: place of the first entry that does not fit.
-        what: what does not fit.
     """
 
     seq: int
@@ -105,7 +100,6 @@ def first_broken(entries: Sequence[LogEntry], last: LogEntry | None = None) -> B
     last hash with one that was kept elsewhere.
 
     Args:
-        entries: of the log, in its order.
         last: the entry before them; None for a whole log.
     """
     before, first = (FIRST_HASH, 1) if last is None else (last.digest, last.seq + 1)
@@ -126,7 +120,6 @@ def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
     """The log as it was at a time.
 
     Args:
-        entries: of the log, in its order.
         at: microseconds since 1970.
     """
     return [entry for entry in entries if entry.made_at <= at]
@@ -136,7 +129,6 @@ def has_begun(entry: LogEntry, at: int) -> bool:
     """Whether a decision of the log has begun; one without a delay has, also where a clock was ahead when it was made.
 
     Args:
-        entry: the decision.
         at: microseconds since 1970.
     """
     return entry.starts_at <= max(at, entry.made_at)
@@ -148,7 +140,6 @@ def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
     Whatever is in the log was made, also what a clock that is behind takes for later; see `made_until` for the past.
 
     Args:
-        entries: of the log, in its order.
         at: microseconds since 1970.
     """
     known = list(entries)
@@ -160,8 +151,6 @@ def end_of(entry: LogEntry, author: str, note: str, now: int) -> LogEntry:
     """The entry that ends another one; without place and hash.
 
     Args:
-        entry: what ends.
-        author: who ends it.
         note: why, for colleagues, as `names.note_of` makes it.
         now: microseconds since 1970.
     """
@@ -178,9 +167,7 @@ def in_force(entries: Iterable[LogEntry], at: int, allowed: frozenset[str] = fro
     the latest of persons and the strongest of rules. Rules say nothing about accounts of declared programmes.
 
     Args:
-        entries: of the log, in its order.
         at: microseconds since 1970.
-        allowed: accounts of declared programmes.
 
     Returns:
         Account -> entry, ascending by account; accounts without any are left out.

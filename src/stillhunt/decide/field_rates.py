@@ -26,7 +26,6 @@ class ExactShare:
 
     Attributes:
         share: what was observed, 0 to 1.
-        low, high: bounds of the interval.
     """
 
     share: float
@@ -64,7 +63,6 @@ def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) ->
     (FIELD_RATES_MISLEAD). Each account counts once, since appeals of one account are not independent.
 
     Args:
-        log: all entries, in order.
         appeals: all of them, the decided ones too.
         now: microseconds since 1970.
     """
@@ -89,12 +87,7 @@ def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) ->
 
 
 def exact_share(hits: int, trials: int) -> ExactShare | None:
-    """A share with its exact 95 % interval (Clopper and Pearson 1934); None where nothing was tried.
-
-    Args:
-        hits: of the trials.
-        trials: independent of each other.
-    """
+    """A share with its exact 95 % interval (Clopper and Pearson 1934); None where nothing was tried."""
     if not trials:
         return None
     low = float(betaincinv(hits, trials - hits + 1, _TAIL)) if hits else 0.0

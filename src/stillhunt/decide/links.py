@@ -19,8 +19,6 @@ class Link:
     """An account that a signature links to a campaign.
 
     Attributes:
-        account_id: the account.
-        campaign_id: lasting id of the campaign.
         at: when it was linked, microseconds since 1970.
         bits: what it shows of the signature.
         beyond_texts: whether who sends its requests, its card or its sign-up agree with it, too; without, it is tagged
@@ -38,7 +36,6 @@ def action_of(wanted: Action, beyond_texts: bool) -> Action:
     """The most of an action of the section `[signature]` that evidence allows.
 
     Args:
-        wanted: what the policy says.
         beyond_texts: as in `Link`.
     """
     return wanted if beyond_texts else weaker(wanted, WITHOUT_FLAG)
@@ -59,8 +56,6 @@ def decide_links(
     decided again. Such a decision ends by itself; members that a hunt finds are decided by the other rules.
 
     Args:
-        policy: what rules may do.
-        links: accounts linked lately.
         spared: accounts that were there before their campaign was found, accounts of declared programmes, and those
             that customers or victims stand behind.
         log: all entries so far, in order.

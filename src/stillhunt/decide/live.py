@@ -46,9 +46,7 @@ class LiveDecisions:
     otherwise; a process that starts then has it from a file.
 
     Args:
-        database: of the data folder.
         policy: reads the policy; None where there is none.
-        allowed: accounts of declared programmes.
         others: name -> reads what else is to be known; called in the thread, too.
         kept: file that keeps what was verified; None where nothing is kept.
         steps: sees whether the clock was moved.

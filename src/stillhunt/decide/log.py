@@ -22,11 +22,7 @@ _COLUMNS = tuple(field.name for field in fields(LogEntry))
 
 
 def read_log(database: WatchDatabase) -> list[LogEntry]:
-    """All entries, in order.
-
-    Args:
-        database: of the data folder.
-    """
+    """All entries, in order."""
     return _entries(database.read(_all_entries()))
 
 
@@ -34,7 +30,6 @@ def read_log_after(database: WatchDatabase, seq: int, most: int) -> list[LogEntr
     """Entries from a place on, in order: the entry of that place first, by which a reader sees a log that was replaced.
 
     Args:
-        database: of the data folder.
         seq: place of the last entry that is known; 0 before any.
         most: entries to read at a time.
     """
@@ -48,7 +43,6 @@ def append_to_log(
     """Append what is decided about the log as it stands: all of it or nothing, and nobody else appends meanwhile.
 
     Args:
-        database: of the data folder.
         made: gives the new entries for the log so far and the secret of the folder, within the transaction.
 
     Returns:
@@ -65,9 +59,6 @@ def append_to_log(
 def log_locked(database: WatchDatabase) -> Iterator[Connection]:
     """A transaction in which nobody else appends to the log; all that is done in it is kept, or nothing.
 
-    Args:
-        database: of the data folder.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -83,7 +74,6 @@ def append_within(
     """Append to the log in a transaction of `log_locked`, with what else is written in it.
 
     Args:
-        connection: of that transaction.
         made: as for `append_to_log`.
 
     Returns:
@@ -106,7 +96,6 @@ class ChangedLogError(OutputError):
     """The decision log is not as it was written.
 
     Args:
-        broken: where.
         lost: entries that were there are gone or are others, and what is left is chained as it should be.
     """
 
@@ -122,9 +111,6 @@ class ChangedLogError(OutputError):
 def read_whole_log(database: WatchDatabase) -> list[LogEntry]:
     """All entries, in order, where none was changed.
 
-    Args:
-        database: of the data folder.
-
     Raises:
         OutputError: the log was changed, or the database cannot be used.
     """
@@ -136,22 +122,12 @@ def read_whole_log(database: WatchDatabase) -> list[LogEntry]:
 
 
 def entries_about(connection: Connection, account: str) -> list[LogEntry]:
-    """Entries about one account, in order.
-
-    Args:
-        connection: of a transaction.
-        account: its id.
-    """
+    """Entries about one account, in order."""
     return _entries(connection.execute(_all_entries().where(DECISIONS.c.account_id == account)).mappings())
 
 
 def decisions_about(database: WatchDatabase, campaign: str) -> list[LogEntry]:
-    """Entries that were made for one campaign, in order.
-
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
-    """
+    """Entries that were made for one campaign, in order."""
     return _entries(database.read(_all_entries().where(DECISIONS.c.campaign_id == campaign)))
 
 

@@ -17,9 +17,7 @@ def name_of_person(by: str, what: str, where: str) -> str:
     """A name that a person or a token may have, without spaces around it.
 
     Args:
-        by: as it was given.
         what: said where it is none.
-        where: shown with it.
 
     Raises:
         ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.

@@ -32,7 +32,6 @@ def decide_as_person(
     """Append a person's decision about an account.
 
     Args:
-        database: of the data folder.
         account: whom it is about; kept as tables keep ids, with invisible characters made visible.
         action: what happens; weaker than what is in force, it lets the account through.
         by: name of the person, and why, for colleagues.
@@ -56,10 +55,8 @@ def person_entry(
 
     Args:
         account: whom it is about, as tables keep ids.
-        action: what happens.
         by: name of the person, and why, for colleagues.
         when: now in microseconds since 1970, and for how many days.
-        kind: case or override.
         reason: what the customer may be told.
 
     Raises:
@@ -79,10 +76,7 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     """Append the end of a decision.
 
     Args:
-        database: of the data folder.
         seq: place of the decision in the log.
-        author: name of the person.
-        note: why, for colleagues.
         now: microseconds since 1970.
 
     Raises:

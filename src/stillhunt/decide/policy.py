@@ -49,8 +49,6 @@ class Rule(_Strict):
         kind: kinds of the campaign that fit.
         role: roles of the account that fit.
         probability: least probability that the account is a member.
-        action: what happens.
-        days: for how long.
         reason: what the customer may be told.
     """
 
@@ -75,8 +73,6 @@ class SignatureTerms(_Strict):
 
     Attributes:
         first_request: to a single request that shows the template by itself, before its account is linked.
-        linked: to an account that is linked.
-        days: for how long.
         reason: what the customer may be told.
     """
 
@@ -126,12 +122,9 @@ class Policy(_Strict):
         changed_log: keep: where the decision log was changed or lost, what stood when it was last verified goes on
             being enforced, and nothing that came later. stop: nothing is enforced, and gateways do what was chosen for
             failures.
-        exempt: whom no rule touches.
-        rule: the rules.
         signature: what happens to accounts that a signature links.
         throttle: what that action means, of persons too.
         limit: what that action means, of persons too.
-        appeals: how they are treated.
     """
 
     mode: Literal["dry_run", "enforce"] = "dry_run"
@@ -195,7 +188,6 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
 
     Args:
         content: TOML in UTF-8.
-        name: shown in errors.
 
     Raises:
         ConfigError: as `read_policy`.

@@ -26,8 +26,6 @@ class Findings:
 
     Attributes:
         facts: ACCOUNT_FACTS of all campaigns of the snapshot.
-        kinds: campaign -> its kind.
-        sequence: number of the snapshot.
         dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
         by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
     """
@@ -52,8 +50,6 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     """Entries that the rules append to the log after a snapshot.
 
     Args:
-        policy: what rules may do.
-        findings: the snapshot.
         log: all entries so far, in order.
         now: microseconds since 1970.
         secret: of the data folder; the delay is made of it.
@@ -148,7 +144,6 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
 
     Args:
         policy: says which of the two it is.
-        log: all entries so far.
         now: microseconds since 1970.
     """
     dry_run = policy.mode == "dry_run"
@@ -161,7 +156,6 @@ def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]
 
     Args:
         policy: `appeals.let_through_days` says for how long.
-        log: all entries so far.
         now: microseconds since 1970.
     """
     since = now - int(policy.appeals.let_through_days * DAY)
@@ -194,10 +188,7 @@ def delay_of(policy: Policy, account: str, campaign: str, secret: bytes) -> int:
     """Microseconds between the bounds, which only who knows the secret can tell beforehand.
 
     Args:
-        policy: has the bounds.
         account: about which it is decided.
-        campaign: for which.
-        secret: of the data folder.
     """
     least, most = (bound * MINUTE for bound in policy.delay_minutes)
     drawn = hmac.digest(secret, f"{account}\0{campaign}".encode(), hashlib.sha256)

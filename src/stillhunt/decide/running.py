@@ -23,7 +23,6 @@ def policy_of(folder: DataFolder, config: Config) -> Policy | None:
     """The policy of a data folder; None where there is none, and then nothing is decided.
 
     Args:
-        folder: the data folder.
         config: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder.
 
     Raises:
@@ -51,10 +50,7 @@ def decide_latest(
     """Apply a policy to the latest snapshot; what was decided about it already is not decided again.
 
     Args:
-        folder: the data folder.
-        database: its database.
         config: settings; `watch.accounts`.
-        policy: what rules may do.
         now: microseconds since 1970.
 
     Returns:

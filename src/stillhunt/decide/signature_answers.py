@@ -33,7 +33,6 @@ class _Armed:
     """What one snapshot gives: its signatures, and whom they do not touch.
 
     Attributes:
-        matcher: has the signatures.
         untouched: accounts of declared programmes, and those that customers or victims stand behind.
         before: campaign -> hashes of the accounts that were seen before it, ascending.
         own_traffic: hashes of the accounts with much traffic of their own, ascending.
@@ -71,11 +70,6 @@ class SignatureAnswers:
     analyst dismissed the campaign.
 
     `answer` is called by one thread and `refresh` by another; what they share is handed over by assignment.
-
-    Args:
-        folder: the data folder.
-        database: its database.
-        config: settings.
     """
 
     def __init__(self, folder: DataFolder, database: WatchDatabase, config: Config) -> None:
@@ -125,7 +119,6 @@ class SignatureAnswers:
         """What happens to a request.
 
         Args:
-            asked: the request.
             known: what its account's decision says.
             answers: has the policy, and counts throttled requests.
         """

@@ -53,7 +53,6 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
 
     Args:
         policy: what is tried; it is simulated as if its mode were enforce.
-        folder: the data folder.
     """
     tried = policy.model_copy(update={"mode": "enforce"})
     result, log = Simulation(), list[LogEntry]()

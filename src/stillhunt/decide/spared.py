@@ -40,9 +40,6 @@ def spared_accounts(
     found their campaign, and those that were opened long before it began.
 
     Args:
-        folder: the data folder.
-        database: its database.
-        links: the linked accounts.
         config: settings; `sanctioned`.
         policy: `established_days`.
         customers: the accounts table, as `customers.read_customers` gives it.
@@ -82,9 +79,6 @@ def _by_the_table(
 def untouched_accounts(folder: DataFolder) -> set[str]:
     """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
 
-    Args:
-        folder: the data folder.
-
     Raises:
         CaseError: the snapshot is damaged.
     """
@@ -100,9 +94,6 @@ def own_traffic(folder: DataFolder) -> pa.ChunkedArray:
     """Accounts that the latest hunt did not flag and of which it saw many requests that are no harvest.
 
     Customers of theirs may have written the few that carry a template, so that a link tags them at most.
-
-    Args:
-        folder: the data folder.
 
     Raises:
         CaseError: the snapshot is damaged.
@@ -125,11 +116,6 @@ def accounts_before(
     was deleted, the oldest that is kept takes its place; where it is damaged, the next that is not. A later one spares
     more accounts. It misleads about accounts that an operation kept in reserve and used before: they count as old
     customers, and only a hunt finds them.
-
-    Args:
-        folder: the data folder.
-        database: its database.
-        campaigns: lasting ids.
 
     Raises:
         CaseError: no snapshot that is late enough can be read.

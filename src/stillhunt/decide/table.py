@@ -46,8 +46,6 @@ class InForce(NamedTuple):
 
     Attributes:
         seq: its place in the log.
-        kind: who decided.
-        action: what happens.
         reason: what the customer may be told.
         expires_at: until when, microseconds since 1970.
     """
@@ -80,7 +78,6 @@ class DecisionTable:
         """The decision that counts for an account; None where there is none.
 
         Args:
-            account: its id.
             now: microseconds since 1970.
         """
         best, best_weight = None, -1

@@ -30,7 +30,6 @@ class VerifiedDecisions:
     Attributes:
         seq: place of the last entry; 0 for a log without entries.
         digest: its hash; "" for a log without entries.
-        table: the decisions that stood.
     """
 
     seq: int
@@ -45,10 +44,6 @@ class VerifiedDecisions:
 
 def write_verified(path: Path, verified: VerifiedDecisions) -> None:
     """Keep what was verified.
-
-    Args:
-        path: of the file.
-        verified: what is kept.
 
     Raises:
         OutputError: it cannot be written.
@@ -66,7 +61,6 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset()) -> Verified
     """What was kept; None where nothing was.
 
     Args:
-        path: of the file.
         allowed: accounts of declared programmes, about which rules say nothing.
 
     Raises:
@@ -89,12 +83,7 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset()) -> Verified
 
 
 def lost_since(verified: VerifiedDecisions, log: list[LogEntry]) -> str:
-    """What is wrong with a log, compared with what was verified of it before; empty where it goes on from there.
-
-    Args:
-        verified: what was kept.
-        log: all entries, in order.
-    """
+    """What is wrong with a log, compared with what was verified of it before; empty where it goes on from there."""
     if not verified.seq:
         return ""
     if len(log) < verified.seq:

@@ -23,7 +23,6 @@ def linked_since(database: WatchDatabase, since: int) -> dict[Link, float]:
     """Accounts that signatures linked, and the bits of who sends their requests.
 
     Args:
-        database: of the data folder.
         since: microseconds since 1970.
     """
     linked, sender = LINKED_ACCOUNTS.c, LINKED_SENDERS.c
@@ -43,8 +42,6 @@ def known_by_texts(
     Weighed are accounts that a signature linked, and flagged members about which the accounts table says nothing.
 
     Args:
-        folder: the data folder.
-        database: its database.
         facts: ACCOUNT_FACTS of the latest snapshot.
         config: settings; `watch.accounts`.
 
@@ -72,8 +69,6 @@ def weighed_links(
     An account with much traffic of its own is never among these: others may stand behind it.
 
     Args:
-        folder: the data folder.
-        database: its database.
         found: as `linked_since` gives it.
         customers: the accounts table; None where there is none.
 

@@ -197,7 +197,6 @@ class PhraseReader:
 
         Args:
             prompt: UTF-8; empty for none.
-            system_prompt: the same.
 
         Returns:
             The phrases of the prompt and then those of the system prompt, and the hash of the prompt.

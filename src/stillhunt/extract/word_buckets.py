@@ -23,9 +23,6 @@ def word_buckets(words: Sequence[str]) -> npt.NDArray[np.int32]:
 
     Args:
         words: single words; in scripts without spaces two characters in a row.
-
-    Returns:
-        As many buckets.
     """
     count = len(words)
     same = ["-"] * count

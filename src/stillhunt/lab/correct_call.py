@@ -12,7 +12,6 @@ def is_correct_call(accounts: int, from_campaign: int) -> bool:
     """Whether a group that a method would act on is a true campaign.
 
     Args:
-        accounts: accounts of the group.
         from_campaign: how many of them belong to one true campaign.
     """
     return accounts >= MIN_ACCOUNTS and from_campaign >= MIN_PURITY * accounts

@@ -49,8 +49,6 @@ class Linked:
     """What the search found.
 
     Attributes:
-        links: LINKS.
-        totals: TOTALS.
         traffic: requests of the accounts that are judged, TRAFFIC in canonical order.
         sliced: SLICED, row for row with them.
     """
@@ -66,8 +64,6 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
 
     Args:
         sketches: SKETCHES in account partitions, each request once.
-        config: settings.
-        progress: receives each step.
     """
     least = config.link.min_slice_requests
     with progress.stage("finding templates", 4, "steps") as advance:

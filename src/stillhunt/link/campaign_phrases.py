@@ -113,7 +113,6 @@ class _Sample:
     Attributes:
         key: place of each in the log, ascending.
         group: number of its campaign; -1 for other customers.
-        owner: code of its account.
     """
 
     key: Hashes
@@ -132,7 +131,6 @@ def campaign_phrases(
     Args:
         sketches: SKETCHES of a hunt in account partitions.
         traffic: its TRAFFIC, in canonical order.
-        tables: its case tables.
         harvested: row of the traffic of each harvested request, row for row with the table harvest.
         totals: TOTALS of the same hunt.
     """

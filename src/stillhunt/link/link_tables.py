@@ -29,9 +29,6 @@ def links_table(
 
     Args:
         log: all requests, for the ids of accounts.
-        found: groups of content clusters.
-        untemplated: untemplated slices.
-        operators: operators among them.
         labels: label of each untemplated slice.
         first_style: label of the first wording style; content clusters lie below.
     """
@@ -88,7 +85,6 @@ def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
     """TOTALS.
 
     Args:
-        log: all requests.
         background: True for the accounts of the background sample.
     """
     return TOTALS.build(

@@ -31,11 +31,7 @@ class TemplateSearch:
     """What the search for groups needs.
 
     Attributes:
-        clusters: content clusters.
         rows: the requests with cluster, known phrases and topic.
-        accounts: number of accounts.
-        config: settings.
-        progress: receives each step.
     """
 
     clusters: Clusters
@@ -73,9 +69,6 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
 
     Clusters that look like fragments of one template are searched again under one label. They keep that label if it
     holds a stronger group than each of them alone.
-
-    Args:
-        search: clusters and requests.
     """
     clusters, own = search.clusters, np.arange(search.clusters.count)
     found = search.groups(own, "finding groups")

@@ -66,7 +66,6 @@ class SparkSketches:
 
     Args:
         dataset: SKETCHES, all rows of an account in one partition.
-        rows: number of requests.
         repeats: number of calls that share their id with others of the account, and that of exact repeats.
     """
 
@@ -101,10 +100,8 @@ def spark_sketches(
     """Sketch the logs of a cluster.
 
     Args:
-        engine: the Spark engine.
         sources: what `SparkEngine.read` takes, or a list of it.
         mapping: our column -> the log's column, or a dotted path into nested fields.
-        config: settings.
 
     Returns:
         (sketches, each (source, request id) once; REJECTS; facts of the log, whose inputs have no hash since a
@@ -134,10 +131,8 @@ def spark_texts(
     """Prompts of some requests, read from the log again: without resent history, and of bounded length.
 
     Args:
-        engine: the Spark engine.
         sources: as for `spark_sketches`.
         mapping: as for `spark_sketches`.
-        config: settings.
         wanted: account_id and request_id of the requests; a few thousand at most.
 
     Returns:

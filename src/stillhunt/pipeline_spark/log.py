@@ -26,7 +26,6 @@ class SparkLog:
         requests: what `SparkEngine.read` takes, or a list of it.
         mapping: our column -> the log's column, or a dotted path into nested fields.
         config: settings with a key for hashes of identities, see `with_identity_key`.
-        progress: told of the reading.
 
     Raises:
         InputError: a log is in a database.

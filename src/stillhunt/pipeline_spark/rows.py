@@ -72,7 +72,6 @@ class Reading:
     """What an executor needs to standardise rows.
 
     Args:
-        fields: where our columns are.
         config: settings, the identity key among them.
         times: range of plausible request times by the driver's clock, the same for all executors.
         indices: path of a file -> its index.

@@ -18,9 +18,6 @@ def settle_batches(batches: Batches) -> Batches:
     """Keep each call of some accounts once; runs on an executor.
 
     Yields packed sketches, and rejects and facts in packed tables.
-
-    Args:
-        batches: of one partition.
     """
     chunks = chunks_of(batches)
     for chunk in chunks:

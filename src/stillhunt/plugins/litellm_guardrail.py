@@ -56,7 +56,6 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
     """Asks stillhunt what is decided about the account of a request.
 
     Args:
-        api_base: address of stillhunt.
         api_key: token with the scope `decide`; without it, the variable LITELLM_STILLHUNT_TOKEN of the environment.
         timeout: seconds after which an answer is not waited for.
         fail: what happens to requests while stillhunt does not answer. open: they pass. closed: 503.
@@ -94,9 +93,6 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
         """Called by LiteLLM before it calls a model.
 
         Args:
-            user_api_key_dict: whose key it is.
-            cache: not used.
-            data: the request.
             call_type: LiteLLM's name for the API.
 
         Returns:
@@ -171,7 +167,6 @@ def account_of(user: Any, key: Any) -> str | None:
 
     Args:
         user: id of the user; None where the key has none.
-        key: the hash of the key, or the key.
     """
     if isinstance(user, str) and user not in KEYS_WITHOUT_USER:
         return user
@@ -184,7 +179,6 @@ def question_of(account: str, data: dict[str, Any], call_type: str, late: dict[s
     """The body of `POST /v1/decide` for a request.
 
     Args:
-        account: whose request it is.
         data: as LiteLLM gives it: the client's body, and what LiteLLM adds.
         call_type: LiteLLM's name for the API.
         late: of questions before it whose answers came too late.

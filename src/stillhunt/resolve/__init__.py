@@ -32,10 +32,8 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
     """CandidateSlices campaigns from the groups found.
 
     Args:
-        links: LINKS.
         traffic: TRAFFIC, for the accounts of the requests.
         sliced: SLICED, row for row with them.
-        config: settings.
 
     Returns:
         CANDIDATES, numbered by size; empty where no group stands.

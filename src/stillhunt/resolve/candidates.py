@@ -54,7 +54,6 @@ class CandidateSlices:
     """Slices that look drawn from one work queue.
 
     Attributes:
-        keys: its slices, ascending.
         content, queue, work: microbits of each slice over both folds, by view.
         formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
         untemplated: True where it was found by its workload.
@@ -85,11 +84,7 @@ class CandidateSlices:
         return int(self.totals.sum())
 
     def only(self, chosen: Flags) -> CandidateSlices:
-        """The same with some of its slices.
-
-        Args:
-            chosen: one entry per slice.
-        """
+        """The same with some of its slices."""
         return replace(
             self,
             keys=self.keys[chosen],
@@ -133,23 +128,13 @@ class FoundGroup:
 
 @dataclass(frozen=True)
 class SliceCounts:
-    """Distinct prompts of slices.
-
-    Attributes:
-        keys: slices, ascending.
-        prompts: prompts of each.
-    """
+    """Distinct prompts of slices."""
 
     keys: Ints
     prompts: Ints
 
     def of(self, clusters: Ints, accounts: Ints) -> Ints:
-        """Prompts of each account in some clusters together.
-
-        Args:
-            clusters: distinct clusters.
-            accounts: accounts.
-        """
+        """Prompts of each account in some clusters together."""
         total = np.zeros(len(accounts), np.int64)
         if not len(self.keys):
             return total
@@ -161,11 +146,7 @@ class SliceCounts:
 
 
 def pair_folds(groups: list[FoundGroup]) -> list[CandidateSlices]:
-    """Candidates from the groups of one search.
-
-    Args:
-        groups: groups found on either fold.
-    """
+    """Candidates from the groups of one search."""
     first = [g for g in groups if g.formed_on == 0]
     second = [g for g in groups if g.formed_on == 1]
     taken_first: set[int] = set()
@@ -220,12 +201,7 @@ def _candidate(pair: list[FoundGroup]) -> CandidateSlices:
 
 
 def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[CandidateSlices]:
-    """Leave each slice with the candidate that explains it best; drop candidates that become too small.
-
-    Args:
-        candidates: candidates of one search.
-        least: accounts a candidate needs.
-    """
+    """Leave each slice with the candidate that explains it best; drop candidates that become too small."""
     if not candidates:
         return []
     keys = np.concatenate([one.keys for one in candidates])
@@ -245,7 +221,6 @@ def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> 
     """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
 
     Args:
-        candidates: candidates of all clusters.
         counts: requests of each account in each content cluster, however few.
     """
     ordered = sorted(candidates, key=lambda c: (-len(c.keys), -c.strength, int(c.keys[0])))

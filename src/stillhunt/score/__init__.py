@@ -56,8 +56,6 @@ def score_campaigns(
     Args:
         tables: TRAFFIC in canonical order, SLICED row for row with it, CANDIDATES.
         accounts: ACCOUNTS, or None where the operator has none.
-        config: settings.
-        progress: told of each candidate.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
 
     Returns:

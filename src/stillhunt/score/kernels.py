@@ -24,8 +24,6 @@ def commonest_in_runs(owner: Whole, value: Whole, width: int, owners: int) -> tu
     Args:
         owner: owner of each entry, 0 to owners - 1, equal ones side by side.
         value: value of each entry, 0 to width - 1; below 0 unknown.
-        width: number of values.
-        owners: number of owners.
     """
     best = np.full(owners, -1, np.int64)
     most = np.zeros(owners, np.int64)
@@ -85,7 +83,6 @@ def first_of_pairs(first: Whole, value: npt.NDArray[np.uint64], known: Flags) ->
 
     Args:
         first: first row of each account and, last, the number of rows.
-        value: value of each row.
         known: False where the row has none.
     """
     out = np.zeros(len(value), np.bool_)
@@ -108,8 +105,6 @@ def count_in_runs(first: Whole, value: npt.NDArray[np.uint64], chosen: Flags) ->
 
     Args:
         first: first row of each account and, last, the number of rows.
-        value: value of each row.
-        chosen: the rows to count.
     """
     out = np.zeros(len(value), np.uint8)
     held = _places(first)
@@ -133,7 +128,6 @@ def again_later(first: Whole, value: npt.NDArray[np.uint64], day: Whole) -> Flag
 
     Args:
         first: first row of each account and, last, the number of rows.
-        value: value of each row.
         day: day of each row, ascending within an account.
     """
     out = np.zeros(len(value), np.bool_)
@@ -156,7 +150,6 @@ def count_shared(value: npt.NDArray[np.uint64], owner: Whole) -> tuple[int, int]
     """Distinct values, and those of them that several owners have.
 
     Args:
-        value: value of each row.
         owner: owner of each row, 0 or above, equal ones side by side.
     """
     size = 2
@@ -188,7 +181,6 @@ def squares_of_table(row: Whole, column: Whole, total: Whole, sums: Whole) -> np
 
     Args:
         row: row of each thing counted.
-        column: its column.
         total: things in each row, none 0.
         sums: things in each column, none 0.
     """
@@ -212,7 +204,6 @@ def rows_by_cluster(cluster: Whole, clusters: int) -> tuple[npt.NDArray[np.int32
 
     Args:
         cluster: cluster of each row, below `clusters`; below 0 none.
-        clusters: number of clusters.
     """
     first = np.zeros(clusters + 1, np.int64)
     for row in range(len(cluster)):
@@ -237,8 +228,6 @@ def flags_by_cluster(cluster: Whole, flags: Whole, rows: Whole, clusters: int) -
     Args:
         cluster: cluster of each row, 0 or above in the chosen ones.
         flags: flags of each row as bits.
-        rows: the rows to count.
-        clusters: number of clusters.
     """
     out = np.zeros((clusters, 32), np.int32)
     for place in range(len(rows)):

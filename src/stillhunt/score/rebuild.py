@@ -43,14 +43,11 @@ class RebuiltVerdict:
 
     Attributes:
         score: P(campaign).
-        verdict: act, review or none.
         kind: kind of operation, as in campaigns.parquet.
         families: evidence families above the floor, the strongest first.
         kinds: kinds of its findings, in the order in which they are added.
         bits: bits of each of these findings after caps.
         held_back: bits that the false-alarm budget asks, where it alone turns the verdict act into review; else None.
-        accounts: members, ascending.
-        member_scores: score of each member.
         member_bits: bits of each finding about each member after member caps, shape (findings, members); zeros for
             findings without a row of their own about the campaign as for those that say nothing of the member.
         member_kinds: kinds of the rows of `member_bits`.

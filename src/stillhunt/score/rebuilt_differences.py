@@ -32,9 +32,7 @@ def verdict_differences(
         rebuilt: what follows from the evidence.
         campaign: its row of campaigns.parquet.
         evidence: its EVIDENCE, from which it was rebuilt.
-        members: its MEMBERS.
         accounts: CASE_ACCOUNTS, those of its members at least.
-        config: settings of the run.
 
     Returns:
         One phrase for each number, flag or word that differs; empty where all agree.

@@ -16,7 +16,6 @@ def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Tab
     """The facts of the member accounts of some campaigns.
 
     Args:
-        case: what was found.
         campaigns: those wanted, in the wanted order.
 
     Returns:

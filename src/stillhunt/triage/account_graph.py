@@ -57,9 +57,7 @@ class GraphTrait:
     """One trait of the drawing.
 
     Attributes:
-        key: of the node.
         kind: name of its kind in `TRAIT_KINDS`.
-        kind_label: the same for readers.
         label: its value, safe to show.
         members: members of the campaign that have it, of all.
         drawn: accounts of the drawing that have it.
@@ -85,7 +83,6 @@ class AccountGraph:
         accounts: those drawn, the most probable first.
         traits: traits that at least two members share, the most telling first: by members, the rare ones counted more.
         edges: key of an account and key of a trait.
-        total: members of the campaign.
         traits_left_out: shared traits that are not drawn.
         sentence: which accounts are drawn, and how they were chosen.
         commonness_sentence: what rare and common rest on.
@@ -114,8 +111,6 @@ class _Shared:
     """The traits of a campaign's members.
 
     Attributes:
-        facts: the members' rows of ACCOUNT_FACTS.
-        account, trait: pairs, by account and trait.
         here, elsewhere: for each trait, members and accounts of groups left alone that have it, and such of which any
             trait of its kind is known.
         bits: trait -> mean bits of the evidence about exactly such traits.
@@ -139,9 +134,6 @@ def account_graph(
     same for any row order. It misleads about counts, which are therefore given for all members.
 
     Args:
-        case: what was found.
-        campaign: a campaign or group of it.
-        traits: of the case.
         limit: most accounts; at least 2.
 
     Returns:
@@ -151,13 +143,7 @@ def account_graph(
 
 
 def campaign_ties(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) -> tuple[AccountGraph, pa.Table]:
-    """The graph of `account_graph` and the table of `account_trait_rows`, for the work of one.
-
-    Args:
-        case: what was found.
-        campaign: a campaign or group of it.
-        traits: of the case.
-    """
+    """The graph of `account_graph` and the table of `account_trait_rows`, for the work of one."""
     shared = _shared_traits(case, campaign, traits)
     return _drawn_graph(shared, traits, ACCOUNTS_DRAWN), _trait_rows(shared, traits)
 
@@ -199,11 +185,6 @@ def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGrap
 
 def account_trait_rows(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) -> pa.Table:
     """The graph as a table, of all members and with traits that only one has.
-
-    Args:
-        case: what was found.
-        campaign: a campaign or group of it.
-        traits: of the case.
 
     Returns:
         One row per account and trait: account_id and trait (raw), trait_kind, members (who share it), commonness; by

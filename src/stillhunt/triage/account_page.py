@@ -28,11 +28,7 @@ class AccountMembership:
     """One campaign or group that an account is in.
 
     Attributes:
-        campaign_id: campaign, raw.
         name: its id, safe to show.
-        verdict: that on the campaign.
-        role: of the account, as in the tables.
-        requests: of the account in the campaign.
         share: those of all its requests, 0 to 1.
         score: probability that it harvests there.
         main: whether its explanation rests on this one.
@@ -75,9 +71,7 @@ class AccountPage:
     """What is known of one account.
 
     Attributes:
-        account_id: account, raw.
         name: its id, safe to show.
-        row: its row of accounts.parquet.
         explanation: the same as `Case.explain` gives.
         why: why it is or is not a member, in sentences.
         memberships: campaigns and groups that it is in, in the order of the explanation.
@@ -105,10 +99,6 @@ def account_page(
     """What is known of one account.
 
     Args:
-        case: what was found.
-        account_id: the whole id.
-        origins: the ORIGINS table.
-        traits: of the case.
         slices: SLICES rows of this account or of all; None where they are not to be counted.
 
     Raises:

@@ -61,22 +61,12 @@ P = values_of(AlikeParameters)
 
 
 def evenly(rows: Ints, most: int) -> Ints:
-    """At most so many of the rows, evenly spread.
-
-    Args:
-        rows: positions.
-        most: how many.
-    """
+    """At most so many of the rows, evenly spread."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def words_of(column: pa.ChunkedArray, rows: Ints) -> tuple[Ints, npt.NDArray[np.uint16]]:
-    """Number of topic words of some requests, and these words one after another.
-
-    Args:
-        column: topic_words of TRAFFIC.
-        rows: positions of requests.
-    """
+    """Number of topic words of some requests, and these words one after another."""
     taken = column.take(pa.array(rows))
     taken = taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
     return taken.value_lengths().to_numpy(zero_copy_only=False), taken.flatten().to_numpy()
@@ -86,11 +76,7 @@ def sample_keys(traffic: pa.Table, rows: Ints) -> Hashes:
     """A key for each request of one campaign, the same for requests that are alike; 0 where there is no prompt.
 
     Args:
-        traffic: TRAFFIC.
         rows: the campaign's requests, as positions in it.
-
-    Returns:
-        As many keys.
     """
     columns = traffic.select(["prompt_hash", "conversation", "turn"]).take(pa.array(rows))
     keys: Hashes = columns["prompt_hash"].to_numpy().copy()
@@ -109,8 +95,6 @@ def _later_turns(keys: Hashes, conversation: Hashes, turn: Ints) -> Flags:
     """True for requests that follow another one in their conversation; where the log has no turns, for other prompts.
 
     Args:
-        keys: what each asks.
-        conversation: hash of the conversation of each.
         turn: turn of each, below 0 where unknown.
     """
     later = turn > 0

@@ -10,7 +10,6 @@ def allowed_groups(tables: dict[str, pa.Table], review: float) -> int:
     """Number of groups above the review threshold whose accounts mostly belong to declared programmes.
 
     Args:
-        tables: case tables.
         review: the review threshold, a probability.
     """
     campaigns, members, accounts = tables["campaigns"], tables["members"], tables["accounts"]

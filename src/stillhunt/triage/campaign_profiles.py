@@ -29,7 +29,6 @@ class CampaignProfile:
 
     Attributes:
         model: what there is to say about it.
-        members: its accounts.
         runs: runs of five marked words in its excerpts -> the run as it stands there.
         values: for each of `VALUE_ASPECTS`, value -> its share, 0 to 1; empty where not known.
     """
@@ -50,7 +49,6 @@ class CampaignProfiles:
     """The profiles of a case; made by `campaign_profiles`.
 
     Attributes:
-        case: what was found.
         by_id: campaign id -> its profile, in reading order.
         having: for each of `VALUE_ASPECTS`, value -> campaigns and groups that have it.
         known: for each of `VALUE_ASPECTS`, campaigns and groups of which any value is known.
@@ -80,7 +78,6 @@ def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> 
     """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown.
 
     Args:
-        case: what was found.
         samples: the SAMPLES table, in any row order.
         origins: the ORIGINS table, in any row order.
     """
@@ -117,7 +114,6 @@ def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[st
     """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands there.
 
     Args:
-        text: the excerpt.
         marks: spans of it in characters.
     """
     runs = {}

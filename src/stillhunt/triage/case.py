@@ -36,7 +36,6 @@ class Case:
         member_details: times and origins of each member's requests, and what the accounts table says of it.
         addresses: keyed hashes of the addresses and networks that each member uses most, to search by.
         cited: the requests that findings name, with when, how and from where they came.
-        taken: what each campaign took.
         phrases: hashes of the phrases by which each campaign is known.
         run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
@@ -44,7 +43,6 @@ class Case:
         tables: one table per key of `CASE_TABLES`.
         samples: SAMPLES table; none shown where it is None.
         timeline: TIMELINE table; no chart where it is None.
-        run: content of run.json.
         views: the other tables of `CASE_VIEWS` by name; what a missing one says is not known.
 
     Raises:
@@ -150,11 +148,7 @@ class Case:
         return replace(found, taken=self.what_was_taken(found.id)) if found.kind == "campaign" else found
 
     def what_was_taken(self, campaign_id: str) -> tuple[str, ...]:
-        """What a campaign took, in sentences; none where it took nothing.
-
-        Args:
-            campaign_id: campaign.
-        """
+        """What a campaign took, in sentences; none where it took nothing."""
         return taken_summary(self.taken, campaign_id, run_facts(self.tables, self.run).money)
 
     def account_facts(self, campaign: str | None = None) -> pa.Table:

@@ -27,7 +27,6 @@ class SearchHit:
         kind: campaign, account, phrase or request.
         id: of the campaign, account or request; of a phrase, the request of the excerpt, or the campaign.
         name: the id, safe to show.
-        found_in: where it was found.
         campaign_id: campaign that it leads to; None where there is none.
         account_id: account that it leads to; None where there is none.
         before, match, after: what was found, and what stands around it.
@@ -82,8 +81,6 @@ def search_case(case: CaseModel, samples: pa.Table, query: str, limit: int = HIT
     and the evidence about whole campaigns, not in the few sentences that evidence says of each member.
 
     Args:
-        case: what was found.
-        samples: the SAMPLES table.
         query: what to search for; blanks around it, and what exceeds 200 characters, are left out.
         limit: most hits of a kind.
 

@@ -86,7 +86,6 @@ def cannot_be_written(target: Path, error: OSError) -> OutputError:
 
     Args:
         target: where a case was to be written.
-        error: what the system said.
     """
     return OutputError(
         f"the case folder cannot be written: {error.strerror or error}",

@@ -25,8 +25,6 @@ class TraitKind:
 
     Attributes:
         name: as in addresses and exports.
-        label: for readers.
-        column: of MEMBER_DETAILS.
         evidence: kind of evidence that says how common exactly this is among all customers; empty where none does.
     """
 
@@ -63,10 +61,7 @@ class CaseTraits:
 
     Attributes:
         accounts: account ids that are members of anything, ascending.
-        values: value of each trait, raw.
         kind: place in `TRAIT_KINDS` of each trait.
-        account: account of each pair of an account and a trait, by account.
-        trait: trait of each pair.
         known: for each kind, accounts for which any value of it is known.
         holders: for each trait, accounts that have it.
     """
@@ -80,28 +75,16 @@ class CaseTraits:
     holders: Integers
 
     def label(self, trait: int) -> str:
-        """The value of a trait, safe to show; a sign-up window with its begin.
-
-        Args:
-            trait: its number.
-        """
+        """The value of a trait, safe to show; a sign-up window with its begin."""
         return formatting.shorten(self.values[trait], _LABEL_CHARS)
 
     def codes_of(self, account_ids: pa.Array | pa.ChunkedArray) -> Integers:
-        """The numbers of accounts; -1 for an account that is no member of anything.
-
-        Args:
-            account_ids: ids, string.
-        """
+        """The numbers of accounts; -1 for an account that is no member of anything."""
         places = pc.index_in(account_ids, value_set=self.accounts)
         return np.asarray(pc.fill_null(places, -1).cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)
 
     def pairs_of(self, accounts: Integers) -> tuple[Integers, Integers]:
-        """Accounts and traits of all pairs of some accounts, by account and trait.
-
-        Args:
-            accounts: their numbers.
-        """
+        """Accounts and traits of all pairs of some accounts, by account and trait."""
         wanted = np.zeros(len(self.accounts), np.bool_)
         wanted[accounts[accounts >= 0]] = True
         rows = np.flatnonzero(wanted[self.account])

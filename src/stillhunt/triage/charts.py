@@ -48,7 +48,6 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     """The bars of a score, from the prior through the evidence to the total.
 
     Args:
-        total: evidence of one campaign.
         act_bits: log2 odds of the act threshold.
     """
     prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())

@@ -28,7 +28,6 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
 
     Args:
         tables: the case tables campaigns, members and evidence.
-        traffic: TRAFFIC.
 
     Returns:
         A CITED table: campaigns in their order, within each by account and time.

@@ -30,13 +30,11 @@ class CampaignViews(NamedTuple):
     """Tables that readers need beside the findings; None without a campaign, or without excerpts.
 
     Attributes:
-        samples: SAMPLES, excerpts of prompts.
         timeline: TIMELINE, requests of each campaign by time.
         origins: ORIGINS, clients, networks and countries of each campaign.
         member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
         addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
         cited: CITED, the requests that findings name.
-        taken: TAKEN, what each campaign took.
     """
 
     samples: pa.Table | None = None
@@ -66,7 +64,6 @@ def campaign_views(
         customers: ACCOUNTS; None without such a table.
         rereading: reads prompts from the log again, and tells what is in them.
         config: settings of the report; the key of hashes where the user or the state folder has it.
-        totals: TOTALS.
     """
     harvest = tables["harvest"]
     campaigns = harvest["campaign_id"]
@@ -127,7 +124,6 @@ def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) ->
     of each file, where requests drawn at random would cost all of it.
 
     Args:
-        campaigns: campaign of each harvested request.
         times: its time, microseconds since 1970.
 
     Returns:

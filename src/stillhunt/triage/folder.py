@@ -97,7 +97,6 @@ def canonical_order(name: str, table: pa.Table) -> pa.Table:
 
     Args:
         name: file stem, a key of `TABLES`.
-        table: rows in any order.
     """
     return table.take(indices) if (indices := _order_indices(name, table)) is not None else table
 
@@ -139,7 +138,6 @@ def write_folder(
     The folder is readable by its owner only: it holds account ids and excerpts of traffic.
 
     Args:
-        folder: where to write the case.
         tables: one table per key of `TABLES`, in any row order.
         run: content of run.json; the values of secret settings are replaced here, too.
         report: makes the content of report.html; called while the tables are written in threads.
@@ -262,10 +260,6 @@ class StoredTables(Mapping[str, pa.Table]):
 
     All files are opened and their columns checked at once, so a damaged folder is found early, and a case
     that is replaced on disk stays readable to those who opened it before.
-
-    Args:
-        folder: a case folder.
-        names: file stems to offer.
 
     Raises:
         CaseError: a file is missing, is no Parquet, or has other columns than declared.

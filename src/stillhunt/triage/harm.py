@@ -31,14 +31,11 @@ class ExpectedHarm:
     """The expected harm of one campaign with the parts that it is made of.
 
     Attributes:
-        campaign_id: campaign.
         probability: its score, 0 to 1.
         value_per_request: list value of a harvested request, in the currency; 0 where nothing is harvested.
         requests_per_day: requests a day over the last days of its activity.
         days: length of these last days.
-        harvests: whether it is called a harvest.
         measured: True if the timeline gave the rate; False where there is none and the rate is that of its whole time.
-        currency: of the price table.
     """
 
     campaign_id: str
@@ -127,10 +124,6 @@ def expected_harm(campaign: CampaignModel, timeline: pa.Table) -> ExpectedHarm:
 def queue_order(case: CaseModel, timeline: pa.Table) -> list[tuple[CampaignModel, ExpectedHarm]]:
     """The campaigns with a verdict to act or to review and their expected harm, most harm first.
 
-    Args:
-        case: what was found.
-        timeline: the TIMELINE table.
-
     Returns:
         One pair per campaign; groups left alone are not in the queue.
     """
@@ -142,7 +135,6 @@ def _requests_since(begin: datetime, timeline: pa.Table, last: datetime) -> floa
     """Requests after a moment.
 
     Args:
-        begin: the moment.
         timeline: rows of TIMELINE of one campaign, ascending, at least one.
         last: the last request; the last bucket ends there.
     """

@@ -37,9 +37,6 @@ class HarvestRows:
     replaced on disk stays readable. May be used by several threads at once. It misleads for a file that was not written
     by us in that order: rows would be missing.
 
-    Args:
-        folder: a case folder.
-
     Raises:
         CaseError: a file is missing, is no Parquet, or has other columns than declared.
     """
@@ -71,8 +68,6 @@ class HarvestRows:
         """Some harvested requests of a campaign, by slice and request.
 
         Args:
-            campaign_id: campaign.
-            offset: requests to pass over.
             limit: most requests; more than 10,000 count as 10,000.
 
         Returns:
@@ -101,8 +96,6 @@ class HarvestRows:
         """Some harvested requests of an account, by campaign, slice and request.
 
         Args:
-            account_id: account.
-            offset: requests to pass over.
             limit: most requests; more than 10,000 count as 10,000.
             campaign_id: only those in this campaign.
 

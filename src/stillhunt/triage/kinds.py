@@ -17,7 +17,6 @@ class KindWords:
     """Abuse that is no harvest, in words; the texts have the field `accounts`, a number.
 
     Attributes:
-        label: its name.
         claim: what is claimed of the accounts, from the noun on.
         limit: what is not known, in a sentence.
         step: what to do, in a sentence.
@@ -55,11 +54,7 @@ def is_harvest(campaign: Mapping[str, Any]) -> bool:
 
 
 def kind_label(kind: str) -> str:
-    """A kind for readers, bounded and safe to show; one that another version wrote as it is.
-
-    Args:
-        kind: as in the tables.
-    """
+    """A kind for readers, bounded and safe to show; one that another version wrote as it is."""
     if kind in _WORDS:
         return _WORDS[kind].label
     return "not known" if kind == "not_known" else formatting.shorten(kind, _KIND_CHARS)

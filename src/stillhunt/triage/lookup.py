@@ -37,10 +37,8 @@ def explain_id(
     """Why an account or campaign has its score.
 
     Args:
-        tables: the case tables.
         run: content of run.json; thresholds and coverage are read from it.
         wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
-        origins: the ORIGINS table.
         kinds: what may be meant, from `ID_KINDS`.
 
     Raises:

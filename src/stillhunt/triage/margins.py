@@ -21,12 +21,7 @@ OPERATION_MARGINS = (
 
 
 def margin(log2_odds: float, settings: ScoreSettings) -> str:
-    """Distance to the thresholds: `3.7 bits below the review threshold`.
-
-    Args:
-        log2_odds: the score.
-        settings: thresholds of the run.
-    """
+    """Distance to the thresholds: `3.7 bits below the review threshold`."""
     above_act = log2_odds - log2_odds_of(settings.act_probability)
     above_review = log2_odds - log2_odds_of(settings.review_probability)
     if above_act >= 0:
@@ -40,13 +35,7 @@ def margin(log2_odds: float, settings: ScoreSettings) -> str:
 
 
 def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change a campaign's verdict, in sentences.
-
-    Args:
-        total: its evidence.
-        verdict: act, review or none.
-        settings: thresholds of the run.
-    """
+    """What would change a campaign's verdict, in sentences."""
     sentences = [formatting.sentence(term.shown) for term in total.terms if term.family in LIMIT_FAMILIES]
     thresholds = " and ".join(
         f"{name} at {formatting.exact_percent(threshold)}"
@@ -74,7 +63,6 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
     Args:
         main: its main membership; None where no campaign holds it.
         sanctioned: whether the settings declare its programme.
-        settings: thresholds of the run.
     """
     if main is None:
         return ("This account is in no group: nothing links its traffic to other accounts beyond chance.",)

@@ -28,7 +28,6 @@ def member_addresses(members: pa.Table, campaigns: pa.ChunkedArray, traffic: pa.
     Misleads: members behind one proxy or one carrier have equal hashes and need not know of each other.
 
     Args:
-        members: MEMBERS.
         campaigns: campaign of each harvested request.
         traffic: account_id and the columns of `ADDRESS_COLUMNS` of the same requests, row for row.
 

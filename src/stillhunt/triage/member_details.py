@@ -37,7 +37,6 @@ def member_details(
     """Times and origins of each member's harvested requests, and what the accounts table says of it.
 
     Args:
-        members: MEMBERS.
         campaigns: campaign of each harvested request.
         traffic: account_id, timestamp and the columns of `ASPECTS` of the same requests, row for row.
         customers: ACCOUNTS; None without such a table.
@@ -69,7 +68,6 @@ def row_of_member(
 
     Args:
         table: campaign_id and account_id, each pair once.
-        campaigns: campaign of each pair.
         accounts: its account, plain or coded.
     """
     campaign, campaign_names = codes(campaigns)

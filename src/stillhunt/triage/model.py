@@ -39,8 +39,6 @@ class RunFacts:
     """What a run's record adds to the tables.
 
     Attributes:
-        settings: thresholds of the verdicts.
-        currency: of the price table.
         requests: requests in the logs; 0 where the run did not record it.
         priced: whether somebody set a price; the default price is nobody's.
     """
@@ -51,11 +49,7 @@ class RunFacts:
     priced: bool = False
 
     def money(self, value: float) -> str:
-        """An amount at list price; empty where nobody set a price.
-
-        Args:
-            value: in the currency.
-        """
+        """An amount at list price; empty where nobody set a price."""
         return formatting.money(value, self.currency) if self.priced else ""
 
 
@@ -64,10 +58,8 @@ class CampaignModel:
     """What there is to say about one campaign.
 
     Attributes:
-        row: its row of campaigns.parquet.
         total: its score as a sum of evidence, the strongest first.
         origins: clients, networks, kinds of addresses and countries: aspect and words.
-        roles: role -> number of members.
         sanctioned: members whose programme the settings declare.
         related: the campaigns of the same operator or pool: label and words.
         run: what the run's record adds.
@@ -233,9 +225,6 @@ class CaseModel:
     Attributes:
         campaigns: all groups in reading order: act before review before none; in each the most probable, then the
             largest first; by id where all are equal.
-        tables: the case tables.
-        run: content of run.json.
-        member_details: the MEMBER_DETAILS table.
     """
 
     campaigns: tuple[CampaignModel, ...]
@@ -303,7 +292,6 @@ def case_model(
 
     Args:
         tables: the case tables, in any row order.
-        run: content of run.json.
         origins: the ORIGINS table; None where clients and networks are not shown.
         member_details: the MEMBER_DETAILS table; None where times and origins of members are not known.
         taken: the TAKEN table; None where shares of skills are not shown.

@@ -25,9 +25,7 @@ class Neighbour:
     """An account that shares rare traits with another one.
 
     Attributes:
-        account_id: account, raw.
         name: its id, safe to show.
-        verdict: act, review or none.
         campaigns: campaigns and groups that it is in, raw ids, at most 20.
         traits: the rare traits shared, each with its kind and how many have it; safe to show.
         rarity_bits: sum over these traits of log2 of how many times rarer than universal each is.
@@ -57,11 +55,6 @@ def neighbours(case: CaseModel, traits: CaseTraits, account_id: str) -> tuple[Ne
     """The accounts that share most rare traits with one, by the sum of the traits' rarity.
 
     It misleads where traits go together, as the countries of sign-up, phone and payment do: each is counted.
-
-    Args:
-        case: what was found.
-        traits: of the case.
-        account_id: account.
 
     Returns:
         At most 10; none for an account that is a member of nothing, since its traits are not known.

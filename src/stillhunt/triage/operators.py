@@ -53,11 +53,7 @@ class OperatorModel:
         return f"campaigns {campaigns} ({self._accounts}), because {instance}{_because(strongest)}"
 
     def of_campaign(self, campaign: str) -> tuple[str, str] | None:
-        """What it says of one campaign, as label and words; None for a campaign of another set.
-
-        Args:
-            campaign: its id.
-        """
+        """What it says of one campaign, as label and words; None for a campaign of another set."""
         own = next((row for row in self.rows if row["campaign_id"] == campaign), None)
         if own is None:
             return None
@@ -71,11 +67,7 @@ class OperatorModel:
 
 
 def operator_models(operators: pa.Table) -> tuple[OperatorModel, ...]:
-    """Sets of campaigns: operators, then pools, then groups taken apart; in each the largest first.
-
-    Args:
-        operators: the CASE_OPERATORS table.
-    """
+    """Sets of campaigns: operators, then pools, then groups taken apart; in each the largest first."""
     by_id: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(operators.to_pylist(), key=lambda row: row["campaign_id"]):
         by_id.setdefault(row["operator_id"], []).append(row)

@@ -67,7 +67,6 @@ def as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDA
 
     Args:
         value: code of each request's user agent, -1 where it has none.
-        texts: user agents by code.
 
     Returns:
         Code of each request's family, and the families by code.
@@ -110,11 +109,7 @@ def _counted(
 
 
 def origin_words(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Where one campaign's requests come from, in words: aspect and its most used values, with their shares.
-
-    Args:
-        rows: its rows of the ORIGINS table.
-    """
+    """Where one campaign's requests come from, in words: aspect and its most used values, with their shares."""
     words = []
     for aspect in ASPECTS:
         own = sorted((row for row in rows if row["aspect"] == aspect), key=lambda row: (-row["requests"], row["value"]))

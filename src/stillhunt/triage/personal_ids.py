@@ -22,22 +22,14 @@ _KINDS = (
 
 
 def personal_ids(account_ids: pa.ChunkedArray) -> dict[str, int]:
-    """How many ids are personal data: `emails` and (IP) `addresses`.
-
-    Args:
-        account_ids: distinct account ids, string.
-    """
+    """How many ids are personal data: `emails` and (IP) `addresses`."""
     emails = pc.sum(pc.match_substring_regex(account_ids, _EMAIL)).as_py() or 0
     candidates = account_ids.filter(pc.match_substring_regex(account_ids, _MAY_BE_ADDRESS))
     return {"emails": int(emails), "addresses": sum(map(_is_address, candidates.to_pylist()))}
 
 
 def personal_ids_note(account_ids: pa.ChunkedArray) -> str:
-    """Such ids in a few words: `12 are e-mail addresses`; empty where there are none.
-
-    Args:
-        account_ids: distinct account ids, string.
-    """
+    """Such ids in a few words: `12 are e-mail addresses`; empty where there are none."""
     found = personal_ids(account_ids)
     kinds = [
         f"{formatting.count(found[name])} {formatting.verb(found[name], one, many)}"
@@ -48,11 +40,7 @@ def personal_ids_note(account_ids: pa.ChunkedArray) -> str:
 
 
 def personal_ids_sentence(account_ids: pa.ChunkedArray) -> str:
-    """What to say of such ids; empty where there are none.
-
-    Args:
-        account_ids: distinct account ids, string.
-    """
+    """What to say of such ids; empty where there are none."""
     note = personal_ids_note(account_ids)
     return f"Of {formatting.plural(len(account_ids), 'account id')} {note}. {WHAT_IT_MEANS}" if note else ""
 

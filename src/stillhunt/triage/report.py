@@ -49,8 +49,6 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
 
     Args:
         case: what there is to say.
-        samples: the SAMPLES table.
-        timeline: the TIMELINE table.
     """
     findings, tables, run = case.of_verdict("act", "review"), case.tables, case.run
     period = _period(findings)
@@ -169,11 +167,7 @@ def case_figures(case: CaseModel) -> list[tuple[str, str]]:
 
 
 def coverage_parts(run: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Which evidence the logs allow, by family: its state, and what is missing.
-
-    Args:
-        run: content of run.json.
-    """
+    """Which evidence the logs allow, by family: its state, and what is missing."""
     return [_coverage_part(row) for row in run.get("coverage", [])]
 
 

@@ -52,10 +52,7 @@ def campaign_views(
     """The campaigns as the report shows them.
 
     Args:
-        case: what was found.
         campaigns: those shown, in reading order.
-        samples: the SAMPLES table.
-        timeline: the TIMELINE table.
         period: begin and end of the common time axis.
     """
     names = [campaign.row["campaign_id"] for campaign in campaigns]

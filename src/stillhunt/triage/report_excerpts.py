@@ -48,7 +48,6 @@ class CampaignExcerpts:
         cards: a few excerpts from different accounts.
         template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
         work: excerpts that say something beside the template.
-        read: excerpts in all.
     """
 
     cards: tuple[SampleCard, ...]
@@ -63,11 +62,7 @@ class CampaignExcerpts:
 
 
 def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
-    """The excerpts of one campaign, ready to show.
-
-    Args:
-        samples: its rows of the SAMPLES table.
-    """
+    """The excerpts of one campaign, ready to show."""
     cards = _cards(samples)
     template = _template(card.pieces for card in cards)
     accounts = {card.account: card for card in reversed(cards)}
@@ -105,8 +100,6 @@ class PhraseUse:
     Attributes:
         phrase: as the template shows it; empty where no excerpt has it.
         cards: the excerpts that have it marked.
-        accounts: accounts that sent them.
-        read: excerpts in all.
     """
 
     phrase: str
@@ -131,7 +124,6 @@ def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:
     """The excerpts of one campaign that have a phrase of its template.
 
     Args:
-        samples: its rows of the SAMPLES table.
         phrase: a phrase of `CampaignExcerpts.template`, or its first five words: those decide, as in the template.
 
     Returns:
@@ -176,7 +168,6 @@ def _item(pieces: Pieces, template: Mapping[str, str]) -> str:
     """What an excerpt says beside the template; empty where that is next to nothing.
 
     Args:
-        pieces: of the excerpt.
         template: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
     """
     runs = [""]

@@ -42,7 +42,6 @@ class MemberTable:
 
     Attributes:
         columns: those that the logs fill.
-        unknown: headings of the others.
         rows: one text per column; the most probable account first.
         full_ids: for each row the whole account id where the row has it cut, else "".
         total: members of the campaign, of which there may be more than rows.
@@ -62,7 +61,6 @@ def member_table(facts: pa.Table, limit: int) -> MemberTable:
 
     Args:
         facts: its rows of the ACCOUNT_FACTS table, in the order in which they are shown.
-        limit: most rows.
     """
     records = facts.select(_FACTS).slice(0, limit).to_pylist()
     cells = [[column.shown(record) for record in records] for column in _COLUMNS]

@@ -63,50 +63,30 @@ _WORDS = {
 
 
 def role_label(role: str) -> str:
-    """A role for readers, bounded and safe to show; one that another version wrote as it is.
-
-    Args:
-        role: as in the tables.
-    """
+    """A role for readers, bounded and safe to show; one that another version wrote as it is."""
     return _WORDS[role].label if role in _WORDS else formatting.shorten(role, ROLE_CHARS)
 
 
 def roles_in_words(roles: Mapping[str, int]) -> str:
-    """How many members have each role: `48 mixed, 2 not known`.
-
-    Args:
-        roles: role -> number of members.
-    """
+    """How many members have each role: `48 mixed, 2 not known`."""
     parts = [f"{formatting.count(roles[role])} {role_label(role)}" for role in _ordered(roles)]
     return ", ".join(parts[: len(ROLES)])
 
 
 def role_sentences(roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What the logs show of the members of each role, in sentences.
-
-    Args:
-        roles: role -> number of members.
-    """
+    """What the logs show of the members of each role, in sentences."""
     known = [(roles[role], _WORDS[role]) for role in _ordered(roles) if role in _WORDS]
     return tuple(fill(f"{{accounts:account}} {words.means}", accounts=number) for number, words in known)
 
 
 def role_of_account(role: str) -> str:
-    """One account's role, and what the logs show of it.
-
-    Args:
-        role: as in the tables.
-    """
+    """One account's role, and what the logs show of it."""
     label = role_label(role)
     return f"{label}: it {fill(_WORDS[role].means, accounts=1)}" if role in _WORDS else label
 
 
 def role_steps(roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What to do about the members of each role before acting, in sentences.
-
-    Args:
-        roles: role -> number of members.
-    """
+    """What to do about the members of each role before acting, in sentences."""
     steps = [(roles[role], _WORDS[role].step) for role in _ordered(roles) if role in _WORDS]
     return tuple(fill(step, accounts=number) for number, step in steps if step)
 

@@ -61,8 +61,6 @@ def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]
 
     Args:
         text: redacted, so that no cut leaves half of a secret.
-        marks: sorted, not overlapping.
-        chars: most characters of the result.
     """
     first = marks[0][0] if marks else 0
     if first > chars // 2:

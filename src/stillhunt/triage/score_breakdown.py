@@ -176,7 +176,6 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
 
     Args:
         evidence: the EVIDENCE table, in any row order.
-        campaign_id: campaign.
         account_id: only this account, with the ids of its requests; None: all, without those ids.
     """
     wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))

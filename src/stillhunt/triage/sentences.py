@@ -35,7 +35,6 @@ def campaign_claim(
 
     Args:
         campaign: its row of the CAMPAIGNS table.
-        family_bits: evidence family -> its bits.
         floor_bits: bits from which a family is mentioned.
         skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
@@ -79,8 +78,6 @@ def case_headline(
         review: number of campaigns with the verdict review.
         members: different accounts that are members of the former.
         flagged: those of them that are flagged; said where it is not all of them.
-        all_requests: requests in the logs.
-        all_accounts: accounts in the logs.
     """
     if not act:
         read = formatting.volume(all_requests, all_accounts)
@@ -138,7 +135,6 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
 
     Args:
         campaign: its row of the CAMPAIGNS table.
-        roles: role -> number of members.
     """
     if not is_harvest(campaign):
         return ("That anything is harvested: no work queue shows.", limit_of(campaign))
@@ -165,7 +161,6 @@ def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tupl
 
     Args:
         campaign: its row of the CAMPAIGNS table.
-        roles: role -> number of members.
     """
     steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
     if not is_harvest(campaign):

@@ -24,7 +24,6 @@ def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[st
 
     Args:
         set_aside: account -> its rows that were set aside.
-        accounts: CASE_ACCOUNTS.
 
     Returns:
         Number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with most
@@ -44,11 +43,7 @@ def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[st
 
 
 def set_aside_sentence(run: Mapping[str, Any]) -> str:
-    """Which accounts lost most of their rows, in a sentence; empty where none did.
-
-    Args:
-        run: content of run.json.
-    """
+    """Which accounts lost most of their rows, in a sentence; empty where none did."""
     facts = run.get("set_aside") or {}
     named = facts.get("named") or []
     if not named:
@@ -65,11 +60,6 @@ def set_aside_sentence(run: Mapping[str, Any]) -> str:
 
 
 def changed_values(run: Mapping[str, Any], most: int) -> list[str]:
-    """Values that could not be kept as they were, the most frequent first, in words.
-
-    Args:
-        run: content of run.json.
-        most: lines at most.
-    """
+    """Values that could not be kept as they were, the most frequent first, in words."""
     changed = sorted((run.get("changed") or {}).items(), key=lambda pair: (-pair[1], pair[0]))
     return [f"{formatting.plural(count, 'value')} of {formatting.shorten(what, 200)}" for what, count in changed[:most]]

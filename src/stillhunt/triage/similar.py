@@ -86,13 +86,10 @@ class SimilarCampaign:
     """Another campaign or group, and what it has in common with the one looked at.
 
     Attributes:
-        campaign_id: campaign.
         name: its id, safe to show.
-        verdict: act, review or none.
         relation: one_operator, one_pool, two_operators, shared_accounts or similar.
         strength: bits of the tie for one operator, Jaccard index of the members for one pool and shared accounts, else
             the similarity, 0 to 1; comparable only within one relation.
-        strength_words: the same with what it is.
         shared: what they share, the most telling first.
         sentences: what ties them or how they are alike, and what that does not show.
         caution: the last of them, where it says what the likeness does not show; else empty. Rows of one relation have
@@ -126,8 +123,6 @@ class SimilarCampaigns:
 
     Attributes:
         rows: connected campaigns first, then similar ones, the strongest first; at most as many as asked for.
-        connected: connected campaigns in all.
-        similar: similar ones in all.
         compared: campaigns and groups that were compared.
     """
 
@@ -160,9 +155,7 @@ def similar_campaigns(profiles: CampaignProfiles, campaign_id: str, limit: int =
     nothing is known to be common, and for groups left alone, whose prompts, clients and networks are not in the case.
 
     Args:
-        profiles: of the case.
         campaign_id: the campaign or group looked at.
-        limit: most rows.
 
     Raises:
         CaseError: the case has no such campaign.

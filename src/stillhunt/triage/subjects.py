@@ -82,9 +82,6 @@ P = values_of(SubjectParameters)
 def candidate_words(excerpts: Sequence[str]) -> list[str]:
     """Words that may name a subject: those of a campaign's redacted excerpts.
 
-    Args:
-        excerpts: texts of SAMPLES.
-
     Returns:
         Words in lower case, ascending.
     """
@@ -113,8 +110,6 @@ def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> Wo
     Args:
         traffic: TRAFFIC with the column `topic` of SLICED.
         rows: positions of requests; at most `counted_requests` of them, evenly spread, are looked at.
-        topics: number of topics.
-        buckets: buckets, ascending, each once.
     """
     rows = evenly(rows, P.counted_requests)
     own = traffic.select(["account_id", "topic"]).take(pa.array(rows))
@@ -141,7 +136,6 @@ def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: Wo
     """Names of the campaign's topics, as far as words tell them.
 
     Args:
-        words: candidate words.
         place: bucket of each word, as a column of the counts.
         own: counts of the campaign's requests.
         others: the same of comparison accounts.

@@ -69,11 +69,8 @@ class _Volumes:
 
     Attributes:
         first: True for the request that stands for all alike it and was answered.
-        model: model of each, a code.
-        models: names of the models by code.
         prices: price of a million input and output tokens of each model.
         tokens: input and output tokens of each; unknown ones are 0.
-        rate: sampling rate of each, a code.
         rates: share of such calls that the log keeps, ascending, by code.
     """
 
@@ -90,8 +87,6 @@ class _Volumes:
 
         Args:
             code: a code of each of the chosen requests, below `size`.
-            size: number of codes.
-            chosen: which requests.
         """
         requests = np.bincount(code, minlength=size).tolist()
         samples = np.bincount(code[self.first[chosen]], minlength=size).tolist()
@@ -124,8 +119,6 @@ class _Subjects:
 
     Attributes:
         topic: topic of each request of the traffic; below 0 where its words tell none.
-        topics: number of topics.
-        names: campaign -> topic -> name.
         everybody: share of each topic in the requests of other accounts; None where there are none.
     """
 
@@ -157,7 +150,6 @@ def taken_table(
         reread: campaign_id and prompt of the requests that were read again, and SAMPLES of them.
         others: requests of accounts outside of all campaigns, as positions in the traffic.
         rereading: tells languages and buckets of words.
-        settings: prices.
 
     Returns:
         A TAKEN table, campaign after campaign.
@@ -194,13 +186,7 @@ def _texts(table: pa.Table, column: str, campaigns: Iterable[str]) -> dict[str, 
 
 
 def other_requests(traffic: pa.Table, totals: pa.Table, members: pa.Table) -> Ints:
-    """Requests of the background sample without the accounts of campaigns and groups, as positions in the traffic.
-
-    Args:
-        traffic: TRAFFIC.
-        totals: TOTALS.
-        members: MEMBERS.
-    """
+    """Requests of the background sample without the accounts of campaigns and groups, as positions in the traffic."""
     account, ids = codes(traffic["account_id"])
     sampled = totals.filter(totals["background"])["account_id"]
     outside = pc.and_(pc.is_in(ids, sampled), pc.invert(pc.is_in(ids, members["account_id"])))
@@ -243,7 +229,6 @@ def first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
 
     Args:
         keys: of `sample_keys`, in the order of the log.
-        answered: which requests were answered.
     """
     rows = np.flatnonzero(answered & (keys != 0))
     first = np.zeros(len(keys), bool)

@@ -22,8 +22,6 @@ def taken_summary(taken: pa.Table, campaign_id: str, money: Callable[[float], st
     Misleads as the table does, see docs/howto/what-was-taken.md: languages are those of some two dozen requests.
 
     Args:
-        taken: the TAKEN table, of this campaign or of all.
-        campaign_id: campaign.
         money: an amount in words; empty where nobody set a price.
 
     Returns:

@@ -25,7 +25,6 @@ def timeline_table(
 
     Args:
         campaign_ids: campaign of each harvested request, string.
-        account_ids: its account, string.
         timestamps: when it arrived, UTC, microseconds.
 
     Returns:
@@ -58,7 +57,6 @@ def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: in
     Args:
         seconds: time of each request, since 1970.
         accounts: its account, as a code from 0.
-        all_accounts: number of account codes.
     """
     width = _bucket_width(int(seconds.min()), int(seconds.max()))
     buckets = seconds // width

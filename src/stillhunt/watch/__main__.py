@@ -23,9 +23,6 @@ def end_with(parent: int) -> None:
     """End this process soon after its parent has died: nobody would watch its memory any more.
 
     A killed hunt costs what it did not keep yet, and the next server starts another.
-
-    Args:
-        parent: process id.
     """
 
     def look() -> None:

@@ -28,8 +28,6 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
 
     Args:
         plan: of the hunt; its time is the time of this.
-        database: of the data folder.
-        outcome: how the hunt ended.
         failures: hunts that failed since the last success, this one included.
 
     Returns:
@@ -49,7 +47,6 @@ def report_damage(faults: ServiceFaults, damage: Sequence[str]) -> None:
     """Make damage of the spool a fault of this process, which ends when a hunt finds none.
 
     Args:
-        faults: of the process.
         damage: what the hunt found, in sentences.
     """
     if not damage:

@@ -51,9 +51,6 @@ class BackedUp:
     """What a backup holds.
 
     Attributes:
-        path: its folder.
-        files: number of files.
-        size: their bytes.
         snapshot: number of its newest snapshot; None where there was none.
         database: whether the database is in it; False where it is on a server.
     """
@@ -69,8 +66,6 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
     """Copy a data folder while it is in use.
 
     Args:
-        folder: the data folder.
-        database: its database.
         target: folder to write; must not exist, or be empty.
         url: of a database on a server, which is not copied; empty for the file in the folder.
 
@@ -115,7 +110,6 @@ def restore(source: Path, target: Path) -> BackedUp:
     """Put a backup back as a data folder; every file is checked while it is copied.
 
     Args:
-        source: folder of a backup.
         target: the data folder to make; must not exist, or be empty.
 
     Raises:
@@ -155,9 +149,7 @@ def _entries_of_copy(
     """The ledger of a copy: what was copied open is as it was copied, and what was missing before stays missing.
 
     Args:
-        entries: of the ledger after the copying.
         before: names of those that it had before.
-        files: what was copied.
         still_open: of those, the parts that were open.
     """
     for name in still_open:

@@ -24,9 +24,6 @@ def believed_time(database: WatchDatabase, now: int, interval: int) -> int:
         now: time of the clock, microseconds since 1970.
         interval: time between two hunts as they are scheduled, microseconds.
 
-    Returns:
-        Microseconds since 1970.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -46,7 +43,6 @@ def last_believed(database: WatchDatabase, now: int) -> int:
     """The time for what cannot be taken back: that of the clock, but not beyond what was believed after the last hunt.
 
     Args:
-        database: of the data folder.
         now: time of the clock, microseconds since 1970.
 
     Returns:

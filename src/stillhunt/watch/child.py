@@ -38,7 +38,6 @@ class HuntOutcome:
         failure: why it failed; empty where it did not.
         where: file, table or setting at fault; empty if there is no place. It may quote what was read.
         next_step: what can be done about it.
-        seconds: how long it took.
         peak_bytes: largest resident memory that was seen.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
@@ -82,7 +81,6 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     """Hunt in a process of its own, and wait for it.
 
     Args:
-        plan: what to do.
         stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
     """
     began, killed_before = time.monotonic(), memory_kills()

@@ -26,7 +26,6 @@ class ClockSteps:
 
     Args:
         wall: seconds since 1970.
-        steady: seconds that never jump.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _steady) -> None:

@@ -20,7 +20,6 @@ class FaultLooks:
     """Makes looks until it is stopped, and begins and ends what they find.
 
     Args:
-        faults: of this process.
         looks: no two of which give the same name.
     """
 
@@ -51,11 +50,6 @@ class FaultLooks:
 
 def report(faults: ServiceFaults, look: FaultLook, known: set[str]) -> set[str]:
     """Make one look, and begin and end what it finds.
-
-    Args:
-        faults: of this process.
-        look: is made.
-        known: what it found before.
 
     Returns:
         What it found; what was known before where it failed.

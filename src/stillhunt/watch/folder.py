@@ -24,7 +24,6 @@ class DataFolder:
     """One data folder; its sub-folders are made when it is opened.
 
     Args:
-        path: the folder.
         make: make it if it does not exist; a process that is started for a folder of another one makes none, since its
             disk may just be away.
 

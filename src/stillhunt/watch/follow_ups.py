@@ -59,9 +59,6 @@ def follow_ups_as_json(counts: Mapping[str, int]) -> bytes:
 def read_follow_ups(snapshot: Path) -> dict[str, int] | None:
     """What the file of a snapshot says; None where the snapshot has none, since an earlier version made it.
 
-    Args:
-        snapshot: its folder.
-
     Raises:
         CaseError: the file is damaged.
     """

@@ -48,12 +48,7 @@ ENDING_SECONDS = 5.0
 
 
 class SpoolFollower:
-    """Matches what arrives in a spool with the signatures of the latest snapshot.
-
-    Args:
-        plan: data folder and settings.
-        database: of the data folder.
-    """
+    """Matches what arrives in a spool with the signatures of the latest snapshot."""
 
     def __init__(self, plan: HuntPlan, database: WatchDatabase) -> None:
         self._plan, self._database = plan, database
@@ -96,11 +91,6 @@ def enter_links(
     """Enter accounts that signatures linked, with an alert for each campaign; what is known already is left out.
 
     What shows who sends an account's requests is also entered for links that are known, where it is more than before.
-
-    Args:
-        database: of the data folder.
-        linked: what was linked.
-        settings: of alerts.
 
     Returns:
         Those that are new.
@@ -161,12 +151,7 @@ def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[Li
 
 
 def follow(plan: HuntPlan, stop: threading.Event) -> None:
-    """Follow the spool until told to stop; the body of the process.
-
-    Args:
-        plan: data folder and settings.
-        stop: ends it.
-    """
+    """Follow the spool until told to stop; the body of the process."""
     database = open_database(plan.data.path, plan.config.watch.database)
     follower = SpoolFollower(plan, database)
     try:
@@ -185,7 +170,6 @@ def following(plan: HuntPlan, faults: ServiceFaults) -> Iterator[None]:
     """Run a process that follows the spool; it is started again where it dies.
 
     Args:
-        plan: data folder and settings.
         faults: where it is said that it dies again and again.
     """
     stop = threading.Event()

@@ -41,7 +41,6 @@ def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
     """The lasting id that is meant: the full one, or the only one that begins so.
 
     Args:
-        database: of the data folder.
         wanted: a lasting id or its beginning.
 
     Raises:
@@ -69,10 +68,6 @@ def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
 def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Events of a campaign, and those of others that it has part in, the oldest first.
 
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
-
     Returns:
         Rows of CAMPAIGN_EVENTS; `others` is a list.
     """
@@ -85,10 +80,6 @@ def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
 def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Every account that ever was a member: requests, flagged, the first and the last snapshot that has it as one.
 
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
-
     Returns:
         Rows of CAMPAIGN_MEMBERS, those that came first before the others.
     """
@@ -99,10 +90,6 @@ def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, 
 
 def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Accounts that match the signature of a campaign and were no members of it then, the latest first.
-
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
 
     Returns:
         Rows of LINKED_ACCOUNTS without the campaign; `reasons` is a list. A match is no verdict.

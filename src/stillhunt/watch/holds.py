@@ -28,7 +28,6 @@ class Hold:
     """A legal hold.
 
     Attributes:
-        hold_id: its number.
         reason: why, in words of its maker.
         made_at: when it was made, microseconds since 1970.
         from_time, to_time: the time that it covers; None where it is open.
@@ -47,7 +46,6 @@ class Hold:
 
         Args:
             first: microseconds since 1970.
-            last: the same.
         """
         begins = self.from_time is None or self.from_time <= last
         return self.released_at is None and begins and (self.to_time is None or self.to_time >= first)
@@ -65,14 +63,9 @@ def add_hold(
     """Make a hold; when this returns, nothing that it covers is deleted any more.
 
     Args:
-        folder: the data folder.
-        database: its database.
         reason: why, at most 500 characters.
         between: begin and end, microseconds since 1970; None where it is open.
         now: the time, microseconds since 1970.
-
-    Returns:
-        Its number.
 
     Raises:
         ConfigError: it has no reason, or ends before it begins.
@@ -96,8 +89,6 @@ def release_hold(database: WatchDatabase, hold_id: int, now: int) -> bool:
     """Release a hold; False where there is none of this number that still counts.
 
     Args:
-        database: of the data folder.
-        hold_id: its number.
         now: the time, microseconds since 1970.
     """
     mine = (HOLDS.c.hold_id == hold_id, HOLDS.c.released_at.is_(None))
@@ -108,10 +99,6 @@ def release_hold(database: WatchDatabase, hold_id: int, now: int) -> bool:
 @contextmanager
 def undisturbed(folder: DataFolder, wait: float = KEEPING_SECONDS) -> Iterator[None]:
     """See to it that nothing old is deleted meanwhile; waits for a deletion that has begun.
-
-    Args:
-        folder: the data folder.
-        wait: seconds to wait.
 
     Raises:
         OutputError: it does not come to its end.
@@ -131,9 +118,6 @@ def undisturbed(folder: DataFolder, wait: float = KEEPING_SECONDS) -> Iterator[N
 
 def existing_folder(path: Path) -> DataFolder:
     """A data folder that is there already; a mistyped name makes no new one.
-
-    Args:
-        path: where.
 
     Raises:
         CaseError: there is no data folder.

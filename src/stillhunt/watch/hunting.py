@@ -75,8 +75,6 @@ class HuntPlan:
     """What a scheduled hunt is to do.
 
     Attributes:
-        data: path of the data folder.
-        config: the settings.
         watched: logs that are read where they lie, besides the spool.
         now: time of the hunt, microseconds since 1970; the window ends here.
     """
@@ -89,10 +87,6 @@ class HuntPlan:
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
     """Hunt over the window and make the result the latest snapshot.
-
-    Args:
-        plan: what to do.
-        progress: told of each step.
 
     Returns:
         The snapshot; None where there is nothing to read yet.
@@ -135,10 +129,8 @@ class _Found:
 
     Attributes:
         case: under the ids that the hunt gave.
-        signatures: compiled from it.
         returned: campaigns that look like an earlier one with other accounts.
         signs: early signs, under the ids that the hunt gave.
-        follow_ups: of members of campaigns.
         senders: campaign and member -> bits of who sends its requests, under the ids that the hunt gave.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
@@ -236,7 +228,6 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
     replayed, are followed as well. Requests of the future do not move it beyond the clock.
 
     Args:
-        folder: the data folder.
         seed: of the settings; signatures of another seed do not fit.
         now: time of the clock, microseconds since 1970.
     """
@@ -254,7 +245,6 @@ def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
     """All signatures of a snapshot; none where they cannot be read any more.
 
     Args:
-        snapshot: the snapshot.
         seed: of the settings; signatures of another seed do not fit.
     """
     with suppress(CaseError):  # the next hunt makes new ones

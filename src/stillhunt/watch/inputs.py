@@ -28,7 +28,6 @@ def window_start(now: int, days: float) -> int:
 
     Args:
         now: the time of the hunt, microseconds since 1970.
-        days: length of the window.
     """
     return now - int(days * DAY)
 
@@ -37,7 +36,6 @@ def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOS
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
     Args:
-        folder: the data folder.
         start: begin of the window, microseconds since 1970.
         now: time of the hunt, microseconds since 1970.
         wait: seconds to wait for writers in other processes.

@@ -21,7 +21,6 @@ def open_database(data: Path, url: str, *, as_it_is: bool = False, later: bool =
     """The database of a data folder; made where the folder is new, and refused where the folder had another one.
 
     Args:
-        data: path of the data folder.
         url: setting watch.database; the file of the folder where it is empty.
         as_it_is: leave its tables as they are, whatever their version.
         later: open it with `open_now` only, since it may not be there yet.
@@ -83,10 +82,6 @@ def _lost(data: Path, error: LostDatabaseError, first: str = "") -> OutputError:
 def remember_backup(data: Path, backup: Path) -> None:
     """Write down in a data folder where its newest backup is, so that an error can name it.
 
-    Args:
-        data: path of the data folder.
-        backup: path of the backup.
-
     Raises:
         OutputError: it cannot be written.
     """
@@ -97,7 +92,6 @@ class DatabaseFiles:
     """Sees that no file of the database was removed while it is open.
 
     Args:
-        database: of the data folder.
         data: path of the data folder.
     """
 

@@ -39,7 +39,6 @@ class KnownTokens:
     """Tokens in memory.
 
     Args:
-        database: of the data folder.
         kept: file that holds them for the next start; None where none does.
     """
 

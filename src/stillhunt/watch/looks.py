@@ -26,8 +26,6 @@ class Look:
 
     Attributes:
         at: its time, microseconds since 1970.
-        accounts: accounts of its log.
-        days: length of its log.
         required_bits: bits, prior excluded, that it asked of the verdict act.
     """
 
@@ -45,7 +43,6 @@ class Ledger:
         allowed: false campaigns allowed in 30 days.
         spent: expected number of false campaigns in them so far, at most.
         left: what is allowed, less what is spent.
-        looks: hunts in them.
     """
 
     allowed: float
@@ -58,7 +55,6 @@ def ledger(looks: Sequence[Look], now: int, allowed: float) -> Ledger:
     """What the looks of the last 30 days cost.
 
     Args:
-        looks: hunts in any order.
         now: the end of the 30 days, microseconds since 1970.
         allowed: false campaigns allowed in 30 days (score.false_campaigns_per_month).
 

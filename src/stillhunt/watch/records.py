@@ -66,7 +66,6 @@ def record_hunt(
     """Enter a snapshot, its campaigns and what happened to them; a snapshot that is recorded already stays as it is.
 
     Args:
-        connection: within a transaction.
         snapshot: a row of SNAPSHOT_ROWS.
         found: what the hunt found, under the ids that it gave.
         settled: their lasting ids, and the events.
@@ -132,7 +131,6 @@ def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], flo
     """Enter who sends the requests of linked accounts and members, where it is more than is known.
 
     Args:
-        connection: within a transaction.
         bits: lasting id of the campaign and account -> bits of the sender.
         at: microseconds since 1970.
 

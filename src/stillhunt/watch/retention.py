@@ -52,13 +52,7 @@ class Expired:
     """What was deleted.
 
     Attributes:
-        parts: files of the spool.
-        part_bytes: their size.
-        states: folders of kept state.
-        snapshots: snapshots.
         campaigns: campaigns with their members and events.
-        alerts: records of alerts.
-        packs: evidence packs.
     """
 
     parts: int = 0
@@ -77,8 +71,6 @@ def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int
     """Delete what is too old; call it between two hunts.
 
     Args:
-        folder: the data folder.
-        database: its database.
         config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days.
         now: the time, microseconds since 1970.
 
@@ -310,11 +302,7 @@ def _is_hour(name: str) -> bool:
 
 
 def hour_begin(name: str) -> int:
-    """When an hour of the spool begins, microseconds since 1970.
-
-    Args:
-        name: as HOUR_NAME writes it.
-    """
+    """When an hour of the spool begins, microseconds since 1970."""
     return int(datetime.strptime(name, HOUR_NAME).replace(tzinfo=UTC).timestamp()) * SECOND
 
 

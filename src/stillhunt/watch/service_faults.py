@@ -36,7 +36,6 @@ class ServiceFaults:
         """Report a fault; one that is known keeps the time at which it began.
 
         Args:
-            name: what is at fault.
             statement: what is wrong, in one sentence without a full stop; what a library adds in lines becomes one.
         """
         statement = " ".join(statement.split())

@@ -16,7 +16,6 @@ class SnapshotFiles:
     """Looks at the files of the latest snapshot; their content is read only where a file seems to be another one.
 
     Args:
-        folder: the data folder.
         mend: starts a hunt, which makes a new snapshot; None where this process does not hunt.
     """
 

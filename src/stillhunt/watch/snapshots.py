@@ -28,7 +28,6 @@ class Snapshot:
 
     Attributes:
         sequence: its number; each hunt has the next one.
-        path: its folder.
     """
 
     sequence: int
@@ -88,9 +87,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     """Write a snapshot, completely or not at all; readers see it after `DataFolder.switch_latest`.
 
     Args:
-        folder: the data folder.
         sequence: its number; a folder of this number that no database row names is replaced.
-        case: what the hunt found.
         files: name -> content of what stands beside the case; WATCH_FILE at least.
 
     Raises:
@@ -126,9 +123,6 @@ def write_checksums(path: Path) -> None:
 def checksums_of(snapshot: Snapshot) -> dict[str, str]:
     """Name of each file of a snapshot -> its checksum when it was written; empty for one of an earlier version.
 
-    Args:
-        snapshot: the snapshot.
-
     Raises:
         CaseError: the file with the checksums is damaged, or the snapshot is gone.
     """
@@ -144,9 +138,6 @@ def checksums_of(snapshot: Snapshot) -> dict[str, str]:
 
 def damaged_files(snapshot: Snapshot) -> list[str]:
     """Names of files of a snapshot that are missing, or not as they were written.
-
-    Args:
-        snapshot: the snapshot.
 
     Raises:
         CaseError: as `checksums_of`.

@@ -36,7 +36,6 @@ class Token:
     Attributes:
         token_id: short name, by which it is revoked.
         name: what its maker called it.
-        scopes: of SCOPES.
         source: folder of the spool for what it sends.
         revoked_at: from when it counts no more, microseconds since 1970; None where it was not revoked.
     """
@@ -57,9 +56,7 @@ def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], sourc
     """Make a token.
 
     Args:
-        database: of the data folder.
         name: what it is for, at most 128 characters.
-        scopes: of SCOPES.
         source: name of who sends with it: lower-case letters, digits, - and _.
 
     Returns:
@@ -86,8 +83,6 @@ def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | 
     """Make a token with the name, scopes and source of another one, which counts for some hours more.
 
     Args:
-        database: of the data folder.
-        token_id: of the old one.
         hours: for which both count, so that every client can be changed, at most LONGEST_HOURS; 0 = the old one ends
             at once.
 

@@ -34,10 +34,7 @@ class ApiSources:
     """What the API works on.
 
     Attributes:
-        database: of the data folder.
-        tokens: who may ask.
         decisions: what stands, and the policy.
-        threads: in which it is done.
     """
 
     database: WatchDatabase
@@ -51,10 +48,7 @@ class Call:
     """One call, checked.
 
     Attributes:
-        sources: what it works on.
-        token: whose it is.
         path: numbers and names in the path.
-        query: parameters behind the path.
         body: the form that was sent; None where the route takes none.
         unchanged: revision that the client has already; "" where it has none.
     """
@@ -68,12 +62,7 @@ class Call:
 
 
 class ProblemError(Exception):
-    """A call that is not done.
-
-    Args:
-        status: of HTTP.
-        text: why.
-    """
+    """A call that is not done."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -87,10 +76,7 @@ class ApiRoute:
     Attributes:
         method, path: of HTTP, in Starlette's form.
         scope: that a token needs, or admin.
-        does: what it does, one sentence.
         run: does it, in a thread.
-        sent: form of the body.
-        given: form of the answer.
         status: of an answer that did it.
         query: parameters behind the path -> what they mean.
         problems: further statuses of HTTP that it may answer.
@@ -109,12 +95,7 @@ class ApiRoute:
 
 
 def routes_of(api: Iterable[ApiRoute], sources: ApiSources) -> list[Route]:
-    """Routes for Starlette.
-
-    Args:
-        api: the routes.
-        sources: what they work on.
-    """
+    """Routes for Starlette."""
     rates = _CallRates()
     return [Route(one.path, _endpoint(one, sources, rates), methods=[one.method]) for one in api]
 
@@ -168,12 +149,7 @@ def bearer_of(request: Request) -> str:
 
 
 def error_as_json(request: Request, error: Exception) -> Response:
-    """The answer of machines' paths to what is not there, or not asked so: JSON, with the methods that there are.
-
-    Args:
-        request: that is not answered.
-        error: an HTTPException of Starlette.
-    """
+    """The answer of machines' paths to what is not there, or not asked so: JSON, with the methods that there are."""
     assert isinstance(error, HTTPException)  # noqa: S101 - the application maps nothing else to this
     headers = dict(error.headers or {})
     if error.status_code == 405:

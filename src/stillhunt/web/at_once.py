@@ -58,10 +58,6 @@ Judgement: text is packed to a quarter or less."""
 def small_records(body: bytes, form: BodyForm) -> Records | None:
     """Records of a body that costs a millisecond or so; None for one that others should not wait for.
 
-    Args:
-        body: as it was sent.
-        form: what it is said to be.
-
     Raises:
         BodyError: none of it can be used.
     """

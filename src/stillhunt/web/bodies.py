@@ -66,8 +66,6 @@ class Records:
 
     Attributes:
         data: bytes for the spool; empty where nothing is to be kept.
-        accepted: records in it.
-        refused: records that are not in it.
         problems: why, for the first of these.
         reason: the same in the counts of what was refused.
     """
@@ -83,7 +81,6 @@ def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_
     """The body without its Content-Encoding.
 
     Args:
-        body: as received.
         encoding: value of the header, empty for none.
         longest: bytes that it may unpack to.
         most_members: parts that gzip or zlib may have packed one by one.
@@ -234,10 +231,6 @@ _RESOURCES = {"traces": "resourceSpans", "logs": "resourceLogs"}
 
 def otlp_protobuf(body: bytes, signal: str) -> Records:
     """Records of an OTLP export request in protobuf.
-
-    Args:
-        body: the message.
-        signal: "traces" or "logs".
 
     Raises:
         BodyError: it cannot be decoded.

@@ -70,10 +70,6 @@ def fetching(
     """Fetch from the broker of `serve.nats_url`; do nothing where it is empty.
 
     Args:
-        settings: where the messages are.
-        committer: writes them.
-        limits: whether there is room.
-        traffic: counts them.
         letters: keep what a fault of ours keeps from being decoded.
         faults: where a fall of the inlet is reported.
 

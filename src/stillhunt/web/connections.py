@@ -31,9 +31,6 @@ class OpenConnections:
 
     Whoever only connects, or begins and never ends, cannot keep others out: first goes the oldest connection that has
     never sent a whole request, then the one that has been idle for longest, then the oldest whose body has not ended.
-
-    Args:
-        most: connections at a time.
     """
 
     def __init__(self, most: int) -> None:
@@ -62,7 +59,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     Args:
         opened: connections of this server that make room.
-        options: as uvicorn gives them.
     """
 
     def __init__(self, *, opened: OpenConnections, **options: Any) -> None:

@@ -33,10 +33,6 @@ class DatabaseThreads:
     async def run(self, work: Callable[..., T], *words: Any) -> T:
         """Do something in a thread.
 
-        Args:
-            work: what is done.
-            *words: its arguments.
-
         Raises:
             OutputError: the database does not answer, or too many wait for it.
         """

@@ -26,11 +26,7 @@ PROCESSES = 2
 
 
 class UnexpectedError(Exception):
-    """Decoding failed by a fault of ours; the body is to be kept.
-
-    Args:
-        kind: of the exception.
-    """
+    """Decoding failed by a fault of ours; the body is to be kept."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -55,10 +51,6 @@ class Decoders:
 
     def records(self, body: bytes, form: BodyForm) -> Records:
         """Records of a body; one that costs next to nothing is decoded here.
-
-        Args:
-            body: as it was sent.
-            form: what it is said to be.
 
         Raises:
             BodyError: none of it can be used, or it takes too much time or memory.

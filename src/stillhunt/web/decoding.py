@@ -72,7 +72,6 @@ class DecodingOrder(msgspec.Struct):
 
     Attributes:
         longest: bytes that it may unpack to.
-        signal, protobuf, encoding: as BodyForm has them.
         members: members of a JSON object to keep, and of their objects; none for records.
         most: bytes of a member that is kept whole.
     """
@@ -91,7 +90,6 @@ class DecodedOutcome(msgspec.Struct):
     Attributes:
         status, text, reason: of the BodyError; 0 where there is none.
         unexpected: kind of any other exception.
-        accepted, refused, problems: as Records has them.
         spent: whether the process has used up its memory, and ends.
     """
 
@@ -109,8 +107,6 @@ def records_of(body: bytes, form: BodyForm, longest: int) -> Records:
     """Records of a body; only where it is known to be harmless, or in a process of its own.
 
     Args:
-        body: as it was sent.
-        form: what it is said to be.
         longest: bytes that it may unpack to.
 
     Raises:
@@ -126,7 +122,6 @@ def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
     """A JSON object with the named members alone, and of those that are too long, the named members of their objects.
 
     Args:
-        body: the JSON text.
         members: name -> names in its object.
         most: bytes of what is kept whole.
 

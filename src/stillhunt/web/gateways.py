@@ -56,12 +56,7 @@ _JSON = b"application/json"
 
 
 class RefusedError(Exception):
-    """A question that is not answered.
-
-    Args:
-        status: of HTTP.
-        text: why.
-    """
+    """A question that is not answered."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -72,8 +67,6 @@ class Gateways:
     """An ASGI application that answers gateways.
 
     Args:
-        decisions: what stands.
-        tokens: who may ask.
         settings: how the account is named.
         signatures: matches texts; None where it is not done here.
         calls: counts questions; None = counts of its own.

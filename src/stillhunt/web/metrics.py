@@ -32,7 +32,6 @@ def metrics_text(
     """The figures in Prometheus' text form, and its content type.
 
     Args:
-        folder: the data folder.
         traffic: counts of the receiver, if this process has one.
         schedule: of the hunts, if this process hunts.
         gateways: what they asked, if this process answers them.

@@ -44,12 +44,9 @@ class NatsInlet:
     and stored again; a hunt counts each request once. What cannot be decoded is terminated and counted as refused.
 
     Args:
-        settings: where the messages are.
-        committer: writes them.
         limits: whether there is room; while there is none, messages stay with the broker.
         traffic: counts them, and what waits at the broker.
         letters: keep what a fault of ours keeps from being decoded.
-        pace: how they are fetched.
     """
 
     def __init__(
@@ -248,7 +245,6 @@ def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
 
     Args:
         message: its subject says what it holds (see KINDS), its header Content-Type whether it is protobuf.
-        source: folder of the spool.
         longest: bytes that it may unpack to.
 
     Raises:

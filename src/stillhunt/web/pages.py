@@ -39,8 +39,6 @@ class PageSources:
     """What the pages show.
 
     Attributes:
-        folder: the data folder.
-        tokens: who may ask.
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be accepted; None where this process receives nothing.
         schedule: None where this process hunts nothing.

@@ -23,7 +23,6 @@ class Unanswered(msgspec.Struct):
 
     Attributes:
         asker: name that the process chose at its start.
-        total: such questions since then.
         known: of them, those that an answered question has named already.
     """
 
@@ -36,12 +35,9 @@ class GatewayQuestion(msgspec.Struct):
     """The body of `POST /v1/decide`; texts stay as they came until somebody wants them.
 
     Attributes:
-        account_id: the account, as in the logs.
         model: that the request asks for.
         messages: of the request, in OpenAI's form; signatures are matched with them.
         texts: its texts, where there are no messages.
-        user_agent: of the client.
-        conversation_id: as in the logs.
         unanswered: what the gateway tells of questions before this one; null where it tells nothing.
         by_litellm: whether messages and texts are what LiteLLM sends.
     """

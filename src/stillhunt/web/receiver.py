@@ -113,11 +113,6 @@ class Receiver:
     """An ASGI application that answers POST on the paths of INLETS.
 
     Args:
-        committer: writes what is received.
-        tokens: who may send.
-        limits: how much.
-        traffic: counts it.
-        decoders: decode it.
         letters: keep what a fault of ours keeps from being decoded.
     """
 

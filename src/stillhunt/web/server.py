@@ -120,7 +120,6 @@ def server_of(application: Application, listen: str) -> uvicorn.Server:
     """A server for an application; not started yet.
 
     Args:
-        application: what answers.
         listen: ADDRESS:PORT.
 
     Raises:

@@ -35,8 +35,6 @@ class Traffic:
 
         Args:
             source: of the token, which an administrator named.
-            records: how many.
-            size: bytes of the spool.
             lag: seconds from the end of the request to the sync.
         """
         self.records[source] += records
@@ -50,12 +48,7 @@ class Traffic:
 
 
 class Limits(SpoolRoom):
-    """Whether more may be accepted now: there is room, and the sender is not too fast.
-
-    Args:
-        settings: the limits.
-        spool: the spool folder.
-    """
+    """Whether more may be accepted now: there is room, and the sender is not too fast."""
 
     def __init__(self, settings: ServeSettings, spool: Path) -> None:
         super().__init__(settings, spool)

@@ -88,20 +88,11 @@ class CallCounts:
         """Questions of each source that it did not wait for, as it tells with a later one, since the start."""
 
     def logged(self, source: str, calls: int) -> None:
-        """Count calls that arrived in the logs.
-
-        Args:
-            source: of the token.
-            calls: how many.
-        """
+        """Count calls that arrived in the logs."""
         self._add("logged", source, calls)
 
     def asked(self, source: str) -> None:
-        """Count a question that was answered.
-
-        Args:
-            source: of the token.
-        """
+        """Count a question that was answered."""
         self.questions[source] += 1
         self._add("asked", source, 1)
 
@@ -109,8 +100,6 @@ class CallCounts:
         """Count questions whose answers a gateway did not wait for, each once however often it tells of them.
 
         Args:
-            source: of the token.
-            asker: process of the gateway.
             total: such questions of this process since its start.
             known: of them, those that it knows to be known here.
         """
@@ -161,12 +150,7 @@ class CallCounts:
 
 
 class UnaskedWatch:
-    """A thread that reports a fault while too many calls pass without a question.
-
-    Args:
-        counts: of the calls.
-        faults: where it is reported.
-    """
+    """A thread that reports a fault while too many calls pass without a question."""
 
     def __init__(self, counts: CallCounts, faults: ServiceFaults) -> None:
         self._counts, self._faults = counts, faults

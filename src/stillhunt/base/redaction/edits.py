@@ -23,7 +23,6 @@ def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
     """A rule that puts a label in place of what patterns match, or of their group `hide` where they have one.
 
     Args:
-        label: what stands there afterwards.
         patterns: regular expressions that take linear time on any text.
     """
 
@@ -37,7 +36,6 @@ def only_with(find: FindEdits, *signs: str) -> FindEdits:
     """The same rule, which is not even tried on texts that have none of these signs; most texts have none.
 
     Args:
-        find: the rule.
         signs: pieces of text in small letters; any digit counts as "0".
     """
     digit = "0" in signs
@@ -56,11 +54,7 @@ def _hidden(match: re.Match[str]) -> Span:
 
 
 def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:
-    """The edits in order, joined where they overlap: so nothing that one of them hides is left.
-
-    Args:
-        edits: in any order.
-    """
+    """The edits in order, joined where they overlap: so nothing that one of them hides is left."""
     kept: list[Edit] = []
     for start, end, label in sorted(edits):
         if start >= end:
@@ -74,12 +68,7 @@ def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
-    """The text with these edits.
-
-    Args:
-        text: the text.
-        edits: ascending, not overlapping.
-    """
+    """The text with these edits."""
     return "".join(_pieces(text, edits))
 
 
@@ -98,8 +87,6 @@ def edited_with_spans(
     """Replace spans of a text and move other spans along; what touches a replaced piece covers its label.
 
     Args:
-        text: the text.
-        spans: spans to carry over.
         focus: a place to carry over.
         edits: ascending; of those that overlap, the first counts.
 
@@ -135,12 +122,7 @@ def edited_with_spans(
 
 
 def tidy_spans(spans: Iterable[Span], length: int) -> list[Span]:
-    """Spans clipped to 0..length, sorted, merged where they touch, empty ones dropped.
-
-    Args:
-        spans: in any order.
-        length: of the text.
-    """
+    """Spans clipped to 0..length, sorted, merged where they touch, empty ones dropped."""
     tidy: list[Span] = []
     for start, end in sorted((max(0, start), min(end, length)) for start, end in spans):
         if start >= end:

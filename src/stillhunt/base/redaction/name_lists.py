@@ -33,12 +33,7 @@ class NameLists:
         family: family names in Latin letters that are hardly ever words, folded.
         family_words: those that are also words, such as Baker, folded.
         cyrillic: given names in Cyrillic letters, folded.
-        arabic: given names in Arabic letters.
-        arabic_family: family names in Arabic letters.
         chinese_given, chinese_given_often: characters of given names, and the most frequent of them.
-        chinese_family: family names in Chinese characters.
-        japanese_given, japanese_family: the same in Japanese.
-        korean_family, korean_syllables: family names in Korean, and syllables of given names.
         particles: small words inside names in Latin letters.
         no_names: words with a capital letter that stand where a name could, and are none.
     """

@@ -50,10 +50,6 @@ class ApplyOrder:
 def run_blunt_order(wanted: NewBluntOrder, *, as_json: bool) -> None:
     """Sign an order and put it in the register.
 
-    Args:
-        wanted: what was asked for.
-        as_json: print one JSON document.
-
     Raises:
         StillhuntError: the order may not be signed, or cannot be written.
     """
@@ -89,10 +85,6 @@ def run_blunt_order(wanted: NewBluntOrder, *, as_json: bool) -> None:
 def run_blunt_list(settings_file: Path | None, *, as_json: bool) -> None:
     """Print the orders of countermeasures and the hash of the register's last line.
 
-    Args:
-        settings_file: file of settings.
-        as_json: print one JSON document.
-
     Raises:
         ConfigError: the register was changed.
     """
@@ -104,10 +96,6 @@ def run_blunt_list(settings_file: Path | None, *, as_json: bool) -> None:
 
 def run_blunt_apply(wanted: ApplyOrder, *, as_json: bool) -> None:
     """Carry an order out on a file of answers, and print what was done in numbers.
-
-    Args:
-        wanted: which order and files.
-        as_json: print one JSON document.
 
     Raises:
         StillhuntError: the order is not in force, or a file cannot be used.
@@ -154,8 +142,6 @@ def run_blunt_policy(
         measures: those that the terms allow; empty for all.
         keep: useful samples that are answered under a cap; None for the default.
         out: file to write; None for stdout.
-        settings_file: file of settings.
-        force: replace an existing file.
 
     Raises:
         StillhuntError: there is no such measure, or the file cannot be written.

@@ -39,10 +39,6 @@ class MeasureOrder:
 def run_blunt_measure(wanted: MeasureOrder, *, as_json: bool) -> None:
     """Measure each condition that the file has not yet, write the rows and print the table.
 
-    Args:
-        wanted: what to measure.
-        as_json: print one JSON document.
-
     Raises:
         StillhuntError: there is no such task, or the file holds something else or cannot be written.
     """

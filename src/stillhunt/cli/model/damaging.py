@@ -41,9 +41,6 @@ class DamageOrder:
 def run_damage(order: DamageOrder) -> None:
     """Measure what a harvest is worth, print it, and write it if a folder was given.
 
-    Args:
-        order: what was asked for.
-
     Raises:
         StillhuntError: case, logs or folder cannot be used, or the logs hold no responses.
     """

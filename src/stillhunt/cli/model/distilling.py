@@ -63,10 +63,6 @@ class DistilOptions:
 def run_distil(options: DistilOptions, *, as_json: bool) -> None:
     """Distil, write the student with its card, and print the table of results.
 
-    Args:
-        options: the command line.
-        as_json: print one JSON document.
-
     Raises:
         StillhuntError: an option is missing, data may not teach, or a model cannot be used.
     """

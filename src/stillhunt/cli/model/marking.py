@@ -33,10 +33,6 @@ class NewOrder:
 def run_mark_order(wanted: NewOrder, *, as_json: bool) -> None:
     """Sign an order, put it in the register and make its key.
 
-    Args:
-        wanted: what was asked for.
-        as_json: print one JSON document.
-
     Raises:
         StillhuntError: the order may not be signed, or cannot be written.
     """
@@ -75,10 +71,6 @@ def run_mark_order(wanted: NewOrder, *, as_json: bool) -> None:
 
 def run_mark_list(settings_file: Path | None, *, as_json: bool) -> None:
     """Print all orders and the hash of the register's last line.
-
-    Args:
-        settings_file: file of settings.
-        as_json: print one JSON document.
 
     Raises:
         ConfigError: the register was changed.

@@ -50,10 +50,6 @@ class AnswerOrder:
 def run_mark_text(wanted: FileOrder, *, as_json: bool) -> None:
     """Put canaries into a file of answers, and print what was done in numbers.
 
-    Args:
-        wanted: which order and files.
-        as_json: print one JSON document.
-
     Raises:
         StillhuntError: the order is not in force or has no canaries, or a file cannot be used.
     """
@@ -97,7 +93,6 @@ def run_mark_answer(wanted: AnswerOrder, *, as_json: bool) -> None:
 
     Args:
         wanted: which order, model and files, and how to answer.
-        as_json: print one JSON document.
 
     Raises:
         StillhuntError: the order is not in force or marks no drawing, or a model or file cannot be used.

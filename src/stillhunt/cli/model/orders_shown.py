@@ -33,8 +33,6 @@ def list_orders(
         kind: `mark` or `blunt`.
         counts: heading -> number of an order.
         none: what is printed where there is no order.
-        settings_file: file of settings.
-        as_json: print one JSON document.
 
     Raises:
         ConfigError: the register was changed.
@@ -62,10 +60,6 @@ def end_listed_order(kind: OrderKind, order_id: str, by: str, note: str, setting
 
     Args:
         kind: `mark` or `blunt`.
-        order_id: its id or the beginning of it.
-        by: who ends it.
-        note: why.
-        settings_file: file of settings.
 
     Raises:
         ConfigError: there is no such order in force, or the name or the reason is missing.

@@ -66,10 +66,6 @@ class ProveOrder:
 def run_prove(order: ProveOrder, *, as_json: bool) -> bool:
     """Ask a suspect, write proof.json, and print what came of it.
 
-    Args:
-        order: what was asked for.
-        as_json: print one JSON document.
-
     Returns:
         Whether the suspect was trained on the harvest of a campaign.
 

@@ -13,9 +13,6 @@ LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "trl", "gguf"
 def start_models(config: Config) -> None:
     """Make the libraries of models ready: offline, quiet, with the threads of the settings.
 
-    Args:
-        config: settings.
-
     Raises:
         ConfigError: the extra is not installed.
     """

@@ -42,7 +42,6 @@ def coverage(
     """What each family of evidence lacks, and what is lost by it.
 
     Args:
-        needs: columns that the evidence needs.
         present: optional request columns that hold values (`RequestLog.present`).
         accounts: ACCOUNTS, or None if there is no such table.
         filled: request column -> share of requests that have a value, 0 to 1; only columns for which it is known.
@@ -125,7 +124,6 @@ def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: in
     Args:
         needs: which evidence must see every call.
         rates: share of calls that a log keeps -> number of requests from such logs.
-        requests: number of all requests.
 
     Returns:
         Requests from sampled logs, estimated number of all calls, and both in a sentence; empty if no log is a sample.

@@ -40,12 +40,7 @@ class DuplicateInputs:
         self._logs: dict[int, tuple[_Keys, _Counts]] = {}
 
     def note(self, index: int, table: pa.Table) -> None:
-        """Count the calls of one input.
-
-        Args:
-            index: of the input.
-            table: REQUESTS rows.
-        """
+        """Count the calls of one input."""
         known = table.filter(pc.is_valid(table["client_ip"]))
         if not known.num_rows:
             return
@@ -68,11 +63,7 @@ class DuplicateInputs:
         self._logs[index] = own[:MAX_CLIENT_DAYS], counts[:MAX_CLIENT_DAYS]
 
     def doubts(self, names: Mapping[int, str]) -> dict[int, str]:
-        """A sentence for each input that seems to repeat an earlier one.
-
-        Args:
-            names: of the inputs.
-        """
+        """A sentence for each input that seems to repeat an earlier one."""
         found: dict[int, str] = {}
         for one, other in itertools.combinations(sorted(self._logs), 2):
             share = _alike(self._logs[one], self._logs[other])

@@ -73,7 +73,6 @@ class ProxyCheck:
         """A sentence if the addresses are probably not those of clients; else the empty string.
 
         Args:
-            source: kind of the log.
             edge: whether the log is written where clients connect, so that many calls should have many addresses.
         """
         whose = max(self._of, key=lambda name: (self._of[name], name), default="")

@@ -34,9 +34,7 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
     """Rows of a row group to decode at a time.
 
     Args:
-        facts: its metadata.
         columns: top-level columns that are read.
-        most_rows: of any batch.
         longest: bytes of the longest value in its dictionaries; see `longest_named`.
     """
     top_level = {column.split(".")[0] for column in columns}
@@ -57,8 +55,6 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
     Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
 
     Args:
-        path: the Parquet file.
-        metadata: of the file.
         group: number of the row group.
         columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
     """
@@ -85,7 +81,6 @@ def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.
 
     Args:
         batches: pieces of any size, in order.
-        most_rows: rows of one batch.
 
     Raises:
         UndecodableError: raised by `batches`; the rows before it were yielded.

@@ -129,7 +129,6 @@ def check_columns(
     """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
 
     Args:
-        fields: where columns are looked for.
         required: the columns that must be present.
         found: top-level names of the input.
         rows: of the input, all of which would be lost.
@@ -182,12 +181,7 @@ class ParquetReader:
             first_row += facts.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
-        """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches).
-
-        Args:
-            wanted: columns to read.
-            rows: row numbers, ascending.
-        """
+        """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches)."""
         facts, columns = self._columns(wanted)
         sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
         bounds = np.cumsum([0, *sizes])

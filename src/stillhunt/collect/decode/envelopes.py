@@ -183,11 +183,7 @@ def _joined_lines(part_of: Callable[[bytes], Part | None], longest: int, pieces:
 
 
 def from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Text in UTF-16 with a byte order mark -> UTF-8; invalid characters are replaced.
-
-    Args:
-        pieces: the content.
-    """
+    """Text in UTF-16 with a byte order mark -> UTF-8; invalid characters are replaced."""
     decoder = codecs.getincrementaldecoder("utf-16")("replace")
     for piece in pieces:
         yield decoder.decode(piece).encode("utf-8", "replace")

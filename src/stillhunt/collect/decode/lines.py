@@ -39,11 +39,8 @@ class TextFile:
     """A text file, and how it is to be read.
 
     Args:
-        path: the file.
         name: its name for the screen and the rejects.
-        index: number of the input.
         fields: where columns are looked for.
-        batch_rows: rows in a batch.
         longest: bytes allowed in one line or record.
         account: account of the calls if the log names none; the name of the file when empty.
     """
@@ -183,8 +180,6 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
     """A batch of the gathered records.
 
     Args:
-        file: their file.
-        waiting: the records.
         wanted: their columns, in the order of the values.
         place: record number -> its place in words.
     """
@@ -270,7 +265,6 @@ def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     """JSON objects that span several lines, each as one `Line`.
 
     Args:
-        pieces: the content.
         longest: bytes allowed for the content, since the end of an object is known only after decoding it.
     """
     parts: list[bytes] = []
@@ -342,7 +336,6 @@ def elements_of(line: Line, longest: int) -> Iterator[Line]:
     """The elements of a line that is a JSON array, or the line itself.
 
     Args:
-        line: one line of a file.
         longest: bytes allowed for one element.
     """
     if line.complete and line.data.lstrip().startswith(b"["):

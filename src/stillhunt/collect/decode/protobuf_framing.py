@@ -21,7 +21,6 @@ def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | No
     Several export requests that follow each other are one such message again, since fields may repeat.
 
     Args:
-        pieces: the content.
         longest: bytes allowed in one value.
 
     Yields:

@@ -36,9 +36,7 @@ class Framed(msgspec.Struct, gc=False):
     Attributes:
         place: its place in the file, in words.
         value: the decoded record; None if it cannot be decoded.
-        raw: its first bytes.
         reason: why it cannot be decoded; else empty.
-        size: its length in bytes.
         copies: so many records without content it stands for.
     """
 
@@ -51,11 +49,7 @@ class Framed(msgspec.Struct, gc=False):
 
 
 def named_by_user(file: TextFile) -> list[tuple[str, str]]:
-    """(column, path) for each column that the user mapped.
-
-    Args:
-        file: the file.
-    """
+    """(column, path) for each column that the user mapped."""
     # A column that the user mapped has two paths: the user's, and its own name.
     return [(ours, paths[0]) for ours, paths in file.fields.paths.items() if len(paths) > 1]
 
@@ -66,8 +60,6 @@ def framed_records(
     """Cut a file into records.
 
     Args:
-        file: the file.
-        framing: how it is cut.
         source: its format if it is known already; says what to decode.
         rejects: takes damage that belongs to no single record.
         opened: the bytes of the file, hashed as they pass.

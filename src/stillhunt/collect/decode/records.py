@@ -65,8 +65,6 @@ class RecordReader:
     """One input of a vendor log; see Reader.
 
     Args:
-        file: what every reader of a file is given.
-        source: the kind of log.
         framing: how records are cut out.
         context: shared by the inputs of the source.
     """
@@ -224,7 +222,6 @@ def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sampl
     """The beginning of a file, by which its source is recognised.
 
     Args:
-        file: the file.
         framing: how it is cut into records.
         mixed: see `Sample`.
 

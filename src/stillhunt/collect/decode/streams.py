@@ -144,7 +144,6 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     """Lines, numbered from 0, that end in LF or CRLF. An endless line takes at most `longest` bytes of memory.
 
     Args:
-        pieces: the content.
         longest: bytes allowed in one line.
     """
     number = 0

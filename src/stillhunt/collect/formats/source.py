@@ -24,7 +24,6 @@ class PassedOverError(Exception):
     """The record is not a model call; the reason is counted and shown on the screen.
 
     Args:
-        reason: why, in words.
         count: so many parts of the record are passed over for this reason.
     """
 
@@ -47,7 +46,6 @@ class Sample:
 
     Attributes:
         framing: how records were cut out.
-        records: the first records.
         names: top-level field names that at least a quarter of the records have; all names if `mixed`.
         mixed: the second try, after no format fitted the usual records: one fitting record is enough.
     """
@@ -77,7 +75,6 @@ class Source:
 
     Attributes:
         name: word for `--format`, lower case with dashes.
-        title: for the screen.
         recognises: whether a sample has this format.
         rows: one record -> its calls, none or several. May raise PassedOverError and BrokenRecordError, or yield them
             in place of a row when they concern only a part of the record.

@@ -76,7 +76,6 @@ class IncrementalCutter:
 
     Args:
         reading: reads usable rows of inputs, the same each time.
-        inputs: indices of all inputs.
         known: what was kept of some inputs.
         new: inputs that were not seen together with the known ones.
         key: identity key, on which the kept hashes depend.

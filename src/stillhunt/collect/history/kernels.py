@@ -228,7 +228,6 @@ def follow(
 
     Args:
         prompts: rows, see Prompts; inactive rows are skipped.
-        secret: KEYS random words.
         seen: complete prompts; must have room for all rows.
         entries: result: what each row enters.
         task: (search prefixes, enter rows). To be entered, rows must come in order; those of the last moment are not

@@ -132,11 +132,7 @@ class KeySurvey:
 
 
 class PrefixCutter:
-    """Finds and cuts resent prefixes, batch by batch.
-
-    Args:
-        survey: the finished first pass.
-    """
+    """Finds and cuts resent prefixes, batch by batch."""
 
     def __init__(self, survey: KeySurvey) -> None:
         self._survey = survey
@@ -250,8 +246,6 @@ def keep_few(parents: I64, orders: I64, children: Children, cuts: I64) -> int:
 
     Args:
         parents: slot of the prompt that each row continues, or -1.
-        orders: of the rows, ascending.
-        children: with room for all.
         cuts: bytes to cut from each row; changed.
 
     Returns:

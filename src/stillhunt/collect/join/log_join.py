@@ -71,11 +71,7 @@ _KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
 
 
 def joinable(readers: Mapping[int, object]) -> frozenset[int]:
-    """Inputs whose rows may be parts of calls that an input of another source records as well.
-
-    Args:
-        readers: all readers by index.
-    """
+    """Inputs whose rows may be parts of calls that an input of another source records as well."""
     known = {index: reader for index, reader in readers.items() if isinstance(reader, RecordReader)}
     partners = set()
     for (a, one), (b, other) in itertools.combinations(sorted(known.items()), 2):
@@ -116,9 +112,6 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
 
     Args:
         readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
-        rules: what values must satisfy.
-        engine: joins.
-        progress: told of rows read.
 
     Raises:
         EngineError: the join failed, for example for lack of disk space.
@@ -142,7 +135,6 @@ def inputs_with_repeats(
 
     Args:
         readers: inputs that were read, by index.
-        spools: their rows.
         separately: look at each input by itself, so that what is kept of it depends on no other input.
     """
     groups: dict[tuple[str, int], list[int]] = {}

@@ -47,7 +47,6 @@ class CallAttributes:
         ranks: rank of the row's source; no two sources have the same.
         accounts: hash of the account, 0 if unknown.
         times: microseconds since 1970, -1 if unknown.
-        files: index of the input.
         prompts: hash of the prompt, 0 if unknown.
         answers: hash of the id that a server gave the answer, 0 if unknown.
         clients: hash of the client's address, 0 if unknown.
@@ -90,7 +89,6 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAtt
     Args:
         names: hashed name of a call, one entry for each row and name.
         kinds: position of each name's kind in `LINK_KINDS`.
-        rows: row of each entry.
         call: call of each row, as `repeats_as_one` gives it.
         attributes: what the rows say beside names.
     """
@@ -164,9 +162,6 @@ def _split_names(name: I64, rows: I64, call: I64, sides: Sides, unsplit: Flags) 
     """Split each name that all sides gave to the same number of calls into one name per call, in order of time.
 
     Args:
-        name: number of the name of each entry.
-        rows: row of each entry.
-        call: call of each row.
         sides: of all rows. A side is a source; for names of content it is the set of sources that are joined already.
         unsplit: for each name, whether it stays as it is and identifies one call.
 
@@ -217,9 +212,6 @@ def _clashing(group: I64, rows: I64, attributes: CallAttributes, more: tuple[tup
     """Entries whose group holds another row of the same source that cannot be a second record of the same call.
 
     Args:
-        group: of each entry.
-        rows: row of each entry.
-        attributes: of all rows.
         more: further attributes of all rows, the value that means unknown, and the largest difference within a call.
     """
     ranks, files = attributes.ranks[rows], attributes.files[rows]
@@ -287,11 +279,7 @@ def _delivered_twice(group: I64, rows: I64, attributes: CallAttributes) -> I64:
 
 
 def by_content(attributes: CallAttributes) -> tuple[U64, I64]:
-    """(names, rows) by content, for all rows with a known account, prompt and time.
-
-    Args:
-        attributes: of all rows.
-    """
+    """(names, rows) by content, for all rows with a known account, prompt and time."""
     rows = np.flatnonzero((attributes.accounts != 0) & (attributes.prompts != 0) & (attributes.times >= 0))
     return attributes.accounts[rows] * _APART ^ attributes.prompts[rows], rows.astype(np.int64)
 
@@ -347,11 +335,7 @@ def hashed_texts(column: pa.ChunkedArray, secret: U64) -> U64:
 
 @dataclass
 class CallIds:
-    """Ids and attributes of the calls of some inputs, row by row.
-
-    Attributes:
-        secret: of the hashes.
-    """
+    """Ids and attributes of the calls of some inputs, row by row."""
 
     secret: U64 = field(default_factory=lambda: random_words(KEYS))
     _ids: list[U64] = field(default_factory=list)
@@ -362,8 +346,6 @@ class CallIds:
 
         Args:
             table: REQUESTS; account and time may be null.
-            rank: of its source.
-            origin_file: the input.
             answers: hash of the id of each answer, 0 if unknown; None if all are unknown.
         """
         rows = table.num_rows

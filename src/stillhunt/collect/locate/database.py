@@ -73,7 +73,6 @@ class Address:
 
     Attributes:
         uri: address in the form that libpq takes.
-        host: host as it is shown.
         server: host with port, which distinguishes servers.
         table: table that the user named; empty for LiteLLM's tables.
         schema: schema of the table; empty for the server's search path.
@@ -216,9 +215,7 @@ class StoredTable:
     """One table or view, with the methods of a Path that a hunt uses on every input.
 
     Attributes:
-        database: the snapshot.
         key: schema and table, quoted for SQL.
-        table: name.
         kinds: column -> type, in the table's order.
         primary: columns of the primary key.
         chosen: whether the user named it.
@@ -295,7 +292,6 @@ def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]
     """Tables at an address: the named one, or else LiteLLM's calls and customers.
 
     Args:
-        given: address of the database.
         rejects: takes customer tables that this user may not read.
 
     Returns:

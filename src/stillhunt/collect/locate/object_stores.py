@@ -31,9 +31,7 @@ class RemoteFile:
     """One object, with the methods of a Path that reading needs.
 
     Attributes:
-        store: file system.
         key: name of the object in it.
-        size: bytes.
         home: kind of store and endpoint, since equal keys mean the same object only within one store.
     """
 

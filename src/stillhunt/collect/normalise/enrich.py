@@ -55,7 +55,6 @@ class Networks:
 
         Args:
             values: text; null stays null.
-            limit: bytes read of each.
 
         Returns:
             Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.

@@ -196,7 +196,6 @@ class IdentityHasher:
         Args:
             values: text; null stays null.
             domain: kind of value ("card"); equal texts of two kinds get unrelated hashes.
-            limit: bytes read.
 
         Returns:
             (uint64, values with replaced UTF-8).

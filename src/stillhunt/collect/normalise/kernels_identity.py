@@ -76,8 +76,6 @@ def hash_texts(offsets: I64, data: U8, key: U64, limit: int, hashes: U64, unusua
 
     Args:
         offsets: of the texts in `data`.
-        data: bytes.
-        key: two words.
         limit: bytes of the longest text hashed as it stands.
         hashes: result: 1 to 2^64 - 1; 0 for empty and for unusual texts.
         unusual: result: begins or ends with something other than visible ASCII, or is longer than the limit.
@@ -243,7 +241,6 @@ def hash_addresses(offsets: I64, data: U8, keys: U64, limit: int, pairs: U64, un
 
     Args:
         offsets: of the texts in `data`.
-        data: bytes.
         keys: two words for addresses, two for prefixes.
         limit: bytes of the longest text that may be plain.
         pairs: result (rows, 2): hashes of address and prefix, 1 to 2^64 - 1; 0 for empty and for unusual texts.

@@ -88,7 +88,6 @@ class Network(NamedTuple):
         asn: number of its autonomous system.
         name: organisation that runs the autonomous system.
         country: country of the address, two letters.
-        kind: what the address is used for.
     """
 
     asn: int | None = None

@@ -195,7 +195,6 @@ class _Build:
 
         Args:
             address: column of the addresses, which must not be hashed yet.
-            lookups: column -> what is looked up for it.
         """
         wanted = [name for name in lookups if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
@@ -247,8 +246,6 @@ def standardise_requests(
     """REQUESTS rows of one batch; prompts still contain resent history and have their full length.
 
     Args:
-        raw: the batch.
-        rules: conditions on values.
         rejects: takes the rows that cannot be used.
         required: columns without which a row cannot be used. Calls without an id get one in any case, and calls without
             a model are of an unknown model if it is required.

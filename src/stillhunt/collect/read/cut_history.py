@@ -24,7 +24,6 @@ class HistoryCuts:
     """Takes resent history off the prompts of one log, and remembers what it cut by input and row.
 
     Args:
-        rows: reads the log.
         identity_key: key under which hashes of prompts are kept between hunts.
         progress: told how far reading is.
     """

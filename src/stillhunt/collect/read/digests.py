@@ -64,10 +64,8 @@ class KnownDigests:
         """Keep a digest, unless somebody may have written to the file meanwhile.
 
         Args:
-            path: the file.
             before: its stamp when hashing began.
             began: when that was, in nanoseconds since 1970.
-            digest: of its bytes, hexadecimal.
         """
         if before is not None and digest and before == _stamp_of(path) and _settled(before, began):
             self._known[_name_of(path)] = (before, began, digest)
@@ -137,7 +135,6 @@ class Digests:
     """Computes SHA-256 of input files in threads of its own.
 
     Args:
-        found: all inputs.
         state: folder that keeps digests between hunts; empty for none.
     """
 

@@ -26,8 +26,6 @@ class HeldInputs:
     """Checked rows of inputs that are read once, held in spools; `index in held` says whether an input is.
 
     Args:
-        opened: the inputs of the log.
-        rules: what values must satisfy.
         stats: counts rejected rows and client addresses.
         engine: joins logs of the same calls.
         progress: told how far reading is.
@@ -51,12 +49,7 @@ class HeldInputs:
         return self._spools[index].tables()
 
     def hold(self, inputs: Sequence[int], see: SeeRows | None = None) -> None:
-        """Read those of some inputs that are read once and are not held yet.
-
-        Args:
-            inputs: by index.
-            see: called with their rows.
-        """
+        """Read those of some inputs that are read once and are not held yet."""
         self._join(frozenset(inputs))
         for index in inputs:
             reader = self._readers[index]

@@ -40,7 +40,6 @@ class ColumnStats(NamedTuple):
         """Shares from counts.
 
         Args:
-            rows: number of requests.
             filled: optional column -> number of requests that have a value.
             rates: share of calls that a log keeps, as text -> number of requests.
         """
@@ -114,11 +113,7 @@ class InputFacts:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> InputFacts:
-        """Facts from the values that `as_json` gave, also after a round trip through JSON.
-
-        Args:
-            values: plain values.
-        """
+        """Facts from the values that `as_json` gave, also after a round trip through JSON."""
         return cls(**{**values, "doubts": tuple(values["doubts"])})
 
 
@@ -129,7 +124,6 @@ class LogFacts:
     Args:
         inputs: its inputs, in order of their names.
         columns: how completely its columns are filled, and of which calls it is a sample.
-        rows: number of requests.
         rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
         replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
         unmapped: sentences about fields that the user mapped and no input has.
@@ -148,11 +142,7 @@ class LogFacts:
 
 
 class InputStats:
-    """Counts facts about the inputs of one log.
-
-    Args:
-        opened: the inputs.
-    """
+    """Counts facts about the inputs of one log."""
 
     def __init__(self, opened: OpenedInputs) -> None:
         self._opened = opened
@@ -172,7 +162,6 @@ class InputStats:
         """Enter the facts that an earlier hunt found about an input.
 
         Args:
-            index: of the input.
             facts: what `of` gave then.
         """
         self._facts[index] = facts
@@ -181,7 +170,6 @@ class InputStats:
         """Count rejected rows and changed values of an input.
 
         Args:
-            index: of the input.
             rejects: what was not counted yet.
         """
         facts = self._facts.get(index, InputFacts())
@@ -196,12 +184,7 @@ class InputStats:
         )
 
     def count_used(self, index: int, table: pa.Table) -> None:
-        """Count rows of an input that are used.
-
-        Args:
-            index: of the input.
-            table: REQUESTS.
-        """
+        """Count rows of an input that are used."""
         facts = self._facts.get(index, InputFacts())
         filled = {name: table.num_rows - table.column(name).null_count for name in OPTIONAL_COLUMNS}
         self._facts[index] = replace(
@@ -214,11 +197,7 @@ class InputStats:
             self._duplicates.note(index, table)
 
     def of(self, index: int) -> InputFacts:
-        """All facts about an input; complete once all of it was read, or if an earlier hunt read it.
-
-        Args:
-            index: of the input.
-        """
+        """All facts about an input; complete once all of it was read, or if an earlier hunt read it."""
         facts = self._facts.get(index, InputFacts())
         reader = self._opened.readers.get(index) or self._opened.customers.get(index)
         if not isinstance(reader, RecordReader) or not reader.found:  # not read in this hunt
@@ -294,11 +273,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def count_sampling_rates(table: pa.Table) -> dict[str, int]:
-    """Share of calls that a log keeps, as text without loss -> number of rows for which it is known.
-
-    Args:
-        table: REQUESTS.
-    """
+    """Share of calls that a log keeps, as text without loss -> number of rows for which it is known."""
     column = table.column("sampling_rate")
     if column.null_count == table.num_rows:
         return {}

@@ -91,9 +91,7 @@ def open_inputs(
 
     Args:
         sources: as for `find_inputs`.
-        fields: where our columns are.
         required: our columns that an input must have.
-        config: limits.
         engine: scans relations of its own kind.
         customers: whether customer tables are wanted instead of request logs.
         note: receives a sentence about files that are not read.

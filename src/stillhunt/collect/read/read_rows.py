@@ -31,9 +31,6 @@ class RowReader:
     """Reads rows of opened inputs; they may be read several times, and are the same each time.
 
     Args:
-        opened: the inputs.
-        rules: what values must satisfy.
-        stats: counts what is held.
         engine: joins logs of the same calls.
         progress: told how far reading is.
     """
@@ -58,11 +55,7 @@ class RowReader:
         return None if None in expected else sum(count for count in expected if count is not None)
 
     def survey(self, skip: frozenset[int]) -> KeySurvey:
-        """Look at the key columns of all inputs but some; inputs that are read only once are then held.
-
-        Args:
-            skip: inputs not to read.
-        """
+        """Look at the key columns of all inputs but some; inputs that are read only once are then held."""
         survey = KeySurvey(conversations=self._may_hold_conversations())
         wanted = [index for index in self.inputs if index not in skip]
         keys = functools.partial(standardise_keys, rules=self._rules, wanted=survey.columns)
@@ -112,8 +105,6 @@ class RowReader:
 
         Args:
             index: of an input that is not held.
-            rows: row numbers, ascending.
-            wanted: our columns to read.
 
         Yields:
             (those of the rows that the stretch holds, the stretch).

@@ -55,12 +55,8 @@ def open_reader(
     """Open one input and look at its columns.
 
     Args:
-        found: file or table.
         index: its place in the sorted order of names.
-        fields: where our columns are.
         required: our columns that the input must have.
-        config: limits.
-        formats: formats met so far.
 
     Raises:
         ConfigError: `collect.format` names no format.
@@ -88,11 +84,7 @@ def open_reader(
 
 @contextlib.contextmanager
 def _advised_for_records(beginning: pa.Table) -> Iterator[None]:
-    """Say so where a table in memory that lacks our columns holds records of a known format: only files are read so.
-
-    Args:
-        beginning: the first rows of the table.
-    """
+    """Say so where a table in memory that lacks our columns holds records of a known format: only files are read so."""
     try:
         yield
     except UnusableInputError as error:

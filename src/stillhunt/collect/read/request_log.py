@@ -37,7 +37,6 @@ def open_requests(
             with gzip or zstd, or a vendor's log); address of a database; Arrow table or reader; DuckDB relation;
             Polars or pandas frame; or a list of these.
         mapping: our column -> the log's column, or a dotted path into nested fields.
-        config: settings.
         engine: scans relations of its own kind and joins logs of the same calls.
         progress: told how far reading is.
 
@@ -56,8 +55,6 @@ class RequestLog:
     `facts`, `rejects` and `stats` are complete after the last batch.
 
     Args:
-        opened: the inputs.
-        config: settings.
         engine: joins logs of the same calls.
         progress: told how far reading is.
     """
@@ -117,7 +114,6 @@ class RequestLog:
         """Enter what an earlier hunt found in an input that `batches` will skip.
 
         Args:
-            index: of the input.
             facts: `stats.of` of that hunt.
             cuts: `history.cuts` of that hunt.
         """

@@ -35,9 +35,6 @@ def reread_prompts(
 
     Args:
         origins: (index of the input, row number) of each wanted row.
-        rows: reads the log.
-        history: what was cut from its prompts.
-        rules: how values are read.
 
     Returns:
         Prompts in the order of `origins`; None for a row without a prompt, or that is not there.

@@ -21,11 +21,7 @@ class AccountCounts:
         self._rows: Counter[str] = Counter()
 
     def add(self, rows: Mapping[str, int]) -> None:
-        """Count rows.
-
-        Args:
-            rows: account -> its rows.
-        """
+        """Count rows."""
         self._rows.update(rows)
         if len(self._rows) > 2 * MOST_ACCOUNTS:
             self._rows = Counter(self.rows())

@@ -144,9 +144,6 @@ def _is_image(part: Mapping[str, Any]) -> bool:
 def exchanges(messages: Any) -> int | None:
     """Position of a call in its conversation, from 0: the number of answers that were followed by a message.
 
-    Args:
-        messages: list of {role, content}.
-
     Returns:
         The position; None if the value is not such a list.
     """
@@ -228,7 +225,6 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
     """Replace prompts that are JSON chat arrays by their new content.
 
     Args:
-        prompts: large_string.
         systems: large_string of the same length; a row that has one keeps it.
     """
     rows = _rows_opening_with_bracket(prompts)

@@ -103,11 +103,7 @@ def looks_like_name(text: str) -> bool:
 
 
 def looks_like_data(header: Sequence[str]) -> bool:
-    """Whether the first line of a table holds values instead of column names.
-
-    Args:
-        header: its fields.
-    """
+    """Whether the first line of a table holds values instead of column names."""
     if any(_DATA.match(field) or _is_address(field) for field in header):
         return True
     return 2 * sum(map(looks_like_name, header)) < len(header)
@@ -122,11 +118,7 @@ def _is_address(text: str) -> bool:
 
 
 def leaves(record: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted names of fields without further named fields in them; JSON text is decoded.
-
-    Args:
-        record: a decoded JSON object.
-    """
+    """Dotted names of fields without further named fields in them; JSON text is decoded."""
     yield from _leaves(record, "", 1)
 
 
@@ -149,20 +141,12 @@ def _object(text: str) -> Any:
 
 
 def leading_names(records: Sequence[Any]) -> list[str]:
-    """Top-level names of all records, without repeats.
-
-    Args:
-        records: decoded JSON values.
-    """
+    """Top-level names of all records, without repeats."""
     return list(dict.fromkeys(name for record in records if isinstance(record, Mapping) for name in record))
 
 
 def usual_names(records: Sequence[Any]) -> list[str]:
-    """Top-level names in at least a quarter of the records, so that one client's own fields do not count.
-
-    Args:
-        records: decoded JSON values.
-    """
+    """Top-level names in at least a quarter of the records, so that one client's own fields do not count."""
     counts = Counter(name for record in records if isinstance(record, Mapping) for name in record)
     return [name for name, count in counts.items() if 4 * count >= len(records)]
 
@@ -183,11 +167,7 @@ def leaves_of_all(records: Iterable[Any]) -> list[str]:
 
 
 def leaves_of_schema(schema: pa.Schema) -> list[str]:
-    """Dotted names of the columns of a table and of the fields in its structs.
-
-    Args:
-        schema: of the table.
-    """
+    """Dotted names of the columns of a table and of the fields in its structs."""
     return [path for field in schema for path in _of_field(field, "", 1)]
 
 
@@ -261,7 +241,6 @@ def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str],
     """What to say of missing required columns, with a ready mapping.
 
     Args:
-        missing: the missing columns.
         found: dotted names of the log's fields.
         given: optional columns that the log has.
         accounts: whether they are those of the table of accounts.

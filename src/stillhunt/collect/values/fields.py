@@ -51,7 +51,6 @@ class FieldMap:
     """For each column the paths at which it is looked for, the user's own first.
 
     Attributes:
-        paths: column -> paths.
         met: entries of the user's mapping (column, path) that an input had at its beginning.
         names: fields that the inputs had there, for advice.
     """
@@ -177,7 +176,6 @@ def missing_columns_advice(
     """What to say of missing required columns, with a ready mapping.
 
     Args:
-        missing: the missing columns.
         found: the log's columns, or the dotted paths of its fields.
         given: optional columns that the log has.
         accounts: whether they are those of the table of accounts.
@@ -205,7 +203,6 @@ def step_down(value: Any, steps: Sequence[str]) -> Any:
     """Value that is reached by following steps into nested values; text on the way is read as JSON.
 
     Args:
-        value: where the path begins.
         steps: keys of objects, or positions in lists. A key may itself contain dots (`attributes` with the key
             `gen_ai.request.model`): steps are joined to the longest key that exists.
     """

@@ -57,7 +57,6 @@ def at(record: Any, path: str) -> Any:
     """Value at a dotted path; None if the path leads nowhere.
 
     Args:
-        record: an object.
         path: field names joined by dots.
     """
     for name in path.split("."):

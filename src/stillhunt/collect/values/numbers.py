@@ -36,7 +36,6 @@ def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
     """One Python value as a count; None for null.
 
     Args:
-        value: anything.
         largest: greatest number the column holds.
         prefix: letters that may stand before the digits ("AS" of "AS64500").
 

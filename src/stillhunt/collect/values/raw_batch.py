@@ -18,9 +18,7 @@ class RawBatch:
 
     Args:
         columns: column of REQUESTS or ACCOUNTS -> values; columns that the input lacks are absent.
-        rows: number of rows.
         source: name of the file or table.
-        origin_file: index of the input.
         origin_rows: row numbers within the input, int64.
         place: row of the batch -> its place in the input, in words.
         raw: row of the batch -> its text, for rejects.

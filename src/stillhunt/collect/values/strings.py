@@ -150,10 +150,6 @@ def nested_values(values: Column) -> int:
 def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
     """Ids and other short fields, see `bounded_id`.
 
-    Args:
-        values: the column.
-        limit: bytes allowed.
-
     Returns:
         The column as string with empty values as null; values that were cut; values with replaced UTF-8.
     """
@@ -178,7 +174,6 @@ def bounded_id(value: str, limit: int) -> str:
     Equal values stay equal and different ones different, however long they are.
 
     Args:
-        value: valid Unicode.
         limit: bytes allowed; at least 64.
     """
     data = value.encode()
@@ -229,7 +224,6 @@ def bounded_texts(text: pa.Array, limit: int, seed: int) -> pa.Array:
     """Long texts, sampled at the beginning, the end and a keyed place between them, so that padding hides nothing.
 
     Args:
-        text: large_string.
         limit: bytes kept of one text.
         seed: for the place in the middle, which also depends on the text.
     """

@@ -50,11 +50,7 @@ def tolerant_value(text: str) -> Any:
 
 
 def bounded_integer(digits: str) -> int | float:
-    """An integer of JSON; infinity if it has more digits than any number that a column holds: Python may refuse those.
-
-    Args:
-        digits: as JSON writes it.
-    """
+    """An integer of JSON; infinity if it has more digits than any column holds, since Python may refuse those."""
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 

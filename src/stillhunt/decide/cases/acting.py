@@ -50,7 +50,6 @@ def campaign_members(
 
     Args:
         facts: ACCOUNT_FACTS, such as `Findings.facts`.
-        campaign_id: lasting id.
         sanctioned: programmes that the settings declare now; the snapshot may be older than these.
     """
     own = facts.filter(pc.equal(facts["campaign_id"], campaign_id))
@@ -70,10 +69,6 @@ def plan_action(members: Iterable[CampaignMember], action: Action) -> ActionPlan
     """On which members an action acts: those whose own verdict is act.
 
     Never on accounts of declared programmes; above tag, never on those that customers or victims stand behind.
-
-    Args:
-        members: of the campaign.
-        action: what is to happen.
     """
     reasons = {member.account_id: _left_out(member, action) for member in members}
     accounts = tuple(account for account, reason in reasons.items() if reason is None)
@@ -90,9 +85,6 @@ def _left_out(member: CampaignMember, action: Action) -> LeftOut | None:
 
 def planned(change: ActOnCampaign) -> ActionPlan:
     """The plan of a change that acts on somebody.
-
-    Args:
-        change: what an analyst decides.
 
     Raises:
         CaseError: it would act on nobody.
@@ -118,11 +110,6 @@ def act_entries(
     """Entries that act on accounts; what cases decided about them for this campaign before ends.
 
     Args:
-        campaign_id: lasting id.
-        change: what an analyst decides.
-        plan: on whom it acts.
-        by: name of the analyst.
-        log: all entries so far.
         now: microseconds since 1970.
 
     Raises:
@@ -143,9 +130,6 @@ def ends_of_campaign(
     """Entries that end what stands for a campaign.
 
     Args:
-        log: all entries so far.
-        campaign_id: lasting id.
-        kinds: whose decisions end.
         why: name of the analyst, and what was decided.
         now: microseconds since 1970.
     """
@@ -167,11 +151,9 @@ def reversed_entries(
     for an account of a declared programme.
 
     Args:
-        log: all entries so far.
         span: the first and the last place of what the change wrote.
         why: name of the analyst, and what was decided.
         now: microseconds since 1970.
-        declared: accounts of declared programmes.
     """
     written = log[span[0] - 1 : span[1]]
     stands = {entry.seq: entry for entry in standing(log, now)}

@@ -48,8 +48,6 @@ class CampaignFacts:
     """What a hunt said of a campaign when it was decided.
 
     Attributes:
-        accounts: members.
-        verdict: act, review or none.
         score: probability, 0 to 1.
     """
 
@@ -63,7 +61,6 @@ class CampaignMember:
     """A member of a campaign, as the snapshot has it.
 
     Attributes:
-        account_id: its id.
         flagged: its own verdict is act.
         sanctioned: it belongs to a declared programme.
         role: dedicated, mixed, pool, victim or unknown.
@@ -93,44 +90,28 @@ class AssignCase:
 
 @dataclass(frozen=True)
 class AddComment:
-    """Say something; it is never undone.
-
-    Attributes:
-        text: what is said.
-    """
+    """Say something; it is never undone."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class AddLabel:
-    """Put a label on the case.
-
-    Attributes:
-        label: its text.
-    """
+    """Put a label on the case."""
 
     label: str
 
 
 @dataclass(frozen=True)
 class RemoveLabel:
-    """Take a label off the case.
-
-    Attributes:
-        label: its text.
-    """
+    """Take a label off the case."""
 
     label: str
 
 
 @dataclass(frozen=True)
 class WriteNarrative:
-    """Write the narrative anew.
-
-    Attributes:
-        text: all of it.
-    """
+    """Write the narrative anew."""
 
     text: str
 
@@ -141,10 +122,7 @@ class ActOnCampaign:
 
     Attributes:
         members: the members, as the snapshot has them.
-        action: what happens to them.
-        days: for how long.
         reason: what customers may be told.
-        note: why, for colleagues.
         facts: what the snapshot says of the campaign.
         snapshot: its number; 0 for none.
     """
@@ -163,7 +141,6 @@ class WatchCampaign:
     """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
 
     Attributes:
-        note: why, for colleagues.
         facts: what the snapshot says of the campaign.
     """
 
@@ -176,7 +153,6 @@ class DismissCampaign:
     """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone.
 
     Attributes:
-        reason: of DISMISSAL_REASONS.
         note: why, for colleagues; it may not be empty.
         facts: what the snapshot says of the campaign.
     """
@@ -188,11 +164,7 @@ class DismissCampaign:
 
 @dataclass(frozen=True)
 class ReopenCase:
-    """Work on a decided campaign again: rules may act on it from the next hunt on; what stands stays.
-
-    Attributes:
-        note: why, for colleagues.
-    """
+    """Work on a decided campaign again: rules may act on it from the next hunt on; what stands stays."""
 
     note: str = ""
 
@@ -216,9 +188,7 @@ class Step:
     """What a change makes of a case.
 
     Attributes:
-        kind: of its event.
         fields: new values of STATE_FIELDS.
-        note: of its event.
         said: what `after` of its event has besides the fields.
     """
 
@@ -230,10 +200,6 @@ class Step:
 
 def step_of(work: CaseWork, change: Change) -> Step:
     """What a change makes of a case; its texts as they are stored.
-
-    Args:
-        work: the case before it.
-        change: what an analyst does.
 
     Raises:
         CaseError: the case is open already, or it is not decided and cannot be reopened.

@@ -35,11 +35,7 @@ def change_work(
     What a decision does in the decision log is kept together with it, or not at all.
 
     Args:
-        database: of the data folder.
-        campaign_id: lasting id.
         seen_version: version of the work that was read; 0 where there was none.
-        change: what is done.
-        by: name of the analyst.
         now: microseconds since 1970.
 
     Returns:
@@ -88,10 +84,7 @@ def undo_change(
     decision that comes back is about: these are the accounts of then.
 
     Args:
-        database: of the data folder.
-        campaign_id: lasting id.
         seen_version: version of the work that was read.
-        by: name of the analyst.
         now: microseconds since 1970.
         declared: accounts of declared programmes, as the settings have them now.
 

@@ -22,9 +22,6 @@ _STATUS_OF = {"act": "acted", "watch": "watched", "dismiss": "dismissed"}
 def dismissed_campaigns(database: WatchDatabase) -> frozenset[str]:
     """Campaigns on which rules do not act, since an analyst dismissed them.
 
-    Args:
-        database: of the data folder.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -32,11 +29,7 @@ def dismissed_campaigns(database: WatchDatabase) -> frozenset[str]:
 
 
 def dismissed_within(connection: Connection) -> frozenset[str]:
-    """The same in a transaction of `log_locked`, in which nobody dismisses one or reopens it.
-
-    Args:
-        connection: of that transaction.
-    """
+    """The same in a transaction of `log_locked`, in which nobody dismisses one or reopens it."""
     return frozenset(connection.execute(_dismissed()).scalars())
 
 
@@ -46,7 +39,6 @@ def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) ->
     Where a decision was made several times and then undone, it is what was said at the latest of these.
 
     Args:
-        database: of the data folder.
         work: as `read_all_work` gives it; campaigns that are not decided are left out.
 
     Raises:
@@ -69,12 +61,7 @@ def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: Campaign
     reopens it, so that rules leave it alone; a campaign that grows slowly counts from its dismissal, too.
 
     Args:
-        work: of the campaign.
         then: what was known at its dismissal; see `facts_when_decided`.
-        now: what is known now.
-
-    Returns:
-        One sentence.
     """
     if work.status != "dismissed":
         return ""

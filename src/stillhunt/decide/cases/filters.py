@@ -30,12 +30,8 @@ class SavedFilter:
     """A view that somebody named.
 
     Attributes:
-        filter_id: its number.
-        owner: who made it.
-        page: the page that it belongs to.
         name: what the owner calls it.
         query: what stands behind the question mark of the address.
-        shared: everybody sees it.
         made_at: when it was saved, microseconds since 1970.
     """
 
@@ -54,12 +50,8 @@ def save_filter(
     """Save a view; one of the same owner, page and name is replaced.
 
     Args:
-        database: of the data folder.
-        page: the page that it belongs to.
         name: what the owner calls it.
         query: what stands behind the question mark of the address.
-        owner: name of the user.
-        shared: everybody sees it.
         now: microseconds since 1970.
 
     Raises:
@@ -96,11 +88,6 @@ def save_filter(
 def filters_of(database: WatchDatabase, page: str, owner: str) -> list[SavedFilter]:
     """The views of a page that a user sees: the own ones first, then those that others share, each by name.
 
-    Args:
-        database: of the data folder.
-        page: the page.
-        owner: name of the user.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -113,11 +100,6 @@ def filters_of(database: WatchDatabase, page: str, owner: str) -> list[SavedFilt
 
 def delete_filter(database: WatchDatabase, filter_id: int, owner: str) -> None:
     """Delete a view of one's own.
-
-    Args:
-        database: of the data folder.
-        filter_id: its number.
-        owner: name of the user.
 
     Raises:
         CaseError: this user has no such filter.

@@ -30,9 +30,7 @@ class CaseWork:
     """The work on one campaign.
 
     Attributes:
-        campaign_id: lasting id.
         version: how many changes there were; 0 where nobody worked on it.
-        status: what became of it.
         assignee: name of the user whose case it is; "" for nobody.
         labels: in the order in which they were put on.
         narrative: what analysts write; as typed, but for control characters.
@@ -58,11 +56,9 @@ class WorkEvent:
     """One change of the work on a campaign.
 
     Attributes:
-        campaign_id: lasting id.
         version: of the case after the change, from 1.
         at: microseconds since 1970.
         by: name of who made it.
-        kind: what was done.
         note: a comment's text, or why it was decided so.
         before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
             CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
@@ -101,10 +97,6 @@ class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees b
 def read_work(database: WatchDatabase, campaign_id: str) -> CaseWork:
     """The work on a campaign; version 0 and status new where nobody has worked on it.
 
-    Args:
-        database: of the data folder.
-        campaign_id: lasting id.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -115,9 +107,6 @@ def read_work(database: WatchDatabase, campaign_id: str) -> CaseWork:
 def read_all_work(database: WatchDatabase) -> dict[str, CaseWork]:
     """The work on all campaigns that somebody has worked on, by campaign.
 
-    Args:
-        database: of the data folder.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -126,10 +115,6 @@ def read_all_work(database: WatchDatabase) -> dict[str, CaseWork]:
 
 def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
     """What was done to a case, the oldest first.
-
-    Args:
-        database: of the data folder.
-        campaign_id: lasting id.
 
     Raises:
         OutputError: the database cannot be used.
@@ -143,7 +128,6 @@ def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> Ca
 
     Args:
         connection: of a transaction in which nobody else changes it.
-        campaign_id: lasting id.
         seen_version: the version that was read.
 
     Raises:

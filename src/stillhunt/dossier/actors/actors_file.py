@@ -49,7 +49,6 @@ class ActorNetwork(_Strict):
     """An autonomous system that an actor uses.
 
     Attributes:
-        asn: its number.
         name: words of its name, where the number is not known.
         own: only the actor can send from it, as far as is known; False for a hoster, a cloud or a carrier.
         common: share of other campaigns that mainly use it, where it is known.
@@ -114,12 +113,7 @@ class ActorSettings(_Strict):
 
 
 class SignUpMarks(_Strict):
-    """What the accounts of an actor have in a table of accounts.
-
-    Attributes:
-        email_domains, payment_countries, phone_countries, signup_countries: values.
-        organizations, plans, declared_uses: values.
-    """
+    """What the accounts of an actor have in a table of accounts."""
 
     email_domains: tuple[Text, ...] = ()
     payment_countries: tuple[CountryCode, ...] = ()
@@ -134,7 +128,6 @@ class PublishedModel(_Strict):
     """A model that an actor published.
 
     Attributes:
-        name: its name.
         released: day on which it was published.
         announced: day from which people outside of the actor knew that day; without it, they may have known all along.
         skills: what it is good at, in the words of the case.
@@ -156,7 +149,6 @@ class KnownCampaigns(_Strict):
     """Campaigns that were attributed to an actor before.
 
     Attributes:
-        campaigns: their ids.
         accounts: ids of their accounts, as the logs have them.
         addresses: keyed hashes of their addresses, as `addresses` of a case has them.
         networks: keyed hashes of their networks (/24 or /48), likewise.
@@ -172,18 +164,8 @@ class Actor(_Strict):
     """One actor.
 
     Attributes:
-        name: its name, as it is to be written.
-        aliases: other names of it.
         sources: on what the description rests, for the reader.
-        network: autonomous systems.
-        client: client programs.
-        countries: countries from which it sends.
-        hours: when it works.
         phrases: texts of wrappers that it is known to use, five words or more each.
-        settings: sampling settings.
-        skills: skills that it wants.
-        sign_up: marks of its accounts.
-        model: models that it published.
         known: campaigns that were attributed to it.
     """
 
@@ -203,11 +185,7 @@ class Actor(_Strict):
 
 
 class BaseRates(_Strict):
-    """Share of other campaigns with a value of each kind, where it is known; the conservative ones of the product else.
-
-    Attributes:
-        network, own_network, address, country, hours, client, settings, phrase, sign_up, account, skill: the kinds.
-    """
+    """Share of other campaigns with a value of each kind, where it is known; else the conservative built-in share."""
 
     network: Rate | None = None
     own_network: Rate | None = None
@@ -226,11 +204,8 @@ class ActorsFile(_Strict):
     """All actors of a file.
 
     Attributes:
-        version: of the format.
         as_of: day until which releases are complete; without it, that none followed says nothing.
         somebody_else: prior probability that somebody runs a campaign who is not in the file.
-        common: base rates.
-        actor: the actors.
     """
 
     version: Literal[1] = 1

@@ -34,14 +34,11 @@ class Attribution:
     """What a comparison with known actors says of one campaign.
 
     Attributes:
-        campaign_id: the campaign.
-        decision: named or abstained.
         statement: the result in one sentence; where nobody is named, without names and probabilities.
         actors: each actor of the file, the likeliest first.
         somebody_else: probability that somebody runs it who is not in the file.
         reasons: why nobody is named; empty where somebody is.
         missing: what would be needed to be surer.
-        alternatives: other explanations that remain.
         bar: probability from which an actor is named.
         digest: SHA-256 of the actors file.
     """
@@ -104,9 +101,7 @@ def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attributio
     """As `attribute`, for many campaigns of one case.
 
     Args:
-        case: what the case shows.
         name: full id of a campaign or group of it.
-        actors: the actors.
     """
     seen = case.campaigns[name] if name in case.campaigns else case.groups[name]
     compared = _compared(case, seen, actors.file)

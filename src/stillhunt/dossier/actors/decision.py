@@ -25,7 +25,6 @@ class ActorComparison:
     Attributes:
         actor: the actor, as the file describes it.
         marks: each kind that the file gives, the strongest first.
-        weight: what they weigh together.
         probability: that the actor runs the campaign.
         prior: the same without any mark.
         contradictions: marks of it that keep a likelier one from being named; empty for the likeliest.
@@ -51,15 +50,6 @@ def reasons_against_naming(
 
     The sentences have no names and no probabilities, since they are shown to readers who would take either for an
     answer.
-
-    Args:
-        case: the case.
-        seen: the campaign.
-        first: the likeliest actor.
-        others: all others of the file.
-
-    Returns:
-        Sentences.
     """
     return [
         *_of_the_campaign(seen),
@@ -74,7 +64,6 @@ def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
     """Why nobody is named, as half a sentence without a name or a probability.
 
     Args:
-        seen: the campaign.
         first: the likeliest actor, which is not named.
     """
     if first.weight.bits <= 0:
@@ -130,14 +119,7 @@ def contradictions(
     """Marks of another actor that keep the likeliest from being named.
 
     Args:
-        case: the case.
-        seen: the campaign.
-        first: the likeliest actor.
-        other: another one.
         who: what the sentences call the other.
-
-    Returns:
-        Sentences.
     """
     found = []
     if _rivals(first, other):

@@ -35,11 +35,7 @@ ACCOUNTS_USED = ShareKind(
 
 
 def known_campaign_marks(on: ActorOnCampaign) -> Iterator[Mark]:
-    """The marks from known campaigns that the file gives of an actor.
-
-    Args:
-        on: actor and campaign.
-    """
+    """The marks from known campaigns that the file gives of an actor."""
     known = on.actor.known
     if known.campaigns:
         yield _tie_mark(on)
@@ -56,11 +52,6 @@ def tie_to(campaign: str, rows: Sequence[Row], known: frozenset[str]) -> tuple[l
     """The ties that lead from a campaign to a known one within one set of one operator.
 
     The rows of a set form a tree: each campaign names the one to which it is tied most strongly.
-
-    Args:
-        campaign: id.
-        rows: of the set.
-        known: ids.
 
     Returns:
         The rows of the ties on the shortest way, and the known campaign; None where no way leads to one.

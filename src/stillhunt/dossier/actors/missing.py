@@ -14,10 +14,6 @@ from stillhunt.dossier.actors.parameters import MARK_RULES
 def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
     """What would be needed to be surer that the likeliest actor runs the campaign, or to rule it out.
 
-    Args:
-        first: the likeliest actor.
-        named: it is named.
-
     Yields:
         Sentences.
     """
@@ -42,9 +38,6 @@ def alternatives(
     """Explanations that remain beside the likeliest actor.
 
     Args:
-        case: the case.
-        seen: the campaign.
-        first: the likeliest actor.
         other: probability of somebody who is not in the file.
         named: the likeliest actor is named.
 

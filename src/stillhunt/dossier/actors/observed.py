@@ -66,7 +66,6 @@ class SeenCampaign:
     """One campaign of a case, or group left alone, with the rows of the case about it.
 
     Attributes:
-        row: its row of campaigns.
         members, origins, cited, samples, timeline, taken, phrases: its rows of the tables of these names; of a group
             left alone, members alone.
         addresses: by kind, as in the table of addresses.
@@ -93,7 +92,6 @@ class SeenCampaign:
 
         Args:
             aspect: of `LIST_OF`.
-            wanted: which values.
         """
         requests = {row["value"]: row["requests"] for row in self.origins if row["aspect"] == aspect}
         known = sum(times for value, times in requests.items() if value != UNKNOWN)
@@ -104,12 +102,7 @@ class SeenCampaign:
         return MarkCoverage(len(main), sum(map(wanted, main)), having / known, len(self.members))
 
     def column_coverage(self, column: str, wanted: Wanted) -> MarkCoverage | None:
-        """How many of its accounts have a wanted value in the table of accounts; None where it has none.
-
-        Args:
-            column: of member_details.
-            wanted: which values.
-        """
+        """How many of its accounts have a wanted value in the table of accounts; None where it has none."""
         known = [row[column] for row in self.members if row[column] is not None]
         having = sum(map(wanted, known))
         return MarkCoverage(len(known), having, having / len(known), len(self.members)) if known else None
@@ -126,11 +119,7 @@ class SeenCampaign:
         return MarkCoverage(len(having), sum(having.values()), requests, max(len(self.members), len(having)))
 
     def excerpt_runs(self, length: int) -> Sequence[Runs]:
-        """The runs of words in each of its excerpts, in the order of `samples`; the same object every time.
-
-        Args:
-            length: words of a run.
-        """
+        """The runs of words in each of its excerpts, in the order of `samples`; the same object every time."""
         if length not in self._runs:
             self._runs[length] = [runs_of_words(row["text"], length) for row in self.samples]
         return self._runs[length]
@@ -151,11 +140,7 @@ class SeenCampaign:
         return self.account_coverage(having, requests / seen.requests if seen.requests else 0.0)
 
     def days_covered(self, wanted: Wanted) -> float:
-        """Share of its duration in which accounts that mainly use wanted networks are active, 0 to 1.
-
-        Args:
-            wanted: which networks.
-        """
+        """Share of its duration in which accounts that mainly use wanted networks are active, 0 to 1."""
         first, last = self.row["first_seen"], self.row["last_seen"]
         spans = sorted(
             (row["first_seen"], row["last_seen"])
@@ -179,7 +164,6 @@ class SeenCase:
     Attributes:
         campaigns: those with the verdict act or review, by id.
         groups: groups left alone, by id.
-        operators: rows of the operators table.
         seed: of the hunt, under which phrases were hashed.
     """
 
@@ -192,7 +176,6 @@ class SeenCase:
         """The sets of a relation that hold a campaign, each with its rows.
 
         Args:
-            campaign: id.
             relation: of `RELATIONS`.
         """
         names = sorted(
@@ -218,7 +201,6 @@ def runs_of_words(text: str, length: int) -> Runs:
 
     Args:
         text: any text; in scripts without spaces each character is a word.
-        length: words of a run.
     """
     words = [word.lower() for word in WORD_OF_PROMPT.findall(text)]
     length = min(length, len(words))

@@ -86,7 +86,6 @@ def actor_prior(actors: int, somebody_else: float) -> float:
     """Prior probability of each actor of a file.
 
     Args:
-        actors: how many it has.
         somebody_else: prior probability of somebody who is not in it.
     """
     return (1.0 - somebody_else) / max(actors, 1)

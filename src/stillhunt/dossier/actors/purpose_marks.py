@@ -26,7 +26,6 @@ def purpose_marks(on: ActorOnCampaign, as_of: date | None) -> Iterator[Mark]:
     """The marks of purpose that the file gives of an actor.
 
     Args:
-        on: actor and campaign.
         as_of: day until which releases in the file are complete.
     """
     if on.actor.skills:
@@ -44,7 +43,6 @@ def skill_coverage(seen: SeenCampaign, skills: Sequence[str]) -> MarkCoverage | 
     case has no counts, the first named skill counts as most of the campaign and the others as a part of it.
 
     Args:
-        seen: the campaign.
         skills: names as cases have them.
     """
     accounts = max(int(seen.row["accounts"]), 1)
@@ -141,12 +139,7 @@ def _no_release(fitting: list[PublishedModel], as_of: date | None, ended: date) 
 
 
 def _chance_of_release(models: Sequence[PublishedModel], as_of: date | None) -> float:
-    """Share of days after which a release of one of some models follows within the time that counts.
-
-    Args:
-        models: those whose skills fit.
-        as_of: day until which they are complete.
-    """
+    """Share of days after which a release of one of some models follows within the time that counts."""
     if not models:
         return 0.0
     days = {

@@ -25,7 +25,6 @@ class KnownActors(NamedTuple):
     """Actors as they were read.
 
     Attributes:
-        file: what the file says.
         digest: SHA-256 of its bytes, in hexadecimal digits.
     """
 
@@ -62,7 +61,6 @@ def parse_actors(content: bytes, name: str = "actors.toml") -> KnownActors:
 
     Args:
         content: TOML in UTF-8.
-        name: shown in errors.
 
     Raises:
         ConfigError: as `read_actors`.

@@ -35,9 +35,6 @@ class ActorOnCampaign:
     """One actor beside one campaign.
 
     Attributes:
-        seen: the campaign.
-        case: its case.
-        actor: the actor.
         rates: base rates that the file states.
     """
 
@@ -71,7 +68,6 @@ class ShareKind:
 
     Attributes:
         name, source: as in `Mark`.
-        cap: most bits.
         verbs: what one account with the mark does, and what several do, with the values behind it.
         lacks: what the case lacks where it cannot say.
         comparison: what the base rate counts, in the plural.
@@ -96,7 +92,6 @@ class ShareKind:
 
         Args:
             seeing: how much of a campaign has it.
-            on: actor and campaign.
             stated: its base rate before the case was seen.
             values: of the actor, in words.
             compared: what the base rate counts; the other campaigns where it is None.
@@ -150,7 +145,6 @@ def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
     """The marks of shares that the file gives of an actor.
 
     Args:
-        on: actor and campaign.
         texts: reads texts as the case does.
     """
     yield from _network_marks(on)
@@ -208,11 +202,7 @@ def _own(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
 
 
 def addresses_used(actor: Actor) -> Seeing:
-    """How much of a campaign comes from addresses that an actor used before; by networks where no address is known.
-
-    Args:
-        actor: the actor.
-    """
+    """How much of a campaign comes from addresses that an actor used before; by networks where no address is known."""
     known = actor.known
     kind, hashes = ("address", known.addresses) if known.addresses else ("network", known.networks)
     return lambda seen: seen.address_coverage(kind, frozenset(hashes)) if hashes else None

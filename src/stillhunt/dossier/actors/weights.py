@@ -20,7 +20,6 @@ class Mark:
     """What one kind of mark says about one actor.
 
     Attributes:
-        kind: its name.
         source: kinds of one source are not independent, and only the strongest of them counts.
         costly: True where others than the actor could hardly plant it.
         bits: evidence that the actor runs the campaign, against somebody who is not in the file; 0 where not known.
@@ -73,9 +72,7 @@ def coverage_bits(coverage: MarkCoverage, rate: float, cap: float) -> float:
     evidence: that is what planting looks like, and what a shared proxy looks like.
 
     Args:
-        coverage: how much has it.
         rate: share of other campaigns of which it covers most.
-        cap: most bits.
 
     Returns:
         Bits, from minus `against_cap` to the cap.

@@ -20,11 +20,7 @@ _LIST_THEM = "'stillhunt keys list' shows which there are"
 
 
 def keys_folder(config: Config) -> Path:
-    """Where the keys are, by the settings.
-
-    Args:
-        config: settings.
-    """
+    """Where the keys are, by the settings."""
     if config.dossier.keys:
         return Path(config.dossier.keys).expanduser()
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -50,9 +46,6 @@ def checked_name(name: str) -> str:
 def pseudonyms_key(folder: Path) -> bytes:
     """The secret under which ids of evidence packs are hashed; made when it is first asked for.
 
-    Args:
-        folder: of the keys.
-
     Raises:
         ConfigError: it cannot be read or made, or others may read it.
     """
@@ -64,10 +57,6 @@ def pseudonyms_key(folder: Path) -> bytes:
 
 def circle_key(folder: Path, circle: str) -> bytes:
     """The secret of a sharing circle, which all who share in it have.
-
-    Args:
-        folder: of the keys.
-        circle: its name.
 
     Raises:
         ConfigError: there is none of this name, it cannot be read, or others may read it.
@@ -107,9 +96,6 @@ def read_secret(path: Path) -> bytes:
 def check_private(path: Path) -> None:
     """Refuse a key that others than its owner may read.
 
-    Args:
-        path: the key.
-
     Raises:
         ConfigError: others may read it, or it does not exist.
     """
@@ -125,8 +111,6 @@ def write_new(path: Path, text: str, *, private: bool = True) -> None:
     """Write a key that is not there yet, into a folder for its owner alone.
 
     Args:
-        path: where.
-        text: its content.
         private: for its owner alone; False for public keys.
 
     Raises:

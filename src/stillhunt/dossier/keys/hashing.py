@@ -20,7 +20,6 @@ def keyed_hash(key: bytes, kind: str, value: str) -> str:
     Args:
         key: 32 secret bytes.
         kind: what the value is, such as account: equal values of two kinds have unrelated hashes.
-        value: the value.
     """
     text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
     return hmac.new(key, text, hashlib.sha256).hexdigest()[:HASH_DIGITS]
@@ -31,9 +30,7 @@ def keyed_hashes(key: bytes, kind: str, values: pa.ChunkedArray | pa.Array, pref
 
     Args:
         key: 32 secret bytes.
-        kind: what the values are.
         values: strings; null stays null.
-        prefix: put before each hash.
 
     Returns:
         Strings, row for row.

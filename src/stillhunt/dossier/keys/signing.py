@@ -46,7 +46,6 @@ class PublicKey:
     Attributes:
         name: what the reader calls it.
         key: the key; its `keyid` is the fingerprint.
-        pem: the same in PEM.
     """
 
     name: str
@@ -64,7 +63,6 @@ def public_key(name: str, key: Ed25519PublicKey) -> PublicKey:
 
     Args:
         name: what the reader calls it.
-        key: the key.
     """
     fingerprint = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -75,9 +73,7 @@ def public_key_of(pem: str, name: str, where: str) -> PublicKey:
     """A public key from PEM, which is not trusted to be one.
 
     Args:
-        pem: the text.
         name: what the reader calls it.
-        where: shown in errors.
 
     Raises:
         ConfigError: this is no Ed25519 public key.
@@ -102,7 +98,6 @@ def read_public_key(path: Path, name: str = "") -> PublicKey:
     """A public key from a file.
 
     Args:
-        path: a PEM file.
         name: what the reader calls it; the name of the file if empty.
 
     Raises:
@@ -123,9 +118,6 @@ def read_public_key(path: Path, name: str = "") -> PublicKey:
 def new_signing_key(folder: Path) -> PublicKey:
     """Make the key that signs.
 
-    Args:
-        folder: of the keys.
-
     Returns:
         Its public half, which is written beside it.
 
@@ -141,19 +133,12 @@ def new_signing_key(folder: Path) -> PublicKey:
 
 
 def has_signing_key(folder: Path) -> bool:
-    """Whether there is a key that signs.
-
-    Args:
-        folder: of the keys.
-    """
+    """Whether there is a key that signs."""
     return (folder / SIGNING_FILE).exists()
 
 
 def read_signer(folder: Path) -> tuple[CryptoSigner, PublicKey]:
     """The key that signs, and its public half.
-
-    Args:
-        folder: of the keys.
 
     Raises:
         ConfigError: there is none, others may read it, or it is no Ed25519 key.
@@ -172,11 +157,6 @@ def read_signer(folder: Path) -> tuple[CryptoSigner, PublicKey]:
 
 def trust_key(folder: Path, name: str, key: PublicKey) -> Path:
     """Trust what a key signs from now on.
-
-    Args:
-        folder: of the keys.
-        name: what it is called here.
-        key: the key.
 
     Returns:
         Where it was put.

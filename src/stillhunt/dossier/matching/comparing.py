@@ -37,8 +37,6 @@ class Coverage:
     """What two campaigns have in common of one kind.
 
     Attributes:
-        mine, theirs: features of each.
-        shared: features of both.
         of_mine, of_theirs: the weight of the shared ones as a share of all; None where the weights are not known.
     """
 
@@ -61,8 +59,6 @@ class PairScore:
     Attributes:
         bits: log2 likelihood ratio, one campaign against two.
         verdict: match, no match, or too little to say.
-        sentences: what it rests on.
-        parts: bits of each kind.
     """
 
     bits: float
@@ -96,7 +92,6 @@ def covered_share(features: FeatureSet, shared: Mapping[str, int]) -> float:
     """The weight of shared features as a share of all.
 
     Args:
-        features: of one campaign.
         shared: half bits of each feature that both have: of the two sides' figures the lower.
     """
     common = sum(_weight(features[key].share, bits) for key, bits in sorted(shared.items()))
@@ -110,11 +105,7 @@ def _weight(share: int, bits: int) -> float:
 
 
 def judge_coverage(found: Mapping[str, Coverage]) -> PairScore:
-    """Bits and verdict of what two campaigns have in common.
-
-    Args:
-        found: coverage of each kind.
-    """
+    """Bits and verdict of what two campaigns have in common."""
     parts = {kind: _bits(kind, found[kind]) for kind in FEATURE_KINDS}
     bits = sum(parts.values())
     verdict = _verdict(found, bits)

@@ -36,7 +36,6 @@ class CampaignFeatures:
     """What is compared of one campaign.
 
     Attributes:
-        campaign_id: its id in the case.
         kinds: kind -> features, by ascending value.
     """
 
@@ -48,7 +47,6 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
     """Features of the campaigns of a case, in the order of its campaigns.
 
     Args:
-        case: a hunt's result.
         wanted: ids of campaigns; all with the verdict act or review when empty.
 
     Returns:
@@ -81,11 +79,7 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
 
 
 def sketches_of_case(case: Case) -> tuple[int, int]:
-    """Version of the sketches that a case rests on, and the seed by which the middle of long prompts was chosen.
-
-    Args:
-        case: a hunt's result.
-    """
+    """Version of the sketches that a case rests on, and the seed by which the middle of long prompts was chosen."""
     return int(case.run.get("sketch_version", SKETCH_VERSION)), int(case.run.get("seed", 0))
 
 

@@ -50,7 +50,6 @@ def ask(
     """Make a request, and what is kept secret until the response is there.
 
     Args:
-        campaigns: of the asking side.
         sketches: version and seed of the sketches, as `sketches_of_case` gives them.
         counts_only: learn only how many features both have; for one campaign.
 
@@ -92,7 +91,6 @@ def answer(
 
     Args:
         request: from the asking side, not trusted.
-        campaigns: of the answering side.
         sketches: version and seed of their sketches.
         where: the request's file, shown in errors.
 
@@ -125,7 +123,6 @@ def learn(secret: MatchSecret, response: MatchResponse, where: str) -> list[Aske
     """What the response says, for each campaign of the asking side and each of the answering side.
 
     Args:
-        secret: of the request.
         response: from the answering side, not trusted.
         where: the response's file, shown in errors.
 

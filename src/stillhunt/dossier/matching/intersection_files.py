@@ -34,8 +34,6 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all files of one exchange have.
 
     Attributes:
-        version: of this form.
-        sketch_version, seed: of the features.
         exchange: a random number by which the files of one exchange are known.
         counts_only: the asking side learns how many features both have, and not which.
     """
@@ -51,7 +49,6 @@ class MatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     """What the asking side sends: its features, encrypted under a key that it keeps.
 
     Attributes:
-        header: of the exchange.
         phrase, word: encrypted features, 33 bytes each, in random order.
     """
 
@@ -80,12 +77,7 @@ class AnsweredCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchResponse(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="stillhunt match response"):
-    """What the answering side sends back.
-
-    Attributes:
-        header: of the exchange.
-        campaigns: in random order.
-    """
+    """What the answering side sends back."""
 
     header: Header
     campaigns: Annotated[list[AnsweredCampaign], msgspec.Meta(max_length=MOST_ANSWERED)]
@@ -103,10 +95,8 @@ class MatchSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     """What the asking side keeps until the response is there, and shows nobody.
 
     Attributes:
-        header: of the exchange.
         key: private key of the request.
         phrase, word: features in the order in which they were sent.
-        campaigns: whose they are.
     """
 
     header: Header
@@ -127,10 +117,6 @@ def as_message(message: MatchRequest | MatchResponse | MatchSecret) -> bytes:
 def read_message(path: Path, kind: type[Message]) -> Message:
     """A message from a file, which is not trusted.
 
-    Args:
-        path: the file.
-        kind: what it should be.
-
     Raises:
         PackError: as `message_from_json`, or it cannot be read.
     """
@@ -147,8 +133,6 @@ def message_from_json(content: bytes, kind: type[Message], *, where: str) -> Mes
 
     Args:
         content: at most `MOST_MESSAGE_BYTES`.
-        kind: what it should be.
-        where: shown in errors.
 
     Raises:
         PackError: it is damaged, too large, another message, of another version, or asks for too much.
@@ -175,7 +159,6 @@ def points_of(joined: bytes, where: str) -> list[bytes]:
 
     Args:
         joined: 33 bytes each.
-        where: shown in errors.
 
     Raises:
         PackError: they are not.
@@ -192,8 +175,6 @@ def unusable_message(what: str, where: str, next_step: str = "ask who made it fo
     """The error for a message that is refused.
 
     Args:
-        what: why.
-        where: the file.
         next_step: what to do about it.
     """
     return PackError(f"the file of the exchange cannot be used: {what}", where=where, next_step=next_step)

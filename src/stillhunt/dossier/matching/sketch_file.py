@@ -33,7 +33,6 @@ class SketchedFeatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Features of one kind, by ascending hash.
 
     Attributes:
-        hashes: keyed hash of each.
         share: -2 log2 of the share of the campaign's requests with it.
         bits: how much more frequent it is than in other customers' traffic, in half bits.
     """
@@ -48,7 +47,6 @@ class CampaignSketch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         name: a name that only its provider can resolve.
-        phrase, word: its features.
     """
 
     name: Digits
@@ -60,12 +58,9 @@ class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sketches of one provider's campaigns.
 
     Attributes:
-        format, version: of this form.
         circle: name of the circle whose key made the hashes.
         key_check: a hash under that key of the circle's name, so that a wrong key shows.
-        sketch_version: of the phrases.
         seed: by which the middle of long prompts was chosen.
-        campaigns: by ascending name.
     """
 
     format: Annotated[str, msgspec.Meta(max_length=64)]
@@ -84,7 +79,6 @@ def sketch_file(
 
     Args:
         campaigns: what there is to compare.
-        circle: name of the circle.
         keys: of the circle, and of the provider's own pseudonyms, under which campaigns have their names.
         sketches: version and seed of the sketches, as `sketches_of_case` gives them.
 
@@ -113,19 +107,12 @@ def opaque_name(own: bytes, campaign_id: str) -> str:
 
     Args:
         own: the provider's own key of pseudonyms.
-        campaign_id: its id.
     """
     return keyed_hash(own, "shared campaign", campaign_id)
 
 
 def hashed_feature(key: bytes, kind: str, value: int) -> str:
-    """The hash under which a feature is in a file; no other export of the circle has the same.
-
-    Args:
-        key: of the circle.
-        kind: phrase or word.
-        value: the feature.
-    """
+    """The hash under which a feature is in a file; no other export of the circle has the same."""
     return keyed_hash(key, f"matched {kind}", str(value))
 
 
@@ -142,9 +129,7 @@ def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
     """Sketches from a file, which is not trusted.
 
     Args:
-        path: the file.
         circle: name of the circle to which it should belong.
-        key: of that circle.
 
     Raises:
         PackError: as `sketches_from_json`, or it cannot be read.
@@ -163,8 +148,6 @@ def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -
     Args:
         content: at most `MOST_SKETCH_BYTES`.
         circle: name of the circle to which it should belong.
-        key: of that circle.
-        where: shown in errors.
 
     Raises:
         PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
@@ -193,8 +176,6 @@ def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
     """Refuse sketches of which the middle of long prompts was chosen by different seeds.
 
     Args:
-        mine: the one side.
-        theirs: the other.
         where: the other's file, shown in errors.
 
     Raises:
@@ -209,11 +190,7 @@ def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
 
 
 def feature_sets(campaign: CampaignSketch) -> Mapping[str, FeatureSet]:
-    """The features of a campaign in the form in which they are compared.
-
-    Args:
-        campaign: from a file.
-    """
+    """The features of a campaign in the form in which they are compared."""
     kinds = {"phrase": campaign.phrase, "word": campaign.word}
     return {
         kind: {

@@ -30,9 +30,6 @@ _VERSION, _FLAGS, _STORED, _TIME, _DATE = 20, 0, 0, 0, 0x0021
 def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
     """The bytes of the archive, part by part.
 
-    Args:
-        entries: name -> content.
-
     Raises:
         PackError: a name is not allowed, or there is too much.
     """

@@ -18,9 +18,6 @@ def clean_name(name: str) -> str:
     """A name without secrets, without the customer's part of a fine-tuned model, and without a cloud account.
 
     It hides what patterns recognise. A name that a customer gave a client or a network can still remain.
-
-    Args:
-        name: from a log.
     """
     if _RESOURCE.match(name):
         return PRIVATE_MODEL
@@ -28,11 +25,7 @@ def clean_name(name: str) -> str:
 
 
 def with_clean_names(table: pa.Table) -> pa.Table:
-    """A table of a case with its columns of such names cleaned.
-
-    Args:
-        table: any.
-    """
+    """A table of a case with its columns of such names cleaned."""
     for column in _COLUMNS:
         place = table.schema.get_field_index(column)
         if place < 0:

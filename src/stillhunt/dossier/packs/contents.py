@@ -50,7 +50,6 @@ class Discretion:
     """How much a pack shows.
 
     Attributes:
-        names: what ids are called.
         excerpt_chars: most characters of an excerpt; None leaves excerpts as the case has them.
     """
 
@@ -62,9 +61,7 @@ def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
     """The case with one campaign alone, and with its accounts alone.
 
     Args:
-        case: of a hunt.
         campaign_id: a campaign, or a group left alone.
-        discretion: how much is shown.
 
     Raises:
         CaseError: it has no such campaign.
@@ -94,7 +91,6 @@ def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
     """What run.json says of the hunt, without settings of machines and people.
 
     Args:
-        run: content of run.json.
         names: what the ids of allowed accounts and organisations are called.
     """
     settings = {name: value for name, value in run.get("settings", {}).items() if name in SETTINGS_OF_HUNTS}
@@ -114,7 +110,6 @@ def parquet_files(case: Case, write: Callable[[pa.Table], bytes]) -> dict[str, b
 
     Args:
         case: from `cut_case`.
-        write: makes a file of a table.
     """
     return {
         f"tables/{name}.parquet": write(table)
@@ -125,10 +120,6 @@ def parquet_files(case: Case, write: Callable[[pa.Table], bytes]) -> dict[str, b
 
 def harvest_digest(folder: Path, campaign_id: str) -> dict[str, Any]:
     """Number and SHA-256 of the ids of all harvested requests of a campaign, by which any list can be compared later.
-
-    Args:
-        folder: a case folder.
-        campaign_id: campaign.
 
     Returns:
         `requests`, and `sha256` over the ids as harvest.parquet has them, one a line.
@@ -154,11 +145,7 @@ def harvest_digest(folder: Path, campaign_id: str) -> dict[str, Any]:
 
 
 def digest_of_ids(parts: Iterable[pa.Array | pa.ChunkedArray]) -> dict[str, Any]:
-    """Number and SHA-256 of ids, one a line.
-
-    Args:
-        parts: ids, part by part.
-    """
+    """Number and SHA-256 of ids, one a line."""
     digest, count = hashlib.sha256(), 0
     for ids in parts:
         count += len(ids)

@@ -17,13 +17,7 @@ from stillhunt.dossier.packs.manifest import PAYLOAD_TYPE, canonical_json
 
 
 def sign_statement(statement: bytes, signer: CryptoSigner, payload_type: str = PAYLOAD_TYPE) -> bytes:
-    """The envelope of a statement.
-
-    Args:
-        statement: what is signed.
-        signer: the key.
-        payload_type: what it is.
-    """
+    """The envelope of a statement."""
     envelope = Envelope(statement, payload_type, {})
     envelope.sign(signer)
     return canonical_json(envelope.to_dict())
@@ -36,9 +30,6 @@ def open_envelope(
 
     Args:
         content: of the envelope, which is not trusted.
-        keys: those whose signature counts.
-        where: shown in errors.
-        payload_type: what it should hold.
 
     Raises:
         PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
@@ -64,10 +55,6 @@ def open_envelope(
 
 def signer_of(content: bytes, where: str) -> str:
     """Fingerprint of the key that an envelope names; it says nothing before the signature was checked.
-
-    Args:
-        content: of the envelope.
-        where: shown in errors.
 
     Raises:
         PackError: it is no such envelope.

@@ -20,8 +20,6 @@ def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:
     """Where a pack of a data folder goes; its folder is made.
 
     Args:
-        data: the data folder.
-        campaign_id: campaign.
         now: the time, UTC, which its name has.
 
     Raises:
@@ -43,12 +41,7 @@ def keep_pack(data: Path, case: Path, campaign_id: str, config: Config, narrativ
     """Make a pack that names nobody, and keep it in the data folder; the first one makes the keys.
 
     Args:
-        data: the data folder.
-        case: the case folder.
-        campaign_id: campaign.
         config: settings, for the keys and the length of excerpts.
-        narrative: what analysts wrote.
-        now: the time, UTC.
 
     Raises:
         StillhuntError: the case, the keys or the disk do not allow it.

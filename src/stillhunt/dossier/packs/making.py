@@ -61,10 +61,6 @@ class PackOrder:
     """What a pack is to be made of.
 
     Attributes:
-        folder: the case folder.
-        campaign_id: campaign.
-        discretion: how much is shown.
-        made_at: when, UTC.
         narrative: what analysts wrote; empty where nothing.
         attribution: what is said of actors; None where nobody asked.
         proof: what `stillhunt model prove` found out; None where nobody asked.
@@ -87,7 +83,6 @@ class Pack:
 
     Attributes:
         files: name -> content of every file.
-        manifest: of these.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
@@ -96,11 +91,6 @@ class Pack:
 
 def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
     """A signed pack of one campaign.
-
-    Args:
-        order: what it is to be made of.
-        signer: the key that signs.
-        own: its public half.
 
     Raises:
         CaseError: there is no such case or campaign, or the case is damaged.
@@ -140,7 +130,6 @@ def write_pack(pack: Pack, path: Path, *, force: bool = False) -> str:
 
     Args:
         pack: from `make_pack`.
-        path: where.
         force: replace a file that is there.
 
     Returns:

@@ -36,8 +36,6 @@ class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a pack.
 
     Attributes:
-        name: in the archive.
-        bytes: its length.
         sha256: of its content, in hexadecimal.
         chain: SHA-256 of the link before and of this file's line.
     """
@@ -87,7 +85,6 @@ def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Mani
     """The manifest of files.
 
     Args:
-        header: what they are about.
         files: name -> content, without envelope and stamp.
     """
     link = _hashed(_line(HEADER_NAME, canonical_json(dict(header))))
@@ -103,7 +100,6 @@ def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
     """The in-toto statement that is signed, in canonical JSON.
 
     Args:
-        manifest: of the files.
         stamp: content of the time stamp; None without one.
     """
     digests = {record.name: record.sha256 for record in manifest.files}
@@ -120,9 +116,7 @@ def read_statement(payload: bytes, files: Mapping[str, bytes], where: str) -> Ma
     """The manifest in a statement, after every number in it was compared with the files.
 
     Args:
-        payload: what was signed.
         files: all files of the pack but the envelope.
-        where: shown in errors.
 
     Raises:
         PackError: it is no such statement, or a file is missing, added or changed.
@@ -161,11 +155,7 @@ def _check_levels(value: Any, left: int) -> None:
 
 
 def merkle_root(lines: Sequence[bytes]) -> str:
-    """The Merkle tree hash of some lines (RFC 6962, section 2.1), in hexadecimal.
-
-    Args:
-        lines: at least one.
-    """
+    """The Merkle tree hash of some lines (RFC 6962, section 2.1), in hexadecimal."""
     return _tree(lines).hex()
 
 
@@ -192,9 +182,5 @@ def _hashed(content: bytes) -> str:
 
 
 def as_plain_json(value: Any) -> bytes:
-    """A value as JSON that people read: indented, sorted, in ASCII.
-
-    Args:
-        value: of what JSON has.
-    """
+    """A value as JSON that people read: indented, sorted, in ASCII."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True) + "\n").encode()

@@ -39,12 +39,10 @@ class ProofTestRow:
     """What one test gave.
 
     Attributes:
-        name: of the test.
         weight: share of the error rate that it may use, fixed before.
         p: p-value; 1 where the test could not run.
         statistic: its statistic, in units of its own.
         used: scored units: tokens, canaries, pairs of answers.
-        queries: queries that it took.
         note: what it did, or why it could not run.
         power: what it could have seen.
     """
@@ -64,20 +62,16 @@ class ProvedCampaign:
     """What came of one campaign.
 
     Attributes:
-        campaign_id: campaign.
         verdict: `TRAINED` or `NO_CONCLUSION`.
         p: the smallest p-value of the tests, each divided by its weight.
         corrected: that times the pairs of the register, at most 1.
-        place: in the register.
         register_line: SHA-256 of the register's line of this pair, which fixes all lines before it.
         answers: harvested requests whose prompt and answer were found and given to the tests: a sample of at most as
             many as the budget has queries. A test uses those of them that it can; its `used` says how much it scored.
         answers_sha256: of their texts, so that it can be shown later which they were.
         honest: answers of the same time to accounts that nobody suspects, which the tests were given as well.
-        honest_sha256: of their texts.
         requests: all harvested requests of the campaign in the case, of which `answers` are a part; 0 without a case.
         requests_sha256: of the list of their ids, as the header of a pack has it; empty without a case.
-        tests: one for each.
     """
 
     campaign_id: _Text
@@ -100,12 +94,9 @@ class ProofDocument:
     """proof.json.
 
     Attributes:
-        version: of this form.
-        suspect, teacher, references: models.
         alpha: bar on the corrected p-value.
         pairs: of suspect and campaign, for which the register was made.
         queries, asked: budget of queries, and how many were used, for all campaigns together.
-        seed: of all draws.
         named: the campaign with the smallest p-value, where its verdict is `TRAINED`; else empty.
         campaigns: one for each that was tried.
         about: what the p-value says, in sentences.
@@ -143,9 +134,6 @@ def combined_p(tests: Mapping[str, tuple[float, float]]) -> float:
 def read_proof(path: Path) -> ProofDocument:
     """What `stillhunt model prove` wrote.
 
-    Args:
-        path: proof.json.
-
     Raises:
         PackError: it cannot be read, or is not of that form.
     """
@@ -161,10 +149,6 @@ def read_proof(path: Path) -> ProofDocument:
 
 def decoded_proof(content: bytes, where: str) -> ProofDocument:
     """A proof from its bytes.
-
-    Args:
-        content: JSON.
-        where: shown in errors.
 
     Raises:
         PackError: it is not of that form.
@@ -185,7 +169,6 @@ def proof_of_campaign(
 
     Args:
         proof: from `read_proof`.
-        campaign_id: the campaign of the pack.
         shown_id: what the pack calls it.
         harvest: number and SHA-256 of the ids of its harvested requests, as the header has them.
 
@@ -210,7 +193,6 @@ def proof_faults(proof: ProofDocument, campaign_id: str, harvest: Mapping[str, A
     """Where a proof is about something else, or says what does not follow from the p-values of its tests.
 
     Args:
-        proof: of one campaign.
         campaign_id: as the pack calls it.
         harvest: as the header of the pack has it.
     """

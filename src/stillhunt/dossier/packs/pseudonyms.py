@@ -39,7 +39,6 @@ class Pseudonyms:
 
         Args:
             kind: a key of `PREFIXES`.
-            value: the id.
         """
         return value if self.key is None else PREFIXES[kind] + keyed_hash(self.key, kind, value)
 
@@ -59,11 +58,7 @@ class Pseudonyms:
         return keyed_hashes(self.key, kind, values, PREFIXES[kind])
 
     def who_is_who(self, accounts: list[str]) -> bytes:
-        """A table of pseudonyms and accounts, for those alone who may know: CSV.
-
-        Args:
-            accounts: ids.
-        """
+        """A table of pseudonyms and accounts, for those alone who may know: CSV."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["pseudonym", "account_id"])

@@ -59,7 +59,6 @@ class Rebuilt:
     """What came out.
 
     Attributes:
-        verdict: derived from the evidence.
         differences: one phrase for each number that differs from the pack's; empty where all agree.
         changed_settings: which settings of the hunt differ from the defaults, in one sentence: they can make any
             verdict; empty where none does.
@@ -76,9 +75,6 @@ def rebuild_pack(pack: VerifiedPack) -> Rebuilt:
     It shows that the verdict follows from what was measured, and that pages, header and record say the same. It does
     not show that this was measured rightly: for that the logs are needed. Nothing ties the narrative, the comparison
     with actors, excerpts, origins and times to the verdict.
-
-    Args:
-        pack: verified.
 
     Raises:
         PackError: a table is damaged, or the pack was made by another version, whose rules this one does not know.
@@ -106,9 +102,6 @@ def rebuild_pack(pack: VerifiedPack) -> Rebuilt:
 
 def case_of_pack(pack: VerifiedPack) -> Case:
     """The case of one campaign that a pack has.
-
-    Args:
-        pack: verified.
 
     Raises:
         PackError: a table or the record is damaged, or far longer than it can be.
@@ -199,7 +192,6 @@ def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> C
     """The settings under which the logs have to be hunted again.
 
     Args:
-        pack: verified.
         own: settings of this machine: threads, files of networks, allowed programmes.
         discretion: how the pack was made, by the pseudonyms of which the allowed programmes are compared.
 
@@ -234,8 +226,6 @@ def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) ->
     """Where a hunt of the same logs says something else than the pack.
 
     Args:
-        pack: verified.
-        again: what the hunt found.
         discretion: how the pack was made.
 
     Returns:
@@ -261,7 +251,6 @@ def inputs_compared(pack: VerifiedPack, again: Case) -> str:
     """Whether the logs are the files that the pack names, in one sentence.
 
     Args:
-        pack: verified.
         again: what a hunt found in the logs.
     """
     named = {one.get("sha256") for one in pack.manifest.header.get("inputs", [])}

@@ -53,11 +53,7 @@ _STAMPED = (
 
 
 def readme_text(header: Mapping[str, Any]) -> bytes:
-    """What readme.txt says.
-
-    Args:
-        header: of the manifest.
-    """
+    """What readme.txt says."""
     text = resources.files(__package__).joinpath("readme.txt").read_text(encoding="utf-8")
     shown = _SHOWN_IN_FULL if header["pack"]["full"] else _SHOWN
     campaign = str(header["campaign"]["campaign_id"])
@@ -86,7 +82,6 @@ def dossier_page(
 
     Args:
         cut: the case of one campaign, as the pack has it.
-        header: of the manifest.
         narrative: what analysts wrote, as the pack has it; empty where nothing.
         attribution: what is said of actors; None where nobody asked.
         proof: whether a model was trained on its answers; None where nobody asked.

@@ -39,7 +39,6 @@ class OpenedSketches:
     """A file of sketches after it was checked.
 
     Attributes:
-        sketches: what it holds.
         signer: whose key signed it; None for a file of an older version, which nobody signed.
         sha256: of the whole file, which both sides can tell each other before they exchange files.
     """
@@ -54,8 +53,6 @@ def signed_sketches(content: bytes, signer: CryptoSigner, own: PublicKey) -> byt
 
     Args:
         content: from `sketch_file`.
-        signer: the key.
-        own: its public half.
     """
     (signature,) = json.loads(sign_statement(content, signer, SKETCHES_TYPE))["signatures"]
     added = msgspec.json.encode({"signature": _Signature(signature["sig"], own.pem)})
@@ -68,10 +65,7 @@ def open_sketches(
     """Sketches from a file, which is not trusted.
 
     Args:
-        path: the file.
         circle: name of the circle to which it should belong.
-        circle_key: of that circle.
-        trusted: keys whose signature counts.
         fingerprint: of one more key whose signature counts; empty for none.
 
     Raises:

@@ -33,7 +33,6 @@ def get_stamp(root: str, url: str) -> bytes:
     """Ask an authority to stamp a Merkle root; the answer is checked for what was asked, not for whom it is of.
 
     Args:
-        root: hexadecimal digits.
         url: of the authority, which learns this root and nothing else.
 
     Raises:
@@ -69,13 +68,7 @@ def check_stamp(stamp: bytes, root: str, roots: Sequence[x509.Certificate], wher
     """When an authority stamped a Merkle root.
 
     Args:
-        stamp: content of the stamp.
-        root: hexadecimal digits.
         roots: certificates of authorities that are trusted; at least one.
-        where: shown in errors.
-
-    Returns:
-        The time, UTC.
 
     Raises:
         PackError: the stamp is damaged, of something else, or by nobody trusted.
@@ -98,10 +91,6 @@ def check_stamp(stamp: bytes, root: str, roots: Sequence[x509.Certificate], wher
 def stamp_time(stamp: bytes, where: str) -> datetime:
     """The time that a stamp claims, whoever made it.
 
-    Args:
-        stamp: content of the stamp.
-        where: shown in errors.
-
     Raises:
         PackError: it is damaged.
     """
@@ -113,9 +102,6 @@ def stamp_time(stamp: bytes, where: str) -> datetime:
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """Certificates of authorities from a PEM file.
-
-    Args:
-        path: the file.
 
     Raises:
         ConfigError: it cannot be read, or has none.

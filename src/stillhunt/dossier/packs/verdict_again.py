@@ -47,7 +47,6 @@ def check_case(case: Case, where: str) -> None:
 
     Args:
         case: from `cut_case`.
-        where: shown in errors.
 
     Raises:
         CaseError: the case was changed or damaged, or another version of stillhunt with other parameters wrote it.

@@ -30,9 +30,7 @@ class Trust:
     """Whose word counts.
 
     Attributes:
-        keys: public keys that are trusted.
         fingerprint: of the one key that may have signed, whose public half is taken from the pack; empty: of `keys`.
-        authorities: certificates of authorities that stamp.
     """
 
     keys: Sequence[PublicKey] = ()
@@ -45,9 +43,6 @@ class VerifiedPack:
     """A pack that nobody changed since it was signed.
 
     Attributes:
-        files: name -> content.
-        manifest: of these.
-        signer: whose signature it has.
         claimed: time of the stamp as it says itself; None without one.
         stamped: the same where a trusted authority made it; None where that was not checked.
     """
@@ -67,7 +62,6 @@ def verify_pack(path: Path, trust: Trust) -> VerifiedPack:
 
     Args:
         path: the file, which is not trusted.
-        trust: whose word counts.
 
     Raises:
         PackError: something was touched, or nobody trusted signed it.

@@ -58,7 +58,6 @@ class Alternative:
     """One honest explanation, weighed against the evidence of one campaign.
 
     Attributes:
-        explanation: which.
         explained: findings for a harvest that it explains.
         unexplained: findings for a harvest that it does not explain.
         predicted: findings against a harvest that it predicts.
@@ -164,7 +163,6 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
     """All honest explanations of a campaign, the one that fits best first.
 
     Args:
-        total: the campaign's evidence.
         signs: what the case says of its members.
         budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
     """

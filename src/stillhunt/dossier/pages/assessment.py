@@ -31,15 +31,12 @@ class Assessment:
     """What stands wherever a verdict is said.
 
     Attributes:
-        verdict: act, review or none.
         verdict_words: what it means, in a phrase.
-        probability: the probability as a number.
         likelihood: the probability in words; that nothing is settled where an honest explanation fits as well.
         measured: how many groups with such a probability were campaigns, or why that is not said.
         settings: the settings that differ from the defaults, in a sentence; empty where none does.
         caution: that nobody may act on the finding, in a sentence; empty for the verdict act.
         leading: the honest explanation that fits best, and how badly it fits.
-        explains_nearly_all: whether it explains nearly all of the evidence.
     """
 
     verdict: str
@@ -57,7 +54,6 @@ def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: C
     """What stands wherever a verdict on the campaign is said.
 
     Args:
-        model: the campaign.
         alternatives: its honest explanations, the one that fits best first.
         changed: the run's settings beside the defaults.
     """
@@ -80,7 +76,6 @@ def likelihood_beside(model: CampaignModel, leading: Alternative) -> str:
     """The probability in words, which claim nothing where an honest explanation fits as well.
 
     Args:
-        model: the campaign.
         leading: its honest explanation that fits best.
     """
     even: bool = model.row["score"] >= _EVEN

@@ -15,12 +15,7 @@ _REPEATS = "no_repeats"
 
 
 def signs_of(case: Case, campaign_id: str) -> GroupSigns:
-    """What the case says of a campaign's members beside the scored evidence.
-
-    Args:
-        case: with the campaign.
-        campaign_id: its whole id.
-    """
+    """What the case says of a campaign's members beside the scored evidence."""
     campaigns = case.tables["campaigns"]
     row = campaigns.filter(pc.equal(campaigns["campaign_id"], campaign_id)).to_pylist()[0]
     details, members = (
@@ -32,11 +27,6 @@ def signs_of(case: Case, campaign_id: str) -> GroupSigns:
 
 
 def alternatives_of(case: Case, campaign_id: str) -> tuple[Alternative, ...]:
-    """All honest explanations of a campaign, the one that fits best first.
-
-    Args:
-        case: with the campaign.
-        campaign_id: its whole id.
-    """
+    """All honest explanations of a campaign, the one that fits best first."""
     total = campaign_sum(case.evidence, campaign_id)
     return weigh_alternatives(total, signs_of(case, campaign_id), case.run.get("budget", {}))

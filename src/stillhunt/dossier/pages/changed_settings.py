@@ -36,9 +36,6 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
     """What a run's settings are beside the defaults; those of the search, the score and the seed.
 
     The seed alone changes no rate of error, which is an average over seeds.
-
-    Args:
-        run: content of run.json.
     """
     recorded = run.get("settings")
     if not isinstance(recorded, Mapping) or not recorded:

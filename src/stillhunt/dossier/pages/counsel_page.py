@@ -64,18 +64,14 @@ class CounselPage:
 
     Attributes:
         shows: what the log shows, in sentences.
-        consistent: what that is consistent with, in sentences.
         not_shown: what it does not show, in sentences.
         leading: the honest explanation that fits best.
         reasons: of the leading explanation: family of findings, bits, and why it explains them.
-        alternatives: all honest explanations.
         zero: position of zero in their bars.
         against: findings against a harvest, with their odds.
         rates: rates of error; none where the settings are not the defaults.
         withheld: why they are left out; empty where they are not.
         not_covered: what these do not cover.
-        inputs, more_inputs: what was read.
-        custody: label and text.
         redacted: what was replaced or left out, in sentences.
         not_examined: what was not examined, in sentences.
         trained: whether a model was trained on the answers, in sentences; none where nobody asked.
@@ -112,10 +108,7 @@ def counsel_page(
     """What counsel's page says.
 
     Args:
-        case: with the campaign.
-        model: the campaign.
         alternatives: its honest explanations, the one that fits best first.
-        facts: what the pack adds.
         changed: the run's settings beside the defaults.
     """
     bars, zero = fit_bars(alternatives)

@@ -61,7 +61,6 @@ def timeline_drawing(buckets: Sequence[Mapping[str, Any]], first: datetime, last
     Args:
         buckets: rows of TIMELINE of one campaign, in time order.
         first: first request of the campaign.
-        last: its last request.
     """
     spark = sparkline(buckets, first, last)
     bars = tuple(
@@ -98,7 +97,6 @@ def certainty_drawing(probability: float, review: float, act: float, words: str)
     """The probability on a scale of odds, with the thresholds of the verdicts.
 
     Args:
-        probability: the campaign's.
         review: threshold of the verdict review.
         act: threshold of the verdict act.
         words: the probability in words and as a number.
@@ -123,11 +121,7 @@ def _on_scale(probability: float) -> float:
 
 
 def fit_bars(alternatives: Sequence[Alternative]) -> tuple[tuple[FitBar, ...], float]:
-    """What each explanation leaves unexplained as bars on one scale, and the position of zero.
-
-    Args:
-        alternatives: all of them.
-    """
+    """What each explanation leaves unexplained as bars on one scale, and the position of zero."""
     low, high = min(0.0, *(one.said_left for one in alternatives)), max(1.0, *(one.said_left for one in alternatives))
     scale = FIT_WIDE / (high - low)
     zero = round(-low * scale, 1)

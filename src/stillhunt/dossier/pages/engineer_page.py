@@ -78,17 +78,14 @@ class EngineerPage:
     """What the engineer's page says; every field is bounded and safe to show.
 
     Attributes:
-        evidence: findings, the strongest first.
         families: bits by family, before and after caps.
         prior, total: the rows before and after the findings.
         parameters: label and value of thresholds and caps.
-        cited: requests that findings name.
         members: the members with the most requests.
         origins: clients, networks, kinds of addresses and countries.
         taken: what was taken, by all that the case counts it by.
         samples: redacted excerpts: request and text.
         settings: those that change findings, as JSON.
-        files: what is in the pack.
         dictionary: table, meaning, and its columns with their meanings.
     """
 
@@ -108,13 +105,7 @@ class EngineerPage:
 
 
 def engineer_page(case: Case, model: CampaignModel, facts: DossierFacts) -> EngineerPage:
-    """What the engineer's page says.
-
-    Args:
-        case: with the campaign.
-        model: the campaign.
-        facts: what the pack adds.
-    """
+    """What the engineer's page says."""
     campaign_id = model.row["campaign_id"]
     own = pc.and_(pc.equal(case.evidence["campaign_id"], campaign_id), pc.is_null(case.evidence["account_id"]))
     rows = case.evidence.filter(own).to_pylist()

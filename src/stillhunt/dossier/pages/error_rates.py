@@ -58,7 +58,6 @@ class ErrorRate:
     """One measured or computed rate of error.
 
     Attributes:
-        question: what it answers.
         answer: in one or two sentences.
         source: where the figure comes from.
     """
@@ -78,20 +77,12 @@ def stated_share(probability: float) -> StatedShare:
 
 
 def evidence_bits(total: ScoreSum) -> float:
-    """Bits of all findings, without the prior.
-
-    Args:
-        total: evidence of one campaign.
-    """
+    """Bits of all findings, without the prior."""
     return math.fsum(term.bits for term in total.terms if term.family not in (PRIOR, BUDGET))
 
 
 def calibration_sentence(probability: float) -> str:
-    """How many groups with such a stated probability were campaigns, in a sentence.
-
-    Args:
-        probability: the campaign's.
-    """
+    """How many groups with such a stated probability were campaigns, in a sentence."""
     row = stated_share(probability)
     low, high = (formatting.exact_percent(bound) for bound in row.interval)
     stated = f"{formatting.exact_percent(row.least)} to {formatting.exact_percent(row.most)}"
@@ -102,11 +93,7 @@ def calibration_sentence(probability: float) -> str:
 
 
 def measured_share(probability: float) -> str:
-    """How many groups with such a probability were campaigns, in words that fit beside it.
-
-    Args:
-        probability: the campaign's.
-    """
+    """How many groups with such a probability were campaigns, in words that fit beside it."""
     row = stated_share(probability)
     low, high = (_rounded(bound) for bound in row.interval)
     return f"in simulated worlds {_rounded(row.observed)} % of groups so stated were campaigns ({low} to {high} %)"
@@ -120,7 +107,6 @@ def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
     """How many honest groups would look as strong in a month, in a sentence.
 
     Args:
-        total: evidence of one campaign.
         budget: the run's false-alarm budget.
     """
     expected = expected_honest_groups(evidence_bits(total), budget)
@@ -156,8 +142,6 @@ def error_rates(
     """All rates of error that a reader should know, each with its source; none where the settings are others.
 
     Args:
-        probability: the campaign's.
-        total: its evidence.
         budget: the run's false-alarm budget; empty where it was not recorded.
         changed: the run's settings beside the defaults.
     """

@@ -46,8 +46,6 @@ class ExecutivePage:
     Attributes:
         figures: label and number of the most important figures.
         narrative: paragraphs of a person, none where nobody wrote any.
-        certainty: the drawing of the probability.
-        how_sure: sentences.
         instead: the leading alternative in sentences.
         taken: what was taken, all of it first.
         who: whether anybody is named, in sentences.
@@ -76,10 +74,7 @@ def executive_page(
     """What the executive's page says.
 
     Args:
-        case: with the campaign.
-        model: the campaign.
         alternatives: its honest explanations, the one that fits best first.
-        facts: what the pack adds.
         changed: the run's settings beside the defaults.
     """
     settings, row = model.run.settings, model.row
@@ -145,8 +140,6 @@ def taken_rows(case: Case, model: CampaignModel, most: int = _ROWS_OF_ASPECT) ->
     """What was taken, all of it first, then the largest parts of each aspect; nothing where the case does not say.
 
     Args:
-        case: with the campaign.
-        model: the campaign.
         most: rows of each aspect; what stands in brackets comes last.
     """
     own = case.taken.filter(pc.equal(case.taken["campaign_id"], model.row["campaign_id"])).to_pylist()
@@ -172,11 +165,7 @@ def _named_first(row: Mapping[str, Any]) -> tuple[bool, int, str]:
 
 
 def who_sentences(facts: DossierFacts) -> tuple[str, ...]:
-    """Whether anybody is named, in sentences.
-
-    Args:
-        facts: what the pack adds.
-    """
+    """Whether anybody is named, in sentences."""
     if facts.attribution is None:
         return ("Nobody is named. The log shows accounts, not who is behind them.",)
     found = facts.attribution

@@ -12,10 +12,7 @@ class RecordedInput:
     """One input of the hunt, as its record names it.
 
     Attributes:
-        name: file name.
         sha256: hexadecimal digest of its bytes; empty where it was not taken.
-        bytes: its size.
-        rows: rows that were used.
     """
 
     name: str
@@ -43,14 +40,12 @@ class DossierFacts:
         proof: whether a model was trained on its answers, as proof.json says of this campaign; None: nobody asked.
         versions: name and version of what computed the case.
         seed: of the run; None where it was not recorded.
-        inputs: what was read.
         signer: fingerprint of the signing key; empty: not signed.
         time_stamp: when and by whom the contents were stamped, in words; empty: not stamped.
         full_excerpts: whether the pack has the excerpts as the case has them; else they are shortened once more.
         pseudonyms: whether ids are keyed hashes.
         request_count: requests counted as harvested, of which the pack lists only the cited ones.
         request_digest: SHA-256 of all their ids; empty where it was not taken.
-        files: what is in the pack.
     """
 
     narrative: str = ""
@@ -69,11 +64,7 @@ class DossierFacts:
 
 
 def facts_of_run(run: Mapping[str, Any]) -> DossierFacts:
-    """The facts that a run's record has, for a dossier outside of a pack.
-
-    Args:
-        run: content of run.json.
-    """
+    """The facts that a run's record has, for a dossier outside of a pack."""
     versions = [(name, str(run[key])) for name, key in _VERSIONS if key in run]
     inputs = tuple(
         RecordedInput(

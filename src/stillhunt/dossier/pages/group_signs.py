@@ -45,10 +45,8 @@ class GroupSigns:
     """What the case says of a campaign's members beside the scored evidence; None where it does not say.
 
     Attributes:
-        members: number of members.
         same_customer: largest share of the members with one declared organisation or one mail domain.
         same_country: share of the members in the most frequent country.
-        countries: different countries.
         together: share of the members that were opened within 45 days of each other, at most.
         opened_before: share of the members that were opened 30 days or more before the campaign began.
         dedicated: share of the members that have next to no other traffic.
@@ -83,7 +81,6 @@ def group_signs(
     Args:
         row: the campaign's row of CAMPAIGNS.
         details: its rows of MEMBER_DETAILS.
-        members: its rows of MEMBERS.
         repeat_bits: bits of the finding about repeated prompts; 0 where there is none.
     """
     first, opened = row["first_seen"], [one["created_at"] for one in details if one["created_at"] is not None]
@@ -108,7 +105,6 @@ def missing_signs(explanation: str, signs: GroupSigns) -> tuple[MissingSign, ...
     """The signs that an explanation predicts and that are not there; what is not known is never held against it.
 
     Args:
-        explanation: key of the explanation.
         signs: what the case says of the members.
     """
     return tuple(missing for rule in _RULES.get(explanation, ()) if (missing := rule(signs)) is not None)

@@ -19,7 +19,6 @@ class ExplanationReading:
 
     Attributes:
         explained: whether findings for a harvest would be common under it.
-        reason: why, in a sentence.
         predicted: whether it predicts findings of this kind against a harvest.
     """
 

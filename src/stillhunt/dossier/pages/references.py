@@ -81,11 +81,5 @@ def rests(part: str) -> Markup:
 
 
 def rests_on_row(table: str, column: str, value: str) -> Markup:
-    """The attribute that names one row of a table.
-
-    Args:
-        table: its name.
-        column: by which the row is found.
-        value: in that column.
-    """
+    """The attribute that names one row of a table."""
     return Markup(' data-rows="{}"').format(escape(f"{table}[{column}={value}]".replace(" ", "_")))

@@ -39,7 +39,6 @@ class Cover:
     """What the cover says, and what the heads of all pages repeat.
 
     Attributes:
-        campaign: id.
         claim: what is claimed, in a sentence or two.
         period: first to last request, in words.
         signer: fingerprint of the signing key; empty where nobody signed.
@@ -56,11 +55,6 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
 
     It runs no script, asks no network, and can be printed. Long tables are bounded and say so; the tables of the case
     have every row.
-
-    Args:
-        case: with the campaign.
-        campaign_id: its whole id.
-        facts: what the pack adds.
 
     Raises:
         CaseError: the case has no such campaign.

@@ -27,7 +27,6 @@ def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
 
     Args:
         pairs: of suspect and campaign, for which the register was made.
-        alpha: bar on it.
     """
     return (
         (

@@ -28,14 +28,7 @@ class AddressCounts:
     )
 
     def add(self, campaign: str, kind: str, values: Sequence[int], accounts: Sequence[int]) -> None:
-        """Count requests.
-
-        Args:
-            campaign: their campaign.
-            kind: address or network.
-            values: hash of each.
-            accounts: a number for the account of each.
-        """
+        """Count requests."""
         counts, users = self._counts[campaign, kind], self._accounts[campaign, kind]
         for value, account in zip(values, accounts, strict=True):
             counts[value] += 1

@@ -21,7 +21,6 @@ class AtlasTactic:
 
     Attributes:
         id: such as AML.TA0010.
-        name: its name.
         phase: its name as a phase of a kill chain in STIX.
     """
 
@@ -36,8 +35,6 @@ class AtlasTechnique:
 
     Attributes:
         id: such as AML.T0024.
-        name: its name.
-        tactic: the tactic that it serves.
         galaxy: its name in MISP's galaxy mitre-atlas-attack-pattern.
         parent: the technique of which it is a part; None where it is one.
     """
@@ -86,8 +83,6 @@ def techniques_of(kind: str, roles: Collection[str], evidence: Collection[str]) 
     """The techniques that a campaign shows.
 
     Args:
-        kind: of the campaign.
-        roles: of its members.
         evidence: kinds of evidence with bits for the campaign.
 
     Returns:

@@ -43,19 +43,11 @@ class TextCleaner:
         return self._clean(text, P.value_chars)
 
     def model(self, text: str) -> str:
-        """The name of a model without a customer's part; empty where it has no other part.
-
-        Args:
-            text: from a log.
-        """
+        """The name of a model without a customer's part; empty where it has no other part."""
         return self.value(base_model(text))
 
     def sentence(self, text: str) -> str:
-        """A finding in a sentence.
-
-        Args:
-            text: from a case.
-        """
+        """A finding in a sentence."""
         return self._clean(text, P.sentence_chars)
 
     def _clean(self, text: str, chars: int) -> str:

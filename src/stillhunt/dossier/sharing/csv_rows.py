@@ -39,9 +39,6 @@ SHARED_COLUMNS = {
 def shared_csv(share: SharedFile) -> bytes:
     """A share as CSV that no spreadsheet takes for formulas.
 
-    Args:
-        share: what may leave.
-
     Returns:
         UTF-8; rows by campaign, and in each first what it is, then what its accounts have in common.
     """

@@ -31,9 +31,6 @@ _TYPES = {"network": "autonomous-system", "client": "software"}
 def ecs_documents(share: SharedFile) -> list[dict[str, Any]]:
     """A share as documents of the Elastic Common Schema; what has no field there stands under `stillhunt`.
 
-    Args:
-        share: what may leave.
-
     Returns:
         For each campaign a document of kind alert, and for each autonomous system and client one of kind enrichment,
         which rules of the type indicator match read. Keyed hashes stand in related.hash of the alert.

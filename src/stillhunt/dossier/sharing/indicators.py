@@ -35,11 +35,8 @@ class SharedIndicator:
     Attributes:
         kind: client, network, address_hashes, network_hashes or phrase_hashes.
         key: what tells it from others of its kind in a campaign, which can be named without the case; part of its id.
-        name: for readers.
         text: what it is and how far it carries, in sentences.
         confidence: in percent, at most that of the campaign.
-        requests: requests of the campaign with it.
-        accounts: accounts that sent them.
         value: the value; None where it is a list of hashes.
         hashes: the hashes; none where it is a value.
         pattern: regular expression for a client; empty for others.
@@ -61,7 +58,6 @@ def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple
     """The indicators of a campaign.
 
     Args:
-        campaign: the campaign.
         withdrawn: return every indicator that can ever have been shared of it, also those that nobody knows any more.
 
     Returns:

@@ -38,10 +38,7 @@ def circle_addresses(
     Misleads: requests that are not in these logs are missing; `requests_read` says how many were there.
 
     Args:
-        logs: as for a hunt.
         case: the case that was found in them.
-        campaigns: ids of the campaigns.
-        circle_key: the secret of the circle.
         config: settings with which the hunt read them.
         mapping: our column -> field of the log, as for the hunt.
         progress: told of each step; None for silence.

@@ -53,9 +53,6 @@ _HASH_WORDS = {"address": "an address", "network": "a network (/24 or /48)", "ph
 def misp_events(share: SharedFile) -> dict[str, Any]:
     """A share as one event of MISP for each campaign.
 
-    Args:
-        share: what may leave.
-
     Returns:
         `{"Event": ...}` for one campaign, `{"response": [{"Event": ...}, ...]}` for more: MISP imports both.
     """

@@ -32,9 +32,6 @@ _HASH, _USER_AGENT, _OTHER_INDICATOR = (4, "Hash"), (6, "User Agent"), (99, "Aut
 def ocsf_events(share: SharedFile) -> list[dict[str, Any]]:
     """A share as events of OCSF.
 
-    Args:
-        share: what may leave.
-
     Returns:
         Events of class 2004, one for each campaign, and of class 2005, one for each operator and for each campaign that
         is tied to none; by class and id.

@@ -11,10 +11,8 @@ class RecommendedMeasure:
 
     Attributes:
         key: its name in ids and tables.
-        name: its name for readers.
         text: what to do, in a sentence or two.
         mitigation: id of the mitigation in MITRE ATLAS.
-        mitigation_name: its name there.
         misp_type: what the object course-of-action of MISP calls it.
     """
 
@@ -58,10 +56,6 @@ SENTENCES = (RATE_LIMIT, STEP_UP, BLOCK)
 
 def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
     """The measures that are recommended, from the mildest.
-
-    Args:
-        verdict: of the campaign.
-        kind: of the campaign.
 
     Returns:
         For a harvest to act on all of them; otherwise those that can be taken back.

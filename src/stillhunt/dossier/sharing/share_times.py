@@ -6,18 +6,10 @@ from datetime import UTC, datetime
 
 
 def utc_text(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: `2026-03-03T14:05:00.000Z`.
-
-    Args:
-        time: with its time zone.
-    """
+    """RFC 3339 in UTC with milliseconds: `2026-03-03T14:05:00.000Z`."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
 def utc_milliseconds(time: datetime) -> int:
-    """Milliseconds since 1970.
-
-    Args:
-        time: with its time zone.
-    """
+    """Milliseconds since 1970."""
     return round(time.timestamp() * 1000)

@@ -38,10 +38,7 @@ class SharedHash:
     """A keyed hash under the key of the circle.
 
     Attributes:
-        kind: address, network or phrase.
         digest: 16 hexadecimal digits.
-        requests: requests with it.
-        accounts: accounts that sent them.
     """
 
     kind: str
@@ -56,8 +53,6 @@ class SharedFinding:
 
     Attributes:
         family: of the evidence, such as queue.
-        kind: name of the test.
-        sentence: what was found.
         bits: log2 likelihood ratio; negative is evidence against a campaign.
     """
 
@@ -72,11 +67,8 @@ class SharedCounts:
     """How large a campaign is.
 
     Attributes:
-        accounts: member accounts.
         flagged: those of them whose own verdict is act.
-        requests: requests counted as harvested.
         estimated_requests: the same for all calls if the log is a sample.
-        output_tokens: tokens of their answers.
     """
 
     accounts: int
@@ -92,10 +84,7 @@ class SharedValues:
 
     Attributes:
         skills: what is taken, in words.
-        models: from which it is taken.
-        languages: of what is taken.
         clients: families of the User-Agents.
-        networks: autonomous systems.
         countries: of the addresses, which say where a proxy is and not where an operator is.
         settings: sampling settings of the cited requests.
     """
@@ -133,7 +122,6 @@ class SharedCampaign:
         probability: that it is one operation of that kind, 0 to 1.
         first_seen: hour of the first harvested request.
         last_seen: end of the hour of the last one.
-        counts: how large it is.
         values: what its accounts have in common.
         hashes: keyed hashes of addresses, networks and phrases.
         families: evidence families above the floor, the strongest first.
@@ -164,11 +152,7 @@ class SharedCampaign:
         return self.uid[:8]
 
     def hashes_of(self, kind: str) -> tuple[SharedHash, ...]:
-        """Its keyed hashes of one kind.
-
-        Args:
-            kind: address, network or phrase.
-        """
+        """Its keyed hashes of one kind."""
         return tuple(one for one in self.hashes if one.kind == kind)
 
 
@@ -209,8 +193,6 @@ class SharedFile:
         tlp: how far it may be passed on.
         at: time of this version of its contents.
         withdrawn: True where it takes back what was shared.
-        campaigns: by uid.
-        operators: by uid.
     """
 
     ids: ShareIds
@@ -243,20 +225,12 @@ _NAMES = {"harvest": "Harvesting campaign", "account_farm": "Account farm", "rel
 
 
 def campaign_name(campaign: SharedCampaign) -> str:
-    """The name of a campaign for readers: `Harvesting campaign 3f2a9c1e`.
-
-    Args:
-        campaign: the campaign.
-    """
+    """The name of a campaign for readers: `Harvesting campaign 3f2a9c1e`."""
     return f"{_NAMES.get(campaign.kind, 'Campaign')} {campaign.short}"
 
 
 def campaign_text(campaign: SharedCampaign) -> str:
-    """What is claimed of a campaign, in a few sentences.
-
-    Args:
-        campaign: the campaign.
-    """
+    """What is claimed of a campaign, in a few sentences."""
     counts = campaign.counts
     claim = _CLAIMS.get(campaign.kind, "act as one operation")
     accounts, requests = formatting.plural(counts.accounts, "account"), formatting.plural(counts.requests, "request")
@@ -277,18 +251,10 @@ def _with_share(skill: SharedValue, requests: int) -> str:
 
 
 def percent_of(campaign: SharedCampaign) -> int:
-    """The probability in percent, rounded down, 1 to 99: no count of a log makes anything certain.
-
-    Args:
-        campaign: the campaign.
-    """
+    """The probability in percent, rounded down, 1 to 99: no count of a log makes anything certain."""
     return min(99, max(1, int(campaign.probability * 100)))
 
 
 def shown_probability(campaign: SharedCampaign) -> float:
-    """The probability to four digits, rounded down, and never 1.
-
-    Args:
-        campaign: the campaign.
-    """
+    """The probability to four digits, rounded down, and never 1."""
     return min(0.9999, int(campaign.probability * 10_000) / 10_000)

@@ -23,7 +23,6 @@ class ShareIds:
 
     Attributes:
         key: the sharer's own secret (`dossier.keys.folder.pseudonyms_key`).
-        circle: name of the circle.
     """
 
     key: bytes
@@ -34,7 +33,6 @@ class ShareIds:
 
         Args:
             kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
-            parts: what it is made from.
 
         Returns:
             A UUID in its usual form.
@@ -44,10 +42,6 @@ class ShareIds:
 
 def public_uuid(kind: str, *parts: str) -> str:
     """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS.
-
-    Args:
-        kind: what it is.
-        parts: what it is made from.
 
     Returns:
         A UUID in its usual form.

@@ -46,7 +46,6 @@ def models_to_share(
     does not tell accounts: then its share of the requests decides, and without counts only the most used one leaves.
 
     Args:
-        row: of the campaign.
         taken: rows of the TAKEN table about it.
         cited: rows of the CITED table about it.
 
@@ -77,7 +76,6 @@ def withheld_names(names: Iterable[str], leaving: Iterable[str]) -> set[str]:
 
     Args:
         names: as the case has them.
-        leaving: those that leave.
     """
     known = set(leaving)
     return {one for one in names if one not in known and not any(one in other for other in known)}

@@ -50,7 +50,6 @@ class ShareTerms:
 
     Attributes:
         circle: name of the sharing circle.
-        circle_key: its secret.
         own_key: the sharer's own secret, for ids.
         tlp: how far the file may be passed on.
         sender: who shares it, as receivers see it; empty: a member of the circle.
@@ -73,7 +72,6 @@ def share_of(
     """What may leave of some campaigns of a case.
 
     Args:
-        case: the case.
         terms: circle, keys, label and sender.
         campaigns: their ids; where they are withdrawn, also of campaigns that the case does not have any more.
         addresses: their addresses under the key of the circle; None where the logs were not read again.
@@ -123,9 +121,6 @@ def share_of(
 
 def case_end(case: Case) -> datetime:
     """The latest time that a case knows of, to the minute: of a campaign, a group or a member.
-
-    Args:
-        case: the case.
 
     Returns:
         The end of that minute; the beginning of 1970 for a case without any time.

@@ -41,9 +41,6 @@ _CREATED = utc_text(FIRST_VERSION)
 def stix_bundle(share: SharedFile) -> dict[str, Any]:
     """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts.
 
-    Args:
-        share: what may leave.
-
     Returns:
         The bundle, as it is written as JSON; objects are in the order in which they refer to each other.
     """
@@ -238,9 +235,6 @@ class _StixWriter:
 
 def stix_pattern(indicator: SharedIndicator) -> str:
     """The pattern of an indicator; of keyed hashes one over the properties of our extension.
-
-    Args:
-        indicator: the indicator.
 
     Returns:
         An expression in the pattern language of STIX.

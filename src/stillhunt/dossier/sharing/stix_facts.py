@@ -58,10 +58,6 @@ def extension_objects() -> list[dict[str, Any]]:
 def campaign_facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
     """The extension of a campaign.
 
-    Args:
-        share: the file that it is in.
-        campaign: the campaign.
-
     Returns:
         What its schema names.
     """
@@ -93,10 +89,6 @@ def campaign_facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any
 def hash_facts(share: SharedFile, indicator: SharedIndicator) -> dict[str, Any]:
     """The extension of an indicator of keyed hashes.
 
-    Args:
-        share: the file that it is in.
-        indicator: the indicator.
-
     Returns:
         What its schema names.
     """
@@ -112,9 +104,6 @@ def hash_facts(share: SharedFile, indicator: SharedIndicator) -> dict[str, Any]:
 
 def value_facts(value: SharedValue) -> dict[str, Any]:
     """A value with what is known of it.
-
-    Args:
-        value: the value.
 
     Returns:
         value, and where known number, requests and accounts.

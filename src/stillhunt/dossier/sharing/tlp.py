@@ -65,9 +65,6 @@ def tlp_label(name: str) -> TlpLabel:
     Args:
         name: clear, green, amber, amber+strict or red, in any case.
 
-    Returns:
-        The label.
-
     Raises:
         ConfigError: there is no such label.
     """

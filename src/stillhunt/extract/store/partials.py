@@ -54,7 +54,6 @@ class KeptInput:
     """What was learned while an input was read, kept beside its segments.
 
     Attributes:
-        rows: rows handed on from it.
         known: what else was learned, as plain values that are returned unchanged.
         cuts: (row, bytes) of each prompt from which resent history was cut.
     """
@@ -144,10 +143,6 @@ class Partials:
     def add(self, origin_file: int, sketches: pa.Table) -> None:
         """Take sketches of one input, in its order.
 
-        Args:
-            origin_file: index of the input.
-            sketches: SKETCHES.
-
         Raises:
             OutputError: there is no room for them.
         """
@@ -166,9 +161,7 @@ class Partials:
         """Keep what was made of one input for later hunts, if there is a folder for that.
 
         Args:
-            origin_file: index of the input.
             facts: what was learned while it was read.
-            rejects: REJECTS of it.
             notes: what `recall` is to give of it, by NOTES.
         """
         name = self._names.get(origin_file)

@@ -61,7 +61,6 @@ def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> N
     """Write one segment.
 
     Args:
-        path: its name.
         sketches: SKETCHES of one input file, or of several.
         several: keep which row is of which file, by their places among these.
     """
@@ -140,12 +139,7 @@ def _narrow(column: pa.ChunkedArray) -> pa.Array:
 
 
 def damaged(path: Path, error: Exception) -> OutputError:
-    """What is said of a file of sketches that cannot be read.
-
-    Args:
-        path: the file.
-        error: what reading it met.
-    """
+    """What is said of a file of sketches that cannot be read."""
     if len(path.parent.name) != _KEPT_NAME:
         return vanished(path.parent, str(error)[:200])
     return OutputError(
@@ -160,7 +154,6 @@ def vanished(folder: Path, what: str) -> OutputError:
 
     Args:
         folder: where the sketches of one input lay.
-        what: what is missing.
     """
     return OutputError(
         f"sketches that this hunt wrote are gone or changed: {what}",
@@ -171,12 +164,7 @@ def vanished(folder: Path, what: str) -> OutputError:
 
 
 def joined(tables: Sequence[pa.Table], columns: Sequence[str]) -> pa.Table:
-    """Tables that segments gave, one below the other; strings coded where all of them have a column so.
-
-    Args:
-        tables: any number.
-        columns: their columns.
-    """
+    """Tables that segments gave, one below the other; strings coded where all of them have a column so."""
     if not tables:
         return pa.schema([SKETCHES.arrow.field(name).with_nullable(True) for name in columns]).empty_table()
     found = {}
@@ -202,13 +190,7 @@ class Segment:
     """One segment, open for reading.
 
     Args:
-        path: its file.
         origins: index of the input file it was made from; of several, by their places in it.
-
-    Attributes:
-        path: its file.
-        origins: as given.
-        rows: its requests.
     """
 
     def __init__(self, path: Path, origins: Sequence[int]) -> None:
@@ -229,10 +211,6 @@ class Segment:
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
         """Requests of some partitions, in the order in which they were written.
-
-        Args:
-            partitions: their numbers.
-            columns: columns of SKETCHES wanted.
 
         Returns:
             One table a partition that has any; strings of few values are coded.

@@ -129,11 +129,7 @@ def find_asked(hashes: U64, marks: U8, n: int, model: Asked, scratch: AskedScrat
     """Conduct flags of what a text asks for.
 
     Args:
-        hashes: token hashes.
         marks: marks of each token, see `Vocabulary.marks`.
-        n: number of tokens.
-        model: the classifier.
-        scratch: scratch of this kernel.
 
     Returns:
         The flags of all windows together.

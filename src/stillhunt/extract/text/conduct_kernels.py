@@ -87,12 +87,7 @@ def find_conduct(
     Args:
         word_ids: vocabulary id of each bounded token.
         sizes: number of bounded tokens, tokens of the whole text, bytes of the whole text.
-        lexicon: compiled lexicon.
         work: scratch with the bytes around each token.
-        scratch: scratch of this kernel.
-
-    Returns:
-        The flags.
     """
     n, total, size = sizes
     roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features

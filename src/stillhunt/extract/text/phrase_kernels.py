@@ -120,14 +120,9 @@ def winnow(hashes: U64, span: tuple[int, int], scratch: PhraseScratch, found: U3
     64-bit hashes; a phrase is the top 32 bits, 1 for 0.
 
     Args:
-        hashes: token hashes.
         span: first token of the region and the one behind its last.
         scratch: memory for shingles and for finding duplicates.
         found: phrases so far, each once, in order of first position.
-        count: number of them.
-
-    Returns:
-        New number.
     """
     shingles, marks, table, text = scratch.shingles, scratch.marks, scratch.table, scratch.text[0] << _TOP
     if span[1] <= span[0]:

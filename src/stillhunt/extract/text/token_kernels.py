@@ -137,7 +137,6 @@ def split_points(data: U8, stop: int, end: int, table: U32, work: Work) -> None:
     """Split code points from state[AT] until `stop` is reached; the general path.
 
     Args:
-        data: bytes of all texts.
         stop: first byte position at which to stop, once a code point is complete.
         end: end of this text; nothing behind it is read.
         table: `words.code_point_table()`.
@@ -237,7 +236,6 @@ def note_pieces(
     """Note a token that is long, still open at the end of a chunk, or carried over from the chunk before.
 
     Args:
-        work: scratch.
         token: its start and end in work.text, and whether it is complete.
         run: slot of the chunk's first token, tokens of the chunk so far, and whether the last token was a number.
         entered: how the token was entered: 0 at its start, 1 in a word of which pieces were noted, 2 in a number.
@@ -273,13 +271,9 @@ def emit_chunk(work: Work, place: int, in_number: bool, entered: int) -> tuple[i
     """Hash the tokens of one split chunk into work.hashes[place:].
 
     Args:
-        work: scratch.
         place: slot of the first token.
         in_number: whether the token before was a number.
         entered: how the chunk enters its first token, as in `note_pieces`.
-
-    Returns:
-        As `note_pieces`.
     """
     text, edges = work.text, work.edges
     n_edges = work.state[EDGES]
@@ -342,9 +336,7 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
     """Tokenise one text.
 
     Args:
-        data: bytes of all texts.
         begin: first byte of this text.
-        end: byte behind its last.
         table: `words.code_point_table()`.
         work: scratch. After a first reading `hashes`, `before` and `after` hold the tokens from slot 0: all of them,
             or if state[WRAPPED] is 1 the first FRESH and, at LAST_AT, the last LAST; `scripts` and state[MARKS] count

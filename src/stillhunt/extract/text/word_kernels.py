@@ -92,9 +92,6 @@ def rank_words(work: Work, n: int, characters: bool, scratch: WordScratch) -> in
 
     Content words are words of three or more letters outside the stop list; in scripts without spaces, pairs of
     adjacent characters that are not in it.
-
-    Returns:
-        Their number.
     """
     hashes, before, marks, ranks = work.hashes, work.before, scratch.marks, scratch.ranks
     keys, count = scratch.keys, 0
@@ -122,9 +119,6 @@ def topic_buckets(scratch: WordScratch, count: int, out: U16, cursor: int) -> in
 
     A bucket is the top 16 bits of a fixed hash of the word, so its number is a random rank that a word has for ever:
     the least ones are the bottom-k sample of the text's words, alike in all texts. Two levels of bits sort them.
-
-    Returns:
-        New cursor.
     """
     ranks, seen, seen_words = scratch.ranks, scratch.seen, scratch.seen_words
     for i in range(count):

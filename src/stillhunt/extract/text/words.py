@@ -137,9 +137,6 @@ def _strip_accents(character: str) -> str:
 def fold(character: str) -> str:
     """The character that stands for it in a word: lower case, plain form, no accent, ASCII digit.
 
-    Args:
-        character: one code point.
-
     Returns:
         One code point; the same one where folding would change the length or leave Unicode 3.2.
     """

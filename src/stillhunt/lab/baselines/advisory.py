@@ -44,11 +44,6 @@ SAME_TEMPLATE_REQUESTS = 10
 def find_by_rules(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts that a published query or two indicators of the advisory point at.
 
-    Args:
-        requests: the log.
-        accounts: the customer table, or None.
-        settings: not used.
-
     Returns:
         Flagged accounts without groups; the score counts indicators, a published query as two.
     """

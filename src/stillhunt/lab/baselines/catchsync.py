@@ -28,11 +28,6 @@ HITS_ROUNDS = 20
 def find_synchronised(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose shared objects are synchronised and abnormal.
 
-    Args:
-        requests: the log.
-        accounts: the customer table, or None.
-        settings: not used.
-
     Returns:
         All flagged accounts as one group, as the paper reports them; the score is the distance to the bound.
     """
@@ -57,8 +52,6 @@ def object_cells(account: Array, item: Array, accounts: int, items: int) -> Arra
     Args:
         account: account of each edge, shape (edges,).
         item: object of each edge, shape (edges,).
-        accounts: number of accounts.
-        items: number of objects.
 
     Returns:
         Number of the grid, shape (items,).
@@ -86,7 +79,6 @@ def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: i
         account: account of each edge, shape (edges,).
         cell: grid of each edge's object, shape (edges,).
         all_cells: grid of each object, shape (items,).
-        accounts: number of accounts.
 
     Returns:
         Distance, 0 to 1, shape (accounts,); 0 for accounts without objects.

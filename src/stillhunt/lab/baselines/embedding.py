@@ -41,7 +41,6 @@ class PromptEmbedding:
 
     Args:
         texts: prompts to learn weights and directions from.
-        seed: seed of the decomposition.
     """
 
     def __init__(self, texts: pa.Array, seed: int) -> None:
@@ -68,7 +67,6 @@ def first_requests(log: AccountLog, most: int) -> Array:
     """Rows of the first requests of each account, by account and time.
 
     Args:
-        log: the coded log.
         most: requests kept of one account.
     """
     order = np.lexsort((log.time, log.owner))

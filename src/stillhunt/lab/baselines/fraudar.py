@@ -26,11 +26,6 @@ LOG_OFFSET = 5.0
 def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """The densest block of accounts and shared objects.
 
-    Args:
-        requests: the log.
-        accounts: the customer table, or None.
-        settings: not used.
-
     Returns:
         The first block as a group; the score is the density of the densest block an account is in.
     """
@@ -57,8 +52,6 @@ def densest_block(account: Array, item: Array, accounts: int, items: int) -> tup
     Args:
         account: account of each edge, shape (edges,).
         item: object of each edge, shape (edges,).
-        accounts: number of accounts.
-        items: number of objects.
 
     Returns:
         Accounts and objects of the best block, sorted, and its weight per node.

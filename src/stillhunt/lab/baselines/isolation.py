@@ -25,8 +25,6 @@ def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: Metho
     """Accounts whose aggregates are outliers.
 
     Args:
-        requests: the log.
-        accounts: the customer table, or None.
         settings: the seed of the forest.
 
     Returns:
@@ -43,9 +41,6 @@ def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: Metho
 
 def account_aggregates(log: AccountLog) -> Array:
     """Twenty-one numbers of each account.
-
-    Args:
-        log: the coded log.
 
     Returns:
         Shape (accounts, 21); counts and times as logarithms, nothing missing.

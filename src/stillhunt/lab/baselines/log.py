@@ -24,7 +24,6 @@ class AccountLog:
         accounts: the customer table, or None.
 
     Attributes:
-        ids: accounts in sorted order.
         owner: place in `ids` of each request's account, shape (requests,).
         time: microseconds since the epoch of each request, shape (requests,).
     """

@@ -19,7 +19,6 @@ class MethodResult:
         groups: flagged account -> its group; flagged accounts may have none.
         harvest: request -> group, for the requests counted as harvested; None where the method names no requests: then
             all requests of flagged accounts count.
-        acts: groups to act on.
         reviews: groups that a person should look at.
     """
 
@@ -35,7 +34,6 @@ class MethodSettings:
     """What a method may use beside the log.
 
     Args:
-        seed: seed of anything random.
         history: builds the requests of known honest traffic, for methods that need some; called once at most.
         sanctioned: organisations whose programmes the provider has declared.
     """

@@ -29,11 +29,6 @@ REFERENCE_QUERIES = 1_500
 def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts with a window of queries that is farther from honest history than honest windows are.
 
-    Args:
-        requests: the log.
-        accounts: not used.
-        settings: seed, and honest history.
-
     Returns:
         Flagged accounts without groups; the score is the largest discrepancy of an account's windows.
     """
@@ -88,8 +83,6 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
     Args:
         vectors: queries by account and time, shape (n, dimensions).
         owner: account of each, in order, shape (n,).
-        reference: honest queries.
-        gamma: of the kernel.
 
     Returns:
         Discrepancies and accounts of the windows, each of shape (windows,).

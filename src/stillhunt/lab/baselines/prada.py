@@ -32,8 +32,6 @@ def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, setti
     """Accounts whose queries keep distances that are not normal.
 
     Args:
-        requests: the log.
-        accounts: not used.
         settings: the seed of the embedding.
 
     Returns:

@@ -27,11 +27,6 @@ TEMPLATE_USES = 10
 def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Components of five and more accounts that share a card, an address, a mail domain or a template word for word.
 
-    Args:
-        requests: the log.
-        accounts: the customer table, or None.
-        settings: not used.
-
     Returns:
         Components as groups; the score counts the kinds of keys an account shares, then the size of its component.
     """
@@ -51,7 +46,6 @@ def components(nodes: int, first: Array, second: Array) -> Array:
     """Connected component of each node, numbered by its first node.
 
     Args:
-        nodes: number of nodes.
         first: one end of each edge, shape (edges,).
         second: the other end, shape (edges,).
     """

@@ -49,7 +49,6 @@ def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
     """Every card, address, mail domain and template that two or more accounts hold.
 
     Args:
-        log: the coded log.
         least_uses: requests with a template from which on an account counts as its holder.
 
     Returns:

@@ -32,9 +32,7 @@ def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: Metho
     """Groups of accounts whose actions match in object and day.
 
     Args:
-        requests: the log.
         accounts: not used: it holds no actions.
-        settings: not used.
 
     Returns:
         Single-linkage clusters as groups; the score is the highest similarity to any other account.
@@ -61,7 +59,6 @@ def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Arr
     Args:
         account: account of each action, shape (n,).
         action: object and window as one number, shape (n,); below 0 = none.
-        accounts: number of accounts.
 
     Returns:
         One account, the other, and their similarity, 0 to 1, each of shape (pairs,).

@@ -71,9 +71,6 @@ def poorer_log(variant: Variant, requests: pa.Table, accounts: pa.Table, seed: i
     """The log and the customer table of a variant.
 
     Args:
-        variant: what is missing.
-        requests: the full log.
-        accounts: the full customer table.
         seed: decides which rows are kept.
     """
     present: Callable[[str], bool] = requests.column_names.__contains__

@@ -75,7 +75,6 @@ def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
     """Harvested requests before the first correct call, median and worst, and how often false groups were named.
 
     Args:
-        rows: of the replays.
         groups: whether the method names groups at all.
     """
     if not groups:
@@ -100,10 +99,6 @@ def _call(place: tuple[float, float]) -> str:
 
 def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> tuple[list[int], list[int], int]:
     """False accounts of stillhunt and of a baseline whose threshold is set to stillhunt's recall, world by world.
-
-    Args:
-        ours: world -> stillhunt's quality.
-        theirs: world -> the baseline's.
 
     Returns:
         False accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach no

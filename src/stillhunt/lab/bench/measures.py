@@ -26,14 +26,12 @@ class Quality:
         recall: flagged harvesting accounts / harvesting accounts; None in an honest world.
         precision: flagged harvesting accounts / flagged accounts; None where nobody is flagged.
         false_by_persona: flagged honest accounts by persona.
-        honest_accounts: accounts that harvest nothing.
         bcubed_f1: B-cubed F1 of the harvesting accounts' main campaigns; None in an honest world.
         request_recall: truly harvested requests that are listed / truly harvested requests.
         request_precision: listed requests that are truly harvested / listed requests.
         request_ari: adjusted Rand index over the truly harvested requests, by campaign; unlisted = one class; None with
             fewer than two true campaigns, where the index is 0 by definition.
         recall_by_campaign: recall of each true campaign's accounts.
-        acts, reviews: groups with that verdict.
         false_at_hits: honest accounts that score at least as high as the first n harvesting accounts, for n = 1, 2 ...
             as far as harvesting accounts have a score above 0.
         harvesting_accounts: accounts of which any request is harvested.
@@ -63,13 +61,10 @@ class Truth:
     """The truth of a world, looked up by id.
 
     Args:
-        accounts: account_id, persona.
         requests: request_id, account_id, campaign (empty = honest).
 
     Attributes:
-        persona: account -> persona.
         campaign: request -> campaign, empty where honest.
-        owner: request -> account.
     """
 
     def __init__(self, accounts: pa.Table, requests: pa.Table) -> None:
@@ -108,12 +103,7 @@ def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
 
 
 def measure(found: MethodResult, truth: Truth) -> Quality:
-    """Compare a result with the truth.
-
-    Args:
-        found: the result.
-        truth: the world's truth.
-    """
+    """Compare a result with the truth."""
     flagged, serves = found.flagged, truth.serves
     listed = found.harvest
     if listed is None:
@@ -175,7 +165,6 @@ def false_at_recall(quality: Quality, recall: float) -> tuple[int, float] | None
     """Honest accounts that a method must flag to reach a recall.
 
     Args:
-        quality: of the method.
         recall: to be reached, 0 to 1.
 
     Returns:
@@ -237,6 +226,5 @@ def upper_bound(events: int, worlds: int) -> float:
 
     Args:
         events: events seen in all worlds together.
-        worlds: independent worlds.
     """
     return float(chi2.ppf(0.95, 2 * (events + 1)) / 2 / worlds)

@@ -26,9 +26,7 @@ class Timed:
     """A result and what it cost.
 
     Attributes:
-        result: the result.
         cpu_seconds: of all threads of this process.
-        seconds: by the clock.
     """
 
     result: MethodResult
@@ -89,9 +87,6 @@ def run_timed(method: Method, requests: pa.Table, accounts: pa.Table | None, set
     """Run a method and take its time.
 
     Args:
-        method: what to run.
-        requests: the log.
-        accounts: the customer table, or None.
         settings: what it may use beside.
     """
     cpu, wall = time.process_time(), time.perf_counter()

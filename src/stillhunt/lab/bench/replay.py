@@ -34,11 +34,9 @@ class FirstCall:
     """When one true campaign was first named correctly.
 
     Attributes:
-        campaign: the true campaign.
         harvested: its harvested requests at the end of the log.
         requests: harvested requests before the first correct call; None where there was none.
         hours: hours from its first harvested request to that look; None where there was none.
-        looks: looks taken for it.
         wrong_looks: looks of these at which a group to act on was named that is no true campaign.
     """
 
@@ -55,7 +53,6 @@ def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]
 
     Args:
         result: the answer; its groups are those to act on.
-        truth: of the full log.
 
     Returns:
         Names of the true campaigns, and the number of groups that are none.
@@ -81,8 +78,6 @@ def first_calls(
 
     Args:
         method: looks at the log as it stood.
-        log: requests and accounts.
-        truth: of the full log.
         settings: what the method may use beside.
 
     Returns:

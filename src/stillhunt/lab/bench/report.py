@@ -38,7 +38,6 @@ def write_report(out: Path, page: Path) -> int:
     """Write the page from the rows of a bench.
 
     Args:
-        out: folder of the bench.
         page: Markdown file to write; the part of it that is kept by hand stays.
 
     Returns:
@@ -69,8 +68,6 @@ def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_
     """The page.
 
     Args:
-        rows: of all runs.
-        sizes: of the worlds.
         kept: the part that is kept by hand.
     """
     generators = [name for name in GENERATORS if select(rows, part="ladder", generator=name)]

@@ -23,10 +23,6 @@ NOT_DETECTING = ("lab", "cli", "web")
 def open_folder(out: Path, spec: BenchSpec) -> None:
     """Make the folder of a bench, or check that it holds runs of the same sizes.
 
-    Args:
-        out: the folder.
-        spec: what is to be measured.
-
     Raises:
         ConfigError: it holds runs of other sizes.
         OutputError: it cannot be written.
@@ -62,11 +58,6 @@ def is_measured(out: Path, run: Run) -> bool:
 def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
     """Write the row of a run to a temporary file and rename it.
 
-    Args:
-        out: folder of the bench.
-        run: what was run.
-        measured: what was measured.
-
     Raises:
         OutputError: it cannot be written.
     """
@@ -91,9 +82,6 @@ def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
 def read_rows(out: Path) -> list[dict[str, Any]]:
     """All rows of a folder, in order of their names.
 
-    Args:
-        out: folder of the bench.
-
     Raises:
         ConfigError: a row cannot be read.
     """
@@ -112,9 +100,6 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
 
 def read_sizes(out: Path) -> dict[str, Any]:
     """Sizes of the worlds of a folder.
-
-    Args:
-        out: folder of the bench.
 
     Raises:
         ConfigError: it holds no bench.

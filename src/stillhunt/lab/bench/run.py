@@ -33,8 +33,6 @@ def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> t
     """Run what is missing of a benchmark.
 
     Args:
-        spec: what to measure.
-        out: folder of the rows.
         progress: receiver of progress; silent when None.
 
     Returns:
@@ -128,7 +126,6 @@ def world_of(key: WorldKey, spec: BenchSpec) -> World:
 
     Args:
         key: generator, rung and seed; rung 0 is an honest world.
-        spec: sizes.
 
     Raises:
         ConfigError: the generator has no such rung.

@@ -27,13 +27,8 @@ class BenchSpec:
         seeds: worlds of each generator and rung.
         first_seed: seed of the first; the others follow.
         accounts: honest accounts of a world.
-        days: length of its log.
-        campaign_accounts: accounts of its campaign.
-        campaigns: campaigns in it.
         texts: corpus of generator `texts`.
         baselines: whether the baselines run too.
-        honest: number of honest worlds.
-        honest_accounts: accounts of each of them.
         replay: whether logs are replayed, for the first correct call.
         ablations: whether stillhunt runs on poorer logs and without kinds of evidence.
     """
@@ -77,9 +72,7 @@ class WorldKey:
     """One world.
 
     Attributes:
-        generator: who builds it.
         rung: 0 = honest.
-        seed: its seed.
     """
 
     generator: str
@@ -93,7 +86,6 @@ class Run:
 
     Attributes:
         part: ladder, honest, replay or ablation.
-        world: the world.
         method: a method's name; of an ablation, the variant's.
     """
 
@@ -109,11 +101,7 @@ class Run:
 
 
 def runs_of(spec: BenchSpec) -> Iterator[tuple[WorldKey, list[Run]]]:
-    """Every world of a benchmark with its runs, seed by seed, so that an interrupted run leaves complete ladders.
-
-    Args:
-        spec: what to measure.
-    """
+    """Every world of a benchmark with its runs, seed by seed, so that an interrupted run leaves complete ladders."""
     everybody = (OURS, *BASELINES) if spec.baselines else (OURS,)
     for seed in range(spec.first_seed, spec.first_seed + spec.seeds):
         for generator in spec.generators:

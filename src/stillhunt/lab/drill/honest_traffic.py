@@ -29,10 +29,8 @@ class HonestTraffic:
     Args:
         first, last: microseconds since the epoch of the first and the last request.
         hours: weight of each hour of the log, shape (hours,): curve of the day times curve of the days.
-        models: names, by share.
         model_share: shape (models,).
         answers: output tokens by model, ascending.
-        characters_per_token: median over requests.
         programs: a row of each client fingerprint (user agent with TLS fingerprint), and how many accounts have it.
         rows_of: rows of each donor account, by time.
         customer_of: row of each donor in the customer table; -1 where it has none.
@@ -56,7 +54,6 @@ def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffi
     """Learn from the honest accounts.
 
     Args:
-        own: the logs.
         suspects: accounts that the hunt flags without any plant; nothing is learned from them.
 
     Raises:
@@ -163,7 +160,6 @@ def private_customers(own: OwnLogs, honest: HonestTraffic) -> Array:
     """Donors whose customer rows a stranger may copy: those without an organisation and with a common mail provider.
 
     Args:
-        own: the logs.
         honest: what was learned from them.
 
     Returns:

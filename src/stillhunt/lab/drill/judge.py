@@ -33,7 +33,6 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
     """Compare one hunt with what was planted.
 
     Args:
-        tables: tables of the case.
         planted: the campaign that was in the log.
         suspects: accounts flagged without any plant; never counted as touched.
     """

@@ -30,9 +30,7 @@ class LogsToDrill:
     """Where the logs are, as for `stillhunt.hunt`.
 
     Args:
-        logs: paths or tables.
         accounts: path or table of the customers; None where there is none.
-        mapping: our column -> theirs.
         accounts_mapping: the same for the customers.
         sample: accounts to drill on, drawn by a keyed hash of their id, with all their requests; 0 = all.
     """
@@ -64,7 +62,6 @@ def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> Ow
     """Read the logs into memory; the files are opened for reading only.
 
     Args:
-        source: where they are.
         config: settings; `seed` keys the sample.
         progress: receiver of progress while reading.
 

@@ -48,7 +48,6 @@ class Cell:
     Args:
         kind: template = the same words around each item; paraphrase = worded anew each time; untemplated = nothing
             but the item.
-        accounts: planted accounts.
         pace: harvest requests per account and day.
     """
 
@@ -67,10 +66,8 @@ class Planted:
     """A campaign ready to be hunted.
 
     Args:
-        cell: what it is.
         requests: in the form of the own requests, by time.
         accounts: rows for the customer table; None where there is none.
-        account_ids: all its accounts.
         harvest_times: microseconds of its harvest requests, ascending; cover is not among them.
     """
 
@@ -86,7 +83,6 @@ class DrillContext:
     """What all campaigns of a drill are planted into, and their common sizes.
 
     Args:
-        own: the logs.
         honest: what was learned from them.
         sentences: sentences to make items of.
         cover: share of the planted accounts' traffic that is not harvest.
@@ -115,8 +111,6 @@ def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Plante
 
     Args:
         context: logs and what was learned from them.
-        cell: what to plant.
-        rng: generator.
     """
     people = rng.choice(private_customers(context.own, context.honest), cell.accounts)
     draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))

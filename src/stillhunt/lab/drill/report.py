@@ -31,11 +31,7 @@ _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
 
 
 def document(result: DrillResult) -> dict[str, Any]:
-    """The result as JSON can hold it.
-
-    Args:
-        result: a finished drill.
-    """
+    """The result as JSON can hold it."""
     return {"version": __version__, **asdict(result), "smallest_found": _smallest(result)}
 
 
@@ -48,11 +44,7 @@ def _smallest(result: DrillResult) -> list[dict[str, Any]]:
 
 
 def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
-    """A heading and one row per cell, as text.
-
-    Args:
-        result: a finished drill.
-    """
+    """A heading and one row per cell, as text."""
     return [REPORT_COLUMNS, *(_row(cell) for cell in result.cells)]
 
 
@@ -78,11 +70,7 @@ def _found_words(cell: CellResult) -> str:
 
 
 def sentences(result: DrillResult) -> list[str]:
-    """Sentences that say what the table means and where it misleads.
-
-    Args:
-        result: a finished drill.
-    """
+    """Sentences that say what the table means and where it misleads."""
     spec = result.spec
     found = []
     for kind in spec.kinds:
@@ -125,11 +113,7 @@ def sentences(result: DrillResult) -> list[str]:
 
 
 def markdown(result: DrillResult) -> str:
-    """The page `drill.md`.
-
-    Args:
-        result: a finished drill.
-    """
+    """The page `drill.md`."""
     spec = result.spec
     rows = table_rows(result)
     size = f"{result.requests:,} requests of {result.accounts:,} accounts over {result.days:.1f} days"
@@ -155,9 +139,6 @@ def markdown(result: DrillResult) -> str:
 
 def picture(result: DrillResult) -> str:
     """The power curve: recall by campaign size, with a panel per kind and a line per pace.
-
-    Args:
-        result: a finished drill.
 
     Returns:
         A self-contained SVG.
@@ -221,7 +202,6 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
     """Refuse a folder that must not be written to, before any work is done.
 
     Args:
-        out: folder for the results.
         logs: the user's logs, as given.
 
     Raises:
@@ -248,7 +228,6 @@ def write_results(result: DrillResult, out: Path) -> None:
     """Write `drill.json`, `drill.md` and `drill.svg`.
 
     Args:
-        result: a finished drill.
         out: folder; made if absent.
 
     Raises:

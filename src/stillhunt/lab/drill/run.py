@@ -30,7 +30,6 @@ class DrillSpec:
     """The grid.
 
     Args:
-        sizes: accounts of a campaign.
         paces: harvest requests per account and day.
         kinds: the words around the items.
         cover: share of the planted accounts' traffic that is not harvest.
@@ -72,8 +71,6 @@ class CellResult:
     """One planted campaign and what became of it.
 
     Args:
-        kind, accounts, pace: the cell.
-        requests: harvest requests planted.
         found: called correctly in the full log, with at least five of its accounts flagged.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
         recall: share of its accounts that are flagged.
@@ -97,13 +94,9 @@ class DrillResult:
     """The power curve.
 
     Args:
-        spec: grid.
         cells: one result per cell, in order of kind, pace and size.
         requests, accounts: what the user's logs hold, as drilled on.
-        is_sample: whether that is a sample of the accounts.
-        days: length of the logs.
         suspects: accounts flagged without any plant; left out of all counts.
-        hunts: hunts done.
     """
 
     spec: DrillSpec
@@ -135,8 +128,6 @@ def drill(
 
     Args:
         source: the user's logs; read, never written.
-        spec: grid.
-        config: settings of the hunts.
         progress: receiver of progress while reading and hunting.
 
     Raises:

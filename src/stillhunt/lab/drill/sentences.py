@@ -123,8 +123,6 @@ def draw_subject(sentences: Sentences, rng: np.random.Generator, size: int) -> A
     """Draw entries about one subject: those that share most words with a prompt drawn at random.
 
     Args:
-        sentences: entries.
-        rng: generator.
         size: entries wanted; all where there are no more.
 
     Returns:
@@ -151,10 +149,7 @@ def draw_items(sentences: Sentences, rng: np.random.Generator, subject: Array, c
     """New texts for one account; no part of an entry is used twice before all others were used.
 
     Args:
-        sentences: entries.
-        rng: generator.
         subject: entries to draw from, at least two.
-        count: texts wanted.
 
     Returns:
         Texts made of the first part of one entry and the second part of another.

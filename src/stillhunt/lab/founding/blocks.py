@@ -22,11 +22,7 @@ _WORLD_WIDE = ("release", "incident", "public templates")
 
 @dataclass(kw_only=True)
 class BlockScene(Scene):
-    """The scene of one block: the world's map, models and public templates, and chance and ids of its own.
-
-    Args:
-        world: the scene of the whole world.
-    """
+    """The scene of one block: the world's map, models and public templates, and chance and ids of its own."""
 
     world: Scene
 
@@ -41,7 +37,6 @@ class AccountBlock:
 
     Args:
         number: place in the world; separates chance and ids.
-        accounts: how many.
         lab: their operator; None = honest accounts of every persona.
     """
 

@@ -25,7 +25,6 @@ class FoundingSpec:
 
     Args:
         scale: part of the full number of accounts, above 0 and up to 1; accounts behave the same at every scale.
-        seed: seed of everything.
     """
 
     scale: float = 1.0
@@ -48,7 +47,6 @@ def write_founding_case(spec: FoundingSpec, out: Path, progress: Progress | None
     """Build the founding case block by block and write its folder; the same spec gives the same bytes.
 
     Args:
-        spec: its size and seed.
         out: folder to make; may exist if empty.
         progress: receiver of progress; silent when None.
 

@@ -30,7 +30,6 @@ class Operation:
     """What all blocks of a lab have in common.
 
     Args:
-        start: microseconds since the epoch.
         calendar: its end and its pause.
         queues: the work queue of each task.
         programs: codes of its client programs.
@@ -43,14 +42,7 @@ class Operation:
 
 
 def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tuple[People, Draft]:
-    """Build some of the accounts of a lab and all their requests.
-
-    Args:
-        scene: the block's scene.
-        world: the scene of the whole world.
-        lab: whose accounts they are.
-        accounts: how many.
-    """
+    """Build some of the accounts of a lab and all their requests."""
     operation = _operation(world, lab)
     rng = scene.rng(f"lab/{lab.name}")
     people = lab.recruit(scene, rng, accounts, operation.start)

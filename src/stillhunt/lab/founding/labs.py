@@ -44,11 +44,8 @@ class Lab:
 
     Args:
         name: name of its campaign in the truth.
-        accounts: at full scale.
         requests: harvest requests at full scale.
-        recruit: draws the accounts.
         rung: schedule, presence, templates and client programs; `daily` is not used.
-        tasks: its work.
         kept: requests in the log for each planned one: second turns and retries add, pauses and bans take.
         customers: share of the accounts' traffic that is unrelated customers of a reseller.
         replaced: whether banned accounts are replaced from a reserve.

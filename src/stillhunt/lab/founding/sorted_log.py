@@ -52,7 +52,6 @@ class SortedLog:
         """Write the log and the truth of its requests by time, and remove the blocks.
 
         Args:
-            folder: folder of the world.
             advance: told of the rows written.
 
         Returns:

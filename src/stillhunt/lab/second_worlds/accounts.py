@@ -25,14 +25,7 @@ _KINDS = 24
 
 
 def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: int) -> People:
-    """Draw the honest accounts of one kind of customer.
-
-    Args:
-        scene: world.
-        rng: generator.
-        kind: kind of customer.
-        count: accounts.
-    """
+    """Draw the honest accounts of one kind of customer."""
     group = draw_groups(rng, kind.group, count)
     country = rng.choice(len(WEIGHTS), count, p=WEIGHTS)
     if kind.group[1]:
@@ -61,11 +54,8 @@ def blank_people(scene: Scene, rng: np.random.Generator, country: Array, client:
     """Unrelated accounts with ordinary sign-up data.
 
     Args:
-        scene: world.
-        rng: generator.
         country: where each lives, shape (n,).
         client: usual client of each, shape (n,).
-        persona: kind of customer.
     """
     count = len(country)
     paying = rng.random(count) < 0.8
@@ -105,8 +95,6 @@ def draw_languages(scene: Scene, rng: np.random.Generator, country: Array) -> Ar
     """Language of each account: its country's for most, English for others.
 
     Args:
-        scene: world.
-        rng: generator.
         country: index of the country, shape (n,).
     """
     place = {language.name: number for number, language in enumerate(scene.languages)}
@@ -119,13 +107,6 @@ def draw_topic_preferences(
 ) -> tuple[Array, Array]:
     """Topics of each account and their cumulative shares: a Pitman-Yor process over what people ask.
 
-    Args:
-        scene: world.
-        rng: generator.
-        count: accounts.
-        strength: strength of the process.
-        discount: its discount.
-
     Returns:
         Topics and cumulative shares, each of shape (count, kinds).
     """
@@ -136,13 +117,7 @@ def draw_topic_preferences(
 
 
 def draw_groups(rng: np.random.Generator, bounds: tuple[int, int], count: int) -> Array:
-    """Group number of each account; -1 where this kind of customer has no groups.
-
-    Args:
-        rng: generator.
-        bounds: least and most members.
-        count: accounts.
-    """
+    """Group number of each account; -1 where this kind of customer has no groups."""
     if not bounds[1]:
         return np.full(count, -1)
     sizes = rng.integers(bounds[0], bounds[1] + 1, count // bounds[0] + 1)

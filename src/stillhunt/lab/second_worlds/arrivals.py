@@ -43,10 +43,8 @@ def open_curves(rng: np.random.Generator, zones: Array, profile: str, days: int,
     """Cumulative activity of each account by hour of the log, from 0 to 1, shape (n, hours + 1).
 
     Args:
-        rng: generator.
         zones: hours from UTC of each account, shape (n,).
         profile: one of `PROFILES`.
-        days: length of the log.
         unevenness: variance of an account's day weights; each account also has days off.
     """
     hours = np.arange(days * 24)
@@ -83,7 +81,6 @@ def excited_sessions(rng: np.random.Generator, curves: Array, counts: Array, bra
     """Sessions of which some beget others soon after.
 
     Args:
-        rng: generator.
         curves: what `open_curves` gave.
         counts: expected sessions of each account, shape (accounts,).
         branching: mean children of a session, below 1.
@@ -110,7 +107,6 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
     """Calls with heavy-tailed gaps in a time that runs with the account's week.
 
     Args:
-        rng: generator.
         curves: what `open_curves` gave.
         counts: expected calls of each account, shape (accounts,).
         shape: tail exponent of the gaps, above 1.
@@ -134,9 +130,7 @@ def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array
     """The same list of checks each night at the same minute, one after another.
 
     Args:
-        rng: generator.
         counts: calls of each account in the whole log, shape (accounts,).
-        days: length of the log.
 
     Returns:
         Account and microseconds of each call.
@@ -157,10 +151,7 @@ def floods(rng: np.random.Generator, counts: Array, days: int, per_minute: float
     """One or a few runs of calls, as fast as a token bucket lets through.
 
     Args:
-        rng: generator.
         counts: calls of each account, shape (accounts,).
-        days: length of the log.
-        per_minute: rate of the bucket.
 
     Returns:
         Account and microseconds of each call.
@@ -184,7 +175,6 @@ def add_turns(rng: np.random.Generator, time: Array, turns: Array, end: int) -> 
     """Later turns of each conversation, some minutes apart (Weibull).
 
     Args:
-        rng: generator.
         time: its beginning, microseconds, shape (n,).
         turns: mean number of turns of each, 1 or more, shape (n,).
         end: end of the log, microseconds; later turns beyond it are dropped.

@@ -18,7 +18,6 @@ def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> Wo
     """Build a world of the second generator; the same spec gives the same rows.
 
     Args:
-        spec: what to build.
         progress: receiver of progress; silent when None.
 
     Raises:
@@ -38,11 +37,7 @@ def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> Wo
 
 
 def lay_out(scene: Scene) -> list[Block]:
-    """Lay out all traffic before texts are written: customers first, then campaigns.
-
-    Args:
-        scene: world.
-    """
+    """Lay out all traffic before texts are written: customers first, then campaigns."""
     blocks = [build_customers(scene, kind, count) for kind, count in customer_counts(scene.spec.accounts) if count]
     if scene.spec.rung:
         blocks += [build_campaign(scene, place) for place in range(scene.spec.campaigns)]

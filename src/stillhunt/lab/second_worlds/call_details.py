@@ -60,9 +60,6 @@ def fill_in_calls(
     """Set model, client, parameters, channel, key and answer as each account usually has them.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: accounts.
         calls: their calls, changed in place.
         best: chance that an account's usual model is the largest.
         answer: median tokens of an answer.
@@ -109,9 +106,6 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: W
     """Addresses that the calls come from.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: accounts.
         calls: their calls, changed in place.
         kind: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
     """

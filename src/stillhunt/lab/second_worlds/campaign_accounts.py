@@ -18,14 +18,7 @@ _ODD_MAIL = 9
 
 
 def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> People:
-    """Draw the accounts of a campaign.
-
-    Args:
-        scene: world.
-        rng: generator.
-        rung: how the campaign behaves.
-        count: accounts.
-    """
+    """Draw the accounts of a campaign."""
     country = rng.choice(len(WEIGHTS), count, p=WEIGHTS)
     if rung.clients:
         client = rng.choice(np.flatnonzero(PROGRAM_CLIENTS > 0.05), 1).repeat(count)
@@ -72,10 +65,6 @@ def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: P
     """Set addresses, parameters, models and channels of a campaign, over what its accounts would have by themselves.
 
     Args:
-        scene: world.
-        rng: generator.
-        rung: how the campaign behaves.
-        people: its accounts.
         calls: harvested and cover calls, changed in place.
     """
     n = len(people)

@@ -26,12 +26,7 @@ _SPREADS = {"fixed": 1.15, "oblique": 0.75}
 
 
 def build_campaign(scene: Scene, place: int) -> Block:
-    """One campaign, or on rung 8 one pool that several labs rent.
-
-    Args:
-        scene: world.
-        place: number of the campaign.
-    """
+    """One campaign, or on rung 8 one pool that several labs rent."""
     name = f"c{place}"
     rng = scene.stream(f"campaign/{name}")
     rung = RUNGS[scene.spec.rung]

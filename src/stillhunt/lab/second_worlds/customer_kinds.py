@@ -10,7 +10,6 @@ class CustomerKind:
     """One kind of customer.
 
     Args:
-        name: its name in the truth.
         share: share of the honest accounts; the first kind takes the rest.
         mean: calls of an account in 14 days, on average.
         tail: shape of the loads between accounts; smaller = more unequal.
@@ -140,11 +139,7 @@ SANCTIONED = ("contract_author", "contract_reseller")
 
 
 def customer_counts(accounts: int) -> list[tuple[CustomerKind, int]]:
-    """Number of accounts of each kind; a kind whose accounts do not fill its smallest group is left out.
-
-    Args:
-        accounts: honest accounts in all.
-    """
+    """Number of accounts of each kind; a kind whose accounts do not fill its smallest group is left out."""
     counts = [round(kind.share * accounts) for kind in CUSTOMER_KINDS]
     counts = [0 if 0 < count < kind.group[0] else count for kind, count in zip(CUSTOMER_KINDS, counts, strict=True)]
     counts[0] = accounts - sum(counts[1:])

@@ -18,13 +18,7 @@ _USUAL_TRADES = {"auditor": "proof", "grader": "referee", "translator": "counsel
 
 
 def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
-    """Build the accounts of one kind of customer, with their traffic.
-
-    Args:
-        scene: world.
-        kind: kind of customer.
-        count: accounts.
-    """
+    """Build the accounts of one kind of customer, with their traffic."""
     # Names of streams seed the random numbers: another name would build another world.
     rng = scene.stream(f"habit/{kind.name}")
     people = enroll(scene, rng, kind, count)
@@ -44,10 +38,6 @@ def converse(
     """Draw the conversations of accounts by the laws of their kind.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: accounts.
-        kind: its laws.
         loads: expected calls of each account, shape (accounts,).
     """
     curves = _curves_with_absence(scene, rng, people, kind)
@@ -66,16 +56,7 @@ def converse(
 
 
 def patience(rng: np.random.Generator, accounts: int, turns: float) -> Array:
-    """Mean turns of each account's conversations; a third of the accounts never ask twice.
-
-    Args:
-        rng: generator.
-        accounts: number of accounts.
-        turns: mean over accounts.
-
-    Returns:
-        Means, shape (accounts,).
-    """
+    """Mean turns of each account's conversations; a third of the accounts never ask twice."""
     more = (turns - 1.0) * rng.gamma(1.5, 1.0 / (1.5 * (1.0 - _TERSE)), accounts)
     return 1.0 + np.where(rng.random(accounts) < _TERSE, 0.0, more)
 
@@ -121,9 +102,6 @@ def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: A
     """A topic for each conversation: one of its account's own, or for one in ten what anybody asks.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: accounts.
         owner: account of each conversation, shape (n,).
     """
     popularity = scene.texts.popularity
@@ -163,8 +141,6 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
     """Replace some later turns by stock phrases.
 
     Args:
-        scene: world.
-        rng: generator.
         jobs: one text per call, changed in place.
         turn: position of the call in its conversation, shape (n,).
         chance: chance that a later turn is one, shape (n,).

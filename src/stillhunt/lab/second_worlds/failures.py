@@ -15,11 +15,7 @@ _TRIES = 3
 
 
 def outages(scene: Scene) -> Array:
-    """Two outages of the provider itself, as (from, to) in microseconds, shape (2, 2).
-
-    Args:
-        scene: world.
-    """
+    """Two outages of the provider itself, as (from, to) in microseconds, shape (2, 2)."""
     rng = scene.stream("outages")
     first = START + (rng.uniform(0.1, 0.9, 2) * scene.spec.days * DAY).astype(np.int64)
     length = rng.integers(*_OUTAGE_MINUTES, 2) * MINUTE
@@ -31,10 +27,6 @@ def add_failures(scene: Scene, block: Block) -> None:
 
     Rate limits bite where an account made `_BURST_CALLS` calls within a minute; failures come singly and in outages.
     Each further try waits twice as long.
-
-    Args:
-        scene: world.
-        block: calls, changed in place.
     """
     rng = scene.stream(f"weather/{block.name}")
     calls = block.calls

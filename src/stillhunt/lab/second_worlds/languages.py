@@ -27,13 +27,8 @@ class Language:
     """A language.
 
     Args:
-        name: English name.
         weight: share of the accounts that speak it first.
         glue: what stands between two words.
-        openers: how questions begin.
-        follow: short later turns.
-        functions: function words.
-        words: pseudo-words, commonest first.
     """
 
     name: str
@@ -46,21 +41,13 @@ class Language:
 
 
 def read_data(name: str) -> dict[str, object]:
-    """A data file of the second generator.
-
-    Args:
-        name: file name without ending.
-    """
+    """A data file of the second generator."""
     text = (files("stillhunt.lab") / "data" / f"{name}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def build_languages(seed: int) -> tuple[Language, ...]:
-    """The languages of one world; their pseudo-words are new for every seed.
-
-    Args:
-        seed: seed of the world.
-    """
+    """The languages of one world; their pseudo-words are new for every seed."""
     entries = read_data("second_tongues")["tongue"]
     assert isinstance(entries, list)  # noqa: S101 - the file is ours
     languages = []
@@ -100,7 +87,6 @@ class Units:
     """Units of one language.
 
     Args:
-        texts: all strings.
         connecting: (first, count) of the connecting units.
         content: first content unit of each topic, shape (topics,); `_CONTENT` each.
     """
@@ -111,13 +97,7 @@ class Units:
 
 
 def build_units(seed: int, language: Language, topics: int) -> Units:
-    """Build the connecting and content units of a language.
-
-    Args:
-        seed: seed of the world.
-        language: language.
-        topics: number of topics.
-    """
+    """Build the connecting and content units of a language."""
     rng = open_stream(seed, f"units/{language.name}")
     texts = _connecting_units(rng, language)
     first_content = len(texts)
@@ -153,9 +133,6 @@ def zipf_ranks(rng: np.random.Generator, count: int, shape: int | tuple[int, ...
     """Ranks 0 to count - 1 drawn by a power of the rank.
 
     Args:
-        rng: generator.
-        count: number of ranks.
-        shape: shape of the answer.
         exponent: the power; 0 = all alike.
     """
     weights = np.cumsum(np.arange(1, count + 1, dtype=float) ** -exponent)

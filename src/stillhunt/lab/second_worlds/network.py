@@ -46,11 +46,7 @@ _TUNNELS = 6
 
 @dataclass
 class AddressBook:
-    """Addresses handed out so far, and who hands them out.
-
-    Args:
-        seed: seed of the world.
-    """
+    """Addresses handed out so far, and who hands them out."""
 
     seed: int
     text: list[str] = field(default_factory=list)
@@ -80,7 +76,6 @@ class AddressBook:
         """A household address for each, of its own; some are IPv6.
 
         Args:
-            rng: generator.
             country: index of the country, shape (n,).
 
         Returns:
@@ -101,10 +96,8 @@ class AddressBook:
         """Addresses that many share.
 
         Args:
-            rng: generator.
             kind: "cloud", "tunnel" (consumer VPN), "mobile" (carrier-grade NAT) or "office".
             country: index of the country; not used for clouds and tunnels, which have countries of their own.
-            size: number of addresses.
 
         Returns:
             Address codes, shape (size,).
@@ -128,7 +121,6 @@ class AddressBook:
         """Household addresses that the carrier changes now and then.
 
         Args:
-            rng: generator.
             country: index of the country of each account, shape (accounts,).
             owner: account of each call, shape (n,).
             time: microseconds of each call, shape (n,).

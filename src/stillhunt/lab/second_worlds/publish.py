@@ -20,12 +20,7 @@ def write_texts(scene: Scene, name: str, jobs: Jobs) -> pa.Array:
     """The text of each job: before, stock or item, after.
 
     Args:
-        scene: world.
         name: name of the block, for its random numbers.
-        jobs: what to write.
-
-    Returns:
-        Strings, shape (jobs,).
     """
     rng = scene.stream(f"texts/{name}")
     strings = pa.array([*scene.strings.texts, ""], pa.large_string())
@@ -42,10 +37,6 @@ def write_texts(scene: Scene, name: str, jobs: Jobs) -> pa.Array:
 
 def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
     """The four tables of a world.
-
-    Args:
-        scene: world.
-        blocks: personas first, then campaigns.
 
     Returns:
         requests (by time), accounts, truth of accounts, truth of requests.

@@ -18,17 +18,10 @@ class People:
         persona: kind of customer, for the truth.
         campaign: campaigns it works for, joined by "|"; empty = honest.
         created: when it was opened, microseconds.
-        organization: declared organisation or None.
-        plan: price plan.
         mail: domain of its e-mail.
-        card: payment fingerprint or None.
-        card_country: country of the card or None.
-        phone_country: country of the phone.
         signup_country: country it was opened from.
         signup_address: code of the address it was opened from.
-        purpose: declared use.
         country: index of the country it lives in.
-        language: index of its language.
         client: index of its usual client.
         topics: topics that an account asks about, shape (n, kinds).
         topic_cdf: their cumulative shares, shape (n, kinds).
@@ -63,8 +56,6 @@ class Jobs:
     """Texts to write, one entry each: before + (stock or a new item) + after.
 
     Args:
-        topic: topic of the item.
-        language: index of its language.
         size: words of the item, about.
         stock: code of a ready text in the shelf, in place of an item; -1 = none.
         before: code of a text in front; -1 = none.
@@ -88,18 +79,13 @@ class WorldCalls:
 
     Args:
         owner: account, as a position in the people of its block.
-        time: microseconds.
         talk: conversation, counted within its block.
-        turn: position in the conversation.
         job: text, as a position in the jobs of its block.
-        model: index of the model.
         client: index of the client program.
         address: code of the client address.
         temperature: as sent; NaN = left out.
         top_p: as sent; NaN = left out.
         limit: largest answer asked for, in tokens; NaN = left out.
-        output: tokens answered.
-        channel: index of the channel.
         key: number of the API key within the account.
         user: end user, counted within the block; -1 = none named.
         system: code of the system prompt in the shelf; -1 = none.
@@ -191,6 +177,5 @@ def take(records: Any, rows: Array) -> Any:
 
     Args:
         records: a `People`, `Jobs` or `WorldCalls`.
-        rows: positions or a mask.
     """
     return type(records)(**{f.name: getattr(records, f.name)[rows] for f in fields(records)})

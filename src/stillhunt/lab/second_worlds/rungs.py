@@ -21,10 +21,7 @@ class Rung:
         evenness: spread of the quotas between accounts (standard deviation over mean).
         on_duty: chance that an account works on a day.
         stay: days an account works before it rests for good, as a share of the log; 1 = all of it.
-        jitter: spread of the pauses.
         wording: "fixed", "paraphrase", "oblique", "relay" or "untemplated".
-        templates: templates of each skill.
-        skills: number of skills.
         parameters: "one" set for all, a "few" sets, or "own" ones.
         cover: least and most share of an account's traffic that is not harvested.
         turns: mean turns of a task.

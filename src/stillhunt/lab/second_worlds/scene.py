@@ -24,11 +24,6 @@ class Scene:
     """A world under construction.
 
     Args:
-        spec: what is built.
-        languages: languages.
-        texts: where items come from.
-        network: addresses.
-        wording: instruction grammars.
         strings: texts that occur word for word, by code.
         public_templates: templates of public collections: string codes of the words before and after an item, shape
             (templates, 2).
@@ -55,7 +50,6 @@ class Scene:
         """A new template with its wording settled.
 
         Args:
-            rng: generator.
             trade: one of the wording's trades.
 
         Returns:
@@ -67,9 +61,6 @@ class Scene:
 
 def open_scene(spec: SecondSpec) -> Scene:
     """Prepare a world: languages, texts, network, public templates.
-
-    Args:
-        spec: what to build.
 
     Raises:
         InputError: the file of real texts cannot be used.

@@ -24,8 +24,6 @@ class SecondSpec:
 
     Args:
         rung: rung of the evasion ladder, one of `BUILT_RUNGS`; 0 = honest traffic only.
-        accounts: honest accounts.
-        days: length of the log.
         seed: seed of everything; honest rows do not depend on the campaigns.
         campaign_accounts: accounts of each campaign (rung 8: of the pool that the labs share).
         campaigns: number of campaigns (rung 8: of pools).
@@ -59,10 +57,5 @@ class SecondSpec:
 
 
 def open_stream(seed: int, name: str) -> np.random.Generator:
-    """The random numbers of a named part; parts are independent, and another name gives another world.
-
-    Args:
-        seed: seed of the world.
-        name: name of the part.
-    """
+    """The random numbers of a named part; parts are independent, and another name gives another world."""
     return np.random.default_rng([seed, zlib.crc32(name.encode()), 0x5EC0D])

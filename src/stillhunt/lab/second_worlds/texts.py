@@ -31,13 +31,9 @@ class TextSource(Protocol):
         """Items.
 
         Args:
-            rng: generator.
             topic: topic of each, shape (n,).
             language: language of each, shape (n,).
             size: words of each, about, shape (n,).
-
-        Returns:
-            Strings, shape (n,).
         """
 
 
@@ -45,8 +41,6 @@ def pitman_yor_shares(rng: np.random.Generator, count: int, strength: float, dis
     """Shares of a Pitman-Yor process by stick breaking, cut off and scaled to one (Pitman and Yor 1997).
 
     Args:
-        rng: generator.
-        count: sticks.
         strength: theta; larger = more even.
         discount: between 0 and 1; larger = longer tail.
     """
@@ -58,12 +52,7 @@ def pitman_yor_shares(rng: np.random.Generator, count: int, strength: float, dis
 
 
 class ModelTexts:
-    """Items of the text model.
-
-    Args:
-        seed: seed of the world.
-        languages: languages.
-    """
+    """Items of the text model."""
 
     def __init__(self, seed: int, languages: tuple[Language, ...]) -> None:
         rng = open_stream(seed, "popularity")
@@ -136,7 +125,6 @@ class RealTexts:
 
     Args:
         path: Parquet file with columns text and topic; a column kind chooses what users write.
-        seed: seed of the order in which texts are used.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.

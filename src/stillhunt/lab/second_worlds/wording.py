@@ -42,7 +42,6 @@ class InstructionGrammars:
         """A system prompt.
 
         Args:
-            rng: generator.
             kind: "kit" (open frameworks, word for word), "product" (one firm's own), "rival" (another lab's harness).
             number: which of its kind; drawn when None.
         """
@@ -55,7 +54,6 @@ class InstructionGrammars:
         """The parts of one author's template, with their alternatives still open.
 
         Args:
-            rng: generator.
             trade: one of `trades`.
 
         Returns:
@@ -74,7 +72,6 @@ class InstructionGrammars:
         """One wording of an outline, for good.
 
         Args:
-            rng: generator.
             outline: what `outline` gave.
 
         Returns:
@@ -93,7 +90,6 @@ class InstructionGrammars:
         """A new wording of an outline: other alternatives, another order, a sentence left out, before or behind.
 
         Args:
-            rng: generator.
             outline: what `outline` gave.
 
         Returns:
@@ -107,9 +103,6 @@ class InstructionGrammars:
 
     def oblique(self, rng: np.random.Generator) -> tuple[str, str]:
         """A persona and a roundabout wish to see the reasoning, worded anew each time.
-
-        Args:
-            rng: generator.
 
         Returns:
             Text before the item and text behind it.
@@ -127,12 +120,7 @@ class InstructionGrammars:
 
 
 def expand(rng: np.random.Generator, text: str) -> str:
-    """Choose one of each `{a|b}`; doubled braces become single ones.
-
-    Args:
-        rng: generator.
-        text: sentence with alternatives.
-    """
+    """Choose one of each `{a|b}`; doubled braces become single ones."""
 
     def choose(match: re.Match[str]) -> str:
         options = match.group(1).split("|")

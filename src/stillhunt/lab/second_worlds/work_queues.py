@@ -30,7 +30,6 @@ class QueueRules:
         start: microseconds at which the first batch drops.
         stop: microseconds after which nobody works.
         drop_hours: hours between two batches of new items.
-        batch: items in a batch.
         lease: most items fetched at once.
         service: mean seconds for one item.
         jitter: spread of the pauses between fetches (standard deviation of their logarithm).
@@ -136,7 +135,6 @@ def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Se
     """Run a work queue from its start to its end.
 
     Args:
-        rng: generator.
         rules: how the queue hands out its items.
         shifts: when each worker may work.
 

@@ -26,8 +26,6 @@ def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None
     """Move requests to the new model: those of honest accounts over weeks, those of a campaign within a day.
 
     Args:
-        scene: world.
-        people: accounts.
         draft: requests; gets `model`.
         name: name of the persona or campaign, for its chance.
     """
@@ -49,9 +47,6 @@ def close_some(scene: Scene, people: People, draft: Draft, name: str) -> Draft:
     """Close some honest accounts: a few calls are refused, then there are none.
 
     Args:
-        scene: world.
-        people: accounts.
-        draft: requests.
         name: name of the persona, for its chance.
     """
     rng = scene.rng(f"closing/{name}")

@@ -45,10 +45,8 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
     """Draw bans over the campaign, one for each account in reserve.
 
     Args:
-        rng: generator.
         count: accounts, active and standing by.
         start: start of the operation, microseconds since the epoch.
-        stop: its end.
     """
     order = rng.permutation(count)
     active = max(1, round(_ACTIVE * count))
@@ -65,7 +63,6 @@ def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft
     """Turn the requests of a queue that all accounts serve into those of a queue that survives bans and limits.
 
     Args:
-        rng: generator.
         draft: the queue as if every account worked all the time.
         tenures: who is banned and who replaces it.
 

@@ -61,7 +61,6 @@ def place_sessions(
     """Start of every session.
 
     Args:
-        rng: generator.
         owner: account of each session, shape (sessions,), codes into `zone`.
         zone: hours ahead of UTC of each account, shape (accounts,).
         rhythm: how the users spread their work.
@@ -86,11 +85,9 @@ def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes:
     """All requests of all sessions.
 
     Args:
-        rng: generator.
         owner: account of each session, shape (sessions,).
         start: microseconds, shape (sessions,).
         sizes: requests per session, at least 1, shape (sessions,).
-        rhythm: gives the gaps.
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
     first = np.cumsum(sizes) - sizes
@@ -107,7 +104,6 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
     """A column for each entry of `rows`, in proportion to that row's weights.
 
     Args:
-        rng: generator.
         weights: non-negative, shape (r, c), each row with a positive sum.
         rows: row numbers, shape (n,).
 
@@ -127,11 +123,9 @@ def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Arr
     """Times of day of people who are awake around a favourite local hour.
 
     Args:
-        rng: generator.
         owner: account per event, shape (n,).
         zone: hours ahead of UTC per account.
         centre: favourite local hour per account.
-        spread: standard deviation, hours.
     """
     local = rng.normal(centre[owner], spread)
     # Nobody is awake at four in the morning: hours in the dead of night are folded to the other side of noon.

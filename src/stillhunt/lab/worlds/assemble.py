@@ -27,7 +27,6 @@ def assemble(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[pa.Ta
     """The four tables of a world.
 
     Args:
-        scene: world.
         parts: accounts and requests of every persona and campaign, taken one by one: prompts as Python strings
             need four times the room of the finished column.
 
@@ -113,7 +112,6 @@ def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array
     """Let calls fail: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
 
     Args:
-        rng: generator.
         draft: n requests; those that have a status already keep it and are not sent again.
         incident: start of an outage of the provider, microseconds; most calls fail while it lasts.
 

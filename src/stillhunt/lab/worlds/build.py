@@ -28,8 +28,6 @@ class WorldSpec:
     """What to build.
 
     Args:
-        accounts: honest accounts.
-        days: length of the log.
         seed: seed of everything; the honest part does not depend on the campaigns.
         campaigns: campaigns hidden in it; none = an honest world.
     """
@@ -53,7 +51,6 @@ class World:
     """A built world.
 
     Args:
-        requests: the log, by time.
         accounts: the provider's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
@@ -82,11 +79,6 @@ def spec_for_rung(
 
     Args:
         rung: 0 = honest only, 1 to 13, 15.
-        accounts: honest accounts.
-        days: length of the log.
-        seed: seed.
-        campaign_accounts: accounts of each campaign.
-        campaigns: number of campaigns.
         cover_share: share of the campaign accounts' traffic that is cover; the rung's default when None.
 
     Raises:
@@ -114,7 +106,6 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
     """Build a world; the same spec gives the same bytes.
 
     Args:
-        spec: what to build.
         progress: receiver of progress; silent when None.
     """
     scene = open_scene(spec.seed, spec.days)
@@ -142,7 +133,6 @@ def write_world(world: World, out: Path) -> None:
     """Write the folder of a world.
 
     Args:
-        world: what to write.
         out: folder to make; may exist if empty.
 
     Raises:
@@ -184,13 +174,7 @@ def new_world_folder(out: Path) -> Iterator[Path]:
 
 
 def write_part(requests: pa.Table, folder: Path, number: int) -> None:
-    """Write one file of the log of a world.
-
-    Args:
-        requests: rows of the log.
-        folder: folder of the world.
-        number: place of the file.
-    """
+    """Write one file of the log of a world."""
     _write(requests, folder / "requests" / f"part-{number:04d}.parquet")
 
 
@@ -198,10 +182,7 @@ def write_tables(folder: Path, accounts: pa.Table, truth: pa.Table, sanctioned: 
     """Write the tables of accounts of a world, and the settings that declare who is under contract.
 
     Args:
-        folder: folder of the world.
         accounts: the provider's customer table.
-        truth: account_id, persona, campaign.
-        sanctioned: organisations under contract.
     """
     _write(accounts, folder / "accounts.parquet")
     _write(truth, folder / "truth" / "accounts.parquet")

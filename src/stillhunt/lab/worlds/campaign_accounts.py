@@ -29,10 +29,6 @@ def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: in
     """Draw the accounts of a campaign that has accounts of its own.
 
     Args:
-        scene: world.
-        rng: generator.
-        rung: rung of the ladder.
-        count: accounts.
         start: start of the operation, microseconds since the epoch.
 
     Returns:
@@ -71,9 +67,6 @@ def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, househol
     """A reseller's pool: accounts bought over months.
 
     Args:
-        scene: world.
-        rng: generator.
-        count: accounts.
         household: a household line and a card for each account; otherwise few hosted lines and few cards.
     """
     people = draw_people(scene, rng, "pool", count, paid=0.8, recent=0.5)

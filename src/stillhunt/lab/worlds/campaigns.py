@@ -41,7 +41,6 @@ class CampaignSpec:
 
     Args:
         rung: 1 to 13 or 15, see the table in `docs/worlds.md`.
-        accounts: worker accounts.
         name: name in the truth; "c0", "c1" ... by place when empty.
         skills: skills it takes, 1 to 4; drawn when None.
         cover_share: share of the accounts' traffic that is not harvest; the rung's default when None.
@@ -88,9 +87,6 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
     """Build the accounts of one campaign and all their requests, harvest and cover.
 
     Args:
-        scene: world.
-        spec: what to build.
-        name: name in the truth.
         place: place among the world's campaigns; separates their chance.
     """
     rng = scene.rng(f"campaign/{place}/{spec.rung}/{spec.kind}")

@@ -65,7 +65,6 @@ def hides(column: str, part: str) -> Array:
     """Whether each channel holds a column back, shape (channels,) bool.
 
     Args:
-        column: name of the column.
         part: "hidden" for the log, "withheld" for the table of accounts.
     """
     return np.array([column in getattr(way, part) for way in CHANNELS])

@@ -101,14 +101,10 @@ def compose_items(
     """One new prompt per row.
 
     Args:
-        grammar: vocabularies.
         rng: generator that every choice is drawn from.
         topics: topic code per row, shape (n,).
         languages: language code per row, shape (n,).
         sentences: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
-
-    Returns:
-        n prompts.
     """
     draws = integer_stream(rng)
     return [
@@ -121,7 +117,6 @@ def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integ
     """One short later turn per row: a stock phrase for two in five, else one on the topic.
 
     Args:
-        grammar: vocabularies.
         rng: generator that every choice is drawn from.
         topics: topic code per row, shape (n,).
         languages: language code per row, shape (n,).
@@ -142,7 +137,6 @@ def draw_sentences(rng: np.random.Generator, verbosity: np.ndarray[Any, Any]) ->
     """Sentence counts with a heavy tail.
 
     Args:
-        rng: generator.
         verbosity: median number of sentences per row, shape (n,).
 
     Returns:

@@ -47,10 +47,6 @@ def relay_users(
     """Sessions of a rival product's users, routed over the accounts that are on duty that day.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: accounts of the relay.
-        name: name of the campaign.
         pace: defaults, start in microseconds since the epoch, requests per account and day of work.
     """
     rung, start, daily = pace
@@ -78,10 +74,6 @@ def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: 
     """A few thousand questions by contractors; what they ask outside their field is not harvested.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: contractors' accounts.
-        name: name of the campaign.
         daily: requests per account on a day of work.
     """
     skills = load_skills()
@@ -102,10 +94,6 @@ def sell_logs(scene: Scene, rng: np.random.Generator, people: People, name: str,
     """All requests of customers who sell their logs: they come from named users and show nothing unusual.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: the customers' accounts.
-        name: name of the campaign.
         daily: requests per account and day, at the median.
     """
     loads = np.exp(rng.normal(np.log(daily * scene.days), 0.8, len(people)))

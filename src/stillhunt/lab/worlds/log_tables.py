@@ -26,8 +26,6 @@ def log_table(
     """The log of requests.
 
     Args:
-        scene: world.
-        people: all accounts.
         columns: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths,
             -1 = not sent.
         texts: request ids, account ids and prompts.
@@ -79,13 +77,7 @@ def log_table(
 
 
 def customer_table(scene: Scene, people: People, account_ids: pa.Array) -> pa.Table:
-    """The provider's customer table, in the order of the ids.
-
-    Args:
-        scene: world.
-        people: all accounts.
-        account_ids: their ids.
-    """
+    """The provider's customer table, in the order of the ids."""
     codes = pa.array(scene.places.countries, pa.string())
     unpaid = people.payment == None  # noqa: E711 - elementwise
     table = {

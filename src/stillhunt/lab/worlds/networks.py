@@ -46,14 +46,11 @@ class Places:
     """The world's map.
 
     Args:
-        countries: two-letter codes.
         share: share of users per country.
         zone: hours ahead of UTC per country.
         language: language code (grammar's names) per country.
         asn: autonomous system number of each network.
-        network_country: country of each network.
         home: networks of households, by country.
-        cloud: networks of data centres.
         network_of_block: network of each /16 block, -1 where unused.
         blocks: /16 blocks of each network.
     """
@@ -75,8 +72,6 @@ class Clients:
     """Client programs with their user agents and TLS fingerprints.
 
     Args:
-        user_agents: header texts.
-        fingerprints: TLS fingerprint of each client.
         weight: popularity of each client among programs; 0 for browsers.
         browser_weight: popularity of each client among browsers; 0 for programs.
     """
@@ -150,8 +145,6 @@ def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array
     """A household address per entry.
 
     Args:
-        rng: generator.
-        places: map.
         country: country code per entry, shape (n,).
 
     Returns:

@@ -28,11 +28,8 @@ class Voice:
     """The sentences of one language.
 
     Args:
-        who: who speaks.
         asks: requests by approach; foreign languages keep one list for all.
-        close: last remarks.
         synonyms: word -> words that may stand for it.
-        space: between sentences.
     """
 
     who: Options
@@ -46,7 +43,6 @@ def ask_obliquely(draws: Iterator[int], item: str, language: str, approach: int 
     """Word an item so that the answer shows its reasoning, without asking for that.
 
     Args:
-        draws: source of chance.
         item: the question itself, kept as it is.
         language: name of the item's language; English where it has no wrappings.
         approach: place in `APPROACHES`; drawn when None.

@@ -201,15 +201,7 @@ def write_backfill(scene: Scene, rng: np.random.Generator, people: People, draft
 
 
 def write_wordy(rng: np.random.Generator, draft: Draft, people: People, skills: list[Skill], group: int) -> None:
-    """One fixed wordy template per author, and constant parameters; every second author uses the best model only.
-
-    Args:
-        rng: generator.
-        draft: requests.
-        people: accounts.
-        skills: skill of each group.
-        group: accounts per group.
-    """
+    """One fixed wordy template per author, and constant parameters; every second author uses the best model only."""
     draws = integer_stream(rng)
     templates = [draw_template(draws, draw_family(draws, skill, width=5)) for skill in skills]
     for place, owner in enumerate(draft.owner.tolist()):

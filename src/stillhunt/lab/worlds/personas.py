@@ -105,13 +105,7 @@ def persona_counts(accounts: int) -> list[tuple[Recipe, int]]:
 
 
 def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Draft]:
-    """All accounts of one persona and their requests.
-
-    Args:
-        scene: world.
-        recipe: laws.
-        count: accounts.
-    """
+    """All accounts of one persona and their requests."""
     rng = scene.rng(f"persona/{recipe.persona}")
     people = draw_people(scene, rng, recipe.persona, count, paid=recipe.paid, recent=recipe.recent)
     group = np.arange(count) // recipe.group

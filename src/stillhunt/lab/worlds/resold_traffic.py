@@ -26,10 +26,7 @@ def draw_resold(
     """Requests of hidden end users, sent through the given accounts.
 
     Args:
-        scene: world.
-        rng: generator.
         recipe: laws of the end users.
-        people: accounts of the resellers.
         loads: requests wanted of each account, met on average.
         named: whether the end users are named to the provider.
         lines: addresses that one account's calls are spread over; 1 = its own line only.

@@ -92,10 +92,6 @@ def draw_slots(
     """Worker and time of each unit of work; all workers start, pause and stop together.
 
     Args:
-        scene: world.
-        rng: generator.
-        rung: defaults.
-        people: workers.
         pace: start of the operation in microseconds since the epoch, requests per account and day of work.
         calendar: its stop and its pause; drawn when None.
 

@@ -43,11 +43,6 @@ class Scene:
     """The world under construction, as far as every persona and campaign needs it.
 
     Args:
-        seed: seed of the world.
-        days: length of the world.
-        grammar: source of all items.
-        places: countries and networks.
-        clients: client programs.
         popularity: share of each topic in the population, shape (topics,).
         systems: system prompts so far; rows hold codes into it.
         tools: tool definitions so far; rows hold codes into it.
@@ -93,23 +88,13 @@ class People:
     """Accounts of one persona or campaign, one entry per account in every column.
 
     Args:
-        persona: name in the truth.
         campaign: campaigns it works for, joined by "|"; empty = honest.
-        created: microseconds since the epoch.
         organization: organisation it declares, or None.
-        plan: price plan.
-        email_domain: domain of its address.
         payment: fingerprint of what pays, or None.
         country: code of the country it lives in.
-        payment_country: code.
-        phone_country: code.
         signup_ip: IPv4 as integer.
-        signup_country: code.
         address: main line, IPv4 as integer.
-        zone: hours ahead of UTC.
-        language: code.
         channel: code into `channels.CHANNELS`.
-        keys: API keys it uses.
         declared_use: purpose the customer stated, or None.
     """
 
@@ -142,7 +127,6 @@ class Draft:
 
     Args:
         owner: account, counted within its `People`.
-        time: microseconds since the epoch.
         conversation: conversation, counted within the draft.
         turn: position in the conversation from 0.
         topic: topic code; not written to the log.
@@ -151,15 +135,10 @@ class Draft:
         client: code into `Clients`.
         model: code into `MODELS`.
         system: code into `Scene.systems`, -1 = none.
-        temperature: NaN = not sent.
-        max_tokens: NaN = not sent.
-        output: tokens answered.
-        top_p: NaN = not sent.
         tools: code into `Scene.tools`, -1 = none.
         end_user: end user whom the client names, counted within the draft, -1 = none.
         status: HTTP status where it is decided already (account closed, request refused); 0 = drawn later.
         campaign: name of the campaign a request harvests for, empty = honest.
-        prompt: text.
     """
 
     owner: Array
@@ -196,7 +175,6 @@ def new_draft(prompt: list[str], **columns: Array) -> Draft:
     """A draft from some columns; the others get the value for "nothing was sent".
 
     Args:
-        prompt: text of each request.
         columns: columns of `Draft` by name, each of the prompts' number; the owners at least.
     """
     count = len(prompt)
@@ -237,10 +215,6 @@ def draw_people(
     """Draw unrelated people as a provider sees them.
 
     Args:
-        scene: world.
-        rng: generator.
-        persona: name for the truth.
-        count: accounts.
         paid: share that pays (the rest is on the free plan, without a card).
         recent: share of accounts opened shortly before or during the log; the others are up to two years old.
     """

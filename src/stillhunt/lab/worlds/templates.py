@@ -41,10 +41,8 @@ class Skill:
     """The template grammar of one skill.
 
     Args:
-        name: skill.
         topics: topic names that its items come from.
         sentences: position (role, duty, method, form) -> possible sentences.
-        labels: words before the item.
     """
 
     name: str
@@ -80,8 +78,6 @@ def draw_family(draws: Iterator[int], skill: Skill, *, width: int) -> Family:
     """One author's part of a skill's grammar.
 
     Args:
-        draws: source of chance.
-        skill: grammar.
         width: sentences kept per position; the whole grammar has five.
     """
     return Family(

@@ -25,14 +25,12 @@ class Recipe:
     """The parameters of one persona.
 
     Args:
-        persona: name in the truth.
         share: of the world's accounts.
         least: accounts in any world, however small.
         load: median requests of one account in 14 days.
         load_sigma: log-standard deviation of the load between accounts.
         session: median requests of one session.
         session_sigma: log-standard deviation of session sizes.
-        rhythm: hours, days and gaps.
         follow: mean share of requests that continue a conversation, among accounts that do so.
         talkers: share of accounts that ever continue a conversation.
         breadth: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
@@ -83,10 +81,6 @@ def draw_rows(
     """The requests of a persona's accounts.
 
     Args:
-        scene: world.
-        rng: generator.
-        recipe: laws.
-        people: accounts.
         loads: requests wanted of each account (met on average), shape (accounts,).
         topic_preferences: topic weights, shape (accounts, topics); drawn from the recipe when None.
     """
@@ -137,7 +131,6 @@ def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: A
     """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
 
     Args:
-        rng: generator.
         draft: requests; gets `temperature`, `max_tokens` and `top_p`.
         without_parameters: whether an account never sends any, shape (accounts,).
     """

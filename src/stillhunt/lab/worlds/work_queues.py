@@ -59,8 +59,6 @@ class Orders:
     """How workers work off a queue.
 
     Args:
-        rung: defaults.
-        start: microseconds since the epoch.
         daily: requests per account on a day of work.
         specialised: each account works on one skill only.
         tenures: who works when, where accounts are banned and replaced; None = everyone all the time.
@@ -86,10 +84,6 @@ def draw_queue(
     """Draw the work queue of a lab.
 
     Args:
-        scene: world.
-        rng: generator.
-        name: name of the campaign.
-        rung: defaults.
         wording: the words around the items.
         skills: the skills themselves, or their number; drawn when None.
     """
@@ -119,10 +113,6 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
     """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random.
 
     Args:
-        scene: world.
-        rng: generator.
-        queue: the work queue.
-        people: workers.
         orders: how it is worked off.
     """
     owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily), orders.calendar)
@@ -168,11 +158,7 @@ def operate(
     """Set client programs (one to three for the campaign), models (mostly the best), parameters and answers.
 
     Args:
-        scene: world.
-        rng: generator.
-        people: workers.
         draft: requests; gets addresses, programs, models, parameters and answers.
-        rung: defaults.
         with_reasoning: whether the answers show their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]

@@ -130,9 +130,6 @@ def topic_bits_of(fold: Fold, s: int, mean: Floats, scratch: Floats) -> float:
     strength + k / m, and the prompts in all divide it. So logarithms are taken of products, not of each factor.
 
     Args:
-        fold: what the slices show.
-        s: the slice.
-        mean: mixture of topics.
         scratch: memory, shape (2, PREFERENCES).
     """
     logs, products = scratch
@@ -168,11 +165,7 @@ def forming_bits(fold: Fold, sums: Sums, row: int, wanted: Flags, out: Floats) -
     """Bits of the wanted slices for belonging to a set, each view within its cap; any number <= 0 where they do not.
 
     Args:
-        fold: what the slices show.
-        sums: sets.
-        row: the set.
         wanted: slices that are asked for; the others get 0.
-        out: bits of each slice.
     """
     rate = rates(sums.phrase[row], sums.total[row])
     freedom = freedom_of(rate, sums.total[row], sums.together[row])

@@ -41,14 +41,12 @@ class Fold(NamedTuple):
         size: distinct prompts of each slice.
         phrases: prompts with each phrase, shape (phrases, slices).
         spread: variance of honest slices in units of chance.
-        log_spread: its logarithm.
         topic_start: slice s has the topics topic_start[s] : topic_start[s + 1].
         topic, topic_count: topics that a slice has, and its prompts on each.
         preference: logarithm of what each topic preference gives before topics recur, shape (slices, PREFERENCES).
         request_start: slice s has the requests request_start[s] : request_start[s + 1].
         phrase_start: request r has the phrases phrase_start[r] : phrase_start[r + 1].
         phrase: phrases of the requests, ascending in each.
-        topics: number of topics.
     """
 
     size: Floats
@@ -70,7 +68,6 @@ class Sums(NamedTuple):
 
     Attributes:
         inside: True for members, shape (sets, slices).
-        total: prompts of the members.
         phrase: prompts with each phrase, shape (sets, phrases).
         topic: prompts on each topic, shape (sets, topics).
         together: prompts with both phrases, shape (sets, phrases, phrases), where the first is the smaller.

@@ -49,8 +49,6 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     """Groups of slices that were drawn from one work queue, found on one fold and judged on the other.
 
     Args:
-        slices: slices of one content cluster.
-        formed_on: fold to search.
         least: slices that a group needs.
     """
     if (slices.size[formed_on] >= P.min_prompts).sum() < least:

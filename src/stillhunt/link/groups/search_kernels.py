@@ -52,9 +52,7 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
     """Sets of slices that stand together, one after the other: the most neighbours seed the next.
 
     Args:
-        fold: fold to search.
         usable: slices that may be members.
-        least: slices a set needs.
 
     Returns:
         Members of each set, shape (sets, slices).
@@ -133,7 +131,6 @@ def compete(fold: Fold, usable: Flags, sums: Sums, least: int) -> Sums:
     """Give each slice to the set that explains it best.
 
     Args:
-        fold: fold that forms sets.
         usable: slices that may be members.
         sums: sets; their rows change.
         least: slices a set needs; smaller ones are gone.

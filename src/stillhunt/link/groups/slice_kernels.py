@@ -19,8 +19,6 @@ def phrase_users(member: Ints, lists: Lists, users: I32, last: I32) -> Ints:
 
     Args:
         member: slice of each request, ascending.
-        lists: phrases of each request.
-        users: one entry per phrase.
         last: one entry per phrase; all are -1, before and after.
     """
     begins, ends, codes = lists
@@ -52,9 +50,7 @@ def count_phrases(
     """Occurrences of the phrases that have a place, by fold: slice, request and place, in the order of requests.
 
     Args:
-        member: slice of each request.
         fold: fold of each request, 0 or 1.
-        lists: phrases of each request.
         place: place of each phrase; -1 where none.
         phrases: of shape (2, slices, places); receives the number of occurrences.
     """

@@ -41,8 +41,6 @@ class ClusterSlices:
     """The slices of one content cluster; arrays have one entry per slice unless said otherwise.
 
     Attributes:
-        cluster: label of the cluster.
-        account: account codes, ascending.
         size: distinct prompts, by fold (2 x slices).
         phrases: prompts with each phrase, by fold (2 x slices x phrases).
         topics: prompts on each topic, by fold (2 x slices x TOPICS).
@@ -67,11 +65,7 @@ class ClusterSlices:
 
 @dataclass(frozen=True)
 class Uses:
-    """Distinct prompts of each account under each label, by label, then account.
-
-    Attributes:
-        label, account, prompts: one entry each.
-    """
+    """Distinct prompts of each account under each label, by label, then account."""
 
     label: Ints
     account: Ints
@@ -82,9 +76,7 @@ def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
     """Prompts of each account under the labels to which content clusters are joined.
 
     Args:
-        clusters: content clusters.
         label_of: label of each; -1 where its prompts do not count.
-        accounts: number of accounts.
     """
     label = label_of[clusters.cluster]
     inside = label >= 0
@@ -100,9 +92,7 @@ def cluster_slices(
 
     Args:
         rows: the requests with cluster, known phrases and topic.
-        clusters: content clusters.
         label_of: label of each cluster; -1 where it is not wanted.
-        accounts: number of accounts.
         least_accounts: accounts that a label needs.
         least: distinct prompts that a slice needs.
     """

@@ -38,7 +38,6 @@ def split_sets(fold: Fold, other: Fold, inside: Flags, least: int) -> Flags:
 
     Args:
         fold: fold on which the sets were found and splits are chosen.
-        other: fold that must agree.
         inside: members of each set, shape (sets, slices).
         least: slices that each part needs.
 
@@ -174,7 +173,6 @@ def join_sets(fold: Fold, other: Fold, sums: Sums) -> Sums:
 
     Args:
         fold: fold on which the sets were found.
-        other: fold that judges.
         sums: sets without a common slice; rows that take others in change.
     """
     rows = len(sums.total)

@@ -22,8 +22,6 @@ def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill
     """One column.
 
     Args:
-        table: any table.
-        name: its column.
         type_: Arrow type to which it is brought; its own when None.
         fill: what stands for unknown; none may be unknown when None.
     """

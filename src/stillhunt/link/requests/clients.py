@@ -17,9 +17,6 @@ def client_codes(traffic: pa.Table) -> Codes:
 
     Codes follow the order in which user agents, then TLS fingerprints, appear along the rows. Ties between clients are
     broken by the smaller code, so the order of the rows must be the canonical one.
-
-    Args:
-        traffic: TRAFFIC in canonical order.
     """
     user_agent, tls_fingerprint = (coded(traffic.column(name)) for name in CLIENT_COLUMNS)
     return joined(user_agent, tls_fingerprint)

@@ -57,7 +57,6 @@ class IndexedLog:
     Attributes:
         rows: the sketches with what the first pass notes of each request.
         account_ids: distinct account ids, ascending; the position is the account's code.
-        requests: requests of each account.
         prompts: distinct prompts of each account.
         output_tokens: tokens answered to each account; unknown ones count as 0.
         first, last: its first and last request, microseconds since 1970.
@@ -81,7 +80,6 @@ def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     """Note of every request what later passes need.
 
     Args:
-        sketches: SKETCHES in account partitions.
         seed: key of the division of conversations into two folds.
     """
     columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
@@ -190,9 +188,6 @@ def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_req
     """True for the accounts of the background sample: a keyed random sample, or all accounts of a small log.
 
     Args:
-        log: all requests.
-        seed: key of the sample.
-        most_accounts: accounts in the sample.
         most_requests: requests of these accounts together; the account that exceeds it stays out, with all after it.
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:

@@ -38,10 +38,7 @@ def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offset
 
     Args:
         owner: owner of each row, 0 to owners - 1.
-        owners: number of them.
-        time: microseconds of each row.
         keys: a number of each row, for rows of one owner and time.
-        order: receives the rows.
         offsets: receives where each owner's rows begin; one more than owners.
     """
     offsets[:] = 0

@@ -41,7 +41,6 @@ class WordSample:
     Attributes:
         codes: words that may be of a style, ascending.
         begins: where each account's requests begin, one more than accounts.
-        topic: topic of each request.
         words: requests x words, 1 where a request has a word.
         requests_of: words x requests: the same, turned.
     """
@@ -74,7 +73,6 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     Args:
         rows: the requests with cluster and topic.
         grouped: True for content clusters in which a group was found.
-        accounts: number of accounts.
     """
     limit = np.uint64(min(int(P.max_accounts / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
@@ -131,11 +129,7 @@ def is_free(cluster: Ints, grouped: Flags) -> Flags:
 
 
 def recurring_words(sample: WordSample) -> sp.csr_array:
-    """Accounts x words: 1 where a word is a recurring word of an account that several accounts have.
-
-    Args:
-        sample: the requests.
-    """
+    """Accounts x words: 1 where a word is a recurring word of an account that several accounts have."""
     width = len(sample.codes)
     request = np.repeat(np.arange(len(sample.topic)), np.diff(sample.words.indptr))
     key, times = counted((sample.owner[request] * width + sample.words.indices) * TOPICS + sample.topic[request])

@@ -37,10 +37,7 @@ def with_styles(
 
     Args:
         clusters: content clusters and the requests.
-        found: groups of content clusters.
         label_of: label of each content cluster.
-        accounts: number of accounts.
-        config: settings.
     """
     least = config.resolve.min_accounts
     held = np.zeros(clusters.count, bool)

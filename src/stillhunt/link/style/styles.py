@@ -43,7 +43,6 @@ def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[
     """Styles of the blocks that have one.
 
     Args:
-        sample: the requests.
         recurring: accounts x words, 1 where a word is a recurring word of an account.
         divisions: accounts x blocks of each division; they are learned apart, or blocks of the same accounts would
             count each other's requests as those of others.
@@ -156,7 +155,6 @@ def beyond_chance(hits: Ints, requests: Ints) -> Flags:
 
     Args:
         hits: its requests in the style.
-        requests: all its requests.
     """
     beyond: Flags = binom.sf(hits - 1, requests, P.matching_lift * P.matching_share) < P.max_chance
     return beyond

@@ -37,7 +37,6 @@ class Clusters:
     Attributes:
         rows: the requests, each with its `cluster` (-1 where none) and how many of its phrases it has (`matched`).
         of_known: cluster of each known phrase; -1 where none.
-        count: number of clusters.
         cluster, account, prompts: distinct prompts of each account in each cluster, by cluster, then account.
     """
 
@@ -49,22 +48,13 @@ class Clusters:
     prompts: Ints
 
     def with_uses(self, accounts: int) -> Clusters:
-        """The same, with the uses counted again from the requests.
-
-        Args:
-            accounts: number of accounts.
-        """
+        """The same, with the uses counted again from the requests."""
         cluster, account, prompts = _uses(self.rows, accounts)
         return replace(self, cluster=cluster, account=account, prompts=prompts)
 
 
 def content_clusters(shared: SharedPhrases, accounts: int) -> Clusters:
-    """Cluster the shared phrases and assign each request to at most one cluster.
-
-    Args:
-        shared: shared phrases, and the requests.
-        accounts: number of accounts.
-    """
+    """Cluster the shared phrases and assign each request to at most one cluster."""
     of_phrase = cluster_phrases(shared, *_pairs(shared, accounts))
     count = int(of_phrase.max(initial=-1)) + 1
     # Place -1, that of a phrase that nobody shares, is the last one; there may be no shared phrase at all.
@@ -131,7 +121,6 @@ def cluster_phrases(shared: SharedPhrases, left: Ints, right: Ints, together: In
     """Cluster of each shared phrase; -1 where none.
 
     Args:
-        shared: shared phrases.
         left: smaller phrase of each pair.
         right: larger phrase of each pair.
         together: accounts in which both stand together.

@@ -19,7 +19,6 @@ def rarest_uses(start: Ints, cluster: Ints, users: Ints, limit: int) -> Flags:
 
     Args:
         start: account a uses the clusters start[a] : start[a + 1].
-        cluster: label of each use.
         users: accounts that use each cluster.
         limit: uses of an account that are kept; the smaller label on ties.
     """

@@ -30,8 +30,6 @@ def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, compl
     Args:
         account: account of each distinct pair of an account and a cluster with a first occurrence, in any order.
         cluster: cluster of the same pair.
-        accounts: number of accounts.
-        count: number of clusters.
         complete: labels of clusters that are no fragments.
     """
     users = np.bincount(cluster, minlength=count)

@@ -117,7 +117,6 @@ def recurring_phrases(
     Nearly all phrases of an owner stand in one row. Two bits per phrase show which may recur; only these are counted.
 
     Args:
-        order: rows, owner by owner.
         offsets: where each owner's rows begin; one more than owners.
         first_occurrence: 1 for rows that count.
         lists: offsets and values of each row's phrases.
@@ -197,9 +196,6 @@ def known_phrases(
         table: phrases by code, the filter and the slots of `enter_phrases`.
         begins_out: receives where each row's codes begin; one more than rows.
         out: receives the codes; the call stops and gives -1 where it is too short.
-
-    Returns:
-        Number of codes.
     """
     begins, phrases = lists
     system_begins, system_phrases = system_lists
@@ -253,12 +249,10 @@ def assign_clusters(
     One phrase is enough in an account with a recurring phrase in that cluster.
 
     Args:
-        account: account of each row.
         known: offsets and codes of each row's known phrases.
         cluster_of: cluster of each code; -1 where none.
         recurring: ascending account * width + cluster of the accounts' recurring phrases, and that width.
         least: phrases that are enough in any account.
-        cluster: receives the cluster.
         matched: receives the number of its phrases in the row.
     """
     begins, codes = known

@@ -30,7 +30,6 @@ def pairs_by_account(
         known: offsets and codes of the known phrases of each request, and the shared code of each known phrase (-1
             where none).
         shared_phrases: where the recurring phrases of each account code begin, and their shared codes, ascending.
-        size: number of shared codes.
         limits: how many phrases and requests are paired, and how many requests a pair needs.
 
     Returns:

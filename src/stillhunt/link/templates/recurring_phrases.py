@@ -49,11 +49,7 @@ class SharedPhrases:
 
 
 def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
-    """Find the phrases that recur in enough accounts, far above their common rate.
-
-    Args:
-        log: all requests.
-    """
+    """Find the phrases that recur in enough accounts, far above their common rate."""
     columns = ["order", "owner", "account", "first_occurrence", "phrases", "system_phrases"]
     found = log.rows.gather(_recurring, RECURRING_PHRASES, None, columns)
     account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)

@@ -16,9 +16,6 @@ def word_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np
     Args:
         offsets: words of request r stand at offsets[r] : offsets[r + 1].
         word: bucket of each word of each request.
-        weights: its integer weight.
-        basis: one vector per bucket.
-        sample: requests to use.
     """
     buckets, dimensions = basis.shape
     out = np.zeros((buckets, dimensions), np.int64)

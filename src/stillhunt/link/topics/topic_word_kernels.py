@@ -17,10 +17,8 @@ def recurring_words(rows: I32, edges: I64, begins: I32, words: U16, least: int, 
     """Words that stand in enough rows of each run of rows: the number of the run, and the word.
 
     Args:
-        rows: rows, run by run.
         edges: where each run begins; one more than runs.
         begins: where each row's words begin; one more than rows.
-        words: words of all rows.
         least: rows that are enough, and a run's fewest rows.
         share: share of the run's rows that must have the word as well.
     """
@@ -62,14 +60,9 @@ def telling_words(
     Args:
         cluster: cluster of each row; -1 where none.
         begins: where each row's words begin; one more than rows.
-        words: words of all rows.
         telling: 1 for each word that shows a topic.
         template_words: ascending cluster * 65,536 + word of the template words of each cluster.
-        kept: receives the words.
         begins_out: receives where each row's words begin; one more than rows.
-
-    Returns:
-        Number of words.
     """
     used = 0
     begins_out[0] = 0
@@ -111,12 +104,10 @@ def unit_vectors(
     """Direction of each row's words, scaled to length 127 and rounded; zeros where it has too few words.
 
     Args:
-        first_row: row of the first vector.
         lists: offsets and values of each row's telling words.
         code: row of each word in `basis`; -1 where it has none.
         weight: integer rarity of each word.
         basis: one vector per coded word.
-        least: words a row needs.
         out: receives one vector per row from first_row on; its length says for how many.
     """
     begins, words = lists

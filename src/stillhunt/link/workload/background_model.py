@@ -32,7 +32,6 @@ class WorkQueue:
     """One work queue, found on one fold.
 
     Attributes:
-        request_style: request style of its slices.
         formed: positions of the slices that formed it, without help of their clients.
         topics: its mixture of topics, shape (TOPICS,).
         load, rate: logarithm of its workers' load and daily rate.
@@ -53,8 +52,6 @@ class Cells:
 
     Attributes:
         starts: cell d holds the rows starts[d] : starts[d + 1] of the background model.
-        load, rate: index of its load and of its rate.
-        loads, rates: distinct logarithms, ascending.
         density: density of all slices at each cell's load and rate.
         load_density, rate_density: the same for the load and the rate alone.
     """
@@ -94,8 +91,6 @@ def background_model(untemplated: UntemplatedSlices, request_style: int, fold: i
     """The slices of one request style, with what honest slices would show.
 
     Args:
-        untemplated: all untemplated slices.
-        request_style: request style wanted.
         fold: fold whose topics form work queues.
     """
     chosen = np.flatnonzero(untemplated.request_style == request_style)
@@ -121,7 +116,6 @@ def own_preferences(rows: Rows, common: Floats) -> Floats:
     """Log-likelihood of each row under a topic preference of the account's own, in nats.
 
     Args:
-        rows: questions by topic.
         common: common topic mixture around which preferences lie, shape (TOPICS,).
     """
     alpha = np.append(common, 1.0)[:, None] * np.array(P.preference_concentrations)
@@ -161,24 +155,14 @@ def _densities(load: Floats, rate: Floats, count: Ints) -> tuple[Floats, Floats,
 
 
 def queue_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
-    """Bits of each slice for the work queue, by its topics and its work, on the fold that forms it.
-
-    Args:
-        background: the slices.
-        queue: the work queue.
-    """
+    """Bits of each slice for the work queue, by its topics and its work, on the fold that forms it."""
     bits = np.empty(len(background.slices))
     bits[background.order] = weighted_sums(background.rows, np.log2(queue.topics)) - background.preference
     return bits + work_bits(background, queue)
 
 
 def work_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
-    """Bits of each slice's load and daily rate, the queue's workers against all slices of the request style.
-
-    Args:
-        background: the slices.
-        queue: the work queue.
-    """
+    """Bits of each slice's load and daily rate, the queue's workers against all slices of the request style."""
     by_cell = cell_work(background.cells, np.array([queue.load]), np.array([queue.rate]))
     bits = np.empty(len(background.slices))
     bits[background.order] = np.repeat(by_cell[:, 0], np.diff(background.cells.starts))
@@ -189,7 +173,6 @@ def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
     """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues).
 
     Args:
-        cells: the cells.
         load: logarithm of each queue's load, shape (queues,).
         rate: logarithm of its daily rate.
     """

@@ -38,8 +38,6 @@ class Rows(NamedTuple):
 
     Attributes:
         starts: entries of row i stand at starts[i] : starts[i + 1].
-        topic: topic of each entry.
-        questions: number of its questions.
     """
 
     starts: Ints
@@ -108,7 +106,6 @@ def preference_likelihoods(rows: Rows, alpha: Floats, rising: Floats) -> Floats:
     """Log-likelihood of each row, mean over concentrations of Dirichlet-multinomials, nats.
 
     Args:
-        rows: the slices.
         alpha: parameters by topic and concentration; the last row holds their sums.
         rising: log rising factorials of alpha by topic, small count and concentration; the last topic is the total.
     """
@@ -179,10 +176,8 @@ def weigh(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, weights: Si
     """One round: how likely each slice is each work queue's, and what those slices are like.
 
     Args:
-        rows: the slices, by cell.
         preference: bits of each slice's topics under a topic preference of its own.
         cells: cell d holds slices cells[d] : cells[d + 1].
-        lanes: the work queues.
         weights: probabilities of the round before, shape (slices, lanes); the new ones replace them.
 
     Returns:
@@ -225,10 +220,8 @@ def judge(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, settled: Fl
     """Bits by which each work queue explains all slices, and which slices are likelier the queue's than not.
 
     Args:
-        rows: the slices, by cell.
         preference: bits of each slice's topics under a topic preference of its own.
         cells: cell d holds slices cells[d] : cells[d + 1].
-        lanes: the work queues.
         settled: share of all slices that each work queue holds after the round.
 
     Returns:

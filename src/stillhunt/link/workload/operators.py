@@ -37,7 +37,6 @@ class Operator:
     """One operator's untemplated slices, found on one fold and judged on the other.
 
     Attributes:
-        request_style: request style of the slices.
         formed_on: fold on which it was found.
         slices: positions of every slice that fits.
         formed: of those, True where topics and work alone put it there.
@@ -60,7 +59,6 @@ class QueuePart:
     """Slices of a work queue that may be one operator's, with what a comparison needs.
 
     Attributes:
-        slices: positions, ascending.
         accounts: their distinct accounts, as codes within the work queue.
         topics: their questions by topic on each fold, shape (2, TOPICS).
         middle, variance: medians and variances of log load and log rate.
@@ -74,13 +72,7 @@ class QueuePart:
 
 
 def find_operators(untemplated: UntemplatedSlices, *, formed_on: int, least: int) -> list[Operator]:
-    """Operators among untemplated slices, found on one fold and judged on the other.
-
-    Args:
-        untemplated: the slices.
-        formed_on: fold to search.
-        least: slices an operator needs.
-    """
+    """Operators among untemplated slices, found on one fold and judged on the other."""
     found: list[Operator] = []
     for request_style in (0, 1):
         if (untemplated.request_style == request_style).sum() < least:
@@ -111,7 +103,6 @@ def client_bits(untemplated: UntemplatedSlices, background: BackgroundModel, mem
     """Bits of each slice's client fingerprint: the members' against the other slices of the request style.
 
     Args:
-        untemplated: the slices.
         background: slices of one request style.
         members: positions of the members' slices.
     """

@@ -85,11 +85,8 @@ class UntemplatedSlices:
     """Untemplated slices, one entry each unless said otherwise, by account, request style and client fingerprint.
 
     Attributes:
-        account: account code.
         request_style: 1 where sampling parameters are set, 0 where not.
         client: code of the client fingerprint; -1 where a slice gathers several or none is known.
-        size: distinct questions.
-        days: days with a question.
         topics: questions on each topic, by fold (2 x slices x TOPICS).
         names: texts of the client fingerprints that have slices of their own, ascending; position = code.
     """
@@ -133,7 +130,6 @@ def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> Untempla
 
     Args:
         rows: the requests with cluster and topic.
-        templated: which of them are templated.
     """
     found = rows.gather(_partition_slices, FOUND, templated, SLICE_COLUMNS).combine_chunks()
     clients = tuple(sorted(text for text in pc.unique(found["client"]).to_pylist() if text is not None))
@@ -163,7 +159,6 @@ class _Cut:
 
     Attributes:
         of_request: position of the slice of each request; -1 where none.
-        account, request_style: of each slice.
         client: text of the client of each slice; None where it gathers several or none is known.
         counted: True for the requests that count as questions of their slice.
     """

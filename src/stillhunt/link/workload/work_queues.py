@@ -61,7 +61,6 @@ class Laws:
 
         Args:
             lanes: indices of the lanes to replace.
-            new: their new laws.
         """
         topics, load, rate, share = self.topics.copy(), self.load.copy(), self.rate.copy(), self.share.copy()
         topics[:, lanes], load[lanes], rate[lanes], share[lanes] = new.topics, new.load, new.rate, new.share
@@ -75,7 +74,6 @@ class Trial:
     Attributes:
         bits: bits by which its work queue explains all slices.
         formed: its slices, one bit a row of the background model.
-        size: their number.
         before: law under which they were found (one lane).
         law: law of those slices (one lane).
     """
@@ -91,8 +89,6 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
     """Work queues among the slices of one request style, the strongest first.
 
     Args:
-        background: the slices.
-        request_style: their request style.
         least: slices a work queue needs.
     """
     fitting = WEIGHTS_HELD // max(len(background.slices), 1)

@@ -28,10 +28,7 @@ class Attempt:
     """One way of a thief.
 
     Attributes:
-        name: what it does.
-        student: what comes of it.
         full: answers with all steps that it learned from, reconstructed ones included.
-        queries: questions that it asked.
     """
 
     name: str
@@ -45,7 +42,6 @@ class Thief:
     """What a thief has.
 
     Attributes:
-        school: makes its students.
         asked: questions that it may ask, with their right answers.
         own: questions of its own of which it knows the results, to learn from.
         budgets: how many it may ask, and from where.
@@ -115,7 +111,6 @@ def best_attempt(attempts: Sequence[Attempt], validation: int) -> Attempt:
     """The way that a thief keeps: the best by its own validation, of equal ones the first.
 
     Args:
-        attempts: at least one.
         validation: number of its validation questions, which stand first.
     """
     return max(attempts, key=lambda one: one.student.share(0, validation))

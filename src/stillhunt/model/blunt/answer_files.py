@@ -45,7 +45,6 @@ class BluntCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        rows: lines of the file.
         of_campaign: answers to the accounts of the order.
         changed: those whose reasoning was changed.
         refused: those that were refused, since the samples were used up.
@@ -76,7 +75,6 @@ class SampleCount:
     """Useful samples that a campaign got so far.
 
     Attributes:
-        before: of earlier files.
         prompts: those of this one, without letters' case and runs of spaces.
     """
 
@@ -87,7 +85,6 @@ class SampleCount:
         """Whether one more answer to this prompt is given.
 
         Args:
-            prompt: what was asked.
             keep: samples that are answered; None for all.
         """
         # hashes hold the memory small; Python's own differ from run to run and are compared within one
@@ -107,10 +104,7 @@ def blunted_rows(
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response, and mostly with reasoning.
-        terms: what is done.
         is_meant: whether an account is one of the order's.
-        samples: counted on the way.
-        counts: filled on the way.
 
     Yields:
         Each line; those of other accounts byte for byte as they were. A changed one has a notice.

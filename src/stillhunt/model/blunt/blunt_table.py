@@ -25,15 +25,11 @@ class BluntResult:
     """One line of the table.
 
     Attributes:
-        task, condition: what was measured.
-        seeds: number of seeds.
         passive, adaptive: gain of the students, in shares of right answers.
         adaptive_low, adaptive_high: 95 % interval of the latter.
         cut: 1 - the adaptive gain / the adaptive gain without any measure; None where that is too small.
         cut_low, cut_high: its 95 % interval.
         way: what the adaptive student did, by seeds.
-        results_lost, steps_lost: of honest users.
-        flagged_results_lost, flagged_steps_lost: of a wrongly flagged one.
     """
 
     task: str
@@ -79,11 +75,7 @@ def blunt_results(rows: Sequence[Mapping[str, Any]]) -> list[BluntResult]:
 
 
 def blunt_cells(results: Sequence[BluntResult]) -> list[tuple[str, ...]]:
-    """The table as text, its headings first.
-
-    Args:
-        results: its lines.
-    """
+    """The table as text, its headings first."""
     headings = (
         "task", "measure", "passive gain", "adaptive gain", "95 %", "cut", "95 %", "honest loss", "if flagged wrongly",
         "aim", "what the adaptive student did",

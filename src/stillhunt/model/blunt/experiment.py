@@ -28,11 +28,7 @@ class BluntPlan:
     """One part of the experiment: a task and a seed.
 
     Attributes:
-        task: name of the task.
-        seed: of questions and students.
-        budgets: of the thief.
         keep: useful samples that are answered under a cap.
-        size: of students.
     """
 
     task: str
@@ -53,7 +49,6 @@ def run_blunt_cells(
     """Measure the conditions of one task and seed.
 
     Args:
-        plan: what to measure.
         base: model with which students begin.
         done: names of conditions that were measured before.
         watch: called for each new student.
@@ -118,9 +113,6 @@ def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, f
 def checked_plan(plan: BluntPlan) -> None:
     """Refuse a plan that cannot be measured.
 
-    Args:
-        plan: what to measure.
-
     Raises:
         ConfigError: there is no such task, or the budgets are too small.
     """
@@ -137,11 +129,7 @@ def checked_plan(plan: BluntPlan) -> None:
 
 
 def budgets_of(plan: BluntPlan) -> dict[str, Any]:
-    """What all rows of one table have in common: budgets, interface and students.
-
-    Args:
-        plan: what to measure.
-    """
+    """What all rows of one table have in common: budgets, interface and students."""
     return {
         "queries": plan.budgets.queries,
         "data": plan.budgets.own,
@@ -157,7 +145,6 @@ def student_size(task: str, steps: int | None = None) -> StudentSize:
     """The size of students of a task.
 
     Args:
-        task: its name.
         steps: updates of each student; None for those that the task needs.
     """
     return replace(StudentSize(), steps=steps or STEPS.get(task, StudentSize().steps))

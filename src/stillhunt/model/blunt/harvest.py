@@ -52,10 +52,7 @@ class Received:
     """What came back for one question.
 
     Attributes:
-        prompt: the question.
-        reasoning: as it came.
         result: as it came; None where the question was refused.
-        whole: whether all steps came.
     """
 
     prompt: str
@@ -92,11 +89,7 @@ def received_answers(condition: Condition, asked: Sequence[Example], leak: float
 
 
 def put_in_order(answers: Sequence[Received]) -> list[Received]:
-    """Answers with their steps in order again; each that was rewritten is whole then.
-
-    Args:
-        answers: as they came.
-    """
+    """Answers with their steps in order again; each that was rewritten is whole then."""
     ordered = []
     for one in answers:
         reasoning = steps_in_order(one.reasoning)
@@ -130,7 +123,6 @@ def shown_beginning(reasoning: str, steps_left_out: str = "[") -> str:
     """What of a summarised reasoning can be continued: all before the first gap.
 
     Args:
-        reasoning: as it came.
         steps_left_out: sign with which a gap begins.
     """
     return reasoning.split(steps_left_out, 1)[0]

@@ -37,9 +37,6 @@ _NUMBERED = re.compile(r"\[step (\d+) of (\d+)\] ")
 def checked_measure(name: str) -> MeasureName:
     """A measure by its name.
 
-    Args:
-        name: as it was given.
-
     Raises:
         ConfigError: there is none of this name.
     """
@@ -56,9 +53,6 @@ def reasoning_steps(reasoning: str) -> list[str]:
 
     Lines are steps, and code between fences is one. A text of one line is cut after semicolons, or else at its
     sentences, if nothing in it looks like code.
-
-    Args:
-        reasoning: any text.
     """
     lines = _line_steps(reasoning)
     if len(lines) > 1 or _CODE.search(reasoning):
@@ -121,11 +115,7 @@ def blunted_reasoning(measure: MeasureName, reasoning: str) -> str:
 
 
 def steps_in_order(reasoning: str) -> str:
-    """The reasoning that `rewrite` changed, put in order again; what it did not change stays.
-
-    Args:
-        reasoning: as somebody got it.
-    """
+    """The reasoning that `rewrite` changed, put in order again; what it did not change stays."""
     _, *parts = _NUMBERED.split(reasoning)
     places, steps = parts[::3], parts[2::3]
     if [int(place) for place in places] != list(range(len(places), 0, -1)) or not places:

@@ -23,7 +23,6 @@ def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool =
     """The notice that goes with a changed answer.
 
     Args:
-        measure: what was done.
         appeal: address at which the customer appeals; empty where the terms name it.
         has_result: whether the answer has anything beside its reasoning.
     """
@@ -44,7 +43,6 @@ def measure_in_words(measure: MeasureName, keep: int = P.keep_samples) -> str:
     """One sentence on what a measure does, for terms and help.
 
     Args:
-        measure: which.
         keep: useful samples that are answered under a cap.
     """
     return {

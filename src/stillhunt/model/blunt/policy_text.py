@@ -66,11 +66,7 @@ def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = P.keep_
     """Text for the terms of service.
 
     Args:
-        measures: those that it allows.
         keep: useful samples of a campaign that are answered under a cap.
-
-    Returns:
-        Markdown.
     """
     allowed = "\n".join(f"- **{measure}**: {measure_in_words(measure, keep)}" for measure in measures)
     after = _AFTER.format(days=ORDERS.longest, honest=f"{P.honest_flagged * 100_000:g}")

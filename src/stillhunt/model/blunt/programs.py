@@ -16,11 +16,7 @@ class LongPrograms:
     name = "programs"
 
     def draw(self, source: random.Random) -> Example:
-        """One program with its word.
-
-        Args:
-            source: of chance.
-        """
+        """One program with its word."""
         word = "".join(source.choice("abcdef") for _ in range(4))
         program = [source.choice(StringPrograms.steps) for _ in range(PROGRAM_STEPS)]
         reasoning, now = "", word

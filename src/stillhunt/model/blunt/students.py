@@ -27,10 +27,7 @@ class StudentSize:
     """How large students are and how long they learn.
 
     Attributes:
-        shape: of the model.
         base_steps: updates of the base model, which learns to copy.
-        steps: updates of each student.
-        learning_rate: of both.
     """
 
     shape: TinySize = field(default_factory=lambda: TinySize(width=96, layers=3, heads=4, longest=128))
@@ -44,7 +41,6 @@ class Student:
     """A trained student.
 
     Attributes:
-        net: its model.
         right: whether it answers each of the questions rightly.
     """
 
@@ -55,7 +51,6 @@ class Student:
         """Share of right answers among some of the questions.
 
         Args:
-            first: place of the first.
             last: place after the last; None for the end.
         """
         some = self.right[first:last]
@@ -67,8 +62,6 @@ class School:
 
     Args:
         base: model with which each begins.
-        questions: with which each is examined.
-        size: how long students learn.
         seed: of the order of pairs.
         watch: called for each new student; None for nobody.
     """
@@ -86,11 +79,7 @@ class School:
         self._known: dict[tuple[TextPair, ...], Student] = {}
 
     def student_of(self, pairs: Sequence[TextPair]) -> Student:
-        """The student that learned from these pairs; without any, the base model.
-
-        Args:
-            pairs: questions with answers.
-        """
+        """The student that learned from these pairs; without any, the base model."""
         key = tuple(pairs)
         if key not in self._known:
             net = Net(copy.deepcopy(self._base.model), self._base.tokenizer, "student")
@@ -111,9 +100,7 @@ class School:
         """Answers of a student whose result is the right one: rejection sampling (STaR, 2203.14465).
 
         Args:
-            student: who draws.
             known: prompt, beginning of the reasoning, right result of each question.
-            draws: for each question.
 
         Returns:
             One full answer for each question for which a draw agrees.
@@ -134,9 +121,7 @@ class School:
         """Answers of a student in whose result most of its own draws agree.
 
         Args:
-            student: who draws.
             prompts: questions without a known result.
-            draws: for each.
         """
         answers = [
             generate(student.net, prompts, self._sampling(_TEMPERATURE, 100 + draw)) if prompts else []
@@ -156,12 +141,7 @@ class School:
 
 
 def copying_base(size: StudentSize, watch: Callable[[int, float, float], None] | None = None) -> Net:
-    """A base model that can copy, cut and join short words, in the form of steps and a result, and knows no task.
-
-    Args:
-        size: of the model.
-        watch: called with progress.
-    """
+    """A base model that can copy, cut and join short words, in the form of steps and a result, and knows no task."""
     net = tiny_net(size.shape, byte_tokenizer(), 0, "base")
     source = random.Random("copying")  # noqa: S311  # exercises are no secret
     pairs = [_exercise(source) for _ in range(min(_EXERCISES, TrainingRecipe.batch * size.base_steps))]

@@ -40,10 +40,7 @@ class CurvePoint:
     """Students of one kind and count.
 
     Attributes:
-        kind: what they learned from.
-        count: how many samples.
         loss: nats a token of held-out harvested answers.
-        loss_by_byte: the same a byte.
         exact: share of short held-out answers that they give exactly; None where too few are short.
         best_steps: updates after which each was at its best.
     """
@@ -61,8 +58,6 @@ class LabelGain:
     """What the harvest teaches of one skill or subject.
 
     Attributes:
-        aspect: skill or subject.
-        name: its name.
         asked: held-out answers that show it.
         gain: nats a byte by which students of all harvested samples beat those of as many honest answers.
         share: the same as a share of the loss of the latter.
@@ -80,7 +75,6 @@ class LearningCurve:
     """What a harvest is worth.
 
     Attributes:
-        points: every kind and count.
         advantage: nats a byte by which students of all harvested samples beat those of honest answers.
         honest_worth: honest answers that teach as much as all harvested samples; infinite for more than there were,
             0 for fewer than the smallest count.
@@ -92,7 +86,6 @@ class LearningCurve:
         bent: share of the draws in which the curve bends within the counts.
         exact_bend: the same count by the share of short answers that are given exactly, which goes on to rise when the
             loss hardly falls; None where too few are short or more samples bring no more of them.
-        gains: by skill and subject.
         honest_loss: kind -> nats a byte of held-out honest answers, of students with all samples.
     """
 
@@ -181,8 +174,6 @@ def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurv
     """What the students say of the harvest.
 
     Args:
-        students: all of them.
-        held: what they were asked.
         seed: of the draws of intervals.
     """
     losses = _Losses(students, held, seed)
@@ -234,9 +225,7 @@ def equal_count(wanted: float, losses: Floats, counts: Sequence[int]) -> float:
     """The count at which a curve comes to a loss, between its points on a scale of doublings.
 
     Args:
-        wanted: the loss.
         losses: of each count; what a smaller count reached counts for larger ones, too.
-        counts: ascending.
 
     Returns:
         The count; infinity where the curve stays above, 0 where it is below from the start.
@@ -254,10 +243,6 @@ def equal_count(wanted: float, losses: Floats, counts: Sequence[int]) -> float:
 
 def bend_of(losses: Floats, counts: Sequence[int]) -> float:
     """The count from which every doubling brings less than a share of what the best one brought.
-
-    Args:
-        losses: of each count.
-        counts: ascending.
 
     Returns:
         The count; infinity where the last doubling still brings that share, or none brought anything.

@@ -32,9 +32,6 @@ class DamageResult:
     """What was measured, and on what.
 
     Attributes:
-        campaign: full id.
-        spec: how students were made.
-        curve: the figures.
         requests, requests_read: harvested requests of the case, and those that were read.
         useful: useful samples of the whole campaign as the case counts them; None where it does not.
         samples: useful samples among the requests that were read.
@@ -42,9 +39,7 @@ class DamageResult:
         asked, asked_honest: held-out answers by which students were measured.
         chosen_by: held-out answers that chose the best moment of each training.
         overlapping: honest answers that no student learned from since they belong with held-out harvested ones.
-        parameters: of each student.
         kept: students that were there from an earlier run.
-        students: how many there are.
     """
 
     campaign: str
@@ -70,10 +65,6 @@ def measure_damage(
     """Train students on a campaign's harvest, on honest answers and on fewer, and say what the harvest is worth.
 
     Args:
-        source: case, campaign and logs.
-        spec: how students are made.
-        config: settings.
-        progress: receiver of progress.
         work: folder for finished students, from which a run that was stopped goes on; None for none.
 
     Raises:
@@ -89,9 +80,6 @@ def measure_damage(
 def check_spec(spec: StudentSpec) -> None:
     """Refuse numbers with which nothing can be measured.
 
-    Args:
-        spec: how students are made.
-
     Raises:
         ConfigError: one is out of its range.
     """
@@ -104,14 +92,7 @@ def check_spec(spec: StudentSpec) -> None:
 
 
 def result_of_students(gathered: GatheredAnswers, held: HeldOut, students: Students, spec: StudentSpec) -> DamageResult:
-    """The figures of students that were trained.
-
-    Args:
-        gathered: what was read.
-        held: how it was parted.
-        students: all students.
-        spec: how they were made.
-    """
+    """The figures of students that were trained."""
     asked = (*held.choosing, *held.asked)
     groups, ties = {one.group for one in asked}, frozenset[bytes]().union(*(one.ties for one in asked))
     return DamageResult(

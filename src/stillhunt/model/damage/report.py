@@ -25,11 +25,7 @@ GAIN_COLUMNS = ("what", "held-out answers", "gain, nats a byte", "share of the l
 
 
 def damage_document(result: DamageResult) -> dict[str, Any]:
-    """The result as JSON can hold it: an infinite figure is null, and beside it stands that it lies beyond.
-
-    Args:
-        result: finished measurement.
-    """
+    """The result as JSON can hold it: an infinite figure is null, and beside it stands that it lies beyond."""
     spec = {**asdict(result.spec), "base": None if result.spec.base is None else result.spec.base.name}
     document = {"version": __version__, **asdict(result), "spec": spec, "sentences": damage_sentences(result)}
     document["curve"]["reached"] = [{"count": at, **asdict(reached)} for at, reached in result.curve.reached.items()]
@@ -52,11 +48,7 @@ def _plain(value: Any) -> Any:
 
 
 def curve_rows(result: DamageResult) -> list[tuple[str, ...]]:
-    """A heading and one row for each count.
-
-    Args:
-        result: finished measurement.
-    """
+    """A heading and one row for each count."""
     points = result.curve.points
     counts = sorted({one.count for one in points})
     exact = any(one.exact for one in points)
@@ -75,11 +67,7 @@ def _loss_cell(point: CurvePoint | None) -> str:
 
 
 def gain_rows(result: DamageResult) -> list[tuple[str, ...]]:
-    """A heading and one row for each skill and subject; the heading alone where none has enough held-out answers.
-
-    Args:
-        result: finished measurement.
-    """
+    """A heading and one row for each skill and subject; the heading alone where none has enough held-out answers."""
     return [GAIN_COLUMNS, *(_gain_row(one) for one in result.curve.gains)]
 
 
@@ -89,11 +77,7 @@ def _gain_row(one: LabelGain) -> tuple[str, ...]:
 
 
 def damage_page(result: DamageResult) -> str:
-    """The page `damage.md`.
-
-    Args:
-        result: finished measurement.
-    """
+    """The page `damage.md`."""
     lines = [
         f"# What the harvest of campaign {shorten(result.campaign, SHOWN_CHARS)} is worth",
         "",
@@ -179,10 +163,6 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def write_damage(result: DamageResult, folder: Path) -> None:
     """Write damage.json and damage.md into a folder.
-
-    Args:
-        result: finished measurement.
-        folder: made if need be.
 
     Raises:
         OutputError: a file cannot be written.

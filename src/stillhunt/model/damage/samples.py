@@ -44,10 +44,8 @@ class HarvestSource:
     """Where a campaign and its answers are.
 
     Attributes:
-        case: case folder.
         campaign: id of a campaign, or its beginning.
         logs: the logs that were hunted, with responses.
-        mapping: our column -> theirs.
     """
 
     case: Path
@@ -61,7 +59,6 @@ class TakenAnswer:
     """One useful sample: a request with its answer.
 
     Attributes:
-        request_id: of the log.
         pair: prompt and answer, cut to what students take at most.
         group: number that samples share which belong together; they are never on both sides of a comparison.
         ties: what it asks and answers, as hashes; samples that share one are never on both sides either.
@@ -80,7 +77,6 @@ class GatheredAnswers:
     """What was read.
 
     Attributes:
-        campaign: full id.
         harvested: useful samples of the campaign.
         honest: answers to accounts that no campaign and no group left alone has, of alike prompts one.
         requests: harvested requests of the case.
@@ -102,7 +98,6 @@ def keyed_number(text: str, purpose: str, seed: int) -> int:
     Args:
         text: such as a request id.
         purpose: keeps draws for different purposes independent of each other.
-        seed: of the run.
     """
     key = f"{seed}-{purpose}".encode()[:64]
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key)
@@ -113,10 +108,8 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
     """Read a campaign's useful samples, and answers to honest accounts, from the logs.
 
     Args:
-        source: case, campaign and logs.
         config: settings; their seed must be that of the hunt.
         progress: receiver of progress while reading.
-        seed: of the draw.
 
     Raises:
         CaseError: there is no such campaign or case.

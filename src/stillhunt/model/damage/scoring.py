@@ -17,7 +17,6 @@ class AnswerScores:
 
     Attributes:
         nats: negative log-likelihood, summed over the tokens of the answer and its end.
-        tokens: number of those tokens.
         bytes: bytes of the answer, as far as it was not cut, and one for its end.
         short: whether it is short and whole, so that giving it exactly can be asked for.
         exact: whether the likeliest token is the right one everywhere: the student, asked without chance, gives it.
@@ -31,12 +30,7 @@ class AnswerScores:
 
 
 def score_answers(net: Net, pairs: Sequence[TextPair]) -> AnswerScores:
-    """Ask a student for the likelihood of answers.
-
-    Args:
-        net: student.
-        pairs: prompts and answers.
-    """
+    """Ask a student for the likelihood of answers."""
     encoded = encode(net, pairs)
     nats, exact = [0.0] * len(encoded), [False] * len(encoded)
     for places, logits, labels in scored_batches(net, encoded):

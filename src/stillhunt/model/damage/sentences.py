@@ -26,11 +26,7 @@ NOT_SHOWN = (
 
 
 def bounded(one: Interval) -> str:
-    """A figure with its bounds: `0.870 (0.857 to 0.883)`.
-
-    Args:
-        one: the figure.
-    """
+    """A figure with its bounds: `0.870 (0.857 to 0.883)`."""
     return f"{number(one.value, 3)} ({number(one.low, 3)} to {number(one.high, 3)})"
 
 
@@ -46,11 +42,7 @@ def exact_share(point: CurvePoint | None) -> str:
 
 
 def damage_sentences(result: DamageResult) -> list[str]:
-    """What was found, in sentences.
-
-    Args:
-        result: finished measurement.
-    """
+    """What was found, in sentences."""
     return [_basis(result), _worth(result), _reached(result), _bend(result), *_skills(result), *_exactness(result)]
 
 

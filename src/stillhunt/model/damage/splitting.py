@@ -44,7 +44,6 @@ def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
 
     Args:
         gathered: useful samples of the campaign and honest ones, with groups over both.
-        seed: of the draw.
 
     Raises:
         InputError: there are too few to say anything.
@@ -94,20 +93,11 @@ def _check(training: dict[str, list[TakenAnswer]], choosing: int, asked: int) ->
 
 
 def shuffled(samples: Sequence[TakenAnswer], seed: int) -> list[TakenAnswer]:
-    """Samples in an order that depends on their ids and the seed alone.
-
-    Args:
-        samples: in any order.
-        seed: of the order.
-    """
+    """Samples in an order that depends on their ids and the seed alone."""
     return sorted(samples, key=lambda one: (keyed_number(one.request_id, "order", seed), one.request_id))
 
 
 def curve_counts(most: int) -> tuple[int, ...]:
-    """Counts of samples at which students are trained: a sixteenth, an eighth ... and all.
-
-    Args:
-        most: samples there are.
-    """
+    """Counts of samples at which students are trained: a sixteenth, an eighth ... and all."""
     counts = [most >> halvings for halvings in (4, 3, 2, 1, 0)]
     return tuple(one for one in counts if one >= P.smallest_count)

@@ -42,12 +42,9 @@ class StudentSpec:
         samples: most useful samples that a student learns from.
         seeds: students of each kind and count.
         steps: updates of each student, the same for every count.
-        batch: answers of one update.
         width, layers: shape of a tiny student.
         longest: tokens of a prompt and its answer together; what is longer is cut.
         vocabulary: tokens of tiny students, learned from the samples to learn from.
-        learning_rate: highest one.
-        seed: of everything.
         base: folder or GGUF file of the model that each student starts from; None for tiny ones made from nothing.
     """
 
@@ -69,8 +66,6 @@ class StudentScores:
     """What one student knows at its best moment.
 
     Attributes:
-        kind: what it learned from.
-        count: how many samples.
         seed: number of the student among those of the same kind and count.
         best_step: updates after which it was best on the samples that choose.
         nats: loss of each answer that is asked, summed over its tokens.
@@ -94,10 +89,7 @@ class Students:
     """All students, and what they were asked.
 
     Attributes:
-        counts: kind -> counts, ascending.
-        scores: of every student.
         asked, asked_honest: sizes of the answers that were asked.
-        parameters: of each student.
         kept: students that were there from an earlier run.
     """
 
@@ -114,8 +106,6 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
 
     Args:
         held: what they learn from, and what they are asked.
-        spec: how they are made.
-        progress: receiver of progress.
         work: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
     """
     counts = {kind: _counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS}
@@ -156,8 +146,6 @@ def student_maker(held: HeldOut, spec: StudentSpec, most: int) -> Callable[[int]
     """What makes untrained students; all have one tokenizer, so that their losses can be compared.
 
     Args:
-        held: what they learn from.
-        spec: how they are made.
         most: samples of each kind from which tiny students have their tokens.
 
     Returns:
@@ -213,12 +201,7 @@ def _train_one(
 
 
 def filled(pairs: Sequence[TextPair], batch: int) -> list[TextPair]:
-    """Samples repeated in turn until they fill whole batches, so that every update is of the same size.
-
-    Args:
-        pairs: at least one.
-        batch: answers of one update.
-    """
+    """Samples repeated in turn until they fill whole batches, so that every update is of the same size."""
     whole = math.ceil(max(len(pairs), _ROUNDS * batch) / batch) * batch
     return [pairs[place % len(pairs)] for place in range(whole)]
 
@@ -300,7 +283,6 @@ def experiment_key(held: HeldOut, spec: StudentSpec, first: Net) -> str:
     Args:
         held: what students learn from, and what they are asked.
         spec: how they are made; the number of seeds does not count, so that more seeds go on from fewer.
-        first: one of them, untrained.
     """
     digest = hashlib.blake2b(digest_size=16)
     known: dict[str, Any] = {**asdict(spec), "base": first.name if spec.base else "", "version": _VERSION}

@@ -24,10 +24,7 @@ def draw_answers(net: Net, prompts: Sequence[str], sampling: Sampling, progress:
     """A model's answers, with progress.
 
     Args:
-        net: model.
-        prompts: what is asked.
         sampling: how; the batch is chosen here.
-        progress: is advanced by prompts.
     """
     batch = PROMPTS_TOGETHER if net.parameters < LARGE_MODEL else LARGE_BATCH
     answers: list[str] = []
@@ -42,10 +39,6 @@ def draw_answers(net: Net, prompts: Sequence[str], sampling: Sampling, progress:
 def write_answers(pairs: Sequence[TextPair], path: Path) -> None:
     """Write prompts and answers as JSON lines.
 
-    Args:
-        pairs: what to write.
-        path: the file.
-
     Raises:
         OutputError: it cannot be written.
     """
@@ -55,10 +48,6 @@ def write_answers(pairs: Sequence[TextPair], path: Path) -> None:
 
 def read_answers(path: Path, prompts: Sequence[str]) -> list[TextPair]:
     """Read answers that were kept, to the same prompts.
-
-    Args:
-        path: the file.
-        prompts: to which they belong.
 
     Raises:
         InputError: it is damaged, or of other prompts.

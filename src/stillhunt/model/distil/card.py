@@ -31,10 +31,7 @@ class Permit:
     """Who permits a distillation, and of what.
 
     Attributes:
-        permission: who permits it, on which grounds.
-        by: who ran it.
         teacher: the teacher's name, as shown.
-        teacher_terms: terms of the teacher.
         day: of the run, ISO 8601.
     """
 
@@ -46,11 +43,7 @@ class Permit:
 
 
 def result_cells(done: Distilled) -> list[tuple[str, ...]]:
-    """The table of results as texts, its headings first.
-
-    Args:
-        done: what a distillation made.
-    """
+    """The table of results as texts, its headings first."""
     first = done.rows[0].asked
     rows: list[tuple[str, ...]] = [HEADINGS]
     for row in done.rows:
@@ -70,13 +63,7 @@ def result_cells(done: Distilled) -> list[tuple[str, ...]]:
 
 
 def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
-    """Everything that the card says, in what JSON has.
-
-    Args:
-        job: what was distilled.
-        permit: who permits it.
-        done: what came out.
-    """
+    """Everything that the card says, in what JSON has."""
     return {
         "version": __version__,
         "day": permit.day,
@@ -120,7 +107,6 @@ def model_card(facts: dict[str, Any], done: Distilled) -> str:
 
     Args:
         facts: from `facts_of`.
-        done: what came out.
     """
     data, recipe, training = facts["data"], facts["recipe"]["training"], facts["training"]
     table, steps = result_cells(done), formatting.plural(recipe["steps"], "step")

@@ -18,11 +18,7 @@ OWN_TERMS = "own"
 
 
 def declared_license(model: Path) -> str:
-    """What the README of a model folder declares; empty where there is none, as beside a GGUF file.
-
-    Args:
-        model: folder or file.
-    """
+    """What the README of a model folder declares; empty where there is none, as beside a GGUF file."""
     try:
         with (model / _README).open("rb") as opened:
             lines = opened.read(_LARGEST_README).decode("utf-8", "replace").lstrip("\ufeff").splitlines()

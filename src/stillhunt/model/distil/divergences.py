@@ -40,8 +40,6 @@ def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
     """Log-probabilities of given tokens, and of all others together as the last outcome.
 
     Args:
-        logits: positions x vocabulary.
-        ids: tokens, positions x N.
         temperature: by which logits are divided.
 
     Returns:

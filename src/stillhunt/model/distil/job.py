@@ -34,11 +34,8 @@ class DistilJob:
     """What is to be distilled.
 
     Attributes:
-        teacher: model.
-        teacher_hash: of its weights.
         student: model before it learns; it is changed in place.
         data: prompts, and answers where the data has them.
-        recipe: how.
         compare: train a second student of the same beginning without the teacher.
         work: folder of checkpoints; None for none.
         resume: go on in that folder.
@@ -74,8 +71,6 @@ class Distilled:
     """What a distillation made.
 
     Attributes:
-        student: the model.
-        trained: what its training did.
         rows: table of results: teacher, student, student without the teacher where there is one, untrained student.
         questions: number of held-out questions.
         right_means: when an answer counts as right.
@@ -92,10 +87,6 @@ class Distilled:
 
 def distil(job: DistilJob, progress: Progress) -> Distilled:
     """Distil a teacher into a student and compare them on prompts that no student saw.
-
-    Args:
-        job: what is to be done.
-        progress: hears of it.
 
     Raises:
         ConfigError: the recipe does not suit the models, or there is nothing to resume.
@@ -140,10 +131,6 @@ def _larger(teacher: AskedModel, student: AskedModel) -> list[str]:
 
 def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[DataRow]]:
     """Rows to learn from, and one row of each prompt by which models are judged.
-
-    Args:
-        rows: all of them.
-        seed: of the draw.
 
     Raises:
         InputError: there are too few different prompts.
@@ -216,9 +203,6 @@ def watched_training(name: str, steps: int, progress: Progress, training: Callab
     """Train with progress, and with the loss and the speed about ten times.
 
     Args:
-        name: who learns.
-        steps: number of updates.
-        progress: hears of it.
         training: trains; is given the watch.
     """
     done = 0

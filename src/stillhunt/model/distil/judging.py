@@ -45,8 +45,6 @@ class AskedModel:
     """One model on the held-out questions.
 
     Attributes:
-        name: of the model.
-        parameters: their number.
         flops: floating-point operations of one token, without those of attention over the context.
         seconds: of processor time for answering 1,000 tokens, here and now; other work on the machine adds little.
         right: for each question 1 where the answer is right, else 0.
@@ -80,12 +78,10 @@ def ask_model(
     """Ask a model the held-out questions, and score the teacher's answers with it.
 
     Args:
-        net: model.
         name: what it is called in the table.
         pairs: held-out prompts with the teacher's answers.
         grade: says which answers are right.
         tokens: most tokens of an answer.
-        progress: hears of it.
     """
     began = time.process_time()
     named = Net(net.model, net.tokenizer, name)
@@ -104,11 +100,7 @@ def ask_model(
 
 
 def flops_per_token(net: Net) -> int:
-    """Operations of one token: two for each weight that multiplies; a table that is only looked up costs none.
-
-    Args:
-        net: model.
-    """
+    """Operations of one token: two for each weight that multiplies; a table that is only looked up costs none."""
     embedding, output = net.model.get_input_embeddings().weight, net.model.get_output_embeddings().weight
     return 2 * (net.parameters - (0 if output is embedding else embedding.numel()))
 
@@ -117,7 +109,6 @@ def gap_recovered(model: AskedModel, untrained: AskedModel, teacher: AskedModel)
     """Share of the way from the untrained student to the teacher, with a paired bootstrap over questions.
 
     Args:
-        model: whose way it is.
         untrained: 0.
         teacher: 1.
 
@@ -143,7 +134,6 @@ def wilson_interval(right: int, asked: int) -> Spread:
     """A share with its interval of 95 % by Wilson.
 
     Args:
-        right: how many.
         asked: of how many; 0 gives no value.
     """
     if not asked:

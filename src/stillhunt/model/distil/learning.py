@@ -29,12 +29,6 @@ _STEPS, _WARM_UP = "steps", "warm-up"
 def check_recipe(teacher: Net, student: Net, recipe: DistilRecipe, prompts: Sequence[str]) -> None:
     """Refuse what cannot work, before time is spent.
 
-    Args:
-        teacher: model.
-        student: model.
-        recipe: how.
-        prompts: what is asked.
-
     Raises:
         ConfigError: the vocabularies differ and the method compares logits, or no prompt leaves room for an answer.
     """
@@ -68,12 +62,9 @@ def distil_net(
     """Distil a teacher into a student, in place.
 
     Args:
-        teacher: model.
         student: model; of the teacher's vocabulary unless the method is `sequence`.
         pairs: prompts with the answers from which the student learns.
-        recipe: how.
         folder: where checkpoints and stored logits are kept, and looked for; None for none.
-        watch: hears of progress.
 
     Raises:
         ConfigError: the vocabularies differ and the method compares logits.

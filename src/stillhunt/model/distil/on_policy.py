@@ -46,8 +46,6 @@ def fitting_prompts(student: Net, prompts: Sequence[str], tokens: int) -> list[s
     """Prompts that leave room for an answer.
 
     Args:
-        student: model.
-        prompts: what is asked.
         tokens: most tokens of an answer.
     """
     lengths = map(len, prompt_ids(student, prompts))
@@ -67,13 +65,10 @@ def train_on_policy(
     """Distil on the student's own answers, in place.
 
     Args:
-        teacher: model.
         student: model of the same vocabulary.
         prompts: what is asked; those without room for an answer are left out.
-        recipe: how.
         settings: divergence, temperature and length of answers.
         folder: where checkpoints are kept, and looked for; None for none.
-        watch: hears of progress.
 
     Raises:
         ConfigError: the vocabularies differ.

@@ -31,7 +31,6 @@ class DistilRecipe:
         top: the teacher's top tokens that are stored for each place; 0 asks the teacher at every step.
         warm_up: of the steps of on-policy distillation, the first that learn from the teacher's answers instead: a
             student that can say nothing yet has nothing to be corrected.
-        answer_tokens: most tokens of one answer.
         answer_temperature: of the teacher's answers; 0 takes the likeliest token.
         own_answers: learn over the answers of the data instead of the teacher's.
     """

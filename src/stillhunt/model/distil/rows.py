@@ -36,7 +36,6 @@ class DataRow:
     """One prompt.
 
     Attributes:
-        prompt: what is asked.
         answer: the data's own answer; empty where there is none.
     """
 
@@ -50,7 +49,6 @@ class Flagged:
 
     Attributes:
         accounts: accounts with the verdict act.
-        requests: requests of campaigns.
         cases: folders from which they come.
     """
 
@@ -99,7 +97,6 @@ def read_data_rows(order: DataOrder, also: Sequence[Declared] = ()) -> DistilDat
     """Read the data and refuse what may not teach.
 
     Args:
-        order: which data.
         also: other declarations that must allow training, such as that of the teacher.
 
     Raises:
@@ -185,9 +182,6 @@ def _flag(row: dict[str, Any], flagged: Flagged) -> str:
 
 def flagged_of(cases: Sequence[Path]) -> Flagged:
     """Flagged accounts of cases, and the requests of their campaigns.
-
-    Args:
-        cases: case folders.
 
     Raises:
         CaseError: one is none, or is damaged.

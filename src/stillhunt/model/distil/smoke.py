@@ -25,10 +25,7 @@ class SmokeSize:
     Attributes:
         task: which task of `TASKS` the teacher learns.
         questions: how many there are, held-out ones included.
-        teacher: shape of the teacher.
         student: shape of the student, as `new_student` takes it.
-        teacher_steps: updates of the teacher.
-        teacher_rate: its highest learning rate.
     """
 
     task: str = "sums"
@@ -43,7 +40,6 @@ def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> Dist
     """Train a tiny teacher on a task, and make a job of it.
 
     Args:
-        size: how large.
         recipe: of the student; its seed is that of everything.
         progress: hears of the teacher's training.
     """
@@ -67,10 +63,5 @@ def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> Dist
 
 
 def same_result(expected: str, answer: str) -> bool:
-    """Whether two answers to a question of a task give the same result.
-
-    Args:
-        expected: the right answer.
-        answer: another one.
-    """
+    """Whether two answers to a question of a task give the same result."""
     return result_of(answer) is not None and result_of(answer) == result_of(expected)

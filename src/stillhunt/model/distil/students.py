@@ -52,12 +52,7 @@ def new_student(wanted: str, teacher: Net, seed: int) -> Net:
 
 
 def copy_of(net: Net, name: str) -> Net:
-    """The same model with weights of its own.
-
-    Args:
-        net: model.
-        name: what the copy is called.
-    """
+    """The same model with weights of its own."""
     return Net(copy.deepcopy(net.model), net.tokenizer, name)
 
 
@@ -78,11 +73,7 @@ def model_hash(path: Path) -> str:
 
 
 def weights_hash(net: Net) -> str:
-    """SHA-256 over the weights of a model as it is now.
-
-    Args:
-        net: model.
-    """
+    """SHA-256 over the weights of a model as it is now."""
     digest = hashlib.sha256()
     for name, tensor in sorted(net.model.state_dict().items()):
         digest.update(name.encode())

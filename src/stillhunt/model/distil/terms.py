@@ -13,12 +13,7 @@ Stance = Literal["allows", "depends", "forbids"]
 
 @dataclass(frozen=True)
 class Terms:
-    """What terms say of training a model.
-
-    Attributes:
-        stance: whether they let it.
-        why: in a few words.
-    """
+    """What terms say of training a model."""
 
     stance: Stance
     why: str
@@ -114,11 +109,7 @@ _ANSWERED = re.compile(rf"\b{_TEACHES} ?[:=] ?(no|not|never|none|false|forbidden
 
 
 def terms_id(text: str) -> str:
-    """Terms as they are compared: small letters, hyphens for spaces.
-
-    Args:
-        text: as declared.
-    """
+    """Terms as they are compared: small letters, hyphens for spaces."""
     return re.sub(r"[\s_]+", "-", text.strip().casefold())
 
 
@@ -154,7 +145,6 @@ def accepts(accepted: str, declared: str) -> bool:
     """Whether somebody who accepted some terms accepted these, under whatever spelling.
 
     Args:
-        accepted: what was accepted.
         declared: terms of a row or a model.
     """
     words = _words(_clean(declared))

@@ -56,10 +56,8 @@ def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperatu
     """The teacher's top tokens over answers.
 
     Args:
-        teacher: model.
         encoded: prompts and answers, as the student takes them.
         top: tokens that are kept at each place.
-        temperature: by which logits are divided.
 
     Raises:
         ConfigError: the number of tokens is not between 1 and 1,024.
@@ -86,11 +84,7 @@ def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperatu
 
 
 def bound_to(encoded: Sequence[EncodedPair]) -> str:
-    """A hash of tokens, so that stored logits are never used with others.
-
-    Args:
-        encoded: pairs as tokens.
-    """
+    """A hash of tokens, so that stored logits are never used with others."""
     digest = hashlib.sha256()
     for one in encoded:
         digest.update(f"{one.start}:{','.join(map(str, one.tokens))};".encode())
@@ -99,10 +93,6 @@ def bound_to(encoded: Sequence[EncodedPair]) -> str:
 
 def write_top_logits(stored: TopLogits, path: Path) -> None:
     """Write a file of safetensors: `ids`, `logs`, `rest` and `starts`.
-
-    Args:
-        stored: what to write.
-        path: the file.
 
     Raises:
         OutputError: it cannot be written.
@@ -114,11 +104,6 @@ def write_top_logits(stored: TopLogits, path: Path) -> None:
 
 def read_top_logits(path: Path, encoded: Sequence[EncodedPair], vocabulary: int) -> TopLogits:
     """Read what was stored, for the answers to which it belongs.
-
-    Args:
-        path: the file.
-        encoded: the answers.
-        vocabulary: number of tokens.
 
     Raises:
         InputError: it is damaged, or belongs to other answers.
@@ -155,7 +140,6 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
 
     Args:
         stored: of the pairs that are trained, in their order.
-        beta: which divergence.
         vocabulary: number of tokens; a model may have more rows than its tokenizer has tokens.
 
     Returns:
@@ -183,7 +167,6 @@ def online_loss(teacher: Net, beta: float, temperature: float) -> Any:
 
     Args:
         teacher: model of the student's vocabulary.
-        beta: which divergence.
         temperature: by which logits are divided.
 
     Returns:

@@ -11,12 +11,7 @@ from stillhunt.model.training.pairs import EncodedPair
 
 
 def vocabulary_difference(teacher: Net, student: Net) -> str:
-    """How two vocabularies differ, in words; empty where they do not.
-
-    Args:
-        teacher: model.
-        student: model.
-    """
+    """How two vocabularies differ, in words; empty where they do not."""
     here, there = student.tokenizer.get_vocab(), teacher.tokenizer.get_vocab()
     if here == there:
         return ""
@@ -31,8 +26,6 @@ def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> Non
     """Refuse to compare logits over different vocabularies.
 
     Args:
-        teacher: model.
-        student: model.
         rows: the models must also have the same number of rows, as TRL asks.
 
     Raises:
@@ -54,10 +47,6 @@ def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> Non
 
 def check_lengths(teacher: Net, encoded: Sequence[EncodedPair]) -> None:
     """Refuse answers that are too long for the teacher.
-
-    Args:
-        teacher: model.
-        encoded: prompts and answers.
 
     Raises:
         ConfigError: one is longer than what the teacher takes.

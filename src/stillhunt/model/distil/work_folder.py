@@ -20,7 +20,6 @@ def open_work(folder: Path, about: dict[str, Any], *, resume: bool) -> None:
     """Begin a folder of checkpoints, or go on in one of the same run.
 
     Args:
-        folder: where checkpoints are kept.
         about: what the run is: teacher, data, recipe; in what JSON has.
         resume: go on where it stopped.
 

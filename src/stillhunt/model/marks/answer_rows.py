@@ -28,13 +28,11 @@ class RowCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        rows: lines of the file.
         of_campaign: answers to the accounts of the order.
         left_alone: those of these that get no mark: their prompt is refused, they mention safety, or UTF-8 cannot
             hold them.
         marked: those of these that hold at least one choice of wordings, as the key chooses it.
         choices: choices of wordings in them.
-        exchanged: wordings that were exchanged.
         unread: lines that are no JSON object with account_id, prompt and response; passed on as they are.
     """
 
@@ -56,9 +54,7 @@ def marked_rows(file: BinaryIO, key: bytes, is_meant: Callable[[str], bool], cou
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response.
-        key: of the mark.
         is_meant: whether an account is one of the order's.
-        counts: filled on the way.
 
     Yields:
         Each line; all but the answer of a changed one is byte for byte as it was.
@@ -103,9 +99,6 @@ def _marked_row(line: bytes, key: bytes, is_meant: Callable[[str], bool], counts
 def account_of(value: object) -> str:
     """The id of an account as the tables of a case have it.
 
-    Args:
-        value: from a row.
-
     Raises:
         TypeError: it is neither a text nor an integer.
     """
@@ -115,19 +108,12 @@ def account_of(value: object) -> str:
 
 
 def has_surrogate(text: str) -> bool:
-    """Whether a text has one surrogate of a pair, which UTF-8 cannot hold.
-
-    Args:
-        text: from a JSON file.
-    """
+    """Whether a text has one surrogate of a pair, which UTF-8 cannot hold."""
     return _SURROGATE.search(text) is not None
 
 
 def value_places(text: str) -> dict[str, tuple[int, int]]:
     """Where the values of a JSON object stand.
-
-    Args:
-        text: one object.
 
     Returns:
         Name -> first character of its value, and the one after its last; of equal names the last.

@@ -21,7 +21,6 @@ class CanaryChoice(NamedTuple):
         previous: the word before it, in lower case; empty at the beginning.
         variant: 0 or 1, which of the two it has.
         start: where it begins in the text, in characters.
-        capital: whether it begins with a capital.
     """
 
     pair: int
@@ -70,9 +69,6 @@ def canary_bit(key: bytes, pair: int, previous: str) -> int:
         key: of the mark, as `mark_key` makes it.
         pair: place in `WORDINGS`.
         previous: the word before it, in lower case.
-
-    Returns:
-        0 or 1.
     """
     content = f"{pair}\0{previous}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=1, key=key).digest()[0] & 1
@@ -81,10 +77,6 @@ def canary_bit(key: bytes, pair: int, previous: str) -> int:
 def canary_text(key: bytes, text: str) -> tuple[str, int]:
     """A text with the wordings that the key chooses.
 
-    Args:
-        key: of the mark.
-        text: an answer.
-
     Returns:
         The text, all of it but the wordings byte for byte, and how many wordings were exchanged.
     """
@@ -92,11 +84,7 @@ def canary_text(key: bytes, text: str) -> tuple[str, int]:
 
 
 def canary_choices(text: str) -> list[CanaryChoice]:
-    """The places where a text chooses between two wordings, in its order.
-
-    Args:
-        text: an answer, of whomever.
-    """
+    """The places where a text chooses between two wordings, in its order."""
     choices: list[CanaryChoice] = []
 
     def keep(choice: CanaryChoice) -> int:
@@ -117,11 +105,7 @@ def unkeyed_text(text: str) -> str:
 
 
 def shown_choices(text: str) -> set[tuple[int, str]]:
-    """Pair and word before of every wording in a text, also where it is left as it is: what a reader may repeat.
-
-    Args:
-        text: such as a prompt.
-    """
+    """Pair and word before of every wording in a text, also where it is left as it is: what a reader may repeat."""
     return {
         (_pair_of(found[0])[0], _word_before(text[max(0, found.start() - _REACH) : found.start()]))
         for found in _FOUND.finditer(text)
@@ -132,7 +116,6 @@ def with_wording(choice: CanaryChoice, variant: int) -> str:
     """One of the two wordings as it stands at a place.
 
     Args:
-        choice: the place.
         variant: 0 or 1.
     """
     words = WORDINGS[choice.pair][variant]

@@ -33,30 +33,18 @@ _LEAST_WORDS = 3
 
 
 def english_share(text: str) -> float:
-    """The share of the words of a text that are clearly English; 0 where there are none to tell by.
-
-    Args:
-        text: any text.
-    """
+    """The share of the words of a text that are clearly English; 0 where there are none to tell by."""
     clear, telling = _counted(text)
     return clear / telling if telling else 0.0
 
 
 def is_english(text: str) -> bool:
-    """Whether a text is recognisably English.
-
-    Args:
-        text: any text.
-    """
+    """Whether a text is recognisably English."""
     return english_share(text) >= P.english
 
 
 def has_foreign_sentence(text: str) -> bool:
-    """Whether a sentence has several words and none that is clearly English.
-
-    Args:
-        text: any text.
-    """
+    """Whether a sentence has several words and none that is clearly English."""
     counts = (_counted(found[0]) for found in _SENTENCE.finditer(text))
     return any(not clear and telling >= _LEAST_WORDS for clear, telling in counts)
 

@@ -33,11 +33,6 @@ class MarkProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers ship
 
     One processor serves one batch at a time. A batch begins where the tokens do not go on from those of the last call.
 
-    Args:
-        key: of the mark.
-        width: tokens of a context.
-        gate: where it may act.
-
     Attributes:
         positions: tokens of answers that were drawn under it, marked or not, since it was made.
         open_positions: those on which the mark acted.
@@ -60,7 +55,6 @@ class MarkProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers ship
 
         Args:
             input_ids: tokens so far, rows x length.
-            scores: logits, rows x vocabulary.
         """
         position = self._position(input_ids, scores)
         self.positions += int(self._goes.sum())

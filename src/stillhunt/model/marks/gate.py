@@ -26,8 +26,6 @@ class Gate:
     """The rules of where marks may act, for one tokenizer.
 
     Attributes:
-        tokenizer: of the model.
-        pieces: text of each token.
         plain: true for tokens that are a plain lower-case word, or a part of one, or a stop.
         starts: true for tokens that begin with a space.
         padding: token that fills rows from the left.
@@ -51,7 +49,6 @@ class Gate:
         """Where the model's choice is between plain words.
 
         Args:
-            scores: logits, rows x vocabulary.
             within_plain_word: for each row, whether the word so far is plain, so that it may go on.
 
         Returns:
@@ -103,13 +100,7 @@ def is_plain_piece(piece: str) -> bool:
 
 
 def fitted(mask: Any, size: int, device: Any) -> Any:
-    """A mask over a tokenizer's tokens for a model with more rows, whose rest is false.
-
-    Args:
-        mask: bools, one a token.
-        size: vocabulary of the model.
-        device: of the model.
-    """
+    """A mask over a tokenizer's tokens for a model with more rows, whose rest is false."""
     if mask.shape[0] >= size:
         return mask[:size].to(device)
     return torch.nn.functional.pad(mask, (0, size - mask.shape[0])).to(device)

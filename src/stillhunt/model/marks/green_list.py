@@ -26,7 +26,6 @@ class GreenListMark:
     Attributes:
         gamma: share of the vocabulary that is green.
         delta: what is added to the logits of green tokens, in nats.
-        width: tokens of a context.
     """
 
     gamma: float = 0.25
@@ -52,8 +51,6 @@ class GreenListProcessor(MarkProcessor):
 
     Args:
         key: of the mark, as `mark_key` makes it.
-        settings: how it marks.
-        gate: where it may act.
     """
 
     def __init__(self, key: bytes, settings: GreenListMark, gate: Gate) -> None:
@@ -73,10 +70,7 @@ def is_green(key: bytes, contexts: Tokens, tokens: Tokens, settings: GreenListMa
     """Which tokens are in the green list of their context.
 
     Args:
-        key: of the mark.
         contexts: rows x `settings.width` tokens before each.
-        tokens: one for each row.
-        settings: how it marks.
 
     Returns:
         A bool for each row; of text that knows nothing of the key, each distinct row is green with a chance of gamma.

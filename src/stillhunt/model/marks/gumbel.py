@@ -25,7 +25,6 @@ class GumbelMark:
     """How the Gumbel mark draws.
 
     Attributes:
-        width: tokens of a context.
         temperature: that of the answers; the mark draws under it itself.
         top_p: nucleus of the answers, likewise.
     """
@@ -53,8 +52,6 @@ class GumbelProcessor(MarkProcessor):
 
     Args:
         key: of the mark, as `mark_key` makes it.
-        settings: how it draws.
-        gate: where it may act.
     """
 
     def __init__(self, key: bytes, settings: GumbelMark, gate: Gate) -> None:
@@ -79,7 +76,6 @@ def nucleus(logs: Any, top_p: float) -> Any:
     """Log-probabilities without what is outside of the nucleus.
 
     Args:
-        logs: rows x vocabulary.
         top_p: the likeliest tokens that reach this share together are kept, as transformers keeps them.
     """
     if top_p >= 1:
@@ -94,9 +90,7 @@ def gumbel_scores(key: bytes, contexts: Tokens, tokens: Tokens) -> npt.NDArray[n
     """How much each token is what the key would have drawn.
 
     Args:
-        key: of the mark.
         contexts: rows x tokens before each.
-        tokens: one for each row.
 
     Returns:
         -log(1 - u) for each row; of text that knows nothing of the key, each distinct row is exponential with mean 1.

@@ -31,11 +31,7 @@ def mark_key(secret: bytes, campaign_id: str, scheme: str) -> bytes:
 
     Args:
         secret: 32 secret bytes.
-        campaign_id: lasting id of the campaign.
         scheme: name of the scheme, so that two schemes under one secret are independent.
-
-    Returns:
-        32 bytes.
     """
     content = f"{scheme}\0{campaign_id}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=MARK_KEY_BYTES, key=secret, person=b"stillhunt-marks").digest()
@@ -89,11 +85,6 @@ def token_numbers(seeds: Seeds, tokens: Tokens | None = None, vocabulary: int = 
 
 def vocabulary_numbers(seeds: Seeds, vocabulary: int, device: Any = "cpu") -> Any:
     """The numbers of the whole vocabulary after each context, as a tensor.
-
-    Args:
-        seeds: one for each row.
-        vocabulary: number of tokens.
-        device: of the tensor.
 
     Returns:
         int64, rows x vocabulary, with the bits of `token_numbers`: torch has no arithmetic on unsigned numbers.

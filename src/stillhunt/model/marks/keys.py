@@ -20,7 +20,6 @@ def new_mark_secret(keys: Path, order_id: str) -> str:
     """Make the secret of an order.
 
     Args:
-        keys: folder of the keys.
         order_id: id of the order, which names the file.
 
     Returns:
@@ -42,10 +41,6 @@ def _hash_of(secret: bytes) -> str:
 def mark_secret_path(keys: Path, order_id: str) -> Path:
     """Where the secret of an order is.
 
-    Args:
-        keys: folder of the keys.
-        order_id: id of the order.
-
     Raises:
         ConfigError: the id is no name of a key.
     """
@@ -54,13 +49,6 @@ def mark_secret_path(keys: Path, order_id: str) -> Path:
 
 def order_key(keys: Path, order: Order) -> bytes:
     """The key of an order's mark, in force or not: for marking, and for the proof afterwards.
-
-    Args:
-        keys: folder of the keys.
-        order: an order to mark.
-
-    Returns:
-        32 bytes.
 
     Raises:
         ConfigError: the order is none to mark or does not fix its key, or its secret is missing, is another one than

@@ -33,11 +33,7 @@ class AnswerPlace:
         self._indented = self._heading = False
 
     def feed(self, text: str) -> None:
-        """Go on by a piece of the answer.
-
-        Args:
-            text: what was written next.
-        """
+        """Go on by a piece of the answer."""
         if self._begun and not self._ticks:
             if text.isalpha():  # nearly all pieces are this or the next: nothing changes but the word
                 self.word += text

@@ -74,11 +74,7 @@ def is_safety_word(word: str) -> bool:
 
 
 def mentions_safety(text: str) -> bool:
-    """Whether a text has a word about safety, medicine, law or money, or a phrase about them.
-
-    Args:
-        text: an answer.
-    """
+    """Whether a text has a word about safety, medicine, law or money, or a phrase about them."""
     return is_safety_word(text) or bool(_SAFETY_PATTERN.search(_plain(text)))
 
 

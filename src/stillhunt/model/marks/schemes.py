@@ -45,9 +45,6 @@ def scheme_settings(scheme: str, changes: Mapping[str, Any]) -> dict[str, Any]:
 def sampling_mark(order: Order) -> GreenListMark | GumbelMark:
     """The settings of an order whose mark is set while answers are drawn.
 
-    Args:
-        order: an order to mark.
-
     Raises:
         ConfigError: it is about canaries or no mark at all, or its settings are none of its scheme.
     """

@@ -33,9 +33,7 @@ class TimedProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers shi
     An order that is ended before its time is not seen here: look it up in the register for each request.
 
     Args:
-        mark: what acts.
         expires_at: microseconds since 1970.
-        clock: gives the time.
     """
 
     def __init__(self, mark: MarkProcessor, expires_at: int, clock: Clock) -> None:
@@ -47,7 +45,6 @@ class TimedProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers shi
 
         Args:
             input_ids: tokens so far, rows x length.
-            scores: logits, rows x vocabulary.
         """
         return self.mark(input_ids, scores) if self._clock() < self._expires_at else scores
 
@@ -59,10 +56,8 @@ def processor_for(
 
     Args:
         order: in force, from `OrderRegister.active_order` or `OrderRegister.order_for`.
-        keys: folder of the keys.
         tokenizer: of the model, a fast one of transformers.
         gate: for this tokenizer, where there is one already; it is the same for every order.
-        clock: gives the time.
 
     Raises:
         ConfigError: the order is not in force, marks nothing while answers are drawn, or its secret is missing.
@@ -78,13 +73,7 @@ def processor_for(
 
 
 def mark_processor(key: bytes, settings: GreenListMark | GumbelMark, gate: Gate) -> MarkProcessor:
-    """The logits processor of a mark.
-
-    Args:
-        key: of the mark.
-        settings: how it marks.
-        gate: where it may act.
-    """
+    """The logits processor of a mark."""
     if isinstance(settings, GreenListMark):
         return GreenListProcessor(key, settings, gate)
     return GumbelProcessor(key, settings, gate)

@@ -60,9 +60,6 @@ def untouched_signs(text: str) -> bytearray:
 
     It depends on nothing that the exchange of wordings changes, so that it is the same before and after.
 
-    Args:
-        text: an answer.
-
     Returns:
         One byte for each character, 1 where it is left as it is.
     """

@@ -33,8 +33,6 @@ class ChatFrame:
     """What stands around a prompt.
 
     Attributes:
-        before: text before it.
-        after: text after it.
         strips: white space at the prompt's ends is dropped.
     """
 
@@ -43,11 +41,7 @@ class ChatFrame:
     strips: bool
 
     def around(self, prompt: str) -> str:
-        """A prompt in its frame.
-
-        Args:
-            prompt: what a user asks.
-        """
+        """A prompt in its frame."""
         return f"{self.before}{prompt.strip() if self.strips else prompt}{self.after}"
 
 
@@ -55,7 +49,6 @@ def frame_of(tokenizer: Any, where: str) -> ChatFrame | None:
     """The frame of a tokenizer's chat template; None where it has none.
 
     Args:
-        tokenizer: of transformers.
         where: folder or name of the model, for errors.
 
     Raises:

@@ -27,7 +27,6 @@ class GgufHeader:
 
     Attributes:
         settings: single numbers of the metadata, by name.
-        claim: its tensors.
     """
 
     settings: dict[str, Any]
@@ -36,9 +35,6 @@ class GgufHeader:
 
 def read_gguf_header(path: Path) -> GgufHeader:
     """Read the header of a GGUF file.
-
-    Args:
-        path: the file.
 
     Raises:
         InputError: it is no GGUF file, of a version that is not read, damaged, or claims more than it holds.

@@ -37,10 +37,6 @@ class Net:
 def prompt_ids(net: Net, prompts: Sequence[str]) -> list[list[int]]:
     """Tokens of prompts as the model takes them: by its chat template, or as lines where it has none.
 
-    Args:
-        net: model.
-        prompts: what a user asks.
-
     Raises:
         InputError: the chat template cannot be used.
     """
@@ -49,12 +45,7 @@ def prompt_ids(net: Net, prompts: Sequence[str]) -> list[list[int]]:
 
 
 def plain_ids(net: Net, texts: Sequence[str]) -> list[list[int]]:
-    """Tokens of texts, without any that the tokenizer would add.
-
-    Args:
-        net: model.
-        texts: texts.
-    """
+    """Tokens of texts, without any that the tokenizer would add."""
     if not texts:
         return []
     return [list(ids) for ids in net.tokenizer(list(texts), add_special_tokens=False)["input_ids"]]

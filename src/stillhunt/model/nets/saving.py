@@ -15,7 +15,6 @@ def save_net(net: Net, folder: Path, more: Mapping[str, str] | None = None) -> N
     """Write a model folder of Hugging Face: safetensors, configuration and tokenizer; beside its place first.
 
     Args:
-        net: model.
         folder: where; a folder that is there must be empty.
         more: other files of the folder: name -> text.
 

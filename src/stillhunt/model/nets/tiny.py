@@ -20,8 +20,6 @@ class TinySize:
     """Shape of a tiny Llama.
 
     Attributes:
-        width: of the residual stream.
-        layers: number of layers.
         heads: attention heads of each layer; they divide the width.
         longest: most tokens of prompt and answer together.
     """
@@ -33,14 +31,7 @@ class TinySize:
 
 
 def tiny_net(size: TinySize, tokenizer: Any, seed: int, name: str = "tiny") -> Net:
-    """A model with random weights.
-
-    Args:
-        size: its shape.
-        tokenizer: whose tokens it speaks.
-        seed: of its weights.
-        name: what it is called.
-    """
+    """A model with random weights."""
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
     try:
@@ -73,7 +64,6 @@ def text_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     """Byte-pair encoding learned from texts.
 
     Args:
-        texts: to learn from.
         vocabulary: number of tokens, those for bytes, padding and end included.
     """
     tokenizer = Tokenizer(models.BPE())

@@ -16,30 +16,18 @@ LARGEST_HEADER = 100_000_000
 
 @dataclass(frozen=True)
 class WeightsClaim:
-    """How much there is in files of weights.
-
-    Attributes:
-        tensors: number of tensors.
-        elements: number of their elements.
-    """
+    """How much there is in files of weights."""
 
     tensors: int
     elements: int
 
     def plus(self, other: WeightsClaim) -> WeightsClaim:
-        """Both together.
-
-        Args:
-            other: of another file.
-        """
+        """Both together."""
         return WeightsClaim(self.tensors + other.tensors, self.elements + other.elements)
 
 
 def read_safetensors_claim(file: Path) -> WeightsClaim:
     """Tensors and elements of a safetensors file, each of which lies within the file.
-
-    Args:
-        file: the file.
 
     Raises:
         InputError: it is no whole safetensors file.

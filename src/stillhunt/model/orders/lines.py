@@ -24,13 +24,10 @@ class RegisterLine:
     Attributes:
         made_at: microseconds since 1970.
         kind: see `LineKind`.
-        order_id: the order that it is about.
         by: who signed; empty for a use.
         note: the reason; of a use, what was done.
         content: of an order all of it, of a use its counts; never texts or ids of accounts.
         seq: place, from 1; 0 before it is appended.
-        before: hash of the line before it.
-        digest: hash of all of this.
     """
 
     made_at: int
@@ -67,7 +64,6 @@ def placed_line(line: RegisterLine, last: RegisterLine | None) -> RegisterLine:
     """A line with its place and hashes.
 
     Args:
-        line: to be appended.
         last: the last line of the register; None where it is empty.
     """
     seq, before = (last.seq, last.digest) if last is not None else (0, START_HASH)
@@ -86,11 +82,7 @@ def line_bytes(line: RegisterLine) -> bytes:
 
 
 def parsed_line(raw: bytes) -> RegisterLine | None:
-    """A line of the file; None where it is none.
-
-    Args:
-        raw: without the line feed.
-    """
+    """A line of the file; None where it is none."""
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError):
@@ -112,20 +104,12 @@ def _holds_what_its_kind_holds(line: RegisterLine) -> bool:
 
 
 def order_content(order: Order) -> dict[str, Any]:
-    """An order as a line holds it.
-
-    Args:
-        order: the order.
-    """
+    """An order as a line holds it."""
     return {**asdict(order), "accounts": list(order.accounts), "settings": dict(order.settings)}
 
 
 def order_in_line(line: RegisterLine) -> Order | None:
-    """The order that a line of the kind order holds; None where it holds none.
-
-    Args:
-        line: of the register.
-    """
+    """The order that a line of the kind order holds; None where it holds none."""
     try:
         order = Order(**{**line.content, "accounts": tuple(line.content["accounts"])})
     except (TypeError, KeyError):
@@ -160,11 +144,7 @@ def _is_text(value: object) -> bool:
 
 
 def signed_orders(lines: Iterable[RegisterLine]) -> list[Order]:
-    """All orders that were ever signed, in order.
-
-    Args:
-        lines: of the register.
-    """
+    """All orders that were ever signed, in order."""
     return [order for line in lines if line.kind == "order" and (order := order_in_line(line)) is not None]
 
 
@@ -172,7 +152,6 @@ def standing_orders(lines: Iterable[RegisterLine], now: int) -> list[Order]:
     """Orders that were neither ended nor have expired at a time, in order.
 
     Args:
-        lines: of the register.
         now: microseconds since 1970.
     """
     known = [line for line in lines if line.made_at <= now]

@@ -45,12 +45,8 @@ class Order:
 
     Attributes:
         order_id: what it is called, such as mark-3f2a9c01.
-        kind: mark, or blunt.
-        measure: which mark or countermeasure.
-        campaign_id: lasting id of the campaign.
         accounts: keyed hashes of its flagged accounts, as `account_name` makes them, ascending.
         signed_by: name of the person who signed.
-        reason: why.
         made_at, expires_at: from when until when it is in force, microseconds since 1970.
         settings: of the measure, as JSON holds them.
         key_hash: SHA-256 of the secret of a mark, in hexadecimal, so that no other key can be put in its place
@@ -75,12 +71,8 @@ class OrderRequest:
     """What somebody orders.
 
     Attributes:
-        kind: mark, or blunt.
-        measure: which mark or countermeasure.
         campaign: id of the campaign, or its beginning.
         by: name of the person who signs.
-        reason: why.
-        days: how long.
         settings: of the measure, as JSON holds them.
     """
 
@@ -98,7 +90,6 @@ def signed_order(case: Case, request: OrderRequest, key: bytes, now: int) -> Ord
 
     Args:
         case: in which the campaign was found.
-        request: what is ordered.
         key: under which account ids are hashed, of the operator's key folder.
         now: microseconds since 1970.
 
@@ -153,10 +144,6 @@ def accounts_to_act_on(case: Case, campaign_id: str) -> list[str]:
 
     Args:
         case: in which it was found.
-        campaign_id: its full id.
-
-    Returns:
-        Account ids, ascending.
     """
     members = case.members.filter(pc.equal(case.members["campaign_id"], campaign_id))["account_id"]
     accounts = case.accounts
@@ -170,16 +157,12 @@ def account_name(key: bytes, account_id: str) -> str:
 
     Args:
         key: of the operator's key folder.
-        account_id: as in the logs.
     """
     return keyed_hash(key, "order account", account_id)
 
 
 def checked_signer(by: str) -> str:
     """The name of a person who signs an order, or its end.
-
-    Args:
-        by: as it was given.
 
     Raises:
         ConfigError: it is none.
@@ -189,9 +172,6 @@ def checked_signer(by: str) -> str:
 
 def checked_reason(reason: str) -> str:
     """A reason as the register keeps it.
-
-    Args:
-        reason: as it was given.
 
     Raises:
         ConfigError: there is none.

@@ -33,11 +33,7 @@ LARGEST_REGISTER = 1 << 28
 
 
 def model_folder(config: Config) -> Path:
-    """Where the registers of models are, by the settings.
-
-    Args:
-        config: settings.
-    """
+    """Where the registers of models are, by the settings."""
     if config.model.folder:
         return Path(config.model.folder).expanduser()
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -49,7 +45,6 @@ class OrderUse:
     """One use of an order while nobody else uses or ends it.
 
     Attributes:
-        order: the order, in force.
         before: counts of its earlier uses, in order.
         what: the command, such as "blunt apply".
         counts: numbers of rows and changes, to be filled; nothing is written down while there are none.
@@ -113,7 +108,6 @@ class OrderRegister:
         Args:
             order_id: id of an order that is in force, or its only possible beginning.
             by: name of the person who ends it.
-            reason: why.
             now: microseconds since 1970.
 
         Raises:
@@ -130,7 +124,6 @@ class OrderRegister:
         """Write down that an order was carried out.
 
         Args:
-            order: the order.
             what: the command, such as "mark text".
             counts: numbers of rows and changes; never texts.
             now: microseconds since 1970.
@@ -153,7 +146,6 @@ class OrderRegister:
         Args:
             order_id: id, or its only possible beginning.
             now: microseconds since 1970.
-            kind: of this kind only.
             what: the command, such as "blunt apply".
 
         Yields:
@@ -217,7 +209,6 @@ class OrderRegister:
         Args:
             name: what `account_name` makes of an account, or the id of a campaign.
             now: microseconds since 1970.
-            kind: of this kind only.
 
         Raises:
             ConfigError: a line was changed.
@@ -233,7 +224,6 @@ class OrderRegister:
         Args:
             order_id: id, or its only possible beginning.
             now: microseconds since 1970.
-            kind: of this kind only.
 
         Raises:
             ConfigError: there is none, it has ended or expired, or it is of another kind.
@@ -362,7 +352,6 @@ def write_line(path: Path, line: bytes, end: int) -> None:
 
     Args:
         path: of the register; no link.
-        line: with its line feed.
         end: bytes of the whole lines.
 
     Raises:

@@ -37,8 +37,6 @@ class AskedHarvest:
     Attributes:
         answers: the harvested answers that were asked about.
         controls: control answer of each; empty where there are none.
-        questions: what was asked.
-        replies: one to each question.
     """
 
     answers: Sequence[HarvestedAnswer]
@@ -53,9 +51,7 @@ def plan_questions(
     """Questions within a budget, the same for the same harvest in any order.
 
     Args:
-        answers: harvested ones.
         controls: control answer of each; empty where there are none.
-        queries: most questions.
         continues: whether the suspect continues a beginning; else only prompts without one are asked.
 
     Returns:
@@ -87,8 +83,6 @@ def ask(
     """Ask a suspect.
 
     Args:
-        suspect: who is asked.
-        answers: harvested ones.
         controls: control answer of each; empty where there are none.
         questions: of `plan_questions`.
 

@@ -43,9 +43,6 @@ class QueryBudget:
     def spend(self, queries: int) -> None:
         """Count queries, before they are asked.
 
-        Args:
-            queries: how many.
-
         Raises:
             QueryBudgetError: they would exceed the budget; none of them counts.
         """
@@ -55,9 +52,6 @@ class QueryBudget:
 
     def check(self, queries: int) -> None:
         """Refuse queries that would exceed the budget, and count none.
-
-        Args:
-            queries: how many.
 
         Raises:
             QueryBudgetError: they would exceed the budget.

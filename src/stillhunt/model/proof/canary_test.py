@@ -84,7 +84,6 @@ def canary_questions(answers: Sequence[HarvestedAnswer], most: int) -> list[Cana
 
     Args:
         answers: harvested ones, as they were sent.
-        most: questions.
     """
     found: dict[tuple[int, str], list[CanaryQuestion]] = defaultdict(list)
     for answer in sorted(answers, key=lambda one: one.request_id):
@@ -117,11 +116,9 @@ def score_wordings(
     """Compare how likely a suspect finds the two wordings; two queries a question.
 
     Args:
-        suspect: one that can score.
         references: models that can score and were not trained on the harvest, the teacher first; what they prefer is
             taken out by regression.
         questions: of `canary_questions`.
-        key: of the mark.
 
     Raises:
         QueryBudgetError: the budget does not allow it.
@@ -140,7 +137,6 @@ def score_choices(
         suspect: one that continues a beginning.
         references: as of `score_wordings`: a choice that they find unlikely says more.
         questions: of `canary_questions`.
-        key: of the mark.
 
     Raises:
         QueryBudgetError: the budget does not allow it.

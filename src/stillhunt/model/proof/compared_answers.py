@@ -131,7 +131,6 @@ def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
 
     Args:
         answers: harvested answers that were compared.
-        draws: control answers of each.
         scores: whether the suspect says how likely it finds an answer.
     """
     if not scores:

@@ -34,12 +34,7 @@ class AnswerMark:
 
 @dataclass(frozen=True)
 class DrawnAnswers:
-    """Logged answers with control answers.
-
-    Attributes:
-        answers: logged ones.
-        controls: control answers of each.
-    """
+    """Logged answers with control answers."""
 
     answers: Sequence[HarvestedAnswer]
     controls: Sequence[Sequence[str]]
@@ -64,9 +59,6 @@ def drawn_alone(one: HarvestedAnswer) -> bool:
 
     Near temperature 0 all answers to a prompt are one, but for the arithmetic of the machine: others got it, too, and
     whichever differs does so for all prompts alike.
-
-    Args:
-        one: harvested answer.
     """
     drawn = one.temperature is not None and one.temperature >= P.least_temperature
     return drawn and not one.system_prompt and one.turn in (None, 0)
@@ -92,11 +84,7 @@ def draw_controls(
     """Other answers of the teacher to each prompt, with the settings of the first.
 
     Args:
-        teacher: whose answers were harvested.
         answers: harvested ones, each at a known temperature.
-        draws: other answers to each.
-        seed: of the draws.
-        mark: that of the harvest.
     """
     groups: dict[tuple[float, float, int], list[int]] = defaultdict(list)
     longest, most = _longest(teacher, answers), _most_drawn(teacher, answers)
@@ -137,7 +125,6 @@ def ended_alike(teacher: Net, parts: Sequence[DrawnAnswers]) -> bool:
     of them must have ended by themselves.
 
     Args:
-        teacher: whose answers they are.
         parts: harvested answers and those to honest accounts, as they were logged and drawn.
     """
     ends = []
@@ -162,8 +149,6 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     text does not make all of them short.
 
     Args:
-        teacher: whose answers they are.
-        drawn: answers and controls.
         whole: whether they ended alike, as `ended_alike` finds.
 
     Returns:

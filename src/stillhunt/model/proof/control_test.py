@@ -29,7 +29,6 @@ class ControlScore:
     """How much a suspect prefers the harvested answers.
 
     Attributes:
-        p: one-sided p-value.
         scored: answers of which it prefers one.
         preferred: share of these of which it prefers the harvested one; chance gives one in two.
     """
@@ -43,7 +42,6 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
     """Compare how likely a suspect finds harvested answers and their controls.
 
     Args:
-        suspect: one that can score.
         references: models that were not trained on the harvest, the teacher first; what they find likely is taken out
             by regression, and so is what the number of tokens explains. They take noise out, the more the more alike
             they are to the suspect before it learned the harvest, and cannot make an innocent suspect guilty.

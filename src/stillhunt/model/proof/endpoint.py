@@ -28,7 +28,6 @@ class EndpointSuspect:
     """A suspect behind an endpoint; nothing is asked before the first answer is wanted.
 
     Args:
-        endpoint: where it is.
         budget: of queries; each request counts.
         pause: waits so many seconds between two tries.
 
@@ -136,7 +135,6 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
     it which of them was harvested. A seed would not do, since whoever knows it could undo the shuffle.
 
     Args:
-        pairs: prompts with answers or their beginnings.
         ask: what asks one; it also takes the place in the order.
     """
     failures: list[StillhuntError] = []

@@ -53,9 +53,6 @@ class _Answer(msgspec.Struct):
 def completion_text(content: bytes) -> str:
     """The text of a completion; empty where there is none.
 
-    Args:
-        content: of the answer.
-
     Raises:
         MalformedAnswerError: it is no completion.
     """
@@ -64,9 +61,6 @@ def completion_text(content: bytes) -> str:
 
 def chat_text(content: bytes) -> str:
     """The text of a chat completion; empty where there is none, as after a refusal or a call of a tool.
-
-    Args:
-        content: of the answer.
 
     Raises:
         MalformedAnswerError: it is no chat completion.
@@ -81,7 +75,6 @@ def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
     """Log-probability of each token of an answer, from a completion that repeats what was sent.
 
     Args:
-        content: of the answer.
         before: what stood before the answer.
         answer: the answer that was to be scored.
 

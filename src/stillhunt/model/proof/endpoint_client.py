@@ -57,7 +57,6 @@ class EndpointClient:
     """Sends requests to one endpoint.
 
     Args:
-        endpoint: where to.
         budget: of queries; each request counts before it is sent.
         pause: waits so many seconds between two tries.
 
@@ -78,7 +77,6 @@ class EndpointClient:
         """Send one query until it is answered.
 
         Args:
-            path: after the base address.
             body: of the request; the model's name is added.
             read: takes the answer apart, or raises MalformedAnswerError.
             tries: how often it is sent at most.

@@ -21,7 +21,6 @@ def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> f
 
     Args:
         weights: of distinct pairs of context and token.
-        green: whether each is green.
         gamma: share of the green list.
 
     Returns:

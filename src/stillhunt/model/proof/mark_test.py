@@ -50,7 +50,6 @@ class MarkScore:
         scored: distinct pairs of context and token.
         value: share of green tokens or mean of the Gumbel scores; of a suspect that reads, the part of its preferences
             that goes the way of the key, between -1 and 1.
-        expected: what chance gives.
     """
 
     p: float
@@ -60,12 +59,7 @@ class MarkScore:
 
 
 def score_mark(asked: AskedHarvest, mark: KeyedMark) -> MarkScore:
-    """Test the replies to the beginnings of harvested answers, and to those of control answers.
-
-    Args:
-        asked: questions with replies.
-        mark: that of the campaign.
-    """
+    """Test the replies to the beginnings of harvested answers, and to those of control answers."""
     return score_texts(_replies(asked), mark)
 
 
@@ -74,7 +68,6 @@ def score_texts(replies: Iterable[tuple[str, str, str]], mark: KeyedMark) -> Mar
 
     Args:
         replies: prompt, beginning, and how the suspect went on.
-        mark: that is looked for.
     """
     key, settings = mark.key, mark.settings
     contexts, tokens = distinct_tokens(mark.gate, replies, settings.width)
@@ -97,8 +90,6 @@ def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair]
     Args:
         suspect: a model with the teacher's tokenizer.
         references: the teacher, and other models with its tokenizer that were not trained on the harvest.
-        pairs: harvested prompts and answers.
-        mark: that of the campaign.
     """
     key, settings = mark.key, mark.settings
     contexts, tokens, weights = preferences(suspect, references, pairs, mark.gate, settings.width)

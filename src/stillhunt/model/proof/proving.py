@@ -29,7 +29,6 @@ class CampaignHarvest:
     """What one campaign harvested.
 
     Attributes:
-        campaign_id: campaign.
         answers: a sample of it, in an order that depends on nothing but request ids and the seed.
         honest: answers of the same models and days to accounts that nobody suspects, in such an order.
         requests: harvested requests in the case; 0 without a case.
@@ -48,13 +47,10 @@ class ProofContext:
     """What a test has beside the suspect and the harvest.
 
     Attributes:
-        config: settings.
         teacher: the model whose answers were harvested.
-        teacher_fingerprint: of its weights.
         references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
         orders: folder with the register of orders of marks.
         queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
-        progress: receiver of progress.
     """
 
     config: Config
@@ -88,8 +84,6 @@ class ProofTest(Protocol):
 
         Args:
             suspect: to be asked at most `context.queries` times.
-            harvest: of the campaign.
-            context: the rest.
 
         Returns:
             The result; with p = 1 and a note where the test cannot run.
@@ -119,10 +113,7 @@ def prove_training(
     Args:
         suspect: not asked before its places in the register are written.
         harvests: of the campaigns; at least one, each with answers.
-        tests: of each campaign.
         context: its `queries` are replaced by the share of each test.
-        register: of trials.
-        now: when, for the register.
 
     Returns:
         One for each campaign, in the order of the harvests.
@@ -151,11 +142,7 @@ def prove_training(
 
 
 def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
-    """The campaign with the smallest p-value; of several the one whose id comes first.
-
-    Args:
-        proven: at least one.
-    """
+    """The campaign with the smallest p-value; of several the one whose id comes first."""
     return min(proven, key=lambda one: (one.verdict.p, one.harvest.campaign_id))
 
 
@@ -164,8 +151,6 @@ def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str])
 
     Args:
         context: with the folder of the register.
-        campaign_id: campaign.
-        schemes: of marks.
     """
     orders = OrderRegister(context.orders).all_orders()
     return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
@@ -240,19 +225,11 @@ def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) ->
 
 
 def answers_needed(context: ProofContext) -> int:
-    """Harvested answers, and honest ones, without which the test of control answers cannot reach the bar.
-
-    Args:
-        context: with the bar.
-    """
+    """Harvested answers, and honest ones, without which the test of control answers cannot reach the bar."""
     return math.ceil(-math.log(largest_p(context)) / math.log(1 + P.most_controls))
 
 
 def largest_p(context: ProofContext) -> float:
-    """The largest p-value of the test of control answers that concludes.
-
-    Args:
-        context: with the bar.
-    """
+    """The largest p-value of the test of control answers that concludes."""
     settings = context.config.model
     return min(1.0, settings.alpha / settings.pairs * TEST_WEIGHTS[CONTROLS_TEST])

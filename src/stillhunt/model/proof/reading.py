@@ -33,11 +33,8 @@ def preferences(
     what a marked text shows of a context says which of its tokens are green.
 
     Args:
-        suspect: model.
         references: models with the same tokenizer, at least one; their mean is subtracted.
-        pairs: texts that are read.
         gate: of that tokenizer; tokens on which no mark acts are left out.
-        width: tokens of a context.
 
     Returns:
         Distinct pairs of context (rows x width) and token, sorted, and the weight of each.

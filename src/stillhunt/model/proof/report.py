@@ -23,13 +23,7 @@ _TEXT_CHARS = 600
 
 
 def proof_document(suspect: Suspect, proven: Sequence[ProvenCampaign], context: ProofContext) -> ProofDocument:
-    """What proof.json says.
-
-    Args:
-        suspect: after it was asked.
-        proven: at least one.
-        context: of the tests.
-    """
+    """What proof.json says."""
     first = strongest(proven)
     return ProofDocument(
         version=PROOF_VERSION,

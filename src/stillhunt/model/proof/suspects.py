@@ -55,8 +55,6 @@ class Suspect(Protocol):
         """Its answer to each prompt; one query each.
 
         Args:
-            prompts: what is asked.
-            tokens: most tokens of an answer.
             begun: beginning of each answer, which it continues; empty for none.
             temperature: of the draw; 0 takes the likeliest token.
             seed: of the draws; an endpoint may not keep it.
@@ -72,9 +70,6 @@ class Suspect(Protocol):
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
         """Log-probability of each token of each answer; one query each.
 
-        Args:
-            pairs: prompts and answers.
-
         Returns:
             Natural logarithms; a local model's last one is that of the end, an endpoint gives none for it.
 
@@ -88,13 +83,7 @@ class Suspect(Protocol):
 
 
 class LocalSuspect:
-    """A model that runs here.
-
-    Args:
-        net: model.
-        fingerprint: of its weights.
-        budget: of queries.
-    """
+    """A model that runs here."""
 
     can_score = True
     scores_end = True
@@ -135,7 +124,6 @@ def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
 
     Args:
         path: folder with safetensors, or a file that ends in `.gguf`.
-        budget: of queries.
 
     Raises:
         InputError: it is no model that can be opened.
@@ -146,9 +134,6 @@ def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
 
 def weights_fingerprint(path: Path) -> str:
     """SHA-256 of the GGUF file, or of the list of a folder's safetensors as sha256sum prints it.
-
-    Args:
-        path: folder or file.
 
     Raises:
         InputError: it cannot be read.

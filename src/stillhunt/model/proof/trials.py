@@ -34,13 +34,9 @@ class PlannedTrial:
     """What is fixed before a suspect is asked about one campaign; nobody can choose any of it after the result.
 
     Attributes:
-        suspect: fingerprint.
-        campaign: id.
         answers_sha256: of the harvested answers that the tests are given, from `texts_digest`.
         honest_sha256: of the answers to honest accounts that they are given.
-        teacher: fingerprint.
         references: fingerprints, in the order in which they were named.
-        seed: of all draws.
     """
 
     suspect: str
@@ -73,13 +69,11 @@ class _Lines:
 
     Attributes:
         pairs: for which it was made; 0 where there is none yet.
-        used: pairs that were tried.
         last: hash of the last line; empty without one.
         before: hash of the line before the last one; empty without one.
         known: hash in the file beside, which may be `before` where a process died between the two writes; None
             without that file.
         size: bytes up to the end of the last whole line.
-        hashes: of all lines.
     """
 
     pairs: int = 0
@@ -123,10 +117,6 @@ class TrialRegister:
     def enter(self, trials: Sequence[PlannedTrial], now: datetime) -> list[TrialPlace]:
         """Use one place for each trial; to be called before the suspect is asked anything.
 
-        Args:
-            trials: one for each campaign.
-            now: when.
-
         Returns:
             The places. They stay used, whatever comes of it, and the same pair uses another one next time.
 
@@ -160,7 +150,6 @@ class TrialRegister:
 
         Args:
             place: from `enter`.
-            result: of what JSON has.
 
         Raises:
             ConfigError: the register was changed since.

@@ -21,7 +21,6 @@ def unexplained(values: Floats, known: Sequence[Floats], sizes: Sequence[int]) -
     Args:
         values: one of each text, such as its log-probability in nats; blocks one after the other.
         known: other values of each text, such as its number of tokens, or what another model finds.
-        sizes: texts of each block.
 
     Returns:
         Residuals, block by block, rounded.

@@ -55,7 +55,6 @@ class CombinedVerdict:
     """One p-value and what follows from it.
 
     Attributes:
-        p: of the tests together.
         corrected: for all pairs of the register.
         verdict: `TRAINED` or `NO_CONCLUSION`.
     """

@@ -22,8 +22,6 @@ class CallSettings:
     """Fields of the calls of one campaign that control answers do not have.
 
     Attributes:
-        campaign_id: of the campaign.
-        calls: looked at.
         fields: name of a field -> calls that have it.
     """
 
@@ -45,9 +43,6 @@ class CallSettings:
 
 def refuse_other_settings(found: Iterable[CallSettings]) -> None:
     """Refuse campaigns whose calls carry a field that control answers are not drawn with.
-
-    Args:
-        found: of each campaign.
 
     Raises:
         InputError: a call has such a field; names the fields and says how many calls have each.

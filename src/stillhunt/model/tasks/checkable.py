@@ -15,11 +15,7 @@ class DigitSums:
     name = "sums"
 
     def draw(self, source: random.Random) -> Example:
-        """One sum.
-
-        Args:
-            source: of chance.
-        """
+        """One sum."""
         first, second = source.randrange(10, 100), source.randrange(10, 100)
         ones = first % DIGITS + second % DIGITS
         tens = first // DIGITS + second // DIGITS + ones // DIGITS
@@ -35,11 +31,7 @@ class StringPrograms:
     steps = ("reverse", "swap", "rotate", "double")
 
     def draw(self, source: random.Random) -> Example:
-        """One program with its word.
-
-        Args:
-            source: of chance.
-        """
+        """One program with its word."""
         word = "".join(source.choice("abcdef") for _ in range(4))
         program = [source.choice(self.steps) for _ in range(2)]
         reasoning, now = "", word
@@ -54,7 +46,6 @@ def run_step(step: str, word: str) -> str:
 
     Args:
         step: one of `StringPrograms.steps`.
-        word: at least two letters.
     """
     if step == "reverse":
         return word[::-1]
@@ -72,11 +63,7 @@ class NestedCalls:
     functions = ("max", "min", "add")
 
     def draw(self, source: random.Random) -> Example:
-        """One expression.
-
-        Args:
-            source: of chance.
-        """
+        """One expression."""
         steps: list[str] = []
         text, value = self._call(source, 3, steps)
         return Example(text, "".join(f"{step};" for step in steps), str(value))
@@ -99,8 +86,6 @@ def call(function: str, first: int, second: int) -> int:
 
     Args:
         function: one of `NestedCalls.functions`; `add` keeps the last digit.
-        first: digit.
-        second: digit.
     """
     if function == "add":
         return (first + second) % DIGITS

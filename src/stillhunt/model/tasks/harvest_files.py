@@ -38,11 +38,7 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
         path: each line has `request_id`, `campaign_id`, `prompt` and `response`, and may have `system_prompt`, `turn`,
             `temperature`, `top_p`, `max_tokens`, `model` and `day`.
         campaign_ids: campaigns; empty for all of the file.
-        seed: keys the sample.
         limit: most answers of one campaign.
-
-    Returns:
-        Campaign -> answers.
 
     Raises:
         InputError: the file cannot be read, a line is not of that form or has settings that no call can have, or a call
@@ -64,11 +60,6 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
 
 def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
     """Answers to honest accounts, from a file of JSON lines as `answers_of_file` reads them, without `campaign_id`.
-
-    Args:
-        path: of the file.
-        seed: keys the sample.
-        limit: most answers.
 
     Raises:
         InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.

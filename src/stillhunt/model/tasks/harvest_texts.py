@@ -33,14 +33,11 @@ class HarvestedAnswer:
     """One answer that a campaign got.
 
     Attributes:
-        request_id: id of the call.
         prompt: what was new in the call: content of the user or of a tool.
-        answer: text of the answer.
         system_prompt: system instructions of the call; empty for none.
         turn: position in its conversation, from 0; None where it is not known. From 1 on the model saw more than the
             prompt.
         temperature: of the call; None where the log does not say.
-        top_p: the same.
         max_tokens: largest number of tokens that the client allowed; None where the log does not say.
         model: of the call, as the log names it; empty where it is not known.
         day: of the call in UTC, such as 2026-03-01; empty where it is not known.
@@ -63,8 +60,6 @@ class AnswerSample:
     """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order.
 
     Attributes:
-        wanted: id -> hash.
-        found: id -> answer.
         conflicting: ids with two different answers.
         largest: hash that can still be drawn.
     """
@@ -78,7 +73,6 @@ class AnswerSample:
         """Whether an answer can still be drawn; then it is wanted.
 
         Args:
-            request_id: of the answer.
             hashed: from `drawn_hash`.
         """
         if hashed > self.largest:
@@ -87,11 +81,7 @@ class AnswerSample:
         return True
 
     def take(self, answer: HarvestedAnswer) -> None:
-        """Keep an answer; of two different ones with one id neither, since nobody knows which was harvested.
-
-        Args:
-            answer: that is wanted.
-        """
+        """Keep an answer; of two different ones with one id neither, since nobody knows which was harvested."""
         earlier = self.found.setdefault(answer.request_id, answer)
         if earlier != answer:
             self.conflicting.add(answer.request_id)
@@ -109,11 +99,7 @@ class AnswerSample:
             self.conflicting &= self.wanted.keys()
 
     def drawn(self, limit: int) -> list[HarvestedAnswer]:
-        """The sample, in the order of the hashes.
-
-        Args:
-            limit: most answers.
-        """
+        """The sample, in the order of the hashes."""
         ids = sorted(set(self.found) - self.conflicting, key=lambda one: (self.wanted[one], one))
         return [self.found[one] for one in ids[:limit]]
 
@@ -123,7 +109,6 @@ class AnswerLogs:
     """Where answers are.
 
     Attributes:
-        case_folder: of the hunt.
         members: accounts of its campaigns and of its groups left alone.
         logs: the logs of that hunt, with answers; as for `stillhunt.hunt`.
         mapping: our column -> field of the logs.
@@ -141,10 +126,7 @@ def campaign_answers(
     """What campaigns harvested, as a sample drawn by a keyed hash of the request id.
 
     Args:
-        source: case and logs.
-        campaign_ids: campaigns.
         config: settings; `seed` keys the sample.
-        limit: most answers of one campaign.
         progress: receiver of progress while reading.
 
     Returns:
@@ -209,11 +191,7 @@ def answer_of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
 
 
 def settings_fault(answer: HarvestedAnswer) -> str:
-    """Why nothing can be drawn with the settings of an answer; empty where it can, or where they are not known.
-
-    Args:
-        answer: harvested one.
-    """
+    """Why nothing can be drawn with the settings of an answer; empty where it can, or where they are not known."""
     temperature, top_p, most = answer.temperature, answer.top_p, answer.max_tokens
     if temperature is not None and not (math.isfinite(temperature) and temperature >= 0):
         return "has a temperature that is not finite or below 0"
@@ -236,10 +214,6 @@ def texts_digest(answers: Iterable[HarvestedAnswer]) -> str:
 
 def check_harvested(case_folder: Path, answers: Mapping[str, Sequence[HarvestedAnswer]]) -> None:
     """Refuse answers that a case does not count as harvested by their campaign.
-
-    Args:
-        case_folder: of the hunt.
-        answers: campaign -> answers.
 
     Raises:
         CaseError: harvest.parquet cannot be read.
@@ -267,8 +241,6 @@ def check_honest(
 
     Args:
         case_folder: of the hunt; None where there is none.
-        honest: answers.
-        harvested: campaign -> answers.
 
     Raises:
         CaseError: harvest.parquet cannot be read.
@@ -325,7 +297,6 @@ def drawn_hash(request_id: str, seed: int) -> int:
 
     Args:
         request_id: of the answer, or the id of an account.
-        seed: of the run.
     """
     key = seed.to_bytes(8, "big")
     hashed = hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=b"harvest")
@@ -333,11 +304,7 @@ def drawn_hash(request_id: str, seed: int) -> int:
 
 
 def with_texts(table: pa.Table) -> pa.Table:
-    """Rows that have a prompt and an answer.
-
-    Args:
-        table: of REQUESTS.
-    """
+    """Rows that have a prompt and an answer."""
     full = pc.and_(
         pc.greater(pc.fill_null(pc.binary_length(table["prompt"]), 0), 0),
         pc.greater(pc.fill_null(pc.binary_length(table["response"]), 0), 0),

@@ -61,7 +61,6 @@ def honest_answers(
     An account gives one answer for each model and day, so that none weighs much, such as one that nobody has found out.
 
     Args:
-        source: case and logs.
         harvested: campaign -> answers that are to be matched.
         usable: whether an answer can serve.
         config: settings; `seed` keys the draw.

@@ -32,7 +32,6 @@ class ProseWorld:
 
     Attributes:
         words: kind -> words, the most frequent first.
-        weights: kind -> cumulated frequencies.
     """
 
     words: dict[str, list[str]]
@@ -40,11 +39,7 @@ class ProseWorld:
 
 
 def prose_world(seed: int = 0) -> ProseWorld:
-    """A made-up language.
-
-    Args:
-        seed: of its words.
-    """
+    """A made-up language."""
     source = random.Random(f"prose-{seed}")  # noqa: S311  # texts are no secret
     syllables = [one + two for one, two in product(_ONSETS, _VOWELS)]
     every = sorted({one + two + three for one, two, three in product(syllables, syllables, _ONSETS)})
@@ -60,11 +55,7 @@ def prose_pairs(world: ProseWorld, count: int, seed: int, *, subject: int = 0, s
     """Requests for a text on a noun, with one text each.
 
     Args:
-        world: language.
-        count: how many.
-        seed: of the draw.
         subject: nouns of which the requests ask: the tenth of all nouns with this number, 0 to 9.
-        sentences: of each text.
     """
     source = random.Random(f"pairs-{seed}-{subject}")  # noqa: S311  # texts are no secret
     nouns = world.words["noun"][subject % 10 :: 10]

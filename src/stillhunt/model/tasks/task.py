@@ -23,9 +23,7 @@ class Example:
     """One question.
 
     Attributes:
-        prompt: what is asked.
         reasoning: steps that lead to the result, each with its own short result.
-        result: the right result.
     """
 
     prompt: str
@@ -49,20 +47,14 @@ class CheckableTask(Protocol):
     name: str
 
     def draw(self, source: random.Random) -> Example:
-        """One question.
-
-        Args:
-            source: of chance.
-        """
+        """One question."""
 
 
 def draw_examples(task: CheckableTask, count: int, seed: int, *, without: Sequence[Example] = ()) -> list[Example]:
     """Questions that differ from one another and from others.
 
     Args:
-        task: their kind.
         count: how many; at most some thousands, since a task has no more (`DigitSums` has 8,100).
-        seed: of the draw.
         without: questions that may not come again, such as those of the training.
 
     Raises:
@@ -86,11 +78,7 @@ def draw_examples(task: CheckableTask, count: int, seed: int, *, without: Sequen
 
 
 def result_of(answer: str) -> str | None:
-    """The result that an answer gives; None where it gives none.
-
-    Args:
-        answer: a model's answer.
-    """
+    """The result that an answer gives; None where it gives none."""
     found = _LAST_RESULT.search(answer.strip())
     return found[1].strip() if found else None
 
@@ -100,7 +88,6 @@ def share_right(examples: Sequence[Example], answers: Sequence[str]) -> float:
 
     Args:
         examples: questions; at least one.
-        answers: one to each.
     """
     right = sum(result_of(answer) == one.result for one, answer in zip(examples, answers, strict=True))
     return right / len(examples)

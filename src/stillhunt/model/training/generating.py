@@ -22,7 +22,6 @@ class Sampling:
         tokens: most tokens of one answer.
         temperature: 0 takes the likeliest token each time.
         top_p: nucleus from which tokens are drawn.
-        seed: of the draws.
         processors: logits processors of transformers, such as marks; they run before temperature and nucleus.
         batch: prompts that are answered together.
     """
@@ -39,9 +38,6 @@ def generate(net: Net, prompts: Sequence[str], sampling: Sampling, begun: Sequen
     """The model's answer to each prompt.
 
     Args:
-        net: model.
-        prompts: what is asked.
-        sampling: how answers are drawn.
         begun: beginning of each answer, which the model continues; empty for none.
 
     Returns:

@@ -19,10 +19,6 @@ BATCH_LOGITS = 1 << 26
 def answer_logprobs(net: Net, pairs: Sequence[TextPair]) -> list[list[float]]:
     """Log-probability of each token of each answer, given what stands before it.
 
-    Args:
-        net: model.
-        pairs: prompts and answers.
-
     Returns:
         One list for each pair: natural logarithms, the end token last.
     """
@@ -40,7 +36,6 @@ def mean_loss(net: Net, pairs: Sequence[TextPair]) -> float:
     """Mean negative log-probability of an answer's token, in nats.
 
     Args:
-        net: model.
         pairs: prompts and answers; at least one.
     """
     scored = answer_logprobs(net, pairs)
@@ -51,7 +46,6 @@ def scored_batches(net: Net, encoded: Sequence[EncodedPair]) -> Iterator[tuple[l
     """The model's logits over pairs, batch by batch.
 
     Args:
-        net: model.
         encoded: pairs of the model's tokens.
 
     Yields:

@@ -24,12 +24,7 @@ class TextPair:
 
 @dataclass(frozen=True)
 class EncodedPair:
-    """A pair as tokens.
-
-    Attributes:
-        tokens: prompt, answer and end.
-        start: where the answer starts.
-    """
+    """A pair as tokens."""
 
     tokens: list[int]
     start: int
@@ -41,12 +36,7 @@ class EncodedPair:
 
 
 def encode(net: Net, pairs: Sequence[TextPair]) -> list[EncodedPair]:
-    """Tokens of pairs, cut at the end to what the model takes; a prompt that is too long loses its beginning.
-
-    Args:
-        net: model.
-        pairs: prompts and answers.
-    """
+    """Tokens of pairs, cut at the end to what the model takes; a prompt that is too long loses its beginning."""
     prompts = prompt_ids(net, [pair.prompt for pair in pairs])
     answers = plain_ids(net, [pair.answer for pair in pairs])
     encoded = []
@@ -59,10 +49,6 @@ def encode(net: Net, pairs: Sequence[TextPair]) -> list[EncodedPair]:
 
 def collate(encoded: Sequence[EncodedPair], padding: int) -> dict[str, Any]:
     """A batch, padded on the right.
-
-    Args:
-        encoded: pairs of the batch.
-        padding: token that fills.
 
     Returns:
         `input_ids`, `attention_mask` and `labels`, each of pairs x longest.

@@ -27,8 +27,6 @@ class TrainingRecipe:
     """How a model is trained.
 
     Attributes:
-        steps: number of updates.
-        batch: pairs of one update.
         learning_rate: highest one, reached after the first tenth of the steps; then it falls as a cosine.
         seed: of the order of pairs.
         checkpoint_every: steps between checkpoints; 0 for none.
@@ -74,12 +72,9 @@ def train(
     """Train a model on pairs, in place.
 
     Args:
-        net: model.
         pairs: prompts and answers; at least one.
-        recipe: how.
         folder: where checkpoints are kept, and looked for; None for none.
         loss: of a batch; None for the cross entropy of answers.
-        watch: receives progress.
 
     Returns:
         What was done. Repeated on one machine with the same number of threads it gives the same weights; another number
@@ -160,8 +155,6 @@ def trainer_settings(recipe: TrainingRecipe, folder: Path, *, checkpoints: bool)
 
     Args:
         recipe: how a model is trained.
-        folder: where checkpoints are kept.
-        checkpoints: whether any are.
     """
     keeps = checkpoints and recipe.checkpoint_every > 0
     return {

@@ -23,10 +23,8 @@ class Accounts:
     Attributes:
         ids: account ids, ascending; some may have no request among those that are judged.
         background: True for the accounts that may be comparison accounts: all, or a random sample of the log's.
-        requests: requests of each account in the log.
         customers: the customer table's columns.
         country: country from which each account mostly sends; -1 unknown.
-        log: the requests.
         output_tokens: tokens answered to each account in the log; None where its requests here show them.
     """
 
@@ -54,11 +52,7 @@ class Accounts:
         return int(self.requests[self.background].sum())
 
     def comparison_weight(self, members: Ints) -> float:
-        """Accounts outside a group for which each comparison account stands; 1 where the sample holds all accounts.
-
-        Args:
-            members: the group's accounts.
-        """
+        """Accounts outside a group for which each comparison account stands; 1 where the sample holds all accounts."""
         seen = self.background_count - int(np.count_nonzero(self.background[members]))
         return (self.count - len(members)) / seen if seen else 1.0
 
@@ -89,11 +83,7 @@ class Accounts:
         return declared
 
     def in_organisations(self, names: set[str]) -> Flags:
-        """True for the accounts that declare one of the named organisations, in the log or in the customer table.
-
-        Args:
-            names: organisation ids.
-        """
+        """True for the accounts that declare one of the named organisations, in the log or in the customer table."""
         found = np.zeros(self.count, bool)
         if not names:
             return found

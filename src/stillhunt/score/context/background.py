@@ -39,13 +39,7 @@ TIME_BIN = values_of(WindowParameters).active
 
 @dataclass(frozen=True)
 class Background:
-    """The background sample in the views that evidence compares candidates with.
-
-    Attributes:
-        requests: the requests.
-        accounts: the accounts.
-        slices: the log's slices.
-    """
+    """The background sample in the views that evidence compares candidates with."""
 
     requests: Requests
     accounts: Accounts

@@ -18,8 +18,6 @@ class Candidate:
     """Slices of one candidate and the requests in them.
 
     Attributes:
-        number: its number in CANDIDATES.
-        accounts: member account codes, ascending.
         slice_cluster, slice_account: one entry a slice; the account as position in `accounts`.
         formed_on: folds on which each slice was found to be a member, as bits.
         content, queue: held-out bits of each slice.
@@ -82,10 +80,6 @@ class Candidate:
 
 def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     """Candidates with their requests, from the CANDIDATES table.
-
-    Args:
-        candidates: CANDIDATES.
-        log: the log.
 
     Raises:
         ContractError: a candidate's account has no request in the log.

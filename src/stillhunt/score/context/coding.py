@@ -12,11 +12,7 @@ from stillhunt.score.stats.arrays import Ints
 
 
 def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
-    """Distinct values of a column whose equal values stand side by side, and the code of each row.
-
-    Args:
-        column: strings, none null.
-    """
+    """Distinct values of a column whose equal values stand side by side, and the code of each row."""
     places, texts = codes(column)
     begins = np.flatnonzero(np.diff(places, prepend=-1))
     encoded = pc.dictionary_encode(pa.array(places[begins]))
@@ -25,11 +21,7 @@ def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
 
 
 def whole_numbers(column: pa.ChunkedArray) -> Ints:
-    """A column of whole numbers, -1 where unknown, no wider than its values need.
-
-    Args:
-        column: whole numbers.
-    """
+    """A column of whole numbers, -1 where unknown, no wider than its values need."""
     filled = pc.fill_null(column, -1) if column.null_count else column
     values: Ints = filled.to_numpy()
     if values.dtype == np.int64 and len(values) and abs(values).max() < np.iinfo(np.int32).max:
@@ -43,6 +35,5 @@ def commonest(owner: Ints, value: Ints, owners: int) -> Ints:
     Args:
         owner: owner of each entry, equal ones side by side.
         value: value code of each entry, -1 unknown.
-        owners: number of owners.
     """
     return kernels.commonest_in_runs(owner, value, int(value.max(initial=-1)) + 1, owners)[0]

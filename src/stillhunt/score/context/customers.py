@@ -59,12 +59,7 @@ class Customers:
 
 
 def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
-    """Code the customer table.
-
-    Args:
-        accounts: ACCOUNTS, or None.
-        ids: accounts of the log.
-    """
+    """Code the customer table."""
     if accounts is None:
         return Customers()
     position = pc.index_in(ids, value_set=accounts.column("account_id").combine_chunks())

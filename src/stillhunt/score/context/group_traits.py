@@ -35,8 +35,6 @@ class GroupTraits:
     """Traits of each content cluster that is large enough, each cluster counting once.
 
     Attributes:
-        cluster: the clusters, ascending.
-        requests: requests of each.
         flagged: requests with each conduct flag, clusters x 32.
         answer: mean output tokens; nan where unknown.
         one_model: share of the requests that ask for the cluster's commonest model.
@@ -50,11 +48,7 @@ class GroupTraits:
     _by_share: dict[int, tuple[Ints, Floats]] = field(default_factory=dict, repr=False, compare=False)
 
     def others(self, clusters: Ints) -> Flags:
-        """True for the groups that are none of the given clusters.
-
-        Args:
-            clusters: clusters of a candidate.
-        """
+        """True for the groups that are none of the given clusters."""
         at = np.searchsorted(self.cluster, clusters)
         there = at < len(self.cluster)
         there[there] = self.cluster[at[there]] == clusters[there]
@@ -63,11 +57,7 @@ class GroupTraits:
         return out
 
     def by_share(self, flags: int) -> tuple[Ints, Floats]:
-        """Groups in order of the share of their requests that show any of some flags, and those shares.
-
-        Args:
-            flags: conduct flags as bits.
-        """
+        """Groups in order of the share of their requests that show any of some flags, and those shares."""
         if flags not in self._by_share:
             bits = [bit for bit in range(FLAG_BITS) if flags >> bit & 1]
             # A request may show two flags of one trait: the commoner one stands for both.

@@ -19,23 +19,14 @@ from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencie
 
 @dataclass(frozen=True)
 class Keys:
-    """Frequencies of each key's values, by country.
-
-    Attributes:
-        requests: the requests.
-        accounts: the accounts.
-    """
+    """Frequencies of each key's values, by country."""
 
     requests: Requests
     accounts: Accounts
     _counted: dict[str, KeyFrequencies] = field(default_factory=dict, repr=False, compare=False)
 
     def customer(self, name: str) -> KeyFrequencies:
-        """A column of the customer table as a key.
-
-        Args:
-            name: the column.
-        """
+        """A column of the customer table as a key."""
         if name not in self._counted:
             codes = self.accounts.customers.codes[name]
             self._counted[name] = single_valued(codes, self.accounts.country, self.accounts.background)

@@ -27,7 +27,6 @@ class ScoredLog:
 
     Attributes:
         requests: requests of the judged accounts and of the background sample.
-        accounts: all accounts.
     """
 
     requests: Requests
@@ -55,9 +54,7 @@ def read_log(
     """Code the tables.
 
     Args:
-        traffic: TRAFFIC in canonical order.
         sliced: SLICED, row for row with it.
-        accounts: ACCOUNTS, or None.
         totals: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all.
 
     Raises:

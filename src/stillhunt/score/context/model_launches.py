@@ -44,8 +44,6 @@ class Launch:
     """A model's first day in the log.
 
     Attributes:
-        model: its code.
-        time: its first request.
         volume: requests of each account in the day from then on; 0 for accounts never seen before it.
         adopted: True for accounts that asked for it within the day.
         level: power of two up to each account's volume.
@@ -66,7 +64,6 @@ def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> 
     """Models that appear in the log while it runs, and who took them up within a day.
 
     Args:
-        account: account of each request.
         time: microseconds since 1970 of each request.
         model: model code of each request.
         background: True for the accounts of the background sample.

@@ -74,7 +74,6 @@ class Requests:
         """A column of whole numbers; -1 where unknown.
 
         Args:
-            name: the column of TRAFFIC.
             rows: positions of requests; all when None.
         """
         if name not in self._numbers:
@@ -88,19 +87,11 @@ class Requests:
         return np.searchsorted(self.account, np.arange(self.accounts + 1, dtype=np.int32))
 
     def of_accounts(self, accounts: Ints) -> Ints:
-        """Positions of all requests of some accounts, ascending.
-
-        Args:
-            accounts: account codes, ascending.
-        """
+        """Positions of all requests of some accounts, ascending."""
         return ranges(self.first[accounts], self.first[accounts + 1])
 
     def owners(self, accounts: Ints) -> Ints:
-        """For each request of some accounts, in the order of `of_accounts`, the position of its account among them.
-
-        Args:
-            accounts: account codes, ascending.
-        """
+        """For each request of some accounts, in the order of `of_accounts`, the position of its account among them."""
         return np.repeat(np.arange(len(accounts)), self.first[accounts + 1] - self.first[accounts])
 
     @cached_property
@@ -109,11 +100,7 @@ class Requests:
         return int(self.time.min(initial=np.iinfo(np.int64).max)), int(self.time.max(initial=0))
 
     def day(self, rows: Ints | slice) -> Ints:
-        """Days of 24 hours from the log's first request to each of some requests.
-
-        Args:
-            rows: positions of requests.
-        """
+        """Days of 24 hours from the log's first request to each of some requests."""
         return (self.time[rows] - self.span[0]) // DAY
 
     @cached_property

@@ -18,7 +18,6 @@ class SliceTable:
 
     Attributes:
         order: requests that are in a cluster, in the slices' order, then as they stand.
-        account: account of each slice.
         start: position in `order` of the first request of each slice, and the length of `order` last.
         first: first slice of each cluster, and the number of slices last.
     """
@@ -39,11 +38,7 @@ class SliceTable:
         return np.repeat(np.arange(len(self.first) - 1, dtype=np.int32), np.diff(self.first))
 
     def of_clusters(self, clusters: Ints) -> Ints:
-        """Slices of some clusters, ascending.
-
-        Args:
-            clusters: distinct clusters, ascending.
-        """
+        """Slices of some clusters, ascending."""
         known = clusters[(clusters >= 0) & (clusters < len(self.first) - 1)]
         return ranges(self.first[known], self.first[known + 1])
 
@@ -53,12 +48,7 @@ class SliceTable:
         return self.cluster.astype(np.int64) * CODE_RANGE + self.account
 
     def find(self, cluster: Ints, account: Ints) -> Ints:
-        """Number of each slice; -1 where the log has none.
-
-        Args:
-            cluster: cluster of each slice.
-            account: its account.
-        """
+        """Number of each slice; -1 where the log has none."""
         wanted = cluster.astype(np.int64) * CODE_RANGE + account
         at = np.minimum(np.searchsorted(self.key, wanted), len(self.key) - 1)
         if not len(self.key):

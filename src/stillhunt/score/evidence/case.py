@@ -14,8 +14,6 @@ class CandidateCase:
     """What a kind of evidence is given.
 
     Attributes:
-        log: the log.
-        candidate: the candidate.
         min_slice_requests: requests a slice needs; volumes cut off near it are not judged.
         as_found: the candidate before strangers left it, some for their volume: volumes are judged on all of them, or
             those who stayed would look even by selection.
@@ -43,9 +41,6 @@ class CandidateCase:
         """A case in which the candidate stands for what is not given.
 
         Args:
-            log: the log.
-            candidate: the candidate.
-            min_slice_requests: requests a slice needs.
             as_found: the candidate before strangers left it.
             without_refuted: the same without those whom independent evidence refutes.
         """

@@ -28,9 +28,6 @@ def _declared() -> list[EvidenceKind]:
 def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     """Kinds in their order.
 
-    Args:
-        declared: kinds in any order.
-
     Raises:
         ContractError: two share a name or an order, or a family is unknown.
     """

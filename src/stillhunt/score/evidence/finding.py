@@ -24,7 +24,6 @@ class Finding:
         statement: one sentence with its figures.
         bits: log2 likelihood ratio for the whole candidate.
         rows: requests that show it, at most `EXAMPLES`, as positions in the log.
-        count: requests behind it.
         member_bits: bits for each member account, in the order of the candidate's accounts; None where the kind says
             nothing of single accounts.
         independent: True where the group was formed without looking at what this kind looks at, and could have been
@@ -47,11 +46,7 @@ class Finding:
 
 
 def examples(rows: Ints) -> Ints:
-    """At most `EXAMPLES` of the requests, evenly spread.
-
-    Args:
-        rows: positions in the log.
-    """
+    """At most `EXAMPLES` of the requests, evenly spread."""
     if len(rows) <= EXAMPLES:
         return rows
     return rows[np.linspace(0, len(rows) - 1, EXAMPLES).astype(np.int64)]

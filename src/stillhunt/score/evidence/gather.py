@@ -29,10 +29,6 @@ def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
     Each call is kept with the same chance, whatever it is, so that shares, mixtures and shared keys are as in the whole
     log, only with fewer requests behind them, which the kinds know. But that nobody repeats a prompt, comes back to it
     another day, asks back or sends again may just be what the sample left out.
-
-    Args:
-        log: the log.
-        findings: of one candidate.
     """
     rates = log.requests.sampling_rates
     if rates is None:

@@ -19,8 +19,6 @@ def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -
     """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed.
 
     Args:
-        log: the log.
-        candidate: the candidate.
         category: category of each of its requests; below 0 unknown.
     """
     # Untemplated slices of one work queue are one table whatever client each uses.
@@ -42,10 +40,6 @@ def usual_here(
     """The frozen reference; where the comparison accounts are more alike than it says, what holds for them.
 
     Args:
-        log: the log.
-        candidate: the candidate.
-        found: its homogeneity.
-        view: topic or time.
         reference: frozen distributions of the view.
     """
     if index_bits(found, reference) <= 0.0:
@@ -72,10 +66,5 @@ def part_of_own(case: CandidateCase) -> float:
 
 
 def usual_index(found: Homogeneity, reference: Overdispersion) -> float:
-    """Dispersion index that is usual for honest groups with as many requests per account.
-
-    Args:
-        found: homogeneity of a candidate.
-        reference: distributions of the view.
-    """
+    """Dispersion index that is usual for honest groups with as many requests per account."""
     return 1.0 + max(found.size - 1.0, 0.0) * reference.honest_median

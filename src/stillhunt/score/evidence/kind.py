@@ -41,7 +41,6 @@ class Null:
 
     Attributes:
         honest: what honest groups do, as a phrase.
-        provenance: where that comes from.
     """
 
     honest: str
@@ -54,7 +53,6 @@ class Wording:
 
     Attributes:
         evidence_for: where the bits are positive.
-        evidence_against: where they are negative.
         insufficient: where the log holds too little data; kinds that are silent then use it on pages only.
         variants: further templates, among which the kind chooses by what it saw.
     """
@@ -78,15 +76,12 @@ class EvidenceKind:
     """One kind of evidence.
 
     Attributes:
-        name: as in evidence.parquet.
         family: of `base/families.py`.
         order: place among all kinds in tables and pages; also the order in which bits are added.
         measures: what is measured, as a phrase.
-        null: what it is compared with.
         columns: what it reads, beyond timestamp, account and model.
         calls: which calls it must see; in a sample a kind that must see more may be evidence against, but not for.
         most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them.
-        wording: templates of its statements.
         members: what it says about single members; None where it says nothing.
         weigh: looks at one candidate; None where there is nothing to say.
     """
@@ -121,8 +116,6 @@ class EvidenceKind:
             bits: log2 likelihood ratio for the whole candidate.
             figures: values of the statement's fields.
             rows: requests that show it; `Finding` keeps some of them.
-            count: requests behind it.
-            member_bits: bits for each member account.
             independent: see `Finding`.
             variant: which of the wording's variants says it; the template for or against where None.
         """
@@ -150,11 +143,6 @@ class EvidenceKind:
 
 
 def members_sharing(sharing: int, members: int) -> str:
-    """How many members share something, for the beginning of a sentence: `All 70 accounts`, `12 of 70 accounts`.
-
-    Args:
-        sharing: members that do.
-        members: all members.
-    """
+    """How many members share something, for the beginning of a sentence: `All 70 accounts`, `12 of 70 accounts`."""
     words = formatting.part_of(sharing, members, "account")
     return words[:1].upper() + words[1:]

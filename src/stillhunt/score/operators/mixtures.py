@@ -124,11 +124,6 @@ def split_mixtures(
     A mixture stays whole where neither part by itself reaches its verdict. Two queues in one group look like no queue,
     so that parts may be campaigns of a group that is none.
 
-    Args:
-        log: the log.
-        judged: candidates with their verdicts.
-        judge_part: judges a part.
-
     Returns:
         Candidates with their verdicts, and what was taken apart.
     """
@@ -231,7 +226,6 @@ def _by_words(words: _Words, side: Ints) -> Flags:
     """True for the members whose words are likelier on the first side; each is compared with the others of both sides.
 
     Args:
-        words: words of the members.
         side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
     """
     for _ in range(P.rounds):

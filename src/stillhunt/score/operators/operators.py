@@ -36,7 +36,6 @@ class Pair:
         first, second: their places among the campaigns.
         ties: what ties them, the strongest first; none in a pool.
         statement: what they have in common where it is a pool; else empty.
-        common: accounts in both.
     """
 
     first: int
@@ -70,7 +69,6 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
     """Operators first, then pools, each in the order of its first campaign.
 
     Args:
-        log: the log.
         campaigns: campaigns with the verdicts act and review, in their order.
     """
     if len(campaigns) < 2:

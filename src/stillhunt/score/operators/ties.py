@@ -84,11 +84,9 @@ class TieKind:
     """One kind of tie.
 
     Attributes:
-        name: name in the table.
         source: kinds of one source are not independent: a program brings settings, a network signs up and sends.
         decisive: True where at least one such kind is needed for one operator.
         verb: what the accounts do with a value; empty where there are no values.
-        noun: what the values are.
         rest: what stands behind the noun.
     """
 
@@ -104,8 +102,6 @@ class TieKind:
 
         Args:
             sharing: accounts of both campaigns that share a value.
-            accounts: those of known value.
-            values: shared values.
         """
         who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
         what = self.noun if values == 1 else formatting.plural(values, self.noun)
@@ -128,13 +124,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Tie:
-    """One kind of tie between two campaigns.
-
-    Attributes:
-        kind: which.
-        bits: beyond chance, capped.
-        statement: in one sentence.
-    """
+    """One kind of tie between two campaigns."""
 
     kind: TieKind
     bits: float
@@ -142,12 +132,7 @@ class Tie:
 
 
 class CampaignKeys:
-    """What one campaign uses, coded once for all of its pairs.
-
-    Args:
-        log: the log.
-        candidate: the campaign.
-    """
+    """What one campaign uses, coded once for all of its pairs."""
 
     def __init__(self, log: ScoredLog, candidate: Candidate) -> None:
         self.log, self.accounts = log, candidate.accounts
@@ -176,7 +161,6 @@ class CampaignKeys:
         """Account, as position in `accounts`, and value of each draw of some accounts.
 
         Args:
-            name: kind.
             own_places: positions of the accounts that count.
         """
         owner, value = self.draws[name]
@@ -195,7 +179,6 @@ class Comparison:
     """How common each value is outside of all campaigns.
 
     Args:
-        log: the log.
         members: accounts of all campaigns, ascending.
     """
 
@@ -231,8 +214,6 @@ class Comparison:
         """The values that a campaign draws, each with its chance.
 
         Args:
-            name: kind.
-            campaign: the campaign.
             draws: account and value of each draw.
         """
         owner, value = draws
@@ -246,24 +227,13 @@ class Comparison:
 
 
 def shared_accounts(first: CampaignKeys, second: CampaignKeys) -> tuple[int, float]:
-    """Accounts that two campaigns have in common, and their share of the smaller one.
-
-    Args:
-        first: one campaign.
-        second: the other.
-    """
+    """Accounts that two campaigns have in common, and their share of the smaller one."""
     common = len(np.intersect1d(first.accounts, second.accounts, assume_unique=True))
     return common, common / max(min(len(first.accounts), len(second.accounts)), 1)
 
 
 def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparison) -> list[Tie]:
-    """All that ties two campaigns, the strongest first.
-
-    Args:
-        first: one campaign.
-        second: the other.
-        comparison: what comparison accounts use.
-    """
+    """All that ties two campaigns, the strongest first."""
     own_places = [
         np.flatnonzero(~np.isin(one.accounts, other.accounts, assume_unique=True))
         for one, other in ((first, second), (second, first))
@@ -288,22 +258,14 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
 
 
 def one_operator(ties: Sequence[Tie]) -> bool:
-    """True where enough independent kinds tie two campaigns, and one of them is decisive.
-
-    Args:
-        ties: what ties them.
-    """
+    """True where enough independent kinds tie two campaigns, and one of them is decisive."""
     strong = [tie for tie in ties if tie.bits >= P.kind_bits]
     sources = {tie.kind.source for tie in strong}
     return len(sources) >= P.independent_kinds and any(tie.kind.decisive for tie in strong)
 
 
 def hours_of(log: ScoredLog) -> int:
-    """Hours of a log, the last one counted even if it is incomplete.
-
-    Args:
-        log: the log.
-    """
+    """Hours of a log, the last one counted even if it is incomplete."""
     begin, end = log.requests.span
     return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
 

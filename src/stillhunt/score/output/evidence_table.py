@@ -34,7 +34,6 @@ class _Rows:
     """Rows as they are gathered; one array a campaign in each list but those of distinct values.
 
     Attributes:
-        texts: distinct texts, each with its number.
         examples: distinct lists of requests, as positions in the sketches.
         number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
             caps, list of examples and number of requests of each row.
@@ -70,12 +69,6 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config
     The bits of a campaign's rows sum to its log2 odds, those of a member's rows to its log2 odds given the campaign.
     `rebuild.py` derives all that is said of the campaign from the bits before caps again, so every finding on which
     that depends has a row, also where its cap leaves it no bits.
-
-    Args:
-        log: the log.
-        shown: judged candidates.
-        names: their campaign ids.
-        config: settings, for the prior.
     """
     if not shown:
         return EVIDENCE.empty()
@@ -110,8 +103,6 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
 
     Args:
         judged: a campaign that the false-alarm budget holds back.
-        settings: prior and budget.
-        accounts: accounts of the log.
 
     Raises:
         ContractError: the budget does not hold it back.

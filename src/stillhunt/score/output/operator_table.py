@@ -29,9 +29,7 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
     """Which campaigns belong together, and why.
 
     Args:
-        log: the log.
         shown: judged candidates; those with the verdict none, account farms and relays are in no set.
-        names: their campaign ids.
         splits: mixtures of two operators that were taken apart.
     """
     places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == HARVEST_OPERATION]
@@ -63,12 +61,7 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
 
 
 def first_members(log: ScoredLog, judged: Sequence[Judged]) -> str:
-    """Ids of the members whose harvest begins first, line by line.
-
-    Args:
-        log: the log.
-        judged: campaigns.
-    """
+    """Ids of the members whose harvest begins first, line by line."""
     start: dict[int, int] = {}
     for one in judged:
         candidate = one.candidate

@@ -103,7 +103,6 @@ def member_roles(log: ScoredLog, campaigns: Sequence[Candidate], flagged: Sequen
     """The role of each member of each campaign.
 
     Args:
-        log: the log.
         campaigns: the campaigns, groups left alone excepted.
         flagged: for each of them, True for the members who are flagged with it: nobody else is called a harvester.
 
@@ -124,8 +123,6 @@ class _Traffic:
     """All requests of the members of one campaign; one entry a request unless said otherwise.
 
     Attributes:
-        owner: member who sent it.
-        harvest: True where a campaign has it.
         client, network: its client fingerprint and network; -1 unknown.
         other_hands: True where not the hands send it that send most of the member's harvest.
     """

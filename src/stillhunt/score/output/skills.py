@@ -32,20 +32,12 @@ P = values_of(SkillParameters)
 
 
 def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
-    """Skills named by the conduct flags of a campaign's requests, the commonest first.
-
-    Args:
-        conduct: flags of each request.
-    """
+    """Skills named by the conduct flags of a campaign's requests, the commonest first."""
     share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
     named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= P.named_share]
     return named[:MOST_NAMED] or [NO_SKILL]
 
 
 def models_of(used: Mapping[str, int]) -> list[str]:
-    """Models asked for, the most used first, at most ten.
-
-    Args:
-        used: model -> requests.
-    """
+    """Models asked for, the most used first, at most ten."""
     return [model for model, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))[:10]]

@@ -46,8 +46,6 @@ def case_tables(
     """All case tables but the rejects.
 
     Args:
-        log: the log.
-        judged: candidates with their verdicts.
         config: settings (sanctioned programmes, prices, thresholds).
         splits: mixtures of two operators that were taken apart.
 

@@ -14,12 +14,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def ranges(first: Ints, last: Ints) -> Ints:
-    """All whole numbers of some half-open ranges, range after range.
-
-    Args:
-        first: start of each range.
-        last: its end.
-    """
+    """All whole numbers of some half-open ranges, range after range."""
     lengths = last - first
     before = np.cumsum(lengths) - lengths
     numbers: Ints = np.repeat(first - before, lengths) + np.arange(int(lengths.sum()))

@@ -96,7 +96,6 @@ def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:
     Args:
         account: account of each request, ascending.
         category: its category, from 0.
-        categories: number of categories.
     """
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     edges = np.append(starts, len(account))

@@ -34,7 +34,6 @@ class BetaPrior:
 
         Args:
             hits: requests, accounts or events that show the trait.
-            trials: all of them.
         """
         mean = min(max(self.mean, 1e-4), 1.0 - 1e-4)
         first, second = mean * self.strength, (1.0 - mean) * self.strength
@@ -48,7 +47,6 @@ def share_ratio(hits: float, trials: float, honest: BetaPrior, harvest: BetaPrio
         hits: requests, accounts or events that show the trait.
         trials: all of them; none give 1.
         honest: distribution of the share over honest groups.
-        harvest: the same over operations.
     """
     if trials <= 0:
         return 1.0
@@ -92,7 +90,6 @@ def lean_ratio(hits: int, trials: int, strength: float) -> float:
 
     Args:
         hits: events on the side asked about.
-        trials: events on either side.
         strength: how near to 0.5 honest groups stay; their shares have standard deviation 0.5 / sqrt(strength + 1).
 
     Returns:

@@ -22,8 +22,6 @@ class Draws:
     """The values that a group draws.
 
     Attributes:
-        values: distinct value codes, ascending.
-        counts: draws of each.
         chance: chance that one draw among comparison accounts is each value.
     """
 
@@ -46,8 +44,6 @@ def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence
     """Bits that two groups draw from one pool: those of the direction that says less; 0 where chance does as well.
 
     Args:
-        first: values of one group.
-        second: values of the other.
         cap: most bits, of one value and in all.
         one_coincidence: all values together are one coincidence, as the dates of one operation are.
     """

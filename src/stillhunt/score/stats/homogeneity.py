@@ -64,7 +64,6 @@ class Homogeneity:
     Attributes:
         chi_square, freedom: the statistic and its degrees of freedom.
         size: typical requests per account, sum n^2 / sum n.
-        accounts: accounts in the table.
     """
 
     chi_square: float
@@ -82,7 +81,6 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
     """Homogeneity of the accounts' category counts.
 
     Args:
-        account: account of each request.
         category: its category, 0 or above.
     """
     row, rows = _numbered(account)
@@ -165,11 +163,7 @@ def _likelihood(found: Homogeneity, median: float, spread: float, noise: float) 
 
 
 def volume_evenness(volumes: Ints) -> Homogeneity:
-    """Variance over mean of the accounts' volumes, in the same form: 1 where tasks are assigned at random.
-
-    Args:
-        volumes: requests of each account.
-    """
+    """Variance over mean of the accounts' volumes, in the same form: 1 where tasks are assigned at random."""
     count = len(volumes)
     mean = float(volumes.mean()) if count else 0.0
     if count < P.min_accounts or mean == 0:
@@ -182,7 +176,6 @@ def volume_fit(volumes: Ints, spread: float) -> Floats:
     """Bits of each account's volume: near the group's middle, or as far from it as customers' are (lognormal).
 
     Args:
-        volumes: requests of each account.
         spread: standard deviation of the logarithm of volumes in one operation.
     """
     away = np.log(np.maximum(volumes, 1) / max(float(np.median(volumes)), 1.0))
@@ -193,11 +186,7 @@ def volume_fit(volumes: Ints, spread: float) -> Floats:
 
 
 def trimmed(volumes: Ints) -> Ints:
-    """Volumes without the few smallest and largest, at least one of each; all of them in a small group.
-
-    Args:
-        volumes: requests of each account.
-    """
+    """Volumes without the few smallest and largest, at least one of each; all of them in a small group."""
     cut = max(1, round(P.trimmed_share * len(volumes)))
     ordered: Ints = np.sort(volumes)
     return ordered[cut:-cut] if len(volumes) >= P.min_trimmed_accounts else ordered

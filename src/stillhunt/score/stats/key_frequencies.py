@@ -43,11 +43,7 @@ class KeyFrequencies:
         return not len(self.value)
 
     def pairs_of(self, accounts: Ints) -> tuple[Ints, Ints]:
-        """(position among the given accounts, value) of each of their pairs.
-
-        Args:
-            accounts: accounts.
-        """
+        """(position among the given accounts, value) of each of their pairs."""
         begin, end = self.first[accounts], self.first[accounts + 1]
         return np.repeat(np.arange(len(accounts)), end - begin), self.value[ranges(begin, end)]
 
@@ -55,7 +51,6 @@ class KeyFrequencies:
         """Members expected to have each value if they were drawn from the comparison accounts of their countries.
 
         Args:
-            values: distinct values, ascending.
             drawn: the members that are drawn: those with a value, where only such accounts are counted.
             members: all members, who are no comparison accounts.
         """

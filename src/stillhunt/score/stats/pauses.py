@@ -90,9 +90,6 @@ def common_schedule(first: Schedule, second: Schedule, hours: int, unlike: float
     lie at most twice as far from the log's beginning, and ends likewise.
 
     Args:
-        first: schedule of one group.
-        second: schedule of the other.
-        hours: length of the log.
         unlike: times the chance of an accident at which a common pause still counts as chance.
 
     Returns:

@@ -60,7 +60,6 @@ class SharedKey:
 
     Attributes:
         bits: for the whole candidate; 0 where sharing does not beat chance.
-        member_bits: for each member.
         share: estimated part of the members that draw from the operation's own pool.
         values: distinct values that at least two members share.
         sharing: members that share a value with another one.
@@ -78,7 +77,6 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
 
     Args:
         own: value code of each member; -1 unknown.
-        members: the members.
         key: the key among the background sample.
         passed_over: accounts among which the members were selected by this very key; they count as having shared
             nothing.
@@ -101,7 +99,6 @@ def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
     An account is judged by its most telling value; having many values to choose from is charged for.
 
     Args:
-        members: the members.
         key: the key among all accounts.
     """
     account, value = key.pairs_of(members)

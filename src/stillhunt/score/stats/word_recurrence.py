@@ -162,7 +162,6 @@ def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> Wor
     Args:
         account: account of each request, as small whole numbers.
         begins: where each request's words begin, one more than requests.
-        words: word codes.
         rare: 1 for each code that is rare in the log.
 
     Returns:
@@ -196,7 +195,6 @@ def recurrence_bits(found: WordRecurrence, members: int) -> float:
 
     Args:
         found: the recurrence of rare words in a group.
-        members: accounts of the group.
     """
     drawn = _density(found, P.queue_mean, P.queue_deviation)
     between = _density(found, (P.queue_mean + P.honest_mean) / 2.0, P.honest_deviation)

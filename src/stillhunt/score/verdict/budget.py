@@ -86,7 +86,6 @@ class Budget:
 
     Attributes:
         false_campaigns_per_month: false campaigns that the operator allows in 30 days.
-        accounts: accounts of the log.
         days: from its first to its last request.
         required_bits: bits, prior excluded, that the verdict act needs.
     """
@@ -101,9 +100,7 @@ def false_alarm_budget(accounts: int, times: Ints, settings: ScoreSettings) -> B
     """What the settings' budget asks of a campaign in a log.
 
     Args:
-        accounts: accounts of the log.
         times: times of its requests, microseconds since 1970, in any order.
-        settings: the budget.
     """
     days = round(float(np.ptp(times)) / DAY, 2) if len(times) else 0.0
     allowed = settings.false_campaigns_per_month
@@ -111,12 +108,7 @@ def false_alarm_budget(accounts: int, times: Ints, settings: ScoreSettings) -> B
 
 
 def log_budget(totals: pa.Table, settings: ScoreSettings) -> Budget:
-    """What the settings' budget asks of a campaign in a log.
-
-    Args:
-        totals: TOTALS of the log.
-        settings: the budget.
-    """
+    """What the settings' budget asks of a campaign in a log."""
     ends = [totals.column(name).cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen")]
     return false_alarm_budget(totals.num_rows, np.concatenate(ends), settings)
 
@@ -126,7 +118,6 @@ def required_bits(accounts: int, days: float, allowed: float, null: SearchNull =
 
     Args:
         accounts: accounts of the log, 0 or more.
-        days: its length.
         allowed: false campaigns in 30 days, above 0.
         null: what the search finds among honest accounts.
 
@@ -142,7 +133,6 @@ def expected_false(bits: float, accounts: int, days: float, null: SearchNull = H
 
     Args:
         bits: the bar, prior excluded, at or above the null's level.
-        accounts: accounts of the log.
         days: its length; the days of the null at least, for shorter logs were not found to be safer.
         null: what the search finds among honest accounts.
     """

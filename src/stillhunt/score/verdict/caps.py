@@ -72,11 +72,7 @@ def _scaled(finding: Finding, cap: float, family: list[Finding]) -> Finding:
 
 
 def family_bits(findings: list[Finding]) -> dict[str, float]:
-    """Sum of bits of each family.
-
-    Args:
-        findings: of one candidate.
-    """
+    """Sum of bits of each family."""
     totals: dict[str, float] = {}
     for finding in findings:
         totals[finding.family] = totals.get(finding.family, 0.0) + finding.bits
@@ -85,10 +81,6 @@ def family_bits(findings: list[Finding]) -> dict[str, float]:
 
 def member_bits(findings: list[Finding], members: int) -> Floats:
     """Bits of each finding about each member, before the member caps.
-
-    Args:
-        findings: findings of one candidate.
-        members: number of member accounts.
 
     Returns:
         Array findings x members; zeros where a finding says nothing of single members.
@@ -102,10 +94,6 @@ def member_bits(findings: list[Finding], members: int) -> Floats:
 
 def member_evidence(findings: list[Finding], members: int) -> Floats:
     """Bits of each finding about each member, scaled down to the member caps of its family.
-
-    Args:
-        findings: findings of one candidate.
-        members: number of member accounts.
 
     Returns:
         Array findings x members.

@@ -14,10 +14,8 @@ def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: 
     """Position in `VERDICTS` of what is said of each member, allowed programmes aside.
 
     Args:
-        verdict: of the campaign.
         probability: P(member | campaign) of each member.
         set_apart: True for members who are never flagged.
-        settings: bounds.
     """
     # Whoever is likelier a member than not is for a person to look at, as the campaign is.
     ranks = np.where(probability >= LIKELY_MEMBER, VERDICTS.index("review"), VERDICTS.index("none"))
@@ -31,7 +29,6 @@ def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
 
     Args:
         probability: P(member | campaign) of each member.
-        settings: bounds.
 
     Returns:
         Positions of the flagged members.

@@ -111,9 +111,7 @@ def linked_operations(log: ScoredLog, judged: Sequence[Judged], settings: ScoreS
     """Groups of linked accounts with a trace of abuse, each with the verdict review.
 
     Args:
-        log: the log.
         judged: the candidates; accounts of campaigns are not looked at again.
-        settings: prior, caps and thresholds.
     """
     taken = np.zeros(log.accounts.count, bool)
     for one in judged:

@@ -104,12 +104,7 @@ CUSTOMER_KEYS = LEARNED_KEYS[:4]
 
 
 def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings with what the core says about each member in place of what chance alone says.
-
-    Args:
-        case: the candidate.
-        findings: its findings.
-    """
+    """The findings with what the core says about each member in place of what chance alone says."""
     keys = _keys(case)
     volume = np.log(np.maximum(case.candidate.volumes, 1))
     current = list(findings)
@@ -133,7 +128,6 @@ def set_apart(findings: Sequence[Finding], members: int) -> Flags:
 
     Args:
         findings: findings with learned member bits.
-        members: number of members.
     """
     apart = np.zeros(members, bool)
     for finding in findings:

@@ -102,8 +102,6 @@ def weigh_findings(
 
     Args:
         measured: findings before caps, in the order of the catalogue: sums of floats depend on it.
-        members: number of member accounts.
-        settings: prior, caps and floor.
         works_off_queue: False for a group of linked accounts without a work queue: what says "one operator" is all
             there is to say of it, so it has no cap of its own, and nobody is set apart.
 
@@ -141,10 +139,6 @@ def sigmoid(bits: float) -> float:
 def queue_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
     """What the evidence says of a group that may work off one queue, before budget and allowed programmes.
 
-    Args:
-        weighed: its evidence.
-        settings: thresholds.
-
     Returns:
         act, review or none.
     """
@@ -163,12 +157,7 @@ def queue_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
 
 
 def linked_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
-    """What the evidence says of linked accounts without a work queue: review or none.
-
-    Args:
-        weighed: their evidence.
-        settings: thresholds.
-    """
+    """What the evidence says of linked accounts without a work queue: review or none."""
     return "review" if weighed.probability >= settings.review_probability else "none"
 
 
@@ -176,9 +165,7 @@ def over_budget(verdict: str, bits: float, settings: ScoreSettings, required_bit
     """Whether the false-alarm budget turns the verdict act into review.
 
     Args:
-        verdict: what the evidence says.
         bits: log2 odds, prior included.
-        settings: the prior.
         required_bits: bits, prior excluded, that the budget asks of the verdict act.
     """
     return verdict == "act" and bits - settings.prior_bits < required_bits
@@ -189,7 +176,6 @@ def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
 
     Args:
         sanctioned: True for each member whose programme the settings allow.
-        min_accounts: accounts a campaign needs.
     """
     return int((~sanctioned).sum()) < min_accounts
 

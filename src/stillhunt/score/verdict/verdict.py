@@ -28,12 +28,9 @@ class Judged:
 
     Attributes:
         candidate: its slices; members that proved strangers are gone.
-        measured: findings before caps.
-        findings: the same findings, capped.
         bits: log2 odds, prior included.
         probability: P(campaign).
         families: evidence families above the floor, the strongest first.
-        verdict: act, review or none.
         held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
@@ -64,10 +61,6 @@ class Judged:
         """A candidate with its weighed evidence.
 
         Args:
-            candidate: its slices.
-            measured: findings before caps.
-            weighed: what they come to.
-            verdict: what they say.
             kind: kind of operation that they are about.
         """
         return cls(candidate=candidate, measured=measured, verdict=verdict, held_back=None, kind=kind, **vars(weighed))
@@ -85,10 +78,7 @@ def judge(
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
-        log: the log.
         candidate: slices that look drawn from one work queue.
-        settings: prior, caps and thresholds.
-        min_slice_requests: requests a slice needs.
         min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """

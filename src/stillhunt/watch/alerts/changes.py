@@ -51,7 +51,6 @@ class Alert:
     Attributes:
         alert_id: made from what changed: the same change has the same id.
         at: when it was seen, microseconds since 1970.
-        kind: what it is about.
         campaign_id: lasting id; None where it is about no campaign.
         body: what is sent, as JSON values.
     """
@@ -70,7 +69,6 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
         events: what happened to the campaigns at this hunt.
         case: what was found, under lasting ids.
         snapshot: its row of SNAPSHOT_ROWS.
-        settings: what is an alert.
     """
     if not events:
         return []
@@ -96,11 +94,9 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     """New accounts match the signature of a campaign; one alert for each campaign and hour.
 
     Args:
-        campaign_id: lasting id of the campaign.
         accounts: accounts that match so far.
         reason: why, in one sentence without account ids.
         at: microseconds since 1970.
-        settings: for the link.
     """
     who = formatting.plural(accounts, "new account")
     look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
@@ -116,10 +112,6 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
 
 def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> list[Alert]:
     """Early signs that one hunt found for the first time, as one alert, so that many of them are no flood.
-
-    Args:
-        signs: with their lasting ids.
-        settings: for the link.
 
     Returns:
         The alert; none without signs.
@@ -148,7 +140,6 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
         failure: why the latest one failed.
         last_good: number of the newest snapshot; None before the first.
         at: microseconds since 1970.
-        settings: for the link.
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
@@ -159,9 +150,7 @@ def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
     """A hunt succeeded after failures that were reported.
 
     Args:
-        sequence: number of its snapshot.
         at: microseconds since 1970.
-        settings: for the link.
     """
     text = ["The latest hunt succeeded. What came in meanwhile is in it."]
     return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
@@ -221,8 +210,6 @@ def made_alert(
     Args:
         what: its kind and what else tells it from others: two of one `what` are the same alert.
         at: microseconds since 1970.
-        title: on one line.
-        text: lines below it.
         about: campaign, or None; fields for programs; settings for the link.
     """
     campaign_id, body, settings = about

@@ -49,7 +49,6 @@ def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Se
     Args:
         campaign: as it stands in the new snapshot.
         facts: what `campaign_facts` made of it.
-        reasons: what changed, in sentences.
     """
     lines = [_clean(campaign.claim, 2 * STATEMENT_CHARS)]
     lines += [formatting.sentence(_clean(reason, STATEMENT_CHARS)) for reason in reasons]
@@ -70,7 +69,6 @@ def link_to(console: str, campaign_id: str | None) -> str:
     """Address of the console's page; empty where there is no console.
 
     Args:
-        console: setting alerts.console.
         campaign_id: campaign; None for the first page.
     """
     if not console:

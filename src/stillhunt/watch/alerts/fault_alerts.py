@@ -32,10 +32,7 @@ def fault_alert(fault: ServiceFault, at: int, settings: AlertSettings, *, ended:
     receivers can drop repeats.
 
     Args:
-        fault: what does not work.
         at: microseconds since 1970.
-        settings: for the link.
-        ended: it works again.
     """
     state = fault.name.removeprefix(ENFORCEMENT)
     enforcement = state != fault.name
@@ -64,11 +61,8 @@ class FaultAlerts:
     """Looks at the faults of this process, and tells everybody who gets alerts, until it is stopped.
 
     Args:
-        faults: of this process.
         settings: who gets which kinds, and how often at most.
-        receivers: who is told.
         shown: called with each fault as soon as it begins or ends, and whether it ended.
-        limits: waits.
         seconds: a clock that never jumps.
     """
 
@@ -168,8 +162,6 @@ def tell_failed_start(path: Path, why: str, settings: AlertSettings, receivers: 
     Args:
         path: file that is touched, since a service manager starts it again and again.
         why: it does not start, in one sentence.
-        settings: who gets which kinds.
-        receivers: who is told.
     """
     now = time.time()
     with suppress(OSError):

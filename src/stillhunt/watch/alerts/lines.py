@@ -15,11 +15,7 @@ from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
 
 
 class LineFile:
-    """One file, opened by its name for every line, so that it may be rotated at any time.
-
-    Args:
-        settings: path and form.
-    """
+    """One file, opened by its name for every line, so that it may be rotated at any time."""
 
     def __init__(self, settings: AlertFile) -> None:
         self._path = Path(settings.path)
@@ -30,7 +26,6 @@ class LineFile:
         """Append one alert and sync it.
 
         Args:
-            due: the alert.
             now: seconds since 1970; the line has the time of the alert instead.
 
         Raises:

@@ -19,12 +19,7 @@ _ANSWER_CHARS = 160
 
 
 class MailServer:
-    """The mail server that takes alerts.
-
-    Args:
-        settings: server, login and addresses.
-        timeout: seconds for each step.
-    """
+    """The mail server that takes alerts."""
 
     name = EMAIL
 
@@ -35,7 +30,6 @@ class MailServer:
         """Send one alert.
 
         Args:
-            due: the alert.
             now: seconds since 1970.
 
         Returns:
@@ -77,8 +71,6 @@ def message_of(due: Due, settings: EmailSettings, now: float) -> EmailMessage:
     """One alert as a message; its id is the same for every try, so that mail programs drop repeats.
 
     Args:
-        due: the alert.
-        settings: addresses.
         now: seconds since 1970.
     """
     message = EmailMessage(policy=SMTP)

@@ -41,7 +41,6 @@ class Due:
 
     Attributes:
         alert_id, at, body: as in `Alert`.
-        tries: earlier ones.
     """
 
     alert_id: str
@@ -56,7 +55,6 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     Args:
         connection: within the transaction that records what they tell.
         alerts: of one hunt, or of something else that happened.
-        settings: receivers and quiet period.
 
     Returns:
         Ids of those that were entered.
@@ -118,8 +116,6 @@ def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLim
     """Alerts that are to be sent to a receiver now, the oldest first.
 
     Args:
-        database: the database.
-        receiver: its name.
         now: microseconds since 1970.
         limits: how many at a time.
     """
@@ -140,9 +136,6 @@ def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark
     """Record that an alert reached a receiver.
 
     Args:
-        database: the database.
-        due: the alert.
-        receiver: its name.
         now: microseconds since 1970.
         remark: what was not perfect; empty where all was well.
     """
@@ -155,10 +148,6 @@ def note_failed(
     """Record that an alert did not reach a receiver, and when it is tried again.
 
     Args:
-        database: the database.
-        due: the alert.
-        receiver: its name.
-        failure: why, without secrets.
         plan: (the time, microseconds since 1970; waits and number of tries).
     """
     now, limits = plan

@@ -24,11 +24,7 @@ def file_name(path: str) -> str:
 
 
 def receivers_of(settings: AlertSettings) -> dict[str, tuple[AlertKind, ...]]:
-    """Receiver -> kinds of alerts that it gets; none means all.
-
-    Args:
-        settings: of the alerts.
-    """
+    """Receiver -> kinds of alerts that it gets; none means all."""
     receivers = {webhook_name(one.url): one.kinds for one in settings.webhooks}
     if settings.email.host:
         receivers[EMAIL] = settings.email.kinds

@@ -25,11 +25,7 @@ _JOIN_SECONDS = 2.0
 
 
 def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
-    """Everybody who gets alerts.
-
-    Args:
-        settings: of the alerts.
-    """
+    """Everybody who gets alerts."""
     mail: list[AlertReceiver] = [MailServer(settings.email)] if settings.email.host else []
     every = [*(Webhook(one) for one in settings.webhooks), *mail, *(LineFile(one) for one in settings.files)]
     return list({one.name: one for one in every}.values())
@@ -43,8 +39,6 @@ def send_due(
     An alert is noted as sent after it was taken: a crash between the two sends it again, under the same id.
 
     Args:
-        database: the database.
-        receiver: who gets it.
         clock: seconds since 1970.
         limits: waits and number of tries.
 
@@ -69,9 +63,6 @@ class Sender:
     """Sends alerts until it is stopped; of several processes with one data folder, only one sends.
 
     Args:
-        folder: the data folder.
-        database: its database.
-        receivers: who is told.
         limits: waits and number of tries.
         clock: seconds since 1970.
     """

@@ -22,7 +22,6 @@ class AlertReceiver(Protocol):
         """Send one alert.
 
         Args:
-            due: the alert.
             now: seconds since 1970.
 
         Returns:

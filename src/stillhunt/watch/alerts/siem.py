@@ -37,11 +37,7 @@ _EXTRACT = {"id": "AML.T0024.002", "name": "Extract AI Model"}
 
 
 def as_ocsf(due: Due) -> dict[str, Any]:
-    """An alert as an OCSF event of class 2004; a campaign is one finding, and each alert about it an event of it.
-
-    Args:
-        due: the alert.
-    """
+    """An alert as an OCSF event of class 2004; a campaign is one finding, and each alert about it an event of it."""
     body, kind = due.body, due.body["kind"]
     campaign: Mapping[str, Any] = body.get("campaign", {})
     activity = _UPDATE if kind in _ABOUT_KNOWN else _CREATE
@@ -90,11 +86,7 @@ def as_ocsf(due: Due) -> dict[str, Any]:
 
 
 def as_ecs(due: Due) -> dict[str, Any]:
-    """An alert as a document of the Elastic Common Schema; what has no field there stands under `stillhunt`.
-
-    Args:
-        due: the alert.
-    """
+    """An alert as a document of the Elastic Common Schema; what has no field there stands under `stillhunt`."""
     body, kind = due.body, due.body["kind"]
     campaign: Mapping[str, Any] = body.get("campaign", {})
     operations = kind in _OPERATIONS

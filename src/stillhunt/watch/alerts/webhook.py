@@ -22,7 +22,6 @@ class Webhook:
     """One web address; redirects are not followed, certificates are verified, and answers are not read.
 
     Args:
-        settings: address, secret and form.
         timeout: seconds for the connection and for each step.
     """
 
@@ -34,7 +33,6 @@ class Webhook:
         """Post one alert.
 
         Args:
-            due: the alert.
             now: seconds since 1970; part of the signature.
 
         Raises:
@@ -63,8 +61,6 @@ def signature(secret: str, body: bytes, at: int) -> str:
     """The value of the signature header.
 
     Args:
-        secret: shared with the receiver.
-        body: bytes of the request.
         at: seconds since 1970, so that the receiver can refuse old requests.
     """
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()

@@ -70,9 +70,6 @@ def keep_patience(engine: Engine) -> None:
     """Let connections of an engine to PostgreSQL wait no longer than PATIENCE says, whatever the server does.
 
     The server's own limits do not help where it is stopped or cut off; so this side gives up, too.
-
-    Args:
-        engine: of PostgreSQL with psycopg.
     """
     connect = _bounded_connection()
     limits = {

@@ -28,7 +28,6 @@ class DatabaseProbe:
     Args:
         database: of the data folder; it may not be open yet.
         tokens: read again with each look.
-        faults: where silence is reported.
         opened: called once, after the database was opened.
         answers_again: called when it answers after a fault.
     """

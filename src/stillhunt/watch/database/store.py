@@ -40,7 +40,6 @@ class LostDatabaseError(OutputError):
 
     Args:
         what: which of these, one sentence.
-        where: its file or setting.
     """
 
     def __init__(self, what: str, where: str) -> None:
@@ -52,7 +51,6 @@ class WatchDatabase:
 
     Args:
         url: SQLAlchemy URL; the file of the folder where it is empty.
-        file: SQLite file.
         as_it_is: leave the tables as they are, whatever their version.
         there: it must be there already, and is not made.
         later: open it with `open_now` only, since it may not be there yet; until then it cannot be used.
@@ -195,11 +193,7 @@ class WatchDatabase:
         self.read(select(1))
 
     def may_come(self, error: StillhuntError) -> bool:
-        """Whether waiting may help against an error of `open_now`: a server may just be starting.
-
-        Args:
-            error: what it raised.
-        """
+        """Whether waiting may help against an error of `open_now`: a server may just be starting."""
         return self.engine.dialect.name == "postgresql" and isinstance(error.__cause__, OperationalError)
 
     def _check_opened(self) -> None:

@@ -24,7 +24,6 @@ class TableLoss:
     """A table that an older version does not have.
 
     Attributes:
-        table: its name.
         rows: how many it has now.
     """
 
@@ -35,9 +34,6 @@ class TableLoss:
 def database_version(database: WatchDatabase) -> int:
     """The version of the tables; 0 where there are none.
 
-    Args:
-        database: opened as it is.
-
     Raises:
         OutputError: the database cannot be used now.
     """
@@ -47,10 +43,6 @@ def database_version(database: WatchDatabase) -> int:
 
 def lost_by_downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     """What a downgrade would delete.
-
-    Args:
-        database: opened as it is.
-        version: to go back to.
 
     Raises:
         ConfigError: there is no such version below the present one.
@@ -67,11 +59,7 @@ def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     Whoever has the database open meanwhile fails from then on. Whoever opens it with this stillhunt brings it up again.
 
     Args:
-        database: opened as it is.
         version: to go back to, 1 to VERSION.
-
-    Returns:
-        What was deleted.
 
     Raises:
         ConfigError: there is no such version below the present one.

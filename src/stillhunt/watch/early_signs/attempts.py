@@ -18,13 +18,7 @@ _SENTENCE = "{attempts:#} different attempts to extract hidden instructions or r
 def extraction_attempts(
     sketches: Dataset, groups: Mapping[str, frozenset[str]], silent: AbstractSet[str]
 ) -> Iterator[Seen]:
-    """Groups, and accounts of no group, that made many different attempts within a short time.
-
-    Args:
-        sketches: SKETCHES in account partitions.
-        groups: id -> accounts.
-        silent: accounts that raise nothing.
-    """
+    """Groups, and accounts of no group, that made many different attempts within a short time."""
     by_account = _attempts_of(sketches)
     members = {group: own & by_account.keys() for group, own in groups.items()}
     grouped = frozenset[str]().union(*members.values())

@@ -35,7 +35,6 @@ class _Use:
     """What the members of a group did, one row for each account, model and hour.
 
     Attributes:
-        account, model: places in the lists of names.
         hour: since 1970.
         requests: of that account to that model in that hour.
     """
@@ -63,15 +62,7 @@ class _Use:
 
 @dataclass(frozen=True)
 class _Move:
-    """Members that begin with a model within one burst.
-
-    Attributes:
-        kind, group: as of a sign.
-        burst: when, and with which model.
-        moved: places of these members.
-        active: members at work then.
-        figures: what the sentence says beside them.
-    """
+    """Members that begin with a model within one burst."""
 
     kind: SignKind
     group: str
@@ -85,8 +76,6 @@ def unusual_moves(sketches: Dataset, groups: Mapping[str, frozenset[str]], aside
     """Groups whose members moved to a model together, to one that is new to all or that few of them had tried.
 
     Args:
-        sketches: SKETCHES in account partitions.
-        groups: id -> accounts.
         aside: ids of accounts of any group, which are not compared with.
     """
     large = {group: own for group, own in groups.items() if len(own) >= EARLY.least_members}
@@ -121,9 +110,6 @@ def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | No
     """Moves of one group to models that were new to all or to the group.
 
     Args:
-        group: id.
-        use: of its members.
-        models: names by place.
         starts: first hour of each model in the log, and under None that of the log.
     """
     began = int(use.hour.min(initial=np.iinfo(np.int64).max))
@@ -144,14 +130,7 @@ def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | No
 
 
 def _probed_move(group: str, use: _Use, own: _Use, model: str) -> _Move | None:
-    """The first burst that is large beside all use of the model before it, by few accounts.
-
-    Args:
-        group: id.
-        use: of its members.
-        own: their use of the model.
-        model: its name.
-    """
+    """The first burst that is large beside all use of the model before it, by few accounts."""
     most_scouts = EARLY.probe_accounts * len(np.unique(use.account))
     hours = np.unique(own.hour)
     for start in hours[1:].tolist():
@@ -178,10 +157,6 @@ def _move(
 
     Args:
         kind: as of a move, like the group, the burst and the figures.
-        group: its id.
-        use: of the members.
-        own: their use of the model.
-        burst: when.
         figures: what the sentence says beside the counts.
     """
     end, size = burst.hour + burst.hours, int(use.account.max()) + 1

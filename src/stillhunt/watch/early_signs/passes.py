@@ -26,9 +26,7 @@ class Burst:
     """A time at which the members of a group may have begun to use a model together.
 
     Attributes:
-        model: the model.
         hour: first hour, since 1970.
-        hours: length.
         hours_before: an account counts where it was at work so long before.
     """
 
@@ -43,7 +41,6 @@ class BurstComparison:
     """What comparison accounts are asked.
 
     Attributes:
-        bursts: the questions.
         aside: ids of accounts in any campaign or group left alone, which are not compared with.
     """
 
@@ -81,7 +78,6 @@ def first_uses(table: pa.Table, models: pa.Array) -> pa.Table:
 
     Args:
         table: `USE_COLUMNS` of one partition.
-        models: names.
     """
     hours = _by_hour(table.select(USE_COLUMNS[1:]))
     wanted = hours.filter(pc.is_in(hours["model"], value_set=models))

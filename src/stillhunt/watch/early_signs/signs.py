@@ -27,9 +27,7 @@ class EarlySign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         sign_id: lasting; "" before the first settling.
-        kind: what was seen.
         campaign_id: of the campaign or group left alone in the snapshot; "" where it is about one account.
-        accounts: who showed it, ascending.
         model: which model it is about; "" where it is about none.
         first_at: when it began, microseconds since 1970.
         found_at: of the latest hunt that found it, microseconds since 1970.
@@ -50,9 +48,7 @@ class Seen(NamedTuple):
     """A sign before it has an id and a time of finding.
 
     Attributes:
-        kind, model, statement: as of the sign.
         group: id that the hunt gave the campaign or group left alone; "" where it is about one account.
-        accounts: who showed it.
         hour: when it began, hours since 1970.
     """
 
@@ -76,7 +72,6 @@ def settle_signs(
 
     Args:
         found: of this hunt, under the ids that it gave.
-        earlier: of the snapshot before.
         lasting: id that the hunt gave a campaign -> lasting id.
         oldest: what was not found since then is dropped, microseconds since 1970.
     """
@@ -112,11 +107,7 @@ def signs_as_json(signs: Sequence[EarlySign]) -> bytes:
 
 
 def read_signs(folder: Path) -> list[EarlySign]:
-    """Early signs of a snapshot; none where it has no such file, or one that this version cannot read.
-
-    Args:
-        folder: of the snapshot.
-    """
+    """Early signs of a snapshot; none where it has no such file, or one that this version cannot read."""
     path = folder / SIGNS_FILE
     if not path.is_file():
         return []

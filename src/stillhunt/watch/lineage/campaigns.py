@@ -20,7 +20,6 @@ class FoundCampaign:
 
     Attributes:
         campaign_id: id that the hunt gave it.
-        verdict, kind: as in campaigns.parquet.
         score: probability, 0 to 1.
         members: account -> its harvested requests, more than 0 each.
         flagged: those of them that are flagged.
@@ -42,9 +41,7 @@ class KnownCampaign:
     """A campaign with its lasting id, as the latest hunt that found it left it.
 
     Attributes:
-        campaign_id: the lasting id.
         status: ACTIVE, DORMANT, MERGED or ENDED.
-        verdict: of that hunt.
         members: account -> harvested requests when it was last a member; every account that ever was one.
         last_snapshot: number of the latest snapshot that has it.
         last_seen: its last harvested request, microseconds since 1970.
@@ -70,7 +67,6 @@ class Event:
     """What happened to a campaign at one hunt.
 
     Attributes:
-        campaign_id: the lasting id.
         event: born, merged, split, dormant, returned, ended or verdict.
         others: lasting ids of the campaigns that it concerns as well.
         reason: one sentence with the figures.

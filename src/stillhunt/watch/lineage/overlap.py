@@ -52,12 +52,7 @@ class Overlap:
 
 
 def overlaps(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign]) -> dict[tuple[int, int], Overlap]:
-    """Overlaps of all pairs that have an account in common, by places in the two lists.
-
-    Args:
-        known: campaigns with lasting ids.
-        found: campaigns of a hunt.
-    """
+    """Overlaps of all pairs that have an account in common, by places in the two lists."""
     campaigns_of: dict[str, list[int]] = {}
     for place, one in enumerate(known):
         for account in one.members:
@@ -76,11 +71,6 @@ def overlaps(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign]) -> 
 
 
 def common_share(one: FoundCampaign, other: FoundCampaign) -> float:
-    """Part of a campaign whose requests another campaign of the same hunt has of the same accounts, 0 to 1.
-
-    Args:
-        one: the campaign.
-        other: the other one.
-    """
+    """Part of a campaign whose requests another campaign of the same hunt has of the same accounts, 0 to 1."""
     common = sum(min(requests, other.members.get(account, 0)) for account, requests in one.members.items())
     return common / max(sum(one.members.values()), 1)

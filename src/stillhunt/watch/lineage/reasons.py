@@ -14,11 +14,7 @@ from stillhunt.watch.lineage.overlap import Overlap
 
 
 def born(found: FoundCampaign) -> str:
-    """Why it is new.
-
-    Args:
-        found: the campaign.
-    """
+    """Why it is new."""
     return fill(
         "Found for the first time, with the verdict {verdict}: {accounts:account} and {requests:request}",
         verdict=found.verdict,
@@ -31,7 +27,6 @@ def split(found: FoundCampaign, parent: str, pair: Overlap) -> str:
     """Why it was part of another campaign.
 
     Args:
-        found: the new campaign.
         parent: lasting id of the other one.
         pair: what both have in common.
     """
@@ -61,11 +56,7 @@ def merged(other: str, pair: Overlap) -> str:
 
 
 def dormant(known: KnownCampaign) -> str:
-    """Why it rests.
-
-    Args:
-        known: the campaign.
-    """
+    """Why it rests."""
     latest = known.latest_members
     return fill(
         "This hunt did not find it; it last had {accounts:account} and {requests:request}{until}",
@@ -90,12 +81,7 @@ def ended(known: KnownCampaign, window_start: int) -> str:
 
 
 def returned(known: KnownCampaign, found: FoundCampaign) -> str:
-    """Why it is the one that was known.
-
-    Args:
-        known: the campaign as it was.
-        found: the campaign as it is.
-    """
+    """Why it is the one that was known."""
     same = [account for account in found.members if account in known.members]
     return fill(
         "Found again after it was {status}: {same:#} of its {accounts:account} were members before, and they sent "
@@ -109,12 +95,7 @@ def returned(known: KnownCampaign, found: FoundCampaign) -> str:
 
 
 def verdict(known: KnownCampaign, found: FoundCampaign) -> str:
-    """What the verdict was and is.
-
-    Args:
-        known: the campaign as it was.
-        found: the campaign as it is.
-    """
+    """What the verdict was and is."""
     return fill(
         "The verdict changed from {before} to {after}; its probability is {probability} now, with {accounts:account} "
         "and {requests:request}",

@@ -15,7 +15,6 @@ def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
     """The case with other campaign ids.
 
     Args:
-        case: what a hunt found.
         lasting: id that the hunt gave -> lasting id; others stay.
     """
     if all(old == new for old, new in lasting.items()):

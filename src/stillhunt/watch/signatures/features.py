@@ -30,7 +30,6 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
 
     Args:
         table: requests with `PHRASE_COLUMNS`.
-        known: hashes, ascending.
 
     Returns:
         Row and place in `known` of each, ascending by both.

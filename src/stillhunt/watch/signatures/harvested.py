@@ -48,7 +48,6 @@ def harvested_requests(
 
     Args:
         sketches: SKETCHES of the same hunt in account partitions.
-        tables: its case tables.
         campaigns: whose; the column `campaign` gives the place in this list.
     """
     number = {campaign.name: at for at, campaign in enumerate(campaigns)}

@@ -65,7 +65,6 @@ class InlineMatch:
     """What a request shows of one signature.
 
     Attributes:
-        campaign_id: the campaign.
         bits: of this request's phrases and style.
         account_bits: bits that the signature asks of an account.
         carries: whether the request carries the campaign's template.
@@ -142,9 +141,6 @@ class InlineMatcher:
 
         It misleads where a client sends its history as one text: a hunt cuts from a prompt what earlier calls had, and
         this does not.
-
-        Args:
-            asked: the request.
 
         Returns:
             What it shows of the signature of which it shows most, those that it links its account to before others;

@@ -81,7 +81,6 @@ def style_bits(signature: Signature, known: KnownStyle) -> int:
     gain is the bits that style would have cost them: at most 8 (`all_style_bits`), of the 60 or more that are needed.
 
     Args:
-        signature: any.
         known: as `known_style` gives it.
     """
     total = 0
@@ -97,7 +96,6 @@ def known_style(model: str | None, user_agent: str | None, settings: Settings | 
 
     Args:
         model: as the client names it; None or empty where it is not known.
-        user_agent: likewise.
         settings: None where they are not known.
     """
     return _known_style((model or "")[:_READ_CHARACTERS], (user_agent or "")[:_READ_CHARACTERS], settings)

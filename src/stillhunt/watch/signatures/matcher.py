@@ -43,14 +43,11 @@ class LinkedAccount:
     """An account that shows the signature of a campaign.
 
     Attributes:
-        account_id: the account.
-        campaign_id: the campaign.
         bits: of its phrases and style together.
         requests: its requests that were weighed.
         matched: those of them that carry the template.
         first_matched: time of the first of these, microseconds since 1970.
         linked_at: time of the request that linked it.
-        reasons: plain sentences.
         sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
     """
 
@@ -117,7 +114,6 @@ class FollowedAccount:
     """One account that is followed, and what it has shown so far.
 
     Attributes:
-        account_id: the account.
         seen: its requests, from the first with a phrase of a signature on.
         shown: number of a signature -> what the account has shown of it.
         linked: number of a signature -> time of the request that linked the account.
@@ -137,8 +133,6 @@ class FollowedAccount:
         """Add one of the account's first requests.
 
         Args:
-            number: of the signature.
-            weighed: what it shows of the signature.
             request: time, conversation and hash of the prompt.
             bar: millionths of a bit from which the account is linked.
 

@@ -31,7 +31,6 @@ def member_sender_bits(
     Args:
         sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
         tables: the case tables of the same hunt.
-        signatures: compiled from it.
     """
     if not signatures.signatures:
         return {}
@@ -49,7 +48,6 @@ def weigh_members(table: pa.Table, wanted: WeighedMembers) -> pa.Table:
 
     Args:
         table: MATCHED_COLUMNS of one partition.
-        wanted: the members and the signatures.
     """
     matcher = Matcher(wanted.signatures, most_accounts=table.num_rows + 1)
     matcher.match(table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=wanted.members)))

@@ -41,8 +41,6 @@ class HarvestedRequests:
     """Which requests a pass is to fetch.
 
     Attributes:
-        request_ids, account_ids: of each request.
-        campaign: number of its campaign.
         most: requests of one campaign that are fetched.
     """
 
@@ -59,7 +57,6 @@ class HonestSide:
     Attributes:
         candidates: ids of all accounts that are members of a campaign or of a group left alone.
         seed: key of the two halves.
-        phrases: hashes to count, ascending.
         styles, senders: hashes of values to count, ascending, by feature.
     """
 
@@ -75,9 +72,7 @@ class SignatureTrial:
     """Signatures to try, and whom to try them on.
 
     Attributes:
-        honest: who is honest.
         members: ids of the campaigns' members.
-        signatures: the signatures.
     """
 
     honest: HonestSide
@@ -95,7 +90,6 @@ def fetch_harvested(table: pa.Table, wanted: HarvestedRequests) -> pa.Table:
 
     Args:
         table: `HARVESTED_COLUMNS` of one partition.
-        wanted: which.
     """
     place = pc.index_in(table.column("request_id"), value_set=wanted.request_ids)
     rows = np.flatnonzero(place.is_valid().to_numpy())
@@ -124,7 +118,6 @@ def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
 
     Args:
         table: `COUNTED_COLUMNS` of one partition.
-        honest: who is honest, and what to count.
     """
     keys = values(table, "account_key")
     half = halves(table, keys, honest)
@@ -192,7 +185,6 @@ def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:
 
     Args:
         table: `MATCHED_COLUMNS` of one partition.
-        trial: the signatures, and whom to try.
     """
     keys = values(table, "account_key")
     half = halves(table, keys, trial.honest)

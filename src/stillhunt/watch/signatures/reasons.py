@@ -26,14 +26,7 @@ _WORDS = {
 def reasons_of(
     material: Material, phrases: tuple[Hashes, Floats], style: Mapping[str, StyleWeights], counts: Counts
 ) -> list[str]:
-    """Sentences about the phrases and the style of a signature.
-
-    Args:
-        material: the campaign.
-        phrases: hashes and bits of its phrases.
-        style: its weights of style.
-        counts: of honest traffic.
-    """
+    """Sentences about the phrases and the style of a signature."""
     known, bits = phrases
     requests, accounts = counts.total(CHOOSING)
     elsewhere, _ = counts.of(PHRASE, known)

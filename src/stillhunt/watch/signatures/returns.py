@@ -21,7 +21,6 @@ def returned_campaigns(
 
     Args:
         sketches: SKETCHES of the hunt in account partitions.
-        tables: its case tables.
         earlier: signatures that are in force, under lasting ids.
         known: accounts that were members of any known campaign; a campaign that has one of them is matched by its
             members (`watch.lineage`), and not weighed here.

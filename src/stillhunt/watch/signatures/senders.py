@@ -83,10 +83,7 @@ def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: in
     """Bits of the values of one feature that are more frequent in a campaign than elsewhere, by hash.
 
     Args:
-        senders: the campaign's values.
-        accounts: of the campaign.
         honest: honest accounts with each value.
-        all_honest: all honest accounts.
     """
     elsewhere = (honest + P.smoothing) / (all_honest + 2.0 * P.smoothing)
     share = senders.accounts / max(accounts, 1)
@@ -97,11 +94,7 @@ def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: in
 
 
 class SenderTable:
-    """Weights of one signature, for lookup of many requests.
-
-    Args:
-        signature: any.
-    """
+    """Weights of one signature, for lookup of many requests."""
 
     def __init__(self, signature: Signature) -> None:
         self._tables: dict[str, tuple[Hashes, Ints]] = {}
@@ -126,7 +119,6 @@ def known_sender_bits(signature: Signature, known: Iterable[tuple[str, str]]) ->
     """Bits of what is known of the sender of one request, millionths.
 
     Args:
-        signature: any.
         known: feature and hash of its value, as signature files write them.
     """
     found = {True: 0, False: 0}

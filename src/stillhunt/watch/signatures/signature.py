@@ -43,7 +43,6 @@ class StyleWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bits of the values of one feature of style.
 
     Attributes:
-        values: hash of a value -> its bits.
         other: bits of a value that the campaign did not use.
     """
 
@@ -58,9 +57,6 @@ class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the template and its account is linked.
 
     Attributes:
-        requests: honest requests looked at.
-        matched: those that matched.
-        accounts: honest accounts looked at.
         linked: those that would be linked.
         set_aside: accounts of no group, in both halves, that show as much as the campaign's members. They are taken for
             members that the hunt missed, and counted neither as honest nor here.
@@ -83,16 +79,10 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What tells the next accounts of one campaign.
 
     Attributes:
-        campaign_id: the campaign, by its lasting id.
         made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest.
         phrases: hashes of phrases, ascending, each once.
-        phrase_bits: the weight of each.
-        style: name of a feature -> its weights.
         topics: bits of topic-word buckets, by bucket: what its queue is about; see `tie`.
-        account_bits: bits from which an account is linked.
         harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
-        false_matches: measured on honest traffic.
-        reasons: plain sentences.
         request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
         senders: feature of a sender -> hash of each telling value -> its bits; see `senders`.
     """
@@ -122,7 +112,6 @@ class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign to act on without a signature.
 
     Attributes:
-        campaign_id: the campaign.
         reason: why there is none, one sentence.
         withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
     """
@@ -136,8 +125,6 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All signatures of one snapshot.
 
     Attributes:
-        version: of this form.
-        sketch_version: of the hashes.
         seed: by which the middle of long prompts was chosen, as in the settings.
         signatures: one for each campaign that has one.
         without: the other campaigns to act on.
@@ -204,8 +191,6 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
 
     Args:
         content: at most `MOST_BYTES`.
-        seed: of the settings.
-        where: shown in errors.
 
     Raises:
         CaseError: it is damaged, too large, of another version or seed, or holds what no signature may hold.

@@ -112,7 +112,6 @@ class ReturnEvidence:
     """Evidence that a campaign is an earlier one that came back.
 
     Attributes:
-        campaign_id: the earlier campaign.
         bits: all kinds together; negative is evidence against a return.
         kinds: template, wording, style, queue and timing -> bits of each.
         statements: one plain sentence for each kind, in the same order.
@@ -128,7 +127,6 @@ def tie(old: Signature, harvested: pa.Table) -> ReturnEvidence:
     """Weigh a new campaign's harvested requests under the signature of an old one.
 
     Args:
-        old: signature of the old campaign.
         harvested: the new campaign's harvested requests: `MATCHED_COLUMNS` and topic_words of SKETCHES, as
             `fetch_harvested` gives them; requests of accounts that were members of the old campaign should be left
             out, since they are no news.

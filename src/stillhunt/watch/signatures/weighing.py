@@ -20,7 +20,6 @@ class WeighedMatch(NamedTuple):
     """One request under one signature: bits of its phrases, style and sender, in millionths.
 
     Attributes:
-        bits: of all its phrases.
         style: of its settings, model and client.
         sender: of what shows who sends it.
         phrases: number of each phrase within its signature -> weight.
@@ -38,8 +37,6 @@ class WeighedRequests:
 
     Attributes:
         row: place of the request in the table.
-        signature: number of the signature.
-        bits: of its phrases, millionths.
         style: of its settings, model and client, millionths.
         sender: of what shows who sends it, millionths.
         begins: where the phrases of each entry begin in `phrase` and `weight`; one more than entries.

@@ -52,7 +52,6 @@ class Counts:
 
         Args:
             kind: PHRASE, STYLE or one of those that follow it.
-            keys: what was counted.
         """
         own = np.flatnonzero((self._kind == kind) & (self._half == CHOOSING))
         if not len(own):
@@ -71,9 +70,6 @@ class Material:
     """What a campaign's harvested requests show.
 
     Attributes:
-        requests, accounts: how many there are.
-        phrases: hashes, ascending.
-        phrase_requests, phrase_accounts: requests and accounts with each.
         style: feature -> hashes of values, ascending, and requests with each.
         senders: feature of a sender -> its values.
         topics: buckets of topic words, ascending, and requests with each.
@@ -135,11 +131,6 @@ def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple
 
     The rate in honest traffic is that of requests or that of accounts, whichever is higher: a phrase of one busy app
     is no rarer for being one app's, and a phrase of many people is no rarer for being used once.
-
-    Args:
-        material: the campaign.
-        phrases: those to weigh, ascending.
-        counts: of honest traffic.
     """
     own = material.phrase_requests[np.searchsorted(material.phrases, phrases)]
     requests, accounts = counts.of(PHRASE, phrases)
@@ -162,12 +153,7 @@ def mean_bits(material: Material, phrases: Hashes, bits: Floats) -> float:
 
 
 def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]:
-    """Bits of the campaign's values of each feature of style, and of all other values.
-
-    Args:
-        material: the campaign.
-        counts: of honest traffic.
-    """
+    """Bits of the campaign's values of each feature of style, and of all other values."""
     result = {}
     all_requests, _ = counts.total(CHOOSING)
     least, most = P.style_bits
@@ -185,12 +171,7 @@ def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]
 
 
 def all_sender_weights(material: Material, counts: Counts) -> dict[str, dict[str, float]]:
-    """Bits of the campaign's values of each feature of senders, where they tell anything.
-
-    Args:
-        material: the campaign.
-        counts: of honest traffic.
-    """
+    """Bits of the campaign's values of each feature of senders, where they tell anything."""
     honest = sum(counts.total(half)[1] for half in (CHOOSING, STATING))
     result = {}
     for number, name in enumerate(SENDER_FEATURES):
@@ -201,12 +182,7 @@ def all_sender_weights(material: Material, counts: Counts) -> dict[str, dict[str
 
 
 def topic_weights(material: Material, counts: Counts) -> dict[str, float]:
-    """Bits of the topic words that are more frequent in the campaign than in honest traffic, by bucket.
-
-    Args:
-        material: the campaign.
-        counts: of honest traffic.
-    """
+    """Bits of the topic words that are more frequent in the campaign than in honest traffic, by bucket."""
     words, own = material.topics
     honest, _ = counts.of(TOPIC_WORD, words)
     rate = (honest + 1.0) / (counts.total(CHOOSING)[0] + 2.0)

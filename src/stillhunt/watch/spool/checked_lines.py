@@ -8,11 +8,7 @@ _CHECK_DIGITS = 8
 
 
 def checked_line(text: str) -> bytes:
-    """A line with its CRC-32 before it.
-
-    Args:
-        text: without line breaks.
-    """
+    """A line with its CRC-32 before it."""
     content = text.encode()
     return b"%08x %s\n" % (zlib.crc32(content), content)
 
@@ -21,9 +17,6 @@ def read_checked(data: bytes) -> tuple[list[str], int]:
     """The whole lines of what `checked_line` wrote, and how many others are damaged.
 
     A last line without its end was being written when its process died: it is neither.
-
-    Args:
-        data: content of the file.
     """
     *lines, _unfinished = data.split(b"\n")
     whole: list[str] = []

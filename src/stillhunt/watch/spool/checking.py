@@ -39,7 +39,6 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
     """Compare the spool with its ledger; what nobody compared yet, or what was touched since, is read.
 
     Args:
-        spool: the spool folder.
         every: read every part, also where nothing tells that it was touched.
 
     Returns:
@@ -87,11 +86,7 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
 
 
 def damage_said(spool: Path) -> list[str]:
-    """What is wrong with a spool, in sentences, the first MOST_SAID of them.
-
-    Args:
-        spool: the spool folder.
-    """
+    """What is wrong with a spool, in sentences, the first MOST_SAID of them."""
     try:
         found = [one.statement for one in check_spool(spool)]
     except OSError as error:

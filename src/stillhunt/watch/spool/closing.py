@@ -22,7 +22,6 @@ class Recovered:
     """A part that a process left open when it died.
 
     Attributes:
-        path: its final name.
         size: bytes that were kept; 0 where there were none, so that the part is gone.
         cut: bytes behind them, which were never acknowledged.
         damage: what is wrong with what was acknowledged, in one sentence; empty where nothing is.
@@ -36,9 +35,6 @@ class Recovered:
 
 def close_left_behind(spool: Path) -> list[Recovered]:
     """Close the parts that no process holds any more: cut each back to what was acknowledged, and rename it.
-
-    Args:
-        spool: the spool folder.
 
     Returns:
         What was closed, but for empty ones; a part that cannot be read or written now is left for a later look.
@@ -77,8 +73,6 @@ def close_part(spool: Path, handle: int, path: Path, entry: PartEntry) -> None:
     Where the ledger cannot be written, the sums of the part stay, and the next hunt enters it.
 
     Args:
-        spool: the spool folder.
-        handle: the open file, complete.
         path: its name, which ends with OPEN.
         entry: what was acknowledged in it.
 

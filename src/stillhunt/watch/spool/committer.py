@@ -91,7 +91,6 @@ class Committer:
     """Writes records of all streams of this process, in a thread of its own.
 
     Args:
-        spool: the spool folder.
         limits: when parts are closed, and how much may wait.
         clock: seconds of a clock that never goes back.
         faults: told while records cannot be written, and when an open part was removed.
@@ -122,10 +121,7 @@ class Committer:
         """Take what was received together, whole with its line ends if it is lines.
 
         Args:
-            stream: where it belongs.
-            record: its bytes.
             done: called from the thread of the writer.
-            records: requests in it.
 
         Raises:
             SpoolBusyError: too much waits already, or the writer was stopped.

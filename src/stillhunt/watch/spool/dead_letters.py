@@ -58,7 +58,6 @@ class DeadLetters:
 
     Args:
         folder: where they lie; it is made with the first of them.
-        limits: how much is kept.
     """
 
     def __init__(self, folder: Path, limits: DeadLetterLimits = LETTER_LIMITS) -> None:

@@ -37,7 +37,6 @@ class PartEntry:
 
     Attributes:
         part: SOURCE/HOUR/NAME; empty where it is about the ledger itself.
-        size: bytes.
         records: requests that were acknowledged; None where that is not known.
         sha256: of the content; empty where it is not known.
         stamp: change time (ns) and inode of the file when its content was last compared; empty before.
@@ -59,8 +58,6 @@ class LedgerContent:
     """What a ledger holds.
 
     Attributes:
-        entries: part -> its last entry.
-        lines: number of lines.
         broken: lines that cannot be read.
     """
 
@@ -70,11 +67,7 @@ class LedgerContent:
 
 
 class SpoolLedger:
-    """The ledger of one spool; any process of the data folder may append to it.
-
-    Args:
-        spool: the spool folder.
-    """
+    """The ledger of one spool; any process of the data folder may append to it."""
 
     def __init__(self, spool: Path) -> None:
         self._spool = spool
@@ -93,9 +86,6 @@ class SpoolLedger:
 
     def append(self, entries: Iterable[PartEntry] = ()) -> None:
         """Enter parts, synced. A spool without a ledger gets one with the parts that are there, as they are.
-
-        Args:
-            entries: of parts.
 
         Raises:
             OSError: it cannot be written; it is as it was.
@@ -131,11 +121,7 @@ class SpoolLedger:
             self.replace(kept)
 
     def name_of(self, part: Path) -> str:
-        """The name of a part in the ledger.
-
-        Args:
-            part: path of a closed part.
-        """
+        """The name of a part in the ledger."""
         return part.relative_to(self._spool).as_posix()
 
     def _found(self) -> list[PartEntry]:
@@ -178,11 +164,7 @@ class SpoolLedger:
 
 
 def ledger_content(data: bytes) -> LedgerContent:
-    """The entries in the content of a ledger.
-
-    Args:
-        data: of the file.
-    """
+    """The entries in the content of a ledger."""
     lines, broken = read_checked(data)
     entries: dict[str, PartEntry] = {}
     for line in lines:

@@ -24,14 +24,7 @@ class OpenPart:
     """An open part and its sums, which this process has locked.
 
     Attributes:
-        spool: the spool folder.
-        path: of the part.
         opened: when it was made, seconds of the writer's clock.
-        handle: the part.
-        sums: the file of its sums.
-        size: bytes that were acknowledged.
-        records: requests in them.
-        sums_size: bytes of their sums.
     """
 
     spool: Path
@@ -49,7 +42,6 @@ class OpenPart:
         """Make an empty part.
 
         Args:
-            spool: the spool folder.
             stream: what will stand in it.
             opened: the time, seconds of the writer's clock.
 
@@ -69,10 +61,6 @@ class OpenPart:
 
     def append(self, data: bytes, records: int) -> None:
         """Write a batch, sync it, and write its sum; then it is safe, and may be acknowledged.
-
-        Args:
-            data: whole records.
-            records: requests in it.
 
         Raises:
             OSError: it cannot be written. What the system kept of it is unknown: close the part, and begin another.
@@ -105,9 +93,6 @@ class OpenPart:
 
     def copy_to(self, other: OpenPart) -> None:
         """Write what was acknowledged into another part.
-
-        Args:
-            other: the part, empty.
 
         Raises:
             OSError: it cannot be read or written.

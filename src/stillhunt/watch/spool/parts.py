@@ -50,7 +50,6 @@ def closed_parts(spool: Path, since: datetime | None = None, now: datetime | Non
     """Closed parts, ascending by source and name.
 
     Args:
-        spool: the spool folder.
         since: leave out those that were begun in hours that ended before it.
         now: the time; see `arrivals`.
     """
@@ -117,7 +116,6 @@ def whole_bytes(handle: int, name: str, start: int = 0) -> int:
     A power failure may leave blocks of zeros where data was not written yet; lines end before the first zero.
 
     Args:
-        handle: the file.
         name: its name, which tells its form.
         start: begin of a record; what is before it is not looked at.
     """
@@ -163,8 +161,6 @@ def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterato
     """The fields of a protobuf message, or of one that stands within it.
 
     Args:
-        message: bytes that hold it.
-        begin: where it begins in them.
         end: where it ends; with them, if it is None.
 
     Yields:
@@ -215,12 +211,8 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     """Make an empty open part that this process has locked.
 
     Args:
-        spool: the spool folder.
         stream: what will stand in it.
         now: the time, UTC; it only names the part.
-
-    Returns:
-        (file, path).
 
     Raises:
         OSError: it cannot be made.

@@ -31,7 +31,6 @@ class SpoolRoom:
 
     Args:
         settings: how much there must be.
-        spool: the spool folder.
     """
 
     def __init__(self, settings: ServeSettings, spool: Path) -> None:
@@ -62,9 +61,5 @@ def _size_of(path: Path) -> int:
 
 
 def write_problem(error: OSError) -> str:
-    """Why something could not be written, in few fixed words for counts.
-
-    Args:
-        error: of the system.
-    """
+    """Why something could not be written, in few fixed words for counts."""
     return _PROBLEMS.get(error.errno or 0, "disk error")

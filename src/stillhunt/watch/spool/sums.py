@@ -31,7 +31,6 @@ class Batch:
     Attributes:
         start: its first byte in the part.
         end: the byte behind its last.
-        records: requests in it.
         check: CRC-32 of its bytes.
     """
 
@@ -95,9 +94,6 @@ def sums_path(part: Path) -> Path:
 def read_sums(part: Path) -> PartSums:
     """What was acknowledged in a part; nothing where it has no such file, as one of an older version.
 
-    Args:
-        part: its path.
-
     Raises:
         OSError: the file is there and cannot be read.
     """
@@ -120,10 +116,6 @@ def verify_part(handle: int, part: Path) -> Verified:
     """Compare a part with its sums.
 
     Whole records without a sum are kept: a hunt counts a request once, so one that its sender sends again does no harm.
-
-    Args:
-        handle: the open file.
-        part: its path.
 
     Raises:
         OSError: it cannot be read.

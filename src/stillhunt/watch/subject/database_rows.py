@@ -38,8 +38,6 @@ class RowOfAccount:
     """A row about an account.
 
     Attributes:
-        table: name of its table.
-        key: its primary key.
         first, last: the time that it is about, microseconds since 1970; what a hold is compared with.
         stays: why it is not erased; "" where it is.
     """
@@ -94,12 +92,7 @@ _DELETED = (CAMPAIGN_MEMBERS, LINKED_ACCOUNTS, LINKED_SENDERS, ALERTS, SAVED_FIL
 
 
 def database_rows(database: WatchDatabase, account: str) -> list[RowOfAccount]:
-    """Rows about an account, or that name it, by table and key; none of which nothing is left to erase.
-
-    Args:
-        database: of the data folder.
-        account: its id.
-    """
+    """Rows about an account, or that name it, by table and key; none of which nothing is left to erase."""
     found = []
     for kind in _KINDS:
         names = [column.name for column in kind.table.primary_key.columns]
@@ -112,14 +105,7 @@ def database_rows(database: WatchDatabase, account: str) -> list[RowOfAccount]:
 
 
 def erase_row(connection: Connection, table: str, key: Sequence[Any], account: str) -> None:
-    """Delete a row, or take the words about an account out of it.
-
-    Args:
-        connection: of a transaction.
-        table: name of its table.
-        key: its primary key.
-        account: the account's id.
-    """
+    """Delete a row, or take the words about an account out of it."""
     kind = next(one for one in _KINDS if one.table.name == table)
     mine = [column == value for column, value in zip(kind.table.primary_key.columns, key, strict=True)]
     if kind.table in _DELETED:

@@ -39,8 +39,6 @@ class Erased:
 
     Attributes:
         records: calls taken out of the spool.
-        states: folders of kept state.
-        snapshots: snapshots that were rewritten.
         rows: rows of the database that were deleted or changed.
         left: what is held afterwards, with the reasons.
     """
@@ -57,9 +55,6 @@ def erase_account(search: Search) -> Erased:
 
     Call it between two hunts. What stays, and why, is in the result. A server that runs shows the account until the
     next hunt, or until it starts anew, where it has a snapshot in memory.
-
-    Args:
-        search: where, and whom.
 
     Returns:
         What was erased, and what is left.

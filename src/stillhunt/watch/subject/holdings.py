@@ -44,10 +44,8 @@ class Holding:
     """Something that is held on an account.
 
     Attributes:
-        store: what it is.
         where: file below the data folder, or table of the database.
         count: records, rows, files or folders.
-        unit: what is counted.
         first, last: the time that it is about, microseconds since 1970; None where it has none.
         kept_until: when retention deletes it, microseconds since 1970; None where nothing does. The newest snapshot
             stays beyond it until a hunt makes another one.
@@ -88,8 +86,6 @@ class Search:
     """Where is looked, and for whom.
 
     Attributes:
-        folder: the data folder.
-        database: its database.
         config: settings; those of retention.
         account: id of the account, as tables write it.
         pack_names: what packs call it; None where the key of pseudonyms is not known.
@@ -106,9 +102,6 @@ class Search:
 
 def account_holdings(search: Search) -> list[Holding]:
     """Everything that a data folder holds on an account, store by store.
-
-    Args:
-        search: where, and for whom.
 
     Raises:
         OutputError: the database cannot be used.
@@ -129,9 +122,7 @@ def hold_over(holds: Collection[Hold], first: int, last: int) -> Hold | None:
     """The first hold that covers any moment between two; None where none does.
 
     Args:
-        holds: all of them.
         first: microseconds since 1970.
-        last: the same.
     """
     return next((hold for hold in holds if hold.covers(first, last)), None)
 
@@ -140,7 +131,6 @@ def parts_in_time(folder: DataFolder, now: int) -> Iterator[tuple[Path, int, int
     """Closed parts of the spool with the time in which their records came, as retention counts it.
 
     Args:
-        folder: the data folder.
         now: the time, microseconds since 1970.
 
     Yields:
@@ -157,11 +147,7 @@ def parts_in_time(folder: DataFolder, now: int) -> Iterator[tuple[Path, int, int
 
 
 def subject_ids(search: Search) -> SubjectIds:
-    """What makes a record the account's, after two looks at all records: the second finds those of the same calls.
-
-    Args:
-        search: where, and for whom.
-    """
+    """What makes a record the account's, after two looks at all records: the second finds those of the same calls."""
     ids = SubjectIds(search.account)
     before = -1
     while len(ids.calls) > before:  # a record of the same call may name another id of it
@@ -194,12 +180,7 @@ def _state(search: Search) -> Iterator[Holding]:
 
 
 def state_names(path: Path, account: str) -> bool:
-    """Whether kept state of one file names an account; True too where it cannot be read.
-
-    Args:
-        path: its folder.
-        account: the account's id.
-    """
+    """Whether kept state of one file names an account; True too where it cannot be read."""
     return any(_file_names(file, account) for file in sorted(path.rglob("*")) if file.is_file())
 
 

@@ -23,17 +23,9 @@ class Mentions:
         self._pattern = re.compile(rf"(?<![\w-])(?:{either})(?![\w-])" if either else r"(?!)")
 
     def found_in(self, text: str) -> bool:
-        """Whether a text names the account.
-
-        Args:
-            text: plain, or JSON.
-        """
+        """Whether a text names the account."""
         return any(form in text for form in self._forms) and self._pattern.search(text) is not None
 
     def removed_from(self, text: str) -> str:
-        """The text with a label in place of the account.
-
-        Args:
-            text: plain, or JSON.
-        """
+        """The text with a label in place of the account."""
         return self._pattern.sub(ERASED, text) if self.found_in(text) else text

@@ -25,11 +25,7 @@ _LONGEST_ENTRY = 1 << 30
 
 
 def packs_of(data: Path) -> Iterator[tuple[Path, int]]:
-    """Packs with the time when each was made, microseconds since 1970, ascending by name; links are passed over.
-
-    Args:
-        data: the data folder.
-    """
+    """Packs with the time when each was made, microseconds since 1970, ascending by name; links are passed over."""
     folder = data / PACKS
     if folder.is_symlink() or not folder.is_dir():
         return
@@ -56,7 +52,6 @@ def pack_names(path: Path, names: Collection[str]) -> bool:
     """Whether a pack holds any of some names, whole, in a table; True too where it cannot be read.
 
     Args:
-        path: of the pack.
         names: what an account may be called in it.
     """
     wanted = pa.array(sorted(names), pa.string())

@@ -55,22 +55,13 @@ class SubjectIds:
     calls: set[str] = field(default_factory=set)
 
     def names(self, key: str, value: str) -> bool:
-        """Whether a field with this value names the account.
-
-        Args:
-            key: of the field.
-            value: of it.
-        """
+        """Whether a field with this value names the account."""
         if visible_id(value.strip()) != self.account:
             return False
         return len(self.account) >= SHORTEST_SURE_ID or _NAMES_SOMEBODY.search(key) is not None
 
     def is_own(self, fields: Iterable[tuple[str, str]]) -> bool:
-        """Whether a record is the account's; if it names the account, remember the id of its call.
-
-        Args:
-            fields: of the record.
-        """
+        """Whether a record is the account's; if it names the account, remember the id of its call."""
         all_fields = list(fields)
         if any(self.names(key, value) for key, value in all_fields):
             self.calls.update(value for key, value in all_fields if _NAMES_CALL.match(key) and _tells_a_call(value))
@@ -88,7 +79,6 @@ def split_part(path: Path, ids: SubjectIds) -> Iterator[tuple[bytes, bytes, int]
     A record of OTLP may hold calls of several accounts: those of others stay in it. Other records stay byte by byte.
 
     Args:
-        path: a closed part.
         ids: whose records; it learns ids of calls.
     """
     if ".pb" in path.name:
@@ -250,11 +240,6 @@ def rewrite_part(path: Path, ids: SubjectIds, ledger: SpoolLedger) -> int:
 
     The ledger says first what the part will hold. A run that ends in between leaves a part that differs from its entry
     until the erasure is run again.
-
-    Args:
-        path: a closed part.
-        ids: whose records.
-        ledger: of the spool.
 
     Returns:
         How many were taken out; the part is as it was where there were none, and gone where nothing was left.

@@ -29,20 +29,12 @@ _HERE = -100
 
 
 def all_tables(case: Case) -> dict[str, pa.Table]:
-    """All tables of a case, those that only readers need as well.
-
-    Args:
-        case: the case.
-    """
+    """All tables of a case, those that only readers need as well."""
     return {**{name: case.tables[name] for name in case.tables}, **case.views}
 
 
 def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
     """How many rows of each table and file of a snapshot are about an account, or name it.
-
-    Args:
-        snapshot: the snapshot.
-        account: its id.
 
     Raises:
         CaseError: the snapshot cannot be read.
@@ -64,10 +56,6 @@ def rewrite_snapshot(snapshot: Snapshot, account: str) -> None:
     """Put a snapshot without an account in its place, in one step for every reader.
 
     Numbers of campaigns stay as they were found: they say how many, not who.
-
-    Args:
-        snapshot: the snapshot.
-        account: its id.
 
     Raises:
         CaseError: the snapshot cannot be read.

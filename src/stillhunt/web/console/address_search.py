@@ -24,7 +24,6 @@ class AddressHits:
 
     Attributes:
         rows: member, campaign, kind and requests; those from the address itself first, then the most requests.
-        words: how many there are.
         problem: why it could not be looked for; "" where it could.
     """
 
@@ -38,8 +37,6 @@ def address_hits(console: Console, shown: ShownCase, text: str) -> AddressHits |
 
     Args:
         console: with the folder's key.
-        shown: the case.
-        text: what was searched for.
     """
     try:
         ipaddress.ip_network(text.strip(), strict=False)

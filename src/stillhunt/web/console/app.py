@@ -80,23 +80,13 @@ WORK_ROUTES = (
 
 
 def console_app(console: Console, people: PeopleParts) -> Any:
-    """The pages of a data folder, for those who sign in.
-
-    Args:
-        console: what they show.
-        people: who may come in.
-    """
+    """The pages of a data folder, for those who sign in."""
     routes = [*_in_threads((*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, render), *_files()]
     return _with_console(Guard(_pages(routes), people, problem=_problem), console)
 
 
 def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
-    """The pages for one person on their own machine; without a database nothing can be changed.
-
-    Args:
-        console: what they show.
-        guard: what stands before them.
-    """
+    """The pages for one person on their own machine; without a database nothing can be changed."""
     work = WORK_ROUTES if console.database is not None else ()
     return _with_console(guard(_pages([*_in_threads((*READ_ROUTES, *work)), *_files()])), console)
 

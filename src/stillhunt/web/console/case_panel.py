@@ -52,8 +52,6 @@ def case_panel(request: Request, campaign: str, conflict: CaseError | None = Non
     """What the page of a campaign shows of the work on it; nothing for a case folder, nor for a group left alone.
 
     Args:
-        request: of the reader.
-        campaign: lasting id.
         conflict: why a change was not made: the case or the snapshot is another one than its reader saw.
         text: what the reader wrote then, which is not lost.
     """
@@ -86,13 +84,7 @@ def case_panel(request: Request, campaign: str, conflict: CaseError | None = Non
 
 
 def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict[str, Any]:
-    """The work on a campaign, which may have left the snapshot.
-
-    Args:
-        request: of the reader.
-        database: of the data folder.
-        campaign: lasting id.
-    """
+    """The work on a campaign, which may have left the snapshot."""
     console = console_of(request)
     shown = console.source.current()
     return {
@@ -107,12 +99,7 @@ def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict
 
 
 def packs_about(data: Path, campaign_id: str) -> list[str]:
-    """Names of the evidence packs of a campaign, the newest first.
-
-    Args:
-        data: the data folder.
-        campaign_id: lasting id.
-    """
+    """Names of the evidence packs of a campaign, the newest first."""
     made = [path.name for path, _ in packs_of(data)]
     return sorted((one for one in made if one.rpartition("-")[0] == campaign_id), reverse=True)
 
@@ -124,11 +111,7 @@ def planned_members(request: Request, campaign: str) -> tuple[CampaignMember, ..
 
 
 def plan_digest(members: Sequence[CampaignMember]) -> str:
-    """Tells whether an action would act on the same accounts as when its form was read.
-
-    Args:
-        members: of the campaign.
-    """
+    """Tells whether an action would act on the same accounts as when its form was read."""
     acted_on = sorted((one.account_id, one.flagged, one.sanctioned, one.role) for one in members)
     return hashlib.sha256(json.dumps(acted_on).encode()).hexdigest()[:32]
 

@@ -44,10 +44,6 @@ class Derived:
     """What is made once of a case, for all its pages.
 
     Attributes:
-        case: of which.
-        traits: what ties accounts.
-        profiles: by which campaigns are compared.
-        rows: harvested requests, on disk.
         ties_of: account graph of a campaign by its id, and its table; the latest are kept.
     """
 
@@ -63,8 +59,6 @@ class Console:
     """What the console's pages work on.
 
     Attributes:
-        source: of the case.
-        config: settings.
         folder: the data folder; None for a case folder.
         database: of the data folder; None for a case folder, which is read-only.
         schedule: hunts of this process; None where another one hunts.
@@ -132,7 +126,6 @@ def look(request: Request, what: str, about: str) -> None:
     Args:
         request: whose; where it asks for an export, this is written down, with what narrows it.
         what: accounts, account, campaign, members, requests or search.
-        about: which.
 
     Raises:
         OutputError: it cannot be written down; then nothing is shown.
@@ -159,9 +152,7 @@ def answer_table(
     """A page with a table, or the table's export where that is asked for.
 
     Args:
-        request: of the reader.
         template: of the page; the table is `view` in it.
-        table: what it is, and its rows.
         values: what else the page shows.
     """
     spec, data = table

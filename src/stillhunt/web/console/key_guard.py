@@ -24,9 +24,7 @@ class KeyGuard:
     """Middleware that lets in whoever has the key, as one person.
 
     Args:
-        app: the pages.
         key: what the address that was printed holds.
-        viewer: who that is.
     """
 
     def __init__(self, app: Any, key: str, viewer: Viewer) -> None:

@@ -23,7 +23,6 @@ class Lineage:
         events: what happened to it, the latest first: time, event, reason, other campaigns.
         more_events: how many older ones there are.
         linked: accounts that match its signature; a match is no verdict.
-        linked_total: how many.
         left: members of earlier snapshots that are none now.
     """
 
@@ -35,12 +34,7 @@ class Lineage:
 
 
 def lineage_of(database: WatchDatabase, campaign: str) -> Lineage:
-    """What became of a campaign over the hunts.
-
-    Args:
-        database: of the data folder.
-        campaign: lasting id.
-    """
+    """What became of a campaign over the hunts."""
     events = history(database, campaign)[::-1]
     members = members_over_time(database, campaign)
     newest = max((row["last_snapshot"] for row in members), default=0)

@@ -26,11 +26,7 @@ def verdict_mark(row: Row) -> str:
 
 
 def probability_of(name: str) -> Callable[[Row], str]:
-    """How a probability is shown.
-
-    Args:
-        name: of its column.
-    """
+    """How a probability is shown."""
     return lambda row: formatting.probability(row[name])
 
 
@@ -81,7 +77,6 @@ def with_ties(facts: pa.Table, evidence: pa.Table) -> pa.Table:
 
     Args:
         facts: ACCOUNT_FACTS of one campaign.
-        evidence: EVIDENCE of the campaign.
     """
     own = evidence.filter(pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0)))
     own = own.sort_by([("account_id", "ascending"), ("bits", "descending"), ("statement", "ascending")])

@@ -10,11 +10,8 @@ class MenuEntry:
     """An entry of the menu.
 
     Attributes:
-        path: of the page.
-        title: its name.
         key: which key leads to it behind g; "" for none.
         live: whether it needs the database, which a case folder has not.
-        role: who may see it.
     """
 
     path: str

@@ -109,8 +109,6 @@ def campaign_page(request: Request, name: str, conflict: CaseError | None = None
     """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it.
 
     Args:
-        request: of the reader.
-        name: lasting id.
         conflict: why a change was not made.
         text: what the reader wrote then.
     """

@@ -52,10 +52,7 @@ class Health:
     """One line about what the findings rest on.
 
     Attributes:
-        state: good, partial or bad.
-        words: what is the case.
         note: what it means; "" for nothing.
-        link: where to see more.
     """
 
     state: str

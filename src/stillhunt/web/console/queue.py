@@ -49,7 +49,6 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
     """The table of campaigns.
 
     Args:
-        currency: of the price table.
         live: whether there is work on campaigns: a case folder has none.
     """
 
@@ -83,12 +82,7 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
 
 
 def queue_rows(request: Request, shown: ShownCase) -> list[dict[str, Any]]:
-    """Campaigns in the order of the queue, as rows of its table.
-
-    Args:
-        request: of the reader.
-        shown: the case.
-    """
+    """Campaigns in the order of the queue, as rows of its table."""
     database = console_of(request).database
     work = read_all_work(database) if database is not None else {}
     rows = []
@@ -139,11 +133,7 @@ def groups_spec() -> TableSpec:
 
 
 def groups_table(shown: ShownCase) -> pa.Table:
-    """Groups that were left alone, the most probable first.
-
-    Args:
-        shown: the case.
-    """
+    """Groups that were left alone, the most probable first."""
     rows = [
         {
             "campaign_id": one.row["campaign_id"],

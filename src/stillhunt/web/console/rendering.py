@@ -62,9 +62,6 @@ def render(request: Request, template: str, values: Mapping[str, Any], status: i
 
     Args:
         request: for whom; `state.console` and `state.viewer` are set.
-        template: its file.
-        values: what it shows.
-        status: of the answer.
     """
     shown = {
         "viewer": getattr(request.state, "viewer", None),

@@ -46,8 +46,6 @@ def answer_requests(
 
     Args:
         request: of the reader; the parameter `account` names an account.
-        rows: of the case.
-        campaign: id.
         head: what else the page shows.
         account: whose, on the page of an account; of all campaigns where none is named.
     """
@@ -74,8 +72,6 @@ def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
     """One page of rows that are not in memory.
 
     Args:
-        page: gives some of them.
-        total: how many there are.
         query: which page, and how long.
     """
     pages = max(1, -(-total // query.size))

@@ -33,7 +33,6 @@ class ShownCase:
     """One case, with what pages need of it again and again.
 
     Args:
-        folder: the case folder.
         sequence: number of the snapshot; 0 for a case that belongs to no data folder.
         facts: what the watch knew when the snapshot was made; empty for such a case.
 
@@ -72,7 +71,6 @@ class ShownCase:
 
         Args:
             name: samples, timeline, origins, evidence or members.
-            campaign: id.
         """
         return _rows_of(getattr(self.case, name), campaign)
 
@@ -114,9 +112,6 @@ class CaseSource(Protocol):
 class FixedSource:
     """One case folder that does not change.
 
-    Args:
-        folder: the case folder.
-
     Raises:
         CaseError: it is missing, damaged, or of another version.
     """
@@ -130,11 +125,7 @@ class FixedSource:
 
 
 class LatestSource:
-    """The latest snapshot of a data folder; requests see the older one until a newer one is read beside them.
-
-    Args:
-        folder: the data folder.
-    """
+    """The latest snapshot of a data folder; requests see the older one until a newer one is read beside them."""
 
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder

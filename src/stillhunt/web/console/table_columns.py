@@ -23,7 +23,6 @@ class TableColumn:
 
     Attributes:
         name: of the column in the data, in the URL and in exports.
-        title: its heading.
         kind: how it is shown, filtered and ordered.
         shown: text of a row's cell; by kind where None.
         link: where a row's cell leads; "" for nowhere.
@@ -60,9 +59,7 @@ class TableCell:
     """One cell, ready to show: all of it is text from outside, and escaped by the template.
 
     Attributes:
-        text: what is shown.
         href: where it leads; "" for nowhere.
-        kind: of its column.
         mark: class; "" for none.
         moment: time as ISO 8601 in UTC, for the reader's zone; "" for other kinds.
     """

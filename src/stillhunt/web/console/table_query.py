@@ -32,10 +32,7 @@ class TableQuery:
         choices: column -> values of which one must hold.
         least, most: column -> bound of a figure.
         sort: column by which rows are ordered; "" for the order in which they come.
-        descending: the largest first.
         page: from 1.
-        size: rows of a page.
-        wide: all columns are shown.
         export: csv or parquet; "" for a page.
         others: parameters of the page that are none of the table, which its links keep.
     """
@@ -92,7 +89,6 @@ def query_of(asked: Iterable[tuple[str, str]], columns: Iterable[TableColumn]) -
 
     Args:
         asked: names and values, a name perhaps several times.
-        columns: those of the table.
     """
     known = {column.name: column for column in columns}
     choices: dict[str, list[str]] = {}

@@ -55,12 +55,7 @@ class TableView:
     """One page of a table, ready to show.
 
     Attributes:
-        spec: what the table is.
-        query: what was asked.
-        rows: cells of each row, with where the row leads.
         found: rows that the query leaves.
-        total: rows of the table.
-        pages: pages that these fill.
         choices: values that filters offer, by column.
     """
 
@@ -113,9 +108,7 @@ def table_page(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]
     """One page of a table.
 
     Args:
-        spec: what the table is.
         data: all its rows; its columns hold those of the spec by name, and what their links need.
-        asked: parameters of the URL.
     """
     query = _with_order(spec, query_of(asked, spec.columns))
     places = _places(spec, data, query)
@@ -130,13 +123,7 @@ def table_page(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]
 
 
 def table_export(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]) -> TableExport | None:
-    """All rows that a query leaves, as a file; None where no export is asked for.
-
-    Args:
-        spec: what the table is.
-        data: all its rows.
-        asked: parameters of the URL.
-    """
+    """All rows that a query leaves, as a file; None where no export is asked for."""
     query = _with_order(spec, query_of(asked, spec.columns))
     if not query.export:
         return None

@@ -30,7 +30,6 @@ class AuditRow:
     Attributes:
         audit_id: its number; later rows have higher ones.
         at: when, microseconds since 1970.
-        who: name of the user.
         what: what they did, such as "account" or "signed_in".
         about: which account, campaign, search or user; controls are escaped.
     """
@@ -47,11 +46,7 @@ class AuditFilter:
     """Which rows of the audit are meant; "" and None leave a part open.
 
     Attributes:
-        who: name of the user.
-        what: what they did.
-        about: a part of what it is about.
         from_time: first time, microseconds since 1970.
-        to_time: the same, last.
     """
 
     who: str = ""
@@ -69,7 +64,6 @@ def record_look(database: WatchDatabase, who: str, what: str, about: str) -> Non
     a thread.
 
     Args:
-        database: of the data folder.
         who: name of the user, at most 128 characters.
         what: kind of the look, at most 32 characters.
         about: what is looked at, such as an id or a search; cut to MOST_ABOUT characters, controls escaped.
@@ -82,14 +76,7 @@ def record_look(database: WatchDatabase, who: str, what: str, about: str) -> Non
 
 
 def record_within(connection: Connection, who: str, what: str, about: str) -> None:
-    """The same in a transaction that is open, for changes: both are kept, or neither.
-
-    Args:
-        connection: of the transaction.
-        who: name of the user.
-        what: what they did.
-        about: to what.
-    """
+    """The same in a transaction that is open, for changes: both are kept, or neither."""
     values = {
         "at": time.time_ns() // 1000,
         "who": shorten(who, _WHO_CHARACTERS),
@@ -103,9 +90,6 @@ def without_addresses(text: str) -> str:
     """A text that somebody searched for, without IP addresses: the audit says that one was looked for, and never which.
 
     It takes a few texts for addresses that are none, such as times with seconds.
-
-    Args:
-        text: as it was typed.
     """
     return _ADDRESS.sub("[address]", text)
 
@@ -116,7 +100,6 @@ def read_audit(
     """Rows of the audit, the newest first.
 
     Args:
-        database: of the data folder.
         wanted: which rows; None for all.
         before: `audit_id` of the last row of the page before this one; None for the first page.
         most: rows of the page, at most MOST_AUDIT_ROWS.

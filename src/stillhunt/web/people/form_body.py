@@ -22,7 +22,6 @@ async def read_body(receive: Receive, most: int = MOST_FORM_BYTES) -> bytes | No
     """The body of a request; None where it is longer than it may be, or its client has gone.
 
     Args:
-        receive: of ASGI.
         most: bytes that it may be long.
     """
     body = bytearray()
@@ -41,7 +40,6 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     """What gives a body that was read to the next reader, as if nobody had read it.
 
     Args:
-        body: of the request.
         receive: of ASGI; what comes after the body still comes from it.
     """
     given = False
@@ -57,12 +55,7 @@ def replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
-    """Fields of a form; none where the body is something else, or has more than a thousand.
-
-    Args:
-        content_type: as it was sent.
-        body: of the request.
-    """
+    """Fields of a form; none where the body is something else, or has more than a thousand."""
     if content_type.partition(";")[0].strip().lower() != _FORM_TYPE:
         return {}
     try:
@@ -77,7 +70,6 @@ def posted(request: Request, name: str) -> str:
 
     Args:
         request: that passed the guard, which has read the form into `request.state.form`.
-        name: of the field.
     """
     values = getattr(request.state, "form", {}).get(name)
     return str(values[0]) if values else ""

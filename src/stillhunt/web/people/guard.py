@@ -46,12 +46,7 @@ Problem = Callable[[Request, int, str], Response]
 
 
 def usual_needs(method: str, path: str) -> str | None:
-    """The role that a request needs, if nothing else is said: viewer to read, analyst to change.
-
-    Args:
-        method: of HTTP.
-        path: of the request.
-    """
+    """The role that a request needs, if nothing else is said: viewer to read, analyst to change."""
     if path in OPEN_PATHS or path.startswith(_STATIC):
         return None
     return "viewer" if method in _READING or path == "/sign-out" else "analyst"
@@ -59,10 +54,6 @@ def usual_needs(method: str, path: str) -> str | None:
 
 def require_role(request: Request, role: str) -> Viewer:
     """Who makes the request, who has this role at least.
-
-    Args:
-        request: that passed the guard.
-        role: viewer, analyst or admin.
 
     Raises:
         HTTPException: 403, they have less.
@@ -85,7 +76,6 @@ class Guard:
     was posted, `request.state.form` (fields of the form; see `form_body.posted`).
 
     Args:
-        app: the pages.
         people: who may come in, and how.
         needs: which role a request needs.
         problem: how a refusal is shown.
@@ -194,12 +184,7 @@ _THROUGH_PROXY = "This console is reached through its proxy alone, which has to 
 
 
 def session_cookie(request: Request, people: PeopleParts) -> str:
-    """The session that a request names; "" where it names none.
-
-    Args:
-        request: from anybody.
-        people: who may come in.
-    """
+    """The session that a request names; "" where it names none."""
     return request.cookies.get(cookie_name(is_secure(request, people.settings.url)), "")
 
 

@@ -25,10 +25,6 @@ _NONCE_CHARACTERS = 22
 def kept_secret(database: WatchDatabase, name: str) -> bytes:
     """A secret that all processes of a data folder share; made when it is first asked for.
 
-    Args:
-        database: of the data folder.
-        name: of its row.
-
     Raises:
         OutputError: the database cannot be used.
     """
@@ -42,11 +38,7 @@ def kept_secret(database: WatchDatabase, name: str) -> bytes:
 
 
 class KnownBrowsers:
-    """Makes and checks the cookies.
-
-    Args:
-        database: of the data folder.
-    """
+    """Makes and checks the cookies."""
 
     def __init__(self, database: WatchDatabase) -> None:
         self._database, self._key = database, b""
@@ -68,7 +60,6 @@ class KnownBrowsers:
         """Which browser a cookie is of; "" where it is none in which this user has signed in.
 
         Args:
-            cookie: from anybody.
             name: of the user who is said to sign in.
         """
         nonce, seal = cookie[:_NONCE_CHARACTERS], cookie[_NONCE_CHARACTERS:]

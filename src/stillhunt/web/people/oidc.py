@@ -67,10 +67,6 @@ class OpenIdClient:
     """This console at a provider of OpenID Connect.
 
     Args:
-        database: of the data folder.
-        settings: of the console.
-        sessions: where sessions begin.
-        threads: in which the database is used.
         ticks: seconds of a clock that never goes back.
 
     Raises:

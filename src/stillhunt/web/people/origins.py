@@ -36,10 +36,6 @@ def client_address(connection: HTTPConnection, proxies: Sequence[Network]) -> st
 
     Behind a proxy that is trusted, it is the last one in X-Forwarded-For that is no such proxy: those before it are
     what the client says. "" where it is not known.
-
-    Args:
-        connection: of the request.
-        proxies: that are trusted.
     """
     host = connection.client.host if connection.client is not None else ""
     if comes_from(connection, proxies):
@@ -68,7 +64,6 @@ def is_own_host(connection: HTTPConnection, url: str) -> bool:
     Addresses and localhost are no names that somebody else could let point to this machine (DNS rebinding).
 
     Args:
-        connection: of the request.
         url: address of the console; "" where it is not set, and then every host is its own.
     """
     if not url:
@@ -87,7 +82,6 @@ def is_same_site(connection: HTTPConnection, url: str) -> bool:
     right. Programs send neither, and have no cookie that a page could misuse.
 
     Args:
-        connection: of the request.
         url: address of the console; "" for what Host says.
     """
     site = connection.headers.get("sec-fetch-site")
@@ -109,9 +103,6 @@ def local_path(text: str | None) -> str:
     r"""A path of this site to lead somebody to, as it was given; "/" for anything else.
 
     Browsers read `\` as `/` and drop line ends, so that `/\evil` and `//evil` would lead elsewhere.
-
-    Args:
-        text: from anybody.
     """
     path = text or ""
     harmless = path.isascii() and path.isprintable() and "\\" not in path and len(path) <= _LONGEST_PATH

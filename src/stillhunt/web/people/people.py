@@ -18,10 +18,6 @@ class PeopleParts:
     """Who may come in, and how.
 
     Attributes:
-        database: of the data folder.
-        settings: of the console.
-        sessions: who is signed in.
-        threads: in which the database is used.
         desk: names and passwords; None where people sign in elsewhere.
         proxy: a header; None likewise.
         oidc: a provider of OpenID Connect; None likewise.
@@ -42,8 +38,6 @@ def people_of(
     """Who may come in, by the settings.
 
     Args:
-        database: of the data folder.
-        settings: of the console.
         threads: in which the database is used; None = some of its own.
 
     Raises:

@@ -30,7 +30,6 @@ class TrustedProxy:
     """Who makes a request, as the proxy says; there are no sessions, since the proxy has them.
 
     Args:
-        database: of the data folder.
         settings: header, addresses and role of newcomers.
         ticks: seconds of a clock that never goes back.
     """

@@ -30,10 +30,7 @@ class Viewer:
     """Who makes a request.
 
     Attributes:
-        name: of the user.
-        role: viewer, analyst or admin.
         form_token: what each form of theirs must send in its field `form_token`.
-        user_id: number of the user.
     """
 
     name: str
@@ -58,7 +55,6 @@ class SessionStore:
     """The sessions of one data folder.
 
     Args:
-        database: of the data folder.
         session_hours: after which a session ends.
         idle_hours: without a request, after which it ends.
         clock: microseconds since 1970.
@@ -86,9 +82,6 @@ class SessionStore:
 
     def begin(self, user_id: int) -> str:
         """Begin a session, and forget those that are over.
-
-        Args:
-            user_id: whose it is.
 
         Returns:
             The value of the cookie.
@@ -120,9 +113,6 @@ class SessionStore:
 
     def find(self, cookie: str) -> Viewer | None:
         """Whose cookie this is; reads the database. Nothing is written: see `touch`.
-
-        Args:
-            cookie: its value, from anybody.
 
         Returns:
             None where there is no such session, it is over, or its user is disabled.

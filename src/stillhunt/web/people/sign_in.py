@@ -58,8 +58,6 @@ class TryLimit:
     """How often something may be tried: a fixed number at once, and as many again in each window.
 
     Args:
-        most: tries at once.
-        seconds: of the window.
         ticks: seconds of a clock that never goes back.
     """
 
@@ -103,8 +101,6 @@ class SignInDesk:
     wrong passwords; an attacker who may try for ever would be worse. Limits hold for each process.
 
     Args:
-        database: of the data folder.
-        sessions: where sessions begin.
         ticks: seconds of a clock that never goes back.
         behind_proxies: whether addresses are known behind proxies; if not, all people behind one on this machine have
             its address, which therefore has no limit.
@@ -130,9 +126,6 @@ class SignInDesk:
         """Sign somebody in, or say why not; both are in the audit.
 
         Args:
-            name: as it was typed.
-            password: as it was typed.
-            address: of the client.
             cookie: by which the browser is known, from anybody.
 
         Raises:

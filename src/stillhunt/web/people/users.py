@@ -42,9 +42,7 @@ class User:
     """Somebody who may sign in.
 
     Attributes:
-        user_id: number.
         name: by which others know them.
-        role: of PERSON_ROLES.
         subject: who they are to the provider or the proxy; None for a local user.
         has_password: whether they can sign in with a password.
         made_at: when they were added, microseconds since 1970.
@@ -65,7 +63,6 @@ def role_includes(role: str, needed: str) -> bool:
 
     Args:
         role: that somebody has; a role that does not exist includes none.
-        needed: of PERSON_ROLES.
     """
     return role in PERSON_ROLES and PERSON_ROLES.index(role) >= PERSON_ROLES.index(needed)
 
@@ -87,9 +84,7 @@ def add_user(
     """Add a user.
 
     Args:
-        database: of the data folder.
         name: 1 to MOST_NAME visible characters.
-        role: of PERSON_ROLES.
         by: who adds them, for the audit.
         password: None for somebody who signs in elsewhere.
         subject: who they are there; None where that is not known yet.
@@ -119,9 +114,6 @@ def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
     """Give a user another role; it counts for their sessions, too.
 
     Args:
-        database: of the data folder.
-        name: of the user.
-        role: of PERSON_ROLES.
         by: who does it, for the audit.
 
     Raises:
@@ -141,8 +133,6 @@ def set_password(database: WatchDatabase, name: str, password: str, by: str) -> 
     """Give a user another password; all their sessions end.
 
     Args:
-        database: of the data folder.
-        name: of the user.
         password: at least LEAST_PASSWORD characters.
         by: who does it, for the audit.
 
@@ -162,8 +152,6 @@ def disable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in no more; all their sessions end, and what they did keeps their name.
 
     Args:
-        database: of the data folder.
-        name: of the user.
         by: who does it, for the audit.
 
     Raises:
@@ -181,8 +169,6 @@ def enable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in again.
 
     Args:
-        database: of the data folder.
-        name: of the user.
         by: who does it, for the audit.
 
     Raises:
@@ -194,12 +180,7 @@ def enable_user(database: WatchDatabase, name: str, by: str) -> None:
 
 
 def end_sessions_of(connection: Connection, user_id: int) -> None:
-    """End all sessions of a user, in a transaction that is open.
-
-    Args:
-        connection: of the transaction.
-        user_id: number of the user.
-    """
+    """End all sessions of a user, in a transaction that is open."""
     connection.execute(delete(SESSIONS).where(SESSIONS.c.user_id == user_id))
 
 
@@ -207,11 +188,6 @@ def check_password(database: WatchDatabase, name: str, password: str) -> User | 
     """The user whose name and password these are; None where they are not, or where the user is disabled.
 
     It takes as long for a name that does not exist. A hash of older parameters is made anew.
-
-    Args:
-        database: of the data folder.
-        name: as it was typed.
-        password: as it was typed.
     """
     rows = database.read(select(PERSONS).where(PERSONS.c.name == name)) if name == _clean_name(name) else []
     kept = rows[0]["password"] if rows else None
@@ -234,9 +210,6 @@ def _nobodys_hash() -> str:
 def first_admin(database: WatchDatabase) -> str:
     """Make the first user, "admin", where there is none.
 
-    Args:
-        database: of the data folder.
-
     Returns:
         The password, which cannot be shown again; "" where there are users already.
     """
@@ -254,7 +227,6 @@ def user_of_subject(database: WatchDatabase, subject: str, name: str, role: str,
     """The user whom a provider or a proxy names, added at first sight.
 
     Args:
-        database: of the data folder.
         subject: who they are there; it never changes hands.
         name: what they are called there; a number is put behind it where another user has it.
         role: what they are given; "none" = they may not come in.

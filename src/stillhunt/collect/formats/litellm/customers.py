@@ -38,8 +38,6 @@ class Directory:
     Attributes:
         columns: account -> column of ACCOUNTS -> (rank of its source, text to order by, value). The smallest is kept,
             so that the order of rows does not matter.
-        teams: account -> its teams.
-        owners: team -> its organisations.
     """
 
     columns: dict[str, dict[str, tuple[int, str, Any]]] = field(default_factory=dict)

@@ -41,11 +41,7 @@ def value_of(value: Any) -> Any:
 
 
 def python_value(text: str) -> Any:
-    """The list or dictionary whose `repr` a text is; the text itself if it is not one, or is too long or too deep.
-
-    Args:
-        text: begins with a bracket.
-    """
+    """The list or dictionary whose `repr` a text is; the text itself if it is not one, or is too long or too deep."""
     if len(text) > _MAX_REPR_CHARACTERS:
         return text
     if '"' not in text and "\\" not in text:

@@ -139,9 +139,7 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     """Model, sampling, tools and tokens of a call.
 
     Args:
-        attributes: of the call.
         asked: model in the request body, if known.
-        lists: numbered lists among the attributes.
     """
     given = pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
     given = None if given is None else decoded(given)
@@ -224,8 +222,6 @@ def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
     """Messages or prompt, and system instructions.
 
     Args:
-        attributes: of the call.
-        lists: numbered lists among them.
         plain: whether chats of the usual shape may be read with `plain_bodies`, which gives the prompt at once.
     """
     instructions = attributes.get("gen_ai.system_instructions")
@@ -343,7 +339,6 @@ def status_of(attributes: Attributes, failure: str | None) -> Any:
     """HTTP status of a call; None if nothing shows it.
 
     Args:
-        attributes: of its span.
         failure: message in the status of a failed span; None if the span did not fail.
     """
     if (code := number(attributes.get("error.code"))) is not None:

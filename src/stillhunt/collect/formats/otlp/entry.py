@@ -23,17 +23,12 @@ class Entry:
     """One span or one log record; fields that only the other kind has are empty.
 
     Attributes:
-        log: whether it is a log record.
         trace: trace id, 16 bytes; empty if it has none.
         span: span id, 8 bytes; empty if it has none.
         parent: id of the span around it; empty if it has none.
         name: of the span, or of the event.
         start: nanoseconds since 1970; 0 if unknown. For a log record when it happened, else when it was collected.
-        attributes: name -> value.
         events: name and attributes of each event of the span that concerns a model.
-        body: of the log record.
-        scope: name of the instrumentation.
-        resource: attributes of the process.
         end: of the span, nanoseconds since 1970; 0 if unknown.
         failure: message in the status of a failed span; None if it did not fail.
         empty: so many entries without content it stands for; 0 for one that has some.

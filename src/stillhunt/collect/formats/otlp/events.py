@@ -48,8 +48,6 @@ class _Waiting:
 
     Attributes:
         entries: by digest or number, until they are handed on.
-        seen: records read, repeated ones included.
-        given: whether the call was handed on.
     """
 
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -119,11 +117,7 @@ class Events:
 
 
 def gather_events(entries: Iterator[Entry]) -> Events:
-    """Count the log records of each call.
-
-    Args:
-        entries: of all inputs.
-    """
+    """Count the log records of each call."""
     keys, names = array("Q"), array("Q")
     customers = NamespaceAccounts()
     for entry in entries:
@@ -142,7 +136,6 @@ def event_row(entry: Entry, events: Events) -> Row | None:
     """The call that a log record completes; None while records of the call are missing.
 
     Args:
-        entry: the record.
         events: how many records each call has; keeps those of incomplete calls.
 
     Raises:

@@ -24,11 +24,7 @@ _places: dict[str, tuple[str, int, str] | None] = {}
 
 
 class Numbered:
-    """All such lists of one call, put together when the first one is needed.
-
-    Args:
-        attributes: of the call.
-    """
+    """All such lists of one call, put together when the first one is needed."""
 
     __slots__ = ("_attributes", "_found")
 
@@ -37,11 +33,7 @@ class Numbered:
         self._found: dict[str, dict[int, dict[str, Any]]] | None = None
 
     def of(self, prefix: str) -> list[dict[str, Any]]:
-        """Items of a list in the order of their numbers, as rest of the attribute name -> value.
-
-        Args:
-            prefix: one of the prefixes above.
-        """
+        """Items of a list in the order of their numbers, as rest of the attribute name -> value."""
         if self._found is None:
             self._found = self._gathered()
         found = self._found.get(prefix)

@@ -85,7 +85,6 @@ def protobuf_entries(
     """Spans and log records of one ResourceSpans or ResourceLogs message, in their order.
 
     Args:
-        data: the message.
         names: attributes that are needed; all when None.
         skip: see `entries`.
 
@@ -162,7 +161,6 @@ def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth
     """Attributes that have a value, by name.
 
     Args:
-        pairs: KeyValue messages.
         names: attributes that are needed; all when None.
         depth: levels of nested values that are read.
     """

@@ -85,7 +85,6 @@ def span_row(entry: Entry, traces: SpanIndex) -> Row:
     """The model call that a span describes.
 
     Args:
-        entry: the span.
         traces: what was learned from all spans.
 
     Raises:

@@ -21,7 +21,6 @@ def header(headers: Any, *names: str) -> str | None:
 
     Args:
         headers: an object (name -> value), a list of {name, value}, or the JSON text of either.
-        names: in lower case.
     """
     return header_in(lower_case(headers), *names) if headers else None
 

@@ -193,7 +193,6 @@ def add_chat(row: Row, messages: list[Message]) -> bool:
 
     Args:
         row: changed in place; a turn or system prompt that it has already stays.
-        messages: of the call.
 
     Returns:
         False, with the row unchanged, if the messages are not in the usual order of roles.

@@ -66,7 +66,6 @@ class LangfuseRecords:
 
         Args:
             stamp: (time, event id) of the record.
-            body: the trace.
         """
         name = text(body.get("id"))
         for key in _TRACE:

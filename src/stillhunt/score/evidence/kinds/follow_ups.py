@@ -86,7 +86,6 @@ def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
     """Share of the comparison accounts that send as few later turns: where all do, a group that does says nothing.
 
     Args:
-        log: the log.
         candidate: the candidate, whose members are not counted.
 
     Returns:
@@ -103,7 +102,6 @@ def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
     Args:
-        log: the log.
         candidate: an untemplated candidate, whose slices hold single-turn requests only.
     """
     requests = log.requests

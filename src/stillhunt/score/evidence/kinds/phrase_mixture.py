@@ -70,8 +70,6 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     belong neither to the background nor to the group.
 
     Args:
-        log: the log.
-        candidate: the candidate.
         min_slice_requests: requests in the clusters from which an account uses the template a lot.
     """
     accounts = log.accounts

@@ -82,9 +82,6 @@ def workload_finding(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, c
     """Whether as many accounts do similar work as one operation's workers would, and customers would not.
 
     Args:
-        kind: this kind.
-        log: the log.
-        candidate: an untemplated candidate.
         cap: most bits that it may earn; where topics do not set the group apart, it is a range of volumes.
     """
     style = int(np.bincount(log.requests.request_style[candidate.rows]).argmax())
@@ -132,12 +129,7 @@ def _slice_volumes(log: ScoredLog, candidate: Candidate, style: int) -> tuple[In
 
 
 def _customer_law(volumes: Floats, slices: Floats) -> Floats:
-    """Log density of each log volume under a lognormal law fitted to slices of those volumes (maximum likelihood).
-
-    Args:
-        volumes: log volumes.
-        slices: how many slices have each.
-    """
+    """Log density of each log volume under a lognormal law fitted to slices of those volumes (maximum likelihood)."""
     count, total, square = (float((slices * volumes**power).sum()) for power in (0, 1, 2))
     # A normal law depends on the sums of the volumes and of their squares only.
     away = square - 2.0 * _MIDDLES * total + _MIDDLES**2 * count
