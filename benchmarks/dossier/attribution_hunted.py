@@ -11,14 +11,14 @@ from collections import Counter
 from typing import Any
 
 import stillhunt
-from stillhunt.dossier.actors.actors_file import ActorsFile
-from stillhunt.dossier.actors.attribution import attribute_seen
-from stillhunt.dossier.actors.observed import SeenCampaign, SeenCase, seen_case
-from stillhunt.dossier.actors.reading import KnownActors
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_evidence.actors.actors_file import ActorsFile
+from stillhunt_evidence.actors.attribution import attribute_seen
+from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase, seen_case
+from stillhunt_evidence.actors.reading import KnownActors
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 HUNTED_SEEDS = (901, 902)
 _ACCOUNTS = 800

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 TEXTS = Path(__file__).with_name("redaction_texts")
-SEED_WORDS = Path(__file__).parents[2] / "src" / "stillhunt" / "base" / "redaction" / "seed_words.txt"
+SEED_WORDS = Path(__file__).parents[2] / "packages/stillhunt/src/stillhunt/base/redaction/seed_words.txt"
 SPLIT_SEED = 20261129
 NAMES_PER_SENTENCE = 6
 NAME_KINDS = ("running", "label", "greeting", "small_label", "small_running")

@@ -31,26 +31,26 @@ from scipy.stats import beta
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS
-from stillhunt.dossier.matching.comparing import MATCH, PairScore, compare_campaigns
-from stillhunt.dossier.matching.features import campaign_features, sketches_of_case
-from stillhunt.dossier.matching.intersection import answer, ask, learn
-from stillhunt.dossier.matching.intersection_files import (
+from stillhunt.extract import sketch_requests
+from stillhunt.triage import Case
+from stillhunt_evidence.matching.comparing import MATCH, PairScore, compare_campaigns
+from stillhunt_evidence.matching.features import campaign_features, sketches_of_case
+from stillhunt_evidence.matching.intersection import answer, ask, learn
+from stillhunt_evidence.matching.intersection_files import (
     MatchRequest,
     MatchResponse,
     MatchSecret,
     as_message,
     message_from_json,
 )
-from stillhunt.dossier.matching.parameters import MATCH_VALUES as P
-from stillhunt.dossier.matching.sketch_file import (
+from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
+from stillhunt_evidence.matching.sketch_file import (
     feature_sets,
     hashed_feature,
     opaque_name,
     sketch_file,
     sketches_from_json,
 )
-from stillhunt.extract import sketch_requests
-from stillhunt.triage import Case
 
 RUNGS = tuple(range(1, 12))
 TEMPLATED = frozenset((1, 2, 3, 4, 5, 6, 8, 10, 11))

@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.pipeline import hunt
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 DAYS = 14
 SHARED_HONEST, HONEST_HONEST = 2_000, 1_200

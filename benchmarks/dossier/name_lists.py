@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "packages" / "stillhunt" / "src"))
 from stillhunt.base.redaction.name_lists import FILE, folded
 
 SOURCES, COUNTED = 8, 150

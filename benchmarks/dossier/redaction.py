@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "src"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "packages" / "stillhunt" / "src"))
 sys.path.insert(0, str(Path(__file__).parent))
 from held_out import NAME_KINDS, Labelled, labelled
 from redaction_page import PAGE, page

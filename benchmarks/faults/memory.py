@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from trials import Fell, Trial
 
 from stillhunt.base import container_memory as groups
-from stillhunt.lab.worlds.build import build_world, spec_for_rung
+from stillhunt_lab.worlds.build import build_world, spec_for_rung
 
 MEGABYTE = 1 << 20
 LIMITS = (300, 400)

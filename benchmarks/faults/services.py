@@ -360,7 +360,7 @@ def _rig() -> Iterator[Rig]:
         data = folder / "data"
         data.mkdir()
         settings = {
-            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONPATH": str(ROOT / "packages" / "stillhunt" / "src"),
             "STILLHUNT_WATCH__DATABASE": f"postgresql+psycopg://{USER}:{ENCODED}@127.0.0.1:{postgres.port}/stillhunt",
             "STILLHUNT_SERVE__NATS_URL": messages.url,
             "STILLHUNT_SERVE__NATS_STREAM": STREAM,

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SOURCE = HERE.parents[1] / "src"
+SOURCE = HERE.parents[1] / "packages" / "stillhunt" / "src"
 SLOW_SECONDS, HUNG_SECONDS, MOST_MB = 10, 100, 2048
 BYTES_SHARE = 0.3
 """Of the changes that are made to bytes and not to what they mean."""

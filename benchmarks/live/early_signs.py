@@ -34,13 +34,13 @@ from watched import WINDOW_DAYS, Watched
 
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
-from stillhunt.lab.worlds.scene import MODELS
 from stillhunt.watch.early_signs.attempts import most_attempts
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import EarlySign, settle_signs
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
+from stillhunt_lab.worlds.scene import MODELS
 
 STEP_HOURS = 12
 RUNGS = (4, 6, 7)

@@ -32,8 +32,8 @@ from fault_check import check
 from fault_kinds import Strike, kinds_for, weights
 from fault_rig import FAKETIME, Rig
 
-from stillhunt.lab.worlds.build import WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 FAULTS_A_ROUND = 50
 CLOCK_ROUNDS = 4

@@ -22,11 +22,11 @@ from pathlib import Path
 import duckdb
 
 from stillhunt.base.config import Config
-from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
 from stillhunt.watch.child import hunt_in_child
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_lab.founding.build import FoundingSpec, write_founding_case
 
 PART_SECONDS = 900
 

@@ -29,12 +29,12 @@ import pyarrow.compute as pc
 
 import stillhunt
 from stillhunt.base.units import DAY
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.lineage import settle as settling
 from stillhunt.watch.lineage.campaigns import FoundCampaign, found_campaigns
 from stillhunt.watch.records import known_campaigns, record_hunt
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 TWO = (CampaignSpec(2, 16, name="crude"), CampaignSpec(6, 30, name="careful"))
 WORLDS = {

@@ -40,10 +40,10 @@ from served import Served, served
 from signatures import world_of
 
 from stillhunt.base.units import DAY, HOUR, MINUTE
-from stillhunt.lab.bench.measures import Truth, case_result
-from stillhunt.lab.bench.replay import called_campaigns
-from stillhunt.lab.worlds.build import World
 from stillhunt.triage import Case
+from stillhunt_lab.bench.measures import Truth, case_result
+from stillhunt_lab.bench.replay import called_campaigns
+from stillhunt_lab.worlds.build import World
 
 CALL_RUNGS, RETURN_RUNG = (1, 2, 3, 4, 5, 6, 10, 11), 11
 GENERATORS = ("first", "second")

@@ -34,9 +34,6 @@ from stillhunt.base.schema_case import CAMPAIGNS, HARVEST, MEMBERS, SLICES
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.decide.customers import sign_up_bits
 from stillhunt.extract import sketch_requests
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.features import style_hashes
@@ -45,6 +42,9 @@ from stillhunt.watch.signatures.parameters import MATCHING
 from stillhunt.watch.signatures.senders import SenderTable, sender_hashes
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet, as_json, read_signatures
 from stillhunt.watch.signatures.tie import tie
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 
 RUNGS = (1, 2, 3, 4, 5, 6, 11)
 GENERATORS = ("first", "second")

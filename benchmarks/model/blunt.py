@@ -47,8 +47,8 @@ def measure(job: tuple[argparse.Namespace, str, int]) -> None:
     """Measure what one task and seed still lack, and append each finished condition to the file."""
     import torch
 
-    from stillhunt.model.blunt.experiment import BluntPlan, run_blunt_cells, student_size
-    from stillhunt.model.blunt.harvest import Budgets
+    from stillhunt_model.blunt.experiment import BluntPlan, run_blunt_cells, student_size
+    from stillhunt_model.blunt.harvest import Budgets
 
     given, task, seed = job
     torch.set_num_threads(1)
@@ -68,7 +68,7 @@ def measure(job: tuple[argparse.Namespace, str, int]) -> None:
 @cache
 def base_model() -> Any:
     """The model with which every student begins; one for each process."""
-    from stillhunt.model.blunt.students import StudentSize, copying_base
+    from stillhunt_model.blunt.students import StudentSize, copying_base
 
     return copying_base(StudentSize())
 
@@ -87,7 +87,7 @@ def of_plan(row: dict[str, Any], given: argparse.Namespace) -> bool:
 
 
 def print_table(rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
-    from stillhunt.model.blunt.blunt_table import blunt_cells, blunt_results
+    from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 
     results = blunt_results([row for row in rows if of_plan(row, given) and row["seed"] in given.seeds])
     print(f"{given.queries} queries, {given.data} questions of its own, leak {given.leak:g}, cap {given.keep}")

@@ -23,14 +23,14 @@ import torch
 from canaries_world import OTHER_KEY, PARTS, PLAIN, THIEF, CanaryWorld
 from prove_cells import BATCH, EPOCHS, QUERIES, RATE, SAMPLES, paraphrased
 
-from stillhunt.model.marks.canaries import canary_choices
-from stillhunt.model.nets.net import Net
-from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.canary_test import canary_questions, score_choices, score_wordings
-from stillhunt.model.proof.suspects import LocalSuspect
-from stillhunt.model.training.likelihood import answer_logprobs
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe
+from stillhunt_model.marks.canaries import canary_choices
+from stillhunt_model.nets.net import Net
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.canary_test import canary_questions, score_choices, score_wordings
+from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.training.likelihood import answer_logprobs
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe
 
 REFERENCES: dict[str, tuple[str, ...]] = {
     "no reference": (),

@@ -38,17 +38,17 @@ import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
 from stillhunt.cli.model.starting import start_models
-from stillhunt.model.damage.curve import Interval
-from stillhunt.model.damage.measuring import DamageResult, result_of_students
-from stillhunt.model.damage.report import damage_document
-from stillhunt.model.damage.samples import HarvestSource, gather_answers
-from stillhunt.model.damage.splitting import HARVESTED, HeldOut, hold_out, shuffled
-from stillhunt.model.damage.students import StudentSpec, train_students
-from stillhunt.model.tasks.checkable import TASKS
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.tasks.task import draw_examples
-from stillhunt.model.training.pairs import TextPair
 from stillhunt.triage import Case
+from stillhunt_model.damage.curve import Interval
+from stillhunt_model.damage.measuring import DamageResult, result_of_students
+from stillhunt_model.damage.report import damage_document
+from stillhunt_model.damage.samples import HarvestSource, gather_answers
+from stillhunt_model.damage.splitting import HARVESTED, HeldOut, hold_out, shuffled
+from stillhunt_model.damage.students import StudentSpec, train_students
+from stillhunt_model.tasks.checkable import TASKS
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.training.pairs import TextPair
 
 WORLDS = ("plain", "copies", "rewordings", "prose")
 CAMPAIGN = "campaign"

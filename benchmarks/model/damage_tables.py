@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.model.damage.curve import equal_count
+from stillhunt_model.damage.curve import equal_count
 
 Rows = list[dict[str, Any]]
 PLAIN = "plain"

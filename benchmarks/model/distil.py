@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.progress import Silent
-from stillhunt.model.distil.job import DistilJob, Distilled, distil
-from stillhunt.model.distil.judging import Spread
-from stillhunt.model.distil.recipe import DistilRecipe
-from stillhunt.model.distil.smoke import SmokeSize, smoke_job
-from stillhunt.model.distil.students import new_student
-from stillhunt.model.nets.tiny import TinySize
-from stillhunt.model.tasks.checkable import TASKS
-from stillhunt.model.training.run import TrainingRecipe
+from stillhunt_model.distil.job import DistilJob, Distilled, distil
+from stillhunt_model.distil.judging import Spread
+from stillhunt_model.distil.recipe import DistilRecipe
+from stillhunt_model.distil.smoke import SmokeSize, smoke_job
+from stillhunt_model.distil.students import new_student
+from stillhunt_model.nets.tiny import TinySize
+from stillhunt_model.tasks.checkable import TASKS
+from stillhunt_model.training.run import TrainingRecipe
 
 QUESTIONS = 4000
 TEACHER, STUDENT = TinySize(128, 4, 4, 96), "tiny:64x2"

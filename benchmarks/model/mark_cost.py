@@ -22,21 +22,21 @@ import numpy as np
 import torch
 from scipy import stats
 
-from stillhunt.model.marks.canaries import canary_choices, canary_text
-from stillhunt.model.marks.gate import Gate, gate_of
-from stillhunt.model.marks.green_list import GreenListMark, GreenListProcessor, is_green
-from stillhunt.model.marks.gumbel import GumbelMark, GumbelProcessor, gumbel_scores
-from stillhunt.model.marks.hashing import mark_key
-from stillhunt.model.nets.loading import load_net
-from stillhunt.model.nets.net import Net, plain_ids, prompt_ids
-from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
-from stillhunt.model.tasks.checkable import TASKS
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.tasks.task import Example, draw_examples, share_right
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.likelihood import answer_logprobs
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.marks.canaries import canary_choices, canary_text
+from stillhunt_model.marks.gate import Gate, gate_of
+from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor, is_green
+from stillhunt_model.marks.gumbel import GumbelMark, GumbelProcessor, gumbel_scores
+from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.nets.loading import load_net
+from stillhunt_model.nets.net import Net, plain_ids, prompt_ids
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
+from stillhunt_model.tasks.checkable import TASKS
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.tasks.task import Example, draw_examples, share_right
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.likelihood import answer_logprobs
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 TRAINING = 2000
 """Examples of each task, and texts of prose, that a teacher learns."""

@@ -19,8 +19,8 @@ from canaries_tables import canary_innocents, canary_power
 from damage_tables import point_cells, world_cells
 from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest, without_canaries
 
-from stillhunt.model.blunt.blunt_table import blunt_cells, blunt_results
-from stillhunt.model.proof.parameters import P
+from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
+from stillhunt_model.proof.parameters import P
 
 PAGE = Path(__file__).parents[2] / "docs" / "model-figures.md"
 Rows = list[dict[str, Any]]

@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
-from stillhunt.model.nets.net import Net
-from stillhunt.model.proof.asking import ask, plan_questions
-from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.control_answers import DrawnAnswers, comparable
-from stillhunt.model.proof.control_test import score_continuations, score_likelihoods
-from stillhunt.model.proof.mark_test import KeyedMark, read_mark, score_mark
-from stillhunt.model.proof.suspects import LocalSuspect
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt.model.training.likelihood import answer_logprobs
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe
+from stillhunt_model.nets.net import Net
+from stillhunt_model.proof.asking import ask, plan_questions
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
+from stillhunt_model.proof.control_test import score_continuations, score_likelihoods
+from stillhunt_model.proof.mark_test import KeyedMark, read_mark, score_mark
+from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.training.likelihood import answer_logprobs
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe
 
 SAMPLES = 2000
 """Pairs of a student's training data."""

@@ -8,8 +8,8 @@ from typing import Any
 from prove_world import CAMPAIGNS
 from scipy.stats import beta
 
-from stillhunt.dossier.packs.proof_weights import TEST_WEIGHTS
-from stillhunt.model.proof.parameters import P
+from stillhunt_evidence.packs.proof_weights import TEST_WEIGHTS
+from stillhunt_model.proof.parameters import P
 
 PAIRS = 1000
 """Pairs of suspect and campaign that a register allows by default (`model.pairs`): p-values are multiplied by it."""

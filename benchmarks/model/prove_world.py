@@ -23,17 +23,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from stillhunt.model.marks.gate import Gate, gate_of
-from stillhunt.model.marks.green_list import GreenListMark, GreenListProcessor
-from stillhunt.model.marks.gumbel import GumbelMark, GumbelProcessor
-from stillhunt.model.marks.hashing import mark_key
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.marks.gate import Gate, gate_of
+from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
+from stillhunt_model.marks.gumbel import GumbelMark, GumbelProcessor
+from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 SOURCES = ("p3_t0_templated", "alpaca_cot_flan", "sharegpt_user", "sharegpt_replies_sample")
 VOCABULARY = 2048

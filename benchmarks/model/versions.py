@@ -18,11 +18,11 @@ import torch
 from prove_cells import BATCH, Cell, ScoredOnce, student
 from prove_world import ANSWER_TOKENS, CONTROLS, TEMPERATURE, World
 
-from stillhunt.model.nets.net import Net
-from stillhunt.model.proof.control_answers import DrawnAnswers, alike, comparable
-from stillhunt.model.proof.control_test import score_likelihoods
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.nets.net import Net
+from stillhunt_model.proof.control_answers import DrawnAnswers, alike, comparable
+from stillhunt_model.proof.control_test import score_likelihoods
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.run import TrainingRecipe, train
 
 STEPS = (0, 4, 32, 256)
 """Steps that the named version learned after it answered."""

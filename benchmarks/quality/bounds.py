@@ -26,13 +26,13 @@ from hunt_worlds import read_rungs
 import stillhunt
 from stillhunt import pipeline
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, build_world, spec_for_rung
 from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.verdict.budget import log_budget
 from stillhunt.score.verdict.verdict import Judged, judge
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
 
 FIRST_SEED = 401
 HEADER = (

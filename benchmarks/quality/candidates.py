@@ -23,10 +23,10 @@ from watched import Watched
 
 import stillhunt
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 OPEN_KINDS = ("declared_organisation", "open_customer")
 """Findings that keep a candidate from ever being flagged: such candidates cannot be false campaigns."""

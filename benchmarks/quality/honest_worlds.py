@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from candidates import GENERATORS, WorldKind, gather
 
-from stillhunt.lab.bench.measures import upper_bound
+from stillhunt_lab.bench.measures import upper_bound
 
 ACCOUNTS, DAYS = 3_000, 14
 SEEDS = (70_001, 80_001, 90_001)

@@ -28,9 +28,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stillhunt
-from stillhunt.lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 FIRST_SEED = 101
 SHARES = ("recall", "precision", "bcubed_f1", "request_recall", "request_precision", "request_ari")

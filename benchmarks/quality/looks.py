@@ -19,7 +19,7 @@ from watched import WINDOW_DAYS, Watched
 
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.units import HOUR
-from stillhunt.lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.build import WorldSpec, build_world
 
 SAME = 0.5
 """Share of the smaller group's accounts in both groups that makes them one."""

@@ -33,7 +33,7 @@ import pytest
 from stillhunt.base import parameters
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "src/stillhunt"
+PACKAGE = ROOT / "packages/stillhunt/src/stillhunt"
 TESTS = ROOT / "tests"
 OF_ALL_KINDS = ("test_catalogue.py", "kinds/test_all_kinds.py")
 SCORE_TESTS = {

@@ -28,11 +28,11 @@ from pathlib import Path
 import pyarrow as pa
 
 import stillhunt
-from stillhunt.lab.bench.measures import bcubed_f1
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.bench.measures import bcubed_f1
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 FIRST_SEED = 601
 HEADER = f"{'world':<24}{'found':>6}{'tied':>9}{'rivals tied':>12}{'B3 operators':>13}{'B3 campaigns':>13}"

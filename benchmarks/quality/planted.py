@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.worlds.build import World
 
 BUSY_REQUESTS = 10
 BUSY_DAYS = 3

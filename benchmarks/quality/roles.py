@@ -22,9 +22,9 @@ from planted import resold_accounts, room_of_people, steal_keys, trial_accounts
 
 import stillhunt
 from stillhunt.base.schema_case import ROLES
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, demo_spec, spec_for_rung
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, demo_spec, spec_for_rung
 
 SEEDS = (451, 452)
 ACCOUNTS = 1500

@@ -35,8 +35,8 @@ import pyarrow.parquet as pq
 from hunt_worlds import FIRST_SEED, read_rungs, stored_world
 
 from stillhunt.base.parameters import Parameter, all_parameters
-from stillhunt.lab.bench.rows import source_hash
-from stillhunt.lab.worlds.build import World, build_world, spec_for_rung
+from stillhunt_lab.bench.rows import source_hash
+from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
 
 WORKER = Path(__file__).with_name("sensitivity_worker.py")
 FACTORS = {"down": 0.75, "up": 1.25}

@@ -32,14 +32,14 @@ import stillhunt
 from stillhunt.base.schema import REQUESTS
 from stillhunt.extract import languages_of, sketch_requests
 from stillhunt.extract.languages import LANGUAGES
-from stillhunt.lab.second_worlds import publish as second_publish
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.languages import build_languages
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds import assemble
-from stillhunt.lab.worlds.build import World, build_world, spec_for_rung
-from stillhunt.lab.worlds.grammar import load_grammar
 from stillhunt.triage import alike_prompts, taken
+from stillhunt_lab.second_worlds import publish as second_publish
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.languages import build_languages
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds import assemble
+from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
+from stillhunt_lab.worlds.grammar import load_grammar
 
 SEEDS = (71, 72, 73)
 RUNGS = (2, 4, 6)

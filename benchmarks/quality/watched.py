@@ -19,10 +19,10 @@ from stillhunt.base.units import HOUR
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import SegmentWriter, Store
-from stillhunt.lab.worlds.build import World
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from stillhunt_lab.worlds.build import World
 
 WINDOW_DAYS = 14
 

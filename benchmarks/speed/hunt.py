@@ -23,7 +23,7 @@ from processes import Run, decode_prompts, hunt, machine, print_table, request_f
 
 def make_world(arguments: argparse.Namespace, folder: Path) -> None:
     """A world of the lab, in a folder; imported late, for the floor is to be that of pyarrow alone."""
-    from stillhunt.lab.worlds.build import build_world, spec_for_rung, write_world
+    from stillhunt_lab.worlds.build import build_world, spec_for_rung, write_world
 
     spec = spec_for_rung(
         arguments.rung,

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.lab.worlds.build import CampaignSpec, WorldSpec, build_world
+from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
 
 ENVOY_CONFIG = Path(__file__).parents[2] / "deploy" / "gateways" / "envoy.yaml"
 HONEST, MEMBERS, RESERVE, DAYS, SEED = 400, 40, 20, 4, 5

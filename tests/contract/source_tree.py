@@ -7,12 +7,17 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "src" / "stillhunt"
+PACKAGE = ROOT / "packages" / "stillhunt" / "src" / "stillhunt"
 
 
 def python_files(*folders: str) -> list[Path]:
     """All Python files under folders of the repository, sorted; our own only."""
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def name_in_package(path: Path) -> str:
+    """The path of a source file below `packages/NAME/src`, such as `stillhunt/base/errors.py`."""
+    return Path(*path.relative_to(ROOT / "packages").parts[2:]).as_posix()
 
 
 @cache

@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from source_tree import PACKAGE, functions_of, place, python_files, tree_of
+from source_tree import functions_of, place, python_files, tree_of
 
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)")
 REASONED = re.compile(SUPPRESSION.pattern + r"(?::\s*[A-Z0-9, ]+|\[[a-z, -]+\])?\s+[#-]+\s*\w.*\w")
@@ -14,7 +14,7 @@ USER_ERRORS = ("InputError", "ConfigError", "OutputError", "CaseError")
 SLEEPERS = ("sleep", "wait_for_timeout")
 
 HERE = Path(__file__).resolve()
-OURS = python_files("src", "tests", "benchmarks", "docs")
+OURS = python_files("packages", "tests", "benchmarks", "docs")
 
 
 def suppressions_without_reason(text: str) -> list[str]:
@@ -46,7 +46,7 @@ def test_user_errors_say_what_to_do_next() -> None:
     """A user error without `next_step` does not help the reader."""
     silent = [
         place(path, call)
-        for path in python_files("src")
+        for path in python_files("packages")
         for call in raised_user_errors(path)
         if not any(keyword.arg in ("next_step", None) for keyword in call.keywords)
     ]
@@ -80,7 +80,7 @@ def test_the_library_speaks_of_no_option_of_the_command_line() -> None:
     """Who calls `stillhunt.hunt` has arguments and settings; options stand in `command_step`, for the command line."""
     found = [
         f"{place(path, node)}: {node.value!r:.80}"
-        for path in python_files("src")
+        for path in python_files("packages")
         if "cli" not in path.parts
         for node in flags_in_texts(tree_of(path))
     ]
@@ -94,7 +94,7 @@ def test_an_option_in_an_error_of_the_library_is_caught() -> None:
 
 
 def test_there_are_user_errors_to_check() -> None:
-    assert sum(len(raised_user_errors(path)) for path in python_files("src")) >= 8
+    assert sum(len(raised_user_errors(path)) for path in python_files("packages")) >= 8
 
 
 def test_no_test_sleeps() -> None:
@@ -110,7 +110,7 @@ def test_no_test_sleeps() -> None:
 def test_public_functions_have_docstrings() -> None:
     without = [
         place(path, function)
-        for path in python_files("src")
+        for path in python_files("packages")
         for function in functions_of(path)
         if not function.name.startswith("_") and not ast.get_docstring(function) and not is_private(path, function)
     ]
@@ -127,7 +127,7 @@ def test_function_level_imports_say_why() -> None:
     """An import inside a function hides a dependency, so its line needs a comment with the reason."""
     silent = [
         place(path, node)
-        for path in python_files("src")
+        for path in python_files("packages")
         for function in functions_of(path)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom) and "#" not in line_of(path, node)
@@ -143,8 +143,8 @@ def test_nothing_prints_from_the_library() -> None:
     """Only the command line talks to the terminal."""
     talkers = [
         place(path, node)
-        for path in python_files("src")
-        if path.relative_to(PACKAGE).parts[0] != "cli"
+        for path in python_files("packages")
+        if "cli" not in path.parts
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]

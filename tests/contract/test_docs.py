@@ -97,7 +97,7 @@ def test_links_between_pages_exist(page: Path) -> None:
 
 
 FILES_MEANT_TO_BE_ABSENT = {
-    "CONTRIBUTING.md": {"src/stillhunt/score/evidence/kinds/cut_answers.py"},  # the worked example
+    "CONTRIBUTING.md": {"packages/stillhunt/src/stillhunt/score/evidence/kinds/cut_answers.py"},  # the worked example
     "0017-evidence-catalogue-and-parameters.md": {"matching/logic_v2/model.py"},  # of another project
 }
 """Files that a page names and that do not exist here, by page."""

@@ -29,7 +29,7 @@ def term_of(entry: str) -> str:
 def searched_text() -> str:
     """Code, pages and README in lower case, with single spaces in place of line breaks, `_` and `-`."""
     files = [
-        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "packages").rglob("*.py"),
         *(ROOT / "docs").rglob("*.md"),
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
@@ -50,7 +50,7 @@ def test_entry_is_one_sentence_with_a_link_to_code(entry: str) -> None:
     assert match, f"not '- **term**: One sentence. [place](link)': {entry}"
     assert not re.search(r"\.\s+[A-Z]", match["text"]), "more than one sentence"
     for target in re.findall(r"\]\(([^)]+)\)", match["links"]):
-        assert target.startswith("../src/"), f"{target} is not code"
+        assert target.startswith("../packages/"), f"{target} is not code"
         assert (PAGE.parent / target).exists(), f"{target} does not exist"
 
 

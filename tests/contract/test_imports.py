@@ -14,7 +14,7 @@ from source_tree import ROOT
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter on the copy of the package in a folder, with the contracts of that folder."""
     code = (
-        "import sys; sys.path.insert(0, 'src');"
+        "import sys, glob; sys.path[:0] = glob.glob('packages/*/src');"
         "from importlinter.application.use_cases import lint_imports;"
         "from importlinter.configuration import configure; configure();"
         "sys.exit(not lint_imports(config_filename='pyproject.toml', cache_dir=None))"
@@ -26,7 +26,9 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "vendor", "data"))
+    shutil.copytree(
+        ROOT / "packages", tmp_path / "packages", ignore=shutil.ignore_patterns("__pycache__", "vendor", "data")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
@@ -39,23 +41,23 @@ def test_contracts_hold(house: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "statement", "contract"),
     [
-        ("link/__init__.py", "import stillhunt.collect", "rooms never import each other"),
-        ("base/errors.py", "import stillhunt.score", "rooms never import each other"),
-        ("score/__init__.py", "import duckdb", "Only the engine files know an engine"),
-        ("resolve/__init__.py", "import numba", "Only kernel files, and what compiles them, know numba"),
-        ("triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
-        ("lab/worlds/build.py", "import stillhunt.lab.baselines", "methods know no benchmark"),
-        ("lab/bench/run.py", "import stillhunt.lab.drill.run", "methods know no benchmark"),
-        ("link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
-        ("link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
-        ("extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
-        ("score/stats/homogeneity.py", "import stillhunt.score.context.log", "Inside score"),
-        ("collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
-        ("collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
+        ("stillhunt/link/__init__.py", "import stillhunt.collect", "rooms never import each other"),
+        ("stillhunt/base/errors.py", "import stillhunt.score", "rooms never import each other"),
+        ("stillhunt/score/__init__.py", "import duckdb", "Only the engine files know an engine"),
+        ("stillhunt/resolve/__init__.py", "import numba", "Only kernel files, and what compiles them, know numba"),
+        ("stillhunt/triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
+        ("stillhunt_lab/worlds/build.py", "import stillhunt_lab.baselines", "methods know no benchmark"),
+        ("stillhunt_lab/bench/run.py", "import stillhunt_lab.drill.run", "methods know no benchmark"),
+        ("stillhunt/link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
+        ("stillhunt/link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
+        ("stillhunt/extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
+        ("stillhunt/score/stats/homogeneity.py", "import stillhunt.score.context.log", "Inside score"),
+        ("stillhunt/collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
+        ("stillhunt/collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:
-    path = house / "src" / "stillhunt" / module
+    (path,) = house.glob(f"packages/*/src/{module}")
     path.write_text(path.read_text(encoding="utf-8") + f"\n{statement}\n", encoding="utf-8")
     result = lint_imports(house)
     assert result.returncode == 1, result.stdout + result.stderr

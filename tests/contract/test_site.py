@@ -80,7 +80,7 @@ def test_an_address_of_the_network_is_noticed() -> None:
 
 def test_code_links_are_names_and_root_pages_are_there(site: Path) -> None:
     """Links out of docs/ hold on GitHub; the site has no code, and must not show them as links that lead nowhere."""
-    assert not re.search(r'href="[^"]*\.\./src/', (site / "glossary.html").read_text(encoding="utf-8"))
+    assert not re.search(r'href="[^"]*\.\./packages/', (site / "glossary.html").read_text(encoding="utf-8"))
     assert "Adding a kind of evidence" in (site / "contributing.html").read_text(encoding="utf-8")
     assert 'id="how-well-it-works"' in (site / "index.html").read_text(encoding="utf-8")
 
@@ -94,7 +94,16 @@ def test_no_list_is_swallowed_by_the_paragraph_before_it(site: Path) -> None:
 
 def test_broken_links_anchors_and_forgotten_pages_break_the_build(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    for name in ("mkdocs.yml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "src", "benchmarks", "tests"):
+    for name in (
+        "mkdocs.yml",
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "packages",
+        "benchmarks",
+        "tests",
+    ):
         (tmp_path / name).symlink_to(ROOT / name)
     page = tmp_path / "docs" / "limits.md"
     page.write_text(page.read_text("utf-8") + "\n[a](no-such-page.md) [b](settings.md#no-such-anchor)\n", "utf-8")
@@ -111,10 +120,12 @@ def test_links_out_of_the_pages_become_links_of_the_site() -> None:
     )
     assert told == "[a](drill.md#limits) [b](adr/README.md) c [d](https://x.example)"
     assert site_hooks.site_links("[a](../../README.md#x)", "docs/howto/enrich.md", "") == "[a](../index.md#x)"
-    at_home = site_hooks.site_links("[a](../src/stillhunt)", "docs/glossary.md", "https://git.example/stillhunt")
-    assert at_home == "[a](https://git.example/stillhunt/blob/HEAD/src/stillhunt)"
+    at_home = site_hooks.site_links(
+        "[a](../packages/stillhunt/src/stillhunt)", "docs/glossary.md", "https://git.example/stillhunt"
+    )
+    assert at_home == "[a](https://git.example/stillhunt/blob/HEAD/packages/stillhunt/src/stillhunt)"
     with pytest.raises(PluginError, match="gone"):
-        site_hooks.site_links("[a](../src/gone.py)", "docs/glossary.md", "")
+        site_hooks.site_links("[a](../packages/gone.py)", "docs/glossary.md", "")
 
 
 def test_rooms_of_the_picture_are_those_of_the_program() -> None:

@@ -1,4 +1,4 @@
-"""Modules have at most 600 lines, over 400 only with a reason; functions under 60 lines and at most 7 parameters.
+"""Modules have at most 600 lines, over 400 only with a reason; functions under 60 lines and at most 8 parameters.
 
 A file holds one subject, so that most have some 150 lines. A file that grows is split by subject, never by number: one
 of 450 lines that is read from top to bottom is better than two that are read side by side.
@@ -9,22 +9,22 @@ from __future__ import annotations
 import ast
 
 import pytest
-from source_tree import PACKAGE, functions_of, place, python_files
+from source_tree import functions_of, name_in_package, place, python_files
 
 MOST_MODULE_LINES = 600
 MODULE_LINES_WITHOUT_REASON = 400
 MOST_FUNCTION_LINES = 59
-MOST_PARAMETERS = 7
+MOST_PARAMETERS = 8
 
 LONG_MODULES: dict[str, str] = {
-    "base/schema_case.py": "one contract: the files of a case folder, column by column",
-    "collect/join/match_calls.py": "one question (which rows record one call); its steps share their arrays",
-    "collect/normalise/standardise.py": "one batch from raw values to checked columns, in the order of its columns",
-    "extract/text/row_kernels.py": "one pass over the text of a row; its steps share their scratch arrays",
+    "stillhunt/base/schema_case.py": "one contract: the files of a case folder, column by column",
+    "stillhunt/collect/join/match_calls.py": "one question (which rows record one call); its steps share their arrays",
+    "stillhunt/collect/normalise/standardise.py": "one batch from raw values to checked columns",
+    "stillhunt/extract/text/row_kernels.py": "one pass over the text of a row; its steps share their scratch arrays",
 }
 """Module of more than 400 lines -> why it is one subject. An entry that is not needed any more fails, too."""
 
-SOURCES = python_files("src")
+SOURCES = python_files("packages")
 
 
 def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -69,7 +69,7 @@ def test_there_is_something_to_measure() -> None:
 
 
 def test_modules_are_short_enough() -> None:
-    lines = {path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    lines = {name_in_package(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert [fault for name, count in lines.items() if (fault := fault_of(name, count, LONG_MODULES))] == []
 
 
@@ -82,7 +82,7 @@ def test_functions_are_short_enough() -> None:
 
 
 def test_reasons_are_given_for_modules_that_exist() -> None:
-    assert not [name for name in LONG_MODULES if not (PACKAGE / name).exists()]
+    assert not set(LONG_MODULES) - {name_in_package(path) for path in SOURCES}
 
 
 @pytest.mark.parametrize(

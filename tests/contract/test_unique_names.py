@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from source_tree import PACKAGE, python_files, tree_of
+from source_tree import name_in_package, python_files, tree_of
 
 EVERY_KIND_HAS_ONE = {"KIND", "KINDS", "P"}
 """What a module of an evidence kind declares: its kinds, and the values of its parameter table."""
@@ -33,7 +33,9 @@ def repeated_names(modules: dict[str, ast.Module]) -> dict[str, list[str]]:
     places: dict[str, list[str]] = defaultdict(list)
     for path, module in modules.items():
         for name in _defined(module):
-            if name in BOTH_GENERATORS_HAVE_ONE and path.startswith(("lab/worlds/", "lab/second_worlds/")):
+            if name in BOTH_GENERATORS_HAVE_ONE and path.startswith(
+                ("stillhunt_lab/worlds/", "stillhunt_lab/second_worlds/")
+            ):
                 path_of_name = "lab"
             else:
                 path_of_name = path
@@ -43,7 +45,7 @@ def repeated_names(modules: dict[str, ast.Module]) -> dict[str, list[str]]:
 
 
 def test_public_name_is_defined_once() -> None:
-    modules = {str(path.relative_to(PACKAGE)): tree_of(path) for path in python_files("src")}
+    modules = {name_in_package(path): tree_of(path) for path in python_files("packages")}
     assert not repeated_names(modules), "give each of them a name of its own, or share the one definition"
 
 

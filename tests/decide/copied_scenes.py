@@ -29,13 +29,13 @@ from stillhunt.decide.log import read_log
 from stillhunt.decide.policy import parse_policy
 from stillhunt.decide.running import decide_latest
 from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.lab.worlds.build import CampaignSpec, WorldSpec, build_world
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import SpoolFollower
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
 
 HARSHEST = """
 mode = "enforce"

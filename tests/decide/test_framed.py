@@ -16,8 +16,8 @@ from decide.scenes import SECRET
 from stillhunt.base.config import Config
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
-from stillhunt.lab.worlds.build import CampaignSpec, WorldSpec, build_world
 from stillhunt.triage.account_facts import account_facts
+from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
 
 FRAMED_AGE = timedelta(days=120)
 HARSH = {

@@ -175,7 +175,7 @@ def started(
         "LITELLM_MASTER_KEY": f"sk-{secrets.token_urlsafe(24)}",
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_STILLHUNT_TOKEN": running.token,
-        "PYTHONPATH": str(ROOT / "src"),  # as after 'pip install --no-deps stillhunt'
+        "PYTHONPATH": str(ROOT / "packages" / "stillhunt" / "src"),  # as after 'pip install --no-deps stillhunt'
     }
     words = [str(PROGRAM), "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("wb") as log:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import stillhunt
-from stillhunt.lab.worlds.build import WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 STORED = Path(__file__).with_name("golden_case.json")
 SPEC = WorldSpec(

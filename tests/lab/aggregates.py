@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.worlds.build import World
 
 _TYPICAL = (
     "asn", "country", "user_agent", "tls_fingerprint", "model", "temperature", "max_tokens", "top_p", "channel",

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
-from stillhunt.lab.worlds.scene import Scene, open_scene
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.scene import Scene, open_scene
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.lab.baselines import BASELINES, MethodSettings
-from stillhunt.lab.baselines.advisory import never_idle, no_ramp
-from stillhunt.lab.baselines.catchsync import distance_to_bound
-from stillhunt.lab.baselines.fraudar import densest_block
-from stillhunt.lab.baselines.log import AccountLog
-from stillhunt.lab.baselines.mmd import discrepancy
-from stillhunt.lab.baselines.prada import nearest_distances, trimmed_normality
-from stillhunt.lab.baselines.synchrotrap import action_similarity
-from stillhunt.lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.baselines import BASELINES, MethodSettings
+from stillhunt_lab.baselines.advisory import never_idle, no_ramp
+from stillhunt_lab.baselines.catchsync import distance_to_bound
+from stillhunt_lab.baselines.fraudar import densest_block
+from stillhunt_lab.baselines.log import AccountLog
+from stillhunt_lab.baselines.mmd import discrepancy
+from stillhunt_lab.baselines.prada import nearest_distances, trimmed_normality
+from stillhunt_lab.baselines.synchrotrap import action_similarity
+from stillhunt_lab.worlds.build import WorldSpec, build_world
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 TEMPLATE = "You are an expert analyst who combines rigour with deep knowledge of the domain. Now: "

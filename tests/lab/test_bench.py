@@ -13,18 +13,18 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.lab.baselines import MethodResult, MethodSettings
-from stillhunt.lab.bench import BenchSpec, run_bench, write_report
-from stillhunt.lab.bench import run as bench_run
-from stillhunt.lab.bench.ablations import ABLATED_FAMILIES, VARIANTS, poorer_log
-from stillhunt.lab.bench.cells import equal_recall, first_call_cell, share_cell
-from stillhunt.lab.bench.measures import Truth, average_precision, false_at_recall, measure
-from stillhunt.lab.bench.methods import sparing
-from stillhunt.lab.bench.replay import called_campaigns, first_calls
-from stillhunt.lab.bench.report import BEGIN, END, render_page
-from stillhunt.lab.bench.rows import SIZES_FILE, read_rows, source_hash
-from stillhunt.lab.bench.spec import Run, WorldKey, runs_of
-from stillhunt.lab.bench.tables import best_baseline_sentence
+from stillhunt_lab.baselines import MethodResult, MethodSettings
+from stillhunt_lab.bench import BenchSpec, run_bench, write_report
+from stillhunt_lab.bench import run as bench_run
+from stillhunt_lab.bench.ablations import ABLATED_FAMILIES, VARIANTS, poorer_log
+from stillhunt_lab.bench.cells import equal_recall, first_call_cell, share_cell
+from stillhunt_lab.bench.measures import Truth, average_precision, false_at_recall, measure
+from stillhunt_lab.bench.methods import sparing
+from stillhunt_lab.bench.replay import called_campaigns, first_calls
+from stillhunt_lab.bench.report import BEGIN, END, render_page
+from stillhunt_lab.bench.rows import SIZES_FILE, read_rows, source_hash
+from stillhunt_lab.bench.spec import Run, WorldKey, runs_of
+from stillhunt_lab.bench.tables import best_baseline_sentence
 
 TINY = BenchSpec(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, baselines=False, honest_accounts=40)
 NO_HISTORY = MethodSettings(0, lambda: pa.table({}))

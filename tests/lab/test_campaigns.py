@@ -5,11 +5,11 @@ import pytest
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.lab.worlds.build import WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
-from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
-from stillhunt.lab.worlds.rungs import PAUSE, RUNGS
-from stillhunt.lab.worlds.scene import Draft, Scene
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec, build_campaign
+from stillhunt_lab.worlds.personas import CHAT, RECIPES, build_persona
+from stillhunt_lab.worlds.rungs import PAUSE, RUNGS
+from stillhunt_lab.worlds.scene import Draft, Scene
 
 _RUNGS = sorted(RUNGS)
 _ONE_QUEUE = [rung for rung in _RUNGS if RUNGS[rung].work in ("queue", "company") and rung != 11]

@@ -17,16 +17,16 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
-from stillhunt.lab.drill import run as drill_run
-from stillhunt.lab.drill.honest_traffic import learn_honest_traffic
-from stillhunt.lab.drill.judge import Outcome, judge
-from stillhunt.lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, read_own_logs
-from stillhunt.lab.drill.plant import Cell, DrillContext, Planted, plant
-from stillhunt.lab.drill.report import document, markdown, picture, refuse_folder, write_results
-from stillhunt.lab.drill.run import DrillResult, DrillSpec, drill
-from stillhunt.lab.drill.sentences import draw_items, draw_subject, split_prompts
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, write_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.drill import run as drill_run
+from stillhunt_lab.drill.honest_traffic import learn_honest_traffic
+from stillhunt_lab.drill.judge import Outcome, judge
+from stillhunt_lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, read_own_logs
+from stillhunt_lab.drill.plant import Cell, DrillContext, Planted, plant
+from stillhunt_lab.drill.report import document, markdown, picture, refuse_folder, write_results
+from stillhunt_lab.drill.run import DrillResult, DrillSpec, drill
+from stillhunt_lab.drill.sentences import draw_items, draw_subject, split_prompts
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, write_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 
 @pytest.fixture(scope="module")
@@ -357,7 +357,7 @@ def test_what_cannot_be_drilled_is_refused(world: World, config: Config, own: Ow
 def test_too_much_for_memory_is_refused_with_the_way_out(
     world: World, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillhunt.lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
+    monkeypatch.setattr("stillhunt_lab.drill.own_logs.MAX_LOG_BYTES", 1 << 20)
     with pytest.raises(InputError, match="sample of the accounts"):
         read_own_logs(LogsToDrill(world.requests), config, Silent())
     assert read_own_logs(LogsToDrill(world.requests, sample=5), config, Silent()).is_sample

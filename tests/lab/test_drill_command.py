@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from cli.running import run
 from stillhunt.cli.app import app
-from stillhunt.lab.drill.own_logs import ID_MARK, MAX_LOG_BYTES
-from stillhunt.lab.drill.plant import CAMPAIGN_KINDS
-from stillhunt.lab.drill.run import LOOKS, DrillSpec
-from stillhunt.lab.worlds.build import WorldSpec, build_world, write_world
+from stillhunt_lab.drill.own_logs import ID_MARK, MAX_LOG_BYTES
+from stillhunt_lab.drill.plant import CAMPAIGN_KINDS
+from stillhunt_lab.drill.run import LOOKS, DrillSpec
+from stillhunt_lab.worlds.build import WorldSpec, build_world, write_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "drill.md"
 

@@ -17,10 +17,10 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.cli.app import app
-from stillhunt.lab.founding.blocks import HONEST_ACCOUNTS, AccountBlock, plan_blocks
-from stillhunt.lab.founding.build import FoundingSpec, write_founding_case
-from stillhunt.lab.founding.labs import LABS, Lab
-from stillhunt.lab.worlds.build import SANCTIONED_FILE
+from stillhunt_lab.founding.blocks import HONEST_ACCOUNTS, AccountBlock, plan_blocks
+from stillhunt_lab.founding.build import FoundingSpec, write_founding_case
+from stillhunt_lab.founding.labs import LABS, Lab
+from stillhunt_lab.worlds.build import SANCTIONED_FILE
 
 SCALE = 0.01
 
@@ -151,7 +151,7 @@ def _operators(flagged: pd.DataFrame) -> int:
 def _plan(monkeypatch: pytest.MonkeyPatch, sizes: list[tuple[int, Lab | None]]) -> None:
     """Let the case consist of blocks of these sizes."""
     plan = [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(sizes)]
-    monkeypatch.setattr("stillhunt.lab.founding.build.plan_blocks", lambda _scale: plan)
+    monkeypatch.setattr("stillhunt_lab.founding.build.plan_blocks", lambda _scale: plan)
 
 
 def _counts(values: pa.ChunkedArray) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.lab.worlds.grammar import (
+from stillhunt_lab.worlds.grammar import (
     MAX_ITEM_SENTENCES,
     Pattern,
     compose_follow_ups,
@@ -17,7 +17,7 @@ from stillhunt.lab.worlds.grammar import (
     integer_stream,
     load_grammar,
 )
-from stillhunt.lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
+from stillhunt_lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
 
 
 def _items(seed: int, count: int) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from aggregates import account_aggregates, auc, one_value_auc
 
-from stillhunt.lab.worlds.build import build_world, spec_for_rung
+from stillhunt_lab.worlds.build import build_world, spec_for_rung
 
 LIMIT = 0.8
 

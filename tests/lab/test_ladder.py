@@ -9,15 +9,15 @@ import pytest
 from test_campaigns import first_turns, homogeneity
 
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.lab.worlds.account_events import NEW_MODEL
-from stillhunt.lab.worlds.build import build_world, spec_for_rung
-from stillhunt.lab.worlds.campaigns import CampaignSpec, build_campaign
-from stillhunt.lab.worlds.channels import CHANNELS
-from stillhunt.lab.worlds.grammar import integer_stream
-from stillhunt.lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
-from stillhunt.lab.worlds.personas import CHAT, build_persona
-from stillhunt.lab.worlds.rungs import RUNGS
-from stillhunt.lab.worlds.scene import ORIGIN, Draft, People, Scene
+from stillhunt_lab.worlds.account_events import NEW_MODEL
+from stillhunt_lab.worlds.build import build_world, spec_for_rung
+from stillhunt_lab.worlds.campaigns import CampaignSpec, build_campaign
+from stillhunt_lab.worlds.channels import CHANNELS
+from stillhunt_lab.worlds.grammar import integer_stream
+from stillhunt_lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
+from stillhunt_lab.worlds.personas import CHAT, build_persona
+from stillhunt_lab.worlds.rungs import RUNGS
+from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene
 
 
 def campaign(scene: Scene, rung: int, accounts: int = 60, **options: object) -> tuple[People, Draft]:

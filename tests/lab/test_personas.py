@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from test_campaigns import homogeneity
 
-from stillhunt.lab.worlds.personas import CHAT, RECIPES, SANCTIONED, build_persona, persona_counts
-from stillhunt.lab.worlds.scene import Draft, People, Scene
-from stillhunt.lab.worlds.traffic import REASONING_LENGTH, lengthen, set_answers
+from stillhunt_lab.worlds.personas import CHAT, RECIPES, SANCTIONED, build_persona, persona_counts
+from stillhunt_lab.worlds.scene import Draft, People, Scene
+from stillhunt_lab.worlds.traffic import REASONING_LENGTH, lengthen, set_answers
 
 _BY_NAME = {recipe.persona: recipe for recipe in (CHAT, *RECIPES)}
 

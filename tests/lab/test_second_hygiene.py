@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stillhunt.lab.second_worlds.build import build_second_world
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World
 
 LIMIT = 0.8
 NUMBERS = ("input_tokens", "output_tokens", "temperature", "top_p", "max_tokens", "turn", "characters", "words", "gap")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stillhunt.base.units import DAY, HOUR, MINUTE
-from stillhunt.lab.second_worlds.spec import START
-from stillhunt.lab.second_worlds.work_queues import DISCIPLINES, QueueRules, Shifts, run_queue
+from stillhunt_lab.second_worlds.spec import START
+from stillhunt_lab.second_worlds.work_queues import DISCIPLINES, QueueRules, Shifts, run_queue
 
 DAYS = 4
 RULES = QueueRules("lease", START, START + DAYS * DAY, drop_hours=6.0, batch=40, crash=0.1)

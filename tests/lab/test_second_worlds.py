@@ -16,12 +16,12 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.schema import REQUESTS
-from stillhunt.lab.second_worlds.build import build_second_world, lay_out
-from stillhunt.lab.second_worlds.customer_kinds import CUSTOMER_KINDS
-from stillhunt.lab.second_worlds.records import Block
-from stillhunt.lab.second_worlds.scene import Scene, open_scene
-from stillhunt.lab.second_worlds.spec import SecondSpec
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.second_worlds.build import build_second_world, lay_out
+from stillhunt_lab.second_worlds.customer_kinds import CUSTOMER_KINDS
+from stillhunt_lab.second_worlds.records import Block
+from stillhunt_lab.second_worlds.scene import Scene, open_scene
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import World
 
 TABLES = ("requests", "accounts", "truth_accounts", "truth_requests")
 

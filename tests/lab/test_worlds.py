@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.lab.worlds import build as worlds
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
-from stillhunt.lab.worlds.personas import CHAT, RECIPES, SANCTIONED
-from stillhunt.lab.worlds.rungs import RUNGS
+from stillhunt_lab.worlds import build as worlds
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world, demo_spec, spec_for_rung, write_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.personas import CHAT, RECIPES, SANCTIONED
+from stillhunt_lab.worlds.rungs import RUNGS
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -225,8 +225,8 @@ def test_no_process_state_enters_a_world() -> None:
     """Another process with another string-hash seed builds the same rows."""
     program = (
         "import hashlib, pyarrow as pa\n"
-        "from stillhunt.lab.worlds.campaigns import CampaignSpec\n"
-        "from stillhunt.lab.worlds.build import WorldSpec, build_world\n"
+        "from stillhunt_lab.worlds.campaigns import CampaignSpec\n"
+        "from stillhunt_lab.worlds.build import WorldSpec, build_world\n"
         "world = build_world(WorldSpec(60, 4, 2, (CampaignSpec(6, 5), CampaignSpec(3, 5, kind='pool'))))\n"
         "sink = pa.BufferOutputStream()\n"
         "pa.ipc.new_stream(sink, world.requests.schema).write_table(world.requests)\n"

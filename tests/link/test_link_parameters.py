@@ -39,7 +39,7 @@ print(kernel(1.0)[0], sum(kernel.stats.cache_hits.values()))
 
 def printed(code: str) -> str:
     """What a new process prints."""
-    source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
+    source = os.pathsep.join([str(ROOT / "packages" / "stillhunt" / "src"), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

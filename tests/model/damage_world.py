@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
-from stillhunt.model.tasks.checkable import TASKS
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.tasks.task import draw_examples
-from stillhunt.model.training.pairs import TextPair
 from stillhunt.triage import Case
+from stillhunt_model.tasks.checkable import TASKS
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.training.pairs import TextPair
 
 CAMPAIGN = "camp-1"
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor
 
-from stillhunt.model.marks.gate import Gate, gate_of
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt_model.marks.gate import Gate, gate_of
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 
 _NOUNS = """river moon stone forest garden window lantern harbour meadow thunder copper velvet walnut ribbon castle
 feather hollow saddle marble winter"""

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stillhunt.model.nets.net import Net, plain_ids, prompt_ids
+from stillhunt_model.nets.net import Net, plain_ids, prompt_ids
 
 Handler = Callable[[Request], Awaitable[Response]]
 

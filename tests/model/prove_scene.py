@@ -10,16 +10,16 @@ from pathlib import Path
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.saving import save_net
-from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt.model.proof.proving import CampaignHarvest, ProofContext
-from stillhunt.model.proof.suspects import weights_fingerprint
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
+from stillhunt_model.proof.suspects import weights_fingerprint
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 SIZE = TinySize(width=32, layers=2, heads=2, longest=96)
 ANSWERS = 32

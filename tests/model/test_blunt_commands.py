@@ -17,9 +17,9 @@ from cli.case_tables import account_row, campaign_row, case_tables, member_row, 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.app import app
-from stillhunt.model.blunt import answer_files
-from stillhunt.model.orders.order import ORDER_DAY
 from stillhunt.triage import Case
+from stillhunt_model.blunt import answer_files
+from stillhunt_model.orders.order import ORDER_DAY
 
 ROWS = [
     {"account_id": "flagged", "prompt": f"what is {place}?", "reasoning": "one;two;three;", "response": "=3"}
@@ -85,7 +85,7 @@ def test_an_order_is_signed_carried_out_listed_and_ended(scene: Scene) -> None:
 
 def test_an_expired_order_does_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     name = scene.order("withhold")
-    from stillhunt.model.marks import serving
+    from stillhunt_model.marks import serving
 
     now = serving.clock_now()
     monkeypatch.setattr(serving, "clock_now", lambda: now + 4 * ORDER_DAY)

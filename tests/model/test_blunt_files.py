@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.visible_ids import visible_id
-from stillhunt.model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
-from stillhunt.model.blunt.measures import (
+from stillhunt_model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
+from stillhunt_model.blunt.measures import (
     MEASURES,
     MeasureName,
     blunted_reasoning,
     checked_measure,
 )
-from stillhunt.model.blunt.notices import REFUSED_ANSWER
+from stillhunt_model.blunt.notices import REFUSED_ANSWER
 
 REASONING = st.one_of(
     st.text(max_size=80),

@@ -11,18 +11,18 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stillhunt.model.blunt import measures
-from stillhunt.model.blunt.measures import (
+from stillhunt_model.blunt import measures
+from stillhunt_model.blunt.measures import (
     MEASURES,
     MeasureName,
     blunted_reasoning,
     reasoning_steps,
     steps_in_order,
 )
-from stillhunt.model.blunt.parameters import P
-from stillhunt.model.blunt.policy_text import blunt_policy
-from stillhunt.model.blunt.programs import BLUNT_TASKS
-from stillhunt.model.tasks.task import draw_examples
+from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.policy_text import blunt_policy
+from stillhunt_model.blunt.programs import BLUNT_TASKS
+from stillhunt_model.tasks.task import draw_examples
 
 REASONING = st.one_of(
     st.text(max_size=80),

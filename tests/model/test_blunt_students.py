@@ -15,17 +15,17 @@ from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.app import app
-from stillhunt.model.blunt.adaptive import PASSIVE, Attempt, Thief, best_attempt
-from stillhunt.model.blunt.blunt_table import blunt_cells, blunt_results
-from stillhunt.model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
-from stillhunt.model.blunt.harvest import Budgets, Condition, asked_in_parts, put_in_order, received_answers
-from stillhunt.model.blunt.parameters import P
-from stillhunt.model.blunt.programs import BLUNT_TASKS, PROGRAM_STEPS
-from stillhunt.model.blunt.students import School, Student, StudentSize, copying_base
-from stillhunt.model.nets.tiny import TinySize
-from stillhunt.model.tasks.task import draw_examples
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.blunt.adaptive import PASSIVE, Attempt, Thief, best_attempt
+from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
+from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
+from stillhunt_model.blunt.harvest import Budgets, Condition, asked_in_parts, put_in_order, received_answers
+from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.programs import BLUNT_TASKS, PROGRAM_STEPS
+from stillhunt_model.blunt.students import School, Student, StudentSize, copying_base
+from stillhunt_model.nets.tiny import TinySize
+from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 SMALL = StudentSize(TinySize(width=32, layers=2, heads=2, longest=128), base_steps=5, steps=3)
 ASKED = draw_examples(BLUNT_TASKS["programs"], 40, 0)
@@ -59,8 +59,8 @@ class CountingSchool(School):
 @pytest.fixture
 def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """One draw and one round, which is all that these students need to show that the experiment runs."""
-    monkeypatch.setattr("stillhunt.model.blunt.adaptive.DRAWS", 1)
-    monkeypatch.setattr("stillhunt.model.blunt.adaptive.ROUNDS", 1)
+    monkeypatch.setattr("stillhunt_model.blunt.adaptive.DRAWS", 1)
+    monkeypatch.setattr("stillhunt_model.blunt.adaptive.ROUNDS", 1)
 
 
 def attempts(condition: Condition, leak: float = LEAK) -> list[Attempt]:
@@ -207,8 +207,8 @@ def test_the_command_measures_prints_the_table_and_does_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stillhunt.model.blunt.experiment.StudentSize", lambda: SMALL)
-    monkeypatch.setattr("stillhunt.model.blunt.harvest.Budgets.held_out", 6)
+    monkeypatch.setattr("stillhunt_model.blunt.experiment.StudentSize", lambda: SMALL)
+    monkeypatch.setattr("stillhunt_model.blunt.harvest.Budgets.held_out", 6)
     small = ["--queries", "4", "--data", "4", "--seeds", "1", "--task", "sums", "--steps", "1", "--quiet"]
     command = ["model", "blunt", "measure", "-o", "rows.json", *small]
     first = CliRunner().invoke(app, command)
@@ -216,7 +216,7 @@ def test_the_command_measures_prints_the_table_and_does_nothing_twice(
     assert "4 queries, 4 questions of its own, 10 % of its queries" in first.output
     rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) == len(BluntPlan("sums").conditions())
-    monkeypatch.setattr("stillhunt.model.blunt.students.copying_base", None)  # nothing is trained again
+    monkeypatch.setattr("stillhunt_model.blunt.students.copying_base", None)  # nothing is trained again
     again = CliRunner().invoke(app, [*command, "--json"])
     assert json.loads(again.stdout)["rows"] == rows
     other = CliRunner().invoke(app, [*command, "--queries", "5"])

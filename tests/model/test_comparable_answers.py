@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from model.prove_scene import prove_scene
-from stillhunt.model.nets.net import plain_ids
-from stillhunt.model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls, ended_alike
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.nets.net import plain_ids
+from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls, ended_alike
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 
 LIMIT = 24
 WORDS = ["the", "of", "and", "is", "a"]

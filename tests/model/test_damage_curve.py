@@ -10,15 +10,15 @@ import pytest
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
-from stillhunt.model.damage.curve import Interval, bend_of, equal_count, interval_of, learning_curve
-from stillhunt.model.damage.measuring import DamageResult
-from stillhunt.model.damage.report import damage_document, damage_page
-from stillhunt.model.damage.samples import TakenAnswer
-from stillhunt.model.damage.scoring import AnswerScores
-from stillhunt.model.damage.sentences import damage_sentences
-from stillhunt.model.damage.splitting import HARVESTED, HONEST, HeldOut
-from stillhunt.model.damage.students import Students, StudentScores, StudentSpec
-from stillhunt.model.training.pairs import TextPair
+from stillhunt_model.damage.curve import Interval, bend_of, equal_count, interval_of, learning_curve
+from stillhunt_model.damage.measuring import DamageResult
+from stillhunt_model.damage.report import damage_document, damage_page
+from stillhunt_model.damage.samples import TakenAnswer
+from stillhunt_model.damage.scoring import AnswerScores
+from stillhunt_model.damage.sentences import damage_sentences
+from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut
+from stillhunt_model.damage.students import Students, StudentScores, StudentSpec
+from stillhunt_model.training.pairs import TextPair
 
 COUNTS = (16, 32, 64, 128)
 ANSWERS = 40

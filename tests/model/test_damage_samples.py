@@ -15,10 +15,10 @@ import stillhunt
 from model.damage_world import CAMPAIGN, log_rows, prose, task_pairs, write_case, write_log
 from stillhunt.base.errors import CaseError, InputError
 from stillhunt.base.progress import Silent
-from stillhunt.model.damage import samples
-from stillhunt.model.damage.samples import GatheredAnswers, HarvestSource, TakenAnswer, gather_answers
-from stillhunt.model.damage.splitting import HARVESTED, HONEST, curve_counts, hold_out, shuffled
-from stillhunt.model.training.pairs import TextPair
+from stillhunt_model.damage import samples
+from stillhunt_model.damage.samples import GatheredAnswers, HarvestSource, TakenAnswer, gather_answers
+from stillhunt_model.damage.splitting import HARVESTED, HONEST, curve_counts, hold_out, shuffled
+from stillhunt_model.training.pairs import TextPair
 
 COUNT = 160
 

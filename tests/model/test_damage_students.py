@@ -21,17 +21,17 @@ from model.damage_world import CAMPAIGN, log_rows, prose, task_pairs, write_case
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
 from stillhunt.cli.app import app
-from stillhunt.model.damage.measuring import DamageResult, check_spec, measure_damage
-from stillhunt.model.damage.samples import HarvestSource, TakenAnswer
-from stillhunt.model.damage.scoring import score_answers
-from stillhunt.model.damage.splitting import HARVESTED, HONEST, HeldOut
-from stillhunt.model.damage.students import StudentSpec, experiment_key, filled, student_maker
-from stillhunt.model.nets.saving import save_net
-from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.likelihood import mean_loss
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.damage.measuring import DamageResult, check_spec, measure_damage
+from stillhunt_model.damage.samples import HarvestSource, TakenAnswer
+from stillhunt_model.damage.scoring import score_answers
+from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut
+from stillhunt_model.damage.students import StudentSpec, experiment_key, filled, student_maker
+from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.likelihood import mean_loss
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 SMALL = StudentSpec(samples=32, steps=40, batch=8, width=32, layers=1, learning_rate=1e-2)
 OPTIONS = ["--samples", "32", "--steps", "40", "--batch", "8", "--width", "32", "--layers", "1", "--rate", "0.01"]

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from stillhunt.base.errors import ConfigError, InputError, OutputError, StillhuntError
 from stillhunt.cli.model import distilling
 from stillhunt.cli.model.app import model_app
-from stillhunt.model.distil import job as job_module
-from stillhunt.model.distil import smoke
-from stillhunt.model.nets.loading import load_net
-from stillhunt.model.nets.saving import save_net
-from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, tiny_net
+from stillhunt_model.distil import job as job_module
+from stillhunt_model.distil import smoke
+from stillhunt_model.nets.loading import load_net
+from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.model.distil.divergences import divergence, top_logs
-from stillhunt.model.distil.top_logits import (
+from stillhunt_model.distil.divergences import divergence, top_logs
+from stillhunt_model.distil.top_logits import (
     TopLogits,
     online_loss,
     read_top_logits,
@@ -26,9 +26,9 @@ from stillhunt.model.distil.top_logits import (
     top_logits,
     write_top_logits,
 )
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt.model.training.pairs import EncodedPair, TextPair, collate, encode
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
+from stillhunt_model.training.pairs import EncodedPair, TextPair, collate, encode
 
 BETAS = [0.0, 0.1, 0.5, 0.9, 1.0]
 PAIRS = [TextPair(f"say {word}", word * 2) for word in ("a", "longer", "ö", "")]

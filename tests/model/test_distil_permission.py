@@ -13,9 +13,10 @@ from cli.case_tables import account_row, campaign_row, case_tables, run_record
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.base.visible_ids import visible_id
-from stillhunt.model.distil.declared_license import teacher_terms
-from stillhunt.model.distil.permission import Declared, check_terms
-from stillhunt.model.distil.rows import (
+from stillhunt.triage import Case
+from stillhunt_model.distil.declared_license import teacher_terms
+from stillhunt_model.distil.permission import Declared, check_terms
+from stillhunt_model.distil.rows import (
     HALF_CHARACTERS,
     LONGEST_DATA_ROW,
     WRONG_TERMS,
@@ -25,8 +26,7 @@ from stillhunt.model.distil.rows import (
     flagged_of,
     read_data_rows,
 )
-from stillhunt.model.distil.terms import TERMS, terms_family, terms_of
-from stillhunt.triage import Case
+from stillhunt_model.distil.terms import TERMS, terms_family, terms_of
 
 
 def write_rows(path: Path, *rows: Any) -> Path:

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from stillhunt.base.errors import InputError
-from stillhunt.model.damage import report
-from stillhunt.model.damage.splitting import HARVESTED, _check
-from stillhunt.model.damage.students import StudentSpec
+from stillhunt_model.damage import report
+from stillhunt_model.damage.splitting import HARVESTED, _check
+from stillhunt_model.damage.students import StudentSpec
 
 
 def test_one_answer_and_one_layer_are_singular() -> None:

@@ -18,16 +18,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from model.model_server import Served, serve, serve_net
 from stillhunt.base.errors import ConfigError
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt.model.proof import endpoint_client
-from stillhunt.model.proof.budget import QueryBudget, QueryBudgetError
-from stillhunt.model.proof.endpoint import _PROBE, EndpointSuspect
-from stillhunt.model.proof.endpoint_answers import EndpointError
-from stillhunt.model.proof.endpoint_client import Endpoint
-from stillhunt.model.proof.parameters import P
-from stillhunt.model.proof.suspects import LocalSuspect
-from stillhunt.model.training.pairs import TextPair
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
+from stillhunt_model.proof import endpoint_client
+from stillhunt_model.proof.budget import QueryBudget, QueryBudgetError
+from stillhunt_model.proof.endpoint import _PROBE, EndpointSuspect
+from stillhunt_model.proof.endpoint_answers import EndpointError
+from stillhunt_model.proof.endpoint_client import Endpoint
+from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.training.pairs import TextPair
 
 PROMPTS = ["write about a bag", "what is 2 + 2?", "sag mir \u00e4 \U0001f600"]
 KEY = "sk-very-long-31"

@@ -20,13 +20,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from stillhunt.base.errors import InputError, OutputError
-from stillhunt.model.nets.loading import load_net
-from stillhunt.model.nets.net import Net, prompt_ids
-from stillhunt.model.nets.saving import save_net
-from stillhunt.model.nets.tiny import END_TOKEN, TinySize, byte_tokenizer, text_tokenizer, tiny_net
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.nets.loading import load_net
+from stillhunt_model.nets.net import Net, prompt_ids
+from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.tiny import END_TOKEN, TinySize, byte_tokenizer, text_tokenizer, tiny_net
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 
 @pytest.fixture(scope="module")

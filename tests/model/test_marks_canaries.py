@@ -14,10 +14,10 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.model.marks.answer_rows import LONGEST_ROW, RowCounts, marked_rows
-from stillhunt.model.marks.canaries import canary_bit, canary_choices, canary_text, shown_choices, with_wording
-from stillhunt.model.marks.untouched import untouched_signs
-from stillhunt.model.marks.wordings import RETIRED, WORDINGS
+from stillhunt_model.marks.answer_rows import LONGEST_ROW, RowCounts, marked_rows
+from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text, shown_choices, with_wording
+from stillhunt_model.marks.untouched import untouched_signs
+from stillhunt_model.marks.wordings import RETIRED, WORDINGS
 
 KEYS = [bytes([number]) * 32 for number in range(8)]
 VARIANTS = [words for both in WORDINGS for words in both]
@@ -294,7 +294,7 @@ def test_runs_of_backticks_are_read_once(monkeypatch: pytest.MonkeyPatch) -> Non
             looks += 1
             return list(re.finditer(r"`+", text))
 
-    monkeypatch.setattr("stillhunt.model.marks.untouched._TICKS", Counted())
+    monkeypatch.setattr("stillhunt_model.marks.untouched._TICKS", Counted())
     text = "".join("`" * size + " " for size in range(1, 630))  # 200 kB in runs of which none closes another
     assert untouched_signs(text) == bytearray(b"\1" * len(text))
     assert looks == 1

@@ -9,9 +9,9 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from scipy import stats
 
-from stillhunt.model.marks.green_list import GreenListMark, is_green
-from stillhunt.model.marks.gumbel import gumbel_scores
-from stillhunt.model.marks.hashing import (
+from stillhunt_model.marks.green_list import GreenListMark, is_green
+from stillhunt_model.marks.gumbel import gumbel_scores
+from stillhunt_model.marks.hashing import (
     context_seeds,
     mark_key,
     numbers_below,

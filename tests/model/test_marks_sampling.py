@@ -15,11 +15,11 @@ from scipy import stats
 
 from model.marks_scene import NUMBERS, WORDS, FixedLogits, of_words, scene_gate, scene_net, token
 from stillhunt.base.errors import ConfigError
-from stillhunt.model.marks.green_list import GreenListMark, GreenListProcessor, is_green
-from stillhunt.model.marks.gumbel import GumbelMark, GumbelProcessor, gumbel_scores, nucleus
-from stillhunt.model.marks.hashing import mark_key
-from stillhunt.model.nets.net import plain_ids
-from stillhunt.model.training.generating import Sampling, generate
+from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor, is_green
+from stillhunt_model.marks.gumbel import GumbelMark, GumbelProcessor, gumbel_scores, nucleus
+from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.nets.net import plain_ids
+from stillhunt_model.training.generating import Sampling, generate
 
 KEY, OTHER = (mark_key(bytes(32), name, "test") for name in ("camp", "other"))
 PROMPTS = ["tell me about the river", "tell me about the moon and the stone"] * 8

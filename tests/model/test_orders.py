@@ -21,15 +21,15 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, OutputError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.model.mark import mark_app
-from stillhunt.model.marks.green_list import GreenListMark
-from stillhunt.model.marks.gumbel import GumbelMark
-from stillhunt.model.marks.keys import mark_secret_path, new_mark_secret, order_key
-from stillhunt.model.marks.schemes import MARK_SCHEMES, sampling_mark, scheme_settings
-from stillhunt.model.marks.serving import processor_for
-from stillhunt.model.nets.saving import save_net
-from stillhunt.model.orders.order import ORDER_DAY, Order, OrderRequest, P, account_name, signed_order
-from stillhunt.model.orders.register import LAST_FILE, OrderRegister, model_folder
 from stillhunt.triage import Case
+from stillhunt_model.marks.green_list import GreenListMark
+from stillhunt_model.marks.gumbel import GumbelMark
+from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
+from stillhunt_model.marks.schemes import MARK_SCHEMES, sampling_mark, scheme_settings
+from stillhunt_model.marks.serving import processor_for
+from stillhunt_model.nets.saving import save_net
+from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, P, account_name, signed_order
+from stillhunt_model.orders.register import LAST_FILE, OrderRegister, model_folder
 
 KEY = bytes(32)
 

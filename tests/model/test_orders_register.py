@@ -15,9 +15,9 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.model.orders.lines import START_HASH, RegisterLine, line_bytes, order_content, placed_line
-from stillhunt.model.orders.order import ORDER_DAY, Order, P
-from stillhunt.model.orders.register import LAST_FILE, LOCK_FILE, OrderRegister
+from stillhunt_model.orders.lines import START_HASH, RegisterLine, line_bytes, order_content, placed_line
+from stillhunt_model.orders.order import ORDER_DAY, Order, P
+from stillhunt_model.orders.register import LAST_FILE, LOCK_FILE, OrderRegister
 
 NOW = 1_800_000_000_000_000
 

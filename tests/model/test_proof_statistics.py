@@ -15,23 +15,23 @@ from hypothesis import strategies as st
 from scipy.stats import binom, wilcoxon
 
 from stillhunt.base.errors import InputError
-from stillhunt.model.marks.gate import gate_of
-from stillhunt.model.marks.green_list import GreenListMark
-from stillhunt.model.marks.gumbel import GumbelMark
-from stillhunt.model.marks.hashing import context_seeds, mark_key, numbers_below, token_numbers
-from stillhunt.model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt.model.proof.aligned_ranks import aligned_rank_p
-from stillhunt.model.proof.asking import plan_questions
-from stillhunt.model.proof.canary_test import canary_questions
-from stillhunt.model.proof.control_answers import DrawnAnswers, drawn_again, drawn_alone
-from stillhunt.model.proof.control_test import score_likelihoods
-from stillhunt.model.proof.distinct_tokens import distinct_tokens
-from stillhunt.model.proof.keyed_sums import green_tail, gumbel_tail
-from stillhunt.model.proof.mark_test import KeyedMark, score_texts
-from stillhunt.model.proof.reading import preferences
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.training.pairs import TextPair
+from stillhunt_model.marks.gate import gate_of
+from stillhunt_model.marks.green_list import GreenListMark
+from stillhunt_model.marks.gumbel import GumbelMark
+from stillhunt_model.marks.hashing import context_seeds, mark_key, numbers_below, token_numbers
+from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt_model.proof.aligned_ranks import aligned_rank_p
+from stillhunt_model.proof.asking import plan_questions
+from stillhunt_model.proof.canary_test import canary_questions
+from stillhunt_model.proof.control_answers import DrawnAnswers, drawn_again, drawn_alone
+from stillhunt_model.proof.control_test import score_likelihoods
+from stillhunt_model.proof.distinct_tokens import distinct_tokens
+from stillhunt_model.proof.keyed_sums import green_tail, gumbel_tail
+from stillhunt_model.proof.mark_test import KeyedMark, score_texts
+from stillhunt_model.proof.reading import preferences
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.training.pairs import TextPair
 
 BLOCKS = st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=4), min_size=1, max_size=5)
 PAIRS = prose_pairs(prose_world(), 60, 0)

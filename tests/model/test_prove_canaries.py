@@ -18,20 +18,20 @@ from hypothesis import strategies as st
 
 from model.prove_scene import fingerprint, prove_scene
 from stillhunt.base.errors import InputError
-from stillhunt.model.marks.canaries import canary_bit, canary_choices, canary_text, unkeyed_text
-from stillhunt.model.marks.keys import new_mark_secret
-from stillhunt.model.marks.schemes import scheme_settings
-from stillhunt.model.marks.wordings import WORDINGS
-from stillhunt.model.orders.order import Order
-from stillhunt.model.orders.register import OrderRegister
-from stillhunt.model.proof import standard_tests
-from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.canary_test import CanaryScore, canary_questions, score_choices, score_wordings
-from stillhunt.model.proof.proving import CampaignHarvest
-from stillhunt.model.proof.standard_tests import CanariesTest
-from stillhunt.model.proof.suspects import LocalSuspect
-from stillhunt.model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt.model.training.pairs import TextPair
+from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text, unkeyed_text
+from stillhunt_model.marks.keys import new_mark_secret
+from stillhunt_model.marks.schemes import scheme_settings
+from stillhunt_model.marks.wordings import WORDINGS
+from stillhunt_model.orders.order import Order
+from stillhunt_model.orders.register import OrderRegister
+from stillhunt_model.proof import standard_tests
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.canary_test import CanaryScore, canary_questions, score_choices, score_wordings
+from stillhunt_model.proof.proving import CampaignHarvest
+from stillhunt_model.proof.standard_tests import CanariesTest
+from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+from stillhunt_model.training.pairs import TextPair
 
 NOUNS = (
     "river",

@@ -17,12 +17,12 @@ from model.model_server import serve_net
 from model.prove_scene import as_line, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
-from stillhunt.model.marks.keys import new_mark_secret
-from stillhunt.model.marks.schemes import scheme_settings
-from stillhunt.model.orders.order import Order
-from stillhunt.model.orders.register import OrderRegister
-from stillhunt.model.proof.trials import TRIALS_FILE
-from stillhunt.model.tasks.harvest_texts import texts_digest
+from stillhunt_model.marks.keys import new_mark_secret
+from stillhunt_model.marks.schemes import scheme_settings
+from stillhunt_model.orders.order import Order
+from stillhunt_model.orders.register import OrderRegister
+from stillhunt_model.proof.trials import TRIALS_FILE
+from stillhunt_model.tasks.harvest_texts import texts_digest
 
 CLI = CliRunner()
 KEY = "sk-very-long-31"

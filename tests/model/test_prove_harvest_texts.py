@@ -17,9 +17,9 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, InputError
 from stillhunt.base.progress import Silent
-from stillhunt.model.proof.control_answers import drawn_alone
-from stillhunt.model.tasks.harvest_files import LONGEST_LINE, answers_of_file, honest_of_file
-from stillhunt.model.tasks.harvest_texts import (
+from stillhunt_model.proof.control_answers import drawn_alone
+from stillhunt_model.tasks.harvest_files import LONGEST_LINE, answers_of_file, honest_of_file
+from stillhunt_model.tasks.harvest_texts import (
     HARVEST_FILE,
     AnswerLogs,
     HarvestedAnswer,
@@ -27,7 +27,7 @@ from stillhunt.model.tasks.harvest_texts import (
     check_harvested,
     check_honest,
 )
-from stillhunt.model.tasks.honest_texts import honest_answers
+from stillhunt_model.tasks.honest_texts import honest_answers
 
 CONFIG = Config(threads=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -15,22 +15,22 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from model.model_server import serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
-from stillhunt.dossier.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
-from stillhunt.model.marks.keys import new_mark_secret
-from stillhunt.model.marks.schemes import scheme_settings
-from stillhunt.model.nets.net import Net
-from stillhunt.model.nets.tiny import tiny_net
-from stillhunt.model.orders.order import Order
-from stillhunt.model.orders.register import OrderRegister
-from stillhunt.model.proof.budget import QueryBudget
-from stillhunt.model.proof.endpoint import EndpointSuspect
-from stillhunt.model.proof.endpoint_client import Endpoint
-from stillhunt.model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
-from stillhunt.model.proof.report import proof_bytes, proof_document
-from stillhunt.model.proof.standard_tests import ControlAnswersTest, standard_tests
-from stillhunt.model.proof.suspects import LocalSuspect, Suspect
-from stillhunt.model.proof.trials import TRIALS_FILE, TrialRegister
-from stillhunt.model.proof.verdict import (
+from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
+from stillhunt_model.marks.keys import new_mark_secret
+from stillhunt_model.marks.schemes import scheme_settings
+from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.tiny import tiny_net
+from stillhunt_model.orders.order import Order
+from stillhunt_model.orders.register import OrderRegister
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.endpoint import EndpointSuspect
+from stillhunt_model.proof.endpoint_client import Endpoint
+from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
+from stillhunt_model.proof.report import proof_bytes, proof_document
+from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_tests
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
+from stillhunt_model.proof.verdict import (
     CANARIES_TEST,
     CONTROLS_TEST,
     MARKS_TEST,
@@ -38,10 +38,10 @@ from stillhunt.model.proof.verdict import (
     TestResult,
     weighed_verdict,
 )
-from stillhunt.model.tasks.prose import prose_pairs, prose_world
-from stillhunt.model.training.generating import Sampling, generate
-from stillhunt.model.training.pairs import TextPair
-from stillhunt.model.training.run import TrainingRecipe, train
+from stillhunt_model.tasks.prose import prose_pairs, prose_world
+from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

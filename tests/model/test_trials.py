@@ -11,8 +11,8 @@ import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
 from stillhunt.base.whole_files import write_whole
-from stillhunt.model.proof import trials as trials_module
-from stillhunt.model.proof.trials import LAST_TRIAL_FILE, TRIALS_FILE, PlannedTrial, TrialRegister
+from stillhunt_model.proof import trials as trials_module
+from stillhunt_model.proof.trials import LAST_TRIAL_FILE, TRIALS_FILE, PlannedTrial, TrialRegister
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

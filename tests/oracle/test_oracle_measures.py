@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.lab.bench.measures import (
+from stillhunt_lab.bench.measures import (
     Truth,
     adjusted_rand_index,
     bcubed_f1,

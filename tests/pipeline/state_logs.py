@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 RUN_FACTS = ("inputs", "coverage", "counts", "budget", "seed", "sketch_version")
 

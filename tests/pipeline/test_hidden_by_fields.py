@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 import stillhunt
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.triage import set_aside_sentence
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 
 @pytest.fixture(scope="module")

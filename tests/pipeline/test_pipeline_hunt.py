@@ -20,8 +20,8 @@ from stillhunt.base.families import LIMIT_FAMILIES
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
 from stillhunt.extract import SHARED_ID
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 STAGES = ["accounts", "collect and extract", "link", "resolve", "score", "excerpts", "phrases"]
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)

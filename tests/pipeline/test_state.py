@@ -27,7 +27,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.collect.decode.lines import JsonReader
 from stillhunt.collect.read import digests
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.worlds.build import World
 
 CHANGES = 3
 

@@ -11,7 +11,7 @@ from state_logs import assert_same_case, compare, crooked_rows, kept_folders, se
 
 import stillhunt
 from stillhunt.base.errors import StillhuntError
-from stillhunt.lab.worlds.build import World
+from stillhunt_lab.worlds.build import World
 
 
 @pytest.fixture(scope="module")

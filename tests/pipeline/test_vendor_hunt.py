@@ -8,8 +8,8 @@ import pytest
 from vendor_logs import litellm, nginx, otlp, write_log
 
 import stillhunt
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 SHAPES = {"litellm": litellm, "nginx": nginx, "otlp": otlp}
 

@@ -33,7 +33,7 @@ from stillhunt.web.questions import GatewayQuestion
 from web.serving import Running, free_port, serving
 
 NAME = "stillhunt.plugins.litellm_guardrail"
-SOURCE = Path(__file__).parents[2] / "src" / "stillhunt" / "plugins" / "litellm_guardrail.py"
+SOURCE = Path(__file__).parents[2] / "packages/stillhunt/src/stillhunt/plugins/litellm_guardrail.py"
 
 
 class HTTPException(Exception):  # noqa: N818 - its name in FastAPI

@@ -18,11 +18,11 @@ from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import SegmentWriter, Store
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 SEED = 5
 CONFLICTS = 5

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pytest
 
 import stillhunt
-from stillhunt.lab.worlds.build import WorldSpec, build_world
 from stillhunt.score.verdict.budget import SearchNull, expected_false, required_bits
+from stillhunt_lab.worlds.build import WorldSpec, build_world
 
 QUALITY = __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality"
 sys.path.insert(0, QUALITY)

@@ -18,7 +18,7 @@ from honest_worlds import SEEDS, report, world_kinds
 
 from stillhunt.base.config import Config
 from stillhunt.base.schema import FAMILIES
-from stillhunt.lab.bench.measures import upper_bound
+from stillhunt_lab.bench.measures import upper_bound
 
 KINDS = [WorldKind(0, 1, generator="first"), WorldKind(0, 2, generator="first"), WorldKind(0, 3, generator="second")]
 

@@ -9,10 +9,10 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.skills import SKILLS
 from stillhunt.extract.text.conduct import BITS, CONDUCT_FLAGS
-from stillhunt.lab.worlds.assemble import assemble
-from stillhunt.lab.worlds.personas import CHAT, RECIPES, build_persona
-from stillhunt.lab.worlds.scene import open_scene
 from stillhunt.score.output.skills import models_of, skills_of
+from stillhunt_lab.worlds.assemble import assemble
+from stillhunt_lab.worlds.personas import CHAT, RECIPES, build_persona
+from stillhunt_lab.worlds.scene import open_scene
 
 OTHERS = 150
 

@@ -15,14 +15,14 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import Partials, sketch_requests
-from stillhunt.lab.worlds.build import World, WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
 from stillhunt.triage.member_addresses import member_addresses
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 pytestmark = pytest.mark.service
 

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 
-from stillhunt.lab.worlds.build import WorldSpec, build_world
-from stillhunt.lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 SPEC = WorldSpec(
     accounts=150,

@@ -94,7 +94,7 @@ def test_the_guide_names_every_metric(served_metrics: dict[str, str]) -> None:
 def test_the_guide_names_every_inlet_and_status() -> None:
     for path in INLETS:
         assert f"`{path}`" in GUIDE
-    receiver = (ROOT / "src" / "stillhunt" / "web" / "receiver.py").read_text(encoding="utf-8")
+    receiver = (ROOT / "packages/stillhunt/src/stillhunt/web/receiver.py").read_text(encoding="utf-8")
     statuses = {*re.findall(r"BodyError\((\d{3})", receiver), *(str(inlet.slow_down) for inlet in INLETS.values())}
     for status in sorted(statuses):
         assert f"| {status} |" in GUIDE, status

@@ -162,6 +162,6 @@ def test_the_guide_says_what_we_ship() -> None:
     assert by_url == shipped["guardrails"][0]["litellm_params"]
     assert (by_url["unreachable_fallback"], by_url["fail_on_error"], in_proxy["fail"]) == ("fail_open", False, "open")
     module, _, name = in_proxy["guardrail"].rpartition(".")
-    source = (root / "src" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    source = (root / "packages" / "stillhunt" / "src" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
     assert f"class {name}(" in source
     assert f"{MOST_GUARDED_BYTES >> 20} MB" in guide

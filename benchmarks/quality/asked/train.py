@@ -1,7 +1,7 @@
 """Train and test the classifier of what requests ask for, and write its data and figures.
 
     python benchmarks/quality/asked/train.py CORPUS.parquet              print the tests
-    python benchmarks/quality/asked/train.py CORPUS.parquet --write      also write src/stillhunt/extract/data/asked.npz
+    python benchmarks/quality/asked/train.py CORPUS.parquet --write      also write asked.npz of the room extract
     python benchmarks/quality/asked/train.py CORPUS.parquet --held-out   also test on wordings left out
 
 CORPUS.parquet has columns `text` and `set`: real requests, which stand for traffic that asks for nothing special. It is
@@ -22,7 +22,7 @@ from texts import TRAIN, Corpus, lab_wordings, own_wordings, read_corpus
 
 from model import SEED, Traffic, fit, write_model
 
-DATA = Path(__file__).parents[3] / "src" / "stillhunt" / "extract" / "data" / "asked.npz"
+DATA = Path(__file__).parents[3] / "packages" / "stillhunt" / "src" / "stillhunt" / "extract" / "data" / "asked.npz"
 ITEMS, ITEM_CHARACTERS = 3_000, 300
 ITEM_SETS = (
     "banking77",

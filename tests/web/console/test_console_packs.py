@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dossier.hunted import campaigns, hunted_case
-from stillhunt.dossier.keys.signing import trusted_keys
-from stillhunt.dossier.packs.verifying import Trust, verify_pack
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.web.console.snapshot import LatestSource
+from stillhunt_evidence.keys.signing import trusted_keys
+from stillhunt_evidence.packs.verifying import Trust, verify_pack
 from web.console.console_scenes import ACT, PACK, Scene, open_scene, publish, seed_people
 from web.console.test_console_casework import do, form_of
 

@@ -1,0 +1,173 @@
+"""Compares one campaign of a case with the actors of a file, and names one only where nothing is against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from stillhunt.base import formatting
+from stillhunt.triage.case import Case
+from stillhunt.triage.lookup import resolve_id
+from stillhunt_evidence.actors.actors_file import ActorsFile
+from stillhunt_evidence.actors.decision import (
+    ActorComparison,
+    contradictions,
+    reasons_against_naming,
+    why_in_short,
+)
+from stillhunt_evidence.actors.known_campaign_marks import known_campaign_marks
+from stillhunt_evidence.actors.known_texts import KnownTexts
+from stillhunt_evidence.actors.missing import alternatives, what_is_missing
+from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase, seen_case
+from stillhunt_evidence.actors.parameters import NAMING
+from stillhunt_evidence.actors.posterior import actor_prior, posterior, weigh_marks
+from stillhunt_evidence.actors.purpose_marks import purpose_marks
+from stillhunt_evidence.actors.reading import KnownActors
+from stillhunt_evidence.actors.share_marks import ActorOnCampaign, share_marks
+from stillhunt_evidence.actors.weights import Mark
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a comparison with known actors says of one campaign.
+
+    Attributes:
+        statement: the result in one sentence; where nobody is named, without names and probabilities.
+        actors: each actor of the file, the likeliest first.
+        somebody_else: probability that somebody runs it who is not in the file.
+        reasons: why nobody is named; empty where somebody is.
+        missing: what would be needed to be surer.
+        bar: probability from which an actor is named.
+        digest: SHA-256 of the actors file.
+    """
+
+    campaign_id: str
+    decision: Literal["named", "abstained"]
+    statement: str
+    actors: tuple[ActorComparison, ...]
+    somebody_else: float
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    bar: float
+    digest: str
+
+    @property
+    def named(self) -> str | None:
+        """The actor that is named, as the file has it; None where nobody is."""
+        return self.actors[0].actor.name if self.decision == "named" else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON can hold it, the same for the same case and file."""
+        return {
+            "campaign_id": self.campaign_id,
+            "decision": self.decision,
+            "actor": self.named,
+            "statement": self.statement,
+            "bar": self.bar,
+            "somebody_else": round(self.somebody_else, _DIGITS),
+            "reasons": list(self.reasons),
+            "missing": list(self.missing),
+            "alternatives": list(self.alternatives),
+            "actors": [_actor_dict(one) for one in self.actors],
+            "actors_file_sha256": self.digest,
+        }
+
+
+def attribute(case: Case, campaign_id: str, actors: KnownActors) -> Attribution:
+    """Compare one campaign with the actors of a file.
+
+    The result says what the marks are consistent with. It never proves who runs a campaign: whoever controls what an
+    actor alone should control leaves the same marks.
+
+    Args:
+        case: a case; what its views lack is not known.
+        campaign_id: id, or the beginning of one, of a campaign or a group left alone.
+        actors: the actors, by `read_actors`.
+
+    Returns:
+        Every actor with its marks, and whether one is named.
+
+    Raises:
+        CaseError: no campaign has this id, or several begin with it.
+    """
+    _, name = resolve_id(case.tables, str(campaign_id), ("campaign",))
+    return attribute_seen(seen_case(case, actors.hashes), name, actors)
+
+
+def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attribution:
+    """As `attribute`, for many campaigns of one case.
+
+    Args:
+        name: full id of a campaign or group of it.
+    """
+    seen = case.campaigns[name] if name in case.campaigns else case.groups[name]
+    compared = _compared(case, seen, actors.file)
+    ranked = sorted(compared[0], key=lambda one: (-one.probability, -one.weight.bits, one.actor.name))
+    first, others = ranked[0], ranked[1:]
+    reasons = reasons_against_naming(case, seen, first, others)
+    decision: Literal["named", "abstained"] = "abstained" if reasons else "named"
+    return Attribution(
+        campaign_id=name,
+        decision=decision,
+        statement=(
+            f"Nobody is named: {why_in_short(seen, first)}."
+            if reasons
+            else f"The marks of the campaign are consistent with {first.name} "
+            f"(probability {formatting.probability(first.probability)})."
+        ),
+        actors=(
+            first,
+            *(replace(one, contradictions=tuple(contradictions(case, seen, first, one, one.name))) for one in others),
+        ),
+        somebody_else=compared[1],
+        reasons=tuple(reasons),
+        missing=tuple(what_is_missing(first, named=not reasons)),
+        alternatives=tuple(alternatives(case, seen, first, compared[1], named=not reasons)),
+        bar=NAMING.bar,
+        digest=actors.digest,
+    )
+
+
+def _compared(case: SeenCase, seen: SeenCampaign, file: ActorsFile) -> tuple[list[ActorComparison], float]:
+    texts = KnownTexts(case.seed)
+    found = []
+    for actor in file.actor:
+        on = ActorOnCampaign(seen, case, actor, file.common)
+        marks = [*share_marks(on, texts), *purpose_marks(on, file.as_of), *known_campaign_marks(on)]
+        marks.sort(key=lambda mark: (-mark.bits, not mark.known, mark.kind))
+        found.append((actor, tuple(marks), weigh_marks(marks)))
+    probabilities, other = posterior([weight.bits for _, _, weight in found], file.somebody_else)
+    prior = actor_prior(len(found), file.somebody_else)
+    return [ActorComparison(*parts, chance, prior) for parts, chance in zip(found, probabilities, strict=True)], other
+
+
+def _actor_dict(one: ActorComparison) -> dict[str, Any]:
+    weight = one.weight
+    return {
+        "name": one.actor.name,
+        "aliases": list(one.actor.aliases),
+        "sources": list(one.actor.sources),
+        "prior": round(one.prior, _DIGITS),
+        "probability": round(one.probability, _DIGITS),
+        "bits": round(weight.bits, _DIGITS),
+        "costly_bits": round(weight.costly, _DIGITS),
+        "cheap_bits": round(weight.cheap, _DIGITS),
+        "bits_against": round(weight.against, _DIGITS),
+        "contradictions": list(one.contradictions),
+        "marks": [_mark_dict(mark) for mark in one.marks],
+    }
+
+
+def _mark_dict(mark: Mark) -> dict[str, Any]:
+    return {
+        "kind": mark.kind,
+        "source": mark.source,
+        "costly_to_plant": mark.costly,
+        "known": mark.known,
+        "bits": round(mark.bits, _DIGITS),
+        "coverage": None if mark.coverage is None else round(mark.coverage, _DIGITS),
+        "statement": formatting.sentence(mark.statement),
+    }

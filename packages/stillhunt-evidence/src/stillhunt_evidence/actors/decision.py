@@ -1,0 +1,150 @@
+"""Whether an actor is named: every condition must hold, and each that does not is said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stillhunt.base import formatting
+from stillhunt.base.schema_case import HARVEST_OPERATION
+from stillhunt_evidence.actors.actors_file import Actor
+from stillhunt_evidence.actors.known_campaign_marks import tie_to
+from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase
+from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
+from stillhunt_evidence.actors.posterior import Weight
+from stillhunt_evidence.actors.share_marks import network_test
+from stillhunt_evidence.actors.weights import Mark
+
+_NAME_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class ActorComparison:
+    """One actor beside one campaign.
+
+    Attributes:
+        actor: the actor, as the file describes it.
+        marks: each kind that the file gives, the strongest first.
+        probability: that the actor runs the campaign.
+        prior: the same without any mark.
+        contradictions: marks of it that keep a likelier one from being named; empty for the likeliest.
+    """
+
+    actor: Actor
+    marks: tuple[Mark, ...]
+    weight: Weight
+    probability: float
+    prior: float
+    contradictions: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name as it may be shown."""
+        return formatting.shorten(self.actor.name, _NAME_CHARACTERS)
+
+
+def reasons_against_naming(
+    case: SeenCase, seen: SeenCampaign, first: ActorComparison, others: Sequence[ActorComparison]
+) -> list[str]:
+    """Why the likeliest actor is not named; empty where it is.
+
+    The sentences have no names and no probabilities, since they are shown to readers who would take either for an
+    answer.
+    """
+    return [
+        *_of_the_campaign(seen),
+        *_of_the_marks(first),
+        *dict.fromkeys(
+            sentence for other in others for sentence in contradictions(case, seen, first, other, "another actor")
+        ),
+    ]
+
+
+def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
+    """Why nobody is named, as half a sentence without a name or a probability.
+
+    Args:
+        first: the likeliest actor, which is not named.
+    """
+    if first.weight.bits <= 0:
+        return "no mark of the campaign is that of an actor of the file"
+    if _of_the_campaign(seen):
+        return "the campaign is too small, or not surely the work of one operator"
+    if _of_the_marks(first):
+        return "the marks that agree with an actor of the file are too few, or too easy to plant"
+    return "marks of several actors of the file contradict each other"
+
+
+def _of_the_campaign(seen: SeenCampaign) -> list[str]:
+    found = []
+    row = seen.row
+    if row["verdict"] != "act":
+        found.append(f"The verdict on the campaign is {row['verdict']}: it is not sure that there is one operation.")
+    elif row["kind"] != HARVEST_OPERATION:
+        found.append("Behind its accounts stand many people, whose marks are not those of an operator.")
+    if row["accounts"] < NAMING.accounts:
+        few = formatting.plural(row["accounts"], "account")
+        found.append(f"The campaign has {few}; {NAMING.accounts} are needed.")
+    return found
+
+
+def _of_the_marks(first: ActorComparison) -> list[str]:
+    found = []
+    if first.probability < NAMING.bar:
+        found.append(
+            f"No actor of the file has the probability of {formatting.exact_percent(NAMING.bar)} that is needed."
+        )
+    agreeing = [mark for mark in first.weight.by_source.values() if mark.bits >= NAMING.kind_bits]
+    covering = [mark for mark in agreeing if mark.coverage is None or mark.coverage >= MARK_RULES.most]
+    if len(covering) < NAMING.kinds:
+        found.append(
+            f"{formatting.sentence_case(formatting.in_words(len(covering), 'kind'))} of marks "
+            f"{formatting.verb(len(covering), 'agrees', 'agree')} and "
+            f"{formatting.verb(len(covering), 'covers', 'cover')} most of the campaign; {NAMING.kinds} are needed."
+        )
+    costly = sum(mark.bits for mark in covering if mark.costly)
+    if not costly:
+        found.append("No mark that agrees is costly to plant: all of them can be copied.")
+    elif costly < NAMING.costly_bits:
+        found.append(
+            f"Marks that are costly to plant have {formatting.distance_bits(costly)}; "
+            f"{formatting.distance_bits(NAMING.costly_bits)} are needed, since somebody may have planted one of them."
+        )
+    return found
+
+
+def contradictions(
+    case: SeenCase, seen: SeenCampaign, first: ActorComparison, other: ActorComparison, who: str
+) -> list[str]:
+    """Marks of another actor that keep the likeliest from being named.
+
+    Args:
+        who: what the sentences call the other.
+    """
+    found = []
+    if _rivals(first, other):
+        found.append(f"Marks of {who} are there, too, which the likeliest one does not explain.")
+    networks = [one for one in other.actor.network if one.own]
+    inside = seen.origin_coverage("network", network_test(networks)) if networks else None
+    if inside is not None and inside.with_mark >= max(NAMING.rival_share * inside.accounts, 1):
+        part = formatting.part_of(inside.with_mark, inside.accounts, "account")
+        verb = formatting.verb(inside.with_mark, "sends", "send")
+        found.append(f"{formatting.sentence_case(part)} mainly {verb} from {who}'s own network.")
+    known = frozenset(other.actor.known.campaigns)
+    tied = seen.campaign_id in known or any(
+        tie_to(seen.campaign_id, rows, known) for rows in case.sets_of(seen.campaign_id, "one_operator")
+    )
+    if tied:
+        found.append(f"The campaign is tied to a known campaign of {who}.")
+    return found
+
+
+def _rivals(first: ActorComparison, other: ActorComparison) -> bool:
+    """True where marks of another actor exceed those of the first in two sources, and by enough bits together."""
+    mine = {source: mark.bits for source, mark in first.weight.by_source.items()}
+    more = [
+        mark.bits - mine.get(source, 0.0)
+        for source, mark in other.weight.by_source.items()
+        if mark.bits - mine.get(source, 0.0) >= NAMING.kind_bits / 2
+    ]
+    return len(more) >= NAMING.kinds and sum(more) >= NAMING.rival_bits

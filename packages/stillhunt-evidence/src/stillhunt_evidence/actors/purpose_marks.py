@@ -1,0 +1,190 @@
+"""Marks of purpose: skills that an actor wants, models that it published with them, and the hours in which it works."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+
+from stillhunt.base import formatting
+from stillhunt_evidence.actors.actors_file import PublishedModel, WorkHours
+from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign
+from stillhunt_evidence.actors.parameters import MARK_RULES
+from stillhunt_evidence.actors.share_marks import ActorOnCampaign, ShareKind
+from stillhunt_evidence.actors.weights import Mark, any_of, base_rate
+
+RELEASE = "release"
+_NO_SKILLS = "The case does not say what the campaign took"
+_NO_HOURS = "The campaign's timeline has no hours"
+_HOUR_BUCKETS = timedelta(hours=3)
+"""Longest buckets of a timeline that show hours of the day."""
+_HOURS_OF_DAY = 24
+
+
+def purpose_marks(on: ActorOnCampaign, as_of: date | None) -> Iterator[Mark]:
+    """The marks of purpose that the file gives of an actor.
+
+    Args:
+        as_of: day until which releases in the file are complete.
+    """
+    if on.actor.skills:
+        yield _skills_mark(on)
+    if on.actor.model:
+        yield _release_mark(on, as_of)
+    if on.actor.hours is not None:
+        yield _hours_mark(on, on.actor.hours)
+
+
+def skill_coverage(seen: SeenCampaign, skills: Sequence[str]) -> MarkCoverage | None:
+    """How much of a campaign takes some skills; None where the case does not say what it takes.
+
+    A request may show several skills, so that counts cannot be added up: taken is the least that they allow. Where the
+    case has no counts, the first named skill counts as most of the campaign and the others as a part of it.
+
+    Args:
+        skills: names as cases have them.
+    """
+    accounts = max(int(seen.row["accounts"]), 1)
+    counts = {row["value"]: row["requests"] for row in seen.taken if row["aspect"] == "skill"}
+    total = sum(row["requests"] for row in seen.taken if row["aspect"] == "all") or sum(counts.values())
+    if total:
+        wanted = [times for name, times in counts.items() if name in skills]
+        rest = sum(times for name, times in counts.items() if name not in skills)
+        share = min(max(*wanted, 0, total - rest) / total, 1.0) if wanted else 0.0
+    elif seen.row["skills"]:
+        named = [name in skills for name in seen.row["skills"]]
+        share = 1.0 if named[0] else (MARK_RULES.most + MARK_RULES.part) / 2 if any(named) else 0.0
+    else:
+        return None
+    return MarkCoverage(accounts, accounts, share, accounts)
+
+
+def _skills_mark(on: ActorOnCampaign) -> Mark:
+    coverage = skill_coverage(on.seen, on.actor.skills)
+    if coverage is None:
+        return Mark("skills", "skills", False, 0.0, None, False, _NO_SKILLS)
+    rate = _skill_rate(on, on.actor.skills)
+    bits = _known_share_bits(coverage.share, rate, MARK_RULES.skill_cap)
+    wanted = formatting.join_some(sorted(on.actor.skills), 4)
+    statement = (
+        f"{formatting.percent(coverage.share)} of the requests take what it wants ({wanted}); about "
+        f"{formatting.percent(rate)} of other campaigns are like that"
+    )
+    return Mark("skills", "skills", False, bits, coverage.share, True, statement)
+
+
+def _skill_rate(on: ActorOnCampaign, skills: Sequence[str]) -> float:
+    stated = any_of([on.stated("skill")] * len(set(skills)))
+    return base_rate(stated, (skill_coverage(one, skills) for one in on.others))
+
+
+def _known_share_bits(share: float, rate: float, cap: float) -> float:
+    """As `coverage_bits`, for a share that no small number of accounts makes uncertain."""
+    if MARK_RULES.part <= share < MARK_RULES.most:
+        return 0.0
+    other = min(rate, MARK_RULES.own_most)
+    if share >= MARK_RULES.most:
+        return min(math.log2(MARK_RULES.own_most / other), cap)
+    ratio = (1.0 - MARK_RULES.own_most - MARK_RULES.own_part) / (1.0 - other - MARK_RULES.own_part)
+    return max(math.log2(ratio), -MARK_RULES.against_cap)
+
+
+def _release_mark(on: ActorOnCampaign, as_of: date | None) -> Mark:
+    ended = on.seen.row["last_seen"].date()
+    fitting: list[PublishedModel] = []
+    for model in on.actor.model:
+        coverage = skill_coverage(on.seen, model.skills)
+        if coverage is None:
+            return Mark(RELEASE, "purpose", False, 0.0, None, False, _NO_SKILLS)
+        if coverage.share >= MARK_RULES.most:
+            fitting.append(model)
+    after = timedelta(days=MARK_RULES.release_days)
+    followed = [model for model in fitting if ended < model.released <= ended + after]
+    if not followed:
+        return _no_release(fitting, as_of, ended)
+    secret = [model for model in followed if model.announced is not None and model.announced > ended]
+    model = min(secret or followed, key=lambda one: (one.released, one.name))
+    coverage = skill_coverage(on.seen, model.skills)
+    chance = _chance_of_release(fitting, as_of)
+    cap = MARK_RULES.release_cap if secret else MARK_RULES.known_release_cap
+    bits = min(math.log2(MARK_RULES.release_share / min(chance, MARK_RULES.release_share)), cap)
+    days = formatting.plural((model.released - ended).days, "day")
+    known = (
+        f"its date became known on {_day(model.announced)}, after the campaign had ended"
+        if secret and model.announced is not None
+        else "its date may have been known while the campaign ran"
+    )
+    statement = (
+        f"{formatting.shorten(model.name, 40)} was published on {_day(model.released)}, {days} after the last request, "
+        f"and is good at what the campaign took; {known}; by chance, one follows after {formatting.percent(chance)} of "
+        "days"
+    )
+    share = None if coverage is None else coverage.share
+    return Mark(RELEASE, "purpose", bool(secret) and bits > 0, bits, share, True, statement)
+
+
+def _no_release(fitting: list[PublishedModel], as_of: date | None, ended: date) -> Mark:
+    days = formatting.plural(round(MARK_RULES.release_days), "day")
+    if as_of is None or as_of < ended + timedelta(days=MARK_RULES.release_days):
+        statement = f"The file does not reach {days} beyond the campaign's end, and has no fitting model of that time"
+        return Mark(RELEASE, "purpose", False, 0.0, None, False, statement)
+    chance = _chance_of_release(fitting, as_of)
+    bits = max(
+        math.log2((1.0 - MARK_RULES.release_share) / (1.0 - min(chance, MARK_RULES.release_share))),
+        -MARK_RULES.against_cap,
+    )
+    statement = f"It published no model with these skills within {days} of the campaign's end"
+    return Mark(RELEASE, "purpose", False, bits, 0.0, True, statement)
+
+
+def _chance_of_release(models: Sequence[PublishedModel], as_of: date | None) -> float:
+    """Share of days after which a release of one of some models follows within the time that counts."""
+    if not models:
+        return 0.0
+    days = {
+        model.released.toordinal() - back
+        for model in models
+        for back in range(1, math.floor(MARK_RULES.release_days) + 1)
+    }
+    last = max(model.released for model in models)
+    end = max(last, as_of or last).toordinal()
+    return min(len(days) / max(end - min(days), MARK_RULES.release_window_least), 1.0)
+
+
+def _hours_mark(on: ActorOnCampaign, hours: WorkHours) -> Mark:
+    kind = ShareKind("working_hours", "hours", MARK_RULES.hours_cap, ("works", "work"), _NO_HOURS)
+    share = _hours_share(on.seen, hours)
+    if share is None:
+        return Mark(kind.name, kind.source, False, 0.0, None, False, _NO_HOURS)
+    others = [_hours_share(one, hours) for one in on.others]
+    seen = [MarkCoverage(1, int(one >= MARK_RULES.hours_share), 1.0, 1) for one in others if one is not None]
+    rate = base_rate(on.stated("hours"), seen)
+    length = ((hours.end - hours.begin) % _HOURS_OF_DAY or _HOURS_OF_DAY) / _HOURS_OF_DAY
+    kept = MARK_RULES.most if share >= MARK_RULES.hours_share else MARK_RULES.part if share > length else 0.0
+    bits = _known_share_bits(kept, rate, kind.cap)
+    statement = (
+        f"{formatting.percent(share)} of the requests fall in its working hours ({hours.begin} to {hours.end} o'clock "
+        f"at UTC{hours.utc_offset:+g}); spread evenly, {formatting.percent(length)} would"
+    ).replace("UTC-", f"UTC{formatting.MINUS}")
+    return Mark(kind.name, kind.source, False, bits, share, True, statement)
+
+
+def _hours_share(seen: SeenCampaign, hours: WorkHours) -> float | None:
+    """Share of the requests in working hours; None where the timeline has days alone."""
+    buckets = sorted((row["bucket"], row["requests"]) for row in seen.timeline)
+    steps = [later[0] - earlier[0] for earlier, later in pairwise(buckets)]
+    if not steps or min(steps) > _HOUR_BUCKETS:
+        return None
+    middle = min(steps) / 2
+    length = (hours.end - hours.begin) % _HOURS_OF_DAY or _HOURS_OF_DAY
+    total = inside = 0
+    for bucket, requests in buckets:
+        local = bucket + middle + timedelta(hours=hours.utc_offset)
+        total += requests
+        inside += requests * (((local.hour + local.minute / 60 - hours.begin) % _HOURS_OF_DAY) < length)
+    return inside / total if total else None
+
+
+def _day(moment: date) -> str:
+    return f"{moment.day} {moment:%B} {moment.year}"

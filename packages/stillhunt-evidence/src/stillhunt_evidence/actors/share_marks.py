@@ -1,0 +1,275 @@
+"""Marks of which a share of the campaign has them: networks, clients, countries, sign-up, settings and texts."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from stillhunt.base import formatting
+from stillhunt_evidence.actors.actors_file import Actor, ActorNetwork, BaseRates
+from stillhunt_evidence.actors.known_texts import KnownTexts
+from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign, SeenCase, Wanted
+from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
+from stillhunt_evidence.actors.weights import Mark, any_of, base_rate, coverage_bits
+
+_ASN = re.compile(r"AS(\d+)\b")
+_SHOWN = 4
+_SENDS = ("mainly sends from", "mainly send from")
+_SIGN_UP = {
+    "email_domains": ("email_domain", ("has a mail address at", "have mail addresses at")),
+    "payment_countries": ("payment_country", ("pays from", "pay from")),
+    "phone_countries": ("phone_country", ("has a phone number of", "have phone numbers of")),
+    "signup_countries": ("signup_country", ("signed up from", "signed up from")),
+    "organizations": ("organization_id", ("declares the organisation", "declare the organisation")),
+    "plans": ("plan", ("has the price plan", "have the price plan")),
+    "declared_uses": ("declared_use", ("declares the use", "declare the use")),
+}
+"""Field of the actors file -> column of member_details, and what accounts with its values do."""
+
+
+@dataclass(frozen=True)
+class ActorOnCampaign:
+    """One actor beside one campaign.
+
+    Attributes:
+        rates: base rates that the file states.
+    """
+
+    seen: SeenCampaign
+    case: SeenCase
+    actor: Actor
+    rates: BaseRates
+
+    @cached_property
+    def others(self) -> list[SeenCampaign]:
+        """The campaigns to compare with."""
+        return self.case.others(self.seen.campaign_id, self.actor.known.campaigns)
+
+    def stated(self, kind: str) -> float:
+        """The base rate of a kind: of the file, or the conservative one.
+
+        Args:
+            kind: field of `BaseRates`.
+        """
+        rate = getattr(self.rates, kind)
+        return float(getattr(MARK_RULES, f"{kind}_rate") if rate is None else rate)
+
+
+Seeing = Callable[[SeenCampaign], MarkCoverage | None]
+"""How much of a campaign has a mark."""
+
+
+@dataclass(frozen=True)
+class ShareKind:
+    """A kind of mark of which a share of the campaign has it.
+
+    Attributes:
+        name, source: as in `Mark`.
+        verbs: what one account with the mark does, and what several do, with the values behind it.
+        lacks: what the case lacks where it cannot say.
+        comparison: what the base rate counts, in the plural.
+    """
+
+    name: str
+    source: str
+    cap: float
+    verbs: tuple[str, str]
+    lacks: str
+    comparison: str = "other campaigns"
+
+    def weigh(
+        self,
+        seeing: Seeing,
+        on: ActorOnCampaign,
+        stated: float,
+        values: str,
+        compared: list[SeenCampaign] | None = None,
+    ) -> Mark:
+        """The mark of one actor.
+
+        Args:
+            seeing: how much of a campaign has it.
+            stated: its base rate before the case was seen.
+            values: of the actor, in words.
+            compared: what the base rate counts; the other campaigns where it is None.
+        """
+        coverage = seeing(on.seen)
+        if coverage is None:
+            return Mark(self.name, self.source, False, 0.0, None, False, self.lacks)
+        rate = base_rate(stated, map(seeing, on.others if compared is None else compared))
+        bits = coverage_bits(coverage, rate, self.cap)
+        return Mark(self.name, self.source, False, bits, coverage.share, True, self._statement(coverage, rate, values))
+
+    def _statement(self, coverage: MarkCoverage, rate: float, values: str) -> str:
+        who = formatting.sentence_case(formatting.part_of(coverage.with_mark, coverage.accounts, "account"))
+        requests = ""
+        if coverage.with_mark and coverage.requests < coverage.with_mark / coverage.accounts:
+            requests = f", for {formatting.percent(coverage.requests)} of the requests"
+        usual = f"; about {formatting.percent(rate)} of {self.comparison} are like that"
+        verb = formatting.verb(1 if coverage.accounts == 1 else coverage.with_mark, *self.verbs)
+        return f"{who} {verb}{' ' * bool(values)}{values}{requests}{usual}"
+
+
+NETWORK = ShareKind("network", "network", MARK_RULES.network_cap, _SENDS, "The case knows no networks")
+OWN_NETWORK = ShareKind(
+    "own_network",
+    "network",
+    MARK_RULES.own_network_cap,
+    ("mainly sends from the actor's own networks", "mainly send from the actor's own networks"),
+    NETWORK.lacks,
+)
+COUNTRY = ShareKind("country", "network", MARK_RULES.country_cap, _SENDS, "The case knows no countries")
+CLIENTS_USED = ShareKind(
+    "client", "program", MARK_RULES.client_cap, ("mainly uses", "mainly use"), "The case knows no clients"
+)
+SETTINGS_USED = ShareKind(
+    "settings",
+    "program",
+    MARK_RULES.settings_cap,
+    ("mainly sets", "mainly set"),
+    "The case cites no requests with these settings",
+)
+PHRASE_MARK = ShareKind(
+    "phrases",
+    "wording",
+    MARK_RULES.phrase_cap,
+    ("sends", "send"),
+    "The case has neither excerpts nor phrases of this campaign, or the text was in no form to compare",
+)
+
+
+def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
+    """The marks of shares that the file gives of an actor.
+
+    Args:
+        texts: reads texts as the case does.
+    """
+    yield from _network_marks(on)
+    actor = on.actor
+    if actor.countries:
+        rate, codes = on.stated("country"), frozenset(actor.countries)
+        yield COUNTRY.weigh(_origin("country", codes.__contains__), on, _of(rate, len(codes)), _words(sorted(codes)))
+    if actor.client:
+        names = {one.family.casefold() for one in actor.client}
+        rate = any_of(one.common or on.stated("client") for one in actor.client)
+        seeing = _origin("client", lambda value: value.casefold() in names)
+        yield CLIENTS_USED.weigh(seeing, on, rate, _words(sorted(one.family for one in actor.client)))
+    if wanted := {name: set(values) for name, values in dict(actor.settings).items() if values}:
+        shown = _words([f"{name} {_words(list(map(_setting, sorted(of))), 'or')}" for name, of in wanted.items()])
+        yield SETTINGS_USED.weigh(lambda seen: _settings(seen, wanted), on, on.stated("settings"), shown)
+    if actor.phrases:
+        rate = on.stated("phrase")
+        seeing = texts.coverage_of(actor.phrases)
+        count = formatting.verb(len(actor.phrases), "the known text", f"one of {len(actor.phrases)} known texts")
+        yield PHRASE_MARK.weigh(seeing, on, rate, count)
+    yield from _sign_up_marks(on)
+
+
+def _network_marks(on: ActorOnCampaign) -> Iterator[Mark]:
+    for own, kind in ((False, NETWORK), (True, OWN_NETWORK)):
+        networks = [one for one in on.actor.network if one.own == own]
+        if not networks:
+            continue
+        wanted = network_test(networks)
+        stated = on.stated("own_network" if own else "network")
+        rate = any_of(one.common or stated for one in networks)
+        names = sorted(f"AS{one.asn}" if one.asn else f"'{one.name}'" for one in networks)
+        mark = kind.weigh(_origin("network", wanted), on, rate, f"({_words(names)})" if own else _words(names))
+        yield _own(mark, on, wanted) if own else mark
+
+
+def _own(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
+    """An own network is costly to plant only where it covers nearly all accounts, requests and days."""
+    if not mark.known or mark.coverage is None or mark.bits <= 0:
+        return mark
+    days = on.seen.days_covered(wanted)
+    known = on.seen.origin_coverage("network", wanted)
+    hidden = 0.0 if known is None else known.with_mark / known.members  # accounts of unknown network do not count
+    statement = f"{mark.statement}; they are active in {formatting.percent(days)} of its duration"
+    if min(mark.coverage, days, hidden) >= NAMING.costly_share:
+        used = addresses_used(on.actor)(on.seen)
+        if used is None or used.share < MARK_RULES.most:
+            return Mark(mark.kind, mark.source, True, mark.bits, mark.coverage, True, statement)
+        more = coverage_bits(used, base_rate(on.stated("address"), ()), MARK_RULES.address_cap)
+        bits = min(mark.bits + more, MARK_RULES.used_network_cap)
+        statement = f"{statement}, most of them from addresses that it used before"
+        return Mark(mark.kind, mark.source, True, bits, mark.coverage, True, statement)
+    bits = min(mark.bits, MARK_RULES.network_cap)
+    return Mark(mark.kind, mark.source, False, bits, mark.coverage, True, f"{statement}, too little to be sure of it")
+
+
+def addresses_used(actor: Actor) -> Seeing:
+    """How much of a campaign comes from addresses that an actor used before; by networks where no address is known."""
+    known = actor.known
+    kind, hashes = ("address", known.addresses) if known.addresses else ("network", known.networks)
+    return lambda seen: seen.address_coverage(kind, frozenset(hashes)) if hashes else None
+
+
+def network_test(networks: list[ActorNetwork]) -> Wanted:
+    """A test for names of networks as cases have them, such as `AS64500 Example`.
+
+    Args:
+        networks: by number, or by words of their names.
+    """
+    numbers = {one.asn for one in networks if one.asn is not None}
+    names = [re.compile(rf"\b{re.escape(one.name)}\b", re.IGNORECASE) for one in networks if one.name is not None]
+
+    def wanted(value: str) -> bool:
+        found = _ASN.match(value)
+        return (found is not None and int(found[1]) in numbers) or any(name.search(value) for name in names)
+
+    return wanted
+
+
+def _origin(aspect: str, wanted: Wanted) -> Seeing:
+    return lambda seen: seen.origin_coverage(aspect, wanted)
+
+
+def _settings(seen: SeenCampaign, wanted: dict[str, set[float]]) -> MarkCoverage | None:
+    """Accounts whose cited requests mainly set wanted values; requests that set none of them are left out."""
+    fits: dict[str, list[bool]] = defaultdict(list)
+    for row in seen.cited:
+        if any(row[name] is not None for name in wanted):
+            fits[row["account_id"]].append(all(row[name] in values for name, values in wanted.items()))
+    total = sum(map(len, fits.values()))
+    share = sum(map(sum, fits.values())) / total if total else 0.0
+    return seen.account_coverage({account: 2 * sum(of) > len(of) for account, of in fits.items()}, share)
+
+
+def _setting(value: float) -> str:
+    return f"{value:g}" if value != int(value) else formatting.count(int(value))
+
+
+def _sign_up_marks(on: ActorOnCampaign) -> Iterator[Mark]:
+    for field, (column, verbs) in _SIGN_UP.items():
+        values = frozenset(getattr(on.actor.sign_up, field))
+        if not values:
+            continue
+        kind = ShareKind(
+            column,
+            "sign_up",
+            MARK_RULES.sign_up_cap,
+            verbs,
+            f"The table of accounts has no column {column}",
+            "other campaigns and groups",
+        )
+        compared = [*on.others, *on.case.groups.values()]
+        rate = _of(on.stated("sign_up"), len(values))
+        yield kind.weigh(_column(column, values), on, rate, _words(sorted(values)), compared)
+
+
+def _column(column: str, values: frozenset[str]) -> Seeing:
+    return lambda seen: seen.column_coverage(column, values.__contains__)
+
+
+def _of(rate: float, values: int) -> float:
+    return any_of([rate] * values)
+
+
+def _words(values: list[str], last: str = "and") -> str:
+    shown = [formatting.shorten(value, 40) for value in values]
+    words = formatting.join_some(shown, _SHOWN)
+    return words if last == "and" else words.replace(" and ", f" {last} ")

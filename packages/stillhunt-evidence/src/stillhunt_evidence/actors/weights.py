@@ -1,0 +1,94 @@
+"""From how much of a campaign has a mark to bits for or against an actor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scipy.special import betainc
+
+from stillhunt_evidence.actors.observed import MarkCoverage
+from stillhunt_evidence.actors.parameters import MARK_RULES
+
+LEAST_ABSENT = 0.05
+"""Lowest chance of an absent mark; only keeps a logarithm finite where a base rate is near 1."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one kind of mark says about one actor.
+
+    Attributes:
+        source: kinds of one source are not independent, and only the strongest of them counts.
+        costly: True where others than the actor could hardly plant it.
+        bits: evidence that the actor runs the campaign, against somebody who is not in the file; 0 where not known.
+        coverage: share of the campaign that has the mark; None where the mark is not one of shares, or not known.
+        known: False where the case cannot say.
+        statement: what was seen and how common it is, or what is missing, in one sentence without a full stop.
+    """
+
+    kind: str
+    source: str
+    costly: bool
+    bits: float
+    coverage: float | None
+    known: bool
+    statement: str
+
+
+def base_rate(stated: float, others: Iterable[MarkCoverage | None]) -> float:
+    """How common it is that a mark covers most of a campaign of somebody else.
+
+    The stated rate counts like some campaigns of the case, and the case can make it rarer only to a quarter: the few
+    campaigns of one case are no sample of all. Misleads where the other campaigns are the actor's own and nobody knows.
+
+    Args:
+        stated: share of campaigns, from the actors file or the parameters.
+        others: coverage of each other campaign; None where not known.
+
+    Returns:
+        Share, 0 to 1.
+    """
+    shares = [one.share >= MARK_RULES.most for one in others if one is not None]
+    found = (stated * MARK_RULES.comparison + sum(shares)) / (MARK_RULES.comparison + len(shares))
+    return max(found, stated * MARK_RULES.rarest)
+
+
+def any_of(rates: Iterable[float]) -> float:
+    """The base rate of having one of several values, each of its own rate, as if they were independent.
+
+    Args:
+        rates: shares, 0 to 1.
+    """
+    return 1.0 - math.prod(1.0 - rate for rate in rates)
+
+
+def coverage_bits(coverage: MarkCoverage, rate: float, cap: float) -> float:
+    """Bits for an actor from how much of a campaign has one of its marks.
+
+    A mark covers most of a campaign, a part of it, or is absent. With few accounts that is uncertain, so each of the
+    three counts by its probability under the Beta distribution of the share (Jeffreys prior). In a part it is no
+    evidence: that is what planting looks like, and what a shared proxy looks like.
+
+    Args:
+        rate: share of other campaigns of which it covers most.
+
+    Returns:
+        Bits, from minus `against_cap` to the cap.
+    """
+    hits = coverage.share * coverage.accounts
+    below_most, below_part = (
+        float(betainc(hits + 0.5, coverage.accounts - hits + 0.5, edge)) for edge in (MARK_RULES.most, MARK_RULES.part)
+    )
+    seen = (1.0 - below_most, below_most - below_part, below_part)
+    other = min(rate, MARK_RULES.own_most)  # what most campaigns have is no evidence against the actor
+    absent = max(1.0 - other - MARK_RULES.own_part, LEAST_ABSENT)
+    of_actor = (MARK_RULES.own_most, MARK_RULES.own_part, 1.0 - MARK_RULES.own_most - MARK_RULES.own_part)
+    of_others = (other, MARK_RULES.own_part, absent)
+    ratio = _weighted(seen, of_actor) / _weighted(seen, of_others)
+    return min(max(math.log2(ratio), -MARK_RULES.against_cap), cap)
+
+
+def _weighted(chances: tuple[float, ...], values: tuple[float, ...]) -> float:
+    return sum(chance * value for chance, value in zip(chances, values, strict=True))

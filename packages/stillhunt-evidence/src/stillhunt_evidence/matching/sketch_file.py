@@ -1,0 +1,216 @@
+"""The file of sketches that one provider gives another of its circle: features under keyed hashes, and no ids or text.
+
+Who has the circle's key can try phrases and words of his own against the hashes; docs/howto/match.md says what that
+tells him. Who lacks it learns how many campaigns and features there are, and how often each is used.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from stillhunt.base.errors import PackError
+from stillhunt.base.formatting import UNSAFE
+from stillhunt.extract import SKETCH_VERSION
+from stillhunt_evidence.keys.hashing import HASH_DIGITS, keyed_hash
+from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight
+from stillhunt_evidence.matching.features import FEATURE_KINDS, MOST_FEATURES, MOST_HALF_BITS, CampaignFeatures
+
+SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION = "stillhunt campaign sketches", 1
+MOST_CAMPAIGNS = 1_000
+MOST_SKETCH_BYTES = 32 << 20
+_KEY_CHECK = "key check"
+
+Digits = Annotated[str, msgspec.Meta(pattern=rf"\A[0-9a-f]{{{HASH_DIGITS}}}\Z")]
+HalfBits = Annotated[int, msgspec.Meta(ge=0, le=MOST_HALF_BITS)]
+
+
+class SketchedFeatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Features of one kind, by ascending hash.
+
+    Attributes:
+        share: -2 log2 of the share of the campaign's requests with it.
+        bits: how much more frequent it is than in other customers' traffic, in half bits.
+    """
+
+    hashes: Annotated[list[Digits], msgspec.Meta(max_length=MOST_FEATURES)]
+    share: Annotated[list[HalfBits], msgspec.Meta(max_length=MOST_FEATURES)]
+    bits: Annotated[list[HalfBits], msgspec.Meta(max_length=MOST_FEATURES)]
+
+
+class CampaignSketch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One campaign.
+
+    Attributes:
+        name: a name that only its provider can resolve.
+    """
+
+    name: Digits
+    phrase: SketchedFeatures
+    word: SketchedFeatures
+
+
+class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Sketches of one provider's campaigns.
+
+    Attributes:
+        circle: name of the circle whose key made the hashes.
+        key_check: a hash under that key of the circle's name, so that a wrong key shows.
+        seed: by which the middle of long prompts was chosen.
+    """
+
+    format: Annotated[str, msgspec.Meta(max_length=64)]
+    version: int
+    circle: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z")]
+    key_check: Digits
+    sketch_version: int
+    seed: int
+    campaigns: Annotated[list[CampaignSketch], msgspec.Meta(max_length=MOST_CAMPAIGNS)]
+
+
+def sketch_file(
+    campaigns: Sequence[CampaignFeatures], circle: str, keys: tuple[bytes, bytes], sketches: tuple[int, int]
+) -> bytes:
+    """The content of a file of sketches.
+
+    Args:
+        campaigns: what there is to compare.
+        keys: of the circle, and of the provider's own pseudonyms, under which campaigns have their names.
+        sketches: version and seed of the sketches, as `sketches_of_case` gives them.
+
+    Raises:
+        PackError: there are too many campaigns for one file.
+    """
+    if len(campaigns) > MOST_CAMPAIGNS:
+        raise PackError(
+            f"the case has {len(campaigns)} campaigns, and a file holds {MOST_CAMPAIGNS}",
+            next_step="name the campaigns that are to be shared",
+        )
+    key, own = keys
+    made = [
+        CampaignSketch(opaque_name(own, one.campaign_id), *(_sketched(key, kind, one) for kind in FEATURE_KINDS))
+        for one in campaigns
+    ]
+    made.sort(key=lambda one: one.name)
+    check = _key_check(key, circle)
+    version, seed = sketches
+    found = SketchFile(SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION, circle, check, version, seed, made)
+    return msgspec.json.encode(found, order="sorted") + b"\n"
+
+
+def opaque_name(own: bytes, campaign_id: str) -> str:
+    """The name under which a campaign goes out.
+
+    Args:
+        own: the provider's own key of pseudonyms.
+    """
+    return keyed_hash(own, "shared campaign", campaign_id)
+
+
+def hashed_feature(key: bytes, kind: str, value: int) -> str:
+    """The hash under which a feature is in a file; no other export of the circle has the same."""
+    return keyed_hash(key, f"matched {kind}", str(value))
+
+
+def _key_check(key: bytes, circle: str) -> str:
+    return keyed_hash(key, _KEY_CHECK, circle)
+
+
+def _sketched(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeatures:
+    rows = sorted((hashed_feature(key, kind, one.value), one.share, one.bits) for one in campaign.kinds[kind])
+    return SketchedFeatures([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
+    """Sketches from a file, which is not trusted.
+
+    Args:
+        circle: name of the circle to which it should belong.
+
+    Raises:
+        PackError: as `sketches_from_json`, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_SKETCH_BYTES + 1)
+    except OSError as error:
+        raise _unusable(error.strerror or "it cannot be read", str(path)) from error
+    return sketches_from_json(content, circle, key, where=str(path))
+
+
+def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -> SketchFile:
+    """Sketches from the content of a file, which is not trusted.
+
+    Args:
+        content: at most `MOST_SKETCH_BYTES`.
+        circle: name of the circle to which it should belong.
+
+    Raises:
+        PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
+    """
+    if len(content) > MOST_SKETCH_BYTES:
+        raise _unusable(f"it has more than {MOST_SKETCH_BYTES >> 20} MiB", where)
+    try:
+        found = msgspec.json.decode(content, type=SketchFile)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _unusable(UNSAFE.sub("?", str(error))[:300], where) from error
+    if found.format != SKETCHES_FORMAT or found.version != SKETCHES_FORMAT_VERSION:
+        raise _unusable("it is no file of sketches, or was made by another version of stillhunt", where)
+    if found.sketch_version != SKETCH_VERSION:
+        raise _unusable("its hashes were made by another version of stillhunt", where)
+    if found.circle != circle:
+        raise _unusable(f"it is for the circle {found.circle}", where, "name that circle")
+    if not hmac.compare_digest(found.key_check, _key_check(key, circle)):
+        raise _unusable(
+            "it was made under another key of this circle", where, "compare the keys of the circle on both sides"
+        )
+    _check_campaigns(found, where)
+    return found
+
+
+def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
+    """Refuse sketches of which the middle of long prompts was chosen by different seeds.
+
+    Args:
+        where: the other's file, shown in errors.
+
+    Raises:
+        PackError: the seeds differ.
+    """
+    if mine.seed != theirs.seed:
+        raise _unusable(
+            f"it was made under seed {theirs.seed}, and yours under seed {mine.seed}",
+            where,
+            "hunt under the same seed on both sides",
+        )
+
+
+def feature_sets(campaign: CampaignSketch) -> Mapping[str, FeatureSet]:
+    """The features of a campaign in the form in which they are compared."""
+    kinds = {"phrase": campaign.phrase, "word": campaign.word}
+    return {
+        kind: {
+            key: FeatureWeight(share, bits) for key, share, bits in zip(one.hashes, one.share, one.bits, strict=True)
+        }
+        for kind, one in kinds.items()
+    }
+
+
+def _check_campaigns(found: SketchFile, where: str) -> None:
+    names = [one.name for one in found.campaigns]
+    if len(set(names)) < len(names):
+        raise _unusable("two campaigns have one name", where)
+    for campaign in found.campaigns:
+        for one in (campaign.phrase, campaign.word):
+            if not len(one.hashes) == len(one.share) == len(one.bits):
+                raise _unusable("each feature needs one share and one number of bits", where)
+            if any(a >= b for a, b in zip(one.hashes, one.hashes[1:], strict=False)):
+                raise _unusable("hashes must ascend", where)
+
+
+def _unusable(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
+    return PackError(f"the file of sketches cannot be used: {what}", where=where, next_step=next_step)

@@ -1,0 +1,200 @@
+"""Making an evidence pack: contents, header, manifest, stamp, signature, archive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from securesystemslib.signer import CryptoSigner
+
+from stillhunt._version import __version__
+from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
+from stillhunt.base.errors import OutputError
+from stillhunt.base.formatting import UNSAFE
+from stillhunt.base.redaction import redacted
+from stillhunt.base.table_files import parquet_bytes
+from stillhunt.base.whole_files import write_whole
+from stillhunt.score import verdict_parameters
+from stillhunt.triage import Case
+from stillhunt_evidence.keys.signing import PublicKey
+from stillhunt_evidence.packs.archive import archive_parts
+from stillhunt_evidence.packs.contents import Discretion, cut_case, harvest_digest, parquet_files
+from stillhunt_evidence.packs.envelope import sign_statement
+from stillhunt_evidence.packs.manifest import (
+    ENVELOPE_FILE,
+    KEY_FILE,
+    PACK_VERSION,
+    PARAMETERS_FILE,
+    STAMP_FILE,
+    Manifest,
+    as_plain_json,
+    make_manifest,
+    statement_of,
+)
+from stillhunt_evidence.packs.proof_file import PROOF_FILE, ProofDocument, proof_of_campaign
+from stillhunt_evidence.packs.rendering import (
+    ATTRIBUTION_FILE,
+    DOSSIER_FILE,
+    NARRATIVE_FILE,
+    README_FILE,
+    dossier_page,
+    readme_text,
+    report_page,
+)
+from stillhunt_evidence.packs.stamp import get_stamp
+from stillhunt_evidence.packs.verdict_again import check_case
+
+MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
+"""How the header writes when the pack was made."""
+HUNT_FACTS = ("version", "case_version", "sketch_version", "seed", "budget")
+INPUT_FACTS = ("name", "bytes", "rows", "sha256")
+"""What the header says of the hunt and of each input, from run.json."""
+
+
+@dataclass(frozen=True)
+class PackOrder:
+    """What a pack is to be made of.
+
+    Attributes:
+        narrative: what analysts wrote; empty where nothing.
+        attribution: what is said of actors; None where nobody asked.
+        proof: what `stillhunt model prove` found out; None where nobody asked.
+        authority: URL of an authority that stamps it; empty for none.
+    """
+
+    folder: Path
+    campaign_id: str
+    discretion: Discretion
+    made_at: datetime
+    narrative: str = ""
+    attribution: Mapping[str, Any] | None = None
+    proof: ProofDocument | None = None
+    authority: str = ""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack before it is written.
+
+    Attributes:
+        files: name -> content of every file.
+    """
+
+    files: Mapping[str, bytes] = field(repr=False)
+    manifest: Manifest = field(repr=False)
+
+
+def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
+    """A signed pack of one campaign.
+
+    Raises:
+        CaseError: there is no such case or campaign, or the case is damaged.
+        PackError: the authority gives no time stamp, or the proof is not about this campaign and case.
+    """
+    case = Case.read(order.folder)
+    cut = cut_case(case, order.campaign_id, order.discretion)
+    check_case(cut, str(order.folder))
+    header = _header(order, cut, own)
+    files = {
+        **parquet_files(cut, parquet_bytes),
+        RUN_FILE: as_plain_json(cut.run),
+        PARAMETERS_FILE: as_plain_json(verdict_parameters()),
+        KEY_FILE: own.pem.encode(),
+        README_FILE: readme_text(header),
+        REPORT_FILE: report_page(cut),
+    }
+    narrative, attribution, proof = _written(order), _attributed(order), _proven(order, header)
+    if narrative:
+        files[NARRATIVE_FILE] = narrative.encode()
+    if attribution is not None:
+        files[ATTRIBUTION_FILE] = as_plain_json(attribution)
+    if proof is not None:
+        files[PROOF_FILE] = as_plain_json(proof.as_plain())
+    names = {*files, DOSSIER_FILE, ENVELOPE_FILE, *([STAMP_FILE] if order.authority else [])}
+    files[DOSSIER_FILE] = dossier_page(cut, header, narrative, attribution, proof, names)
+    manifest = make_manifest(header, files)
+    stamp = get_stamp(manifest.merkle_root, order.authority) if order.authority else None
+    if stamp is not None:
+        files[STAMP_FILE] = stamp
+    files[ENVELOPE_FILE] = sign_statement(statement_of(manifest, stamp), signer)
+    return Pack(files, manifest)
+
+
+def write_pack(pack: Pack, path: Path, *, force: bool = False) -> str:
+    """Write a pack, completely or not at all, for its owner alone.
+
+    Args:
+        pack: from `make_pack`.
+        force: replace a file that is there.
+
+    Returns:
+        SHA-256 of the file, in hexadecimal.
+
+    Raises:
+        OutputError: there is something already, or it cannot be written.
+    """
+    if os.path.lexists(path) and not (force and path.is_file()):
+        raise OutputError(
+            "there is something of this name already",
+            where=str(path),
+            next_step="name another file",
+            command_step="name another --out, or replace the file with --force",
+        )
+    digest = hashlib.sha256()
+    write_whole(path, _hashed_parts(pack, digest))
+    return digest.hexdigest()
+
+
+def _hashed_parts(pack: Pack, digest: hashlib._Hash) -> Iterator[bytes]:
+    for part in archive_parts(pack.files):
+        digest.update(part)
+        yield part
+
+
+def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
+    (campaign,) = cut.tables["campaigns"].to_pylist()
+    run = cut.run
+    return {
+        "pack": {
+            "version": PACK_VERSION,
+            "madeAt": order.made_at.astimezone(UTC).strftime(MADE_AT),
+            "madeBy": f"stillhunt {__version__}",
+            "signer": own.fingerprint,
+            "full": order.discretion.names.key is None,
+            "excerptChars": order.discretion.excerpt_chars,
+        },
+        "campaign": {name: campaign[name] for name in ("campaign_id", "kind", "verdict", "accounts", "requests")}
+        | {"score": repr(campaign["score"])},
+        "hunt": {name: run.get(name) for name in HUNT_FACTS},
+        "inputs": [{name: one.get(name) for name in INPUT_FACTS} for one in run.get("inputs", [])],
+        "harvest": harvest_digest(order.folder, order.campaign_id),
+    }
+
+
+def _written(order: PackOrder) -> str:
+    """The narrative without control characters, but with its lines; redacted where the pack names nobody."""
+    text = order.narrative.replace("\r\n", "\n")
+    text = UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "", text).strip()
+    if not text:
+        return ""
+    return (redacted(text) if order.discretion.names.key is not None else text) + "\n"
+
+
+def _attributed(order: PackOrder) -> Mapping[str, Any] | None:
+    """What is said of actors, with the campaign as the pack calls it."""
+    if order.attribution is None:
+        return None
+    return {**order.attribution, "campaign_id": order.discretion.names.one("campaign", order.campaign_id)}
+
+
+def _proven(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None:
+    """What the proof says of the campaign, as the pack calls it."""
+    if order.proof is None:
+        return None
+    shown = order.discretion.names.one("campaign", order.campaign_id)
+    return proof_of_campaign(order.proof, order.campaign_id, shown, header["harvest"])

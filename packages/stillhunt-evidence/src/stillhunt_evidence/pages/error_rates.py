@@ -1,0 +1,192 @@
+"""How often such findings are wrong, as far as it was measured: on simulated logs, each figure with its source.
+
+The figures are those of `docs/calibration.md`, `docs/benchmark.md` and the README, which a test compares; the expected
+number of false campaigns is computed for the log at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stillhunt.base import formatting
+from stillhunt.base.families import BUDGET, PRIOR
+from stillhunt.score.verdict.budget import HONEST_SEARCH
+from stillhunt.triage.score_breakdown import ScoreSum
+from stillhunt_evidence.pages.alternatives import EXTRAPOLATED, expected_honest_groups, round_ratio
+from stillhunt_evidence.pages.changed_settings import ChangedSettings
+
+
+@dataclass(frozen=True)
+class StatedShare:
+    """One row of the calibration at the stated prior: stated probabilities, and how many groups were campaigns."""
+
+    least: float
+    most: float
+    groups: int
+    campaigns: int
+    observed: float
+    interval: tuple[float, float]
+
+
+STATED_SHARES = (
+    StatedShare(0.0, 0.01, 2551, 3, 0.0006, (0.0, 0.002)),
+    StatedShare(0.01, 0.05, 364, 1, 0.0015, (0.0, 0.008)),
+    StatedShare(0.05, 0.2, 163, 3, 0.0101, (0.002, 0.029)),
+    StatedShare(0.2, 0.5, 58, 3, 0.0287, (0.006, 0.083)),
+    StatedShare(0.5, 0.8, 21, 4, 0.1130, (0.030, 0.281)),
+    StatedShare(0.8, 0.95, 7, 5, 0.5752, (0.181, 0.934)),
+    StatedShare(0.95, 0.99, 12, 10, 0.7303, (0.366, 0.962)),
+    StatedShare(0.99, 1.0, 115, 100, 0.7831, (0.676, 0.870)),
+)
+"""`docs/calibration.md`, candidates at the stated prior."""
+CALIBRATION_CANDIDATES, CALIBRATION_WORLDS = 3291, 84
+_OFTEN = 0.75
+_LEAST_WHOLE = 0.01
+_MOST_MONTHS = 100.0
+"""Months between two honest groups beyond which nothing is said; 80 logs of 14 days are 37 months."""
+HONEST_FLAGGED, HONEST_IN_ALL, HONEST_WORLDS, HONEST_REVIEWS = 0, 293_692, 100, 4
+"""README: honest worlds of three generators."""
+LADDER_FLAGGED, LADDER_ACCOUNTS = 7, 330_024
+"""`docs/benchmark.md`: honest accounts of worlds with campaigns."""
+
+
+@dataclass(frozen=True)
+class ErrorRate:
+    """One measured or computed rate of error.
+
+    Attributes:
+        answer: in one or two sentences.
+        source: where the figure comes from.
+    """
+
+    question: str
+    answer: str
+    source: str
+
+
+def stated_share(probability: float) -> StatedShare:
+    """The row of the calibration into which a stated probability falls.
+
+    Args:
+        probability: 0 to 1.
+    """
+    return next((row for row in STATED_SHARES if row.least <= probability < row.most), STATED_SHARES[-1])
+
+
+def evidence_bits(total: ScoreSum) -> float:
+    """Bits of all findings, without the prior."""
+    return math.fsum(term.bits for term in total.terms if term.family not in (PRIOR, BUDGET))
+
+
+def calibration_sentence(probability: float) -> str:
+    """How many groups with such a stated probability were campaigns, in a sentence."""
+    row = stated_share(probability)
+    low, high = (formatting.exact_percent(bound) for bound in row.interval)
+    stated = f"{formatting.exact_percent(row.least)} to {formatting.exact_percent(row.most)}"
+    return (
+        f"Of simulated groups with a stated probability of {stated}, {formatting.percent(row.observed)} were campaigns "
+        f"(95 % interval {low} to {high}), where campaigns are as rare as the method assumes."
+    )
+
+
+def measured_share(probability: float) -> str:
+    """How many groups with such a probability were campaigns, in words that fit beside it."""
+    row = stated_share(probability)
+    low, high = (_rounded(bound) for bound in row.interval)
+    return f"in simulated worlds {_rounded(row.observed)} % of groups so stated were campaigns ({low} to {high} %)"
+
+
+def _rounded(share: float) -> str:
+    return f"{share * 100:.0f}" if share >= _LEAST_WHOLE or share <= 0 else f"{share * 100:.2g}"
+
+
+def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
+    """How many honest groups would look as strong in a month, in a sentence.
+
+    Args:
+        budget: the run's false-alarm budget.
+    """
+    expected = expected_honest_groups(evidence_bits(total), budget)
+    if expected is None:
+        return "The run did not record how large its log was, so no number of false alarms is computed."
+    days = formatting.number(float(budget["days"]), 0)
+    size = f"{formatting.plural(int(budget['accounts']), 'account')} and {days} days"
+    looks = f"In a log of {size}, an honest group looks at least this strong"
+    if evidence_bits(total) < HONEST_SEARCH.level:
+        return f"{looks} {how_often(expected)} or more often."
+    if 1.0 / max(expected, 1e-9) > _MOST_MONTHS:
+        return f"{looks} {how_often(expected)}, {EXTRAPOLATED}."
+    return f"{looks} at most {how_often(expected)}, {EXTRAPOLATED}."
+
+
+def how_often(expected: float) -> str:
+    """An expected number in 30 days: `6 times in 30 days`, `once in 29 months`, `less than once in 100 months`.
+
+    Args:
+        expected: number of groups in 30 days, above 0.
+    """
+    if expected >= _OFTEN:
+        return f"{formatting.plural(round(expected), 'time')} in 30 days of hourly looks"
+    months = 1.0 / max(expected, 1e-9)
+    if months > _MOST_MONTHS:
+        return f"less than once in {_MOST_MONTHS:.0f} months of hourly looks"
+    return f"once in {formatting.plural(round_ratio(months), 'month')} of hourly looks"
+
+
+def error_rates(
+    probability: float, total: ScoreSum, budget: Mapping[str, Any], changed: ChangedSettings
+) -> tuple[ErrorRate, ...]:
+    """All rates of error that a reader should know, each with its source; none where the settings are others.
+
+    Args:
+        budget: the run's false-alarm budget; empty where it was not recorded.
+        changed: the run's settings beside the defaults.
+    """
+    if not changed.rates_hold:
+        return ()
+    allowed = budget.get("false_campaigns_per_month")
+    bar = ""
+    if allowed is not None and "required_bits" in budget:
+        bar = (
+            f" The settings allow {formatting.number(float(allowed), 1)} false campaigns in 30 days, for which the "
+            f"verdict act needs {formatting.number(float(budget['required_bits']), 1)} bits of evidence here; this "
+            f"campaign has {formatting.number(evidence_bits(total), 1)}."
+        )
+    return (
+        ErrorRate(
+            "How many honest groups look as strong as this one?",
+            false_groups_sentence(total, budget) + bar,
+            "Upper 95 % bound of a tail fitted to 80 honest simulated logs, and hourly looks at one; "
+            "benchmarks/quality/budget.py",
+        ),
+        ErrorRate(
+            "Is a stated probability right?",
+            calibration_sentence(probability),
+            f"{formatting.count(CALIBRATION_CANDIDATES)} groups of {CALIBRATION_WORLDS} simulated logs; "
+            "docs/calibration.md",
+        ),
+        ErrorRate(
+            "How many honest accounts were flagged where nobody harvests?",
+            f"{formatting.count(HONEST_FLAGGED)} of {formatting.count(HONEST_IN_ALL)} accounts in {HONEST_WORLDS} "
+            f"simulated logs; {HONEST_REVIEWS} groups got the verdict review.",
+            "README, 47 kinds of customers of three generators",
+        ),
+        ErrorRate(
+            "And where others do harvest?",
+            f"{formatting.count(LADDER_FLAGGED)} of {formatting.count(LADDER_ACCOUNTS)} honest accounts were flagged "
+            "together with a campaign.",
+            "docs/benchmark.md, simulated logs with campaigns",
+        ),
+    )
+
+
+NOT_COVERED = (
+    "No figure comes from the real traffic of a provider; read probabilities as an order of magnitude.",
+    "A company's own fleet of programs cannot be told from a harvest by a log alone.",
+    "An operation can imitate a customer to have that customer accused.",
+    "Kinds of customers that were not simulated were not tested.",
+)
+"""What the measured rates do not cover, in sentences."""

@@ -1,0 +1,182 @@
+"""The page for an executive: what happened, how sure, how much, what is not known, what can be decided now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+from stillhunt.triage import Case
+from stillhunt.triage.model import NAME_CHARS, CampaignModel
+from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
+from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
+from stillhunt_evidence.pages.changed_settings import ChangedSettings
+from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
+from stillhunt_evidence.pages.error_rates import calibration_sentence, false_groups_sentence
+from stillhunt_evidence.pages.facts import DossierFacts
+
+_ROWS_OF_ASPECT = 2
+_NARRATIVE_CHARS = 2000
+_PARAGRAPHS = 6
+_SENTENCES_OF_ACTOR = 6
+_SENTENCE_CHARS = 400
+_PLANTED = "Marks can be planted: whoever controls what an actor alone should control leaves the same ones."
+ASPECT_LABELS = {"model": "Model", "skill": "Skill", "subject": "Subject", "language": "Language, estimated"}
+
+
+@dataclass(frozen=True)
+class TakenRow:
+    """What was taken under one heading, in words."""
+
+    aspect: str
+    value: str
+    requests: str
+    samples: str
+    output_tokens: str
+    list_value: str
+
+
+@dataclass(frozen=True)
+class ExecutivePage:
+    """What the executive's page says; every field is bounded and safe to show.
+
+    Attributes:
+        figures: label and number of the most important figures.
+        narrative: paragraphs of a person, none where nobody wrote any.
+        instead: the leading alternative in sentences.
+        taken: what was taken, all of it first.
+        who: whether anybody is named, in sentences.
+        unknown: what is not known, in sentences.
+        decide: what can be decided now, in sentences.
+    """
+
+    figures: tuple[tuple[str, str], ...]
+    narrative: tuple[str, ...]
+    certainty: CertaintyDrawing
+    how_sure: tuple[str, ...]
+    instead: tuple[str, ...]
+    taken: tuple[TakenRow, ...]
+    who: tuple[str, ...]
+    unknown: tuple[str, ...]
+    decide: tuple[str, ...]
+
+
+def executive_page(
+    case: Case,
+    model: CampaignModel,
+    alternatives: Sequence[Alternative],
+    facts: DossierFacts,
+    changed: ChangedSettings,
+) -> ExecutivePage:
+    """What the executive's page says.
+
+    Args:
+        alternatives: its honest explanations, the one that fits best first.
+        changed: the run's settings beside the defaults.
+    """
+    settings, row = model.run.settings, model.row
+    words = f"{likelihood_beside(model, leading_alternative(alternatives))}, {model.probability}"
+    rates = (
+        (false_groups_sentence(model.total, case.run.get("budget", {})), calibration_sentence(row["score"]))
+        if changed.rates_hold
+        else (changed.withheld,)
+    )
+    return ExecutivePage(
+        figures=_figures(model),
+        narrative=paragraphs(facts.narrative),
+        certainty=certainty_drawing(row["score"], settings.review_probability, settings.act_probability, words),
+        how_sure=(_verdict_meaning(model), *rates),
+        instead=leading_sentences(alternatives),
+        taken=taken_rows(case, model),
+        who=who_sentences(facts),
+        unknown=tuple(formatting.sentence(one) for one in model.limits),
+        decide=_decisions(model),
+    )
+
+
+def _figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
+    row = model.row
+    return (
+        ("accounts", formatting.count(row["accounts"])),
+        ("requests", formatting.count(row["requests"])),
+        ("share of all traffic", formatting.share_of(row["requests"], model.run.requests)),
+        ("output tokens", formatting.amount(row["output_tokens"])),
+        *([("at list price", value)] if (value := model.run.money(row["list_value"])) else []),
+    )
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """A person's text as bounded paragraphs, safe to show.
+
+    Args:
+        text: paragraphs are separated by empty lines.
+    """
+    parts = [" ".join(part.split()) for part in text[: 8 * _NARRATIVE_CHARS].split("\n\n")]
+    return tuple(formatting.shorten(part, _NARRATIVE_CHARS) for part in parts if part)[:_PARAGRAPHS]
+
+
+def _verdict_meaning(model: CampaignModel) -> str:
+    settings = model.run.settings
+    if model.verdict == "act":
+        least = formatting.exact_percent(settings.act_probability)
+        return (
+            f"The verdict act means: the probability is {least} or more, at least two independent kinds of evidence "
+            "agree, and the limit on false alarms is kept. It is not a decision; a person makes it."
+        )
+    if model.verdict == "review":
+        least = formatting.exact_percent(settings.review_probability)
+        held = " ".join(formatting.sentence(text) for text in model.held_back)
+        return (
+            f"The verdict review means: the probability is {least} or more, but something that the verdict act needs "
+            f"is missing. A person should look. {held}".strip()
+        )
+    return "There is no verdict: the evidence is below the threshold of review."
+
+
+def taken_rows(case: Case, model: CampaignModel, most: int = _ROWS_OF_ASPECT) -> tuple[TakenRow, ...]:
+    """What was taken, all of it first, then the largest parts of each aspect; nothing where the case does not say.
+
+    Args:
+        most: rows of each aspect; what stands in brackets comes last.
+    """
+    own = case.taken.filter(pc.equal(case.taken["campaign_id"], model.row["campaign_id"])).to_pylist()
+    shown: list[dict[str, Any]] = [row for row in own if row["aspect"] == "all"][:1]
+    for aspect in ASPECT_LABELS:
+        parts = [row for row in own if row["aspect"] == aspect]
+        shown += sorted(parts, key=_named_first)[:most]
+    return tuple(
+        TakenRow(
+            aspect=ASPECT_LABELS.get(row["aspect"], "All"),
+            value="" if row["aspect"] == "all" else formatting.shorten(row["value"], NAME_CHARS),
+            requests=formatting.count(row["requests"]),
+            samples=formatting.count(row["samples"]),
+            output_tokens=formatting.amount(row["output_tokens"]),
+            list_value=model.run.money(row["list_value"]),
+        )
+        for row in shown
+    )
+
+
+def _named_first(row: Mapping[str, Any]) -> tuple[bool, int, str]:
+    return row["value"].startswith("("), -row["requests"], row["value"]
+
+
+def who_sentences(facts: DossierFacts) -> tuple[str, ...]:
+    """Whether anybody is named, in sentences."""
+    if facts.attribution is None:
+        return ("Nobody is named. The log shows accounts, not who is behind them.",)
+    found = facts.attribution
+    more = "alternatives" if found.get("decision") == "named" else "reasons"
+    said = [str(found.get("statement") or "Nobody is named."), *(str(one) for one in found.get(more, ()))]
+    sentences = tuple(
+        formatting.sentence(formatting.shorten(one, _SENTENCE_CHARS)) for one in said[:_SENTENCES_OF_ACTOR]
+    )
+    return (*sentences, _PLANTED) if more == "alternatives" else sentences
+
+
+def _decisions(model: CampaignModel) -> tuple[str, ...]:
+    preserve = "Preserve the logs: they are deleted by rules of their own, and a dossier holds only a part of them."
+    return (*(formatting.sentence(one) for one in model.steps), preserve)

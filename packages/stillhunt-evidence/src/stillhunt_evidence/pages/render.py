@@ -1,0 +1,136 @@
+"""A dossier as one self-contained HTML page: a short cover, then pages for an executive, counsel and an engineer."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.triage import Case
+from stillhunt.triage.model import CampaignModel
+from stillhunt_evidence.pages.alternatives import weigh_alternatives
+from stillhunt_evidence.pages.assessment import Assessment, assess
+from stillhunt_evidence.pages.campaign_alternatives import signs_of
+from stillhunt_evidence.pages.changed_settings import changed_settings
+from stillhunt_evidence.pages.counsel_page import CounselPage, counsel_page
+from stillhunt_evidence.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, TimelineDrawing, timeline_drawing
+from stillhunt_evidence.pages.engineer_page import EngineerPage, engineer_page
+from stillhunt_evidence.pages.executive_page import ExecutivePage, executive_page
+from stillhunt_evidence.pages.facts import DossierFacts
+from stillhunt_evidence.pages.references import rests, rests_on_row
+from stillhunt_evidence.pages.words import DOSSIER_WORDS
+
+_ROOM = resources.files("stillhunt_evidence.pages")
+_BUCKETS_SHOWN = 300
+_CLAIM_CHARS = 900
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What the cover says, and what the heads of all pages repeat.
+
+    Attributes:
+        claim: what is claimed, in a sentence or two.
+        period: first to last request, in words.
+        signer: fingerprint of the signing key; empty where nobody signed.
+    """
+
+    campaign: str
+    claim: str
+    period: str
+    signer: str
+
+
+def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
+    """A dossier as one self-contained HTML page; the same text for the same case and facts.
+
+    It runs no script, asks no network, and can be printed. Long tables are bounded and say so; the tables of the case
+    have every row.
+
+    Raises:
+        CaseError: the case has no such campaign.
+    """
+    model = next((one for one in case.model.campaigns if one.row["campaign_id"] == campaign_id), None)
+    if model is None:
+        raise CaseError(
+            f"no campaign {formatting.shorten(campaign_id, 64)}",
+            where="dossier",
+            next_step="name a campaign of this case",
+        )
+    alternatives = weigh_alternatives(model.total, signs_of(case, campaign_id), case.run.get("budget", {}))
+    style, changed = _asset("dossier.css"), changed_settings(case.run)
+    pages: dict[str, Assessment | CounselPage | EngineerPage | ExecutivePage] = {
+        "assessment": assess(model, alternatives, changed),
+        "executive": executive_page(case, model, alternatives, facts, changed),
+        "counsel": counsel_page(case, model, alternatives, facts, changed),
+        "engineer": engineer_page(case, model, facts),
+    }
+    return (
+        _environment()
+        .get_template("dossier.html")
+        .render(
+            policy=_policy(style),
+            style=Markup(style),  # noqa: S704 - our own file
+            cover=_cover(model, facts),
+            timeline=_timeline(case, model),
+            words=DOSSIER_WORDS,
+            **pages,
+        )
+    )
+
+
+def _cover(model: CampaignModel, facts: DossierFacts) -> Cover:
+    row = model.row
+    return Cover(
+        campaign=model.name,
+        claim=formatting.shorten(model.claim, _CLAIM_CHARS),
+        period=formatting.period(row["first_seen"], row["last_seen"]),
+        signer=formatting.shorten(facts.signer, 160),
+    )
+
+
+def _timeline(case: Case, model: CampaignModel) -> TimelineDrawing | None:
+    row = model.row
+    own = case.timeline.filter(pc.equal(case.timeline["campaign_id"], row["campaign_id"]))
+    buckets: list[dict[str, Any]] = own.sort_by("bucket").slice(0, _BUCKETS_SHOWN).to_pylist()
+    return timeline_drawing(buckets, row["first_seen"], row["last_seen"]) if buckets else None
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("stillhunt_evidence.pages", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["sentence_case"] = formatting.sentence_case
+    environment.globals |= {
+        "fit_width": FIT_WIDE,
+        "plot_height": PLOT_HEIGHT,
+        "plot_width": PLOT_WIDTH,
+        "rests": rests,
+        "rests_on_row": rests_on_row,
+    }
+    return environment
+
+
+@cache
+def _asset(file: str) -> str:
+    return (_ROOM / "templates" / file).read_text(encoding="utf-8").strip()
+
+
+def _policy(style: str) -> str:
+    """A policy under which nothing runs, nothing is fetched, and only this very style applies."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

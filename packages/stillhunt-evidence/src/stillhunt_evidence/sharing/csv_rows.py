@@ -1,0 +1,101 @@
+"""A share as one table, for spreadsheets and for scripts: a row for each thing that is shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from stillhunt.base.table_files import csv_bytes
+from stillhunt_evidence.sharing.share_times import utc_text
+from stillhunt_evidence.sharing.shared_campaign import (
+    LIMITS_OF_CLAIM,
+    SharedCampaign,
+    SharedFile,
+    campaign_name,
+    campaign_text,
+    shown_probability,
+)
+
+SHARED_COLUMNS = {
+    "campaign": pa.string(),
+    "tlp": pa.string(),
+    "sender": pa.string(),
+    "circle": pa.string(),
+    "version": pa.string(),
+    "status": pa.string(),
+    "kind": pa.string(),
+    "name": pa.string(),
+    "value": pa.string(),
+    "requests": pa.int64(),
+    "accounts": pa.int64(),
+    "count": pa.int64(),
+    "number": pa.float64(),
+}
+"""Columns of the table; the first six are the same in all rows of a campaign."""
+
+
+def shared_csv(share: SharedFile) -> bytes:
+    """A share as CSV that no spreadsheet takes for formulas.
+
+    Returns:
+        UTF-8; rows by campaign, and in each first what it is, then what its accounts have in common.
+    """
+    rows = [row for campaign in share.campaigns for row in _rows(share, campaign)]
+    return csv_bytes(pa.Table.from_pylist(rows, schema=pa.schema(list(SHARED_COLUMNS.items()))))
+
+
+def _rows(share: SharedFile, campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
+    common = {
+        "campaign": campaign.uid,
+        "tlp": share.tlp.shown,
+        "sender": share.sender,
+        "circle": share.ids.circle,
+        "version": utc_text(share.at),
+        "status": "withdrawn" if share.withdrawn else campaign.verdict,
+    }
+    for row in _things(campaign):
+        yield {**common, **row}
+
+
+def _things(campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
+    counts = campaign.counts
+    yield {
+        "kind": "campaign",
+        "name": campaign_name(campaign),
+        "value": campaign_text(campaign),
+        "requests": counts.requests,
+        "accounts": counts.accounts,
+        "number": shown_probability(campaign),
+    }
+    yield {"kind": "limits", "name": "limits of the claim", "value": LIMITS_OF_CLAIM}
+    yield {"kind": "time", "name": "first_seen", "value": utc_text(campaign.first_seen)}
+    yield {"kind": "time", "name": "last_seen", "value": utc_text(campaign.last_seen)}
+    for name, count in (
+        ("flagged_accounts", counts.flagged),
+        ("estimated_requests", counts.estimated_requests),
+        ("output_tokens", counts.output_tokens),
+    ):
+        yield {"kind": "count", "name": name, "count": count}
+    if campaign.operator:
+        yield {"kind": "tied_operator", "name": "id", "value": campaign.operator}
+    for technique in campaign.techniques:
+        yield {"kind": "technique", "name": technique.id, "value": technique.name}
+    for finding in campaign.findings:
+        yield {"kind": "finding", "name": finding.kind, "value": finding.sentence, "number": round(finding.bits, 2)}
+    for aspect, values in campaign.values.aspects().items():
+        for one in values:
+            named = one.value if one.number is None else f"AS{one.number} {one.value}".strip()
+            known = {"requests": one.requests or None, "accounts": one.accounts or None}
+            yield {"kind": aspect, "name": aspect, "value": named, **known}
+    for hashed in campaign.hashes:
+        yield {
+            "kind": f"{hashed.kind}_hash",
+            "name": "keyed hash",
+            "value": hashed.digest,
+            "requests": hashed.requests,
+            "accounts": hashed.accounts,
+        }
+    for measure in campaign.measures:
+        yield {"kind": "measure", "name": measure.name, "value": measure.text}

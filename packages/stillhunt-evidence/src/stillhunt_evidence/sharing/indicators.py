@@ -1,0 +1,145 @@
+"""What a receiver can look for: the indicators of a campaign, the same in every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stillhunt.base import formatting
+from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, SharedHash, SharedValue, percent_of
+from stillhunt_evidence.sharing.user_agents import client_families, user_agent_pattern
+
+_ALSO = "Honest customers use it as well: a match is a reason to look, and no evidence by itself."
+_HASHED = (
+    "Keyed hashes under the key of the circle; whoever has the key can compare them with hashes of their own logs, and "
+    "can try values."
+)
+_HASHES = (
+    ("address", ("address", "addresses"), P.address_confidence),
+    ("network", ("network (/24, /48)", "networks (/24, /48)"), P.address_confidence),
+    ("phrase", ("recurring phrase", "recurring phrases"), P.phrase_confidence),
+)
+"""Kind, its words for one and for many, and its most confidence in percent."""
+NOT_FOR_BLOCKING = "not-for-blocking"
+"""Label of everything that a receiver can look for."""
+_WITHDRAWN = "Withdrawn by its sender: do not look for it any more."
+_RESERVED_AS = 0
+"""The number of no network (RFC 7607)."""
+
+
+@dataclass(frozen=True)
+class SharedIndicator:
+    """One thing to look for.
+
+    Attributes:
+        kind: client, network, address_hashes, network_hashes or phrase_hashes.
+        key: what tells it from others of its kind in a campaign, which can be named without the case; part of its id.
+        text: what it is and how far it carries, in sentences.
+        confidence: in percent, at most that of the campaign.
+        value: the value; None where it is a list of hashes.
+        hashes: the hashes; none where it is a value.
+        pattern: regular expression for a client; empty for others.
+    """
+
+    kind: str
+    key: str
+    name: str
+    text: str
+    confidence: int
+    requests: int
+    accounts: int
+    value: SharedValue | None = None
+    hashes: tuple[SharedHash, ...] = ()
+    pattern: str = ""
+
+
+def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple[SharedIndicator, ...]:
+    """The indicators of a campaign.
+
+    Args:
+        withdrawn: return every indicator that can ever have been shared of it, also those that nobody knows any more.
+
+    Returns:
+        Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most
+        used first.
+    """
+    found = (*_networks(campaign), *_clients(campaign), *_hashes(campaign))
+    if not withdrawn:
+        return found
+    known = {(one.kind, one.key): one for one in found}
+    return tuple(known.get((one.kind, one.key), one) for one in _possible())
+
+
+def _possible() -> Iterator[SharedIndicator]:
+    """Every indicator that a campaign can have, without what it was."""
+    for place in range(P.most_values):
+        nothing = SharedValue("", 0, number=_RESERVED_AS)
+        yield SharedIndicator("network", str(place), "Autonomous system", _WITHDRAWN, 0, 0, 0, value=nothing)
+    for family in client_families():
+        pattern = user_agent_pattern(family)
+        value = SharedValue(family, 0)
+        yield SharedIndicator("client", family, f"Client {family}", _WITHDRAWN, 0, 0, 0, value=value, pattern=pattern)
+    for kind, (_, words), _most in _HASHES:
+        yield SharedIndicator(f"{kind}_hashes", "", f"Keyed hashes of {words}", _WITHDRAWN, 0, 0, 0)
+
+
+def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
+    confidence = min(P.network_confidence, percent_of(campaign))
+    numbered = [one for one in campaign.values.networks if one.number is not None]
+    return [
+        SharedIndicator(
+            "network",
+            str(place),  # and not the number, which a withdrawal need not know
+            f"Autonomous system {one.number}",
+            f"{_sent(one)} from AS{one.number}{one.value and f' ({one.value})'}. {_ALSO}",
+            confidence,
+            one.requests,
+            one.accounts,
+            value=one,
+        )
+        for place, one in enumerate(numbered)
+    ]
+
+
+def _clients(campaign: SharedCampaign) -> list[SharedIndicator]:
+    confidence = min(P.client_confidence, percent_of(campaign))
+    return [
+        SharedIndicator(
+            "client",
+            one.value,
+            f"Client {one.value}",
+            f"{_sent(one)} with {one.value}. {_ALSO}",
+            confidence,
+            one.requests,
+            one.accounts,
+            value=one,
+            pattern=pattern,
+        )
+        for one in campaign.values.clients
+        if (pattern := user_agent_pattern(one.value))
+    ]
+
+
+def _sent(one: SharedValue) -> str:
+    accounts, requests = formatting.plural(one.accounts, "account"), formatting.plural(one.requests, "request")
+    return f"{accounts} of the campaign {formatting.verb(one.accounts, 'sends', 'send')} {requests}"
+
+
+def _hashes(campaign: SharedCampaign) -> list[SharedIndicator]:
+    found = []
+    for kind, words, most in _HASHES:
+        if hashes := campaign.hashes_of(kind):
+            found.append(
+                SharedIndicator(
+                    f"{kind}_hashes",
+                    "",
+                    f"Keyed hashes of {words[1]}",
+                    f"{formatting.plural(len(hashes), *words)} that several accounts of the campaign use. {_HASHED}",
+                    min(most, percent_of(campaign)),
+                    max(one.requests for one in hashes),
+                    max(one.accounts for one in hashes),
+                    hashes=hashes,
+                )
+            )
+    return found

@@ -1,0 +1,206 @@
+"""A share as events of OCSF 1.8: a Detection Finding for each campaign, an Incident Finding for each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from stillhunt._version import __version__
+from stillhunt.watch.alerts.siem import OCSF_VERSION
+from stillhunt_evidence.sharing.indicators import indicators_of
+from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.share_times import utc_milliseconds
+from stillhunt_evidence.sharing.shared_campaign import (
+    LIMITS_OF_CLAIM,
+    SharedCampaign,
+    SharedFile,
+    campaign_name,
+    campaign_text,
+    percent_of,
+)
+from stillhunt_evidence.sharing.stix_facts import campaign_facts
+
+_FINDINGS, _DETECTION, _INCIDENT = 2, 2004, 2005
+_CREATE, _CLOSE = (1, "Create"), (3, "Close")
+_SEVERITIES = {"act": (4, "High"), "review": (3, "Medium")}
+_INFORMATIONAL = (1, "Informational")
+_STATISTICAL = (3, "Statistical")
+_HIGH, _MEDIUM, _LOW = (3, "High"), (2, "Medium"), (1, "Low")
+_HASH, _USER_AGENT, _OTHER_INDICATOR = (4, "Hash"), (6, "User Agent"), (99, "Autonomous System")
+
+
+def ocsf_events(share: SharedFile) -> list[dict[str, Any]]:
+    """A share as events of OCSF.
+
+    Returns:
+        Events of class 2004, one for each campaign, and of class 2005, one for each operator and for each campaign that
+        is tied to none; by class and id.
+    """
+    made = [_detection(share, campaign) for campaign in share.campaigns]
+    by_operation: dict[str, list[SharedCampaign]] = {}
+    for campaign in share.campaigns:
+        by_operation.setdefault(campaign.operator or campaign.uid, []).append(campaign)
+    return [*made, *(_incident(share, uid, by_operation[uid]) for uid in sorted(by_operation))]
+
+
+def _event(share: SharedFile, class_uid: int, uid: str, severity: tuple[int, str]) -> dict[str, Any]:
+    """What events of both classes have."""
+    activity = _CLOSE if share.withdrawn else _CREATE
+    at = utc_milliseconds(share.at)
+    return {
+        "activity_id": activity[0],
+        "activity_name": activity[1],
+        "category_uid": _FINDINGS,
+        "category_name": "Findings",
+        "class_uid": class_uid,
+        "type_uid": class_uid * 100 + activity[0],
+        "severity_id": severity[0],
+        "severity": severity[1],
+        "time": at,
+        "metadata": {
+            "version": OCSF_VERSION,
+            "uid": share.ids.uuid("ocsf", str(class_uid), uid, str(at)),
+            "labels": [share.tlp.shown, f"circle:{share.ids.circle}"],
+            "product": {"name": "stillhunt", "vendor_name": "stillhunt", "version": __version__},
+        },
+    }
+
+
+def _detection(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
+    severity = _INFORMATIONAL if share.withdrawn else _SEVERITIES.get(campaign.verdict, _INFORMATIONAL)
+    confidence = _confidence(percent_of(campaign))
+    event = _event(share, _DETECTION, campaign.uid, severity)
+    event["metadata"]["profiles"] = ["osint"]
+    event |= {
+        "class_name": "Detection Finding",
+        "status_id": 5 if share.withdrawn else 1,
+        "status": "Archived" if share.withdrawn else "New",
+        "is_alert": not share.withdrawn,
+        "message": f"{'Withdrawn: ' if share.withdrawn else ''}{campaign_name(campaign)}",
+        "confidence_id": confidence[0],
+        "confidence": confidence[1],
+        "confidence_score": percent_of(campaign),
+        "finding_info": _finding_info(share, campaign),
+        "evidences": [
+            {"name": one.kind, "data": {"family": one.family, "sentence": one.sentence, "bits": round(one.bits, 2)}}
+            for one in campaign.findings
+        ],
+        "osint": _osint(share, campaign),
+        "unmapped": {"stillhunt": _facts(share, campaign)},
+    }
+    if campaign.measures:
+        event["remediation"] = {"desc": " ".join(one.text for one in campaign.measures)}
+    return event
+
+
+def _incident(share: SharedFile, uid: str, campaigns: list[SharedCampaign]) -> dict[str, Any]:
+    verdict = "act" if any(one.verdict == "act" for one in campaigns) else campaigns[0].verdict
+    severity = _INFORMATIONAL if share.withdrawn else _SEVERITIES.get(verdict, _INFORMATIONAL)
+    confidence = _confidence(max(percent_of(one) for one in campaigns))
+    priority = _HIGH if verdict == "act" and not share.withdrawn else _LOW
+    event = _event(share, _INCIDENT, uid, severity)
+    event["metadata"]["profiles"] = ["incident"]
+    event |= {
+        "class_name": "Incident Finding",
+        "status_id": 5 if share.withdrawn else 1,
+        "status": "Closed" if share.withdrawn else "New",
+        "verdict_id": 3 if share.withdrawn else 4,
+        "verdict": "Disregard" if share.withdrawn else "Suspicious",
+        "priority_id": priority[0],
+        "priority": priority[1],
+        "confidence_id": confidence[0],
+        "confidence": confidence[1],
+        "message": ", ".join(campaign_name(one) for one in campaigns),
+        "desc": f"{' '.join(campaign_text(one) for one in campaigns)} {LIMITS_OF_CLAIM}",
+        "start_time": utc_milliseconds(min(one.first_seen for one in campaigns)),
+        "end_time": utc_milliseconds(max(one.last_seen for one in campaigns)),
+        "assignee_group": {"name": "not assigned"},
+        "attacks": _attacks(campaigns),
+        "finding_info_list": [_finding_info(share, one) for one in campaigns],
+    }
+    return event
+
+
+def _finding_info(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
+    return {
+        "uid": campaign.uid,
+        "title": campaign_name(campaign),
+        "desc": f"{campaign_text(campaign)} {LIMITS_OF_CLAIM}",
+        "types": ["model distillation" if campaign.kind == "harvest" else campaign.kind],
+        "analytic": {
+            "name": "stillhunt",
+            "uid": "stillhunt",
+            "version": __version__,
+            "type_id": _STATISTICAL[0],
+            "type": _STATISTICAL[1],
+        },
+        "attacks": _attacks([campaign]),
+        "first_seen_time": utc_milliseconds(campaign.first_seen),
+        "last_seen_time": utc_milliseconds(campaign.last_seen),
+        "modified_time": utc_milliseconds(share.at),
+        "data_sources": ["LLM API request logs"],
+    }
+
+
+def _attacks(campaigns: Iterable[SharedCampaign]) -> list[dict[str, Any]]:
+    """Techniques of MITRE ATLAS in the object that OCSF has for ATT&CK and ATLAS."""
+    techniques = {one.id: one for campaign in campaigns for one in campaign.techniques}
+    attacks = []
+    for name in sorted(techniques):
+        one = techniques[name]
+        outer = one.parent or one
+        attack: dict[str, Any] = {
+            "tactic": {"uid": one.tactic.id, "name": one.tactic.name},
+            "technique": {"uid": outer.id, "name": outer.name},
+        }
+        if one.parent:
+            attack["sub_technique"] = {"uid": one.id, "name": one.name}
+        attacks.append(attack)
+    return attacks
+
+
+def _osint(share: SharedFile, campaign: SharedCampaign) -> list[dict[str, Any]]:
+    """The indicators; of keyed hashes the most used ones, since pipelines of SIEMs cut long events."""
+    made: list[dict[str, Any]] = []
+    for indicator in indicators_of(campaign):
+        confidence = _confidence(indicator.confidence)
+        common = {
+            "tlp": share.tlp.ocsf,
+            "confidence_id": confidence[0],
+            "confidence": confidence[1],
+            "campaign": {"name": campaign_name(campaign)},
+        }
+        value = indicator.value
+        if value is None:
+            made += [
+                {**_typed(_HASH), "value": one.digest, "desc": f"Keyed hash: {one.kind}", **common}
+                for one in indicator.hashes[: P.most_event_hashes]
+            ]
+        elif value.number is not None:
+            system = {"number": value.number} | ({"name": value.value} if value.value else {})
+            made.append(
+                {
+                    **_typed(_OTHER_INDICATOR),
+                    "value": f"AS{value.number}",
+                    "desc": indicator.text,
+                    "autonomous_system": system,
+                    **common,
+                }
+            )
+        else:
+            made.append({**_typed(_USER_AGENT), "value": value.value, "desc": indicator.text, **common})
+    return made
+
+
+def _typed(kind: tuple[int, str]) -> dict[str, Any]:
+    return {"type_id": kind[0], "type": kind[1]}
+
+
+def _confidence(percent: int) -> tuple[int, str]:
+    """Confidence in the three steps of OCSF, cut where STIX cuts its scale of low, medium and high."""
+    return _HIGH if percent >= P.high_confidence else _MEDIUM if percent >= P.medium_confidence else _LOW
+
+
+def _facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
+    facts = campaign_facts(share, campaign)
+    return {name: value for name, value in facts.items() if name not in ("extension_type", "findings")}

@@ -1,0 +1,260 @@
+"""What may leave of a campaign: the one model from which every format is written.
+
+It has facts, counts, keyed hashes and sentences. It has no field for an account, a request, an address or a text of a
+prompt, so that no writer can write one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from stillhunt.base import formatting
+from stillhunt_evidence.sharing.atlas import AtlasTechnique
+from stillhunt_evidence.sharing.recommended import RecommendedMeasure
+from stillhunt_evidence.sharing.shared_ids import ShareIds
+from stillhunt_evidence.sharing.tlp import TlpLabel
+
+
+@dataclass(frozen=True)
+class SharedValue:
+    """A value that several accounts of a campaign have in common.
+
+    Attributes:
+        value: its text; of a network the name of its owner.
+        requests: harvested requests with it, of settings those that findings cite; 0 where they are not counted.
+        accounts: accounts that sent them; 0 where they are not counted.
+        number: of an autonomous system; None for other values and where the log has only a name.
+    """
+
+    value: str
+    requests: int
+    accounts: int = 0
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class SharedHash:
+    """A keyed hash under the key of the circle.
+
+    Attributes:
+        digest: 16 hexadecimal digits.
+    """
+
+    kind: str
+    digest: str
+    requests: int
+    accounts: int
+
+
+@dataclass(frozen=True)
+class SharedFinding:
+    """A finding in a sentence.
+
+    Attributes:
+        family: of the evidence, such as queue.
+        bits: log2 likelihood ratio; negative is evidence against a campaign.
+    """
+
+    family: str
+    kind: str
+    sentence: str
+    bits: float
+
+
+@dataclass(frozen=True)
+class SharedCounts:
+    """How large a campaign is.
+
+    Attributes:
+        flagged: those of them whose own verdict is act.
+        estimated_requests: the same for all calls if the log is a sample.
+    """
+
+    accounts: int
+    flagged: int
+    requests: int
+    estimated_requests: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class SharedValues:
+    """What the accounts of a campaign have in common, each the most used first.
+
+    Attributes:
+        skills: what is taken, in words.
+        clients: families of the User-Agents.
+        countries: of the addresses, which say where a proxy is and not where an operator is.
+        settings: sampling settings of the cited requests.
+    """
+
+    skills: tuple[SharedValue, ...]
+    models: tuple[SharedValue, ...]
+    languages: tuple[SharedValue, ...]
+    clients: tuple[SharedValue, ...]
+    networks: tuple[SharedValue, ...]
+    countries: tuple[SharedValue, ...]
+    settings: tuple[SharedValue, ...]
+
+    def aspects(self) -> dict[str, tuple[SharedValue, ...]]:
+        """The values by the name of their aspect, without empty ones."""
+        named = {
+            "skill": self.skills,
+            "model": self.models,
+            "language": self.languages,
+            "client": self.clients,
+            "network": self.networks,
+            "country": self.countries,
+            "settings": self.settings,
+        }
+        return {name: values for name, values in named.items() if values}
+
+
+@dataclass(frozen=True)
+class SharedCampaign:
+    """A campaign, as far as it may leave.
+
+    Attributes:
+        uid: its id in this circle.
+        kind: harvest, account_farm or relay.
+        verdict: act or review; none where it is withdrawn and the case has it no more.
+        probability: that it is one operation of that kind, 0 to 1.
+        first_seen: hour of the first harvested request.
+        last_seen: end of the hour of the last one.
+        values: what its accounts have in common.
+        hashes: keyed hashes of addresses, networks and phrases.
+        families: evidence families above the floor, the strongest first.
+        findings: the strongest findings for and against.
+        techniques: what it is called in MITRE ATLAS.
+        measures: what a receiver can do.
+        operator: uid of the operator to whom it is tied; empty where there is none.
+    """
+
+    uid: str
+    kind: str
+    verdict: str
+    probability: float
+    first_seen: datetime
+    last_seen: datetime
+    counts: SharedCounts
+    values: SharedValues
+    hashes: tuple[SharedHash, ...]
+    families: tuple[str, ...]
+    findings: tuple[SharedFinding, ...]
+    techniques: tuple[AtlasTechnique, ...]
+    measures: tuple[RecommendedMeasure, ...]
+    operator: str
+
+    @property
+    def short(self) -> str:
+        """The beginning of its id, by which people call it."""
+        return self.uid[:8]
+
+    def hashes_of(self, kind: str) -> tuple[SharedHash, ...]:
+        """Its keyed hashes of one kind."""
+        return tuple(one for one in self.hashes if one.kind == kind)
+
+
+@dataclass(frozen=True)
+class SharedOperator:
+    """An operator to whom campaigns are tied.
+
+    Attributes:
+        uid: its id in this circle.
+        campaigns: uids of its campaigns that are shared in the same file.
+        bits: bits beyond chance of the strongest tie.
+        sentences: each kind of that tie in a sentence.
+        first_seen: hour of the first request of these campaigns.
+        last_seen: end of the hour of the last one.
+    """
+
+    uid: str
+    campaigns: tuple[str, ...]
+    bits: float
+    sentences: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
+
+    @property
+    def short(self) -> str:
+        """The beginning of its id, by which people call it."""
+        return self.uid[:8]
+
+
+@dataclass(frozen=True)
+class SharedFile:
+    """One file to share, whatever its format.
+
+    Attributes:
+        ids: makes the ids of its objects.
+        sender: who shares it, as receivers see it.
+        key_check: hash by which receivers see whether they have the same key of the circle.
+        tlp: how far it may be passed on.
+        at: time of this version of its contents.
+        withdrawn: True where it takes back what was shared.
+    """
+
+    ids: ShareIds
+    sender: str
+    key_check: str
+    tlp: TlpLabel
+    at: datetime
+    withdrawn: bool
+    campaigns: tuple[SharedCampaign, ...]
+    operators: tuple[SharedOperator, ...]
+
+    @property
+    def sender_uid(self) -> str:
+        """Id of the sender in this circle."""
+        return self.ids.uuid("sender")
+
+
+LIMITS_OF_CLAIM = (
+    "The claim rests on request logs: it says that these accounts act as one operation, and with which probability. It "
+    "names no company and no person, and does not show what the answers were used for. Clients, networks and countries "
+    "are used by honest customers as well: a match is a reason to look, and no evidence by itself."
+)
+"""What every format says with a campaign."""
+_CLAIMS = {
+    "harvest": "collect answers of a model as one operation",
+    "account_farm": "belong to one person, who uses them one after another",
+    "relay": "pass the requests of many people on",
+}
+_NAMES = {"harvest": "Harvesting campaign", "account_farm": "Account farm", "relay": "Relay"}
+
+
+def campaign_name(campaign: SharedCampaign) -> str:
+    """The name of a campaign for readers: `Harvesting campaign 3f2a9c1e`."""
+    return f"{_NAMES.get(campaign.kind, 'Campaign')} {campaign.short}"
+
+
+def campaign_text(campaign: SharedCampaign) -> str:
+    """What is claimed of a campaign, in a few sentences."""
+    counts = campaign.counts
+    claim = _CLAIMS.get(campaign.kind, "act as one operation")
+    accounts, requests = formatting.plural(counts.accounts, "account"), formatting.plural(counts.requests, "request")
+    seem = formatting.verb(counts.accounts, "seems", "seem")
+    when = formatting.during(campaign.first_seen, campaign.last_seen)
+    sentences = [f"{accounts} {seem} to {claim}: {requests} {when}."]
+    if skills := [_with_share(one, counts.requests) for one in campaign.values.skills]:
+        sentences.append(f"It takes: {', '.join(skills)}.")
+    sentences.append(f"Verdict: {campaign.verdict}, probability {percent_of(campaign)} %.")
+    return " ".join(sentences)
+
+
+def _with_share(skill: SharedValue, requests: int) -> str:
+    """A skill with its share of the requests, where it is counted."""
+    if not 0 < skill.requests <= requests:
+        return skill.value
+    return f"{skill.value} ({formatting.share_of(skill.requests, requests)})"
+
+
+def percent_of(campaign: SharedCampaign) -> int:
+    """The probability in percent, rounded down, 1 to 99: no count of a log makes anything certain."""
+    return min(99, max(1, int(campaign.probability * 100)))
+
+
+def shown_probability(campaign: SharedCampaign) -> float:
+    """The probability to four digits, rounded down, and never 1."""
+    return min(0.9999, int(campaign.probability * 10_000) / 10_000)

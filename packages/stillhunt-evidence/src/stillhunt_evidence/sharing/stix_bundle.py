@@ -1,0 +1,297 @@
+"""A share as a bundle of STIX 2.1 (OASIS standard, 10 June 2021)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stillhunt.base import formatting
+from stillhunt_evidence.sharing.atlas import ATLAS_SOURCE, AtlasTechnique
+from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
+from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.recommended import RecommendedMeasure
+from stillhunt_evidence.sharing.share_times import utc_text
+from stillhunt_evidence.sharing.shared_campaign import (
+    LIMITS_OF_CLAIM,
+    SharedCampaign,
+    SharedFile,
+    SharedOperator,
+    SharedValue,
+    campaign_name,
+    campaign_text,
+    percent_of,
+)
+from stillhunt_evidence.sharing.shared_ids import public_uuid
+from stillhunt_evidence.sharing.stix_facts import (
+    STIX_EXTENSION,
+    campaign_facts,
+    extension_objects,
+    hash_facts,
+    value_facts,
+)
+
+FIRST_VERSION = datetime(2020, 1, 1, tzinfo=UTC)
+"""When every object was created, as STIX sees it: the time may never change, and a later hunt may see another first
+request. No model that answers through an API is older."""
+_MOST_COUNT = 999_999_999
+"""Largest count of a sighting in STIX."""
+_CREATED = utc_text(FIRST_VERSION)
+
+
+def stix_bundle(share: SharedFile) -> dict[str, Any]:
+    """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts.
+
+    Returns:
+        The bundle, as it is written as JSON; objects are in the order in which they refer to each other.
+    """
+    objects = [share.tlp.marking_definition, *_StixWriter(share).objects()]
+    return {"type": "bundle", "id": f"bundle--{share.ids.uuid('bundle', utc_text(share.at))}", "objects": objects}
+
+
+class _StixWriter:
+    """Makes the objects of one bundle."""
+
+    def __init__(self, share: SharedFile) -> None:
+        self._share = share
+        self._modified = utc_text(max(share.at, FIRST_VERSION))
+        self._sender = f"identity--{share.sender_uid}"
+
+    def objects(self) -> list[dict[str, Any]]:
+        share = self._share
+        made = [self._identity(), *extension_objects()]
+        techniques = {one.id: one for campaign in share.campaigns for one in campaign.techniques}
+        measures = {one.key: one for campaign in share.campaigns for one in campaign.measures}
+        made += [_attack_pattern(techniques[name]) for name in sorted(techniques)]
+        made += [_course_of_action(measures[name]) for name in sorted(measures)]
+        made += [
+            self._mitigates(measures[one], techniques[two]) for one in sorted(measures) for two in sorted(techniques)
+        ]
+        made += [self._intrusion_set(operator) for operator in share.operators]
+        for campaign in share.campaigns:
+            made += self._of_campaign(campaign)
+        return made
+
+    def _of_campaign(self, campaign: SharedCampaign) -> list[dict[str, Any]]:
+        made = [self._campaign(campaign)]
+        target = made[0]["id"]
+        if campaign.operator:
+            made.append(self._relationship("attributed-to", target, f"intrusion-set--{campaign.operator}"))
+        made += [self._relationship("uses", target, _attack_pattern_id(one)) for one in campaign.techniques]
+        for indicator in indicators_of(campaign, withdrawn=self._share.withdrawn):
+            if indicator.value is None:
+                made.append(self._indicator(campaign, indicator))
+                made.append(self._relationship("indicates", made[-1]["id"], target))
+            else:
+                made.append(self._used(campaign, indicator, indicator.value))
+                made.append(self._relationship("uses", target, made[-1]["id"]))
+        made.append(self._sighting(campaign, target))
+        made.append(self._note(campaign, target))
+        made.append(self._report(campaign, [one["id"] for one in made]))
+        return made
+
+    def _common(self, kind: str, uid: str, *, withdrawable: bool = True) -> dict[str, Any]:
+        """What every object of the sender has."""
+        common: dict[str, Any] = {
+            "type": kind,
+            "spec_version": "2.1",
+            "id": f"{kind}--{uid}",
+            "created_by_ref": self._sender,
+            "created": _CREATED,
+            "modified": self._modified,
+            "object_marking_refs": [self._share.tlp.marking],
+        }
+        if self._share.withdrawn and withdrawable:
+            common["revoked"] = True
+        return common
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "type": "identity",
+            "spec_version": "2.1",
+            "id": self._sender,
+            "created": _CREATED,
+            "modified": _CREATED,
+            "name": self._share.sender,
+            "identity_class": "organization",
+        }
+
+    def _mitigates(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
+        source, target = _course_of_action_id(measure), _attack_pattern_id(technique)
+        return {
+            "type": "relationship",
+            "spec_version": "2.1",
+            "id": f"relationship--{public_uuid('relationship', 'mitigates', source, target)}",
+            "created": _CREATED,
+            "modified": _CREATED,
+            "relationship_type": "mitigates",
+            "source_ref": source,
+            "target_ref": target,
+        }
+
+    def _intrusion_set(self, operator: SharedOperator) -> dict[str, Any]:
+        campaigns, bits = (
+            formatting.plural(len(operator.campaigns), "campaign"),
+            formatting.distance_bits(operator.bits),
+        )
+        ties = " ".join(f"{one}." for one in operator.sentences)
+        return {
+            # an operator may have campaigns that are not withdrawn with these
+            **self._common("intrusion-set", operator.uid, withdrawable=False),
+            "name": f"Operator {operator.short}",
+            "description": f"{campaigns} in this file, tied by {bits} beyond chance: {ties} {LIMITS_OF_CLAIM}",
+            "first_seen": utc_text(operator.first_seen),
+            "last_seen": utc_text(operator.last_seen),
+        }
+
+    def _campaign(self, campaign: SharedCampaign) -> dict[str, Any]:
+        return {
+            **self._common("campaign", campaign.uid),
+            "name": campaign_name(campaign),
+            "description": campaign_text(campaign),
+            "first_seen": utc_text(campaign.first_seen),
+            "last_seen": utc_text(campaign.last_seen),
+            "objective": _objective(campaign),
+            "confidence": percent_of(campaign),
+            "extensions": {STIX_EXTENSION: campaign_facts(self._share, campaign)},
+        }
+
+    def _indicator(self, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
+        made = {
+            **self._common("indicator", self._share.ids.uuid("indicator", campaign.uid, indicator.kind, indicator.key)),
+            "name": indicator.name,
+            "description": indicator.text,
+            "indicator_types": ["anomalous-activity"],
+            "pattern": stix_pattern(indicator),
+            "pattern_type": "stix",
+            "pattern_version": "2.1",
+            "valid_from": utc_text(campaign.first_seen),
+            "valid_until": utc_text(campaign.last_seen + timedelta(days=P.valid_days)),
+            "confidence": indicator.confidence,
+            "labels": [NOT_FOR_BLOCKING],
+        }
+        if indicator.hashes:
+            made["extensions"] = {STIX_EXTENSION: hash_facts(self._share, indicator)}
+        return made
+
+    def _used(self, campaign: SharedCampaign, indicator: SharedIndicator, value: SharedValue) -> dict[str, Any]:
+        """An autonomous system or a client: what the campaign uses. As an indicator, importers would block it."""
+        kind = "infrastructure" if indicator.kind == "network" else "tool"
+        facts = {"user_agent_pattern": indicator.pattern} if indicator.pattern else value_facts(value)
+        times = {"first_seen": utc_text(campaign.first_seen), "last_seen": utc_text(campaign.last_seen)}
+        return {
+            **self._common(kind, self._share.ids.uuid(kind, campaign.uid, indicator.key)),
+            "name": indicator.name,
+            "description": indicator.text,
+            **(times if kind == "infrastructure" else {}),
+            "confidence": indicator.confidence,
+            "labels": [NOT_FOR_BLOCKING],
+            "extensions": {STIX_EXTENSION: {"extension_type": "property-extension", **facts}},
+        }
+
+    def _relationship(self, name: str, source: str, target: str) -> dict[str, Any]:
+        return {
+            **self._common("relationship", self._share.ids.uuid("relationship", name, source, target)),
+            "relationship_type": name,
+            "source_ref": source,
+            "target_ref": target,
+        }
+
+    def _sighting(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
+        return {
+            **self._common("sighting", self._share.ids.uuid("sighting", campaign.uid)),
+            "description": "Harvested requests in the sender's own logs.",
+            "first_seen": utc_text(campaign.first_seen),
+            "last_seen": utc_text(campaign.last_seen),
+            "count": min(campaign.counts.requests, _MOST_COUNT),
+            "sighting_of_ref": target,
+            "where_sighted_refs": [self._sender],
+        }
+
+    def _note(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
+        findings = "\n".join(
+            f"- {formatting.bits(one.bits)} bits, {one.family}: {one.sentence}" for one in campaign.findings
+        )
+        return {
+            **self._common("note", self._share.ids.uuid("note", campaign.uid)),
+            "abstract": f"{campaign_name(campaign)}: the evidence, and the limits of the claim",
+            "content": f"{LIMITS_OF_CLAIM}\n\n{findings}".strip(),
+            "object_refs": [target],
+            "confidence": percent_of(campaign),
+        }
+
+    def _report(self, campaign: SharedCampaign, refs: list[str]) -> dict[str, Any]:
+        named = [_attack_pattern_id(one) for one in campaign.techniques]
+        named += [_course_of_action_id(one) for one in campaign.measures]
+        named += [f"intrusion-set--{campaign.operator}"] if campaign.operator else []
+        return {
+            **self._common("report", self._share.ids.uuid("report", campaign.uid)),
+            "name": campaign_name(campaign),
+            "description": campaign_text(campaign),
+            "report_types": ["campaign"],
+            "published": self._modified,
+            "object_refs": [*refs, *named],
+        }
+
+
+def stix_pattern(indicator: SharedIndicator) -> str:
+    """The pattern of an indicator; of keyed hashes one over the properties of our extension.
+
+    Returns:
+        An expression in the pattern language of STIX.
+    """
+    if indicator.kind == "network" and indicator.value is not None:
+        return f"[autonomous-system:number = {indicator.value.number}]"
+    if indicator.kind == "client":
+        header = "network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'"
+        return f"[{header} MATCHES {_quoted(indicator.pattern)}]"
+    digests = ", ".join(_quoted(one.digest) for one in indicator.hashes) or _quoted("withdrawn")
+    if indicator.kind == "phrase_hashes":
+        return f"[network-traffic:extensions.'{STIX_EXTENSION}'.phrase_hash IN ({digests})]"
+    name = indicator.kind.removesuffix("es")
+    sides = [f"{kind}:extensions.'{STIX_EXTENSION}'.{name} IN ({digests})" for kind in ("ipv4-addr", "ipv6-addr")]
+    return f"[{' OR '.join(sides)}]"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _objective(campaign: SharedCampaign) -> str:
+    skills = ", ".join(one.value for one in campaign.values.skills)
+    if campaign.kind != "harvest":
+        return "Use of a service by one operation through many accounts."
+    return f"Answers of a model{skills and f': {skills}'}."
+
+
+def _attack_pattern_id(technique: AtlasTechnique) -> str:
+    return f"attack-pattern--{public_uuid('attack-pattern', technique.id)}"
+
+
+def _attack_pattern(technique: AtlasTechnique) -> dict[str, Any]:
+    return {
+        "type": "attack-pattern",
+        "spec_version": "2.1",
+        "id": _attack_pattern_id(technique),
+        "created": _CREATED,
+        "modified": _CREATED,
+        "name": technique.name,
+        "external_references": [{"source_name": ATLAS_SOURCE, "external_id": technique.id}],
+        "kill_chain_phases": [{"kill_chain_name": ATLAS_SOURCE, "phase_name": technique.tactic.phase}],
+    }
+
+
+def _course_of_action_id(measure: RecommendedMeasure) -> str:
+    return f"course-of-action--{public_uuid('course-of-action', measure.key)}"
+
+
+def _course_of_action(measure: RecommendedMeasure) -> dict[str, Any]:
+    return {
+        "type": "course-of-action",
+        "spec_version": "2.1",
+        "id": _course_of_action_id(measure),
+        "created": _CREATED,
+        "modified": _CREATED,
+        "name": measure.name,
+        "description": measure.text,
+        "external_references": [{"source_name": ATLAS_SOURCE, "external_id": measure.mitigation}],
+    }

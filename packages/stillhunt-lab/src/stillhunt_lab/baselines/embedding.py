@@ -1,0 +1,75 @@
+"""Prompts as vectors without a downloaded model: hashed word counts, TF-IDF weights, singular vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillhunt.base.errors import ConfigError
+from stillhunt_lab.baselines.log import AccountLog, Array
+
+VECTOR_BUCKETS = 1 << 14
+DIMENSIONS = 64
+LEARNED_PROMPTS = 8_000
+"""Prompts that weights and directions are learned from."""
+
+
+def scikit_learn() -> Any:
+    """scikit-learn, which only the baselines need.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import sklearn.decomposition  # an extra; the hunt itself does without
+        import sklearn.ensemble  # as above
+        import sklearn.feature_extraction.text  # as above
+    except ImportError as error:
+        raise ConfigError(
+            "the baselines need scikit-learn",
+            where="stillhunt_lab.baselines",
+            next_step="pip install 'stillhunt[lab]', or leave the baselines out",
+            command_step="pip install 'stillhunt[lab]', or use --no-baselines",
+        ) from error
+    return sklearn
+
+
+class PromptEmbedding:
+    """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs.
+
+    Args:
+        texts: prompts to learn weights and directions from.
+    """
+
+    def __init__(self, texts: pa.Array, seed: int) -> None:
+        learn = scikit_learn()
+        self._hashing = learn.feature_extraction.text.HashingVectorizer(
+            n_features=VECTOR_BUCKETS, ngram_range=(1, 2), alternate_sign=False, norm=None
+        )
+        self._weights = learn.feature_extraction.text.TfidfTransformer(sublinear_tf=True)
+        counts = self._weights.fit_transform(self._hashing.transform(texts.to_pylist()))
+        dimensions = min(DIMENSIONS, len(texts) - 1)
+        directions = learn.decomposition.TruncatedSVD(dimensions, n_iter=4, random_state=seed)
+        with np.errstate(invalid="ignore"):  # prompts without a word have no variance to explain
+            self._directions = directions.fit(counts)
+
+    def vectors(self, texts: pa.Array) -> Array:
+        """Unit vectors of prompts, shape (texts, dimensions); zeros where a prompt has no known word."""
+        counts = self._weights.transform(self._hashing.transform(texts.to_pylist()))
+        raw = self._directions.transform(counts)
+        length = np.linalg.norm(raw, axis=1, keepdims=True)
+        return np.asarray(raw / np.where(length > 0, length, 1.0), np.float64)
+
+
+def first_requests(log: AccountLog, most: int) -> Array:
+    """Rows of the first requests of each account, by account and time.
+
+    Args:
+        most: requests kept of one account.
+    """
+    order = np.lexsort((log.time, log.owner))
+    owner = log.owner[order]
+    rank = np.arange(len(order)) - np.searchsorted(owner, owner)
+    return order[rank < most]

@@ -1,0 +1,209 @@
+"""The tables of the benchmark's page, made from the rows that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from stillhunt_lab.baselines import BASELINES
+from stillhunt_lab.bench.ablations import VARIANTS
+from stillhunt_lab.bench.cells import (
+    NONE,
+    Row,
+    cost_cell,
+    count_cell,
+    equal_recall,
+    equal_recall_cell,
+    first_call_cell,
+    percent_cell,
+    persona_cell,
+    precision_by_score,
+    qualities,
+    recall_before_false,
+    share_cell,
+    table,
+)
+from stillhunt_lab.bench.measures import Quality, upper_bound
+from stillhunt_lab.bench.methods import GROUPING, OURS
+
+METHODS = (OURS, *BASELINES)
+TIMES_FEWER = 10
+"""At equal recall stillhunt is to flag this many times fewer honest accounts than the best baseline."""
+TARGET_SHARE = 0.01
+TARGET_REQUESTS = 500
+
+
+def select(rows: Sequence[Row], **wanted: Any) -> list[Row]:
+    """Rows with these values."""
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+
+def by_world(rows: Sequence[Row]) -> dict[Any, Quality]:
+    """World -> quality, of rows of one method."""
+    return {(row["generator"], row["rung"], row["seed"]): Quality(**row["quality"]) for row in rows}
+
+
+def summary_table(rows: Sequence[Row], generator: str) -> str:
+    """Stillhunt on every rung of one generator."""
+    lines = []
+    for rung in _rungs(rows, generator):
+        own = select(rows, part="ladder", generator=generator, rung=rung, method=OURS)
+        replays = select(rows, part="replay", generator=generator, rung=rung, method=OURS)
+        found = qualities(own)
+        lines.append(
+            [
+                str(rung),
+                str(len(own)),
+                share_cell(q.recall for q in found),
+                share_cell(q.precision for q in found),
+                count_cell([q.false_accounts for q in found]),
+                percent_cell(sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1), 2),
+                share_cell(q.bcubed_f1 for q in found),
+                share_cell(q.request_ari for q in found),
+                share_cell(q.request_recall for q in found),
+                share_cell(q.request_precision for q in found),
+                first_call_cell(replays, groups=True),
+            ]
+        )
+    head = [
+        "rung",
+        "worlds",
+        "recall",
+        "precision",
+        "false accounts",
+        "honest touched",
+        "B-cubed F1",
+        "ARI",
+        "harvest caught",
+    ]
+    return table([*head, "of the listed, harvested", "first correct call"], lines)
+
+
+def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
+    """Every method on one rung of one generator."""
+    ladder = select(rows, part="ladder", generator=generator, rung=rung)
+    ours = by_world(select(ladder, method=OURS))
+    lines = []
+    for method in METHODS:
+        own = select(ladder, method=method)
+        if not own:
+            continue
+        found = qualities(own)
+        replays = select(rows, part="replay", generator=generator, rung=rung, method=method)
+        lines.append(
+            [
+                method.replace("_", " "),
+                share_cell(q.recall for q in found),
+                share_cell(q.precision for q in found),
+                count_cell([q.false_accounts for q in found]),
+                persona_cell(found),
+                equal_recall_cell(ours, by_world(own)) if method != OURS else NONE,
+                share_cell(q.bcubed_f1 for q in found),
+                share_cell(q.request_recall for q in found),
+                first_call_cell(replays, groups=method == OURS or method in GROUPING),
+                cost_cell(own),
+            ]
+        )
+    head = ["method", "recall", "precision", "false accounts", "who (all worlds)", "false at stillhunt's recall"]
+    return table([*head, "B-cubed F1", "harvest caught", "first correct call", "CPU s / M rows"], lines)
+
+
+def best_baseline_sentence(rows: Sequence[Row], generator: str, rung: int) -> str:
+    """Whether stillhunt flags ten times fewer honest accounts than the best baseline that reaches its recall."""
+    ladder = select(rows, part="ladder", generator=generator, rung=rung)
+    ours = by_world(select(ladder, method=OURS))
+    own_false = sum(quality.false_accounts for quality in ours.values())
+    if not any(quality.recall for quality in ours.values()):
+        return "stillhunt flags no harvesting account here, so there is no recall to compare at.\n"
+    best: tuple[int, str] | None = None
+    for method in BASELINES:
+        own, baseline, reached = equal_recall(ours, by_world(select(ladder, method=method)))
+        if own and reached == len(ours) and (best is None or sum(baseline) < best[0]):
+            best = (sum(baseline), method)
+    if not select(ladder, method=next(iter(BASELINES))):
+        return "The baselines have not been run here.\n"
+    if best is None:
+        return (
+            f"No baseline reaches stillhunt's recall in every world; stillhunt flags {own_false:,} honest accounts.\n"
+        )
+    met = best[0] > 0 and TIMES_FEWER * own_false <= best[0]
+    verdict = "ten times fewer: yes" if met else "ten times fewer: **no**"
+    return (
+        f"At stillhunt's recall, over all worlds: stillhunt flags {own_false:,} honest accounts, the best baseline "
+        f"({best[1].replace('_', ' ')}) {best[0]:,}; {verdict}.\n"
+    )
+
+
+def honest_table(rows: Sequence[Row]) -> str:
+    """False alarms in worlds without campaigns."""
+    lines = []
+    for generator in sorted({row["generator"] for row in select(rows, part="honest")}):
+        for method in METHODS:
+            own = select(rows, part="honest", generator=generator, method=method)
+            if not own:
+                continue
+            found = qualities(own)
+            accounts = sum(q.honest_accounts for q in found)
+            account_weeks = sum(q.honest_accounts * row["days"] / 7 for q, row in zip(found, own, strict=True))
+            false = sum(q.false_accounts for q in found)
+            acts, reviews = sum(q.acts for q in found), sum(q.reviews for q in found)
+            names = method == OURS or method in GROUPING
+            lines.append(
+                [
+                    generator,
+                    method.replace("_", " "),
+                    str(len(own)),
+                    f"{accounts:,}",
+                    f"{false:,} ({percent_cell(false / accounts, 2)})",
+                    persona_cell(found),
+                    f"{acts:,}" if names else NONE,
+                    f"{upper_bound(acts, len(own)):.3f}" if names else NONE,
+                    f"{1e6 * reviews / account_weeks:,.1f}" if method == OURS else NONE,
+                ]
+            )
+    head = ["generator", "method", "worlds", "accounts", "flagged", "who", "false campaigns", "95 % bound per world"]
+    return table([*head, "review cases per million accounts and week"], lines)
+
+
+def ablation_table(rows: Sequence[Row], generator: str) -> str:
+    """Stillhunt on poorer logs and with fewer families of evidence."""
+    own = select(rows, part="ablation", generator=generator)
+    rungs = sorted({row["rung"] for row in own})
+    lines = []
+    for name, variant in VARIANTS.items():
+        of_variant = select(own, method=name)
+        if not of_variant:
+            continue
+        found = qualities(of_variant)
+        by_rung = [share_cell(q.recall for q in qualities(select(of_variant, rung=rung))) for rung in rungs]
+        false = sum(q.false_accounts for q in found)
+        lines.append([variant.title, *by_rung, f"{false:,}", recall_before_false(found), precision_by_score(found)])
+    head = ["", *(f"recall, rung {rung}" for rung in rungs), "false accounts (all worlds)"]
+    return table([*head, "share above every honest account", "average precision"], lines)
+
+
+def replay_table(rows: Sequence[Row], generator: str) -> str:
+    """Stillhunt's first correct calls against the target, rung by rung."""
+    lines = []
+    for rung in sorted({row["rung"] for row in select(rows, part="replay", generator=generator, method=OURS)}):
+        own = select(rows, part="replay", generator=generator, rung=rung, method=OURS)
+        calls = [call for row in own for call in row["calls"]]
+        held = sum(
+            call["requests"] is not None and call["requests"] <= max(TARGET_SHARE * call["harvested"], TARGET_REQUESTS)
+            for call in calls
+        )
+        hours = sorted(float("inf") if call["hours"] is None else call["hours"] for call in calls)
+        waits = ["never" if h == float("inf") else f"{h:,.0f} h" for h in (hours[len(hours) // 2], hours[-1])]
+        seen = first_call_cell(own, groups=True)
+        lines.append([str(rung), str(len(calls)), seen, "; worst ".join(waits), f"{held} of {len(calls)}"])
+    head = ["rung", "campaigns", "harvested requests (share of the campaign), median", "after its first request"]
+    return table([*head, f"within max({percent_cell(TARGET_SHARE, 0)}, {TARGET_REQUESTS} requests)"], lines)
+
+
+def _rungs(rows: Sequence[Row], generator: str) -> list[int]:
+    return sorted({row["rung"] for row in select(rows, part="ladder", generator=generator)})
+
+
+def ladder_places(rows: Sequence[Row]) -> list[tuple[int, str]]:
+    """Rungs and generators that there are rows for, in the order of the page."""
+    return sorted({(row["rung"], row["generator"]) for row in select(rows, part="ladder")})

@@ -1,0 +1,177 @@
+"""Turns blocks into the log, the customer table and the truth about both."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.shape import TIMESTAMP
+from stillhunt.base.units import MINUTE
+from stillhunt_lab.second_worlds.network import CLIENTS, CODES
+from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, join_records, join_traffic
+from stillhunt_lab.second_worlds.scene import CHANNELS, MODELS, Scene
+
+_CHARACTERS_PER_TOKEN = 4.1
+_NO_CONVERSATION = 0.12
+
+
+def write_texts(scene: Scene, name: str, jobs: Jobs) -> pa.Array:
+    """The text of each job: before, stock or item, after.
+
+    Args:
+        name: name of the block, for its random numbers.
+    """
+    rng = scene.stream(f"texts/{name}")
+    strings = pa.array([*scene.strings.texts, ""], pa.large_string())
+    is_item = jobs.stock < 0
+    items = scene.texts.write(rng, jobs.topic[is_item], jobs.language[is_item], jobs.size[is_item])
+    place = np.where(is_item, np.cumsum(is_item) - 1, 0)
+    none = len(strings) - 1
+    stock = strings.take(pa.array(np.where(is_item, none, jobs.stock)))
+    body = pc.if_else(pa.array(is_item), items.take(pa.array(place)), stock) if len(items) else stock
+    before = strings.take(pa.array(np.where(jobs.before < 0, none, jobs.before)))
+    after = strings.take(pa.array(np.where(jobs.after < 0, none, jobs.after)))
+    return pc.binary_join_element_wise(before, body, after, pa.scalar("", pa.large_string()))
+
+
+def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+    """The four tables of a world.
+
+    Returns:
+        requests (by time), accounts, truth of accounts, truth of requests.
+    """
+    prompts, request_ids, account_ids, talk_ids = [], [], [], []
+    accounts = 0
+    for block in blocks:
+        rng = scene.stream(f"names/{block.name}")
+        prompts.append(write_texts(scene, block.name, block.jobs).take(pa.array(block.calls.job)))
+        account_ids.append(_names(rng, "cust", len(block.people)))
+        request_ids.append(_names(rng, "req", len(block.calls)))
+        talks = _names(rng, "sess", int(block.calls.talk.max(initial=-1)) + 1)
+        silent = (rng.random(len(block.people)) < _NO_CONVERSATION)[block.calls.owner]
+        talk_ids.append(talks.take(pa.array(block.calls.talk, mask=silent)))
+        _open_before_use(rng, block)
+        block.calls.owner = block.calls.owner + accounts
+        accounts += len(block.people)
+    people: People = join_records([block.people for block in blocks])
+    _, calls = join_traffic([(block.jobs, block.calls) for block in blocks])
+    ids = pa.concat_arrays(account_ids)
+    order = np.argsort(calls.time, kind="stable")
+    row = pa.array(order)
+    prompt = pa.chunked_array(prompts).take(row).combine_chunks()
+    calls = type(calls)(**{name: values[order] for name, values in vars(calls).items()})
+    request_id, talk_id = (pa.chunked_array(part).take(row).combine_chunks() for part in (request_ids, talk_ids))
+    requests = _requests(scene, calls, ids, {"request_id": request_id, "talk_id": talk_id, "prompt": prompt})
+    by_name = pc.sort_indices(ids)
+    truth_requests = pa.table(
+        {
+            "request_id": request_id,
+            "account_id": requests["account_id"].combine_chunks(),
+            "campaign": _pick(
+                [*scene.strings.texts, ""], np.where(calls.campaign < 0, len(scene.strings.texts), calls.campaign)
+            ),
+        }
+    )
+    truth_accounts = pa.table(
+        {
+            "account_id": ids,
+            "persona": pa.array(people.persona, pa.string()),
+            "campaign": pa.array(people.campaign, pa.string()),
+        }
+    )
+    return requests, _accounts(scene, people, ids).take(by_name), truth_accounts.take(by_name), truth_requests
+
+
+def _requests(scene: Scene, calls: object, ids: pa.Array, texts: dict[str, pa.Array]) -> pa.Table:
+    raw = vars(calls)
+    net = scene.network
+    agents = [agent for agent, *_ in CLIENTS]
+    prints = [print_ for _, print_, *_ in CLIENTS]
+    asn, country = np.array(net.asn, np.int64), np.array(net.country, np.int64)
+    key = pc.binary_join_element_wise(ids.take(pa.array(raw["owner"])), pa.array(raw["key"]).cast(pa.string()), "/k")
+    user = pa.array(raw["user"], mask=raw["user"] < 0).cast(pa.string())
+    return pa.table(
+        {
+            "request_id": texts["request_id"],
+            "timestamp": pa.array(raw["time"], pa.int64()).cast(TIMESTAMP),
+            "account_id": ids.take(pa.array(raw["owner"])),
+            "api_key_id": key,
+            "end_user_id": pc.binary_join_element_wise("u", user, ""),
+            "conversation_id": texts["talk_id"],
+            "turn": pa.array(raw["turn"], pa.int32()),
+            "client_ip": _pick(net.text, raw["address"]),
+            "asn": pa.array(asn[raw["address"]], pa.int64()),
+            "country": _pick(CODES.tolist(), country[raw["address"]]),
+            "user_agent": _pick(agents, raw["client"]),
+            "tls_fingerprint": _pick(prints, raw["client"]),
+            "channel": _pick(list(CHANNELS), raw["channel"]),
+            "model": _pick(list(MODELS), raw["model"]),
+            "system_prompt": _pick(scene.strings.texts, raw["system"]),
+            "prompt": texts["prompt"].cast(pa.string()),
+            "input_tokens": pa.array(_input_tokens(scene, raw, texts["prompt"]), pa.int64()),
+            "output_tokens": pa.array(raw["output"], pa.int64()),
+            "temperature": pa.array(raw["temperature"], pa.float64(), from_pandas=True),
+            "top_p": pa.array(raw["top_p"], pa.float64(), from_pandas=True),
+            "max_tokens": pa.array(raw["limit"], pa.float64(), from_pandas=True).cast(pa.int64()),
+            "status": pa.array(raw["status"], pa.int32()),
+        }
+    )
+
+
+def _input_tokens(scene: Scene, raw: dict[str, Array], prompt: pa.Array) -> Array:
+    """Tokens of the prompt, the system prompt and all earlier turns of the conversation."""
+    own = pc.utf8_length(prompt).to_numpy() / _CHARACTERS_PER_TOKEN
+    system = np.array([*map(len, scene.strings.texts), 0])[raw["system"]] / _CHARACTERS_PER_TOKEN
+    order = np.lexsort((raw["time"], raw["talk"]))
+    said = np.where(raw["status"] == 200, own + raw["output"], 0.0)[order]
+    talk = raw["talk"][order]
+    total = np.cumsum(said) - said
+    starts_conversation = np.concatenate([[True], np.diff(talk) != 0]) if len(talk) else np.zeros(0, bool)
+    base = np.maximum.accumulate(np.where(starts_conversation, total, 0.0))
+    history = np.empty(len(own))
+    history[order] = total - base
+    tokens: Array = np.maximum(1, np.round(own + system + history)).astype(np.int64)
+    return tokens
+
+
+def _accounts(scene: Scene, people: People, ids: pa.Array) -> pa.Table:
+    strings = {
+        "organization_id": people.organization,
+        "plan": people.plan,
+        "email_domain": people.mail,
+        "payment_fingerprint": people.card,
+        "payment_country": people.card_country,
+        "phone_country": people.phone_country,
+        "signup_country": people.signup_country,
+        "declared_use": people.purpose,
+    }
+    return pa.table(
+        {
+            "account_id": ids,
+            "created_at": pa.array(people.created, pa.int64()).cast(TIMESTAMP),
+            "signup_ip": _pick(scene.network.text, people.signup_address),
+            **{name: pa.array(values, pa.string()) for name, values in strings.items()},
+        }
+    )
+
+
+def _open_before_use(rng: np.random.Generator, block: Block) -> None:
+    """An account is opened some minutes before its first call at the latest."""
+    first = np.full(len(block.people), np.iinfo(np.int64).max)
+    np.minimum.at(first, block.calls.owner, block.calls.time)
+    ahead = (rng.gamma(1.5, 30.0, len(first)) * MINUTE).astype(np.int64)
+    block.people.created = np.minimum(block.people.created, first - ahead)
+
+
+def _pick(values: list[str], code: Array) -> pa.Array:
+    """Values by code; -1 is null."""
+    indices = pa.array(np.where(code < 0, 0, code), pa.int32(), mask=code < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([*values, ""], pa.string())).cast(pa.string())
+
+
+def _names(rng: np.random.Generator, prefix: str, count: int) -> pa.Array:
+    """Random ids of 64 bits, which do not collide in a log of this size."""
+    return pa.array(
+        [f"{prefix}_{high:08x}{low:08x}" for high, low in rng.integers(0, 1 << 32, (count, 2)).tolist()], pa.string()
+    )

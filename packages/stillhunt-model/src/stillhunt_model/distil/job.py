@@ -1,0 +1,243 @@
+"""One distillation from data to a table of results."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import InputError
+from stillhunt.base.progress import Progress
+from stillhunt_model.distil.answers import draw_answers, read_answers, write_answers
+from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
+from stillhunt_model.distil.learning import check_recipe, distil_net
+from stillhunt_model.distil.parameters import P
+from stillhunt_model.distil.recipe import DistilRecipe
+from stillhunt_model.distil.rows import DataRow, DistilData
+from stillhunt_model.distil.students import copy_of, weights_hash
+from stillhunt_model.distil.work_folder import open_work
+from stillhunt_model.nets.net import Net
+from stillhunt_model.training.generating import Sampling
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import Trained, Watch, train
+
+ANSWERS_FILE = "answers.jsonl"
+TEACHER, STUDENT, ALONE, UNTRAINED = "teacher", "student", "student without the teacher", "untrained student"
+_NOTES = 10
+"""Lines of progress of one training."""
+
+
+@dataclass(frozen=True)
+class DistilJob:
+    """What is to be distilled.
+
+    Attributes:
+        student: model before it learns; it is changed in place.
+        data: prompts, and answers where the data has them.
+        compare: train a second student of the same beginning without the teacher.
+        work: folder of checkpoints; None for none.
+        resume: go on in that folder.
+        same: whether an answer counts as the one that was expected; None compares the texts.
+    """
+
+    teacher: Net
+    teacher_hash: str
+    student: Net
+    data: DistilData
+    recipe: DistilRecipe
+    compare: bool = True
+    work: Path | None = None
+    resume: bool = False
+    same: Callable[[str, str], bool] | None = None
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One line of the table of results.
+
+    Attributes:
+        asked: the model on the held-out questions.
+        recovered: its share of the way from the untrained student to the teacher.
+    """
+
+    asked: AskedModel
+    recovered: Spread
+
+
+@dataclass(frozen=True)
+class Distilled:
+    """What a distillation made.
+
+    Attributes:
+        rows: table of results: teacher, student, student without the teacher where there is one, untrained student.
+        questions: number of held-out questions.
+        right_means: when an answer counts as right.
+        notes: what a reader of the table must know.
+    """
+
+    student: Net
+    trained: Trained
+    rows: list[ResultRow]
+    questions: int
+    right_means: str
+    notes: list[str]
+
+
+def distil(job: DistilJob, progress: Progress) -> Distilled:
+    """Distil a teacher into a student and compare them on prompts that no student saw.
+
+    Raises:
+        ConfigError: the recipe does not suit the models, or there is nothing to resume.
+        InputError: there are too few prompts.
+    """
+    training, held = set_aside(job.data.rows, job.recipe.training.seed)
+    check_recipe(job.teacher, job.student, job.recipe, [row.prompt for row in training])
+    if job.work is not None:
+        open_work(job.work, _about(job), resume=job.resume)
+    teacher = Net(job.teacher.model, job.teacher.tokenizer, TEACHER)
+    pairs = _learned_pairs(job, teacher, training, progress)
+    untrained = copy_of(job.student, UNTRAINED)
+    trained = watched_training(
+        STUDENT,
+        job.recipe.training.steps,
+        progress,
+        lambda watch: distil_net(teacher, job.student, pairs, job.recipe, folder=job.work, watch=watch),
+    )
+    models = [(teacher, TEACHER), (job.student, STUDENT)]
+    notes: list[str] = []
+    alone = _alone(job, untrained, training, progress, notes)
+    if alone is not None:
+        models.append((alone, ALONE))
+    models.append((untrained, UNTRAINED))
+    asked, right_means = _asked(job, held, models, progress)
+    rows = [ResultRow(one, gap_recovered(one, asked[-1], asked[0])) for one in asked]
+    notes += _larger(asked[0], asked[1])
+    student = Net(job.student.model, job.student.tokenizer, STUDENT)
+    return Distilled(student, trained, rows, len(held), right_means, notes)
+
+
+def _larger(teacher: AskedModel, student: AskedModel) -> list[str]:
+    if student.parameters <= teacher.parameters and student.flops <= teacher.flops:
+        return []
+    return [
+        (
+            f"The student is larger than its teacher ({formatting.plural(student.parameters, 'parameter')} and "
+            f"{formatting.count(teacher.parameters)}): it saves nothing."
+        )
+    ]
+
+
+def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[DataRow]]:
+    """Rows to learn from, and one row of each prompt by which models are judged.
+
+    Raises:
+        InputError: there are too few different prompts.
+    """
+    prompts = sorted({row.prompt for row in rows})
+    if len(prompts) < P.fewest_prompts:
+        raise InputError(
+            f"there {formatting.verb(len(prompts), 'is', 'are')} only "
+            f"{formatting.plural(len(prompts), 'different prompt')}",
+            next_step=f"give at least {P.fewest_prompts}",
+        )
+    count = min(P.most_held_out, max(1, round(P.held_out * len(prompts))))
+    chosen = set(random.Random(f"held-out-{seed}").sample(prompts, count))  # noqa: S311  # the draw is no secret
+    first = {row.prompt: row for row in reversed(rows) if row.prompt in chosen}
+    return [row for row in rows if row.prompt not in chosen], [first[prompt] for prompt in sorted(first)]
+
+
+def _about(job: DistilJob) -> dict[str, object]:
+    return {
+        "teacher": job.teacher_hash,
+        "student": weights_hash(job.student),
+        "data": dict(sorted(job.data.files.items())),
+        "rows": len(job.data.rows),
+        "recipe": asdict(job.recipe),
+    }
+
+
+def _learned_pairs(job: DistilJob, teacher: Net, training: Sequence[DataRow], progress: Progress) -> list[TextPair]:
+    """Prompts with the answers from which the student learns; an interrupted run kept those that it drew."""
+    recipe = job.recipe
+    if recipe.own_answers:
+        pairs = [TextPair(row.prompt, row.answer) for row in training if row.answer]
+        if not pairs:
+            raise InputError("the data has no answers of its own", next_step="learn from the teacher's answers")
+        return pairs
+    prompts = [row.prompt for row in training]
+    if recipe.method == "on-policy" and not recipe.warm_up:
+        return [TextPair(prompt, "") for prompt in prompts]  # the student answers
+    kept = job.work / ANSWERS_FILE if job.work is not None else None
+    if kept is not None and kept.is_file():
+        return read_answers(kept, prompts)
+    sampling = Sampling(tokens=recipe.answer_tokens, temperature=recipe.answer_temperature, seed=recipe.training.seed)
+    answers = draw_answers(teacher, prompts, sampling, progress)
+    pairs = [TextPair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    if kept is not None:
+        write_answers(pairs, kept)
+    return pairs
+
+
+def _alone(
+    job: DistilJob, untrained: Net, training: Sequence[DataRow], progress: Progress, notes: list[str]
+) -> Net | None:
+    """The same student trained as long on the data's own answers; None where there are none, or nobody asked."""
+    own = [TextPair(row.prompt, row.answer) for row in training if row.answer]
+    if not job.compare or not own:
+        why = "the data has no answers of its own" if job.compare else "it was not asked for"
+        notes.append(f"No student was trained without the teacher: {why}.")
+        return None
+    alone = copy_of(untrained, ALONE)
+    recipe = replace(job.recipe.training, checkpoint_every=0)
+    watched_training(ALONE, recipe.steps, progress, lambda watch: train(alone, own, recipe, watch=watch))
+    notes.append(
+        f"The student without the teacher began with the same weights and learned for as many steps from the data's "
+        f"own {formatting.plural(len(own), 'answer')}."
+    )
+    return alone
+
+
+def watched_training(name: str, steps: int, progress: Progress, training: Callable[[Watch], Trained]) -> Trained:
+    """Train with progress, and with the loss and the speed about ten times.
+
+    Args:
+        training: trains; is given the watch.
+    """
+    done = 0
+    every = max(1, steps // _NOTES)
+    noted = 0
+    with progress.stage(f"{name} learns", steps, "steps") as advance:
+
+        def watch(step: int, loss: float, rate: float) -> None:
+            nonlocal done, noted
+            advance(step - done)
+            done = step
+            if step - noted >= every or step == steps:
+                noted = step
+                progress.note(
+                    f"  step {step:,} of {steps:,}: loss {loss:.4f} nats a token, {rate:,.0f} tokens a second"
+                )
+
+        return training(watch)
+
+
+def _asked(
+    job: DistilJob, held: Sequence[DataRow], models: Sequence[tuple[Net, str]], progress: Progress
+) -> tuple[list[AskedModel], str]:
+    """All models on the held-out questions, and when an answer counts as right."""
+    tokens = job.recipe.answer_tokens
+    prompts = [row.prompt for row in held]
+    quiet = Sampling(tokens=tokens, temperature=0)
+    answers = draw_answers(models[0][0], prompts, quiet, progress)
+    pairs = [TextPair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+    own = all(row.answer for row in held)
+    expected = [row.answer for row in held] if own else answers
+    same = job.same or (lambda one, other: one.strip() == other.strip())
+    asked = [
+        ask_model(net, name, pairs, lambda place, answer: same(expected[place], answer), tokens, progress)
+        for net, name in models
+    ]
+    means = "the data's own answer" if own else "the teacher's likeliest answer"
+    return asked, f"{means}, compared by its result" if job.same else means

@@ -1,0 +1,170 @@
+"""The three methods of distillation, each on a student in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from stillhunt.base.errors import ConfigError, InputError, StillhuntError
+from stillhunt_model.distil.on_policy import OnPolicy, fitting_prompts, train_on_policy
+from stillhunt_model.distil.recipe import DistilRecipe
+from stillhunt_model.distil.top_logits import (
+    TopLogits,
+    online_loss,
+    read_top_logits,
+    stored_loss,
+    top_logits,
+    write_top_logits,
+)
+from stillhunt_model.distil.vocabularies import check_lengths, check_vocabularies
+from stillhunt_model.nets.net import Net
+from stillhunt_model.training.pairs import TextPair, encode
+from stillhunt_model.training.run import Trained, Watch, train
+
+STORED_LOGITS = "top-logits.safetensors"
+_STEPS, _WARM_UP = "steps", "warm-up"
+
+
+def check_recipe(teacher: Net, student: Net, recipe: DistilRecipe, prompts: Sequence[str]) -> None:
+    """Refuse what cannot work, before time is spent.
+
+    Raises:
+        ConfigError: the vocabularies differ and the method compares logits, or no prompt leaves room for an answer.
+    """
+    if recipe.method != "sequence":
+        check_vocabularies(teacher, student, rows=recipe.method == "on-policy")
+    if recipe.method == "on-policy" and not fitting_prompts(student, prompts, recipe.answer_tokens):
+        raise ConfigError(
+            f"no prompt leaves room for an answer of {recipe.answer_tokens:,} tokens: the student takes "
+            f"{student.longest:,} of both",
+            next_step="allow shorter answers, or take a student that takes more",
+        )
+    for name, net in (("teacher", teacher), ("student", student)):
+        if recipe.answer_tokens >= net.longest:
+            raise ConfigError(
+                f"an answer of {recipe.answer_tokens:,} tokens leaves no room for a prompt: the {name} takes "
+                f"{net.longest:,} of both",
+                next_step="allow shorter answers",
+                command_step=f"allow shorter answers with --answer-tokens, at most {net.longest - 1:,}",
+            )
+
+
+def distil_net(
+    teacher: Net,
+    student: Net,
+    pairs: Sequence[TextPair],
+    recipe: DistilRecipe,
+    *,
+    folder: Path | None = None,
+    watch: Watch | None = None,
+) -> Trained:
+    """Distil a teacher into a student, in place.
+
+    Args:
+        student: model; of the teacher's vocabulary unless the method is `sequence`.
+        pairs: prompts with the answers from which the student learns.
+        folder: where checkpoints and stored logits are kept, and looked for; None for none.
+
+    Raises:
+        ConfigError: the vocabularies differ and the method compares logits.
+        InputError: a checkpoint of the folder is damaged.
+    """
+    if folder is not None and any(folder.glob("*/checkpoint-*")):
+        return _resumed(teacher, student, pairs, recipe, folder, watch)
+    return _learned(teacher, student, pairs, recipe, folder, watch)
+
+
+def _resumed(
+    teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path, watch: Watch | None
+) -> Trained:
+    """Go on from a checkpoint; files of it that are damaged fail in whatever way before the first step."""
+    learned = False
+
+    def watching(step: int, loss: float, rate: float) -> None:
+        nonlocal learned
+        learned = True
+        if watch is not None:
+            watch(step, loss, rate)
+
+    try:
+        return _learned(teacher, student, pairs, recipe, folder, watching)
+    except StillhuntError:
+        raise
+    except Exception as error:  # what a library says of a damaged file, such as to load it without care, helps nobody
+        if learned:
+            raise
+        raise InputError(
+            f"the checkpoint is damaged and cannot be resumed ({type(error).__name__})",
+            where=str(folder),
+            next_step="remove the newest folder of checkpoints to go on from the one before it, or begin again",
+        ) from error
+
+
+def _learned(
+    teacher: Net,
+    student: Net,
+    pairs: Sequence[TextPair],
+    recipe: DistilRecipe,
+    folder: Path | None,
+    watch: Watch | None,
+) -> Trained:
+    steps = folder / _STEPS if folder else None
+    if recipe.method == "sequence":
+        return train(student, pairs, recipe.training, folder=steps, watch=watch)
+    if recipe.method == "on-policy":
+        return _on_policy(teacher, student, pairs, recipe, folder, watch)
+    check_vocabularies(teacher, student)
+    encoded = encode(student, pairs)
+    check_lengths(teacher, encoded)
+    if recipe.top:
+        loss = stored_loss(_stored(teacher, student, pairs, recipe, folder), recipe.beta, len(student.tokenizer))
+    else:
+        loss = online_loss(teacher, recipe.beta, recipe.temperature)
+    return train(student, pairs, recipe.training, folder=steps, loss=loss, watch=watch)
+
+
+def _stored(
+    teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path | None
+) -> TopLogits:
+    """Stored logits; those of an interrupted run where it kept them."""
+    encoded = encode(student, pairs)
+    path = folder / STORED_LOGITS if folder else None
+    if path is not None and path.is_file():
+        return read_top_logits(path, encoded, len(student.tokenizer))
+    stored = top_logits(teacher, encoded, recipe.top, recipe.temperature)
+    if path is not None:
+        write_top_logits(stored, path)
+    return stored
+
+
+def _on_policy(
+    teacher: Net,
+    student: Net,
+    pairs: Sequence[TextPair],
+    recipe: DistilRecipe,
+    folder: Path | None,
+    watch: Watch | None,
+) -> Trained:
+    before = None
+    if recipe.warm_up:
+        warm = replace(recipe.training, steps=recipe.warm_up)
+        if folder and warm.checkpoint_every:  # so that a resumed run has the end of the warm-up
+            warm = replace(warm, checkpoint_every=min(warm.checkpoint_every, warm.steps))
+        before = train(student, pairs, warm, folder=folder / _WARM_UP if folder else None, watch=watch)
+        if recipe.warm_up == recipe.training.steps:
+            return before
+    rest = replace(recipe.training, steps=recipe.training.steps - recipe.warm_up)
+    settings = OnPolicy(recipe.beta, recipe.temperature, recipe.answer_tokens)
+    prompts = [one.prompt for one in pairs]
+
+    def later(step: int, loss: float, rate: float) -> None:
+        if watch is not None:
+            watch(step + recipe.warm_up, loss, rate)
+
+    steps = folder / _STEPS if folder else None
+    after = train_on_policy(teacher, student, prompts, rest, settings, folder=steps, watch=later)
+    if before is None:
+        return after
+    resumed_at = after.resumed_at + recipe.warm_up if after.resumed_at else before.resumed_at
+    return Trained(after.loss, before.tokens + after.tokens, before.seconds + after.seconds, resumed_at)

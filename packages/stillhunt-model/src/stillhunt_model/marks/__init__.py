@@ -1,0 +1,5 @@
+"""Keyed marks in answers: statistical ones at sampling time, rare choices in text that exists already.
+
+Nothing is marked without an order in force (`stillhunt_model.orders`). An inference server imports `processor_for` from
+`stillhunt_model.marks.serving`.
+"""

@@ -1,0 +1,107 @@
+"""What a suspect is asked: the prompts of a harvest with beginnings of the answers, to be continued.
+
+Where the answer stands is where a student that learned it is most itself. The same questions serve all tests: for each
+beginning of a harvested answer there is one of its control answer, and both are asked the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stillhunt_model.proof.parameters import ASKING
+from stillhunt_model.proof.suspects import Suspect
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+
+
+@dataclass(frozen=True)
+class SuspectQuestion:
+    """One query.
+
+    Attributes:
+        answer: place of the harvested answer to which it belongs.
+        begun: beginning that the suspect continues, whole words; empty for none.
+        of_control: whether the beginning is that of the control answer.
+    """
+
+    answer: int
+    begun: str
+    of_control: bool
+
+
+@dataclass(frozen=True)
+class AskedHarvest:
+    """Questions with the suspect's replies.
+
+    Attributes:
+        answers: the harvested answers that were asked about.
+        controls: control answer of each; empty where there are none.
+    """
+
+    answers: Sequence[HarvestedAnswer]
+    controls: Sequence[str]
+    questions: Sequence[SuspectQuestion]
+    replies: Sequence[str]
+
+
+def plan_questions(
+    answers: Sequence[HarvestedAnswer], controls: Sequence[str], queries: int, *, continues: bool
+) -> list[SuspectQuestion]:
+    """Questions within a budget, the same for the same harvest in any order.
+
+    Args:
+        controls: control answer of each; empty where there are none.
+        continues: whether the suspect continues a beginning; else only prompts without one are asked.
+
+    Returns:
+        Questions in rounds: first one beginning of every answer, then the next one. Of a control answer there are as
+        many as of its answer.
+    """
+    order = sorted(range(len(answers)), key=lambda place: _draw(answers[place].request_id))
+    planned: list[SuspectQuestion] = []
+    beginnings = [_beginnings(answer.answer) if continues else [""] for answer in answers]
+    others = [_beginnings(text) if continues else [""] for text in controls]
+    for place_of_round in range(max(map(len, beginnings), default=0)):
+        for place in order:
+            own = beginnings[place][place_of_round : place_of_round + 1]
+            # As many of both: whichever text is longer must not be asked more.
+            paired = others[place][place_of_round : place_of_round + 1] if controls else []
+            if not own or (controls and not paired):
+                continue
+            # Without a beginning, both questions are one.
+            kinds = [(own[0], False)] if not own[0] else [(own[0], False), *((begun, True) for begun in paired)]
+            if len(planned) + len(kinds) > queries:
+                return planned
+            planned += [SuspectQuestion(place, begun, of_control) for begun, of_control in kinds]
+    return planned
+
+
+def ask(
+    suspect: Suspect, answers: Sequence[HarvestedAnswer], controls: Sequence[str], questions: Sequence[SuspectQuestion]
+) -> AskedHarvest:
+    """Ask a suspect.
+
+    Args:
+        controls: control answer of each; empty where there are none.
+        questions: of `plan_questions`.
+
+    Raises:
+        QueryBudgetError: the budget does not allow all of them; nothing was asked.
+    """
+    prompts = [answers[one.answer].prompt for one in questions]
+    begun = [one.begun for one in questions]
+    if any(begun):
+        replies = suspect.answer(prompts, ASKING.span, begun=begun, temperature=0.0)
+    else:
+        replies = suspect.answer(prompts, ASKING.whole_span, temperature=0.0)
+    return AskedHarvest(answers, controls, questions, replies)
+
+
+def _beginnings(text: str) -> list[str]:
+    words = text.split()
+    return [" ".join(words[:count]) for count in range(0, len(words), ASKING.stride)]
+
+
+def _draw(request_id: str) -> bytes:
+    return hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,210 @@
+"""The test of control answers: how it asks, what stops it, and what it says of itself."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stillhunt.base import formatting
+from stillhunt_evidence.keys.folder import keys_folder
+from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text
+from stillhunt_model.marks.gate import gate_of
+from stillhunt_model.marks.keys import order_key
+from stillhunt_model.marks.schemes import CANARY, MARK_SCHEMES, sampling_mark
+from stillhunt_model.marks.serving import mark_processor
+from stillhunt_model.nets.net import plain_ids
+from stillhunt_model.orders.order import Order
+from stillhunt_model.proof.asking import ask, plan_questions
+from stillhunt_model.proof.control_answers import (
+    AnswerMark,
+    DrawnAnswers,
+    alike,
+    comparable,
+    draw_controls,
+    drawn_again,
+    ended_alike,
+)
+from stillhunt_model.proof.control_test import ControlScore, score_continuations, score_likelihoods
+from stillhunt_model.proof.mark_test import KeyedMark, score_texts
+from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
+from stillhunt_model.proof.suspects import Suspect
+from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+
+POWER = ((100, 6, 6, 6, 6), (40, 0, 6, 6, 6), (20, 0, 0, 4, 6), (10, 0, 0, 0, 3))
+"""Harvested answers; students that were found at a corrected p of 1e-5 for 1,000 pairs, with the teacher as reference,
+with a model of their size as well, and with the one that they were made from; students (measured, descending:
+docs/model-figures.md, unmarked harvests in whole texts)."""
+_PARTS = 2
+"""Harvested answers and honest ones have a part of the queries each (derived: both must see a difference alike)."""
+_SEVERAL = "several marks were ordered for this campaign, so that one control answer cannot be like all harvested ones"
+_NONE_USABLE = (
+    f"no harvested answer can be drawn again: it needs a temperature of {P.least_temperature} or more in the log, and "
+    "no history or instructions"
+)
+_NO_HONEST = (
+    "no answer to an honest account of the same model and day can be drawn again, so that another version of the "
+    "teacher could make an innocent model look guilty"
+)
+_ALL_ONE = "every one of the {} is the same as its control answers, or too short to be compared with them"
+_TOO_LONG = "the answers to honest accounts have fewer tokens together than one harvested answer"
+_NOT_ALIKE = (
+    "the teacher or a reference itself finds the {} more or less likely than their control answers: they were given by "
+    "another version, at another temperature, or under instructions that the log does not have"
+)
+_PREFERS_HONEST = (
+    "the suspect prefers {} logged answers to honest accounts to their control answers as well (p = {:.1g}): either "
+    "another version of the teacher gave them than the one that was named, or it learned those, too"
+)
+_CUT = "texts were cut to a common length, since they did not end alike or the log has no limit of tokens"
+_HARVESTED, _HONEST = "harvested answers", "answers to honest accounts"
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """How a suspect is asked: whether it scores, or else continues an answer; control answers of each; queries."""
+
+    scores: bool
+    continues: bool
+    draws: int
+    queries: int
+
+
+class ControlAnswersTest:
+    """Whether the suspect prefers harvested answers to others of the teacher, by likelihood or by continuations."""
+
+    name = CONTROLS_TEST
+
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+        """As `ProofTest.run`; arguments are those."""
+        orders = mark_orders(context, harvest.campaign_id, MARK_SCHEMES)
+        if len(orders) > 1:
+            return TestResult(self.name, 1.0, note=_SEVERAL)
+        before = suspect.asked
+        scores = suspect.can_score
+        continues = scores or suspect.continues
+        left = (context.queries - (suspect.asked - before)) // _PARTS
+        usable, mark = _marked_alike(drawn_again(harvest.answers), orders, context)
+        if not usable:
+            return TestResult(self.name, 1.0, note=_NONE_USABLE)
+        honest = drawn_again(harvest.honest)
+        usable = _with_honest(usable, honest)
+        if not usable:
+            return TestResult(self.name, 1.0, note=_NO_HONEST)
+        most = max(1, min(left // 2, P.most_answers, len(usable), len(honest)))
+        asking = _Asking(scores, continues, min(P.most_controls, max(1, left // most - 1)) if scores else 1, left)
+        many = min(left // (1 + asking.draws), P.most_answers)
+        parts = [
+            DrawnAnswers(some, draw_controls(context.teacher, some, asking.draws, context.seed, like))
+            for some, like in ((usable[:most], mark), (honest[:many], AnswerMark()))
+        ]
+        whole = ended_alike(context.teacher, parts)
+        own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
+        note = _unlike(own, _HARVESTED, suspect, context) or _unlike(others, _HONEST, suspect, context)
+        own = _no_longer(own, others, context)
+        if note or not own.answers:
+            return TestResult(self.name, 1.0, note=note or _TOO_LONG)
+        found = self._compared(suspect, own, others, asking, context)
+        return found if whole else replace(found, note=f"{found.note}; {_CUT}")
+
+    def _compared(
+        self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
+    ) -> TestResult:
+        score = _score(suspect, own, asking, context)
+        note = (
+            f"prefers the harvested answer to {formatting.percent(score.preferred)} of its control answers, over "
+            f"{formatting.plural(score.scored, 'answer')}; chance gives 50 %"
+        )
+        if score.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
+            control = _score(suspect, others, asking, context)
+            if control.p < P.honest:
+                return TestResult(self.name, 1.0, note=_PREFERS_HONEST.format(control.scored, control.p))
+            note += f"; with {formatting.plural(control.scored, 'answer')} to honest accounts p = {control.p:.1g}"
+        power = power_of_controls(score.scored, asking.draws, scores=asking.scores)
+        return TestResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
+
+
+def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
+    """What the test of control answers could have seen, in a sentence.
+
+    Args:
+        answers: harvested answers that were compared.
+        scores: whether the suspect says how likely it finds an answer.
+    """
+    if not scores:
+        return "without scores, no student of a million parameters with 10 to 100 harvested answers was found"
+    floor = max(float(1 + draws) ** -answers, SMALLEST_P)
+    known = [one for one in POWER if one[0] <= answers]
+    measured = "no student with so few answers was measured"
+    if known:
+        count, with_teacher, with_kin, with_base, students = known[0]
+        measured = (
+            f"of {students} students of a million parameters that learned {count} answers, {with_teacher} were found "
+            f"in whole texts with the teacher as reference, {with_kin} with another model of their size as well, and "
+            f"{with_base} with the model that they were made from"
+        )
+    return f"{measured}; no p-value below {floor:.0e} was possible"
+
+
+def _with_honest(answers: Sequence[HarvestedAnswer], honest: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
+    """Answers of models and days of which there is an honest one; all where nothing is known of an honest one."""
+    known = {(one.model, one.day) for one in honest}
+    return [one for one in answers if ("", "") in known or (one.model, one.day) in known]
+
+
+def _unlike(part: DrawnAnswers, kind: str, suspect: Suspect, context: ProofContext) -> str:
+    """Why answers cannot be compared with their control answers; empty if they can."""
+    if not part.answers:
+        return _ALL_ONE.format(kind)
+    models = [context.teacher, *(one.net for one in context.references)]
+    return "" if all(alike(one, part, ends=suspect.scores_end) for one in models) else _NOT_ALIKE.format(kind)
+
+
+def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -> DrawnAnswers:
+    """The first harvested answers, no more than honest ones, and with no more tokens together.
+
+    Fewer or shorter honest answers would not see a difference of versions that the harvested ones see.
+    """
+    sizes, other_sizes = (
+        [len(one) for one in plain_ids(context.teacher, [answer.answer for answer in part.answers])]
+        for part in (own, others)
+    )
+    fitting = [total <= sum(other_sizes) for total in itertools.accumulate(sizes)]
+    count = min(sum(fitting), len(other_sizes))
+    return DrawnAnswers(own.answers[:count], own.controls[:count])
+
+
+def _score(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
+    """How much a suspect prefers logged answers to control answers."""
+    if asking.scores:
+        return score_likelihoods(suspect, context.compared_with, part)
+    singles = [others[0] for others in part.controls]
+    questions = plan_questions(part.answers, singles, asking.queries, continues=asking.continues)
+    return score_continuations(ask(suspect, part.answers, singles, questions))
+
+
+def _marked_alike(
+    answers: list[HarvestedAnswer], orders: Sequence[Order], context: ProofContext
+) -> tuple[list[HarvestedAnswer], AnswerMark]:
+    """Answers that could change places with control answers, and the mark that those need for it.
+
+    An order says that answers were to be marked, and not that these were: they may be older, or were never marked.
+    """
+    if not orders:
+        return answers, AnswerMark()
+    key = order_key(keys_folder(context.config), orders[0])
+    if orders[0].measure == CANARY:
+        choices = [choice for one in answers for choice in canary_choices(one.answer)]
+        kept = [choice.variant == canary_bit(key, choice.pair, choice.previous) for choice in choices]
+        if sum(kept) < P.kept_wordings * len(kept):
+            return answers, AnswerMark()
+        return (
+            [one for one in answers if not canary_text(key, one.answer)[1]],
+            AnswerMark(rewrite=lambda text: canary_text(key, text)[0]),
+        )
+    mark = KeyedMark(key, sampling_mark(orders[0]), gate_of(context.teacher.tokenizer))
+    if score_texts([(one.prompt, "", one.answer) for one in answers], mark).p > P.marked:
+        return answers, AnswerMark()
+    return answers, AnswerMark(processors=[mark_processor(key, mark.settings, mark.gate)])

@@ -1,0 +1,166 @@
+"""A suspect behind an endpoint that speaks the OpenAI API: completions where they are served, else chat completions."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from stillhunt.base.errors import StillhuntError
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.endpoint_answers import EndpointError, chat_text, completion_text, echoed_logprobs
+from stillhunt_model.proof.endpoint_client import Endpoint, EndpointClient, NotServedError
+from stillhunt_model.proof.parameters import P
+from stillhunt_model.training.pairs import TextPair
+
+Got = TypeVar("Got")
+_PROBE = TextPair("The days of the week are", "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.")
+_SAME = 0.05
+"""Nats by which the mean score of one text may differ between two queries: servers add floats in another order."""
+_TOKEN_CHARS = 256
+"""Characters of one token; the longest of known vocabularies have 128."""
+
+
+class EndpointSuspect:
+    """A suspect behind an endpoint; nothing is asked before the first answer is wanted.
+
+    Args:
+        budget: of queries; each request counts.
+        pause: waits so many seconds between two tries.
+
+    Raises:
+        ConfigError: the endpoint cannot be asked so.
+    """
+
+    scores_end = False
+
+    def __init__(self, endpoint: Endpoint, budget: QueryBudget, pause: Callable[[float], None] = time.sleep) -> None:
+        self.endpoint, self.budget = endpoint, budget
+        self._client = EndpointClient(endpoint, budget, pause)
+        self._completes: bool | None = None
+        self._scores: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """Model and address."""
+        return f"{self.endpoint.model} at {self.endpoint.base}"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the address, a line feed, and the model's name."""
+        return hashlib.sha256(f"{self.endpoint.base}\n{self.endpoint.model}".encode()).hexdigest()
+
+    @property
+    def asked(self) -> int:
+        """Requests that were sent."""
+        return self.budget.used
+
+    @property
+    def can_score(self) -> bool:
+        """Whether it says how likely it finds a given text; two queries tell."""
+        if self._scores is None:
+            try:
+                first, second = (self._scored(_PROBE, tries=1) for _ in range(2))
+            except EndpointError:
+                self._scores = False
+                return False
+            # One text has one score, and its tokens are not all equally likely.
+            far = abs(math.fsum(first) / len(first) - math.fsum(second) / len(second))
+            self._scores = len(first) == len(second) and far <= _SAME and min(first) < max(first)
+        return self._scores
+
+    @property
+    def continues(self) -> bool:
+        """Whether it serves completions; one query tells, if none has shown it before."""
+        if self._completes is None:
+            self.answer([_PROBE.prompt], 1, temperature=0.0)
+        return bool(self._completes)
+
+    def answer(
+        self, prompts: Sequence[str], tokens: int, *, begun: Sequence[str] = (), temperature: float = 1.0, seed: int = 0
+    ) -> list[str]:
+        """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun."""
+        pairs = [TextPair(*one) for one in zip(prompts, begun or [""] * len(prompts), strict=True)]
+        self.budget.check(len(pairs))
+
+        def ask(pair: TextPair, sent: int) -> str:
+            drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
+            return self._answer(pair, drawn)[: _TOKEN_CHARS * tokens]
+
+        return _some_together(pairs, ask)
+
+    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
+        """As `Suspect.score`; arguments are those."""
+        if not self.can_score:
+            raise EndpointError("it does not say how likely it finds a given text", self.endpoint.base)
+        self.budget.check(len(pairs))
+        return _some_together(pairs, lambda pair, _: self._scored(pair))
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def _answer(self, pair: TextPair, drawn: dict[str, float]) -> str:
+        if self._completes is not False:
+            try:
+                body = {"prompt": self._form(pair.prompt) + pair.answer, **drawn}
+                found = self._client.post("completions", body, completion_text)
+                self._completes = True
+                return found
+            except NotServedError:
+                if self._completes:
+                    raise
+                self._completes = False
+        if pair.answer:
+            raise EndpointError("it does not serve completions, and so continues no answer", self.endpoint.base)
+        messages = [{"role": "user", "content": pair.prompt}]
+        return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
+
+    def _scored(self, pair: TextPair, tries: int = P.tries) -> list[float]:
+        before = self._form(pair.prompt)
+        body = {"prompt": before + pair.answer, "max_tokens": 0, "echo": True, "logprobs": 1}
+        return self._client.post("completions", body, lambda got: echoed_logprobs(got, before, pair.answer), tries)
+
+    def _form(self, prompt: str) -> str:
+        return self.endpoint.form.replace("{prompt}", prompt)
+
+
+def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got]) -> list[Got]:
+    """The answer to each, a few requests at a time; after a failure no more is asked.
+
+    They are sent in the order of their hashes: it depends on nothing but the texts, so that the endpoint cannot see by
+    it which of them was harvested. A seed would not do, since whoever knows it could undo the shuffle.
+
+    Args:
+        ask: what asks one; it also takes the place in the order.
+    """
+    failures: list[StillhuntError] = []
+    got: dict[int, Got] = {}
+    order = sorted(range(len(pairs)), key=lambda place: _hash(pairs[place]))
+
+    def guarded(sent: int) -> None:
+        if not failures:
+            try:
+                got[order[sent]] = ask(pairs[order[sent]], sent)
+            except StillhuntError as error:
+                failures.append(error)
+
+    pool = ThreadPoolExecutor(P.connections)
+    try:
+        # The first alone: by it the kind of request is found that the endpoint serves.
+        for sent in range(min(1, len(order))):
+            guarded(sent)
+        for _ in pool.map(guarded, range(1, len(order))):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if failures:
+        raise failures[0]
+    return [got[place] for place in range(len(pairs))]
+
+
+def _hash(pair: TextPair) -> bytes:
+    return hashlib.blake2b(f"{pair.prompt}\n{pair.answer}".encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,186 @@
+"""Requests to an endpoint: counted, bounded in size and time, repeated where it is busy, to one host alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from stillhunt._version import __version__
+from stillhunt.base.errors import ConfigError
+from stillhunt_model.proof.budget import QueryBudget
+from stillhunt_model.proof.endpoint_answers import EndpointError, MalformedAnswerError
+from stillhunt_model.proof.parameters import P
+
+Result = TypeVar("Result")
+_BUSY = frozenset({408, 409, 425, 429})
+"""Answers of 4xx after which the same request may succeed."""
+_REFUSED_KEY = frozenset({401, 403})
+_SAME_METHOD = frozenset({307, 308})
+_MOST_REDIRECTS = 3
+_JSON = {"content-type": "application/json"}
+
+
+class NotServedError(EndpointError):
+    """The endpoint refuses this kind of request."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a suspect is.
+
+    Attributes:
+        url: http or https, with or without `/v1` at its end; no user, password, query or fragment.
+        model: the model's name there.
+        key: secret that goes into the header of each request; empty for none. It is never shown or written.
+        form: how a prompt is put before a model by completions; the answer, or its beginning, follows it.
+    """
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    form: str = "{prompt}\n"
+
+    @property
+    def base(self) -> str:
+        """The address before `/completions`."""
+        plain = self.url.rstrip("/")
+        return plain if plain.endswith("/v1") else f"{plain}/v1"
+
+
+class EndpointClient:
+    """Sends requests to one endpoint.
+
+    Args:
+        budget: of queries; each request counts before it is sent.
+        pause: waits so many seconds between two tries.
+
+    Raises:
+        ConfigError: the address is none of the web or has a secret in it, the model has no name, or the key is none.
+    """
+
+    def __init__(self, endpoint: Endpoint, budget: QueryBudget, pause: Callable[[float], None] = time.sleep) -> None:
+        _check_endpoint(endpoint)
+        self._endpoint, self._budget, self._pause = endpoint, budget, pause
+        headers = {"user-agent": f"stillhunt/{__version__}", "accept-encoding": "identity"}
+        if endpoint.key:
+            headers["authorization"] = f"Bearer {endpoint.key}"
+        # Without the environment: a .netrc would send somebody's password, and a proxy would read the key.
+        self._client = httpx.Client(headers=headers, timeout=P.patience, trust_env=False, follow_redirects=False)
+
+    def post(self, path: str, body: Mapping[str, Any], read: Callable[[bytes], Result], tries: int = P.tries) -> Result:
+        """Send one query until it is answered.
+
+        Args:
+            body: of the request; the model's name is added.
+            read: takes the answer apart, or raises MalformedAnswerError.
+            tries: how often it is sent at most.
+
+        Raises:
+            NotServedError: the endpoint refuses this kind of request.
+            EndpointError: it refuses the key, redirects elsewhere, or fails each time.
+            QueryBudgetError: the next try would exceed the budget.
+        """
+        reason, asked_pause = "", 0.0
+        for place in range(tries):
+            if place:
+                self._pause(min(P.longest_pause, max(asked_pause, P.first_pause * 2 ** (place - 1))))
+            try:
+                status, content, asked_pause = self._send(f"{self._endpoint.base}/{path}", body)
+                if status == httpx.codes.OK:
+                    return read(content)
+            except httpx.HTTPError as error:
+                reason, asked_pause = type(error).__name__, 0.0
+                continue
+            except MalformedAnswerError as error:
+                reason = error.reason
+                continue
+            if status in _REFUSED_KEY:
+                raise self._failed(f"it refuses the key, or needs one ({status})")
+            if status < 500 and status not in _BUSY:
+                raise NotServedError(f"it answers {status} to {path}", self._endpoint.base)
+            reason = f"it answers {status}"
+        raise self._failed(f"{reason}, {tries} times" if tries > 1 else reason)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _send(self, address: str, body: Mapping[str, Any]) -> tuple[int, bytes, float]:
+        """Status, content and wished pause of one answer, redirects within the host followed."""
+        url = httpx.URL(address)
+        for _ in range(_MOST_REDIRECTS + 1):
+            self._budget.spend(1)
+            status, content, headers = self._once(url, {"model": self._endpoint.model, **body})
+            if not 300 <= status < 400:
+                return status, content, _wished_pause(headers.get("retry-after", ""))
+            try:
+                target = url.join(headers.get("location", ""))
+            except (httpx.InvalidURL, ValueError) as error:
+                raise self._failed("it redirects to what is no address") from error
+            if status not in _SAME_METHOD or _origin(target) != _origin(url) or target.userinfo:
+                raise self._failed("it redirects to another host, or otherwise than a query may be redirected")
+            url = target
+        raise self._failed("it redirects without end")
+
+    def _once(self, url: httpx.URL, body: Mapping[str, Any]) -> tuple[int, bytes, httpx.Headers]:
+        deadline = time.monotonic() + P.patience
+        content = bytearray()
+        written = json.dumps(body).encode()  # in ASCII, so that no text of a log fails here
+        with self._client.stream("POST", url, content=written, headers=_JSON) as answer:
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise MalformedAnswerError("its answer is compressed, which nobody asked for")
+            for part in answer.iter_raw():
+                content += part
+                if len(content) > P.most_answer_bytes:
+                    raise MalformedAnswerError("its answer is too long")
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the answer takes too long")
+        return answer.status_code, bytes(content), answer.headers
+
+    def _failed(self, what: str) -> EndpointError:
+        return EndpointError(what, self._endpoint.base)
+
+
+def _check_endpoint(endpoint: Endpoint) -> None:
+    try:
+        url = httpx.URL(endpoint.url)
+    except httpx.InvalidURL as error:
+        raise _no_address("it is not of the form https://host/path") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise _no_address("it must begin with http:// or https://")
+    if url.userinfo or url.query or url.fragment:
+        raise _no_address("it may have no user, password, query or fragment, since it is written into the result")
+    if not endpoint.model.strip():
+        raise ConfigError(
+            "the model of the endpoint has no name",
+            where=endpoint.base,
+            next_step="name it as the endpoint does",
+            command_step="add --model-name NAME",
+        )
+    if not (endpoint.key.isascii() and endpoint.key.isprintable()):
+        raise ConfigError(
+            "the key has characters that no key has", where=endpoint.base, next_step="set its variable again"
+        )
+
+
+def _no_address(what: str) -> ConfigError:
+    return ConfigError(f"this is no address of an endpoint: {what}", where="suspect", next_step="name another address")
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _wished_pause(text: str) -> float:
+    """Seconds of a Retry-After header; 0 where it says nothing that is a number."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if math.isfinite(seconds) and seconds > 0 else 0.0

@@ -1,0 +1,235 @@
+"""Asking one suspect about campaigns: the register first, then the tests, each within its share of the budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.base.progress import Progress
+from stillhunt_model.nets.net import Net
+from stillhunt_model.orders.order import Order
+from stillhunt_model.orders.register import OrderRegister
+from stillhunt_model.proof.budget import QueryBudget, QueryBudgetError
+from stillhunt_model.proof.control_answers import drawn_again
+from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
+from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, TestResult, weighed_verdict
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
+
+
+@dataclass(frozen=True)
+class CampaignHarvest:
+    """What one campaign harvested.
+
+    Attributes:
+        answers: a sample of it, in an order that depends on nothing but request ids and the seed.
+        honest: answers of the same models and days to accounts that nobody suspects, in such an order.
+        requests: harvested requests in the case; 0 without a case.
+        requests_sha256: of the list of their ids; empty without a case.
+    """
+
+    campaign_id: str
+    answers: tuple[HarvestedAnswer, ...]
+    honest: tuple[HarvestedAnswer, ...]
+    requests: int = 0
+    requests_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ProofContext:
+    """What a test has beside the suspect and the harvest.
+
+    Attributes:
+        teacher: the model whose answers were harvested.
+        references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
+        orders: folder with the register of orders of marks.
+        queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
+    """
+
+    config: Config
+    teacher: Net
+    teacher_fingerprint: str
+    references: tuple[LocalSuspect, ...]
+    orders: Path
+    queries: int
+    progress: Progress
+
+    @property
+    def seed(self) -> int:
+        """Of all draws."""
+        return self.config.seed
+
+    @property
+    def compared_with(self) -> list[Suspect]:
+        """The teacher, and the models that the user named; their queries do not count."""
+        return [LocalSuspect(self.teacher, self.teacher_fingerprint, QueryBudget.without_end()), *self.references]
+
+
+class ProofTest(Protocol):
+    """One test; its p-value is valid whatever the suspect was trained on, if that was not the harvest."""
+
+    @property
+    def name(self) -> str:
+        """One of `TEST_WEIGHTS`."""
+
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+        """Test one suspect for one campaign.
+
+        Args:
+            suspect: to be asked at most `context.queries` times.
+
+        Returns:
+            The result; with p = 1 and a note where the test cannot run.
+        """
+
+
+@dataclass(frozen=True)
+class ProvenCampaign:
+    """What came of one campaign."""
+
+    harvest: CampaignHarvest
+    place: TrialPlace
+    results: tuple[TestResult, ...]
+    verdict: CombinedVerdict
+
+
+def prove_training(
+    suspect: Suspect,
+    harvests: Sequence[CampaignHarvest],
+    tests: Sequence[ProofTest],
+    context: ProofContext,
+    register: TrialRegister,
+    now: datetime,
+) -> list[ProvenCampaign]:
+    """Test one suspect for campaigns.
+
+    Args:
+        suspect: not asked before its places in the register are written.
+        harvests: of the campaigns; at least one, each with answers.
+        context: its `queries` are replaced by the share of each test.
+
+    Returns:
+        One for each campaign, in the order of the harvests.
+
+    Raises:
+        ConfigError: the suspect is the teacher or a reference, or the register has too few places or refuses.
+        InputError: a campaign has no answers, or none that a test can use; then no place is used. Or an endpoint
+            fails; then its place is used.
+    """
+    _check(suspect, harvests, context)
+    places = register.enter([_planned(suspect, one, context) for one in harvests], now)
+    waiting = sum(TEST_WEIGHTS[test.name] for test in tests) * len(harvests)
+    proven = []
+    for harvest, place in zip(harvests, places, strict=True):
+        results = []
+        with context.progress.stage(f"asking about {harvest.campaign_id}", len(tests), "tests") as advance:
+            for test in tests:
+                share = int(suspect.budget.left * min(1.0, TEST_WEIGHTS[test.name] / waiting))
+                waiting -= TEST_WEIGHTS[test.name]
+                results.append(_run(test, suspect, harvest, replace(context, queries=share)))
+                advance(1)
+        verdict = weighed_verdict(results, place.pairs, context.config.model.alpha)
+        register.conclude(place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
+        proven.append(ProvenCampaign(harvest, place, tuple(results), verdict))
+    return proven
+
+
+def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
+    """The campaign with the smallest p-value; of several the one whose id comes first."""
+    return min(proven, key=lambda one: (one.verdict.p, one.harvest.campaign_id))
+
+
+def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str]) -> list[Order]:
+    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it.
+
+    Args:
+        context: with the folder of the register.
+    """
+    orders = OrderRegister(context.orders).all_orders()
+    return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
+
+
+def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> PlannedTrial:
+    return PlannedTrial(
+        suspect.fingerprint,
+        harvest.campaign_id,
+        texts_digest(harvest.answers),
+        texts_digest(harvest.honest),
+        context.teacher_fingerprint,
+        tuple(one.fingerprint for one in context.references),
+        context.seed,
+    )
+
+
+def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    before = suspect.asked
+    try:
+        result = test.run(suspect, harvest, context)
+    except QueryBudgetError:
+        result = TestResult(test.name, 1.0, note="it needed more queries than the budget has")
+    return replace(result, queries=suspect.asked - before)
+
+
+def _check(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
+    if not harvests:
+        raise ConfigError(
+            "there is no campaign to ask about",
+            where="campaigns",
+            next_step="name one; without a name only campaigns with the verdict act count",
+            command_step="name one with --campaign; without it only campaigns with the verdict act count",
+        )
+    for one in harvests:
+        if not one.answers:
+            raise InputError(
+                f"no harvested answer of {one.campaign_id} was found",
+                where="responses",
+                next_step="give the logs of that hunt, with the answers in them, or a file of harvested answers",
+                command_step="give --responses the logs of that hunt, with the answers in them, or --harvest a file",
+            )
+    if suspect.fingerprint == context.teacher_fingerprint:
+        raise ConfigError("the suspect is the teacher itself", where=suspect.name, next_step="name another model")
+    if suspect.fingerprint in {one.fingerprint for one in context.references}:
+        raise ConfigError(
+            "the suspect is one of the reference models",
+            where=suspect.name,
+            next_step="name references that were not trained on the harvest",
+        )
+    _check_usable(harvests, context)
+
+
+def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
+    """Refuse a campaign for which no test can reach the bar, whatever the suspect says: its place would be lost."""
+    marked = {one.campaign_id for one in OrderRegister(context.orders).all_orders() if one.kind == "mark"}
+    needed = answers_needed(context)
+    for one in harvests:
+        if one.campaign_id in marked:
+            continue
+        for kind, answers in (("harvested answers", one.answers), ("answers to honest accounts", one.honest)):
+            usable = len(drawn_again(answers))
+            if usable < needed:
+                raise InputError(
+                    f"no test can reach the bar for {one.campaign_id}: no mark was ordered for its answers, and "
+                    f"{usable:,} {kind} can be drawn again, where {needed:,} are needed at least",
+                    where="responses" if answers is one.answers else "answers to honest accounts",
+                    next_step=f"give more of the same models and days, whose temperature is known and "
+                    f"{P.least_temperature:g} or more, to requests without system instructions or history; no place in "
+                    "the register was used",
+                )
+
+
+def answers_needed(context: ProofContext) -> int:
+    """Harvested answers, and honest ones, without which the test of control answers cannot reach the bar."""
+    return math.ceil(-math.log(largest_p(context)) / math.log(1 + P.most_controls))
+
+
+def largest_p(context: ProofContext) -> float:
+    """The largest p-value of the test of control answers that concludes."""
+    settings = context.config.model
+    return min(1.0, settings.alpha / settings.pairs * TEST_WEIGHTS[CONTROLS_TEST])

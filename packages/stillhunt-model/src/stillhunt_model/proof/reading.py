@@ -1,0 +1,63 @@
+"""What a suspect would have said after each word of given texts, beside what other models would have said.
+
+Reading shows much more than asking: a model's whole preference at each place, instead of one word of it (the open model
+setting of Sander et al. 2024).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from stillhunt_model.marks.gate import Gate, fitted
+from stillhunt_model.marks.hashing import Tokens
+from stillhunt_model.nets.net import Net
+from stillhunt_model.proof.keyed_sums import Floats
+from stillhunt_model.training.likelihood import scored_batches
+from stillhunt_model.training.pairs import TextPair, encode
+
+TOKENS_KEPT = 64
+"""Tokens of each place that are kept, those whose probability differs most (judgement: they hold nearly all of the
+difference, and a large vocabulary fits in memory)."""
+
+
+def preferences(
+    suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair], gate: Gate, width: int
+) -> tuple[Tokens, Tokens, Floats]:
+    """By how much a suspect finds each token likelier in its context than the references do.
+
+    A place counts only where its context was not seen before in the same text, neither in the prompt nor in the answer:
+    what a marked text shows of a context says which of its tokens are green.
+
+    Args:
+        references: models with the same tokenizer, at least one; their mean is subtracted.
+        gate: of that tokenizer; tokens on which no mark acts are left out.
+
+    Returns:
+        Distinct pairs of context (rows x width) and token, sorted, and the weight of each.
+    """
+    encoded = encode(suspect, pairs)
+    weights: dict[tuple[int, ...], float] = defaultdict(float)
+    for places, logits, _ in scored_batches(suspect, encoded):
+        batch = [encoded[place] for place in places]
+        difference = torch.softmax(logits.float(), dim=-1)
+        for reference in references:
+            # The same pairs make the same batches.
+            (_, others, _), *_ = scored_batches(reference, batch)
+            difference = difference - torch.softmax(others.float(), dim=-1) / len(references)
+        difference = difference * fitted(gate.plain, difference.shape[-1], difference.device)
+        largest = difference.abs().topk(min(TOKENS_KEPT, difference.shape[-1]), dim=-1).indices
+        for row, one in enumerate(batch):
+            seen = {tuple(one.tokens[place - width : place]) for place in range(width, one.start)}
+            for place in range(max(one.start, 1) + width, len(one.tokens) - 1):
+                context = tuple(one.tokens[place - width : place])
+                if context not in seen:
+                    seen.add(context)
+                    tokens = largest[row, place - 1]
+                    for token, weight in zip(tokens.tolist(), difference[row, place - 1, tokens].tolist(), strict=True):
+                        weights[*context, token] += weight
+    rows = np.array(sorted(weights), dtype=np.int64).reshape(len(weights), width + 1)
+    return rows[:, :-1], rows[:, -1], np.array([weights[tuple(row)] for row in rows.tolist()], np.float64)

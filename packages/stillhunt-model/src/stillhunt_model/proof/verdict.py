@@ -1,0 +1,90 @@
+"""From the p-values of the tests to one verdict, valid for every pair of suspect and campaign of the register."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from stillhunt.base.errors import ContractError
+from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, combined_p
+from stillhunt_evidence.packs.proof_weights import CANARIES_TEST, CONTROLS_TEST, MARKS_TEST, TEST_WEIGHTS
+
+__all__ = [
+    "CANARIES_TEST",
+    "CONTROLS_TEST",
+    "MARKS_TEST",
+    "SMALLEST_P",
+    "TEST_WEIGHTS",
+    "CombinedVerdict",
+    "TestResult",
+    "weighed_verdict",
+]
+SMALLEST_P = 1e-300
+"""A p-value that is computed as smaller, or as 0, is given as this."""
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What one test gave.
+
+    Attributes:
+        name: of the test, one of `TEST_WEIGHTS`.
+        p: p-value; 1 where the test could not run.
+        statistic: its statistic, in units of its own; 0 where it could not run.
+        used: scored units: tokens, canaries, pairs of answers.
+        queries: queries that it took; `prove_training` counts them itself.
+        note: what it did, or why it could not run; without prompts and answers.
+        power: what it could have seen, in a sentence; empty where it could not run.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest takes classes of such a name for tests
+
+    name: str
+    p: float
+    statistic: float = 0.0
+    used: int = 0
+    queries: int = 0
+    note: str = ""
+    power: str = ""
+
+
+@dataclass(frozen=True)
+class CombinedVerdict:
+    """One p-value and what follows from it.
+
+    Attributes:
+        corrected: for all pairs of the register.
+        verdict: `TRAINED` or `NO_CONCLUSION`.
+    """
+
+    p: float
+    corrected: float
+    verdict: str
+
+    @property
+    def concludes(self) -> bool:
+        """Whether it says that the suspect was trained on the harvest."""
+        return self.verdict == TRAINED
+
+
+def weighed_verdict(results: Sequence[TestResult], pairs: int, alpha: float) -> CombinedVerdict:
+    """The verdict on one suspect and one campaign.
+
+    Args:
+        results: one for each test that was tried.
+        pairs: of suspect and campaign, for which the register was made.
+        alpha: bar on the corrected p-value.
+
+    Raises:
+        ContractError: a p-value is none, or a test has no weight or gave two results.
+    """
+    for one in results:
+        if one.name not in TEST_WEIGHTS or not (math.isfinite(one.p) and 0 <= one.p <= 1):
+            raise ContractError(f"p = {one.p} of the test {one.name!r} cannot be combined", where="model.proof")
+    if len({one.name for one in results}) < len(results):
+        raise ContractError("a test gave two results for one campaign", where="model.proof")
+    p = combined_p({one.name: (max(one.p, SMALLEST_P), TEST_WEIGHTS[one.name]) for one in results})
+    corrected = min(1.0, p * pairs)
+    return CombinedVerdict(p, corrected, TRAINED if corrected <= alpha else NO_CONCLUSION)

@@ -1,0 +1,64 @@
+"""How likely a local model finds given answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from stillhunt_model.nets.net import Net
+from stillhunt_model.training.pairs import NOT_LEARNED, EncodedPair, TextPair, collate, encode
+
+BATCH_TOKENS = 8192
+"""Tokens that are scored together."""
+BATCH_LOGITS = 1 << 26
+"""Logits that are held together, 256 MB of them: a large vocabulary leaves room for fewer tokens."""
+
+
+def answer_logprobs(net: Net, pairs: Sequence[TextPair]) -> list[list[float]]:
+    """Log-probability of each token of each answer, given what stands before it.
+
+    Returns:
+        One list for each pair: natural logarithms, the end token last.
+    """
+    encoded = encode(net, pairs)
+    found: list[list[float]] = [[] for _ in encoded]
+    for places, logits, labels in scored_batches(net, encoded):
+        logprobs = torch.log_softmax(logits.float(), dim=-1)
+        chosen = logprobs.gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+        for row, place in enumerate(places):
+            found[place] = chosen[row][labels[row] != NOT_LEARNED].tolist()
+    return found
+
+
+def mean_loss(net: Net, pairs: Sequence[TextPair]) -> float:
+    """Mean negative log-probability of an answer's token, in nats.
+
+    Args:
+        pairs: prompts and answers; at least one.
+    """
+    scored = answer_logprobs(net, pairs)
+    return -sum(map(sum, scored)) / max(1, sum(map(len, scored)))
+
+
+def scored_batches(net: Net, encoded: Sequence[EncodedPair]) -> Iterator[tuple[list[int], Any, Any]]:
+    """The model's logits over pairs, batch by batch.
+
+    Args:
+        encoded: pairs of the model's tokens.
+
+    Yields:
+        Places of the batch in `encoded`; logits, batch x tokens x vocabulary, each of the next token; the next tokens,
+        with -100 where they are not part of an answer.
+    """
+    order = sorted(range(len(encoded)), key=lambda place: (len(encoded[place].tokens), place))
+    net.model.eval()
+    together = min(BATCH_TOKENS, BATCH_LOGITS // len(net.tokenizer))
+    while order:
+        size = max(1, together // max(1, len(encoded[order[-1]].tokens)))
+        places, order = order[-size:], order[:-size]
+        batch = collate([encoded[place] for place in places], net.tokenizer.pad_token_id)
+        with torch.no_grad():
+            logits = net.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        yield places, logits[:, :-1], batch["labels"][:, 1:]

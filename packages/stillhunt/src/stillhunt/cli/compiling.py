@@ -1,0 +1,177 @@
+"""Compile every kernel before the first hunt, under a bar, on two cores.
+
+numba compiles a kernel when it is first called and keeps the machine code on disk. Left to itself, the first hunt
+compiles for one to two minutes between its steps, on one core, while the bar of some step stands still. Compiling holds
+a lock of the process, so it is spread over processes: one hunts a very small world, the other compiles the search for
+groups, which is the largest kernel by far.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any
+
+import llvmlite.binding
+import numba
+from numba.core import event
+from numba.core.registry import CPUDispatcher
+
+import stillhunt
+from stillhunt.base.forced_end import kill_at_forced_end
+from stillhunt.base.progress import Advance, Progress
+
+COMPILING_TAKES = "one to two minutes on two cores"
+STAMP = "stillhunt-kernels.txt"
+"""Beside numba's cache: the key of the kernels that were compiled there, written when all are."""
+
+
+def is_compiled() -> bool:
+    """Whether all kernels of this version were compiled on this machine."""
+    try:
+        return _stamp().read_text(encoding="ascii") == _key()
+    except OSError:
+        return False
+
+
+def compile_once(progress: Progress) -> None:
+    """Compile the kernels if that was not done before; the hunt itself compiles what could not be compiled here.
+
+    Args:
+        progress: gets one step, with the kernels compiled so far.
+    """
+    if is_compiled():
+        return
+    with _alone(progress):
+        if is_compiled():  # by the hunt for which this one waited
+            return
+        with progress.stage("compiling once", len(_kernels()), "kernels") as advance:
+            done = compile_parts(advance, COMPILED_PARTS)
+        if done:
+            _stamp().write_text(_key(), encoding="ascii")
+
+
+@contextlib.contextmanager
+def _alone(progress: Progress) -> Iterator[None]:
+    """Let one process at a time compile; without locks of files, as on Windows, all compile."""
+    try:
+        import fcntl  # Unix only
+
+        lock = _stamp().with_suffix(".lock").open("w")
+    except (ImportError, OSError):
+        yield
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note(f"another hunt is compiling, which takes {COMPILING_TAKES}; this one waits for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
+    """Compile parts of the kernels, each in a process of its own.
+
+    Args:
+        advance: gets 1 for each kernel that was compiled.
+        parts: some of `COMPILED_PARTS`.
+
+    Returns:
+        Whether all went well.
+    """
+    seen: set[str] = set()
+    lock = threading.Lock()
+    command = [sys.executable, "-m", "stillhunt.cli.compiling"]
+    children = [
+        subprocess.Popen([*command, part], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603 - our own module
+        for part in parts
+    ]
+    for child in children:
+        kill_at_forced_end(child)
+
+    def follow(child: subprocess.Popen[str]) -> None:
+        for name in child.stdout or ():
+            with lock:
+                if name not in seen:
+                    seen.add(name)
+                    advance(1)
+
+    readers = [threading.Thread(target=follow, args=(child,)) for child in children]
+    try:
+        for reader in readers:
+            reader.start()
+        codes = [child.wait() for child in children]
+        return not any(codes)
+    finally:
+        for child in children:
+            child.kill()
+        for reader, child in zip(readers, children, strict=True):
+            reader.join()
+            child.communicate()  # closes the pipe
+
+
+def _kernels() -> list[CPUDispatcher]:
+    """All kernels, those too that are compiled into others."""
+    modules = [module.name for module in walk_packages(stillhunt.__path__, "stillhunt.") if "kernels" in module.name]
+    found = {id(value): value for name in modules for value in vars(import_module(name)).values()}
+    return [value for value in found.values() if isinstance(value, CPUDispatcher)]
+
+
+def _stamp() -> Path:
+    from stillhunt.link.requests.request_kernels import order_rows  # any kernel; importing numba takes a second
+
+    return Path(str(order_rows.stats.cache_path)) / STAMP
+
+
+def _key() -> str:
+    """What the machine code depends on: our kernels and their parameters, numba, and the processor."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
+    package = Path(stillhunt.__file__).parent
+    for path in sorted([*package.rglob("*kernels*.py"), *package.rglob("parameters.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Reporter(event.Listener):
+    """Prints the name of each of our kernels that was compiled."""
+
+    def on_start(self, event: Any) -> None:
+        """Nothing: only what is done is reported."""
+
+    def on_end(self, event: Any) -> None:
+        """Report one kernel."""
+        function = event.data["dispatcher"].py_func
+        if function.__module__.startswith("stillhunt."):
+            print(function.__module__, function.__qualname__, flush=True)  # noqa: T201 - the parent reads it
+
+
+def _hunt() -> None:
+    from stillhunt_lab.worlds.build import build_world, spec_for_rung  # start-up time of the other part
+
+    world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
+    stillhunt.hunt(world.requests, world.accounts, stillhunt.Config())
+
+
+def _search() -> None:
+    from stillhunt.link.groups.groups import compile_search  # start-up time of the other part
+
+    compile_search()
+
+
+COMPILED_PARTS: dict[str, Callable[[], None]] = {"hunt": _hunt, "search": _search}
+"""What is compiled at the same time: 67 and 40 s of CPU where it was measured (benchmarks/speed/first_run.py)."""
+
+
+if __name__ == "__main__":
+    event.register("numba:compile", _Reporter())  # type: ignore[no-untyped-call]  # numba has no types
+    COMPILED_PARTS[sys.argv[1]]()

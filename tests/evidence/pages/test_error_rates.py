@@ -1,0 +1,107 @@
+"""Rates of error: the measured ones are those of our documents, and the computed one is the budget's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dossier.pages.page_cases import sum_of, term
+from stillhunt.base.config import Config
+from stillhunt.score import expected_false
+from stillhunt_evidence.pages import error_rates as rates
+from stillhunt_evidence.pages.changed_settings import changed_settings
+
+DEFAULTS = changed_settings({"settings": Config().model_dump(mode="json")})
+ROOT = Path(__file__).parents[3]
+LOG = {"accounts": 3_000, "days": 11.0, "false_campaigns_per_month": 1.0, "required_bits": 11.531}
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_calibration_is_that_of_the_document() -> None:
+    text = page("docs/calibration.md")
+    table = text.split("Candidates at the stated prior", 1)[1].split("Candidates at even odds", 1)[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if re.match(r"\| \d", line)]
+    assert len(rows) == len(rates.STATED_SHARES)
+    for cells, ours in zip(rows, rates.STATED_SHARES, strict=True):
+        assert cells[0] == f"{ours.least:g} - {ours.most:g}"
+        assert cells[1:3] == [f"{ours.groups:,}", f"{ours.campaigns:,}"]
+        assert cells[4:] == [f"{ours.observed:.4f}", f"{ours.interval[0]:.3f} - {ours.interval[1]:.3f}"]
+    assert f"{rates.CALIBRATION_CANDIDATES:,} candidates of {rates.CALIBRATION_WORLDS} worlds" in text
+
+
+def test_false_accusations_are_those_of_our_documents() -> None:
+    readme = page("README.md")
+    assert f"{rates.HONEST_WORLDS} honest worlds of three generators, with 47 kinds of customers" in readme
+    honest = next(line for line in readme.splitlines() if "100 honest worlds" in line)
+    assert f"{rates.HONEST_FLAGGED} of {rates.HONEST_IN_ALL:,}" in honest
+    assert f"{rates.HONEST_REVIEWS} groups for review" in honest
+    flagged = f"{rates.LADDER_FLAGGED} of {rates.LADDER_ACCOUNTS:,}"
+    assert f"**Honest accounts flagged**: {flagged}" in page("docs/benchmark.md")
+
+
+def test_expected_false_groups_are_those_of_the_budget() -> None:
+    total = sum_of(term("topic_mixture", 8.0), term("phrase_mixture", 8.0), term("talk", -2.0))
+    assert rates.evidence_bits(total) == 14.0
+    months = 1 / expected_false(14.0, 3_000, 11.0)
+    assert 1 < months < 100
+    assert rates.false_groups_sentence(total, LOG) == (
+        "In a log of 3,000 accounts and 11 days, an honest group looks at least this strong at most once in "
+        f"{rates.round_ratio(months)} months of hourly looks, by extrapolation from 80 simulated logs."
+    )
+
+
+def test_rarity_beyond_the_simulated_logs_is_not_said() -> None:
+    for bits in (24.0, 40.0):
+        said = rates.false_groups_sentence(sum_of(term("topic_mixture", bits)), LOG)
+        assert said.endswith(
+            "at least this strong less than once in 100 months of hourly looks, by extrapolation from 80 simulated "
+            "logs."
+        )
+
+
+def test_weak_evidence_is_said_to_be_frequent() -> None:
+    said = rates.false_groups_sentence(sum_of(term("topic_mixture", 3.0)), LOG)
+    often = round(expected_false(5.0, 3_000, 11.0))
+    assert said.endswith(f" {often} times in 30 days of hourly looks or more often.")
+    assert "did not record" in rates.false_groups_sentence(sum_of(), {})
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (34.2, "34 times in 30 days of hourly looks"),
+        (0.8, "1 time in 30 days of hourly looks"),
+        (0.5, "once in 2 months of hourly looks"),
+        (0.011, "once in 91 months of hourly looks"),
+        (0.00034, "less than once in 100 months of hourly looks"),
+        (0.0, "less than once in 100 months of hourly looks"),
+    ],
+)
+def test_how_often_in_words(expected: float, words: str) -> None:
+    assert rates.how_often(expected) == words
+
+
+@pytest.mark.parametrize(("probability", "least"), [(0.0, 0.0), (0.99, 0.99), (0.9899, 0.95), (1.0, 0.99), (0.3, 0.2)])
+def test_stated_share_of_a_probability(probability: float, least: float) -> None:
+    assert rates.stated_share(probability).least == least
+
+
+def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
+    found = rates.error_rates(0.995, sum_of(term("topic_mixture", 16.0)), LOG, DEFAULTS)
+    assert all(rate.question.endswith("?") and rate.answer.endswith(".") and rate.source for rate in found)
+    assert "allow 1.0 false campaigns" in found[0].answer
+    assert "needs 11.5 bits of evidence here; this campaign has 16.0" in found[0].answer
+    assert "78.3 %" in found[1].answer
+    assert "allow" not in rates.error_rates(0.995, sum_of(), {}, DEFAULTS)[0].answer
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"), [(0.9995, "78 % of groups so stated were campaigns (68 to 87 %)"), (0.001, "0.06 % of")]
+)
+def test_the_measured_share_fits_beside_a_probability(probability: float, said: str) -> None:
+    assert rates.measured_share(probability).startswith(f"in simulated worlds {said}")
