@@ -21,7 +21,7 @@ from stillhunt.base.redaction.name_lists import name_lists
 
 LABELLED = Path(__file__).parents[1] / "data" / "redaction"
 HIDDEN_SHARE = 0.8
-"""Of the letters and digits of something that must be gone, as in benchmarks/dossier/redaction.py."""
+"""Of the letters and digits of something that must be gone, as in benchmarks/evidence/redaction.py."""
 
 
 def labelled(part: str) -> list[dict[str, Any]]:

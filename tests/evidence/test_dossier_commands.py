@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.running import run
-from dossier.hunted import campaigns, case_folder, hunted_case, world_files
-from dossier.packs.training_proofs import proof_of
+from evidence.hunted import campaigns, case_folder, hunted_case, world_files
+from evidence.packs.training_proofs import proof_of
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt_evidence.packs.manifest import as_plain_json

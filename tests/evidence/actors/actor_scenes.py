@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "dossier"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "evidence"
 sys.path.insert(0, str(BENCHMARKS))
 from attribution_cases import OWN_TIES, Tables, Ways  # noqa: E402 - a script, found through the line above
 

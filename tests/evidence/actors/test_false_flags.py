@@ -14,7 +14,7 @@ SEEDS = (9001, 9002)
 
 @pytest.mark.parametrize("strength", range(len(STRENGTHS)), ids=STRENGTHS)
 def test_planted_marks_name_nobody(strength: int) -> None:
-    """`benchmarks/dossier/attribution.py` does it two hundred times."""
+    """`benchmarks/evidence/attribution.py` does it two hundred times."""
     for seed in SEEDS:
         for bait in (False, True):
             world = false_flag(seed, strength, bait=bait, by_known=seed % 2 == 0)

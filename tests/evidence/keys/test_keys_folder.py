@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from dossier.packs.authority import HAS_OPENSSL
+from evidence.packs.authority import HAS_OPENSSL
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt_evidence.keys.folder import (

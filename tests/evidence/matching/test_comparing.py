@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dossier.matching.match_scenes import sets_of
+from evidence.matching.match_scenes import sets_of
 from stillhunt_evidence.matching.comparing import (
     MATCH,
     NO_MATCH,

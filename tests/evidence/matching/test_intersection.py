@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dossier.matching.match_scenes import SKETCHES_MADE, features_of, sets_of
+from evidence.matching.match_scenes import SKETCHES_MADE, features_of, sets_of
 from stillhunt.base.errors import ConfigError, PackError
 from stillhunt_evidence.matching import intersection, intersection_files
 from stillhunt_evidence.matching.comparing import MATCH, NO_MATCH, compare_campaigns

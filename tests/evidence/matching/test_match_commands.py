@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from dossier.matching.match_scenes import CIRCLE, case_of, write_circle
+from evidence.matching.match_scenes import CIRCLE, case_of, write_circle
 from stillhunt.base.errors import CaseError, ConfigError, OutputError, PackError
 from stillhunt.cli.match_commands import commands
 from stillhunt_evidence.keys.signing import public_key_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dossier.matching.match_scenes import CIRCLE, KEY, OWN, SKETCHES_MADE, case_of, features_of
+from evidence.matching.match_scenes import CIRCLE, KEY, OWN, SKETCHES_MADE, case_of, features_of
 from stillhunt.base.errors import CaseError, PackError
 from stillhunt_evidence.matching import sketch_file as module
 from stillhunt_evidence.matching.comparing import MATCH, FeatureWeight

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dossier.hunted import FULL, SHORT, campaigns, case_folder, hunted_case, one_pack, packed
+from evidence.hunted import FULL, SHORT, campaigns, case_folder, hunted_case, one_pack, packed
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt_evidence.packs.clean_names import PRIVATE_MODEL, clean_name, with_clean_names

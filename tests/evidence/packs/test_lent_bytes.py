@@ -15,7 +15,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
-from dossier.hunted import one_pack, signer
+from evidence.hunted import one_pack, signer
 from stillhunt.base.errors import ContractError
 from stillhunt.base.table_files import parquet_bytes, table_of_parquet
 from stillhunt.watch.subject.packs import pack_names

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dossier.hunted import one_pack, signer
+from evidence.hunted import one_pack, signer
 from stillhunt_evidence.packs.archive import archive_parts
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stillhunt
-from dossier.hunted import FULL, SHORT, campaigns, hunted_case, keys, one_pack, packed, signer, world_files
+from evidence.hunted import FULL, SHORT, campaigns, hunted_case, keys, one_pack, packed, signer, world_files
 from stillhunt.base.case_folder import RUN_FILE
 from stillhunt.base.errors import PackError
 from stillhunt.base.table_files import parquet_bytes

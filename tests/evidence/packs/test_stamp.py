@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dossier.hunted import packed, signer
-from dossier.packs.authority import HAS_OPENSSL, authority_server, make_authority
+from evidence.hunted import packed, signer
+from evidence.packs.authority import HAS_OPENSSL, authority_server, make_authority
 from stillhunt.base.errors import ConfigError, PackError
 from stillhunt_evidence.packs.archive import archive_parts
 from stillhunt_evidence.packs.making import Pack

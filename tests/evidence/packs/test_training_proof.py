@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dossier.hunted import FULL, SHORT, campaigns, packed, signer
-from dossier.packs.test_rebuilding import opened
-from dossier.packs.training_proofs import PAIRS, proof_of
+from evidence.hunted import FULL, SHORT, campaigns, packed, signer
+from evidence.packs.test_rebuilding import opened
+from evidence.packs.training_proofs import PAIRS, proof_of
 from stillhunt.base.config import Config
 from stillhunt.base.errors import PackError
 from stillhunt_evidence.packs.manifest import as_plain_json

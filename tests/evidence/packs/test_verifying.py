@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from dossier.hunted import keys, one_pack, packed, signer
+from evidence.hunted import keys, one_pack, packed, signer
 from stillhunt.base.errors import PackError
 from stillhunt.base.table_files import parquet_bytes
 from stillhunt_evidence.keys.signing import PublicKey, public_key, read_signer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dossier.hunted import campaigns, case_folder
+from evidence.hunted import campaigns, case_folder
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import (
     NO_CONCLUSION,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dossier.pages.page_cases import NAME, page_case, sum_of, term
+from evidence.pages.page_cases import NAME, page_case, sum_of, term
 from stillhunt.score import expected_false
 from stillhunt_evidence.pages.alternatives import (
     MOST_OF_CHANCE,

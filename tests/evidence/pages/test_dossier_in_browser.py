@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dossier.pages.page_cases import FACTS, NAME, page_case
+from evidence.pages.page_cases import FACTS, NAME, page_case
 from stillhunt_evidence.pages.render import render_dossier
 from web.console.accessible import violations
 from web.console.browser_scenes import WATCHED, chromium

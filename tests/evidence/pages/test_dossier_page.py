@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dossier.pages.dossier_html import DossierParser, numbers
-from dossier.pages.page_cases import FACTS, FINDINGS, NAME, PRIOR_BITS, page_case
+from evidence.pages.dossier_html import DossierParser, numbers
+from evidence.pages.page_cases import FACTS, FINDINGS, NAME, PRIOR_BITS, page_case
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dossier.pages.page_cases import sum_of, term
+from evidence.pages.page_cases import sum_of, term
 from stillhunt.base.config import Config
 from stillhunt.score import expected_false
 from stillhunt_evidence.pages import error_rates as rates

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from dossier.hunted import FULL, campaigns, packed
+from evidence.hunted import FULL, campaigns, packed
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.base.table_files import table_of_parquet
 from stillhunt_evidence.packs.making import Pack

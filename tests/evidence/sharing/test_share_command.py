@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dossier.sharing.format_checks import CHECKS
-from dossier.sharing.share_scenes import FIRST, REVIEW, SECOND, changed, filled, rich_case
+from evidence.sharing.format_checks import CHECKS
+from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, changed, filled, rich_case
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
 from stillhunt.cli.share_commands import commands

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from dossier.sharing.share_scenes import (
+from evidence.sharing.share_scenes import (
     CIRCLE_KEY,
     FIRST,
     OWN_KEY,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dossier.sharing.format_checks import check_csv
-from dossier.sharing.share_scenes import FIRST, addresses, shared
+from evidence.sharing.format_checks import check_csv
+from evidence.sharing.share_scenes import FIRST, addresses, shared
 from stillhunt_evidence.sharing.csv_rows import SHARED_COLUMNS, shared_csv
 
 

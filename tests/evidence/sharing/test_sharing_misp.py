@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dossier.sharing.format_checks import check_misp
-from dossier.sharing.share_scenes import FIRST, REVIEW, addresses, changed, filled, later, rich_case, shared
+from evidence.sharing.format_checks import check_misp
+from evidence.sharing.share_scenes import FIRST, REVIEW, addresses, changed, filled, later, rich_case, shared
 from stillhunt_evidence.sharing.formats import SHARE_FORMATS
 from stillhunt_evidence.sharing.misp_event import misp_events
 from stillhunt_evidence.sharing.tlp import tlp_label

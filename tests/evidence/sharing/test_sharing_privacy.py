@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dossier.sharing.format_checks import CHECKS
-from dossier.sharing.share_scenes import (
+from evidence.sharing.format_checks import CHECKS
+from evidence.sharing.share_scenes import (
     CIRCLE_KEY,
     ENDINGS,
     FIRST,
@@ -228,6 +228,6 @@ def rich_case_tables() -> list[str]:
 
 @pytest.mark.parametrize("name", list(SHARE_FORMATS))
 def test_golden(name: str) -> None:
-    """The files of two campaigns of the demo case; `python tests/dossier/sharing/share_scenes.py` writes them again."""
+    """The files of two campaigns of the demo case; `python tests/evidence/sharing/share_scenes.py` writes them again."""
     golden = GOLDEN / f"shared_{name}.{ENDINGS[name]}"
     assert golden_texts()[name] == golden.read_text(encoding="utf-8")

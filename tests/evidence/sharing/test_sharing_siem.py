@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dossier.sharing.format_checks import check_ecs, check_ocsf
-from dossier.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, phrase, rich_case, shared
+from evidence.sharing.format_checks import check_ecs, check_ocsf
+from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, phrase, rich_case, shared
 from stillhunt_evidence.sharing.formats import SHARE_FORMATS
 from stillhunt_evidence.sharing.parameters import P
 from stillhunt_evidence.sharing.shared_campaign import SharedFile

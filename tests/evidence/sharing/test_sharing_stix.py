@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dossier.sharing.format_checks import check_stix
-from dossier.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, later, rich_case, shared
+from evidence.sharing.format_checks import check_stix
+from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, later, rich_case, shared
 from stillhunt_evidence.sharing.formats import SHARE_FORMATS
 from stillhunt_evidence.sharing.indicators import SharedIndicator
 from stillhunt_evidence.sharing.shared_campaign import SharedFile, SharedValue

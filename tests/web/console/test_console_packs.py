@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dossier.hunted import campaigns, hunted_case
+from evidence.hunted import campaigns, hunted_case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.web.console.snapshot import LatestSource

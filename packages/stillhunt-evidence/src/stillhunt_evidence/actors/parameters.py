@@ -121,7 +121,7 @@ class MarkParameters:
         unit="bits",
         meaning="Most bits of a release that nobody outside knew of while the campaign ran.",
         provenance=measured(
-            "one of 200 false flags got a name by chance with 4 bits, benchmarks/dossier/attribution.py, seeds 5001 on"
+            "one of 200 false flags got a name by chance with 4 bits, benchmarks/evidence/attribution.py, seeds 5001 on"
         ),
     )
     tie_cap: float = parameter(

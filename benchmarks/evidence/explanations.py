@@ -3,8 +3,8 @@
 Every group of every hunt counts, whatever its verdict, if four in five of its members have one persona, or harvest for
 one campaign. Examples, from the repository's root:
 
-    python benchmarks/dossier/explanations.py --seeds 20 --first 700      honest worlds, and the ladder's rungs 1 to 6
-    python benchmarks/dossier/explanations.py --seeds 4 --first 100       the seeds on which the rules were chosen
+    python benchmarks/evidence/explanations.py --seeds 20 --first 700      honest worlds, and the ladder's rungs 1 to 6
+    python benchmarks/evidence/explanations.py --seeds 4 --first 100       the seeds on which the rules were chosen
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 Examples, from the repository's root:
 
-    python benchmarks/dossier/attribution.py                     the figures, on seeds that chose nothing
-    python benchmarks/dossier/attribution.py --hunted            also worlds that are built and hunted
-    python benchmarks/dossier/attribution.py --hunted --write docs/attribution-figures.md
+    python benchmarks/evidence/attribution.py                     the figures, on seeds that chose nothing
+    python benchmarks/evidence/attribution.py --hunted            also worlds that are built and hunted
+    python benchmarks/evidence/attribution.py --hunted --write docs/attribution-figures.md
 
 The cases are those of `attribution_cases.py`, the hunted worlds those of `attribution_hunted.py`. Exit code 1 where a
 false flag below the perfect one gets a name, fewer than 99 % of names are right, or actors get more probability
@@ -38,7 +38,7 @@ BINS = 10
 PAGE = """# Figures of attribution
 
 How often [attribution](howto/attribute.md) names an actor, how often it is right, and what a false flag does. Written
-by `benchmarks/dossier/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds 5001 to 5200) got the
+by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds 5001 to 5200) got the
 target's name: its own network for all accounts, and by chance a secret release after the end. Releases weigh less since
 then, and the tables are of other seeds.
 

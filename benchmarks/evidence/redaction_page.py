@@ -22,9 +22,9 @@ COLUMNS = {
 }  # fmt: skip
 HEAD = """# How much redaction finds
 
-Written by `benchmarks/dossier/redaction.py --write`; `tests/base/test_redaction_figures.py` measures the table again.
+Written by `benchmarks/evidence/redaction.py --write`; `tests/base/test_redaction_figures.py` measures the table again.
 
-The texts are made by a script (`benchmarks/dossier/held_out.py`) from lists of names, sentences and secrets that were
+The texts are made by a script (`benchmarks/evidence/held_out.py`) from lists of names, sentences and secrets that were
 written from general knowledge before the rules that are measured, without a look at the names that the rules know. A
 seed splits names and sentences into two parts that share none. The rules were written with one part in view; of the
 other, which the tables show, only totals were looked at, several times. Something counts as hidden where at least 80 %

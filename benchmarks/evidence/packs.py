@@ -1,6 +1,6 @@
 """Time and size of evidence packs: making, verifying and rebuilding, each a process of its own.
 
-    python benchmarks/dossier/packs.py CASE [ID]    the largest campaign of a case, or the one that is named
+    python benchmarks/evidence/packs.py CASE [ID]    the largest campaign of a case, or the one that is named
 
 `benchmarks/console/large_case.py` makes a case of 24,000 accounts of a hunt over a tenth of the founding case.
 """
