@@ -1,14 +1,15 @@
-"""Figures that pages state, each from a file that a benchmark wrote: `python docs/page_figures.py` puts them into the pages.
+"""Figures of pages, each from a file that a benchmark wrote: `python docs/page_figures.py` puts them into the pages.
 
-A page writes `<!--fig NAME-->VALUE<!--/fig-->`. The value comes from `docs/figures/*.json`: one file for each benchmark, with
-its command, the commit that it measured, the code that it speaks of, and its figures. The site marks a figure whose code
-has changed since that commit.
+A page writes `<!--fig NAME-->VALUE<!--/fig-->`. The value comes from `docs/figures/*.json`: one file for each
+benchmark, with its command, the commit that it measured, the code that it speaks of, and its figures. The site marks a
+figure whose code has changed since that commit.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "figures"
+HUNT = tuple(f"packages/stillhunt/src/stillhunt/{room}" for room in ("collect", "extract", "link", "resolve", "score"))
+"""The code that decides what a hunt finds."""
 MARK = re.compile(r"<!--fig (?P<name>[a-z0-9-]+)-->(?P<value>.*?)<!--/fig-->")
 
 
@@ -49,7 +52,7 @@ def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
         for name, figure in told["figures"].items():
             if name in found:
                 raise ValueError(f"{path.name}: another file has a figure {name}, too")
-            found[name] = Figure(name, **figure, **{key: told[key] for key in ("command", "commit")}, code=(*told["code"],))
+            found[name] = Figure(name, **figure, command=told["command"], commit=told["commit"], code=(*told["code"],))
     return found
 
 
@@ -99,8 +102,8 @@ def mark_figures(markdown: str, figures: dict[str, Figure]) -> str:
 def figures_table(figures: dict[str, Figure]) -> str:
     """All figures as a table in Markdown, with command, commit and state."""
     rows = [
-        f"| {figure.value} | {figure.unit} | `{figure.command}` | {figure.commit} | {figure_state(figure) or 'current'} |"
-        for figure in figures.values()
+        f"| {one.value} | {one.unit} | `{one.command}` | {one.commit} | {figure_state(one) or 'current'} |"
+        for one in figures.values()
     ]
     return "\n".join(["| figure | of what | measured by | at commit | state |", "|---|---|---|---|---|", *rows])
 
@@ -120,7 +123,10 @@ def _state(commit: str, code: tuple[str, ...], root: Path) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    git = shutil.which("git")
+    if git is None:
+        raise FileNotFoundError("git")
+    done = subprocess.run([git, "-C", str(root), *words], capture_output=True, text=True, check=True)  # noqa: S603 - no words of others
     return done.stdout.strip()
 
 

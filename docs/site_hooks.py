@@ -1,4 +1,4 @@
-"""What the site needs besides MkDocs: two pages from the root, links to files that are no pages, and marks at old figures.
+"""What the site needs besides MkDocs: pages from the root, links to files that are no pages, and marks at old figures.
 
 The pages link to each other and to code as GitHub shows them. In the site, a link to code becomes the file's name,
 because the site has no code to show; with `repo_url` in mkdocs.yml it links there instead.

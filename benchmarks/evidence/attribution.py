@@ -37,8 +37,8 @@ PERFECT_SEEDS = range(8001, 8021)
 BINS = 10
 PAGE = """# Figures of attribution
 
-For whoever judges [attribution](howto/attribute.md): how often it names an actor, how often it is right, and what a false flag does. Written
-by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds 5001 to 5200) got the
+For whoever judges [attribution](howto/attribute.md): how often it names an actor, how often it is right, and what a
+false flag does. Written by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds 5001 to 5200) got the
 target's name: its own network for all accounts, and by chance a secret release after the end. Releases weigh less since
 then, and the tables are of other seeds.
 

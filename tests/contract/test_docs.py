@@ -99,7 +99,13 @@ def test_first_line_of_a_page_says_who_needs_it(page: Path) -> None:
 
 MOST_WORDS_OF_THE_README = 1_200
 MOST_WORDS_OF_THE_PAGES = 80_000
-WRITTEN_BY_SCRIPTS = {"attribution-figures.md", "benchmark.md", "calibration.md", "model-figures.md", "redaction-figures.md"}
+WRITTEN_BY_SCRIPTS = {
+    "attribution-figures.md",
+    "benchmark.md",
+    "calibration.md",
+    "model-figures.md",
+    "redaction-figures.md",
+}
 
 
 def test_pages_stay_short_enough_to_be_read() -> None:
