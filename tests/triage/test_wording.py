@@ -15,6 +15,7 @@ from rich.console import Console
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings, setting_origins
+from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
 from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import margins, sentences
