@@ -30,6 +30,7 @@ class Figure:
     Attributes:
         unit: what the value counts.
         code: files and folders that it speaks of, from the root.
+        copied: taken from a page of that commit by hand, before benchmarks wrote files.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Figure:
     command: str
     commit: str
     code: tuple[str, ...]
+    copied: bool = False
 
 
 def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
@@ -52,7 +54,8 @@ def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
         for name, figure in told["figures"].items():
             if name in found:
                 raise ValueError(f"{path.name}: another file has a figure {name}, too")
-            found[name] = Figure(name, **figure, command=told["command"], commit=told["commit"], code=(*told["code"],))
+            shared = {key: told[key] for key in ("command", "commit", "copied") if key in told}
+            found[name] = Figure(name, **figure, **shared, code=tuple(told["code"]))
     return found
 
 
@@ -109,12 +112,13 @@ def figures_table(figures: dict[str, Figure]) -> str:
 
 
 def figure_state(figure: Figure, root: Path = ROOT) -> str:
-    """Why a figure may no longer hold; "" where its code is as it was when it was measured."""
-    return _state(figure.commit, figure.code, root)
+    """Why a figure may not hold; "" where a benchmark wrote it and its code is as it was then."""
+    told = ["copied by hand"] if figure.copied else []
+    return "; ".join([*told, *filter(None, [_code_state(figure.commit, figure.code, root)])])
 
 
 @cache
-def _state(commit: str, code: tuple[str, ...], root: Path) -> str:
+def _code_state(commit: str, code: tuple[str, ...], root: Path) -> str:
     try:
         changed = _git(root, "rev-list", "--count", f"{commit}..HEAD", "--", *code)
     except (subprocess.CalledProcessError, FileNotFoundError):

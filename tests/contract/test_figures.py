@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,16 +57,21 @@ def test_a_figure_is_marked_once_its_code_has_changed_and_not_before(repository:
     assert page_figures.figure_state(figure, repository) == ""
     (repository / "web.py").write_text("a = 2\n", encoding="utf-8")
     git(repository, "commit", "-q", "-a", "-m", "other code")
-    page_figures._state.cache_clear()
+    page_figures._code_state.cache_clear()
     assert page_figures.figure_state(figure, repository) == ""
     (repository / "link.py").write_text("a = 2\n", encoding="utf-8")
     git(repository, "commit", "-q", "-a", "-m", "its code")
-    page_figures._state.cache_clear()
+    page_figures._code_state.cache_clear()
     assert page_figures.figure_state(figure, repository) == "the code has changed since"
 
 
 def test_without_history_nobody_claims_that_a_figure_is_current(tmp_path: Path, repository: Path) -> None:
     assert page_figures.figure_state(measured(repository), tmp_path / "nowhere").startswith("without the history")
+
+
+def test_a_figure_that_was_copied_by_hand_says_so(repository: Path) -> None:
+    figure = replace(measured(repository), copied=True)
+    assert page_figures.figure_state(figure, repository) == "copied by hand"
 
 
 def test_code_that_is_not_committed_is_not_measured(repository: Path) -> None:
@@ -92,5 +98,5 @@ def test_two_files_with_one_figure_are_noticed(repository: Path) -> None:
 def test_files_have_the_form_that_benchmarks_write() -> None:
     for path in page_figures.FOLDER.glob("*.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
-        assert set(told) == {"command", "commit", "code", "figures"}, path.name
+        assert set(told) - {"copied"} == {"command", "commit", "code", "figures"}, path.name
         assert all(set(figure) == {"value", "unit"} for figure in told["figures"].values()), path.name
