@@ -139,7 +139,12 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-if __name__ == "__main__":
-    all_figures = read_figures()
+def fill_pages() -> None:
+    """Put the values that figures have now into all pages."""
+    figures = read_figures()
     for page in pages():
-        page.write_text(fill_page(page.read_text(encoding="utf-8"), all_figures), encoding="utf-8")
+        page.write_text(fill_page(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    fill_pages()
