@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.plugins.doors import EVIDENCE, plugins_named
 from stillhunt.score import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.triage import Case
 from stillhunt_evidence.packs.contents import SETTINGS_OF_HUNTS
@@ -32,7 +33,7 @@ def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
             raise ContractError("no log has so many accounts and days", where="budget in run.json")
         (campaign,) = case.tables["campaigns"].to_pylist()
         tables = (case.tables["evidence"], case.tables["members"], case.tables["accounts"])
-        found = rebuild_verdict(*tables, config, (accounts, days))
+        found = rebuild_verdict(*tables, config, (accounts, days), plugins_named(case.run, EVIDENCE))
         return found, verdict_differences(found, campaign, *tables, config)
     except ContractError:
         raise

@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats.bodies import batches, generic_bodies
 from stillhunt.collect.formats.edge import envoy, nginx
 from stillhunt.collect.formats.litellm import calls, customers
 from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
+from stillhunt.plugins.doors import READERS, load_plugins
 
 __all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
 
-SOURCES: tuple[Source, ...] = (
+_BUILT_IN: tuple[Source, ...] = (
     *calls.SOURCES,
     *customers.SOURCES,
     *langfuse.SOURCES,
@@ -32,6 +34,25 @@ SOURCES: tuple[Source, ...] = (
 )
 CANONICAL_FORMAT = "canonical"
 """`--format` name of tables that have the columns of REQUESTS."""
+
+
+def source_faults(source: Source) -> str:
+    """What is wrong with the declaration of a format, in words; empty where nothing is."""
+    tables = {name for table in (REQUESTS, ACCOUNTS) for name in table.names}
+    if unknown := sorted(set(source.carries) - tables):
+        return f"there is no column {unknown[0]}"
+    if (source.rows is None) == (source.rows_within is None):
+        return "it needs either rows or rows_within"
+    return ""
+
+
+_TAKEN = (CANONICAL_FORMAT, *(source.name for source in _BUILT_IN))
+SOURCES: tuple[Source, ...] = (
+    *_BUILT_IN[: -len(generic_bodies.SOURCES)],
+    *load_plugins(READERS, Source, _TAKEN, source_faults),
+    *generic_bodies.SOURCES,
+)
+"""All formats: those of plugins are tried before the one that takes any body of an API call."""
 
 
 def recognise(sample: Sample) -> Source | None:

@@ -1,6 +1,7 @@
 """The catalogue: every kind of evidence, found in the modules of `kinds`, and what is derived from their declarations.
 
-Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test.
+Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test; other packages
+bring theirs through the door `stillhunt.evidence`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Iterable
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.needs import FamilyNeed
+from stillhunt.plugins.doors import EVIDENCE, load_plugins
 from stillhunt.score.evidence import kinds
-from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kind import EvidenceKind, missing_parts
 
 
 def _declared() -> list[EvidenceKind]:
@@ -29,21 +31,26 @@ def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     """Kinds in their order.
 
     Raises:
-        ContractError: two share a name or an order, or a family is unknown.
+        ContractError: two share a name or an order, or a declaration is not complete.
     """
     ordered = tuple(sorted(declared, key=lambda kind: (kind.order, kind.name)))
     for values in ([kind.name for kind in ordered], [str(kind.order) for kind in ordered]):
         twice = [value for value in values if values.count(value) > 1]
         if twice:
             raise ContractError(f"several kinds of evidence have the name or order {twice[0]}", where="catalogue")
-    unknown = sorted({kind.family for kind in ordered} - set(FAMILY_OF))
-    if unknown:
-        raise ContractError(f"no such family of evidence: {unknown[0]}", where="catalogue")
+    for kind in ordered:
+        if faults := missing_parts(kind):
+            raise ContractError(f"{kind.name}: {faults[0]}", where="catalogue")
     return ordered
 
 
-CATALOGUE = checked(_declared())
-"""Every kind of evidence, in the order of tables and pages."""
+BUILT_IN = checked(_declared())
+BUILT_IN_NAMES = tuple(kind.name for kind in BUILT_IN)
+CATALOGUE = BUILT_IN + load_plugins(
+    EVIDENCE, EvidenceKind, (kind.name for kind in BUILT_IN), lambda kind: ", ".join(missing_parts(kind))
+)
+"""Every kind of evidence, in the order of tables and pages, in which bits are added, too: those of plugins come last,
+by name, so that a case gives the same sums where a plugin is missing."""
 
 KIND_OF = {kind.name: kind for kind in CATALOGUE}
 

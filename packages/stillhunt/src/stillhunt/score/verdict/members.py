@@ -17,6 +17,7 @@ import numpy as np
 from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.catalogue import CATALOGUE
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
@@ -101,6 +102,7 @@ P = values_of(CoreParameters)
 _SHARES = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
 LEARNED_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at", "client_fingerprint")
 CUSTOMER_KEYS = LEARNED_KEYS[:4]
+OF_VOLUMES = frozenset(kind.name for kind in CATALOGUE if kind.learns == "volume")
 
 
 def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
@@ -111,8 +113,9 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
     weight = _probability(current, case)
     for _ in range(P.rounds):
         learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
-        if any(f.kind == "even_volume" and f.member_bits is not None for f in findings):  # not in an uneven sample
-            learned["even_volume"] = _volume_bits(volume, weight)
+        for finding in findings:
+            if finding.kind in OF_VOLUMES and finding.member_bits is not None:  # not in an uneven sample
+                learned[finding.kind] = _volume_bits(volume, weight)
         current = [
             replace(finding, member_bits=learned[finding.kind]) if finding.kind in learned else finding
             for finding in findings
