@@ -20,10 +20,9 @@ from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.catalogue import (
     CATALOGUE,
     KIND_OF,
-    NEEDS_EVEN_SAMPLING,
-    NEEDS_EVERY_CALL,
     checked,
     family_needs,
+    kinds_that_see,
 )
 from stillhunt.score.evidence.kind import (
     EvidenceKind,
@@ -194,10 +193,10 @@ def test_a_statement_begins_with_how_many_members_share(sharing: int, members: i
 
 
 def test_sampling_rules() -> None:
-    assert NEEDS_EVERY_CALL == ("follow_ups", "no_repeats", "account_replacement", "own_checks", "talk")
-    assert NEEDS_EVEN_SAMPLING == ("own_words", "even_volume", "similar_workload", "plan_use")
+    assert kinds_that_see("every") == ("follow_ups", "no_repeats", "account_replacement", "own_checks", "talk")
+    assert kinds_that_see("even") == ("own_words", "even_volume", "similar_workload", "plan_use")
     needs = evidence_needs()
-    assert (needs.every_call, needs.even_sampling) == (NEEDS_EVERY_CALL, NEEDS_EVEN_SAMPLING)
+    assert (needs.every_call, needs.even_sampling) == (kinds_that_see("every"), kinds_that_see("even"))
     assert needs.families == family_needs()
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.families import BUDGET, PRIOR, family_label
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
-from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.triage import Case
 from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
 from stillhunt.triage.origins import LABELS
@@ -146,7 +146,7 @@ def _evidence(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[Evidence
 
 
 def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
-    kind, raw = KIND_OF.get(row["kind"]), row.get("raw_bits")
+    kind, raw = all_kinds().get(row["kind"]), row.get("raw_bits")
     notes = []
     if row.get("independent"):
         notes.append("outside the caps")

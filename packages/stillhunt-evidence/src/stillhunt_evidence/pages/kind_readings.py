@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
-from stillhunt.score.evidence.catalogue import CATALOGUE
+from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.kind import HonestReadings
 from stillhunt_evidence.pages.explanations import BY_KINDS
 
@@ -50,15 +51,13 @@ def readings_of(declared: HonestReadings) -> dict[str, ExplanationReading]:
     return {key: readings[key] for key in BY_KINDS}
 
 
-def _all_readings() -> dict[str, dict[str, ExplanationReading]]:
+@cache
+def all_readings() -> dict[str, dict[str, ExplanationReading]]:
+    """Kind of evidence -> key of the explanation -> how it reads a finding of that kind."""
     text = resources.files(__package__).joinpath("readings.toml").read_text(encoding="utf-8")
     declared = {
         kind: HonestReadings(dict(one.get("explained", ())), dict(one.get("unexplained", ())), one.get("against", ""))
         for kind, one in tomllib.loads(text).items()
     }
-    declared |= {kind.name: kind.readings for kind in CATALOGUE if kind.readings is not None}
+    declared |= {kind.name: kind.readings for kind in all_kinds().values() if kind.readings is not None}
     return {kind: readings_of(one) for kind, one in declared.items()}
-
-
-READINGS = _all_readings()
-"""Kind of evidence -> key of the explanation -> how it reads a finding of that kind."""

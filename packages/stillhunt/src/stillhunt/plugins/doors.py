@@ -40,9 +40,9 @@ READERS = Door("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges
 EVIDENCE = Door("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
 ALERT_CHANNELS = Door("alert-channel", "stillhunt.alert_channels", "stillhunt.plugins.AlertChannel")
 GATEWAYS = Door("gateway", "stillhunt.gateways", "stillhunt.plugins.GatewayForm")
-SHARE_FORMATS_DOOR = Door("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
+SHARING = Door("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
 CONSOLE_PAGES = Door("console-page", "stillhunt.console_pages", "stillhunt.plugins.ConsolePage")
-DOORS = (READERS, EVIDENCE, ALERT_CHANNELS, GATEWAYS, SHARE_FORMATS_DOOR, CONSOLE_PAGES)
+DOORS = (READERS, EVIDENCE, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
 
 
 class Named(Protocol):
@@ -148,9 +148,9 @@ def _note(door: Door, point: EntryPoint, problem: str) -> None:
     version = point.dist.version if point.dist is not None else ""
     texts = (shorten(text, _MOST_CHARS) for text in (point.name, _package(point), version, problem))
     plugin = Plugin(door, *texts)
-    if problem:
+    known = _TRIED.setdefault((door.group, plugin.name, plugin.package), plugin)
+    if problem and known is plugin:
         _warn(plugin)
-    _TRIED[door.group, plugin.name, plugin.package] = plugin
 
 
 def _warn(plugin: Plugin) -> None:

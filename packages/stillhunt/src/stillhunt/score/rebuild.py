@@ -18,7 +18,7 @@ from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, PRIOR
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
-from stillhunt.score.evidence.catalogue import BUILT_IN_NAMES, KIND_OF
+from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.budget import required_bits
@@ -33,9 +33,6 @@ from stillhunt.score.verdict.rules import (
     queue_verdict,
     weigh_findings,
 )
-
-_FAMILY = {name: kind.family for name, kind in KIND_OF.items()} | {kind: trace.family for kind, trace in TRACES.items()}
-"""Kind -> its family; that of a plugin which is missing here stands in its rows alone."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +177,13 @@ def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
 
 def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]) -> list[tuple[Finding, bool]]:
     """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
+    known = {kind.name: kind.family for kind in all_kinds().values()}
+    known |= {kind: trace.family for kind, trace in TRACES.items()}
     weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, *LIMIT_FAMILIES])))
     rows = evidence.filter(weighs)
     for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
-        known = _FAMILY.get(row["kind"], row["family"] if row["kind"] in of_plugins else None)
-        if known != row["family"] or known not in FAMILY_OF:
+        missing = row["kind"] in of_plugins and row["family"] in FAMILY_OF  # of a plugin that is not installed here
+        if known.get(row["kind"], row["family"] if missing else None) != row["family"]:
             raise ContractError(f"no kind of evidence {row['kind']} in {row['family']}", where="table evidence")
     kinds: dict[str, dict[str, Any]] = {}
     for row in _of_campaign(rows).drop_columns(["request_ids"]).to_pylist():
@@ -193,8 +192,8 @@ def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[
         kinds[row["kind"]] = row
     about = _member_bits(rows.filter(pc.is_valid(rows["account_id"])), names)
     families = dict(zip(rows["kind"].to_pylist(), rows["family"].to_pylist(), strict=True))
-    strangers = sorted(families.keys() - {*BUILT_IN_NAMES, *TRACES})
-    ordered = [kind for kind in (*BUILT_IN_NAMES, *strangers, *TRACES) if kind in families]
+    strangers = sorted(families.keys() - {*KIND_OF, *TRACES})
+    ordered = [kind for kind in (*KIND_OF, *strangers, *TRACES) if kind in families]
     return [(_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
@@ -14,9 +15,9 @@ from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
 from stillhunt.plugins.doors import READERS, load_plugins
 
-__all__ = ["CANONICAL", "SOURCES", "Sample", "Source", "recognise", "source_named"]
+__all__ = ["CANONICAL_FORMAT", "SOURCES", "Sample", "Source", "all_sources", "recognise", "source_named"]
 
-_BUILT_IN: tuple[Source, ...] = (
+SOURCES: tuple[Source, ...] = (
     *calls.SOURCES,
     *customers.SOURCES,
     *langfuse.SOURCES,
@@ -46,13 +47,15 @@ def source_faults(source: Source) -> str:
     return ""
 
 
-_TAKEN = (CANONICAL_FORMAT, *(source.name for source in _BUILT_IN))
-SOURCES: tuple[Source, ...] = (
-    *_BUILT_IN[: -len(generic_bodies.SOURCES)],
-    *load_plugins(READERS, Source, _TAKEN, source_faults),
-    *generic_bodies.SOURCES,
-)
-"""All formats: those of plugins are tried before the one that takes any body of an API call."""
+@cache
+def all_sources() -> tuple[Source, ...]:
+    """All formats in the order in which they are tried: those of plugins before the one that takes any API body.
+
+    Not a constant, since plugins import this room.
+    """
+    taken = (CANONICAL_FORMAT, *(source.name for source in SOURCES))
+    last = len(SOURCES) - len(generic_bodies.SOURCES)
+    return SOURCES[:last] + load_plugins(READERS, Source, taken, source_faults) + SOURCES[last:]
 
 
 def recognise(sample: Sample) -> Source | None:
@@ -61,7 +64,7 @@ def recognise(sample: Sample) -> Source | None:
     Args:
         sample: the beginning of an input.
     """
-    for source in SOURCES:
+    for source in all_sources():
         if sample.framing in source.framings and source.recognises(sample):
             return source
     return None
@@ -73,10 +76,10 @@ def source_named(name: str) -> Source:
     Raises:
         ConfigError: there is no such source.
     """
-    for source in SOURCES:
+    for source in all_sources():
         if source.name == name:
             return source
-    names = [CANONICAL_FORMAT, *(source.name for source in SOURCES)]
+    names = [CANONICAL_FORMAT, *(source.name for source in all_sources())]
     near = difflib.get_close_matches(name, names, n=3)
     raise ConfigError(
         f"unknown log format '{name[:60]}'",

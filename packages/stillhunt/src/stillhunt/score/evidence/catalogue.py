@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from functools import cache
 
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.needs import FamilyNeed
 from stillhunt.plugins.doors import EVIDENCE, load_plugins
 from stillhunt.score.evidence import kinds
-from stillhunt.score.evidence.kind import EvidenceKind, missing_parts
+from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 
 
 def _declared() -> list[EvidenceKind]:
@@ -44,20 +45,29 @@ def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     return ordered
 
 
-BUILT_IN = checked(_declared())
-BUILT_IN_NAMES = tuple(kind.name for kind in BUILT_IN)
-CATALOGUE = BUILT_IN + load_plugins(
-    EVIDENCE, EvidenceKind, (kind.name for kind in BUILT_IN), lambda kind: ", ".join(missing_parts(kind))
-)
-"""Every kind of evidence, in the order of tables and pages, in which bits are added, too: those of plugins come last,
-by name, so that a case gives the same sums where a plugin is missing."""
+CATALOGUE = checked(_declared())
+"""Every kind that is built in, in the order of tables and pages."""
 
 KIND_OF = {kind.name: kind for kind in CATALOGUE}
 
-NEEDS_EVERY_CALL = tuple(kind.name for kind in CATALOGUE if kind.calls == "every")
-"""Kinds that must see every call: in a log that is a sample they may be evidence against, and not for."""
-NEEDS_EVEN_SAMPLING = tuple(kind.name for kind in CATALOGUE if kind.calls == "even")
-"""Kinds that compare how much accounts do: silent too where parts of the log are sampled at different rates."""
+
+@cache
+def all_kinds() -> dict[str, EvidenceKind]:
+    """Name -> kind, in the order in which bits are added: those of plugins come last, by name.
+
+    So a case gives the same sums where a plugin is missing. Not a constant, since plugins import this room.
+    """
+    brought = load_plugins(EVIDENCE, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
+    return KIND_OF | {kind.name: kind for kind in brought}
+
+
+def kinds_that_see(calls: Calls) -> tuple[str, ...]:
+    """Names of the kinds that must see "every" call, or an "even" sample of them.
+
+    In a log that is a sample, the first may be evidence against, and not for; the others are silent, too, where parts
+    of the log are sampled at different rates: they compare how much accounts do.
+    """
+    return tuple(kind.name for kind in all_kinds().values() if kind.calls == calls)
 
 
 def family_needs() -> dict[str, FamilyNeed]:
@@ -68,7 +78,7 @@ def family_needs() -> dict[str, FamilyNeed]:
     """
     needs = {}
     for family in FAMILY_OF.values():
-        columns = [column for kind in CATALOGUE if kind.family == family.name for column in kind.columns]
+        columns = [column for kind in all_kinds().values() if kind.family == family.name for column in kind.columns]
         helpful: dict[str, str] = {}
         for column in filter(lambda one: one.gives, columns):
             helpful.setdefault(column.name, column.gives)

@@ -9,7 +9,7 @@ import numpy as np
 from stillhunt.plugins.doors import EVIDENCE, note_failure
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.catalogue import BUILT_IN_NAMES, CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
+from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
@@ -20,14 +20,14 @@ def gather_evidence(case: CandidateCase) -> list[Finding]:
     Args:
         case: the candidate before the kinds of evidence.
     """
-    weighed = [_weighed(kind, case) for kind in CATALOGUE]
+    weighed = [_weighed(kind, case) for kind in all_kinds().values()]
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]
 
 
 def _weighed(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """What a kind finds; one of a plugin that fails, or says what it did not declare, finds nothing and is reported."""
-    if kind.name in BUILT_IN_NAMES:
+    if kind.name in KIND_OF:
         return kind.weigh(kind, case)
     try:
         found = kind.weigh(kind, case)
@@ -61,7 +61,7 @@ def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
     rates = log.requests.sampling_rates
     if rates is None:
         return findings
-    silent = NEEDS_EVERY_CALL if len(np.unique(rates)) == 1 else (*NEEDS_EVERY_CALL, *NEEDS_EVEN_SAMPLING)
+    silent = kinds_that_see("every") + (() if len(np.unique(rates)) == 1 else kinds_that_see("even"))
     return [_silenced(found) if found.kind in silent else found for found in findings]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.plugins.doors import ALERT_CHANNELS, load_plugins, note_failure
@@ -11,16 +12,18 @@ from stillhunt.watch.alerts.mail import EMAIL
 from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver
 from stillhunt.watch.alerts.webhook import WEBHOOKS
 
-_BUILT_IN = (WEBHOOKS, EMAIL, FILES)
-CHANNELS: tuple[AlertChannel, ...] = (
-    *_BUILT_IN,
-    *load_plugins(ALERT_CHANNELS, AlertChannel, (one.name for one in _BUILT_IN)),
-)
+CHANNELS: tuple[AlertChannel, ...] = (WEBHOOKS, EMAIL, FILES)
+
+
+@cache
+def all_channels() -> tuple[AlertChannel, ...]:
+    """The channels that are built in, and those of plugins."""
+    return CHANNELS + load_plugins(ALERT_CHANNELS, AlertChannel, (one.name for one in CHANNELS))
 
 
 def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
     """Everybody who gets alerts."""
-    every = [receiver for channel in CHANNELS for receiver in _receivers_through(channel, settings)]
+    every = [receiver for channel in all_channels() for receiver in _receivers_through(channel, settings)]
     return list({one.name: one for one in every}.values())
 
 
@@ -30,7 +33,7 @@ def receivers_of(settings: AlertSettings) -> dict[str, tuple[AlertKind, ...]]:
 
 
 def _receivers_through(channel: AlertChannel, settings: AlertSettings) -> Sequence[AlertReceiver]:
-    if channel in _BUILT_IN:
+    if channel in CHANNELS:
         return channel.receivers(settings)
     try:
         return [
