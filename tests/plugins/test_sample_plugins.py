@@ -31,7 +31,7 @@ spec = WorldSpec(accounts=150, days=5, seed=29, campaigns=(campaign,))
 with open(log, "w") as file:
     for row in build_world(spec).requests.to_pylist():
         row |= {"max_tokens": 100, "output_tokens": 100, "timestamp": row["timestamp"].isoformat()}
-        record = {"stillhunt_fogdesk": 1, "kind": "chat"} | {field: row[column] for column, field in FIELDS.items()}
+        record = {"stillhunt_fogdesk": 1, "kind": "chat"} | {field: row.get(column) for column, field in FIELDS.items()}
         file.write(json.dumps(record) + "\\n")
 stillhunt.hunt([log]).write(out)
 """

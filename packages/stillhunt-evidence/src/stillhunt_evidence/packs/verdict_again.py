@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ContractError
-from stillhunt.plugins.doors import EVIDENCE, plugins_named
-from stillhunt.score import RebuiltVerdict, rebuild_verdict, verdict_differences
-from stillhunt.triage import Case
+from stillhunt import CaseError, Config, ContractError
+from stillhunt.case import Case
+from stillhunt.verdicts import EVIDENCE, RebuiltVerdict, plugins_named, rebuild_verdict, verdict_differences
 from stillhunt_evidence.packs.contents import SETTINGS_OF_HUNTS
 
 _DAMAGED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValidationError, ValueError)

@@ -16,11 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.score import expected_false
-from stillhunt.score.verdict.budget import HONEST_SEARCH
-from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term
+from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, ScoreSum, Term
+from stillhunt.tools import formatting
+from stillhunt.verdicts import HONEST_SEARCH, expected_false
 from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATIONS, HonestExplanation
 from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, missing_signs
 from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings

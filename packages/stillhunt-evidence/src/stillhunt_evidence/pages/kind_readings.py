@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.kind import HonestReadings
+from stillhunt.verdicts import HonestReadings, all_kinds
 from stillhunt_evidence.pages.explanations import BY_KINDS
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.plugins.doors import SHARING, load_plugins
+from stillhunt import ConfigError
+from stillhunt.plugins import SHARING, load_plugins
 from stillhunt_evidence.sharing.csv_rows import shared_csv
 from stillhunt_evidence.sharing.ecs_documents import ecs_documents
 from stillhunt_evidence.sharing.misp_event import misp_events

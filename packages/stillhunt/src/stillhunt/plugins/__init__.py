@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stillhunt.base.config_alerts import AlertSettings
     from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+    from stillhunt.plugins.doors import SHARING, load_plugins
     from stillhunt.score.evidence.case import CandidateCase
     from stillhunt.score.evidence.finding import Finding
     from stillhunt.score.evidence.kind import EvidenceKind, HonestReadings, MemberWording, NeededColumn, Null, Wording
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
     from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver, DeliveryError, Due, shown_name
+    from stillhunt.watch.alerts.siem import ECS_VERSION, OCSF_VERSION
+    from stillhunt.watch.folder import OWNER_ONLY
+    from stillhunt.watch.subject.packs import PACKS
     from stillhunt.web.console.case_forms import narrative_of
     from stillhunt.web.console.context import case_of, console_of, look
     from stillhunt.web.console.navigation import ConsolePage, MenuEntry
@@ -28,11 +32,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "stillhunt.base.config_alerts": "AlertSettings",
     "stillhunt.collect.formats.source": "BrokenRecordError PassedOverError Row Sample Source call_links",
+    "stillhunt.plugins.doors": "SHARING load_plugins",
     "stillhunt.score.evidence.case": "CandidateCase",
     "stillhunt.score.evidence.finding": "Finding",
     "stillhunt.score.evidence.kind": "EvidenceKind HonestReadings MemberWording NeededColumn Null Wording",
     "stillhunt.score.stats.beta_binomial": "BetaPrior least_bits part_bits share_ratio",
     "stillhunt.watch.alerts.sending": "AlertChannel AlertReceiver DeliveryError Due shown_name",
+    "stillhunt.watch.alerts.siem": "ECS_VERSION OCSF_VERSION",
+    "stillhunt.watch.folder": "OWNER_ONLY",
+    "stillhunt.watch.subject.packs": "PACKS",
     "stillhunt.web.console.case_forms": "narrative_of",
     "stillhunt.web.console.context": "case_of console_of look",
     "stillhunt.web.console.navigation": "ConsolePage MenuEntry",
@@ -43,6 +51,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "ECS_VERSION",
+    "OCSF_VERSION",
+    "OWNER_ONLY",
+    "PACKS",
+    "SHARING",
     "AlertChannel",
     "AlertReceiver",
     "AlertSettings",
@@ -73,6 +86,7 @@ __all__ = [
     "case_of",
     "console_of",
     "least_bits",
+    "load_plugins",
     "look",
     "narrative_of",
     "part_bits",

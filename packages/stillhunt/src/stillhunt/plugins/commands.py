@@ -116,7 +116,6 @@ def _fault_at_work(plugin: Plugin) -> str:
 
 
 def _fault_of_reader(source: Source) -> str:
-    from stillhunt.base.schema import REQUESTS  # start-up time
     from stillhunt.collect.formats import recognise  # start-up time
     from stillhunt.collect.formats.source import Sample  # start-up time
 
@@ -130,12 +129,7 @@ def _fault_of_reader(source: Source) -> str:
         return ""
     rows = [row for record in source.examples for row in source.rows(record) if isinstance(row, dict)]
     given = {name for row in rows for name, value in row.items() if value is not None}
-    if missing := {column.name for column in REQUESTS.columns if not column.nullable} & set(source.carries) - given:
+    if source.role == "calls" and (missing := {"timestamp", "account_id", "model"} - given):
         return f"{plural(len(rows), 'row')} of its examples, and none with {min(missing)}"
-    if unknown := given - set(REQUESTS.names) - {"messages", "links", "account_fallback", "attributes"}:
-        return f"its rows have {min(unknown)}, which is no column"
-    return f"its rows have {min(told)}, which it does not declare" if (told := _undeclared(given, source)) else ""
-
-
-def _undeclared(given: set[str], source: Source) -> set[str]:
-    return given - set(source.carries) - {"messages", "links", "account_fallback", "attributes"}
+    undeclared = given - set(source.carries) - {"messages", "links", "account_fallback", "attributes"}
+    return f"its rows have {min(undeclared)}, which it does not declare" if undeclared else ""
