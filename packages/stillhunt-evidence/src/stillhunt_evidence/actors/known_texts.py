@@ -11,7 +11,7 @@ from stillhunt_evidence.actors.observed import MarkCoverage, Runs, SeenCampaign,
 from stillhunt_evidence.actors.parameters import MARK_RULES
 
 if TYPE_CHECKING:
-    from stillhunt.extract import PhraseReader
+    from stillhunt.logs import PhraseReader
 
 
 class KnownTexts:
@@ -71,7 +71,7 @@ class KnownTexts:
 
     @cached_property
     def _reader(self) -> PhraseReader:
-        from stillhunt.extract import PhraseReader  # start-up time: kernels, which a case without phrases does not need
+        from stillhunt.logs import PhraseReader  # start-up time: kernels, which a case without phrases does not need
 
         return PhraseReader(self._seed)
 

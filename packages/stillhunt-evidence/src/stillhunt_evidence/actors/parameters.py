@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.tools import derived, judgement, measured, parameter, parameter_table, values_of
 
 _CHEAP = judgement("anybody who reads a report about the actor can do it")
 _RATE = judgement("high on purpose: a rare value is worth more only where the case or the file shows that it is rare")

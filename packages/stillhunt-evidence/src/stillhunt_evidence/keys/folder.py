@@ -8,8 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
+from stillhunt import Config, ConfigError
 
 KEY_BYTES = 32
 CIRCLES, TRUSTED = "circles", "trusted"

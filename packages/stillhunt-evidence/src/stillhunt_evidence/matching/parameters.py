@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.tools import derived, judgement, measured, parameter, parameter_table, values_of
 
 _MEASURED = "benchmarks/evidence/match.py on seeds 1 to 3 of the first generator"
 

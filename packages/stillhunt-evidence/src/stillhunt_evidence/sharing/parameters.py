@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.tools import derived, judgement, parameter, parameter_table, values_of
 
 
 @parameter_table("dossier.sharing", "What a shared file may hold, and how sure its indicators are.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.tools import judgement, measured, parameter, parameter_table, values_of
 
 
 @parameter_table("model.blunt", "What countermeasures do, and what an honest user loses by them.")

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.extract import CONDUCT_FLAGS
-from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS
-from stillhunt.triage.alike_prompts import P as ALIKE
+from stillhunt.case import ALIKE, BUCKETS_OF_WORDS
+from stillhunt.logs import CONDUCT_FLAGS
 from stillhunt_model.damage.parameters import P
 
 _FOLLOW_UP = next(bit for bit, name, _ in CONDUCT_FLAGS if name == "FOLLOW_UP")

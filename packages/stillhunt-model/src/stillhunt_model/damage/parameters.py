@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.tools import judgement, parameter, parameter_table, values_of
 
 
 @parameter_table("model.damage", "How the worth of a harvest is measured.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.tools import derived, judgement, parameter, parameter_table, values_of
 
 
 @parameter_table("model.distil", "How a distilled student is judged.")

@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt import Config, ConfigError, OutputError
+from stillhunt.tools import formatting, write_whole
 from stillhunt_model.orders.lines import (
     START_HASH,
     RegisterLine,

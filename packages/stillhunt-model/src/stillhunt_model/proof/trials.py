@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt import ConfigError, OutputError
+from stillhunt.tools import write_whole
 from stillhunt_model.orders.register import write_line
 
 TRIALS_FILE, LAST_TRIAL_FILE = "trials.jsonl", "trials.last"

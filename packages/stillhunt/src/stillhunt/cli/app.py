@@ -47,6 +47,7 @@ from stillhunt.cli.packs import commands as pack_commands
 from stillhunt.cli.share_commands import commands as share_commands
 from stillhunt.cli.subject import commands as subject_commands
 from stillhunt.cli.users import commands as user_commands
+from stillhunt.plugins.commands import plugin_commands
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial, 5 configuration, 130 interrupted."
@@ -79,6 +80,7 @@ app.add_typer(lab_app, name="lab")
 app.add_typer(model_app, name="model")
 lab_app.add_typer(bench_commands)
 app.add_typer(config_app, name="config")
+app.add_typer(plugin_commands, name="plugin")
 
 
 class EngineName(StrEnum):

@@ -14,16 +14,6 @@ from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SettingsOption
 commands = typer.Typer()
 
 
-class ShareFormat(StrEnum):
-    """The format of a file to share."""
-
-    STIX = "stix"
-    MISP = "misp"
-    OCSF = "ocsf"
-    ECS = "ecs"
-    CSV = "csv"
-
-
 class SharedTlp(StrEnum):
     """A label of the Traffic Light Protocol 2.0."""
 
@@ -55,7 +45,9 @@ def share(
         str | None,
         typer.Argument(metavar="[ID]", help="A campaign id or its beginning; without it, those with the verdict act."),
     ] = None,
-    share_format: Annotated[ShareFormat, typer.Option("--format", help="Format of the file.")] = ShareFormat.STIX,
+    share_format: Annotated[
+        str, typer.Option("--format", help="Format of the file: stix, misp, ocsf, ecs, csv, or that of a plugin.")
+    ] = "stix",
     logs: Annotated[
         list[str] | None,
         typer.Option(
@@ -94,7 +86,7 @@ def share(
     order = ShareOrder(
         case=case,
         campaign=campaign,
-        format=share_format.value,
+        format=share_format,
         circle=circle,
         tlp=tlp.value,
         out=out,

@@ -18,7 +18,7 @@ from stillhunt.triage import Case
 from stillhunt.triage.lookup import resolve_id
 from stillhunt_evidence.keys.folder import circle_key, keys_folder, pseudonyms_key
 from stillhunt_evidence.sharing.address_counts import AddressCounts
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import shared_bytes
 from stillhunt_evidence.sharing.log_addresses import circle_addresses
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.sharing_case import ShareTerms, share_of
@@ -66,7 +66,7 @@ def run_share(order: ShareOrder) -> None:
     addresses = _addresses(order, case, campaigns, key, config)
     terms = ShareTerms(order.circle, key, own, tlp_label(order.tlp), order.sender, order.at, order.revoke)
     share = share_of(case, terms, campaigns, addresses)
-    content = SHARE_FORMATS[order.format](share)
+    content = shared_bytes(share, order.format)
     if printed:
         print_bytes(content)
     else:
