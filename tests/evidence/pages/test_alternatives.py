@@ -13,12 +13,13 @@ from stillhunt_evidence.pages.alternatives import (
     MOST_OF_CHANCE,
     NEARLY_ALL,
     Alternative,
+    alternatives_of,
     expected_honest_groups,
     leading_alternative,
     odds_of,
+    signs_of,
     weigh_alternatives,
 )
-from stillhunt_evidence.pages.campaign_alternatives import alternatives_of, signs_of
 from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATION_OF
 from stillhunt_evidence.pages.group_signs import MOST_HAVE_IT, SOME_LACK_IT, GroupSigns
 

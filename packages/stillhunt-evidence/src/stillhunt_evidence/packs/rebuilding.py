@@ -17,7 +17,7 @@ from stillhunt.case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, REPORT_FILE, R
 from stillhunt.tools import Table, table_of_parquet
 from stillhunt.verdicts import RebuiltVerdict, verdict_parameters
 from stillhunt_evidence.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
-from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT
+from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT, verdict_again
 from stillhunt_evidence.packs.manifest import PARAMETERS_FILE, as_plain_json
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, decoded_proof, proof_faults
 from stillhunt_evidence.packs.rendering import (
@@ -30,7 +30,6 @@ from stillhunt_evidence.packs.rendering import (
     readme_text,
     report_page,
 )
-from stillhunt_evidence.packs.verdict_again import verdict_again
 from stillhunt_evidence.packs.verifying import VerifiedPack
 from stillhunt_evidence.pages.changed_settings import changed_settings
 

@@ -15,8 +15,7 @@ from securesystemslib.signer import CryptoSigner
 from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.matching.sketch_file import MOST_SKETCH_BYTES, SketchFile, sketches_from_json
-from stillhunt_evidence.packs.envelope import open_envelope, sign_statement
-from stillhunt_evidence.packs.manifest import canonical_json
+from stillhunt_evidence.packs.manifest import canonical_json, open_envelope, sign_statement
 
 SKETCHES_TYPE = "application/vnd.stillhunt.sketches+json"
 """Type of what is signed, so that no other signature of the same key passes for one of sketches."""

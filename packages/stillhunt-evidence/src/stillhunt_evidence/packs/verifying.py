@@ -12,7 +12,6 @@ from cryptography import x509
 from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.packs.archive import read_archive
-from stillhunt_evidence.packs.envelope import open_envelope, signer_of
 from stillhunt_evidence.packs.manifest import (
     ENVELOPE_FILE,
     KEY_FILE,
@@ -20,7 +19,9 @@ from stillhunt_evidence.packs.manifest import (
     PACK_VERSION,
     STAMP_FILE,
     Manifest,
+    open_envelope,
     read_statement,
+    signer_of,
 )
 from stillhunt_evidence.packs.stamp import check_stamp, stamp_time
 

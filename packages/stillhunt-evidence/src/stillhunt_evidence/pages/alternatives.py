@@ -16,11 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, ScoreSum, Term
+import pyarrow.compute as pc
+
+from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, Case, ScoreSum, Term, campaign_sum
 from stillhunt.tools import formatting
 from stillhunt.verdicts import HONEST_SEARCH, expected_false
 from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATIONS, HonestExplanation
-from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, missing_signs
+from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, group_signs, missing_signs
 from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
 
 NEARLY_ALL = 1.0
@@ -216,3 +218,24 @@ def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | No
     if "accounts" not in budget or "days" not in budget:
         return None
     return expected_false(max(bits, HONEST_SEARCH.level), int(budget["accounts"]), float(budget["days"]))
+
+
+_REPEATS = "no_repeats"
+
+
+def signs_of(case: Case, campaign_id: str) -> GroupSigns:
+    """What the case says of a campaign's members beside the scored evidence."""
+    campaigns = case.tables["campaigns"]
+    row = campaigns.filter(pc.equal(campaigns["campaign_id"], campaign_id)).to_pylist()[0]
+    details, members = (
+        table.filter(pc.equal(table["campaign_id"], campaign_id)).to_pylist()
+        for table in (case.member_details, case.members)
+    )
+    terms = campaign_sum(case.evidence, campaign_id).terms
+    return group_signs(row, details, members, math.fsum(term.bits for term in terms if term.kind == _REPEATS))
+
+
+def alternatives_of(case: Case, campaign_id: str) -> tuple[Alternative, ...]:
+    """All honest explanations of a campaign, the one that fits best first."""
+    total = campaign_sum(case.evidence, campaign_id)
+    return weigh_alternatives(total, signs_of(case, campaign_id), case.run.get("budget", {}))

@@ -13,8 +13,9 @@ from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, odds
 from stillhunt_evidence.pages.assessment import likelihood_beside
 from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import NOT_COVERED, ErrorRate, error_rates
+from stillhunt_evidence.pages.error_rates import ErrorRate, error_rates
 from stillhunt_evidence.pages.facts import DossierFacts
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences
 
 _FINDINGS_SHOWN = 6
@@ -124,14 +125,14 @@ def counsel_page(
         ),
         rates=error_rates(model.row["score"], model.total, budget, changed),
         withheld=f"{changed.withheld} The odds of chance hold for the defaults only, too." if changed.withheld else "",
-        not_covered=NOT_COVERED,
+        not_covered=tuple(PAGE_TEXTS["not_covered"]),
         inputs=_inputs(facts),
         more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
         custody=(*_custody(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
         redacted=_redacted(facts),
         not_examined=_not_examined(case, model),
         trained=training_sentences(facts.proof),
-        fairness=_FAIRNESS,
+        fairness=tuple(PAGE_TEXTS["fairness"]),
     )
 
 
@@ -256,20 +257,3 @@ def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     if rejects:
         sentences.append(f"{formatting.plural(rejects, 'row')} of the log could not be used, and were set aside.")
     return tuple(sentences)
-
-
-_FAIRNESS = (
-    (
-        "Whoever holds an account that is named here should be heard before anything lasting is done to it. Say what "
-        "was seen, in the words of this page, and ask which explanation is true."
-    ),
-    "Let somebody else than who decided read the answer, set a deadline, and lift what nobody reviewed in time.",
-    (
-        "Read the account's own history, and the evidence against the finding, before that for it. An account "
-        "that differs from the group in age, payment or clients may belong to somebody else."
-    ),
-    (
-        "The pack can be shown to the person concerned or to an expert of theirs: anybody can check it and have the "
-        "verdict computed again, without the logs."
-    ),
-)

@@ -180,12 +180,3 @@ def error_rates(
             "docs/benchmark.md, simulated logs with campaigns",
         ),
     )
-
-
-NOT_COVERED = (
-    "No figure comes from the real traffic of a provider; read probabilities as an order of magnitude.",
-    "A company's own fleet of programs cannot be told from a harvest by a log alone.",
-    "An operation can imitate a customer to have that customer accused.",
-    "Kinds of customers that were not simulated were not tested.",
-)
-"""What the measured rates do not cover, in sentences."""
