@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from cli.case_tables import account_row, campaign_row, case_tables, member_row, run_record
 from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError, OutputError, StillhuntError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.model.mark import mark_app
 from stillhunt.triage import Case

@@ -1,4 +1,4 @@
-"""Entries of a ledger: place, hash of the one before, and hash of all of it; no key, so a copy of the head is the proof.
+"""Entries of a ledger: each has its place, the hash of the one before, and a hash of all this.
 
 Whoever can write a ledger can cut off its end, or write it anew with new hashes. So the place of its last entry is kept
 elsewhere, too.
