@@ -69,13 +69,13 @@ def test_later_evidence_that_is_no_text_raises_a_tag_once() -> None:
 
 def test_a_tag_that_a_person_undid_is_not_raised() -> None:
     log = linked([], signing(), links=TEXTS_ONLY)
-    ended = chained([replace(entry, kind="undo", undoes=entry.seq, author="Ada") for entry in log], log[-1])
+    ended = chained([replace(entry, kind="undo", undoes=entry.seq, author="Ada") for entry in log], log[-1].place)
     assert linked([*log, *ended], signing()) == [*log, *ended]
 
 
 def test_what_a_person_undid_is_not_decided_again() -> None:
     log = linked([], signing())
-    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada")], log[-1])
+    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada")], log[-1].place)
     assert linked([*log, *ended], signing()) == [*log, *ended]
 
 

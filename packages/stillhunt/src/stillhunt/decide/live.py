@@ -151,7 +151,7 @@ class LiveDecisions:
             self._verify_more()
             table, last = self._known = self._read_on(*self._known)
         except ChangedLogError as error:
-            if error.lost or self._whole is None:
+            if error.lost:
                 self._known = _NOTHING
             self._hold(error)
             if not error.lost:
@@ -205,6 +205,7 @@ class LiveDecisions:
             if whole:
                 self._compare(whole)
                 table, last = table.with_entries(whole, time.time_ns() // 1000, self.allowed), whole[-1].place
+                self._known = table, last
             if broken:
                 if self._verified is None and last.seq:  # the first start of a version that keeps a file
                     self._verified = VerifiedDecisions(last, table)
