@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sqlalchemy import Index
 
-from stillhunt.base.ledger.chain import START, place_of, placed
+from stillhunt.base.ledger.chain import LEDGER_START, entry_place, placed
 from stillhunt.base.units import DAY
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import count_entries, is_standing, read_newest, still_standing, verified_log
@@ -75,7 +75,7 @@ def fill_log(file: Path, entries: int) -> None:
 
 
 def _chain(entries: int, names: list[str]) -> Iterator[tuple[object, ...]]:
-    now, last, accounts = time.time_ns() // 1000, START, max(1, entries // 10)
+    now, last, accounts = time.time_ns() // 1000, LEDGER_START, max(1, entries // 10)
     for number in range(1, entries + 1):
         ends = number % 50 == 0
         made_at = now - (entries - number) * 365 * DAY // entries
@@ -95,7 +95,7 @@ def _chain(entries: int, names: list[str]) -> Iterator[tuple[object, ...]]:
             "note": "",
         }
         entry = placed(content, last)
-        last = place_of(entry)
+        last = entry_place(entry)
         yield tuple(entry[name] for name in names)
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import pytest
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
-from stillhunt.base.ledger.chain import START, digest_of
+from stillhunt.base.ledger.chain import LEDGER_START, digest_of
 from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken, in_force, made_until
 
 
@@ -20,7 +20,7 @@ def by_person(kind: str, action: str, at: int = NOW, account: str = "a") -> LogE
 
 
 def appended(log: list[LogEntry], *entries: LogEntry) -> list[LogEntry]:
-    return [*log, *chained(entries, log[-1].place if log else START)]
+    return [*log, *chained(entries, log[-1].place if log else LEDGER_START)]
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(LogEntry)])

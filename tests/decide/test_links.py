@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, SECRET, after, findings, member, policy
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import START
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.entries import LogEntry, chained, in_force
 from stillhunt.decide.links import Link, decide_links
@@ -34,7 +34,7 @@ def linked(
     links: Sequence[Link] = LINKS,
 ) -> list[LogEntry]:
     made = decide_links(policy, links, spared, log, now, SECRET)
-    return [*log, *chained(made, log[-1].place if log else START)]
+    return [*log, *chained(made, log[-1].place if log else LEDGER_START)]
 
 
 def test_a_linked_account_is_stopped_for_some_days_and_decided_once() -> None:

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import FIRST_HASH, START, place_of, placed
+from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
 from stillhunt.base.ledger.file_ledger import line_of
 from stillhunt_model.orders.lines import RegisterLine, order_content
 from stillhunt_model.orders.order import ORDER_DAY, Order, P
@@ -77,7 +77,7 @@ def forged(register: OrderRegister, lines: list[RegisterLine]) -> None:
     """Write lines with right hashes, whatever they hold."""
     entries: list[dict[str, Any]] = []
     for line in lines:
-        entries.append(placed(asdict(line), place_of(entries[-1]) if entries else START))
+        entries.append(placed(asdict(line), entry_place(entries[-1]) if entries else LEDGER_START))
     register.path.parent.mkdir(exist_ok=True)
     register.path.write_bytes(b"".join(map(line_of, entries)))
     register.path.with_name(LAST_FILE).write_text(entries[-1]["digest"] + "\n", encoding="ascii")

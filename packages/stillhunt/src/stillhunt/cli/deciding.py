@@ -13,7 +13,7 @@ from typing import Any, get_args
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import START
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
@@ -140,7 +140,7 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
     """
     kept = order.data / VERIFIED_FILE
     verified = None if accept else read_verified(kept)
-    place = START if verified is None else verified.last
+    place = LEDGER_START if verified is None else verified.last
     with opened_database(order.data, order.settings_file) as database:
         end, broken = verified_log(database)
         number = count_entries(database)

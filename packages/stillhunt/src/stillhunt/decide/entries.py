@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stillhunt.base.ledger.chain import START, Place, placed, verified_end
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_end
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode, rank
 
 Kind = Literal["rule", "case", "override", "undo"]
@@ -51,9 +51,9 @@ class LogEntry:
     digest: str = ""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LedgerPlace:
         """Its number and its hash."""
-        return Place(self.seq, self.digest)
+        return LedgerPlace(self.seq, self.digest)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Broken:
     what: str
 
 
-def chained(entries: Iterable[LogEntry], last: Place = START) -> list[LogEntry]:
+def chained(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> list[LogEntry]:
     """Entries with their places and hashes.
 
     Args:
@@ -82,7 +82,7 @@ def chained(entries: Iterable[LogEntry], last: Place = START) -> list[LogEntry]:
     return made
 
 
-def first_broken(entries: Iterable[LogEntry], last: Place = START) -> Broken | None:
+def first_broken(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> Broken | None:
     """The first entry of a log that was changed, moved, added or left out; None where there is none.
 
     It cannot see that entries were cut off at the end, nor a log that was written anew with new hashes: compare the

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stillhunt.base.errors import CaseError, StillhuntError
-from stillhunt.base.ledger.chain import START, Place
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.decide.answers import Answers
 from stillhunt.decide.entries import Broken, LogEntry, first_broken
 from stillhunt.decide.log import ChangedLogError, note_changed, read_log_from
@@ -39,7 +39,7 @@ OFF, STALE = f"{ENFORCEMENT} off", f"{ENFORCEMENT} stale"
 _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
 READ_AT_A_TIME = 10_000
 """New entries of the log read in one statement: some 10 MB of objects."""
-_NOTHING: tuple[DecisionTable, Place] = (empty_table(), START)
+_NOTHING: tuple[DecisionTable, LedgerPlace] = (empty_table(), LEDGER_START)
 """What is known before anything was read."""
 
 
@@ -74,7 +74,7 @@ class LiveDecisions:
         self._unread: CaseError | None = None
         self._verified = found = self._read_kept()
         self._known = _NOTHING if found is None or not found.goes_on else (found.table, found.last)
-        self._whole: Place | None = None
+        self._whole: LedgerPlace | None = None
         self._looking = threading.Lock()
         self.table: DecisionTable = empty_table()
         self.answers = Answers(Policy())
@@ -148,13 +148,14 @@ class LiveDecisions:
         if self._steps.moved():
             self._known = _NOTHING  # by a wrong clock, what had not ended may have been left out
         try:
-            self._verify_more()
             table, last = self._known = self._read_on(*self._known)
+            self._verify_more()
         except ChangedLogError as error:
-            if error.lost:
-                self._known = _NOTHING
             self._hold(error)
-            if not error.lost:
+            if error.lost:
+                self._known, self._whole = _NOTHING, None
+            else:
+                self._whole_at = 0.0
                 note_changed(self._database, error.broken)
             raise
         except StillhuntError:
@@ -170,7 +171,7 @@ class LiveDecisions:
         if self._whole is None:
             if not end.seq or time.monotonic() < self._whole_at:
                 return
-            self._whole = START
+            self._whole = LEDGER_START
         found = read_log_from(self._database, self._whole.seq + 1, WHOLE_AT_A_TIME)
         broken = first_broken(found, self._whole)
         if broken is not None:
@@ -193,7 +194,7 @@ class LiveDecisions:
         self._written = found.revision if found is not None else ""
         return found
 
-    def _read_on(self, table: DecisionTable, last: Place) -> tuple[DecisionTable, Place]:
+    def _read_on(self, table: DecisionTable, last: LedgerPlace) -> tuple[DecisionTable, LedgerPlace]:
         """The table with what follows its last entry, all of it verified."""
         while True:
             found = read_log_from(self._database, max(last.seq, 1), READ_AT_A_TIME)
@@ -218,7 +219,7 @@ class LiveDecisions:
 
     def _compare(self, entries: list[LogEntry]) -> None:
         """Refuse a log in which the entry that was verified last is another one."""
-        known = self._verified.last if self._verified is not None else START
+        known = self._verified.last if self._verified is not None else LEDGER_START
         if entries[0].seq <= known.seq <= entries[-1].seq and entries[known.seq - entries[0].seq].place != known:
             raise ChangedLogError(Broken(known.seq, "it is another one than before"), lost=True)
 

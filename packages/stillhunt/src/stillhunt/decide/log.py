@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, or_, select
 
 from stillhunt.base.errors import OutputError
-from stillhunt.base.ledger.chain import START, Place, digest_of
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace, digest_of
 from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken
 from stillhunt.decide.verified import VERIFIED_FILE, kept_place
 from stillhunt.watch.database.store import WatchDatabase
@@ -30,7 +30,7 @@ NAMED_AT_A_TIME = 1_000
 """Places or accounts named in one statement; databases take some 30,000."""
 _ROW = DECISIONS.c
 _COLUMNS = tuple(field.name for field in fields(LogEntry))
-Condition = ColumnElement[bool]
+LogCondition = ColumnElement[bool]
 
 
 class ChangedLogError(OutputError):
@@ -60,7 +60,7 @@ class DecisionLog:
         self.connection, self._database = connection, database
         self._broken: Broken | None = None
 
-    def read(self, *conditions: Condition) -> list[LogEntry]:
+    def read(self, *conditions: LogCondition) -> list[LogEntry]:
         """Entries that fulfil all conditions, in order, with those that end or renew one of them."""
         return self._compared(with_ends(*conditions))
 
@@ -105,14 +105,14 @@ class DecisionLog:
                 self._broken = Broken(entry.seq, "its content is not what was hashed")
         return found
 
-    def _checked_end(self) -> Place:
+    def _checked_end(self) -> LedgerPlace:
         """The last entry, behind which something may follow."""
         last = self._compared(select(DECISIONS).order_by(_ROW.seq.desc()).limit(1))
         if noted := _meta(self.connection, CHANGED_ROW):
             self._broken = Broken(*json.loads(noted))
         if self._broken is not None:
             raise ChangedLogError(self._broken)
-        end = last[0].place if last else START
+        end = last[0].place if last else LEDGER_START
         kept = kept_place(self._database.folder / VERIFIED_FILE)
         there = self.connection.execute(select(_ROW.digest).where(_ROW.seq == kept.seq)).scalar()
         if lost := lost_since(kept, end.seq, there or ""):
@@ -139,29 +139,29 @@ def log_locked(database: WatchDatabase) -> Iterator[DecisionLog]:
         yield DecisionLog(connection, database)
 
 
-def about_account(account: str) -> Condition:
+def about_account(account: str) -> LogCondition:
     """Entries about one account."""
     return _ROW.account_id == account
 
 
-def of_campaign(campaign: str) -> Condition:
+def of_campaign(campaign: str) -> LogCondition:
     """Entries that were made for one campaign."""
     return _ROW.campaign_id == campaign
 
 
-def with_ends(*conditions: Condition) -> Select[Any]:
+def with_ends(*conditions: LogCondition) -> Select[Any]:
     """Entries that fulfil all conditions, in order, with those that end or renew one of them."""
     chosen = select(_ROW.seq).where(*conditions)
     ends = select(_ROW.seq).where(_ROW.undoes.in_(chosen))
     return select(DECISIONS).where(_ROW.seq.in_(chosen.union_all(ends))).order_by(_ROW.seq)
 
 
-def read_log(database: WatchDatabase, *conditions: Condition) -> list[LogEntry]:
+def read_log(database: WatchDatabase, *conditions: LogCondition) -> list[LogEntry]:
     """Entries that fulfil all conditions, in order, with those that end or renew one of them; all without any."""
     return entries_of(database.read(with_ends(*conditions) if conditions else _ordered()))
 
 
-def read_newest(database: WatchDatabase, most: int, *conditions: Condition) -> list[LogEntry]:
+def read_newest(database: WatchDatabase, most: int, *conditions: LogCondition) -> list[LogEntry]:
     """The last entries that fulfil all conditions, the newest first."""
     return entries_of(database.read(select(DECISIONS).where(*conditions).order_by(_ROW.seq.desc()).limit(most)))
 
@@ -184,7 +184,7 @@ def read_state(database: WatchDatabase, at: int) -> list[LogEntry]:
     return [entry for entry in read_log(database, _ROW.expires_at > at) if entry.made_at <= at]
 
 
-def count_entries(database: WatchDatabase, *conditions: Condition, most: int | None = None) -> int:
+def count_entries(database: WatchDatabase, *conditions: LogCondition, most: int | None = None) -> int:
     """How many entries fulfil all conditions.
 
     Args:
@@ -195,7 +195,7 @@ def count_entries(database: WatchDatabase, *conditions: Condition, most: int | N
     return int(row["number"])
 
 
-def is_standing(now: int) -> Condition:
+def is_standing(now: int) -> LogCondition:
     """Decisions that are neither undone nor expired, as `entries.standing` has them."""
     later = DECISIONS.alias()
     return and_(_ROW.kind != "undo", _ROW.expires_at > now, ~exists().where(later.c.undoes == _ROW.seq))
@@ -210,7 +210,7 @@ def still_standing(database: WatchDatabase, entries: Sequence[LogEntry], now: in
     return {one.seq for one in entries if one.kind != "undo" and one.seq not in ended and now < one.expires_at}
 
 
-def verified_log(database: WatchDatabase, last: Place = START) -> tuple[Place, Broken | None]:
+def verified_log(database: WatchDatabase, last: LedgerPlace = LEDGER_START) -> tuple[LedgerPlace, Broken | None]:
     """The last entry that is as it was written, from an entry on, and where the log was changed behind it."""
     while page := read_log_from(database, last.seq + 1, VERIFIED_AT_A_TIME):
         broken = first_broken(page, last)
@@ -220,11 +220,11 @@ def verified_log(database: WatchDatabase, last: Place = START) -> tuple[Place, B
     return last, None
 
 
-def lost_since(kept: Place, number: int, digest: str) -> str:
+def lost_since(kept: LedgerPlace, number: int, digest: str) -> str:
     """What is wrong with a log, compared with a checkpoint of it; empty where it goes on from there.
 
     Args:
-        kept: the checkpoint; START where there is none.
+        kept: the checkpoint; LEDGER_START where there is none.
         number: of entries that there are now.
         digest: of the one in the place of the checkpoint.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillhunt.base.errors import CaseError
-from stillhunt.base.ledger.chain import START, Place
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.base.whole_files import write_whole
 from stillhunt.decide.table import DecisionTable, table_of
 
@@ -31,11 +31,11 @@ class VerifiedDecisions:
     """What was verified.
 
     Attributes:
-        last: the last entry; START for a log without entries.
+        last: the last entry; LEDGER_START for a log without entries.
         goes_on: whether later entries may be added to the table: it has all that a table made anew would have.
     """
 
-    last: Place
+    last: LedgerPlace
     table: DecisionTable
     goes_on: bool = True
 
@@ -92,8 +92,8 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 
         raise _damaged(path, "this version does not know its form") from error
 
 
-def kept_place(path: Path) -> Place:
-    """The last entry that was verified, without reading the table; START where nothing was kept.
+def kept_place(path: Path) -> LedgerPlace:
+    """The last entry that was verified, without reading the table; LEDGER_START where nothing was kept.
 
     Raises:
         CaseError: the file is damaged.
@@ -103,16 +103,16 @@ def kept_place(path: Path) -> Place:
             file.seek(_DIGEST_BYTES + _MAGIC_BYTES)
             return _place_in(pa.ipc.read_schema(pa.PythonFile(file)).metadata or {})
     except FileNotFoundError:
-        return START
+        return LEDGER_START
     except OSError as error:
         raise _damaged(path, error.strerror or "it cannot be read") from error
     except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "this version does not know its form") from error
 
 
-def _place_in(about: Mapping[bytes, bytes]) -> Place:
+def _place_in(about: Mapping[bytes, bytes]) -> LedgerPlace:
     seq, digest = json.loads(about[_PLACE])
-    return Place(int(seq), str(digest)) if seq else START
+    return LedgerPlace(int(seq), str(digest)) if seq else LEDGER_START
 
 
 def _damaged(path: Path, why: str) -> CaseError:

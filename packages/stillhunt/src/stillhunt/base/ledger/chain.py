@@ -15,14 +15,14 @@ FIRST_HASH = "0" * 64
 """Stands before the first entry."""
 
 
-class Place(NamedTuple):
+class LedgerPlace(NamedTuple):
     """An entry by its number, from 1, and its hash, which fixes all that came before; kept, it is a checkpoint."""
 
     seq: int
     digest: str
 
 
-START = Place(0, FIRST_HASH)
+LEDGER_START = LedgerPlace(0, FIRST_HASH)
 
 
 def digest_of(entry: Mapping[str, Any]) -> str:
@@ -31,23 +31,23 @@ def digest_of(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def place_of(entry: Mapping[str, Any]) -> Place:
+def entry_place(entry: Mapping[str, Any]) -> LedgerPlace:
     """Where an entry stands."""
-    return Place(entry["seq"], entry["digest"])
+    return LedgerPlace(entry["seq"], entry["digest"])
 
 
-def placed(content: Mapping[str, Any], last: Place) -> dict[str, Any]:
+def placed(content: Mapping[str, Any], last: LedgerPlace) -> dict[str, Any]:
     """An entry that follows another one.
 
     Args:
         content: all but place and hashes, which are put in its stead where it has some.
-        last: the entry before it; START where there is none.
+        last: the entry before it; LEDGER_START where there is none.
     """
     entry = {**content, "seq": last.seq + 1, "before": last.digest}
     return {**entry, "digest": digest_of(entry)}
 
 
-def misfit(entry: Mapping[str, Any], last: Place) -> str:
+def misfit(entry: Mapping[str, Any], last: LedgerPlace) -> str:
     """What is wrong with an entry in the place behind another one; empty where it is as it was written."""
     place, seq = last.seq + 1, entry["seq"]
     if seq != place:
@@ -57,7 +57,7 @@ def misfit(entry: Mapping[str, Any], last: Place) -> str:
     return "" if digest_of(entry) == entry["digest"] else "its content is not what was hashed"
 
 
-def verified_end(entries: Iterable[Mapping[str, Any]], last: Place = START) -> tuple[Place, str]:
+def verified_end(entries: Iterable[Mapping[str, Any]], last: LedgerPlace = LEDGER_START) -> tuple[LedgerPlace, str]:
     """The last entry that is as it was written, and what is wrong with the one that follows; empty where none does.
 
     Args:
@@ -66,5 +66,5 @@ def verified_end(entries: Iterable[Mapping[str, Any]], last: Place = START) -> t
     for entry in entries:
         if wrong := misfit(entry, last):
             return last, wrong
-        last = place_of(entry)
+        last = entry_place(entry)
     return last, ""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.ledger.chain import FIRST_HASH, START, Place, digest_of, placed
+from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, LedgerPlace, digest_of, placed
 from stillhunt.base.whole_files import write_whole
 
 LARGEST_LEDGER = 1 << 30
@@ -102,11 +102,11 @@ class FileLedger:
             ConfigError: the last entry is not the one that was noted.
             OutputError: it cannot be written.
         """
-        end, before = next(self._checked(), (0, START._asdict()))
+        end, before = next(self._checked(), (0, LEDGER_START._asdict()))
         seq = before["seq"] if "seq" in before else self._lines_until(end)
-        entry = placed(content, Place(seq, before["digest"]))
+        entry = placed(content, LedgerPlace(seq, before["digest"]))
         if not end:  # so that a ledger of one line without this file is never what a dead process left
-            self._note(START.digest)
+            self._note(LEDGER_START.digest)
         try:
             _write_behind(self.path, line_of(entry), end)
         except OSError as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlalchemy import and_, false, or_
 
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import Condition, is_standing
+from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.web.console.member_table import campaign_link
@@ -28,7 +28,7 @@ def decision_row(entry: LogEntry | Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{name: moment(row[name]) for name in ("made_at", "starts_at", "expires_at")}}
 
 
-def conditions_of(query: TableQuery, now: int) -> list[Condition]:
+def conditions_of(query: TableQuery, now: int) -> list[LogCondition]:
     """What the database can leave out of the decisions that a reader asks for; the table itself does the rest.
 
     Args:
