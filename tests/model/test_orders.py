@@ -173,7 +173,7 @@ def test_a_changed_register_is_found_and_nothing_is_done_under_it(tmp_path: Path
     register, _ = written(tmp_path)
     lines = register.path.read_bytes().splitlines()
     register.path.write_bytes(b"".join(line + b"\n" for line in change(lines)))
-    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.last_hash):
+    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.lines):
         with pytest.raises(ConfigError, match="changed or damaged"):
             use()
 
@@ -193,7 +193,7 @@ def test_what_a_process_left_that_died_in_writing_is_no_line(tmp_path: Path) -> 
     assert register.orders_in_force(NOW) == [signed]
     register.log_use(signed, "mark text", {"rows": 1}, NOW)
     assert [line.kind for line in register.lines()] == ["order", "use"]
-    assert register.last_hash() == (tmp_path / "orders.last").read_text(encoding="ascii").strip()
+    assert register.lines()[-1].digest == (tmp_path / "orders.last").read_text(encoding="ascii").strip()
     assert stat.S_IMODE(register.path.stat().st_mode) == 0o600
 
 

@@ -12,15 +12,8 @@ from typing import Any
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import FIRST_HASH
 from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
-from stillhunt_model.orders.lines import (
-    RegisterLine,
-    line_in,
-    order_content,
-    signed_orders,
-    standing_orders,
-)
+from stillhunt_model.orders.lines import RegisterLine, line_in, order_content, signed_orders, standing_orders
 from stillhunt_model.orders.order import Order, OrderKind, P, checked_reason, checked_signer
 
 REGISTER_FILE = "orders.jsonl"
@@ -56,9 +49,9 @@ class OrderUse:
 
 
 class OrderRegister:
-    """The register of one model folder; whatever reads it checks that each line follows from the one before.
+    """The register of one model folder. Whatever reads it raises a ConfigError where a line was changed.
 
-    A cut end with a file beside that fits is found only by comparing `last_hash` with one that was kept elsewhere.
+    A cut end with a file beside that fits is found only by comparing the last hash with one that was kept elsewhere.
 
     Args:
         folder: the model folder; made when the first order is added.
@@ -164,31 +157,14 @@ class OrderRegister:
                 self._append(RegisterLine(now, "use", order.order_id, "", what, dict(use.counts)))
 
     def lines(self) -> list[RegisterLine]:
-        """All lines, in order, where none was changed.
-
-        Raises:
-            ConfigError: one was.
-        """
+        """All lines, in order."""
         if not self.path.parent.is_dir():
             return []
         with self._ledger.locked():
             return self._read()
 
-    def last_hash(self) -> str:
-        """Hash of the last line, which fixes all of the register; that of the empty register is zeros.
-
-        Raises:
-            ConfigError: a line was changed.
-        """
-        lines = self.lines()
-        return lines[-1].digest if lines else FIRST_HASH
-
     def all_orders(self) -> list[Order]:
-        """All orders that were ever signed, in order.
-
-        Raises:
-            ConfigError: a line was changed.
-        """
+        """All orders that were ever signed, in order."""
         return signed_orders(self.lines())
 
     def orders_in_force(self, now: int) -> list[Order]:
@@ -196,9 +172,6 @@ class OrderRegister:
 
         Args:
             now: microseconds since 1970.
-
-        Raises:
-            ConfigError: a line was changed.
         """
         return standing_orders(self.lines(), now)
 
@@ -208,9 +181,6 @@ class OrderRegister:
         Args:
             name: what `account_name` makes of an account, or the id of a campaign.
             now: microseconds since 1970.
-
-        Raises:
-            ConfigError: a line was changed.
         """
         for order in self.orders_in_force(now):
             if kind in (None, order.kind) and (name == order.campaign_id or name in order.accounts):

@@ -28,13 +28,7 @@ LARGEST_LEDGER = 1 << 30
 
 @dataclass(frozen=True)
 class LedgerNames:
-    """What a ledger is called where something is wrong with it.
-
-    Attributes:
-        what: such as "register of orders".
-        restore: what follows where it was changed.
-        unusable: what follows where it cannot be read or written.
-    """
+    """What a ledger is called, what follows where it was changed, and what where it cannot be used."""
 
     what: str
     restore: str
@@ -42,7 +36,10 @@ class LedgerNames:
 
 
 class FileLedger:
-    """The ledger of a file. What it does, it does under a lock of `locked`, which one process holds at a time.
+    """The ledger of a file, used within `locked`, by one process at a time.
+
+    Whatever reads or appends raises a ConfigError where a line was changed or the end is missing, and an OutputError
+    where the file cannot be used.
 
     Args:
         path: ends with .jsonl; files with .last and .lock stand beside it.
@@ -54,11 +51,7 @@ class FileLedger:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else reads or appends meanwhile; the folder is made.
-
-        Raises:
-            OutputError: it cannot be used.
-        """
+        """Nobody else reads or appends meanwhile; the folder is made."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -71,12 +64,7 @@ class FileLedger:
             os.close(handle)
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries, in order, where none was changed.
-
-        Raises:
-            ConfigError: one was, or the end is missing.
-            OutputError: it cannot be read.
-        """
+        """All entries, in order."""
         found = [*self.newest()][::-1]
         for place, entry in enumerate(found, 1):
             if entry.get("seq", place) != place:
@@ -84,24 +72,11 @@ class FileLedger:
         return found
 
     def newest(self) -> Iterator[dict[str, Any]]:
-        """Entries from the last one back, each checked by the one after it.
-
-        Raises:
-            ConfigError: one was changed, or the end is missing.
-            OutputError: it cannot be read.
-        """
+        """Entries from the last one back, each checked by the one after it."""
         return (entry for _end, entry in self._checked())
 
     def append(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Write one entry to the disk, then that it is the last one.
-
-        Returns:
-            The entry with its place and hashes.
-
-        Raises:
-            ConfigError: the last entry is not the one that was noted.
-            OutputError: it cannot be written.
-        """
+        """Write one entry to the disk, then that it is the last one; it is returned with its place and hashes."""
         end, before = next(self._checked(), (0, LEDGER_START._asdict()))
         seq = before["seq"] if "seq" in before else self._lines_until(end)
         entry = placed(content, LedgerPlace(seq, before["digest"]))
@@ -115,11 +90,7 @@ class FileLedger:
         return entry
 
     def changed(self, what: str) -> ConfigError:
-        """The error that the ledger was changed.
-
-        Args:
-            what: what is wrong with it.
-        """
+        """The error that the ledger was changed, and what is wrong with it."""
         return ConfigError(
             f"the {self._names.what} was changed or damaged: {what}",
             where=str(self.path),
