@@ -105,6 +105,44 @@ def test_a_log_that_lost_entries_ends_no_decision_until_somebody_accepts_it(
     assert live.faults() == {}
 
 
+def test_a_server_goes_on_from_what_was_kept_and_verifies_the_rest_in_parts(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, file, read = opening(), tmp_path / "verified", list[list[int]]()
+    for name in "abcdef":
+        person(database, name)
+    keeping(opening, file)
+    person(database, "g")
+    found = live_module.read_log_from
+    monkeypatch.setattr(
+        live_module,
+        "read_log_from",
+        lambda *asked: (read.append([one.seq for one in found(*asked)]), found(*asked))[1],
+    )
+    monkeypatch.setattr(live_module, "WHOLE_AT_A_TIME", 3)
+    live = keeping(opening, file)
+    assert read == [[6, 7], [1, 2, 3]]
+    assert [action(live, name) for name in "abcdefg"] == ["block"] * 7
+    change(database, 5)
+    live.look()
+    assert live.problems["decisions"].startswith("the decision log was changed: entry 5")
+
+
+@pytest.mark.parametrize("other", ["declared", "clock"])
+def test_what_was_kept_under_other_settings_is_read_anew(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    database, file = opening(), tmp_path / "verified"
+    by_rule(database)
+    live = LiveDecisions(opening(), lambda: ENFORCED, frozenset(("ruled",) if other == "declared" else ()), kept=file)
+    if other == "clock":
+        monkeypatch.setattr(live_module.time, "time_ns", lambda: NOW * 1000 + 10**18)
+    live.look()
+    monkeypatch.undo()
+    monkeypatch.setattr(live_module, "WORKING_SHARE", math.inf)
+    assert action(keeping(opening, file, lambda: ENFORCED), "ruled") == "step_up"
+
+
 @pytest.mark.parametrize("changed", [1, 2, 3])
 def test_one_changed_entry_ends_no_decision_and_is_a_fault(opening: Opening, tmp_path: Path, changed: int) -> None:
     database, file = opening(), tmp_path / "verified"

@@ -38,7 +38,7 @@ def test_a_log_of_an_earlier_version_verifies_and_goes_on(old: WatchDatabase, tm
     assert [entry.kind for entry in read_log(old)] == ["rule", "rule", "rule", "override", "undo"]
     live = LiveDecisions(old, lambda: None, kept=tmp_path / VERIFIED_FILE)
     live.look()
-    assert live.faults() == {}
+    assert live.problems == {}
     assert live.revision == f"5-{end.digest[:16]}"
     assert decide_as_person(old, "a", "block", ("Ada", ""), (NOW, 3.0)).before == end.digest
     with old.write() as connection:

@@ -41,7 +41,9 @@ def conditions_of(query: TableQuery, now: int) -> list[LogCondition]:
         "ends another": row.kind == "undo",
         "ended": and_(row.kind != "undo", ~is_standing(now)),
     }
-    found: list[LogCondition] = [row[name].in_(map(storable, values)) for name, values in query.choices.items() if name in row]
+    found: list[LogCondition] = [
+        row[name].in_(map(storable, values)) for name, values in query.choices.items() if name in row
+    ]
     if "state" in query.choices:
         found.append(or_(false(), *(states[one] for one in query.choices["state"] if one in states)))
     if query.find and not any(query.find.casefold() in state for state in states):
