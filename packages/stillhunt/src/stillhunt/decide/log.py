@@ -65,20 +65,12 @@ class DecisionLog:
         return self._compared(with_ends(*conditions))
 
     def lately(self, now: int, span: int) -> list[LogEntry]:
-        """Entries that stand, or were made lately, and what such ones end.
-
-        Args:
-            now: microseconds since 1970.
-            span: microseconds before it.
-        """
+        """Entries that stand, or were made in a span of microseconds before now, and what such ones end."""
         ended = select(_ROW.undoes).where(_ROW.made_at > now - span, _ROW.kind == "undo")
         return self.read(or_(_ROW.expires_at > now, _ROW.made_at > now - span, _ROW.seq.in_(ended)))
 
     def append(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
-        """Append to the log, with what else is written in the transaction.
-
-        Returns:
-            What was appended, with places and hashes.
+        """Append to the log, with what else is written in the transaction; what was appended has places and hashes.
 
         Raises:
             OutputError: the log was changed, or is not the one that a server verified, so that nothing may follow it.
@@ -128,11 +120,7 @@ class DecisionLog:
 
 @contextmanager
 def log_locked(database: WatchDatabase) -> Iterator[DecisionLog]:
-    """A transaction in which nobody else appends to the log; all that is done in it is kept, or nothing.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """A transaction in which nobody else appends to the log; all that is done in it is kept, or nothing."""
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(APPENDING)))
@@ -167,29 +155,17 @@ def read_newest(database: WatchDatabase, most: int, *conditions: LogCondition) -
 
 
 def read_log_from(database: WatchDatabase, seq: int, most: int) -> list[LogEntry]:
-    """Entries from a place on, in order, this one with them.
-
-    Args:
-        most: entries to read at a time.
-    """
+    """Entries from a place on, in order, this one with them."""
     return entries_of(database.read(_ordered().where(_ROW.seq >= seq).limit(most)))
 
 
 def read_state(database: WatchDatabase, at: int) -> list[LogEntry]:
-    """Entries from which it follows what was in force at a time, in order.
-
-    Args:
-        at: microseconds since 1970.
-    """
+    """Entries from which it follows what was in force at a time, in order."""
     return [entry for entry in read_log(database, _ROW.expires_at > at) if entry.made_at <= at]
 
 
 def count_entries(database: WatchDatabase, *conditions: LogCondition, most: int | None = None) -> int:
-    """How many entries fulfil all conditions.
-
-    Args:
-        most: no more are counted.
-    """
+    """How many entries fulfil all conditions; no more than `most` are counted."""
     counted = select(_ROW.seq).where(*conditions).limit(most).subquery()
     (row,) = database.read(select(func.count().label("number")).select_from(counted))
     return int(row["number"])

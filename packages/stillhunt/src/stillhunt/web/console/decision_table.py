@@ -42,7 +42,7 @@ def conditions_of(query: TableQuery, now: int) -> list[LogCondition]:
         "ended": and_(row.kind != "undo", ~is_standing(now)),
     }
     found: list[LogCondition] = [
-        row[name].in_(map(storable, values)) for name, values in query.choices.items() if name in row
+        row[name].in_([storable(one) for one in values]) for name, values in query.choices.items() if name in row
     ]
     if "state" in query.choices:
         found.append(or_(false(), *(states[one] for one in query.choices["state"] if one in states)))
