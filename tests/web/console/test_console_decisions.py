@@ -52,7 +52,7 @@ def test_a_page_of_the_log_leads_to_earlier_entries(scene: Scene, monkeypatch: p
     anna = scene.reader("anna")
     for account in ("p-1", "p-2", "p-3"):
         decide_as_person(scene.database, account, "tag", ("Ada", "for p"), (time.time_ns() // 1000, 1.0))
-    monkeypatch.setattr(pages_decisions, "DECISIONS_SHOWN", 2)
+    monkeypatch.setattr(pages_decisions, "ENTRIES_SHOWN", 2)
     monkeypatch.setattr(pages_decisions, "STANDING_COUNTED", 3)
     text = anna.get("/decisions?find=P-")
     assert [row["Account"] for row in cells(anna, "/decisions?find=P-")] == ["p-3", "p-2"]

@@ -47,9 +47,9 @@ from stillhunt.web.people.form_body import posted
 from stillhunt.web.people.guard import require_role
 from stillhunt.web.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
 
-DECISIONS_SHOWN = 1_000
+ENTRIES_SHOWN = 1_000
 """Entries of the log behind one page of the table; a link leads to earlier ones. Judgement: twenty screens."""
-DECISIONS_EXPORTED = 100_000
+ENTRIES_EXPORTED = 100_000
 """Newest entries that fit of one export. Judgement: more than a spreadsheet is read for; the command has all."""
 STANDING_COUNTED = 10_000
 """Up to which decisions that stand are counted. Judgement: ten milliseconds, and nobody needs the number beyond."""
@@ -62,7 +62,7 @@ def decisions(request: Request) -> Response:
     look(request, "decisions", "all")
     database, now = database_of(request), _now()
     query = query_of(asked(request), DECISIONS_TABLE.columns)
-    most = DECISIONS_EXPORTED if query.export else DECISIONS_SHOWN
+    most = ENTRIES_EXPORTED if query.export else ENTRIES_SHOWN
     *found, further = [*read_newest(database, most + 1, *conditions_of(query, now)), None][: most + 1]
     stands = still_standing(database, found, now)
     rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in found]
