@@ -63,7 +63,8 @@ def decisions(request: Request) -> Response:
     database, now = database_of(request), _now()
     query = query_of(asked(request), DECISIONS_TABLE.columns)
     most = ENTRIES_EXPORTED if query.export else ENTRIES_SHOWN
-    *found, further = [*read_newest(database, most + 1, *conditions_of(query, now)), None][: most + 1]
+    some = read_newest(database, most + 1, *conditions_of(query, now))
+    found = some[:most]
     stands = still_standing(database, found, now)
     rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in found]
     in_force = count_entries(database, is_standing(now), DECISIONS.c.dry_run.is_(False), most=STANDING_COUNTED + 1)
@@ -75,7 +76,7 @@ def decisions(request: Request) -> Response:
         "meaning": "Everything that rules and persons decided, the latest first. Entries are never changed: an undo is "
         "an entry of its own.",
         "last": "".join(one.digest for one in read_newest(database, 1)),
-        "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if further is not None else "",
+        "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if len(some) > most else "",
     }
     table = (DECISIONS_TABLE, pa.Table.from_pylist(rows, DECISIONS_SCHEMA))
     return answer_table(request, "decisions.html", table, values)
