@@ -69,9 +69,7 @@ class ActorClient(_Strict):
     """A client program that an actor uses.
 
     Attributes:
-        family: family of the User-Agent, as `origins` of a case has it.
         versions: its versions; for the reader, since a case has families alone.
-        common: share of other campaigns that mainly use it, where it is known.
     """
 
     family: Text
@@ -83,8 +81,6 @@ class WorkHours(_Strict):
     """When an actor works.
 
     Attributes:
-        utc_offset: of its time zone, in hours.
-        begin: hour of the day at which work begins, there.
         end: hour at which it ends; below `begin`, on the next day.
     """
 
@@ -127,9 +123,7 @@ class PublishedModel(_Strict):
     """A model that an actor published.
 
     Attributes:
-        released: day on which it was published.
         announced: day from which people outside of the actor knew that day; without it, they may have known all along.
-        skills: what it is good at, in the words of the case.
     """
 
     name: Text
@@ -148,7 +142,6 @@ class KnownCampaigns(_Strict):
     """Campaigns that were attributed to an actor before.
 
     Attributes:
-        accounts: ids of their accounts, as the logs have them.
         addresses: keyed hashes of their addresses, as `addresses` of a case has them.
         networks: keyed hashes of their networks (/24 or /48), likewise.
     """
@@ -160,13 +153,7 @@ class KnownCampaigns(_Strict):
 
 
 class Actor(_Strict):
-    """One actor.
-
-    Attributes:
-        sources: on what the description rests, for the reader.
-        phrases: texts of wrappers that it is known to use, five words or more each.
-        known: campaigns that were attributed to it.
-    """
+    """One actor."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     aliases: tuple[Text, ...] = ()

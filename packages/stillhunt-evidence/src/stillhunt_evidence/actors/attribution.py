@@ -34,10 +34,8 @@ class Attribution:
 
     Attributes:
         statement: the result in one sentence; where nobody is named, without names and probabilities.
-        actors: each actor of the file, the likeliest first.
         somebody_else: probability that somebody runs it who is not in the file.
         reasons: why nobody is named; empty where somebody is.
-        missing: what would be needed to be surer.
         bar: probability from which an actor is named.
         digest: SHA-256 of the actors file.
     """
@@ -84,10 +82,6 @@ def attribute(case: Case, campaign_id: str, actors: KnownActors) -> Attribution:
     Args:
         case: a case; what its views lack is not known.
         campaign_id: id, or the beginning of one, of a campaign or a group left alone.
-        actors: the actors, by `read_actors`.
-
-    Returns:
-        Every actor with its marks, and whether one is named.
 
     Raises:
         CaseError: no campaign has this id, or several begin with it.
@@ -97,11 +91,7 @@ def attribute(case: Case, campaign_id: str, actors: KnownActors) -> Attribution:
 
 
 def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attribution:
-    """As `attribute`, for many campaigns of one case.
-
-    Args:
-        name: full id of a campaign or group of it.
-    """
+    """As `attribute`, for many campaigns of one case."""
     seen = case.campaigns[name] if name in case.campaigns else case.groups[name]
     compared = _compared(case, seen, actors.file)
     ranked = sorted(compared[0], key=lambda one: (-one.probability, -one.weight.bits, one.actor.name))

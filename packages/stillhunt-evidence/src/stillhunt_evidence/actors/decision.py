@@ -23,9 +23,7 @@ class ActorComparison:
     """One actor beside one campaign.
 
     Attributes:
-        actor: the actor, as the file describes it.
         marks: each kind that the file gives, the strongest first.
-        probability: that the actor runs the campaign.
         prior: the same without any mark.
         contradictions: marks of it that keep a likelier one from being named; empty for the likeliest.
     """
@@ -61,11 +59,7 @@ def reasons_against_naming(
 
 
 def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
-    """Why nobody is named, as half a sentence without a name or a probability.
-
-    Args:
-        first: the likeliest actor, which is not named.
-    """
+    """Why nobody is named, as half a sentence without a name or a probability."""
     if first.weight.bits <= 0:
         return "no mark of the campaign is that of an actor of the file"
     if _of_the_campaign(seen):
@@ -116,11 +110,7 @@ def _of_the_marks(first: ActorComparison) -> list[str]:
 def contradictions(
     case: SeenCase, seen: SeenCampaign, first: ActorComparison, other: ActorComparison, who: str
 ) -> list[str]:
-    """Marks of another actor that keep the likeliest from being named.
-
-    Args:
-        who: what the sentences call the other.
-    """
+    """Marks of another actor that keep the likeliest from being named."""
     found = []
     if _rivals(first, other):
         found.append(f"Marks of {who} are there, too, which the likeliest one does not explain.")

@@ -19,9 +19,6 @@ class KnownTexts:
 
     Excerpts are redacted and short, and there are some twenty a campaign, those with shared phrases first; hashes of
     phrases are those by which the campaign is known. Both may miss a text that is there.
-
-    Args:
-        seed: of the hunt, under which phrases were hashed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -30,9 +27,6 @@ class KnownTexts:
 
     def coverage_of(self, texts: Sequence[str]) -> Callable[[SeenCampaign], MarkCoverage | None]:
         """How many accounts of a campaign send one of some texts.
-
-        Args:
-            texts: as the actors file has them.
 
         Returns:
             A function of the campaign; None where the case kept neither excerpts nor phrases of it.

@@ -12,11 +12,7 @@ from stillhunt_evidence.actors.parameters import MARK_RULES
 
 
 def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
-    """What would be needed to be surer that the likeliest actor runs the campaign, or to rule it out.
-
-    Yields:
-        Sentences.
-    """
+    """What would be needed to be surer that the likeliest actor runs the campaign, or to rule it out."""
     whose = first.name if named else _UNNAMED
     for mark in first.marks:
         if not mark.known:
@@ -35,15 +31,7 @@ def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
 def alternatives(
     case: SeenCase, seen: SeenCampaign, first: ActorComparison, other: float, *, named: bool
 ) -> Iterator[str]:
-    """Explanations that remain beside the likeliest actor.
-
-    Args:
-        other: probability of somebody who is not in the file.
-        named: the likeliest actor is named.
-
-    Yields:
-        Sentences.
-    """
+    """Explanations that remain beside the likeliest actor."""
     who = first.name if named else _UNNAMED
     yield (
         f"Somebody who is not in the file: {formatting.probability(other)} under its prior, which is an assumption "

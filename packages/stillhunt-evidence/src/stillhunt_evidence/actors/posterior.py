@@ -39,9 +39,6 @@ def weigh_marks(marks: Sequence[Mark]) -> Weight:
 
     Of each source the strongest mark for the actor and the strongest against it count, since others of that source
     follow from them. Marks that are cheap to plant have one cap together: who plants one plants all.
-
-    Args:
-        marks: of one actor, in any order.
     """
     of_source: dict[str, list[Mark]] = defaultdict(list)
     for mark in sorted(marks, key=lambda one: (-one.bits, not one.costly, one.kind)):
@@ -61,10 +58,6 @@ def posterior(bits: Sequence[float], somebody_else: float) -> tuple[list[float],
     without positive bits keeps at most its prior where evidence against others would raise it. It misleads where the
     file lacks actors who resemble those in it, and where the prior for somebody else is far from the truth.
 
-    Args:
-        bits: evidence for each actor against somebody else.
-        somebody_else: prior probability of somebody else.
-
     Returns:
         Probabilities of the actors, and of somebody else; they add up to 1.
     """
@@ -83,9 +76,5 @@ def posterior(bits: Sequence[float], somebody_else: float) -> tuple[list[float],
 
 
 def actor_prior(actors: int, somebody_else: float) -> float:
-    """Prior probability of each actor of a file.
-
-    Args:
-        somebody_else: prior probability of somebody who is not in it.
-    """
+    """Prior probability of each actor of a file."""
     return (1.0 - somebody_else) / max(actors, 1)

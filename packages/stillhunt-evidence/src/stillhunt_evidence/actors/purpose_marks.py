@@ -41,9 +41,6 @@ def skill_coverage(seen: SeenCampaign, skills: Sequence[str]) -> MarkCoverage | 
 
     A request may show several skills, so that counts cannot be added up: taken is the least that they allow. Where the
     case has no counts, the first named skill counts as most of the campaign and the others as a part of it.
-
-    Args:
-        skills: names as cases have them.
     """
     accounts = max(int(seen.row["accounts"]), 1)
     counts = {row["value"]: row["requests"] for row in seen.taken if row["aspect"] == "skill"}

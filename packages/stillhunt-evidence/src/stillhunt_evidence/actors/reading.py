@@ -22,11 +22,7 @@ _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
 class KnownActors(NamedTuple):
-    """Actors as they were read.
-
-    Attributes:
-        digest: SHA-256 of its bytes, in hexadecimal digits.
-    """
+    """Actors as they were read."""
 
     file: ActorsFile
     digest: str
@@ -57,14 +53,7 @@ def read_actors(path: Path | str) -> KnownActors:
 
 
 def parse_actors(content: bytes, name: str = "actors.toml") -> KnownActors:
-    """The actors of a text.
-
-    Args:
-        content: TOML in UTF-8.
-
-    Raises:
-        ConfigError: as `read_actors`.
-    """
+    """The actors of a text."""
     try:
         text = content.decode()
         found = tomllib.loads(text)
@@ -88,7 +77,6 @@ def _line_of(text: str, path: Sequence[str | int]) -> int:
     """The line, from 1, of what a path names; of the table around it where it has none of its own.
 
     Args:
-        text: TOML as people write it: one key a line.
         path: names, and numbers from 0 for tables that repeat and for items of a list.
     """
     best = 1

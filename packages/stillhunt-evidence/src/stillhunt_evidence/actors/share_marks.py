@@ -32,11 +32,7 @@ _SIGN_UP = {
 
 @dataclass(frozen=True)
 class ActorOnCampaign:
-    """One actor beside one campaign.
-
-    Attributes:
-        rates: base rates that the file states.
-    """
+    """One actor beside one campaign."""
 
     seen: SeenCampaign
     case: SeenCase
@@ -67,7 +63,6 @@ class ShareKind:
     """A kind of mark of which a share of the campaign has it.
 
     Attributes:
-        name, source: as in `Mark`.
         verbs: what one account with the mark does, and what several do, with the values behind it.
         lacks: what the case lacks where it cannot say.
         comparison: what the base rate counts, in the plural.
@@ -93,7 +88,6 @@ class ShareKind:
         Args:
             seeing: how much of a campaign has it.
             stated: its base rate before the case was seen.
-            values: of the actor, in words.
             compared: what the base rate counts; the other campaigns where it is None.
         """
         coverage = seeing(on.seen)
@@ -142,11 +136,7 @@ PHRASE_MARK = ShareKind(
 
 
 def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
-    """The marks of shares that the file gives of an actor.
-
-    Args:
-        texts: reads texts as the case does.
-    """
+    """The marks of shares that the file gives of an actor."""
     yield from _network_marks(on)
     actor = on.actor
     if actor.countries:
@@ -209,11 +199,7 @@ def addresses_used(actor: Actor) -> Seeing:
 
 
 def network_test(networks: list[ActorNetwork]) -> Wanted:
-    """A test for names of networks as cases have them, such as `AS64500 Example`.
-
-    Args:
-        networks: by number, or by words of their names.
-    """
+    """A test for names of networks as cases have them, such as `AS64500 Example`."""
     numbers = {one.asn for one in networks if one.asn is not None}
     names = [re.compile(rf"\b{re.escape(one.name)}\b", re.IGNORECASE) for one in networks if one.name is not None]
 

@@ -44,11 +44,7 @@ def base_rate(stated: float, others: Iterable[MarkCoverage | None]) -> float:
     campaigns of one case are no sample of all. Misleads where the other campaigns are the actor's own and nobody knows.
 
     Args:
-        stated: share of campaigns, from the actors file or the parameters.
         others: coverage of each other campaign; None where not known.
-
-    Returns:
-        Share, 0 to 1.
     """
     shares = [one.share >= MARK_RULES.most for one in others if one is not None]
     found = (stated * MARK_RULES.comparison + sum(shares)) / (MARK_RULES.comparison + len(shares))
@@ -56,11 +52,7 @@ def base_rate(stated: float, others: Iterable[MarkCoverage | None]) -> float:
 
 
 def any_of(rates: Iterable[float]) -> float:
-    """The base rate of having one of several values, each of its own rate, as if they were independent.
-
-    Args:
-        rates: shares, 0 to 1.
-    """
+    """The base rate of having one of several values, each of its own rate, as if they were independent."""
     return 1.0 - math.prod(1.0 - rate for rate in rates)
 
 

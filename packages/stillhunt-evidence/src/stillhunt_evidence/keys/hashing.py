@@ -18,7 +18,6 @@ def keyed_hash(key: bytes, kind: str, value: str) -> str:
     It hides a value from those who lack the key. Who has the key can try values: of an IPv4 address, all there are.
 
     Args:
-        key: 32 secret bytes.
         kind: what the value is, such as account: equal values of two kinds have unrelated hashes.
     """
     text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
@@ -29,11 +28,7 @@ def keyed_hashes(key: bytes, kind: str, values: pa.ChunkedArray | pa.Array, pref
     """The keyed hash of each value; each different value is hashed once.
 
     Args:
-        key: 32 secret bytes.
         values: strings; null stays null.
-
-    Returns:
-        Strings, row for row.
     """
     coded = pc.dictionary_encode(values)
     if isinstance(coded, pa.ChunkedArray):

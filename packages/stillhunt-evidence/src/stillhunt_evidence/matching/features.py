@@ -33,11 +33,7 @@ class CampaignFeature(NamedTuple):
 
 @dataclass(frozen=True)
 class CampaignFeatures:
-    """What is compared of one campaign.
-
-    Attributes:
-        kinds: kind -> features, by ascending value.
-    """
+    """What is compared of one campaign."""
 
     campaign_id: str
     kinds: dict[str, tuple[CampaignFeature, ...]]
@@ -48,9 +44,6 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
 
     Args:
         wanted: ids of campaigns; all with the verdict act or review when empty.
-
-    Returns:
-        One entry for each campaign, also where nothing is known of it.
 
     Raises:
         CaseError: there is no such campaign, or the case was made by another version of the sketches.

@@ -50,7 +50,6 @@ def ask(
     """Make a request, and what is kept secret until the response is there.
 
     Args:
-        sketches: version and seed of the sketches, as `sketches_of_case` gives them.
         counts_only: learn only how many features both have; for one campaign.
 
     Returns:
@@ -89,14 +88,6 @@ def answer(
 ) -> MatchResponse:
     """Answer a request; each campaign is encrypted under a key of its own, which is forgotten.
 
-    Args:
-        request: from the asking side, not trusted.
-        sketches: version and seed of their sketches.
-        where: the request's file, shown in errors.
-
-    Returns:
-        The response, to be sent back.
-
     Raises:
         ConfigError: the library is not installed.
         PackError: the request holds what is no encrypted feature, its sketches differ, or there are too many campaigns.
@@ -121,10 +112,6 @@ def answer(
 
 def learn(secret: MatchSecret, response: MatchResponse, where: str) -> list[AskedPair]:
     """What the response says, for each campaign of the asking side and each of the answering side.
-
-    Args:
-        response: from the answering side, not trusted.
-        where: the response's file, shown in errors.
 
     Returns:
         One entry for each pair, the most alike first. The other side's weights are not known, so coverage is that of

@@ -21,13 +21,6 @@ def match_files(mine: SketchFile, theirs: SketchFile) -> list[ScoredPair]:
 
     A provider who sends phrases that it has from elsewhere gets a match by them, so a match is a reason to talk, and no
     proof.
-
-    Args:
-        mine: sketches of the own campaigns.
-        theirs: sketches of the other provider's.
-
-    Returns:
-        One entry for each pair.
     """
     ours = [(one.name, feature_sets(one)) for one in mine.campaigns]
     others = [(one.name, feature_sets(one)) for one in theirs.campaigns]

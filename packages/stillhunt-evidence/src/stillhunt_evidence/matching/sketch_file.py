@@ -43,11 +43,7 @@ class SketchedFeatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CampaignSketch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One campaign.
-
-    Attributes:
-        name: a name that only its provider can resolve.
-    """
+    """One campaign."""
 
     name: Digits
     phrase: SketchedFeatures
@@ -58,7 +54,6 @@ class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sketches of one provider's campaigns.
 
     Attributes:
-        circle: name of the circle whose key made the hashes.
         key_check: a hash under that key of the circle's name, so that a wrong key shows.
         seed: by which the middle of long prompts was chosen.
     """
@@ -78,7 +73,6 @@ def sketch_file(
     """The content of a file of sketches.
 
     Args:
-        campaigns: what there is to compare.
         keys: of the circle, and of the provider's own pseudonyms, under which campaigns have their names.
         sketches: version and seed of the sketches, as `sketches_of_case` gives them.
 
@@ -103,11 +97,7 @@ def sketch_file(
 
 
 def opaque_name(own: bytes, campaign_id: str) -> str:
-    """The name under which a campaign goes out.
-
-    Args:
-        own: the provider's own key of pseudonyms.
-    """
+    """The name under which a campaign goes out."""
     return keyed_hash(own, "shared campaign", campaign_id)
 
 
@@ -128,9 +118,6 @@ def _sketched(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeat
 def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
     """Sketches from a file, which is not trusted.
 
-    Args:
-        circle: name of the circle to which it should belong.
-
     Raises:
         PackError: as `sketches_from_json`, or it cannot be read.
     """
@@ -144,10 +131,6 @@ def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
 
 def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -> SketchFile:
     """Sketches from the content of a file, which is not trusted.
-
-    Args:
-        content: at most `MOST_SKETCH_BYTES`.
-        circle: name of the circle to which it should belong.
 
     Raises:
         PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
@@ -174,9 +157,6 @@ def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -
 
 def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
     """Refuse sketches of which the middle of long prompts was chosen by different seeds.
-
-    Args:
-        where: the other's file, shown in errors.
 
     Raises:
         PackError: the seeds differ.

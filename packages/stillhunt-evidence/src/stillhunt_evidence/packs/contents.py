@@ -91,9 +91,6 @@ class Discretion:
 def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
     """The case with one campaign alone, and with its accounts alone.
 
-    Args:
-        campaign_id: a campaign, or a group left alone.
-
     Raises:
         CaseError: it has no such campaign.
     """
@@ -119,11 +116,7 @@ def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
 
 
 def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
-    """What run.json says of the hunt, without settings of machines and people.
-
-    Args:
-        names: what the ids of allowed accounts and organisations are called.
-    """
+    """What run.json says of the hunt, without settings of machines and people."""
     settings = {name: value for name, value in run.get("settings", {}).items() if name in SETTINGS_OF_HUNTS}
     allowed = settings.get("sanctioned", {})
     settings["sanctioned"] = {
@@ -137,11 +130,7 @@ def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
 
 
 def parquet_files(case: Case, write: Callable[[pa.Table], bytes]) -> dict[str, bytes]:
-    """The tables of a cut case as files, in the order in which a case folder has them.
-
-    Args:
-        case: from `cut_case`.
-    """
+    """The tables of a cut case as files, in the order in which a case folder has them."""
     return {
         f"tables/{name}.parquet": write(table)
         for name, table in {**case.tables, **case.views}.items()

@@ -62,9 +62,6 @@ _DIFFERENCES_SHOWN = 3
 def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
     """The verdict on the one campaign of a case, and one phrase for each number of the case that does not follow.
 
-    Args:
-        case: from `cut_case`, or from a pack.
-
     Raises:
         ContractError: the tables or the record are not those of one campaign of a hunt.
     """
@@ -88,9 +85,6 @@ def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
 
 def check_case(case: Case, where: str) -> None:
     """Refuse to sign what does not follow.
-
-    Args:
-        case: from `cut_case`.
 
     Raises:
         CaseError: the case was changed or damaged, or another version of stillhunt with other parameters wrote it.
@@ -119,9 +113,6 @@ class PackOrder:
     """What a pack is to be made of.
 
     Attributes:
-        narrative: what analysts wrote; empty where nothing.
-        attribution: what is said of actors; None where nobody asked.
-        proof: what `stillhunt model prove` found out; None where nobody asked.
         authority: URL of an authority that stamps it; empty for none.
     """
 
@@ -137,11 +128,7 @@ class PackOrder:
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack before it is written.
-
-    Attributes:
-        files: name -> content of every file.
-    """
+    """A pack before it is written."""
 
     files: Mapping[str, bytes] = field(repr=False)
     manifest: Manifest = field(repr=False)
@@ -185,10 +172,6 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
 
 def write_pack(pack: Pack, path: Path, *, force: bool = False) -> str:
     """Write a pack, completely or not at all, for its owner alone.
-
-    Args:
-        pack: from `make_pack`.
-        force: replace a file that is there.
 
     Returns:
         SHA-256 of the file, in hexadecimal.
@@ -261,9 +244,6 @@ def _proven(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None
 def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:
     """Where a pack of a data folder goes; its folder is made.
 
-    Args:
-        now: the time, UTC, which its name has.
-
     Raises:
         OutputError: its folder cannot be made.
     """
@@ -281,9 +261,6 @@ def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:
 
 def keep_pack(data: Path, case: Path, campaign_id: str, config: Config, narrative: str, now: datetime) -> Path:
     """Make a pack that names nobody, and keep it in the data folder; the first one makes the keys.
-
-    Args:
-        config: settings, for the keys and the length of excerpts.
 
     Raises:
         StillhuntError: the case, the keys or the disk do not allow it.

@@ -42,7 +42,6 @@ class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a pack.
 
     Attributes:
-        sha256: of its content, in hexadecimal.
         chain: SHA-256 of the link before and of this file's line.
     """
 
@@ -58,7 +57,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         header: what the pack is about: campaign, case, inputs, settings, versions, time.
         files: in order of their names, without the envelope and the stamp.
-        merkle_root: over the lines of the header and of the files.
     """
 
     header: dict[str, Any]
@@ -88,11 +86,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of files.
-
-    Args:
-        files: name -> content, without envelope and stamp.
-    """
+    """The manifest of files."""
     link = _hashed(_line(HEADER_NAME, canonical_json(dict(header))))
     records = []
     for name in sorted(files):
@@ -103,11 +97,7 @@ def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Mani
 
 
 def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
-    """The in-toto statement that is signed, in canonical JSON.
-
-    Args:
-        stamp: content of the time stamp; None without one.
-    """
+    """The in-toto statement that is signed, in canonical JSON."""
     digests = {record.name: record.sha256 for record in manifest.files}
     if stamp is not None:
         digests[STAMP_FILE] = hashlib.sha256(stamp).hexdigest()
@@ -203,9 +193,6 @@ def open_envelope(
     content: bytes, keys: Sequence[PublicKey], where: str, payload_type: str = PAYLOAD_TYPE
 ) -> tuple[bytes, PublicKey]:
     """What was signed, and which of the keys signed it.
-
-    Args:
-        content: of the envelope, which is not trusted.
 
     Raises:
         PackError: it is no such envelope, its signature is wrong, or none of the keys made it.

@@ -39,11 +39,8 @@ class ProofTestRow:
     """What one test gave.
 
     Attributes:
-        weight: share of the error rate that it may use, fixed before.
         p: p-value; 1 where the test could not run.
-        statistic: its statistic, in units of its own.
         used: scored units: tokens, canaries, pairs of answers.
-        note: what it did, or why it could not run.
         power: what it could have seen.
     """
 
@@ -62,7 +59,6 @@ class ProvedCampaign:
     """What came of one campaign.
 
     Attributes:
-        verdict: `TRAINED` or `NO_CONCLUSION`.
         p: the smallest p-value of the tests, each divided by its weight.
         corrected: that times the pairs of the register, at most 1.
         register_line: SHA-256 of the register's line of this pair, which fixes all lines before it.
@@ -98,9 +94,6 @@ class ProofDocument:
         pairs: of suspect and campaign, for which the register was made.
         queries, asked: budget of queries, and how many were used, for all campaigns together.
         named: the campaign with the smallest p-value, where its verdict is `TRAINED`; else empty.
-        campaigns: one for each that was tried.
-        about: what the p-value says, in sentences.
-        not_shown: what it does not show, in sentences.
     """
 
     version: int
@@ -167,11 +160,6 @@ def proof_of_campaign(
 ) -> ProofDocument:
     """What a pack has of a proof: one campaign, by the name that the pack gives it.
 
-    Args:
-        proof: from `read_proof`.
-        shown_id: what the pack calls it.
-        harvest: number and SHA-256 of the ids of its harvested requests, as the header has them.
-
     Raises:
         PackError: the proof is not about this campaign with these requests, or its numbers do not follow.
     """
@@ -190,12 +178,7 @@ def proof_of_campaign(
 
 
 def proof_faults(proof: ProofDocument, campaign_id: str, harvest: Mapping[str, Any]) -> Iterator[str]:
-    """Where a proof is about something else, or says what does not follow from the p-values of its tests.
-
-    Args:
-        campaign_id: as the pack calls it.
-        harvest: as the header of the pack has it.
-    """
+    """Where a proof is about something else, or says what does not follow from the p-values of its tests."""
     if [one.campaign_id for one in proof.campaigns] != [campaign_id]:
         yield "it is not about this campaign alone"
         return

@@ -35,20 +35,11 @@ class Pseudonyms:
     key: bytes | None
 
     def one(self, kind: str, value: str) -> str:
-        """What an id is called.
-
-        Args:
-            kind: a key of `PREFIXES`.
-        """
+        """What an id is called."""
         return value if self.key is None else PREFIXES[kind] + keyed_hash(self.key, kind, value)
 
     def column(self, kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
-        """What the ids of a column are called; null stays null.
-
-        Args:
-            kind: a key of `PREFIXES`.
-            values: strings, or lists of strings.
-        """
+        """What the ids of a column are called; null stays null."""
         if self.key is None:
             return values
         if pa.types.is_list(values.type):

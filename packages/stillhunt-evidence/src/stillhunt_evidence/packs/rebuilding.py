@@ -184,10 +184,6 @@ def _can_be_made(said: object, case: Case, stamped: datetime | None) -> bool:
 def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> Config:
     """The settings under which the logs have to be hunted again.
 
-    Args:
-        own: settings of this machine: threads, files of networks, allowed programmes.
-        discretion: how the pack was made, by the pseudonyms of which the allowed programmes are compared.
-
     Raises:
         PackError: the allowed programmes of this machine are others, or the settings of the pack are damaged.
     """
@@ -218,9 +214,6 @@ def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> C
 def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) -> list[str]:
     """Where a hunt of the same logs says something else than the pack.
 
-    Args:
-        discretion: how the pack was made.
-
     Returns:
         One phrase for each table and column that differs; empty where every row is the same, bit for bit. Inputs are
         compared where the logs are the same files: a log that is divided otherwise gives the same findings.
@@ -241,11 +234,7 @@ def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) ->
 
 
 def inputs_compared(pack: VerifiedPack, again: Case) -> str:
-    """Whether the logs are the files that the pack names, in one sentence.
-
-    Args:
-        again: what a hunt found in the logs.
-    """
+    """Whether the logs are the files that the pack names, in one sentence."""
     named = {one.get("sha256") for one in pack.manifest.header.get("inputs", [])}
     if named == {one.get("sha256") for one in again.run.get("inputs", [])}:
         return "the logs are the files that the pack names, by their SHA-256"

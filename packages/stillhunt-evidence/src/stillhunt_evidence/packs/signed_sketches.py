@@ -48,11 +48,7 @@ class OpenedSketches:
 
 
 def signed_sketches(content: bytes, signer: CryptoSigner, own: PublicKey) -> bytes:
-    """A signed file of sketches.
-
-    Args:
-        content: from `sketch_file`.
-    """
+    """A signed file of sketches."""
     (signature,) = json.loads(sign_statement(content, signer, SKETCHES_TYPE))["signatures"]
     added = msgspec.json.encode({"signature": _Signature(signature["sig"], own.pem)})
     return content.rstrip()[:-1] + b"," + added[1:] + b"\n"
@@ -64,7 +60,6 @@ def open_sketches(
     """Sketches from a file, which is not trusted.
 
     Args:
-        circle: name of the circle to which it should belong.
         fingerprint: of one more key whose signature counts; empty for none.
 
     Raises:

@@ -61,9 +61,6 @@ def verify_pack(path: Path, trust: Trust) -> VerifiedPack:
     It shows that the contents are those that the key signed. It does not show that they are true, nor, without a time
     stamp, when they were made.
 
-    Args:
-        path: the file, which is not trusted.
-
     Raises:
         PackError: something was touched, or nobody trusted signed it.
     """

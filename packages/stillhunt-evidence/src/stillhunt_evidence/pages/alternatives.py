@@ -141,11 +141,7 @@ class Alternative:
 
 
 def odds_of(bits: float) -> str:
-    """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`.
-
-    Args:
-        bits: log2 of the odds.
-    """
+    """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`."""
     ratio = 2.0 ** min(abs(bits), 100.0)
     if ratio > _MOST_ODDS:
         return "more than a million to 1"
@@ -163,7 +159,6 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
     """All honest explanations of a campaign, the one that fits best first.
 
     Args:
-        signs: what the case says of its members.
         budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
     """
     every = [term for term in total.terms if term.family not in (PRIOR, BUDGET)]
@@ -177,11 +172,7 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
 
 
 def leading_alternative(alternatives: Sequence[Alternative]) -> Alternative:
-    """The honest explanation that fits best.
-
-    Args:
-        alternatives: as `weigh_alternatives` gives them.
-    """
+    """The honest explanation that fits best."""
     return alternatives[0]
 
 
@@ -213,7 +204,6 @@ def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | No
 
     Args:
         bits: of the campaign, prior excluded; below the level from which the null is known, that level.
-        budget: the run's false-alarm budget; None is returned where it was not recorded.
     """
     if "accounts" not in budget or "days" not in budget:
         return None

@@ -31,12 +31,10 @@ class Assessment:
     """What stands wherever a verdict is said.
 
     Attributes:
-        verdict_words: what it means, in a phrase.
         likelihood: the probability in words; that nothing is settled where an honest explanation fits as well.
         measured: how many groups with such a probability were campaigns, or why that is not said.
         settings: the settings that differ from the defaults, in a sentence; empty where none does.
         caution: that nobody may act on the finding, in a sentence; empty for the verdict act.
-        leading: the honest explanation that fits best, and how badly it fits.
     """
 
     verdict: str
@@ -51,12 +49,7 @@ class Assessment:
 
 
 def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> Assessment:
-    """What stands wherever a verdict on the campaign is said.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
+    """What stands wherever a verdict on the campaign is said."""
     leading = leading_alternative(alternatives)
     score: float = model.row["score"]
     return Assessment(
@@ -73,21 +66,13 @@ def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: C
 
 
 def likelihood_beside(model: CampaignModel, leading: Alternative) -> str:
-    """The probability in words, which claim nothing where an honest explanation fits as well.
-
-    Args:
-        leading: its honest explanation that fits best.
-    """
+    """The probability in words, which claim nothing where an honest explanation fits as well."""
     even: bool = model.row["score"] >= _EVEN
     return NOT_SETTLED if even and leading.explains_nearly_all else model.likelihood
 
 
 def leading_sentences(alternatives: Sequence[Alternative]) -> tuple[str, ...]:
-    """The leading alternative in plain sentences, without bits.
-
-    Args:
-        alternatives: the honest explanations of a campaign, the one that fits best first.
-    """
+    """The leading alternative in plain sentences, without bits."""
     leading = leading_alternative(alternatives)
     name = leading.explanation.name
     if leading.expected is not None and leading.explains_nearly_all:

@@ -61,19 +61,9 @@ class CounselPage:
     """What counsel's page says; every field is bounded and safe to show.
 
     Attributes:
-        shows: what the log shows, in sentences.
-        not_shown: what it does not show, in sentences.
-        leading: the honest explanation that fits best.
         reasons: of the leading explanation: family of findings, bits, and why it explains them.
         zero: position of zero in their bars.
-        against: findings against a harvest, with their odds.
         rates: rates of error; none where the settings are not the defaults.
-        withheld: why they are left out; empty where they are not.
-        not_covered: what these do not cover.
-        redacted: what was replaced or left out, in sentences.
-        not_examined: what was not examined, in sentences.
-        trained: whether a model was trained on the answers, in sentences; none where nobody asked.
-        fairness: how an accused is heard, in sentences.
     """
 
     shows: tuple[str, ...]
@@ -103,12 +93,7 @@ def counsel_page(
     facts: DossierFacts,
     changed: ChangedSettings,
 ) -> CounselPage:
-    """What counsel's page says.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
+    """What counsel's page says."""
     bars, zero = fit_bars(alternatives)
     rows = tuple(_alternative_row(one, bar) for one, bar in zip(alternatives, bars, strict=True))
     budget: Mapping[str, Any] = case.run.get("budget", {})

@@ -54,12 +54,7 @@ LADDER_FLAGGED, LADDER_ACCOUNTS = 7, 330_024
 
 @dataclass(frozen=True)
 class ErrorRate:
-    """One measured or computed rate of error.
-
-    Attributes:
-        answer: in one or two sentences.
-        source: where the figure comes from.
-    """
+    """One measured or computed rate of error."""
 
     question: str
     answer: str
@@ -67,11 +62,7 @@ class ErrorRate:
 
 
 def stated_share(probability: float) -> StatedShare:
-    """The row of the calibration into which a stated probability falls.
-
-    Args:
-        probability: 0 to 1.
-    """
+    """The row of the calibration into which a stated probability falls."""
     return next((row for row in STATED_SHARES if row.least <= probability < row.most), STATED_SHARES[-1])
 
 
@@ -103,11 +94,7 @@ def _rounded(share: float) -> str:
 
 
 def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
-    """How many honest groups would look as strong in a month, in a sentence.
-
-    Args:
-        budget: the run's false-alarm budget.
-    """
+    """How many honest groups would look as strong in a month, in a sentence."""
     expected = expected_honest_groups(evidence_bits(total), budget)
     if expected is None:
         return "The run did not record how large its log was, so no number of false alarms is computed."
@@ -122,11 +109,7 @@ def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
 
 
 def how_often(expected: float) -> str:
-    """An expected number in 30 days: `6 times in 30 days`, `once in 29 months`, `less than once in 100 months`.
-
-    Args:
-        expected: number of groups in 30 days, above 0.
-    """
+    """An expected number in 30 days: `6 times in 30 days`, `once in 29 months`, `less than once in 100 months`."""
     if expected >= _OFTEN:
         return f"{formatting.plural(round(expected), 'time')} in 30 days of hourly looks"
     months = 1.0 / max(expected, 1e-9)
@@ -138,12 +121,7 @@ def how_often(expected: float) -> str:
 def error_rates(
     probability: float, total: ScoreSum, budget: Mapping[str, Any], changed: ChangedSettings
 ) -> tuple[ErrorRate, ...]:
-    """All rates of error that a reader should know, each with its source; none where the settings are others.
-
-    Args:
-        budget: the run's false-alarm budget; empty where it was not recorded.
-        changed: the run's settings beside the defaults.
-    """
+    """All rates of error that a reader should know, each with its source; none where the settings are others."""
     if not changed.rates_hold:
         return ()
     allowed = budget.get("false_campaigns_per_month")

@@ -40,17 +40,7 @@ class TakenRow:
 
 @dataclass(frozen=True)
 class ExecutivePage:
-    """What the executive's page says; every field is bounded and safe to show.
-
-    Attributes:
-        figures: label and number of the most important figures.
-        narrative: paragraphs of a person, none where nobody wrote any.
-        instead: the leading alternative in sentences.
-        taken: what was taken, all of it first.
-        who: whether anybody is named, in sentences.
-        unknown: what is not known, in sentences.
-        decide: what can be decided now, in sentences.
-    """
+    """What the executive's page says; every field is bounded and safe to show."""
 
     figures: tuple[tuple[str, str], ...]
     narrative: tuple[str, ...]
@@ -70,12 +60,7 @@ def executive_page(
     facts: DossierFacts,
     changed: ChangedSettings,
 ) -> ExecutivePage:
-    """What the executive's page says.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
+    """What the executive's page says."""
     settings, row = model.run.settings, model.row
     words = f"{likelihood_beside(model, leading_alternative(alternatives))}, {model.probability}"
     rates = (
@@ -108,11 +93,7 @@ def _figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """A person's text as bounded paragraphs, safe to show.
-
-    Args:
-        text: paragraphs are separated by empty lines.
-    """
+    """A person's text as bounded paragraphs, safe to show."""
     parts = [" ".join(part.split()) for part in text[: 8 * _NARRATIVE_CHARS].split("\n\n")]
     return tuple(formatting.shorten(part, _NARRATIVE_CHARS) for part in parts if part)[:_PARAGRAPHS]
 

@@ -79,8 +79,6 @@ def group_signs(
     """What the case says of a campaign's members beside the scored evidence.
 
     Args:
-        row: the campaign's row of CAMPAIGNS.
-        details: its rows of MEMBER_DETAILS.
         repeat_bits: bits of the finding about repeated prompts; 0 where there is none.
     """
     first, opened = row["first_seen"], [one["created_at"] for one in details if one["created_at"] is not None]
@@ -102,11 +100,7 @@ def group_signs(
 
 
 def missing_signs(explanation: str, signs: GroupSigns) -> tuple[MissingSign, ...]:
-    """The signs that an explanation predicts and that are not there; what is not known is never held against it.
-
-    Args:
-        signs: what the case says of the members.
-    """
+    """The signs that an explanation predicts and that are not there; what is not known is never held against it."""
     return tuple(missing for rule in _RULES.get(explanation, ()) if (missing := rule(signs)) is not None)
 
 

@@ -33,13 +33,7 @@ _CLAIM_CHARS = 900
 
 @dataclass(frozen=True)
 class Cover:
-    """What the cover says, and what the heads of all pages repeat.
-
-    Attributes:
-        claim: what is claimed, in a sentence or two.
-        period: first to last request, in words.
-        signer: fingerprint of the signing key; empty where nobody signed.
-    """
+    """What the cover says, and what the heads of all pages repeat."""
 
     campaign: str
     claim: str

@@ -24,11 +24,7 @@ def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
 
 
 def training_sentences(proof: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Whether a model was trained on the answers of the campaign, for counsel.
-
-    Args:
-        proof: content of proof.json for this campaign; None where nobody asked.
-    """
+    """Whether a model was trained on the answers of the campaign, for counsel."""
     if proof is None:
         return ()
     (campaign,) = proof["campaigns"]
@@ -61,7 +57,6 @@ def used_of_harvested(answers: int, requests: int) -> str:
     """How many of how many harvested requests were used.
 
     Args:
-        answers: harvested requests whose answers the tests were given.
         requests: harvested requests of the campaign in the case; 0 without a case.
     """
     if not requests:
@@ -70,11 +65,7 @@ def used_of_harvested(answers: int, requests: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value for people.
-
-    Args:
-        value: 0 to 1.
-    """
+    """A p-value for people."""
     if value < _SMALLEST_SHOWN:
         return f"< {_SMALLEST_SHOWN:.0e}"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -37,9 +37,6 @@ class AddressCounts:
     def of(self, campaign: str) -> Mapping[str, Mapping[str, tuple[int, int]]]:
         """What was counted for a campaign.
 
-        Args:
-            campaign: its id in the case.
-
         Returns:
             Kind -> hash, 16 hexadecimal digits -> (requests, accounts).
         """

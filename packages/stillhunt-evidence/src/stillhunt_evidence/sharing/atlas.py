@@ -34,9 +34,7 @@ class AtlasTechnique:
     """How an adversary does it.
 
     Attributes:
-        id: such as AML.T0024.
         galaxy: its name in MISP's galaxy mitre-atlas-attack-pattern.
-        parent: the technique of which it is a part; None where it is one.
     """
 
     id: str
@@ -80,14 +78,7 @@ TECHNIQUES = (VALID_ACCOUNTS, NEW_ACCOUNTS, THROUGH_API, EXTRACT_MODEL, API_ACCE
 
 
 def techniques_of(kind: str, roles: Collection[str], evidence: Collection[str]) -> tuple[AtlasTechnique, ...]:
-    """The techniques that a campaign shows.
-
-    Args:
-        evidence: kinds of evidence with bits for the campaign.
-
-    Returns:
-        Techniques by id, each once; none for a kind that is not known.
-    """
+    """The techniques that a campaign shows."""
     if kind not in _OF_KIND:
         return ()
     found = {

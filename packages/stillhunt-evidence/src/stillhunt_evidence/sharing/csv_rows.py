@@ -37,11 +37,7 @@ SHARED_COLUMNS = {
 
 
 def shared_csv(share: SharedFile) -> bytes:
-    """A share as CSV that no spreadsheet takes for formulas.
-
-    Returns:
-        UTF-8; rows by campaign, and in each first what it is, then what its accounts have in common.
-    """
+    """A share as CSV that no spreadsheet takes for formulas."""
     rows = [row for campaign in share.campaigns for row in _rows(share, campaign)]
     return csv_bytes(pa.Table.from_pylist(rows, schema=pa.schema(list(SHARED_COLUMNS.items()))))
 

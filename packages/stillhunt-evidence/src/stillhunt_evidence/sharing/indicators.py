@@ -35,11 +35,7 @@ class SharedIndicator:
     Attributes:
         kind: client, network, address_hashes, network_hashes or phrase_hashes.
         key: what tells it from others of its kind in a campaign, which can be named without the case; part of its id.
-        text: what it is and how far it carries, in sentences.
         confidence: in percent, at most that of the campaign.
-        value: the value; None where it is a list of hashes.
-        hashes: the hashes; none where it is a value.
-        pattern: regular expression for a client; empty for others.
     """
 
     kind: str
@@ -56,9 +52,6 @@ class SharedIndicator:
 
 def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple[SharedIndicator, ...]:
     """The indicators of a campaign.
-
-    Args:
-        withdrawn: return every indicator that can ever have been shared of it, also those that nobody knows any more.
 
     Returns:
         Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most

@@ -36,15 +36,6 @@ def circle_addresses(
 
     Misleads: requests that are not in these logs are missing; `requests_read` says how many were there.
 
-    Args:
-        case: the case that was found in them.
-        config: settings with which the hunt read them.
-        mapping: our column -> field of the log, as for the hunt.
-        progress: told of each step; None for silence.
-
-    Returns:
-        Counts by campaign and hash.
-
     Raises:
         InputError: nothing can be read, or a required column is missing.
     """

@@ -10,9 +10,6 @@ class RecommendedMeasure:
     """A measure against campaigns like this one.
 
     Attributes:
-        key: its name in ids and tables.
-        text: what to do, in a sentence or two.
-        mitigation: id of the mitigation in MITRE ATLAS.
         misp_type: what the object course-of-action of MISP calls it.
     """
 
@@ -55,9 +52,5 @@ SENTENCES = (RATE_LIMIT, STEP_UP, BLOCK)
 
 
 def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
-    """The measures that are recommended, from the mildest.
-
-    Returns:
-        For a harvest to act on all of them; otherwise those that can be taken back.
-    """
+    """The measures that are recommended, from the mildest."""
     return SENTENCES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)

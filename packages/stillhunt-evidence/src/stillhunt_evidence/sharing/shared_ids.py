@@ -19,11 +19,7 @@ _PUBLIC_KEY = b"stillhunt sharing: ids of what everybody shares"
 
 @dataclass(frozen=True, repr=False)
 class ShareIds:
-    """Makes ids of one sharer in one circle.
-
-    Attributes:
-        key: the sharer's own secret (`dossier.keys.folder.pseudonyms_key`).
-    """
+    """Makes ids of one sharer in one circle."""
 
     key: bytes
     circle: str
@@ -33,19 +29,12 @@ class ShareIds:
 
         Args:
             kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
-
-        Returns:
-            A UUID in its usual form.
         """
         return _uuid(self.key, ["circle", self.circle, kind, *parts])
 
 
 def public_uuid(kind: str, *parts: str) -> str:
-    """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS.
-
-    Returns:
-        A UUID in its usual form.
-    """
+    """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS."""
     return _uuid(_PUBLIC_KEY, [kind, *parts])
 
 

@@ -45,10 +45,6 @@ def models_to_share(
     Where requests of enough accounts are cited, a model leaves if so many of them use it. Where they are not, the case
     does not tell accounts: then its share of the requests decides, and without counts only the most used one leaves.
 
-    Args:
-        taken: rows of the TAKEN table about it.
-        cited: rows of the CITED table about it.
-
     Returns:
         Name without a customer's part -> harvested requests; 0 where they are not counted.
     """
@@ -72,10 +68,6 @@ def models_to_share(
 
 
 def withheld_names(names: Iterable[str], leaving: Iterable[str]) -> set[str]:
-    """Names of models that no sentence may have either.
-
-    Args:
-        names: as the case has them.
-    """
+    """Names of models that no sentence may have either."""
     known = set(leaving)
     return {one for one in names if one not in known and not any(one in other for other in known)}

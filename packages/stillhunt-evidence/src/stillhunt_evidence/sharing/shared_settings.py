@@ -16,9 +16,6 @@ def settings_of(cited: Iterable[Mapping[str, Any]]) -> tuple[SharedValue, ...]:
 
     Misleads: only requests that findings cite are counted, at most 50 of each finding.
 
-    Args:
-        cited: rows of the CITED table about one campaign.
-
     Returns:
         Combinations such as `temperature=0.7 max_tokens=2048`, the most used first.
     """

@@ -47,12 +47,9 @@ class ShareTerms:
     """How a case is shared.
 
     Attributes:
-        circle: name of the sharing circle.
         own_key: the sharer's own secret, for ids.
-        tlp: how far the file may be passed on.
         sender: who shares it, as receivers see it; empty: a member of the circle.
         at: time of this version; None for the latest time that the case knows.
-        withdrawn: True to take back what was shared.
     """
 
     circle: str
@@ -70,12 +67,8 @@ def share_of(
     """What may leave of some campaigns of a case.
 
     Args:
-        terms: circle, keys, label and sender.
         campaigns: their ids; where they are withdrawn, also of campaigns that the case does not have any more.
         addresses: their addresses under the key of the circle; None where the logs were not read again.
-
-    Returns:
-        The file to share, in no format yet.
 
     Raises:
         CaseError: a campaign is not in the case with the verdict act or review, and is not withdrawn.

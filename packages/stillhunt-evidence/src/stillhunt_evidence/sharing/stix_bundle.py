@@ -39,11 +39,7 @@ _CREATED = utc_text(FIRST_VERSION)
 
 
 def stix_bundle(share: SharedFile) -> dict[str, Any]:
-    """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts.
-
-    Returns:
-        The bundle, as it is written as JSON; objects are in the order in which they refer to each other.
-    """
+    """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts."""
     objects = [share.tlp.marking_definition, *_StixWriter(share).objects()]
     return {"type": "bundle", "id": f"bundle--{share.ids.uuid('bundle', utc_text(share.at))}", "objects": objects}
 
@@ -234,11 +230,7 @@ class _StixWriter:
 
 
 def stix_pattern(indicator: SharedIndicator) -> str:
-    """The pattern of an indicator; of keyed hashes one over the properties of our extension.
-
-    Returns:
-        An expression in the pattern language of STIX.
-    """
+    """The pattern of an indicator; of keyed hashes one over the properties of our extension."""
     if indicator.kind == "network" and indicator.value is not None:
         return f"[autonomous-system:number = {indicator.value.number}]"
     if indicator.kind == "client":

@@ -27,11 +27,7 @@ _SCHEMA = (
 
 
 def extension_objects() -> list[dict[str, Any]]:
-    """The definition of the extension, and who defines it.
-
-    Returns:
-        An object identity and an object extension-definition, the same in all files.
-    """
+    """The definition of the extension, and who defines it."""
     common = {"spec_version": "2.1", "created": _CREATED, "modified": _CREATED}
     return [
         {
@@ -56,11 +52,7 @@ def extension_objects() -> list[dict[str, Any]]:
 
 
 def campaign_facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
-    """The extension of a campaign.
-
-    Returns:
-        What its schema names.
-    """
+    """The extension of a campaign."""
     counts = campaign.counts
     facts = {
         "extension_type": "property-extension",
@@ -87,11 +79,7 @@ def campaign_facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any
 
 
 def hash_facts(share: SharedFile, indicator: SharedIndicator) -> dict[str, Any]:
-    """The extension of an indicator of keyed hashes.
-
-    Returns:
-        What its schema names.
-    """
+    """The extension of an indicator of keyed hashes."""
     return {
         "extension_type": "property-extension",
         "circle": share.ids.circle,
@@ -103,10 +91,6 @@ def hash_facts(share: SharedFile, indicator: SharedIndicator) -> dict[str, Any]:
 
 
 def value_facts(value: SharedValue) -> dict[str, Any]:
-    """A value with what is known of it.
-
-    Returns:
-        value, and where known number, requests and accounts.
-    """
+    """A value with what is known of it."""
     known = {"number": value.number, "requests": value.requests, "accounts": value.accounts}
     return {"value": value.value, **{name: number for name, number in known.items() if number}}

@@ -36,9 +36,6 @@ def client_families() -> tuple[str, ...]:
 def user_agent_pattern(family: str) -> str:
     """A regular expression (PCRE) that finds the header of a family of clients.
 
-    Args:
-        family: as `base/clients.py` names it.
-
     Returns:
         The expression, which ignores case; empty for a family whose headers have no pattern here.
     """

@@ -21,9 +21,6 @@ _CARD, _SIGN_UP = "payment_fingerprint", ("signup_prefix", "email_domain")
 def read_customers(config: Config) -> pa.Table | None:
     """The accounts table; None where the settings name none.
 
-    Args:
-        config: settings; `watch.accounts`.
-
     Raises:
         InputError: it cannot be read.
     """
@@ -51,7 +48,6 @@ def sign_up_bits(customers: pa.Table, accounts: Sequence[str], members: Collecti
     network of the sign-up and the domain of the address, the stronger counts.
 
     Args:
-        accounts: that are linked to the campaign.
         members: of the campaign; none of whom other people stand behind.
 
     Returns:

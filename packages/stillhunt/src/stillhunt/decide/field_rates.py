@@ -22,11 +22,7 @@ FIELD_RATES_MISLEAD = (
 
 @dataclass(frozen=True)
 class ExactShare:
-    """A share with its exact 95 % interval (Clopper and Pearson 1934).
-
-    Attributes:
-        share: what was observed, 0 to 1.
-    """
+    """A share with its exact 95 % interval (Clopper and Pearson 1934)."""
 
     share: float
     low: float
@@ -38,10 +34,7 @@ class FieldRates:
     """What became of accounts on which rules acted: a decision of a rule stronger than tag was in force on them.
 
     Attributes:
-        acted_on: accounts on which rules acted.
         appealed: those that appealed against a rule's decision of this strength.
-        decided: those with an appeal that a person decided.
-        overturned: those with an appeal that a person granted.
         lapsed: those with an appeal that was granted because nobody decided in time; no judgement of anybody.
         of_acted_on: overturned, as a share of all that rules acted on; None where there are none.
         of_decided: overturned, as a share of those with a decided appeal; None where there are none.
@@ -61,10 +54,6 @@ def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) ->
 
     It misleads: people who do not appeal are not counted as wronged, and those who do are no sample of the rest
     (FIELD_RATES_MISLEAD). Each account counts once, since appeals of one account are not independent.
-
-    Args:
-        appeals: all of them, the decided ones too.
-        now: microseconds since 1970.
     """
     strong = {entry.seq for entry in log if entry.kind == "rule" and _is_strong(entry)}
     by_account: dict[str, list[LogEntry]] = {entry.account_id: [] for entry in log if entry.seq in strong}

@@ -26,7 +26,6 @@ def maybe_copied(facts: pa.Table, by_texts: AbstractSet[tuple[str, str]]) -> lis
 
     Args:
         facts: ACCOUNT_FACTS; of the clients of an account, the first is its main one.
-        by_texts: accounts and campaigns that only texts tie together.
     """
     names = ("account_id", "campaign_id", "flagged", "clients", "created_at")
     rows = list(zip(*(facts[name].to_pylist() for name in names), strict=True))

@@ -16,9 +16,6 @@ RULE_PREFIX = "rule:"
 def name_of_person(by: str, what: str, where: str) -> str:
     """A name that a person or a token may have, without spaces around it.
 
-    Args:
-        what: said where it is none.
-
     Raises:
         ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
     """

@@ -76,14 +76,8 @@ def person_entry(
 def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
     """Append the end of a decision.
 
-    Args:
-        seq: place of the decision in the log.
-        now: microseconds since 1970.
-
     Raises:
         CaseError: no such decision stands.
-        ConfigError: it has no author.
-        OutputError: the database cannot be used, or its log was changed.
     """
     name = _author(author)
 

@@ -25,7 +25,6 @@ class Findings:
     """What rules look at.
 
     Attributes:
-        facts: ACCOUNT_FACTS of all campaigns of the snapshot.
         dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
         by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
     """
@@ -51,8 +50,6 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
 
     Args:
         log: entries so far that stand or were made within `remembered_span`, in order.
-        now: microseconds since 1970.
-        secret: of the data folder; the delay is made of it.
 
     Returns:
         Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
@@ -146,10 +143,6 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
     """Accounts for which rules began something stronger than tag within 24 hours; renewals are none.
 
     A dry run and the real thing are counted apart, so that a policy that is switched on has its whole day.
-
-    Args:
-        policy: says which of the two it is.
-        now: microseconds since 1970.
     """
     dry_run = policy.mode == "dry_run"
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
@@ -157,12 +150,7 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
 
 
 def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]:
-    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time.
-
-    Args:
-        policy: `appeals.let_through_days` says for how long.
-        now: microseconds since 1970.
-    """
+    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time."""
     since = now - int(policy.appeals.let_through_days * DAY)
     by_rules = {entry.seq for entry in log if entry.kind == "rule"}
     ends = (entry for entry in log if entry.kind == "undo" and entry.undoes in by_rules and entry.made_at > since)
@@ -190,11 +178,7 @@ def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes
 
 
 def delay_of(policy: Policy, account: str, campaign: str, secret: bytes) -> int:
-    """Microseconds between the bounds, which only who knows the secret can tell beforehand.
-
-    Args:
-        account: about which it is decided.
-    """
+    """Microseconds between the bounds, which only who knows the secret can tell beforehand."""
     least, most = (bound * MINUTE for bound in policy.delay_minutes)
     drawn = hmac.digest(secret, f"{account}\0{campaign}".encode(), hashlib.sha256)
     return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))

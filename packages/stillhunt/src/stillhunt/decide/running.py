@@ -49,17 +49,9 @@ def decide_latest(
 ) -> list[LogEntry]:
     """Apply a policy to the latest snapshot; what was decided about it already is not decided again.
 
-    Args:
-        config: settings; `watch.accounts`.
-        now: microseconds since 1970.
-
-    Returns:
-        What was appended to the log.
-
     Raises:
         CaseError: the snapshot is damaged.
         InputError: the accounts table cannot be read.
-        OutputError: the database cannot be used, or its log was changed.
     """
     snapshot = latest_snapshot(folder)
     if snapshot is None:
@@ -71,16 +63,6 @@ def decide_latest(
 
 
 def apply_rules(log: DecisionLog, policy: Policy, findings: Findings, now: int) -> list[LogEntry]:
-    """Append what the rules of a policy decide.
-
-    Args:
-        now: microseconds since 1970.
-
-    Returns:
-        What was appended.
-
-    Raises:
-        OutputError: the log was changed.
-    """
+    """Append what the rules of a policy decide."""
     lately = log.lately(now, remembered_span(policy))
     return log.append(decide(policy, findings, lately, now, log.secret))

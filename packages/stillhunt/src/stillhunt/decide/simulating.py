@@ -30,7 +30,6 @@ class Simulation:
     """What a policy would have done.
 
     Attributes:
-        snapshots: snapshots that it was tried on.
         touched: accounts by the strongest action that each would have had.
         undone: accounts with a decision that a later snapshot would have undone.
         own_traffic: touched accounts of whose requests more than half are outside of the campaign.

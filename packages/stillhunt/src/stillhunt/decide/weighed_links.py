@@ -20,11 +20,7 @@ from stillhunt.watch.signatures.parameters import MATCHING
 
 
 def linked_since(database: WatchDatabase, since: int) -> dict[Link, float]:
-    """Accounts that signatures linked, and the bits of who sends their requests.
-
-    Args:
-        since: microseconds since 1970.
-    """
+    """Accounts that signatures linked, and the bits of who sends their requests."""
     linked, sender = LINKED_ACCOUNTS.c, LINKED_SENDERS.c
     same = and_(linked.campaign_id == sender.campaign_id, linked.account_id == sender.account_id)
     columns = (linked.account_id, linked.campaign_id, linked.at, linked.bits)
@@ -40,10 +36,6 @@ def known_by_texts(
     """Accounts and campaigns that, as far as is known, only texts tie together: end users may have copied these.
 
     Weighed are accounts that a signature linked, and flagged members about which the accounts table says nothing.
-
-    Args:
-        facts: ACCOUNT_FACTS of the latest snapshot.
-        config: settings; `watch.accounts`.
 
     Raises:
         CaseError: a snapshot is damaged.
@@ -67,10 +59,6 @@ def weighed_links(
     """Links with `beyond_texts` where more than texts agrees.
 
     An account with much traffic of its own is never among these: others may stand behind it.
-
-    Args:
-        found: as `linked_since` gives it.
-        customers: the accounts table; None where there is none.
 
     Raises:
         CaseError: a snapshot is damaged.

@@ -35,7 +35,6 @@ class ActionPlan:
     """On whom an action acts.
 
     Attributes:
-        accounts: on whom it acts, in the order of the members.
         left_out: why accounts are left out -> how many; each account counts once.
     """
 
@@ -49,7 +48,6 @@ def campaign_members(
     """The members of a campaign as a snapshot has them, for `plan_action` and ActOnCampaign.
 
     Args:
-        facts: ACCOUNT_FACTS, such as `Findings.facts`.
         sanctioned: programmes that the settings declare now; the snapshot may be older than these.
     """
     own = facts.filter(pc.equal(facts["campaign_id"], campaign_id))
@@ -107,14 +105,7 @@ def planned(change: ActOnCampaign) -> ActionPlan:
 def act_entries(
     campaign_id: str, change: ActOnCampaign, plan: ActionPlan, by: str, log: Sequence[LogEntry], now: int
 ) -> Iterator[LogEntry]:
-    """Entries that act on accounts; what cases decided about them for this campaign before ends.
-
-    Args:
-        now: microseconds since 1970.
-
-    Raises:
-        ConfigError: it has no end.
-    """
+    """Entries that act on accounts; what cases decided about them for this campaign before ends."""
     made = person_entry("", change.action, (by, change.note), (now, change.days), "case", change.reason)
     accounts = set(plan.accounts)
     for entry in standing(log, now):
@@ -131,7 +122,6 @@ def ends_of_campaign(
 
     Args:
         why: name of the analyst, and what was decided.
-        now: microseconds since 1970.
     """
     for entry in standing(log, now):
         if entry.kind in kinds and entry.campaign_id == campaign_id:
@@ -154,7 +144,6 @@ def reversed_entries(
         log: what is known about the accounts of what the change wrote.
         span: the first and the last place of it.
         why: name of the analyst, and what was decided.
-        now: microseconds since 1970.
     """
     written = [entry for entry in log if span[0] <= entry.seq <= span[1]]
     known = {entry.seq: entry for entry in log}

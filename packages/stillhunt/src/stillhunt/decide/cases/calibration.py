@@ -23,12 +23,8 @@ class DismissalShare:
     """What analysts made of the campaigns of one verdict, or of one band of it.
 
     Attributes:
-        verdict: act or review, as it was when they decided.
         band: bounds of the probability; None for all campaigns of the verdict.
         decided: campaigns that were acted on or dismissed.
-        dismissed: those of them that were dismissed.
-        reasons: why -> how many of these, the most frequent first.
-        share: dismissed as a share of the decided, with its exact 95 % interval; None where none is decided.
     """
 
     verdict: str
@@ -46,7 +42,6 @@ def dismissal_calibration(work: Mapping[str, CaseWork], facts: Mapping[str, Camp
     undecided. It misleads as CALIBRATION_MISLEADS says.
 
     Args:
-        work: as `read_all_work` gives it.
         facts: as `facts_when_decided` gives them, so that a later hunt changes no count.
 
     Returns:

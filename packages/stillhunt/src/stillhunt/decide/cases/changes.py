@@ -45,11 +45,7 @@ DISMISSAL_REASONS: dict[DismissalReason, str] = {
 
 @dataclass(frozen=True)
 class CampaignFacts:
-    """What a hunt said of a campaign when it was decided.
-
-    Attributes:
-        score: probability, 0 to 1.
-    """
+    """What a hunt said of a campaign when it was decided."""
 
     accounts: int
     verdict: str
@@ -61,8 +57,6 @@ class CampaignMember:
     """A member of a campaign, as the snapshot has it.
 
     Attributes:
-        flagged: its own verdict is act.
-        sanctioned: it belongs to a declared programme.
         role: dedicated, mixed, pool, victim or unknown.
     """
 
@@ -79,11 +73,7 @@ class OpenCase:
 
 @dataclass(frozen=True)
 class AssignCase:
-    """Give the case to a user, or to nobody.
-
-    Attributes:
-        assignee: name of the user; "" for nobody.
-    """
+    """Give the case to a user, or to nobody."""
 
     assignee: str
 
@@ -118,14 +108,7 @@ class WriteNarrative:
 
 @dataclass(frozen=True)
 class ActOnCampaign:
-    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out.
-
-    Attributes:
-        members: the members, as the snapshot has them.
-        reason: what customers may be told.
-        facts: what the snapshot says of the campaign.
-        snapshot: its number; 0 for none.
-    """
+    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out."""
 
     members: tuple[CampaignMember, ...]
     action: Action
@@ -138,11 +121,7 @@ class ActOnCampaign:
 
 @dataclass(frozen=True)
 class WatchCampaign:
-    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
-
-    Attributes:
-        facts: what the snapshot says of the campaign.
-    """
+    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on."""
 
     note: str
     facts: CampaignFacts
@@ -150,12 +129,7 @@ class WatchCampaign:
 
 @dataclass(frozen=True)
 class DismissCampaign:
-    """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone.
-
-    Attributes:
-        note: why, for colleagues; it may not be empty.
-        facts: what the snapshot says of the campaign.
-    """
+    """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone."""
 
     reason: DismissalReason
     note: str

@@ -35,7 +35,6 @@ def change_work(
 
     Args:
         seen_version: version of the work that was read; 0 where there was none.
-        now: microseconds since 1970.
 
     Returns:
         The work after the change; as it was, without an event, where a change other than a comment or a decision
@@ -45,7 +44,6 @@ def change_work(
         WorkConflict: somebody changed it since; nothing is written.
         CaseError: there is no such campaign, it acts on no account, or a case that is not decided is reopened.
         ConfigError: a text is too long or missing, or a choice is none.
-        OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
     with log_locked(database) as log:
@@ -86,14 +84,11 @@ def undo_change(
     decision that comes back is about: these are the accounts of then.
 
     Args:
-        seen_version: version of the work that was read.
-        now: microseconds since 1970.
         declared: accounts of declared programmes, as the settings have them now.
 
     Raises:
         WorkConflict: somebody changed it since; nothing is written.
         CaseError: there is nothing to undo.
-        OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
     with log_locked(database) as log:

@@ -20,11 +20,7 @@ _STATUS_OF = {"act": "acted", "watch": "watched", "dismiss": "dismissed"}
 
 
 def dismissed_campaigns(database: WatchDatabase) -> frozenset[str]:
-    """Campaigns on which rules do not act, since an analyst dismissed them.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """Campaigns on which rules do not act, since an analyst dismissed them."""
     return frozenset(row["campaign_id"] for row in database.read(_dismissed()))
 
 
@@ -40,9 +36,6 @@ def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) ->
 
     Args:
         work: as `read_all_work` gives it; campaigns that are not decided are left out.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     event = CASE_EVENTS.c
     statement = select(event.campaign_id, event.kind, event.after).where(event.kind.in_(_STATUS_OF))
@@ -59,9 +52,6 @@ def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: Campaign
 
     It does where its verdict rose to act, or where it has GROWN times the accounts. It stays dismissed until somebody
     reopens it, so that rules leave it alone; a campaign that grows slowly counts from its dismissal, too.
-
-    Args:
-        then: what was known at its dismissal; see `facts_when_decided`.
     """
     if work.status != "dismissed":
         return ""

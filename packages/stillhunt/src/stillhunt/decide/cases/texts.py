@@ -24,8 +24,6 @@ def long_text(typed: str, most: int, what: str) -> str:
 
     Args:
         typed: as it came; a form ends lines with carriage return and line feed.
-        most: characters that it may have.
-        what: said of it where it has more.
 
     Raises:
         ConfigError: it has more.

@@ -32,11 +32,8 @@ class CaseWork:
     Attributes:
         version: how many changes there were; 0 where nobody worked on it.
         assignee: name of the user whose case it is; "" for nobody.
-        labels: in the order in which they were put on.
-        narrative: what analysts write; as typed, but for control characters.
         reason: why it is dismissed, of DISMISSAL_REASONS; "" where it is not.
         opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none.
-        changed_by: name of who made the latest change.
     """
 
     campaign_id: str
@@ -57,9 +54,6 @@ class WorkEvent:
 
     Attributes:
         version: of the case after the change, from 1.
-        at: microseconds since 1970.
-        by: name of who made it.
-        note: a comment's text, or why it was decided so.
         before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
             CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
             decision log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
@@ -76,12 +70,7 @@ class WorkEvent:
 
 
 class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees both versions and goes on
-    """Somebody else changed the case since it was read; nothing was written.
-
-    Args:
-        current: the work as it stands now, with who changed it and when.
-        seen_version: version that the other one had seen.
-    """
+    """Somebody else changed the case since it was read; nothing was written."""
 
     def __init__(self, current: CaseWork, seen_version: int) -> None:
         self.current, self.seen_version = current, seen_version
@@ -95,30 +84,18 @@ class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees b
 
 
 def read_work(database: WatchDatabase, campaign_id: str) -> CaseWork:
-    """The work on a campaign; version 0 and status new where nobody has worked on it.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """The work on a campaign; version 0 and status new where nobody has worked on it."""
     rows = database.read(_row_of(campaign_id))
     return work_of_row(rows[0]) if rows else CaseWork(campaign_id)
 
 
 def read_all_work(database: WatchDatabase) -> dict[str, CaseWork]:
-    """The work on all campaigns that somebody has worked on, by campaign.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """The work on all campaigns that somebody has worked on, by campaign."""
     return {row["campaign_id"]: work_of_row(row) for row in database.read(select(CASES))}
 
 
 def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
-    """What was done to a case, the oldest first.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """What was done to a case, the oldest first."""
     of_case = select(CASE_EVENTS).where(CASE_EVENTS.c.campaign_id == storable(campaign_id))
     return [event_of_row(row) for row in database.read(of_case.order_by(CASE_EVENTS.c.version))]
 
@@ -128,7 +105,6 @@ def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> Ca
 
     Args:
         connection: of a transaction in which nobody else changes it.
-        seen_version: the version that was read.
 
     Raises:
         WorkConflict: it is not.
