@@ -19,11 +19,15 @@ from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
 from stillhunt.link.requests.arrays import Ints, list_array, lists, values
 from stillhunt.link.style.blocks import blocks
-from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.style.recurring_words import is_free, recurring_words, word_sample
 from stillhunt.link.style.styles import Styles, beyond_chance, learned_styles
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topics import WORD_BUCKETS
+
+# Styles that become candidates: those whose groups have the most held-out bits (a candidate costs time, and a campaign
+# stands out)
+_MOST_STYLES = 4
+
 
 StyleGroups = list[tuple[ClusterSlices, Group]]
 STYLED = pa.schema([("style", pa.int16())])
@@ -80,7 +84,7 @@ def _strongest(groups: StyleGroups, styles: int) -> Ints:
     strength = np.zeros(styles)
     for _, group in groups:
         strength[group.cluster] = max(strength[group.cluster], group.strength)
-    order = np.argsort(-strength, kind="stable")[: P.most_styles]
+    order = np.argsort(-strength, kind="stable")[:_MOST_STYLES]
     chosen: Ints = np.sort(order[strength[order] > 0.0])
     return chosen
 
