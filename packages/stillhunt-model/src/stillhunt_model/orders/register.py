@@ -320,7 +320,7 @@ class OrderRegister:
             raise ConfigError(
                 "this is no line that the register takes",
                 where=str(self.path),
-                next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as they are named",
+                next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as named",
             )
         last = self.path.with_name(LAST_FILE)
         if not lines:  # so that a register of one line without this file is never what a dead process left
