@@ -14,8 +14,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
-from stillhunt.link.style.blocks import _COARSE_BLOCKS, _FINE_BLOCKS, blocks
 from stillhunt.link.style.recurring_words import WordSample, recurring_words
+from stillhunt.link.style.style_groups import _COARSE_BLOCKS, _FINE_BLOCKS, blocks
 from stillhunt.link.style.styles import beyond_chance, learned_styles
 
 WORKERS, CUSTOMERS, SUBJECTS = 30, 200, 40
