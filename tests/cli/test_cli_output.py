@@ -14,7 +14,7 @@ import stillhunt
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli import hunting
-from stillhunt.cli.hunting import HuntOrder, run_hunt
+from stillhunt.cli.hunting import hunt
 from stillhunt.triage import Case
 
 
@@ -84,7 +84,7 @@ def test_findings_are_printed_also_when_the_case_cannot_be_written(
     monkeypatch.setattr(hunting, "compile_once", lambda _: None)
     monkeypatch.setattr(Case, "write", fail)
     with pytest.raises(type(error)):
-        run_hunt(HuntOrder(("a.jsonl",), out=tmp_path / "case", as_json=as_json))
+        hunt(["a.jsonl"], out=tmp_path / "case", as_json=as_json)
     printed = capsys.readouterr().out
     assert "c-aa11" in printed
     if as_json:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.cli.hunting import nested_settings
+from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.log_kinds import LogKind, log_kinds
+from stillhunt.cli.moments import minute_of
+from stillhunt.cli.options import (
+    FormatOption,
+    JsonFlag,
+    MapAccountsOption,
+    MapOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    load_config,
+    pairs,
+)
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.collect.checks.coverage import by_address_sentence
@@ -25,49 +34,51 @@ from stillhunt.triage import changed_values
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
+
 FIELD_CHARS = 240
 
 
-@dataclass(frozen=True)
-class InspectOrder:
-    """What the user asked for, as given on the command line."""
+def inspect(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form that 'hunt' reads; never changed.")
+    ],
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
+    ] = None,
+    mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
+    log_format: FormatOption = None,
+    every_file: Annotated[
+        bool, typer.Option("--files", help="Show each file by itself, not the files of a kind together.")
+    ] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Show which logs these are and what evidence they allow, without a hunt.
 
-    logs: tuple[str, ...]
-    accounts: str | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
-    every_file: bool = False
-    settings: Mapping[str, str] = field(default_factory=dict)
-    settings_file: Path | None = None
-    as_json: bool = False
-    quiet: bool = False
-
-
-def run_inspect(order: InspectOrder) -> int:
-    """Read the logs, print what they are.
-
-    Returns:
-        The exit code: 0, or 4 where more rows went to rejects than `collect.rejects_limit` allows.
-
-    Raises:
-        StillhuntError: settings or input cannot be used.
+    Shows, for the files of each kind, the recognised format, which field fills which column and how often it has a
+    value, what was passed over or rejected and why, and what each family of evidence lacks.
     """
-    config = Config.load(nested_settings(order.settings), file=order.settings_file)
-    with open_progress(quiet=order.quiet) as progress:
+    config = load_config(settings, settings_file, collect__format=log_format)
+    with open_progress(quiet=quiet) as progress:
         found = inspect_logs(
-            list(order.logs),
-            order.accounts,
+            logs,
+            accounts,
             config,
-            mapping=dict(order.mapping),
-            accounts_mapping=dict(order.accounts_mapping),
+            mapping=pairs(mapping, "--map"),
+            accounts_mapping=pairs(accounts_mapping, "--map-accounts"),
             progress=progress,
         )
-    if order.as_json:
+    if as_json:
         print_json(_as_dict(found))
     else:
-        print_inspection(output_console(), found, every_file=order.every_file)
+        print_inspection(output_console(), found, every_file=every_file)
     rows = sum(one.file.rows for one in found.inputs)
-    return 4 if found.rejected > config.collect.rejects_limit * max(rows + found.rejected, 1) else 0
+    raise typer.Exit(
+        EXIT_PARTIAL if found.rejected > config.collect.rejects_limit * max(rows + found.rejected, 1) else 0
+    )
 
 
 def print_inspection(console: Console, found: Inspection, *, every_file: bool = False) -> None:
@@ -141,8 +152,7 @@ def _print_kind(console: Console, kind: LogKind, *, others: bool, rejects: bool)
 def _span(found: Inspection) -> str:
     if found.first is None or found.last is None:
         return ""
-    first, last = (datetime.fromtimestamp(t / 1e6, UTC) for t in (found.first, found.last))
-    return f", from {formatting.minute(first)} to {formatting.minute(last)}"
+    return f", from {minute_of(found.first)} to {minute_of(found.last)}"
 
 
 def _as_dict(found: Inspection) -> dict[str, Any]:
