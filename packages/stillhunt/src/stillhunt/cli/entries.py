@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ class CommandEntry(NamedTuple):
     hidden: bool = False
 
 
+@cache
 def other_commands() -> dict[str, EntryPoint]:
     """The commands of other distributions that are installed; none of their code is imported."""
     return {one.name: one for one in sorted(entry_points(group=COMMANDS_GROUP), key=lambda one: one.name)}

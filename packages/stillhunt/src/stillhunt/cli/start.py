@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import signal
 import sys
-import traceback
 from typing import NoReturn
 
 from stillhunt._version import __version__
@@ -63,6 +62,8 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
     if isinstance(leaving, StillhuntError):
         _say(f"error: {leaving.on_command_line()}")
         return leaving.exit_code
+    import traceback  # rarely needed
+
     _say("".join(traceback.format_exception(leaving)))
     _say("error: this is a bug in stillhunt; please report it with the lines above")
     return 1
