@@ -15,6 +15,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli import hunting
 from stillhunt.cli.hunting import hunt
+from stillhunt.cli.interrupts import INTERRUPTED
 from stillhunt.triage import Case
 
 
@@ -62,10 +63,13 @@ def test_full_disk_on_stdout_is_one_error_line(folder: Path, arguments: list[str
     assert ended.stderr == "error: the output cannot be written: No space left on device\n"
 
 
-def test_interrupt_while_the_program_loads_leaves_with_130(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
-    ended = run_anew("--version", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+@pytest.mark.parametrize(
+    ("module", "option", "told"), [("signal", "--version", ""), ("typer", "--help", f"{INTERRUPTED}\n")]
+)
+def test_interrupt_while_the_program_loads_leaves_with_130(tmp_path: Path, module: str, option: str, told: str) -> None:
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
+    ended = run_anew(option, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", told)
 
 
 @pytest.mark.parametrize("error", [OutputError("the disk is full"), RuntimeError("a bug of the report")])

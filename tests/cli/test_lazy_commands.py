@@ -49,7 +49,7 @@ def test_an_earlier_name_works_and_is_not_shown(name: str) -> None:
     group = get_command(app)
     command = group.get_command(None, name)  # type: ignore[attr-defined]
     assert (command.hidden, command.help) == (True, group.commands["data"].commands[name].help)  # type: ignore[attr-defined]
-    assert name not in group.commands  # type: ignore[attr-defined]
+    assert name not in list(group.commands)  # type: ignore[attr-defined]
 
 
 def test_a_version_imports_no_library() -> None:

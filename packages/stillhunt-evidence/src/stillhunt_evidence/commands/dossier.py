@@ -14,7 +14,7 @@ from stillhunt.base.errors import CaseError, ConfigError, InputError
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.options import QuietFlag, SettingsOption
+from stillhunt.cli.options import ForceFlag, QuietFlag, SettingsOption
 from stillhunt.cli.terminal import message_console, output_console, safe_lines
 from stillhunt.decide.cases.work import read_work
 from stillhunt.triage import Case
@@ -66,7 +66,7 @@ def dossier(
         Path | None,
         typer.Option("--who", metavar="FILE", help="Write whom each pseudonym stands for (CSV); for you alone."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: ForceFlag = False,
     settings_file: SettingsOption = None,
     quiet: QuietFlag = False,
 ) -> None:

@@ -14,7 +14,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.exporting import STDOUT, refuse_existing
-from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SettingsOption, pairs, refuse_unused
+from stillhunt.cli.options import ForceFlag, JsonFlag, MapOption, QuietFlag, SettingsOption, pairs, refuse_unused
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, print_bytes, print_columns, print_json
 from stillhunt.triage import Case
@@ -86,7 +86,7 @@ def share(
         typer.Option("--at", metavar="TIME", help="Time of this version; without it the end of the case's log."),
     ] = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Withdraw what was shared.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: ForceFlag = False,
     settings_file: SettingsOption = None,
     quiet: QuietFlag = False,
     as_json: JsonFlag = False,
@@ -102,7 +102,7 @@ def share(
         refuse_unused(context, ("mapping",), "only --logs are read with one")
     if str(out) == "-":
         refuse_unused(context, ("as_json",), "the file itself is printed")
-    printed = out == STDOUT
+    moment, printed = _time(at), out == STDOUT
     if not printed:
         refuse_existing(out, force=force)
     config = Config.load(file=settings_file)
@@ -115,7 +115,7 @@ def share(
         columns = pairs(mapping, "--map") or None
         with open_progress(quiet=quiet) as progress:
             addresses = circle_addresses(logs, found, campaigns, key, config, columns, progress)
-    terms = ShareTerms(circle, key, own, tlp_label(tlp.value), sender, _time(at), revoke)
+    terms = ShareTerms(circle, key, own, tlp_label(tlp.value), sender, moment, revoke)
     shared = share_of(found, terms, campaigns, addresses)
     content = SHARE_FORMATS[share_format.value](shared)
     if printed:

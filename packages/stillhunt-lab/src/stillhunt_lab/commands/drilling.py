@@ -11,6 +11,7 @@ import typer
 from stillhunt.base.formatting import plural
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.options import (
+    AccountsOption,
     JsonFlag,
     MapAccountsOption,
     MapOption,
@@ -33,9 +34,7 @@ def lab_drill(
     logs: Annotated[
         list[str], typer.Argument(metavar="LOGS", help="Your request logs, in any form 'hunt' reads; never changed.")
     ],
-    accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
-    ] = None,
+    accounts: AccountsOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for drill.md, drill.json, drill.svg.")
     ] = None,

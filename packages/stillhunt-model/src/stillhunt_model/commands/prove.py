@@ -18,7 +18,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Progress
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SettingsOption, pairs
+from stillhunt.cli.options import ForceFlag, JsonFlag, MapOption, QuietFlag, SettingsOption, pairs
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, safe_lines
 from stillhunt.triage import Case
@@ -127,7 +127,7 @@ def prove(
         typer.Option("--orders", metavar="FOLDER", help="Folder with the orders of marks in place of model.folder."),
     ] = None,
     mapping: MapOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: ForceFlag = False,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,

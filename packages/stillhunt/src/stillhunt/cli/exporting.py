@@ -19,6 +19,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.base.table_files import csv_bytes, parquet_bytes
 from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.options import (
+    ForceFlag,
     QuietFlag,
 )
 from stillhunt.cli.terminal import json_text, message_console, print_bytes
@@ -62,7 +63,7 @@ def export(
     every_member: Annotated[
         bool, typer.Option("--all-members", help="Add the members whose own verdict is none.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: ForceFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     r"""Export the accounts of campaigns, for a ticket, a spreadsheet or another program.

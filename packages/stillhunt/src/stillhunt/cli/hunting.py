@@ -14,6 +14,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
 from stillhunt.cli.options import (
+    AccountsOption,
     FormatOption,
     JsonFlag,
     MapAccountsOption,
@@ -45,9 +46,7 @@ def hunt(
             metavar="LOGS", help="Request logs: files, folders, globs, postgresql://; Parquet, JSONL, CSV; .gz, .zst."
         ),
     ],
-    accounts: Annotated[
-        str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
-    ] = None,
+    accounts: AccountsOption = None,
     out: Annotated[
         Path | None,
         typer.Option(

@@ -27,6 +27,13 @@ NewDataOption = Annotated[
     Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder; made if it does not exist.")
 ]
 NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for colleagues; no customer sees it.")]
+AccountsOption = Annotated[
+    str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
+]
+WatchedAccountsOption = Annotated[
+    str | None,
+    typer.Option("--accounts", metavar="FILE", help="Table of accounts, read anew by each hunt (watch.accounts)."),
+]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
 

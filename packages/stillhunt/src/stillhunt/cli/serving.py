@@ -30,6 +30,7 @@ from stillhunt.cli.options import (
     QuietFlag,
     SetOption,
     SettingsOption,
+    WatchedAccountsOption,
     load_config,
     refuse_unused,
 )
@@ -86,10 +87,7 @@ def serve(
     listen: Annotated[
         str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen (serve.listen).")
     ] = None,
-    accounts: Annotated[
-        str | None,
-        typer.Option("--accounts", metavar="FILE", help="Table of accounts, read anew by each hunt (watch.accounts)."),
-    ] = None,
+    accounts: WatchedAccountsOption = None,
     only: Annotated[
         list[Part] | None,
         typer.Option("--only", help="Do this part only; other processes on the same folder do the others."),
@@ -138,10 +136,7 @@ def watch(
         typer.Argument(metavar="LOGS", help="Folders, files, patterns or object stores that grow; read in place."),
     ],
     data: NewDataOption = DEFAULT_DATA,
-    accounts: Annotated[
-        str | None,
-        typer.Option("--accounts", metavar="FILE", help="Table of accounts, read anew by each hunt (watch.accounts)."),
-    ] = None,
+    accounts: WatchedAccountsOption = None,
     once: Annotated[bool, typer.Option("--once", help="Hunt once and exit, for a scheduler of your own.")] = False,
     settings: SetOption = None,
     settings_file: SettingsOption = None,
