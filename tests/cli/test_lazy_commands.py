@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -46,10 +47,10 @@ def test_the_core_shows_few_commands() -> None:
 
 @pytest.mark.parametrize("name", EARLIER_NAMES)
 def test_an_earlier_name_works_and_is_not_shown(name: str) -> None:
-    group = get_command(app)
-    command = group.get_command(None, name)  # type: ignore[attr-defined]
-    assert (command.hidden, command.help) == (True, group.commands["data"].commands[name].help)  # type: ignore[attr-defined]
-    assert name not in list(group.commands)  # type: ignore[attr-defined]
+    group: Any = get_command(app)
+    command = group.get_command(None, name)
+    assert (command.hidden, command.help) == (True, group.commands["data"].commands[name].help)
+    assert name not in list(group.commands)
 
 
 def test_a_version_imports_no_library() -> None:
