@@ -127,7 +127,7 @@ def test_the_register_is_locked_while_a_file_is_changed(scene: Scene, monkeypatc
                 free.append(False)
         return rows(*arguments)
 
-    monkeypatch.setattr(answer_files, "blunted_rows", looked_at)
+    monkeypatch.setattr(blunt, "blunted_rows", looked_at)
     scene("apply", name, "in.jsonl", "-o", "one.jsonl")
     assert free == [False]
     scene("apply", name, "nothing.jsonl", "-o", "two.jsonl", error="cannot be read")
