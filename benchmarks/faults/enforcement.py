@@ -31,7 +31,7 @@ from trials import Fell, Trial
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import StillhuntError
-from stillhunt.cli.backing_up import run_backup
+from stillhunt.cli.data import backup
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import decide_as_person
 from stillhunt.decide.running import policy_of
@@ -74,7 +74,7 @@ class Scene:
         (folder.path / "policy.toml").write_text('mode = "enforce"\n')
         with Enforcing(folder.path) as enforcing:
             enforcing.faults()  # it writes down what it verified
-        run_backup(folder.path, place / "backup", None, quiet=True)
+        backup(folder.path, place / "backup", quiet=True)
 
     def copy(self) -> Path:
         """A new folder like the template."""

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert
 
 from cli.running import run
 from stillhunt.base.errors import OutputError
-from stillhunt.cli.backing_up import run_backup
+from stillhunt.cli.data import backup
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, TOKENS
 from stillhunt.watch.folder import DataFolder
@@ -60,7 +60,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_lost_database_is_not_made_anew_and_the_backup_is_named(data: Path, tmp_path: Path, what: str) -> None:
-    run_backup(data, tmp_path / "the backup", None, quiet=True)
+    backup(data, tmp_path / "the backup", quiet=True)
     DAMAGE[what](data)
     found = {path: path.read_bytes() for path in data.iterdir() if path.is_file()}
     with pytest.raises(OutputError, match=what.strip()) as caught:

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.cli.subject import commands
-from stillhunt.cli.subject_erasure import ERASING
+from stillhunt.cli.app import app
+from stillhunt.cli.subject import ERASING
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
@@ -335,7 +335,7 @@ def test_packs_are_searched_with_their_key_and_stay(search: Search, folder: Data
 
 
 def run(folder: DataFolder, *arguments: str, typed: str = "") -> str:
-    done = CliRunner().invoke(commands, [whom(), "--data", str(folder.path), *arguments], input=typed)
+    done = CliRunner().invoke(app, ["data", "subject", whom(), "--data", str(folder.path), *arguments], input=typed)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.output
@@ -409,7 +409,7 @@ def test_one_is_singular_and_an_unknown_id_has_nothing(folder: DataFolder) -> No
     assert "1 row " in shown
     assert "1 rows" not in shown
     assert "Nothing is held" not in shown
-    done = CliRunner().invoke(commands, ["acct-never-seen", "--data", str(folder.path)])
+    done = CliRunner().invoke(app, ["data", "subject", "acct-never-seen", "--data", str(folder.path)])
     assert done.output.startswith("Nothing is held on this id. What cannot be searched:")
     assert "backups" in done.output
 
@@ -418,7 +418,7 @@ def test_an_erasure_that_a_hold_refuses_in_part_ends_with_4(folder: DataFolder) 
     database = WatchDatabase("", folder.database)
     add_hold(folder, database, "court", (moment() - 4 * DAY, moment() - 2 * DAY), moment())
     database.close()
-    done = CliRunner().invoke(commands, [whom(), "--data", str(folder.path), "--erase", "--yes"])
+    done = CliRunner().invoke(app, ["data", "subject", whom(), "--data", str(folder.path), "--erase", "--yes"])
     assert done.exit_code == 4
     assert "not everything was erased: a legal hold keeps" in done.stderr
     assert "(records)" in done.stderr

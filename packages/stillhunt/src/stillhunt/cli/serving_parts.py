@@ -34,6 +34,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.tokens import ADMIN, INGEST, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import fetching
 from stillhunt.web.console.app import console_app
@@ -44,10 +45,47 @@ from stillhunt.web.decoders import Decoders
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.pages import PageSources
 from stillhunt.web.people.people import people_of
+from stillhunt.web.people.users import first_admin
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application
 from stillhunt.web.traffic import Limits, Traffic
 from stillhunt.web.unasked import CallCounts, UnaskedWatch
+
+FIRST_NAME = "first start"
+
+
+class FirstStart:
+    """Makes what a new data folder needs as soon as its database is open, which may be after the server began.
+
+    Args:
+        screen: shows what is made late.
+        with_user: whether people sign in with passwords of this console.
+    """
+
+    def __init__(self, database: WatchDatabase, screen: Screen, *, with_user: bool) -> None:
+        self._database, self._screen, self._with_user = database, screen, with_user
+        self._lock = threading.Lock()
+        self._begun = False
+        self._token = self._password = ""
+
+    def make(self) -> None:
+        """Make what is not there yet.
+
+        Raises:
+            OutputError: the database cannot be used now.
+        """
+        token = "" if has_tokens(self._database) else make_token(self._database, FIRST_NAME, frozenset((INGEST, ADMIN)))
+        password = first_admin(self._database) if self._with_user else ""
+        with self._lock:
+            self._token, self._password, late = token, password, self._begun
+        if late:
+            self._screen.database_came(token, password)
+
+    def begin(self) -> tuple[str, str]:
+        """The token and the password to be shown now, "" for what was not made; later ones are shown by themselves."""
+        with self._lock:
+            self._begun = True
+            return self._token, self._password
 
 
 @contextmanager
