@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
-from stillhunt.extract.lexicon.stopwords import STOP_WORDS
+from stillhunt.extract.lexicon import lexicon_file
 from stillhunt.extract.text.words import SCRIPTS, fold, script_of
 
 LANGUAGES = {
@@ -163,7 +163,7 @@ def _folding() -> _Folding:
 def _holders() -> dict[str, tuple[str, ...]]:
     """Function word, folded -> codes of the languages that have it; scripts without spaces have none."""
     found: dict[str, list[str]] = {}
-    for code, words in STOP_WORDS.items():
+    for code, words in lexicon_file("stop_words").items():
         if code in _BY_SCRIPT.values():
             continue
         for word in sorted({word.translate(_folding()) for word in words.split()}):

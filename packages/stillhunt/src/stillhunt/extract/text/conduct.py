@@ -1,6 +1,6 @@
 """Conduct flags: what a prompt asks for and an answer gives, by words and structure. Hints, never accusations.
 
-Phrases of `lexicon.py` show *features*; the rules below say which flags follow from a feature by itself, from its
+Phrases of the lexicon show *features*; the rules below say which flags follow from a feature by itself, from its
 place or from two features close together. Single verbs and nouns are everyday words, so alone they mean nothing.
 """
 

@@ -7,8 +7,7 @@ from functools import cache
 import numpy as np
 
 from stillhunt.base.arrays import U8, U64
-from stillhunt.extract.lexicon.lexicon import phrases_by_feature
-from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
 from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
 from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
