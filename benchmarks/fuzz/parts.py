@@ -22,14 +22,12 @@ from stillhunt.base.errors import StillhuntError
 from stillhunt.collect.decode.columnar import UnusableInputError
 from stillhunt.collect.decode.delimited import CsvReader
 from stillhunt.collect.decode.lines import TextFile
-from stillhunt.collect.decode.protobuf_framing import messages
-from stillhunt.collect.decode.record_readers import framed_records
+from stillhunt.collect.decode.record_readers import framed_records, messages
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
-from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.attributes import value_of
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests, times
 from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
-from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.values.fields import REQUEST_FIELDS, RawBatch, field_map, from_arrow, from_object, python_column
 from stillhunt.collect.values.rejects import Rejects
 
 LONGEST = 1 << 12

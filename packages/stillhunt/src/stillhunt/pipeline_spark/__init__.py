@@ -36,7 +36,6 @@ from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats
 from stillhunt.collect.read.inputs import NO_USABLE_ROW
-from stillhunt.collect.values.account_counts import AccountCounts
 from stillhunt.collect.values.fields import (
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
@@ -44,7 +43,7 @@ from stillhunt.collect.values.fields import (
     field_map,
     missing_columns_advice,
 )
-from stillhunt.collect.values.rejects import KEPT_ROWS
+from stillhunt.collect.values.rejects import KEPT_ROWS, AccountCounts
 from stillhunt.pipeline_spark.rows import (
     FACT,
     PACKED,

@@ -26,8 +26,8 @@ from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
 from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
 from stillhunt.collect.join.spool import Spool
-from stillhunt.collect.normalise.enrich import open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher
+from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
 from stillhunt.collect.values.fields import (

@@ -7,8 +7,8 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from stillhunt.base.formatting import percent, plural
-from stillhunt.collect.formats.shared.addresses import MAX_CACHED_CHARACTERS, is_public, without_port
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.formats.shared.http import MAX_CACHED_CHARACTERS, is_public, without_port
+from stillhunt.collect.values.fields import RawBatch
 
 COUNTED_ADDRESSES = 4
 """Different addresses that are counted; a log with more addresses is taken to have those of clients."""

@@ -20,11 +20,11 @@ from stillhunt.collect.values.fields import (
     OPTIONAL_ADVICE,
     Column,
     FieldMap,
+    RawBatch,
     from_arrow,
     missing_columns_advice,
     path_splits,
 )
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import object_text
 

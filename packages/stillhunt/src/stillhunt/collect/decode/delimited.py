@@ -12,8 +12,7 @@ from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TEXT_BATCH_BYTES, Gathered, TextFile, text_batch
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 from stillhunt.collect.values.field_suggestions import looks_like_data
-from stillhunt.collect.values.fields import FieldMap, path_splits, step_down
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.values.fields import FieldMap, RawBatch, path_splits, step_down
 from stillhunt.collect.values.rejects import Rejects
 
 HEADER = "add a first line with the names of the columns"

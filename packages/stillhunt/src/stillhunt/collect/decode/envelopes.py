@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stillhunt.collect.decode.streams import lines
-from stillhunt.collect.values.tolerant_json import decode_json, objects_in, strict_json
+from stillhunt.collect.values.json_values import decode_json, objects_in, strict_json
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]

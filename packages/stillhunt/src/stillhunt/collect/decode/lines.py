@@ -17,11 +17,10 @@ from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
-from stillhunt.collect.values.fields import Column, FieldMap, path_splits, python_column, step_down
+from stillhunt.collect.values.fields import Column, FieldMap, RawBatch, path_splits, python_column, step_down
+from stillhunt.collect.values.json_values import bounded_integer, is_utf8, objects_in, tolerant_object
 from stillhunt.collect.values.kernels import split_array
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import bounded_integer, is_utf8, objects_in, tolerant_object
 
 TEXT_BATCH_BYTES = 32 << 20
 """Bytes of records in a batch."""

@@ -32,9 +32,8 @@ from stillhunt.collect.formats.source import (
 from stillhunt.collect.locate.object_stores import changed_at
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
-from stillhunt.collect.values.fields import UNKNOWN_MODEL, from_object
+from stillhunt.collect.values.fields import UNKNOWN_MODEL, RawBatch, from_object
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 
 NO_COUNTERPART = "of calls that no other log has"

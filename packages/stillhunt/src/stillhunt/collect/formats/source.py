@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
 Record: TypeAlias = Any
@@ -125,3 +128,23 @@ class Source:
 def call_links(**ids: Any) -> list[str]:
     """Links of a row, "kind:id", for those ids that are present; see `Source.links`."""
     return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
+
+
+def load_source(name: str, recognises: Callable[[Sample], bool], **functions: Any) -> Source:
+    """One of our own sources: what `sources.toml` says of it, and the functions and types by which it is read."""
+    words = dict(_descriptions()[name])
+    words["framings"] = frozenset(words.get("framings", ("json",)))
+    lists = {key: tuple(value) for key, value in words.items() if isinstance(value, list)}
+    return Source(**words | lists | functions | {"name": name, "recognises": recognises, "carries": _carried_by(name)})
+
+
+def _carried_by(name: str) -> dict[str, str]:
+    """Column -> where a source has it."""
+    stated = dict(_descriptions()[name]["carries"])
+    carries = _carried_by(stated.pop("like")) if "like" in stated else {}
+    return carries | {column: where for columns, where in stated.items() for column in columns.split(", ")}
+
+
+@cache
+def _descriptions() -> dict[str, Any]:
+    return tomllib.loads((files(__package__) / "sources.toml").read_text("utf-8"))

@@ -41,9 +41,8 @@ from stillhunt.collect.join.match_calls import (
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
-from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL
+from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL, RawBatch
 from stillhunt.collect.values.kernels import KEYS, hash_rows
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import short_strings, text_buffers
 

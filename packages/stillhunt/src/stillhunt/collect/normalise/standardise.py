@@ -24,13 +24,12 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
-from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
+from stillhunt.collect.normalise.networks import Networks, open_networks
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
-from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column
+from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column, RawBatch
 from stillhunt.collect.values.numbers import floats, integers
 from stillhunt.collect.values.other_settings import DRAWN_SETTINGS, SETTING_FIELDS, named, setting_columns
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
     NESTED,

@@ -18,8 +18,7 @@ from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.read.inputs import OpenedInputs
-from stillhunt.collect.values.account_counts import AccountCounts
-from stillhunt.collect.values.rejects import Rejects
+from stillhunt.collect.values.rejects import AccountCounts, Rejects
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.strings import text_buffers
-from stillhunt.collect.values.tolerant_json import decode_json
 
 SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))

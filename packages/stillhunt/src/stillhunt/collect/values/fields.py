@@ -1,13 +1,15 @@
-"""Which column or nested field of a log holds a column of REQUESTS or ACCOUNTS, and how its value is fetched."""
+"""Which field of a log holds a column of REQUESTS or ACCOUNTS, how its value is fetched, and rows of such columns."""
 
 from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,8 +25,8 @@ from stillhunt.collect.values.field_suggestions import (
     near_names,
     shown_names,
 )
+from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
-from stillhunt.collect.values.tolerant_json import decode_json
 
 REQUEST_FIELDS = (
     *(name for name in REQUESTS.names if name not in ("client_prefix", "origin_file", "origin_row")),
@@ -267,3 +269,40 @@ def python_column(values: list[Any]) -> Column:
     except (pa.ArrowInvalid, OverflowError, UnicodeError):
         return values
     return values
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Some rows of one input.
+
+    Args:
+        columns: column of REQUESTS or ACCOUNTS -> values; columns that the input lacks are absent.
+        source: name of the file or table.
+        origin_rows: row numbers within the input, int64.
+        place: row of the batch -> its place in the input, in words.
+        raw: row of the batch -> its text, for rejects.
+    """
+
+    columns: Mapping[str, Column]
+    rows: int
+    source: str
+    origin_file: int
+    origin_rows: npt.NDArray[np.int64]
+    place: Callable[[int], str]
+    raw: Callable[[int], str]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
+        """A batch with only these rows, given by their numbers in this batch."""
+        chosen = pa.array(rows)
+        columns = {
+            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
+            for name, column in self.columns.items()
+        }
+        return replace(
+            self,
+            columns=columns,
+            rows=len(rows),
+            origin_rows=self.origin_rows[rows],
+            place=lambda row: self.place(int(rows[row])),
+            raw=lambda row: self.raw(int(rows[row])),
+        )

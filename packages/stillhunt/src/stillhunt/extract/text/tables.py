@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import U8, U64
+from stillhunt.base.arrays import I64, U8, U64
 from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
-from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
 from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
 from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, LexiconRules, compile_rules
@@ -131,3 +132,31 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules
             slot = (slot + 1) & (_TRIE_SLOTS - 1)
         keys[slot], nodes[slot] = key, child
     return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules(rules))
+
+
+ASKED_FLAGS = (
+    "REASONING",
+    "RUBRIC",
+    "CLEAN_TRACE",
+    "EXTRACTION_PROBE",
+    "AGENT_TRAJECTORY",
+    "TASK_GENERATION",
+    "TRANSLATION",
+    "CODE",
+)
+"""Conduct flags that the classifier can show, in the order of its columns."""
+
+
+class AskedData(NamedTuple):
+    """What the data file holds: token hashes of the cue words, tags and weights by slot, bar by class."""
+
+    cues: U64
+    entries: U64
+    bars: I64
+
+
+@cache
+def asked_data() -> AskedData:
+    """The shipped classifier, read once a process."""
+    with (files("stillhunt.extract") / "data" / "asked.npz").open("rb") as file, np.load(file) as data:
+        return AskedData(*(data[name] for name in AskedData._fields))

@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
 from stillhunt.collect.formats.shared.plain_bodies import Body
 from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.shared.traced import account_in, session_in
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
 BATCH = "batch"
@@ -105,66 +105,7 @@ def _is_answers(sample: Sample) -> bool:
     return sample.holds("custom_id") and not sample.names.isdisjoint(("response", "result", "error"))
 
 
-_BODY = dict.fromkeys(
-    (
-        "model",
-        "prompt",
-        "turn",
-        "system_prompt",
-        "tools",
-        "temperature",
-        "top_p",
-        "max_tokens",
-        "conversation_id",
-        "end_user_id",
-    ),
-    "body, params or modelInput",
-)
 SOURCES = (
-    Source(
-        "batch",
-        "batch requests (OpenAI, Azure, Anthropic, Bedrock)",
-        _is_requests,
-        {
-            "request_id": "custom_id, recordId; file and line where several requests share it",
-            "timestamp": "when the file was changed; the answer's `created` if the output file is given too",
-            "account_id": "account or the like in body.metadata; else collect.default_account, else the file's name",
-            **_BODY,
-            "response": "modelOutput (Bedrock)",
-            "input_tokens": "modelOutput (Bedrock)",
-            "output_tokens": "modelOutput (Bedrock)",
-            "channel": "'batch'",
-        },
-        gather=_gather,
-        rows_within=_request_rows,
-        plain_record=_PlainRequest,
-        links=("batch", "response"),
-        nameless=True,
-        notes=(
-            "It names neither account nor time: a file is taken for one account unless you set --map account_id=FIELD.",
-            "All calls of a file get its time unless the output file is given, so there is no evidence from timing.",
-            "A custom_id that occurs in two output files joins neither of them.",
-        ),
-        switch_on="keep the files that are uploaded for /v1/batches",
-        versions="bodies of openai 3.57.0; answers after the API references of November 2026",
-    ),
-    Source(
-        "batch-output",
-        "batch answers (OpenAI, Azure, Anthropic)",
-        _is_answers,
-        {
-            "request_id": "custom_id",
-            "timestamp": "response.body.created",
-            "response": "response.body, result.message",
-            "input_tokens": "usage of the answer",
-            "output_tokens": "usage of the answer",
-            "status": "response.status_code",
-        },
-        rows=_answer_rows,
-        links=("batch", "response"),
-        role="parts",
-        notes=("It completes the input file, whose requests it does not repeat: give both.",),
-        switch_on="keep the output files of /v1/batches",
-        versions="records after the API references of November 2026",
-    ),
+    load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PlainRequest),
+    load_source("batch-output", _is_answers, rows=_answer_rows),
 )

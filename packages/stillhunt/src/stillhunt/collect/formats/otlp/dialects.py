@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stillhunt.collect.formats.otlp.attribute_values import value_of
-from stillhunt.collect.formats.otlp.entry import Attributes, pick
-from stillhunt.collect.formats.otlp.numbered import (
+from stillhunt.collect.formats.otlp.attributes import (
     COMPLETIONS,
     EMBEDDED,
     FUNCTIONS,
@@ -22,11 +20,14 @@ from stillhunt.collect.formats.otlp.numbered import (
     PROMPTS,
     TOOL_DEFINITIONS,
     TOOLS,
+    Attributes,
     Numbered,
     numbered,
+    pick,
+    value_of,
 )
 from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.http import error_code
 from stillhunt.collect.formats.shared.plain_bodies import body_of_text
 from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, system_text
 from stillhunt.collect.formats.shared.traced import tokens_in

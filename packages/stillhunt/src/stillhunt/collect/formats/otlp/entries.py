@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.formats.otlp.entry import (
+from stillhunt.collect.formats.otlp.attributes import (
     MAX_VALUE_DEPTH,
     SPAN_BYTES,
     STATUS_ERROR,
@@ -23,7 +23,7 @@ from stillhunt.collect.formats.otlp.entry import (
 )
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
-from stillhunt.collect.values.tolerant_json import tolerant_value
+from stillhunt.collect.values.json_values import tolerant_value
 
 _TIME_LIMIT = 1 << 63
 METRICS = "metrics, which describe no single call"

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.attributes import Entry, value_of
 from stillhunt.collect.formats.otlp.dialects import call_of, operation
-from stillhunt.collect.formats.otlp.entry import Entry
 from stillhunt.collect.formats.otlp.identity import NOWHERE, identity, place_of
 from stillhunt.collect.formats.otlp.traces import NamespaceAccounts, numbers, span_key
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row

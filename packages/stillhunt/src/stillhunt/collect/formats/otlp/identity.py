@@ -6,10 +6,9 @@ from collections import ChainMap
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, pick, value_of
 from stillhunt.collect.formats.otlp.dialects import LITELLM_KEY, status_of
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry, pick
-from stillhunt.collect.formats.shared.addresses import client_address
+from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.source import Row, call_links
 from stillhunt.collect.values.json_values import number
 

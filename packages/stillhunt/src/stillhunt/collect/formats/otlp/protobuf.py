@@ -20,7 +20,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from stillhunt.collect.formats.otlp.entry import (
+from stillhunt.collect.formats.otlp.attributes import (
     MAX_VALUE_DEPTH,
     SHORTEST_ENTRY,
     SPAN_BYTES,

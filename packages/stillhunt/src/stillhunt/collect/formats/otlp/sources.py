@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, SkipAttributes
 from stillhunt.collect.formats.otlp.dialects import VENDOR_MODEL, call_of, model_group, operation
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttributes
 from stillhunt.collect.formats.otlp.events import DETAILS, Events, event_row, gather_events
 from stillhunt.collect.formats.otlp.identity import NOWHERE, identity
 from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, SpanIndex, gather_traces, span_key
@@ -18,7 +18,7 @@ from stillhunt.collect.formats.source import (
     Record,
     Row,
     Sample,
-    Source,
+    load_source,
 )
 
 NO_MODEL_CALL = "not a model call"
@@ -149,94 +149,19 @@ def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
     return any(entry is not None and not entry.empty and entry.log == logs for entry in found)
 
 
-_CARRIES = {
-    "request_id": "LiteLLM's call id (litellm.call_id); else trace id/span id",
-    "timestamp": "startTimeUnixNano",
-    "account_id": "metadata.user_api_key_user_id (LiteLLM); resource service.namespace if it names customers; "
-    "user.id, enduser.id on the span or one around it; gen_ai.user",
-    "model": "litellm.model_group, gen_ai.request.model, input.value, langfuse.observation.model.name",
-    "prompt": "gen_ai.input.messages, gen_ai.prompt.N, llm.input_messages.N, input.value, langfuse.observation.input",
-    "turn": "the answers among the messages",
-    "system_prompt": "gen_ai.system_instructions, or among the messages",
-    "response": "gen_ai.output.messages, gen_ai.completion.N, llm.output_messages.N, langfuse.observation.output",
-    "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
-    "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
-    "api_key_id": "metadata.user_api_key_hash, litellm.api_key.hash (LiteLLM)",
-    "end_user_id": "gen_ai.user; user.id if that is not the account",
-    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
-    "metadata.requester_ip_address (LiteLLM)",
-    "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
-    "input_tokens": "gen_ai.usage.input_tokens, llm.token_count.prompt",
-    "output_tokens": "gen_ai.usage.output_tokens, llm.token_count.completion",
-    "temperature": "gen_ai.request.temperature, llm.invocation_parameters",
-    "top_p": "gen_ai.request.top_p, llm.invocation_parameters",
-    "max_tokens": "gen_ai.request.max_tokens, llm.invocation_parameters",
-    "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
-    "status": "http.response.status_code, error.code, error.type, error in the span's status; else 200 if there is an "
-    "answer",
-}
-_OF_DETAILS = (
-    "model",
-    "system_prompt",
-    "conversation_id",
-    "input_tokens",
-    "output_tokens",
-    "temperature",
-    "top_p",
-    "max_tokens",
-    "tools",
-    "status",
-)
-_LOG_CARRIES = {
-    "request_id": "trace id/span id",
-    "timestamp": "timeUnixNano, else observedTimeUnixNano",
-    "account_id": "resource service.namespace if it names customers; user.id, enduser.id",
-    "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
-    "turn": "gen_ai.assistant.message; gen_ai.input.messages of operation.details",
-    "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
-    **{name: f"{_CARRIES[name]} of operation.details" for name in _OF_DETAILS},
-}
 SOURCES = (
-    Source(
+    load_source(
         "otlp",
-        "OpenTelemetry traces (OTLP JSON or protobuf)",
         lambda sample: _holds(sample, "resourceSpans", logs=False),
-        _CARRIES,
-        rows_within=_span_rows,
         gather=_gather,
-        links=("call", "edge", "response", "span"),
+        rows_within=_span_rows,
         record_type=Export,
-        notes=(
-            "service.namespace is the account if the log has several with few users each; else the user is.",
-            "--map COLUMN=ATTRIBUTE takes any attribute of the span or the resource: --map account_id=user.id.",
-            "Of several spans that describe one call, each within the other, the innermost counts.",
-            "Text needs OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; log records may have it: give them too.",
-            "LiteLLM's default spans show about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
-        ),
-        switch_on="the collector's file exporter; or the bodies of OTLP/HTTP requests, concatenated; "
-        "[configuration of LiteLLM to paste](howto/litellm.md#opentelemetry)",
-        versions=(
-            "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
-            "LiteLLM 1.108.7, Langfuse SDK 4"
-        ),
-        framings=frozenset({"json", "protobuf"}),
     ),
-    Source(
+    load_source(
         "otlp-logs",
-        "OpenTelemetry log records of model calls (OTLP JSON or protobuf)",
         lambda sample: _holds(sample, "resourceLogs", logs=True),
-        _LOG_CARRIES,
-        rows_within=_log_rows,
         gather=_gather_logs,
-        links=("span",),
-        role="parts",
+        rows_within=_log_rows,
         record_type=Export,
-        notes=(
-            f"A call has one record for each message, or a single one ({DETAILS}).",
-            "Give the traces too: records of messages name neither model nor client.",
-        ),
-        switch_on="the collector's file exporter for logs; or the bodies of OTLP/HTTP requests, concatenated",
-        versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",
-        framings=frozenset({"json", "protobuf"}),
     ),
 )

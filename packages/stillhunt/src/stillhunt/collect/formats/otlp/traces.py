@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.arrays import I64, U64
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry
 from stillhunt.collect.formats.otlp.dialects import (
     MODEL_ATTRIBUTES,
     OPERATION_ATTRIBUTES,
@@ -23,7 +24,6 @@ from stillhunt.collect.formats.otlp.dialects import (
     model_group,
     operation,
 )
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry
 from stillhunt.collect.formats.otlp.identity import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
 
 MAX_SPANS = 1 << 25

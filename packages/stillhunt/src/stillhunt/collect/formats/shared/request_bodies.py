@@ -16,9 +16,8 @@ import msgspec
 from stillhunt.collect.formats.shared import plain_bodies as plain
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
-from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
+from stillhunt.collect.values.json_values import as_json, decode_json, decoded, first, first_of, is_list, number
 from stillhunt.collect.values.other_settings import other_settings
-from stillhunt.collect.values.tolerant_json import decode_json
 
 _OTHER_LIMITS = (
     "max_completion_tokens",

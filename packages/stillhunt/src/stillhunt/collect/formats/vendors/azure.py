@@ -16,7 +16,7 @@ from typing import Any
 from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
 from stillhunt.collect.formats.shared.http import header
 from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import decoded, is_list, number, text
 
 Parts = dict[str, list[tuple[float, Any, Any]]]
@@ -155,52 +155,6 @@ def _is_gateway_log(sample: Sample) -> bool:
 
 
 SOURCES = (
-    Source(
-        "azure-llm",
-        "Azure API Management, log of language models",
-        _is_llm_log,
-        {
-            "request_id": "CorrelationId",
-            "timestamp": "TimeGenerated, time",
-            "account_id": "ApimSubscriptionId of the gateway log, if given too; else _SubscriptionId, TenantId",
-            "model": "DeploymentName, ModelName",
-            "prompt": "RequestMessages, of all rows of a CorrelationId by SequenceNumber",
-            "turn": "the answers among RequestMessages",
-            "system_prompt": "RequestMessages",
-            "response": "ResponseMessages",
-            "input_tokens": "PromptTokens",
-            "output_tokens": "CompletionTokens",
-        },
-        links=("edge",),
-        gather=_gather,
-        rows_within=_llm_rows,
-        notes=(
-            "It names no customer: give it together with ApiManagementGatewayLogs.",
-            "Texts of calls are kept in memory until all files were read once: parts of a call may lie far apart.",
-        ),
-        switch_on="diagnostic setting GatewayLlmLogs, with prompts and completions logged for the API",
-        versions="records after the table reference of 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
-    Source(
-        "azure-gateway",
-        "Azure API Management, gateway log",
-        _is_gateway_log,
-        {
-            "request_id": "CorrelationId",
-            "timestamp": "TimeGenerated, time",
-            "account_id": "ApimSubscriptionId; else UserId, CallerIpAddress",
-            "end_user_id": "UserId",
-            "client_ip": "CallerIpAddress",
-            "user_agent": "RequestHeaders, BackendRequestHeaders",
-            "status": "ResponseCode, BackendResponseCode",
-        },
-        rows=_gateway_rows,
-        links=("edge",),
-        role="edge",
-        notes=("It has no text: give it together with ApiManagementGatewayLlmLog.",),
-        switch_on="diagnostic setting GatewayLogs; add User-Agent to the headers to log",
-        versions="records after the table reference of 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
+    load_source("azure-llm", _is_llm_log, gather=_gather, rows_within=_llm_rows),
+    load_source("azure-gateway", _is_gateway_log, rows=_gateway_rows),
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
 from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in
-from stillhunt.collect.formats.source import Row, Sample, Source
+from stillhunt.collect.formats.shared.traced import account_in, session_in
+from stillhunt.collect.formats.source import Row, Sample, load_source
 from stillhunt.collect.values.json_values import first_of, mapping, number, text
 
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
@@ -60,34 +60,4 @@ def _is_helicone(sample: Sample) -> bool:
     )
 
 
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body"
-)
-SOURCES = (
-    Source(
-        "helicone",
-        "Helicone requests",
-        _is_helicone,
-        {
-            "request_id": "request_id",
-            "timestamp": "request_created_at",
-            "account_id": "account or the like in properties; else user_id, proxy_key_id, organization_id",
-            "api_key_id": "proxy_key_id",
-            "model": "request_body.model; else request_model, model",
-            "conversation_id": "properties.Helicone-Session-Id; else request_body",
-            "end_user_id": "request_body.user",
-            "country": "country_code",
-            **_BODY,
-            "response": "response_body",
-            "input_tokens": "prompt_tokens",
-            "output_tokens": "completion_tokens",
-            "status": "status",
-        },
-        rows=_rows,
-        links=("response",),
-        notes=("It has the client's country, not its address.", "Helicone deletes bodies after three months."),
-        switch_on="SELECT * FROM request_response_rmt FORMAT JSONEachRow or Parquet; or its export",
-        versions="records after the schema of 2025",
-        framings=frozenset({"json", "parquet", "csv"}),
-    ),
-)
+SOURCES = (load_source("helicone", _is_helicone, rows=_rows),)
