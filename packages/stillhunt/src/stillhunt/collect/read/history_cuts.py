@@ -17,9 +17,7 @@ from stillhunt.collect.decode.columnar import Part
 from stillhunt.collect.history.incremental_history import IncrementalCutter, Notes
 from stillhunt.collect.history.resent_prefixes import PrefixCutter, prompt_array
 from stillhunt.collect.normalise.standardise import Rules, standardise_texts
-from stillhunt.collect.read.held_inputs import HeldInputs
-from stillhunt.collect.read.parallel_read import in_parallel
-from stillhunt.collect.read.read_rows import RowReader
+from stillhunt.collect.read.rows import HeldInputs, RowReader, in_parallel
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import bounded_texts
 

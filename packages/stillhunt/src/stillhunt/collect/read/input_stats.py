@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.duplicate_inputs import DuplicateInputs
-from stillhunt.collect.checks.proxy_check import ProxyCheck
+from stillhunt.collect.checks.input_doubts import DuplicateInputs, ProxyCheck
 from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT

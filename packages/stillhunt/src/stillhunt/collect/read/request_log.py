@@ -21,7 +21,7 @@ from stillhunt.collect.read.digests import Digests
 from stillhunt.collect.read.history_cuts import HistoryCuts, reread_prompts, with_bounded_prompts
 from stillhunt.collect.read.input_stats import InputFacts, InputFile, InputStats, LogFacts
 from stillhunt.collect.read.inputs import NO_USABLE_ROW, OpenedInputs, open_inputs
-from stillhunt.collect.read.read_rows import RowReader
+from stillhunt.collect.read.rows import RowReader
 from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.values.rejects import NAME_CHARACTERS
 

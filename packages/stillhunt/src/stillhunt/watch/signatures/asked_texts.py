@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.collect.formats.shared.request_bodies import as_messages
+from stillhunt.collect.formats.shared.bodies import as_messages
 from stillhunt.collect.values.chat import read_chat
 from stillhunt.collect.values.strings import sample_text
 

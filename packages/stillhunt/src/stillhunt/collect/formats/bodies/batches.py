@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import Body
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text

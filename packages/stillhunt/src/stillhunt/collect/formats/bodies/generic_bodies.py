@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header_in, lower_case, user_agent
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Body, answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
 from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS

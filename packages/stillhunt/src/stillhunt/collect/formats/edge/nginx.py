@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from stillhunt.collect.formats.shared.bodies import call_of_body
 from stillhunt.collect.formats.shared.http import NOT_A_POST, client_address, user_agent
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, call_links, load_source
 from stillhunt.collect.values.json_values import first, first_of, number
 

@@ -13,11 +13,16 @@ from typing import Any, TypedDict
 
 from msgspec import to_builtins
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body, answer_text
+from stillhunt.collect.formats.shared.bodies import (
+    answer_of_body,
+    answer_text,
+    as_messages,
+    call_of_body,
+    options_of_body,
+)
 from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options, add_chat
 from stillhunt.collect.formats.shared.plain_bodies import answer_text as plain_text
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, options_of_body
 from stillhunt.collect.formats.source import OtherJson, PassedOverError, Record, Row, Sample, call_links, load_source
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number

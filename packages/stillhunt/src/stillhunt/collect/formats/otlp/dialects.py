@@ -26,10 +26,9 @@ from stillhunt.collect.formats.otlp.attributes import (
     pick,
     value_of,
 )
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, as_messages, call_of_body, system_text
 from stillhunt.collect.formats.shared.http import error_code
 from stillhunt.collect.formats.shared.plain_bodies import body_of_text
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, system_text
 from stillhunt.collect.formats.shared.traced import tokens_in
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text

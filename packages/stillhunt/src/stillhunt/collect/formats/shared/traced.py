@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, as_messages, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, as_messages, call_of_body
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.json_values import as_json, decoded, first, is_list, items, mapping, number, text
 

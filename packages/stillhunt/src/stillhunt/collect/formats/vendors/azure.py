@@ -13,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, as_messages, call_of_body
 from stillhunt.collect.formats.shared.http import header
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import decoded, is_list, number, text
 

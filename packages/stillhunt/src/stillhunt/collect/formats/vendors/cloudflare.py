@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
 from stillhunt.collect.values.json_values import at, decoded, first_of, is_list, items, mapping, number, text

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in
 from stillhunt.collect.formats.source import Row, Sample, load_source
 from stillhunt.collect.values.json_values import first_of, mapping, number, text

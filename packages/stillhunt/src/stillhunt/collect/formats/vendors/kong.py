@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import at, first, number, text
 

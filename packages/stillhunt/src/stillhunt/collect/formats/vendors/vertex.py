@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body
 from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
 from stillhunt.collect.formats.source import Row, Sample, load_source
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, items, text
