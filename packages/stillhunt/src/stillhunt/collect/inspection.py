@@ -42,7 +42,6 @@ class InspectedInput:
     """One input.
 
     Args:
-        file: its name, format, rows and the records that are not calls.
         filled: column -> number of rows that have a value.
         carries: column -> field of the format that holds it, or another origin of its values.
         completes: number of its rows that completed calls of other logs, or were one call with another row.
@@ -98,9 +97,6 @@ def inspect_log(
     """Read a log to its end and count what it holds.
 
     Args:
-        log: opened, and not yet read.
-        accounts: ACCOUNTS; None if there is no such table.
-        mapping: our column -> field, as the user mapped it.
         looks_up: whether `collect.mmdb` fills columns that the log does not have.
 
     Raises:

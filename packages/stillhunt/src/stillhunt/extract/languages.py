@@ -100,9 +100,6 @@ def languages_of(prompts: Sequence[str | None]) -> list[str | None]:
     """The language of each prompt by its English name; None where it cannot be told.
 
     Misleads: a prompt that wraps a text in another language has the language that is most of it.
-
-    Args:
-        prompts: texts; None where there is none.
     """
     return [None if text is None else _language_of(text[: P.characters]) for text in prompts]
 

@@ -41,7 +41,6 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
     """Sketch every request by itself: what comes out of a row depends on that row and the seed alone.
 
     Args:
-        requests: REQUESTS table of any length.
         config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
 
     Returns:
@@ -182,9 +181,6 @@ class PhraseReader:
     """Phrases of one request at a time, by the kernel of `sketch_requests`, for callers that cannot wait for a table.
 
     For one thread: the same memory is used for each request.
-
-    Args:
-        seed: as `Config.seed`.
     """
 
     def __init__(self, seed: int) -> None:

@@ -57,11 +57,7 @@ def coverage(
 
 
 def by_address_sentence(count: int) -> str:
-    """What follows from requests that name no account.
-
-    Args:
-        count: their number, at least one.
-    """
+    """What follows from requests that name no account."""
     if count == 1:
         return (
             "1 request names no account: its client's address stands for the account, and network evidence does not "
@@ -102,7 +98,6 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
     """What the log does not say of addresses and clients, and how it could be looked up.
 
     Args:
-        present: optional request columns that hold values.
         browsers: whether ua-parser is installed, which finds the names of browsers.
 
     Returns:
@@ -122,7 +117,6 @@ def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: in
     """What follows from logs that keep only a sample of calls, for run.json.
 
     Args:
-        needs: which evidence must see every call.
         rates: share of calls that a log keeps -> number of requests from such logs.
 
     Returns:

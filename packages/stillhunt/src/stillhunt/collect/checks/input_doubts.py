@@ -71,11 +71,7 @@ class ProxyCheck:
         self._of: Counter[str] = Counter()
 
     def note(self, raw: RawBatch) -> None:
-        """Count the client addresses of some calls.
-
-        Args:
-            raw: rows as the source gives them.
-        """
+        """Count the client addresses of some calls."""
         column = raw.columns.get("client_ip")
         values = column if isinstance(column, list) else () if column is None else column.to_pylist()
         for address, calls in Counter(value for value in values if isinstance(value, str)).items():

@@ -34,7 +34,6 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
     """Rows of a row group to decode at a time.
 
     Args:
-        columns: top-level columns that are read.
         longest: bytes of the longest value in its dictionaries; see `longest_named`.
     """
     top_level = {column.split(".")[0] for column in columns}
@@ -55,7 +54,6 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
     Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
 
     Args:
-        group: number of the row group.
         columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
     """
     facts = metadata.row_group(group)
@@ -78,9 +76,6 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
 
 def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined.
-
-    Args:
-        batches: pieces of any size, in order.
 
     Raises:
         UndecodableError: raised by `batches`; the rows before it were yielded.

@@ -129,9 +129,7 @@ def check_columns(
     """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
 
     Args:
-        required: the columns that must be present.
         found: top-level names of the input.
-        rows: of the input, all of which would be lost.
         leaves: dotted names of nested fields, for the advice; `found` if there are none.
     """
     missing = fields.missing(required, frozenset(found))

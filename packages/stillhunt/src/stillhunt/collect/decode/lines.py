@@ -332,11 +332,7 @@ def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
 
 
 def elements_of(line: Line, longest: int) -> Iterator[Line]:
-    """The elements of a line that is a JSON array, or the line itself.
-
-    Args:
-        longest: bytes allowed for one element.
-    """
+    """The elements of a line that is a JSON array, or the line itself."""
     if line.complete and line.data.lstrip().startswith(b"["):
         return array_elements(iter([line.data]), longest)
     return iter([line])

@@ -61,12 +61,7 @@ class Context:
 
 
 class RecordReader:
-    """One input of a vendor log; see Reader.
-
-    Args:
-        framing: how records are cut out.
-        context: shared by the inputs of the source.
-    """
+    """One input of a vendor log; see Reader."""
 
     rewindable = False
 
@@ -219,10 +214,6 @@ def _placed(first: int, places: list[str]) -> Callable[[int], str]:
 
 def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
     """The beginning of a file, by which its source is recognised.
-
-    Args:
-        framing: how it is cut into records.
-        mixed: see `Sample`.
 
     Raises:
         UnusableInputError: none of its records can be decoded.

@@ -133,7 +133,6 @@ def inputs_with_repeats(
     """Groups of inputs to join among themselves: an id stands for several calls, or a call for several rows.
 
     Args:
-        readers: inputs that were read, by index.
         separately: look at each input by itself, so that what is kept of it depends on no other input.
     """
     groups: dict[tuple[str, int], list[int]] = {}

@@ -55,9 +55,6 @@ def address_in_text(text: str) -> Address | None:
     Ports and brackets are removed, and IPv4-mapped IPv6 becomes IPv4. Of a list ("client, proxy, proxy", the form of
     X-Forwarded-For) the first public address counts, else the first address. A client can forge the beginning of the
     list: whose log has the address of the connection should map that instead.
-
-    Args:
-        text: what a log has as the client's address.
     """
     parts = text.split(",")[:MAX_LISTED_ADDRESSES]
     parsed = [address for part in parts if (address := _parse(part)) is not None]

@@ -57,9 +57,6 @@ class Networks:
     def of(self, values: Column, limit: int) -> pa.RecordBatch:
         """What the files say about a column of client addresses.
 
-        Args:
-            values: text; null stays null.
-
         Returns:
             Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
 
@@ -228,11 +225,7 @@ UNKNOWN_NETWORK = Network()
 
 
 def network_of(record: Mapping[str, Any]) -> Network:
-    """Network from a record.
-
-    Args:
-        record: as the file has it.
-    """
+    """Network from a record."""
     number, name = _number_and_name(record)
     return Network(number, name, _country_of(record), _kind_of(record))
 

@@ -245,7 +245,6 @@ def standardise_requests(
     """REQUESTS rows of one batch; prompts still contain resent history and have their full length.
 
     Args:
-        rejects: takes the rows that cannot be used.
         required: columns without which a row cannot be used. Calls without an id get one in any case, and calls without
             a model are of an unknown model if it is required.
     """

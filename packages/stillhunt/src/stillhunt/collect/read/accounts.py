@@ -36,8 +36,6 @@ def open_accounts(
             several formats complete each other; a table with our columns comes first.
         mapping: our column -> the table's column; entries for request columns are ignored.
         config: settings; with the identity key of the requests, so that addresses compare.
-        engine: scans relations of its own kind.
-        progress: told how far reading is.
 
     Returns:
         (ACCOUNTS sorted by account_id, or None; REJECTS). Of different rows of one account, the one with the smallest

@@ -30,7 +30,6 @@ class HistoryCuts:
 
     Args:
         identity_key: key under which hashes of prompts are kept between hunts.
-        progress: told how far reading is.
     """
 
     def __init__(self, rows: RowReader, identity_key: str, progress: Progress) -> None:
@@ -58,9 +57,6 @@ class HistoryCuts:
 
     def begin(self, skip: frozenset[int]) -> list[int]:
         """Prepare the cuts.
-
-        Args:
-            skip: inputs whose rows will not be read.
 
         Returns:
             The inputs in the order in which their rows must come.

@@ -157,19 +157,11 @@ class InputStats:
         return sum(facts.rows for facts in self._facts.values())
 
     def remember(self, index: int, facts: InputFacts) -> None:
-        """Enter the facts that an earlier hunt found about an input.
-
-        Args:
-            facts: what `of` gave then.
-        """
+        """Enter the facts that an earlier hunt found about an input."""
         self._facts[index] = facts
 
     def count_rejected(self, index: int, rejects: Rejects) -> None:
-        """Count rejected rows and changed values of an input.
-
-        Args:
-            rejects: what was not counted yet.
-        """
+        """Count rejected rows and changed values of an input."""
         facts = self._facts.get(index, InputFacts())
         set_aside = AccountCounts()
         for counts in (facts.set_aside, rejects.by_account.rows()):

@@ -91,8 +91,6 @@ def open_inputs(
 
     Args:
         sources: as for `find_inputs`.
-        required: our columns that an input must have.
-        engine: scans relations of its own kind.
         customers: whether customer tables are wanted instead of request logs.
         note: receives a sentence about files that are not read.
 

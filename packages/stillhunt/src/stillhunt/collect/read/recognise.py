@@ -56,7 +56,6 @@ def open_reader(
 
     Args:
         index: its place in the sorted order of names.
-        required: our columns that the input must have.
 
     Raises:
         ConfigError: `collect.format` names no format.

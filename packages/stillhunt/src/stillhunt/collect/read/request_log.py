@@ -37,7 +37,6 @@ def open_requests(
             Polars or pandas frame; or a list of these.
         mapping: our column -> the log's column, or a dotted path into nested fields.
         engine: scans relations of its own kind and joins logs of the same calls.
-        progress: told how far reading is.
 
     Raises:
         InputError: no input can be used, or a path leads to nothing.
@@ -52,10 +51,6 @@ class RequestLog:
     """Request rows of all inputs; `open_requests` makes one, `batches` reads it once.
 
     `facts`, `rejects` and `stats` are complete after the last batch.
-
-    Args:
-        engine: joins logs of the same calls.
-        progress: told how far reading is.
     """
 
     def __init__(self, opened: OpenedInputs, config: Config, engine: Engine, progress: Progress) -> None:

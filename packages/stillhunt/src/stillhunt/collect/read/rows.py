@@ -34,12 +34,7 @@ CheckedRows: TypeAlias = tuple[int, pa.Table | None, Rejects]
 
 
 class RowReader:
-    """Reads rows of opened inputs; they may be read several times, and are the same each time.
-
-    Args:
-        engine: joins logs of the same calls.
-        progress: told how far reading is.
-    """
+    """Reads rows of opened inputs; they may be read several times, and are the same each time."""
 
     def __init__(
         self, opened: OpenedInputs, rules: Rules, stats: InputStats, engine: Engine, progress: Progress
@@ -94,12 +89,7 @@ class RowReader:
         return in_parallel(tasks(), self.threads)
 
     def usable(self, order: Sequence[int], advance: Advance) -> Iterator[tuple[int, pa.Table]]:
-        """Usable rows as `checked` gives them, without counting what is rejected, for a look at their history.
-
-        Args:
-            order: inputs, in the order in which their rows are wanted.
-            advance: told of the rows read.
-        """
+        """Usable rows as `checked` gives them, without counting what is rejected, for a look at their history."""
         self.held.hold(order)
         for index, table, _rejects in self.checked(order):
             if table is not None:
@@ -165,13 +155,7 @@ SeeRows = Callable[[int, pa.Table], None]
 
 
 class HeldInputs:
-    """Checked rows of inputs that are read once, held in spools; `index in held` says whether an input is.
-
-    Args:
-        stats: counts rejected rows and client addresses.
-        engine: joins logs of the same calls.
-        progress: told how far reading is.
-    """
+    """Checked rows of inputs that are read once, held in spools; `index in held` says whether an input is."""
 
     def __init__(
         self, opened: OpenedInputs, rules: Rules, stats: InputStats, engine: Engine, progress: Progress

@@ -93,11 +93,7 @@ _GENERIC = frozenset(("id", "key", "user", "date", "text", "content", "input", "
 
 
 def looks_like_name(text: str) -> bool:
-    """Whether a text may be shown as the name of a field: it is not content, a key, an address or a time.
-
-    Args:
-        text: a field name of the log.
-    """
+    """Whether a text may be shown as the name of a field: it is not content, a key, an address or a time."""
     plain = len(text) <= SHOWN_CHARACTERS and _NAME.fullmatch(text) is not None
     return plain and len(text.split()) <= _MOST_WORDS and _SECRET.search(text) is None and not _is_address(text)
 
@@ -152,11 +148,7 @@ def usual_names(records: Sequence[Any]) -> list[str]:
 
 
 def leaves_of_all(records: Iterable[Any]) -> list[str]:
-    """Leaves of several records, without repeats, at most `MAX_LEAVES` of them.
-
-    Args:
-        records: decoded JSON values; only objects have leaves.
-    """
+    """Leaves of several records, without repeats, at most `MAX_LEAVES` of them."""
     found: dict[str, None] = {}
     for record in records:
         for path in leaves(record) if isinstance(record, Mapping) else ():

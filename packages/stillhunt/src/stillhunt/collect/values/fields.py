@@ -129,7 +129,6 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
     """Columns and the paths at which they are looked for.
 
     Args:
-        names: columns of REQUESTS or ACCOUNTS.
         mapping: column -> the log's column or dotted path; columns of the other table are allowed.
 
     Raises:

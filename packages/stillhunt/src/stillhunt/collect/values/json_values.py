@@ -28,7 +28,6 @@ def first(record: Any, *names: str) -> Any:
 
     Args:
         record: an object; anything else has no fields.
-        names: fields in the order in which they are tried.
 
     Returns:
         The value; None if no field has one.
@@ -43,12 +42,7 @@ def first(record: Any, *names: str) -> Any:
 
 
 def first_of(get: Callable[[str], Any], *names: str) -> Any:
-    """As `first`, for a record that is known to be an object; faster.
-
-    Args:
-        get: the record's `get`.
-        names: fields in the order in which they are tried.
-    """
+    """As `first`, for a record that is known to be an object; faster."""
     for name in names:
         value = get(name)
         if value is not None and value != "":
@@ -57,11 +51,7 @@ def first_of(get: Callable[[str], Any], *names: str) -> Any:
 
 
 def at(record: Any, path: str) -> Any:
-    """Value at a dotted path; None if the path leads nowhere.
-
-    Args:
-        path: field names joined by dots.
-    """
+    """Value at a dotted path; None if the path leads nowhere."""
     for name in path.split("."):
         if not isinstance(record, dict):
             return None
@@ -175,9 +165,6 @@ def tolerant_value(text: str) -> Any:
 
     Control characters, NaN and lone surrogates are accepted, and values deeper than `MAX_JSON_DEPTH` become null:
     nobody may hide a question by adding such things to a call.
-
-    Args:
-        text: of any length and depth.
     """
     if text.lstrip()[:1] not in ("{", "["):
         return None
@@ -264,9 +251,6 @@ def _json_escape(found: re.Match[bytes]) -> bytes:
 
 def strict_json(value: Any) -> str:
     """JSON text that any decoder accepts: null for NaN and infinity, U+FFFD for lone surrogates.
-
-    Args:
-        value: from Python's own decoder, which accepts more than others.
 
     Raises:
         RecursionError: it is nested too deeply.

@@ -83,7 +83,6 @@ def changes_answers(name: str, value: Any) -> bool:
     """Whether a field of a call may change its answer.
 
     Args:
-        name: as the log has it.
         value: the same; numbers may be text.
     """
     if value is None or value in ("", "null"):
@@ -121,11 +120,7 @@ def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
 
 
 def setting_columns(record: Mapping[str, Any]) -> str | None:
-    """As `other_settings`, of a record that is no request body: only fields that are known to be settings or hold them.
-
-    Args:
-        record: with fields of any kind.
-    """
+    """As `other_settings`, of a record that is no request body: only fields that are known to be settings or hold them."""
     holding = {name: record[name] for name in record if _plain(name) in _CONTAINERS}
     own = (name for name in SETTING_FIELDS if changes_answers(name, record.get(name)))
     return named(own, (name for name in _of(holding, _BELOW) if name not in holding))

@@ -260,11 +260,7 @@ def _together(state: Path) -> list[list[str]]:
 
 
 def names_in_use(state: Path) -> frozenset[str]:
-    """Names of the kept folders that any of the latest hunts used; empty where that is not recorded.
-
-    Args:
-        state: the folder that outlives the hunts.
-    """
+    """Names of the kept folders that any of the latest hunts used; empty where that is not recorded."""
     return frozenset(name for names in _together(state) for name in names)
 
 

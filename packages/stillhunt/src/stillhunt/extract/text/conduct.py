@@ -127,9 +127,6 @@ ANSWER_RULES = LexiconRules(
 def compile_rules(rules: LexiconRules) -> tuple[U32, I64, U64]:
     """Rules as arrays for the kernel.
 
-    Args:
-        rules: those of prompts or of answers.
-
     Returns:
         Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.
     """

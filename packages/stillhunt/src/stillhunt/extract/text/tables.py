@@ -56,9 +56,6 @@ def _classifier() -> Asked:
 def tokenise(texts: list[str]) -> list[U64]:
     """Token hashes of short texts, by the same kernel that reads prompts.
 
-    Args:
-        texts: any number of texts of at most `KEPT` tokens.
-
     Returns:
         One uint64 array per text.
     """

@@ -90,12 +90,7 @@ def operation(attributes: Attributes) -> str | None:
 
 
 def call_of(attributes: Attributes, kind: str) -> Row:
-    """Columns of a call from its own attributes; identity and status are read elsewhere.
-
-    Args:
-        attributes: of the span or log record.
-        kind: kind of call as `operation` gives it.
-    """
+    """Columns of a call from its own attributes; identity and status are read elsewhere."""
     lists = Numbered(attributes)
     row: Row = {}
     body = attributes.get("input.value")

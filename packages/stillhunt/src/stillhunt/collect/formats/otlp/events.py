@@ -134,9 +134,6 @@ def gather_events(entries: Iterator[Entry]) -> Events:
 def event_row(entry: Entry, events: Events) -> Row | None:
     """The call that a log record completes; None while records of the call are missing.
 
-    Args:
-        events: how many records each call has; keeps those of incomplete calls.
-
     Raises:
         PassedOverError: the record belongs to no model call, or was read before.
         BrokenRecordError: the call has no time.

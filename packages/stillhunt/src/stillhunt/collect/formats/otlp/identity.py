@@ -143,8 +143,6 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     """Account, end user, client, session, status and links of a call.
 
     Args:
-        entry: the span or log record.
-        outer: what the spans around it say.
         tenants: whether service.namespace names the account.
     """
     attributes, resource = entry.attributes, entry.resource

@@ -162,7 +162,6 @@ def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth
 
     Args:
         names: attributes that are needed; all when None.
-        depth: levels of nested values that are read.
     """
     made: Attributes = {}
     for pair in pairs:

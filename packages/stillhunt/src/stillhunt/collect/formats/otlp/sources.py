@@ -84,9 +84,6 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
 def span_row(entry: Entry, traces: SpanIndex) -> Row:
     """The model call that a span describes.
 
-    Args:
-        traces: what was learned from all spans.
-
     Raises:
         PassedOverError: the span is not a model call, or not the one that counts.
         BrokenRecordError: it is a model call without a time.

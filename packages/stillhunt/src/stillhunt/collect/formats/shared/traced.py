@@ -48,9 +48,6 @@ def tokens_in(usage: Mapping[str, Any]) -> Row:
 
     Tokens of the cache and the like have fields of their own beside `input` and `output`, are not contained in those,
     and are added (langfuse.com/docs/observability/features/token-and-cost-tracking).
-
-    Args:
-        usage: `usage_details`, `usageDetails` or `usage`.
     """
     row = Row()
     for column, word, others in (
