@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,14 +16,13 @@ from stillhunt.base.arrays import I64
 from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
-from stillhunt.collect.values.field_suggestions import leaves_of_schema
+from stillhunt.collect.values.field_suggestions import advise_mapping, leaves_of_schema
 from stillhunt.collect.values.fields import (
     OPTIONAL_ADVICE,
     Column,
     FieldMap,
     RawBatch,
     from_arrow,
-    missing_columns_advice,
     path_splits,
 )
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
@@ -101,6 +101,13 @@ class ColumnarRows:
             raw=lambda row: _row_text(columns, row),
         )
 
+    def wrap_all(self, batches: Iterable[pa.RecordBatch], wanted: Sequence[str], most_rows: int) -> Iterator[RawBatch]:
+        """Successive batches of any size, in parts of bounded size."""
+        first_row = 0
+        for part in (part for batch in batches for part in cut_up(batch, most_rows)):
+            yield self.wrap(part, wanted, first_row)
+            first_row += part.num_rows
+
 
 _READ_OF_ROW = 4 * RAW_CHARACTERS
 """Characters of a bad row that are read: more than are shown, so that a secret is not cut and then not recognised."""
@@ -137,38 +144,69 @@ def check_columns(
         fields.meet(leaves or found)
     else:
         given = [n for n in OPTIONAL_ADVICE if n not in fields.paths or not fields.missing((n,), frozenset(found))]
-        advice = missing_columns_advice(missing, leaves or found, given, accounts="timestamp" not in required)
+        told = advise_mapping(missing, leaves or found, given, accounts="timestamp" not in required)
         place = f"column {missing[0]}"
-        raise UnusableInputError(advice.what, place, advice.next_step, max(rows, 1), advice.command_step)
+        raise UnusableInputError(told.what, place, told.next_step, max(rows, 1), told.command_step)
 
 
-class ParquetReader:
-    """A Parquet file."""
+class _ColumnarReader:
+    """An input that is no stream of bytes: a hash of its bytes, if it has any, does not come of reading it."""
+
+    rewindable = False
+    rows_expected: int | None = None
+
+    def __init__(self, rows: ColumnarRows, batch_rows: int) -> None:
+        self.name, self.index, self._rows, self._batch_rows = rows.name, rows.index, rows, batch_rows
+
+    def digest(self) -> str:
+        """Empty; see Reader."""
+        return ""
+
+
+class PartedReader(_ColumnarReader):
+    """An input of parts, each of which can be read by itself.
+
+    Args:
+        schema: columns that there are.
+        number: its rows.
+    """
 
     rewindable = True
 
+    def __init__(
+        self, rows: ColumnarRows, required: Sequence[str], batch_rows: int, schema: pa.Schema, number: int
+    ) -> None:
+        super().__init__(rows, batch_rows)
+        check_columns(rows.fields, required, schema.names, number, leaves_of_schema(schema))
+        self.names, self.rows_expected = schema.names, number
+
+    def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
+        """Its parts in order."""
+        raise NotImplementedError
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader; a damaged part is rejected, and reading goes on with the next one."""
+        for part in self.parts(wanted):
+            yield from part(rejects)
+
+    def columns_for(self, wanted: Sequence[str]) -> list[str]:
+        """Its columns that may hold these columns of REQUESTS."""
+        return _physical_columns(self.names, self._rows.fields, wanted)
+
+
+class ParquetReader(PartedReader):
+    """A Parquet file, whose parts are its row groups."""
+
     def __init__(self, path: Place, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
-        self.name, self.index, self._path, self._rows = rows.name, rows.index, path, rows
-        self._batch_rows = batch_rows
+        self._path = path
         with self._open() as file:
-            self.rows_expected: int | None = file.metadata.num_rows
-            schema = file.schema_arrow
-            check_columns(rows.fields, required, schema.names, file.metadata.num_rows, leaves_of_schema(schema))
+            super().__init__(rows, required, batch_rows, file.schema_arrow, file.metadata.num_rows)
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(for_parquet(self._path), metadata=metadata)
         except _PARQUET_ERRORS as error:
             raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
-
-    def digest(self) -> str:
-        """Empty: columns are read in pieces, so the file is hashed separately."""
-        return ""
-
-    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows, see Reader; a damaged row group is rejected, and reading goes on with the next one."""
-        for part in self.parts(wanted):
-            yield from part(rejects)
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """The row groups, each to be read by itself."""
@@ -193,16 +231,7 @@ class ParquetReader:
         """Metadata of the file, its columns that hold wanted ones, and those among them that may hold long values."""
         long = [name for name in wanted if name in LONG_FIELDS]
         with self._open() as file:
-            schema, fields = file.schema_arrow, self._rows.fields
-            return file.metadata, (
-                _physical_columns(schema.names, fields, wanted),
-                _physical_columns(schema.names, fields, long),
-            )
-
-    def holds(self, ours: str) -> bool:
-        """Whether the file has a column that may hold this column of REQUESTS."""
-        with self._open() as file:
-            return bool(_physical_columns(file.schema_arrow.names, self._rows.fields, (ours,)))
+            return file.metadata, (self.columns_for(wanted), self.columns_for(long))
 
     def _group(
         self,
@@ -259,38 +288,20 @@ def _physical_columns(found: Iterable[str], fields: FieldMap, wanted: Sequence[s
     return list(needed)
 
 
-class TableReader:
+class TableReader(PartedReader):
     """An Arrow table in memory."""
 
-    rewindable = True
-
     def __init__(self, table: pa.Table, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
-        check_columns(rows.fields, required, table.schema.names, table.num_rows, leaves_of_schema(table.schema))
-        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
-        self._batch_rows = batch_rows
-        self.rows_expected: int | None = table.num_rows
-
-    def digest(self) -> str:
-        """Nothing: a table has no bytes of its own."""
-        return ""
-
-    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows, see Reader."""
-        for part in self.parts(wanted):
-            yield from part(rejects)
+        super().__init__(rows, required, batch_rows, table.schema, table.num_rows)
+        self._table = table
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
-        """The batches, each to be read by itself."""
-        columns = _physical_columns(self._table.schema.names, self._rows.fields, wanted)
+        """The batches, see PartedReader."""
         first_row = 0
-        for batch in self._table.select(columns).to_batches():
+        for batch in self._table.select(self.columns_for(wanted)).to_batches():
             for part in cut_up(batch, self._batch_rows):
                 yield functools.partial(_one_batch, self._rows.wrap(part, wanted, first_row))
                 first_row += part.num_rows
-
-    def holds(self, ours: str) -> bool:
-        """Whether the table has a column that may hold this column of REQUESTS."""
-        return bool(_physical_columns(self._table.schema.names, self._rows.fields, (ours,)))
 
 
 def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
@@ -298,51 +309,31 @@ def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
     yield raw
 
 
-class StreamReader:
+class StreamReader(_ColumnarReader):
     """Arrow batches that can be read only once."""
-
-    rewindable = False
 
     def __init__(
         self, stream: Iterator[pa.RecordBatch], rows: ColumnarRows, required: Sequence[str], batch_rows: int
     ) -> None:
-        self.name, self.index, self._rows, self._batch_rows = rows.name, rows.index, rows, batch_rows
-        self._stream = stream
-        self._first = next(stream, None)
-        self.rows_expected: int | None = None
+        super().__init__(rows, batch_rows)
+        self._first, self._rest = next(stream, None), stream
         if self._first is not None:
             check_columns(rows.fields, required, self._first.schema.names)
-
-    def digest(self) -> str:
-        """Nothing: a stream has no bytes of its own."""
-        return ""
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
         del rejects
-        yield from wrap_all(self._small_batches(), self._rows, wanted)
-
-    def _small_batches(self) -> Iterator[pa.RecordBatch]:
-        batch = self._first
-        while batch is not None:
-            yield from cut_up(batch, self._batch_rows)
-            batch = next(self._stream, None)
+        if self._first is not None:
+            yield from self._rows.wrap_all(chain((self._first,), self._rest), wanted, self._batch_rows)
 
 
-class StoredReader:
+class StoredReader(_ColumnarReader):
     """A table of a database with the columns of REQUESTS; read only once, since a second reading costs as much."""
 
-    rewindable = False
-
     def __init__(self, table: StoredTable, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+        super().__init__(rows, batch_rows)
         check_columns(rows.fields, required, list(table.kinds))
-        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
-        self._batch_rows, self._required = batch_rows, required
-        self.rows_expected: int | None = None
-
-    def digest(self) -> str:
-        """Nothing: a table has no bytes of its own."""
-        return ""
+        self._table, self._required = table, required
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader; requests in order of time and id, customers in order of account."""
@@ -351,13 +342,4 @@ class StoredReader:
         first = [name for name in ("timestamp", "request_id", "account_id") if name in self._required]
         columns = _physical_columns(names, fields, wanted)
         found = self._table.batches(columns, _physical_columns(names, fields, first))
-        small = (part for batch in found for part in cut_up(batch, self._batch_rows))
-        yield from wrap_all(small, self._rows, wanted)
-
-
-def wrap_all(batches: Iterable[pa.RecordBatch], rows: ColumnarRows, wanted: Sequence[str]) -> Iterator[RawBatch]:
-    """Number the rows of successive batches."""
-    first_row = 0
-    for batch in batches:
-        yield rows.wrap(batch, wanted, first_row)
-        first_row += batch.num_rows
+        yield from self._rows.wrap_all(found, wanted, self._batch_rows)

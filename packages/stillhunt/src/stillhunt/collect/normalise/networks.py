@@ -11,9 +11,12 @@ IP2Proxy (ip2location.com: usage_type, proxy_type), whose own columns keep their
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,62 +140,7 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _BEFORE_NAME = re.compile(r"AS([0-9]{1,10})\s+(.+)", re.DOTALL)
 _WORD = re.compile(r"[a-z][a-z /-]{1,23}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_FLAGS = {
-    "is_tor_exit_node": "tor",
-    "is_anonymous_vpn": "vpn",
-    "is_residential_proxy": "residential proxy",
-    "is_public_proxy": "proxy",
-    "is_hosting_provider": "hosting",
-    "is_anonymous": "anonymous",
-    "is_anonymous_proxy": "proxy",
-    "is_tor": "tor",
-    "is_vpn": "vpn",
-    "is_res_proxy": "residential proxy",
-    "is_relay": "relay",
-    "is_proxy": "proxy",
-    "is_hosting": "hosting",
-    "is_mobile": "mobile",
-    "is_satellite": "isp",
-    "tor": "tor",
-    "vpn": "vpn",
-    "res_proxy": "residential proxy",
-    "relay": "relay",
-    "proxy": "proxy",
-    "hosting": "hosting",
-}
-_SAME = {
-    # MaxMind's and DB-IP's user_type and connection_type
-    "cellular": "mobile",
-    "content delivery network": "cdn",
-    "consumer privacy network": "relay",
-    "search engine spider": "crawler",
-    "college": "education",
-    "school": "education",
-    "dialup": "isp",
-    "cable/dsl": "isp",
-    "satellite": "isp",
-    "corporate": "business",
-    # IP2Location's usage_type and IP2Proxy's proxy_type
-    "com": "business",
-    "org": "organization",
-    "gov": "government",
-    "mil": "military",
-    "edu": "education",
-    "lib": "library",
-    "cdn": "cdn",
-    "isp": "isp",
-    "isp/mob": "isp",
-    "mob": "mobile",
-    "dch": "hosting",
-    "ses": "crawler",
-    "vpn": "vpn",
-    "tor": "tor",
-    "pub": "proxy",
-    "web": "proxy",
-    "res": "residential proxy",
-    "cpn": "relay",
-    "epn": "vpn",
-}
+_KINDS = tomllib.loads((files(__package__) / "network_kinds.toml").read_text("utf-8"))
 _NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
 
 
@@ -280,16 +228,13 @@ def _country_of(record: Mapping[str, Any]) -> str | None:
 
 def _kind_of(record: Mapping[str, Any]) -> str | None:
     """The kind that matters most among those in a record; else the first word for what the network is used for."""
-    strongest: str | None = None
-    for kind in _kinds(record):
-        strongest = _stronger(strongest, kind)
-    return strongest
+    return functools.reduce(_stronger, _kinds(record), None)
 
 
 def _kinds(record: Mapping[str, Any]) -> Iterator[str]:
     traits = _inner(record, "traits")
     for part in (record, traits, *(_inner(record, name) for name in ("privacy", "anonymous", "anonymizer"))):
-        for name, kind in _FLAGS.items():
+        for name, kind in _KINDS["flags"].items():
             if name in part and _is_set(part[name]):
                 yield kind
     words = (
@@ -321,7 +266,7 @@ def _word(value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_NETWORK_NAME_CHARACTERS:
         return None
     word = value.strip().lower().replace("_", " ")
-    word = _SAME.get(word, word)
+    word = str(_KINDS["words"].get(word, word))
     return word if _WORD.fullmatch(word) and word not in _NO_KIND else None
 
 

@@ -18,7 +18,7 @@ from stillhunt.base.arrays import I64
 from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.decode.columnar import ParquetReader, Part, TableReader
+from stillhunt.collect.decode.columnar import ParquetReader, Part, PartedReader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.history.resent_prefixes import KeySurvey
 from stillhunt.collect.join.log_join import inputs_with_repeats, join_logs, joinable
@@ -117,13 +117,13 @@ class RowReader:
 
     def _may_hold_conversations(self) -> bool:
         return any(
-            not isinstance(reader, ParquetReader | TableReader) or reader.holds("conversation_id")
+            not isinstance(reader, PartedReader) or reader.columns_for(("conversation_id",))
             for reader in self._readers.values()
         )
 
     def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
         reader = self._readers[index]
-        if isinstance(reader, ParquetReader | TableReader):
+        if isinstance(reader, PartedReader):
             yield from reader.parts(wanted)
         else:
             yield functools.partial(reader.batches, wanted)

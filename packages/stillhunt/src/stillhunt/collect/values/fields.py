@@ -20,8 +20,6 @@ from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.collect.values.field_suggestions import (
     MAX_LEAVES,
     SHOWN_CHARACTERS,
-    Advice,
-    advice,
     near_names,
     shown_names,
 )
@@ -169,19 +167,6 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
 def mapping_place(name: str, path: str) -> str:
     """An entry of the mapping as the place of an error: `mapping account_id=user.id`."""
     return f"mapping {shorten(name, SHOWN_CHARACTERS)}={shorten(path, SHOWN_CHARACTERS)}"
-
-
-def missing_columns_advice(
-    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE, *, accounts: bool = False
-) -> Advice:
-    """What to say of missing required columns, with a ready mapping.
-
-    Args:
-        found: the log's columns, or the dotted paths of its fields.
-        given: optional columns that the log has.
-        accounts: whether they are those of the table of accounts.
-    """
-    return advice(missing, found, given, accounts=accounts)
 
 
 def path_splits(path: str) -> list[tuple[str, tuple[str, ...]]]:

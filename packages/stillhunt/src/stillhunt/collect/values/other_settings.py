@@ -120,7 +120,7 @@ def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
 
 
 def setting_columns(record: Mapping[str, Any]) -> str | None:
-    """As `other_settings`, of a record that is no request body: only fields that are known to be settings or hold them."""
+    """As `other_settings`, of a record of any kind: only fields that are known to be settings or hold them."""
     holding = {name: record[name] for name in record if _plain(name) in _CONTAINERS}
     own = (name for name in SETTING_FIELDS if changes_answers(name, record.get(name)))
     return named(own, (name for name in _of(holding, _BELOW) if name not in holding))

@@ -60,15 +60,6 @@ class Entry:
     empty: int = 0
 
 
-def pick(attributes: Attributes, *names: str) -> Any:
-    """Value of the first of these attributes that is present and not empty text; None if there is none."""
-    for name in names:
-        value = attributes.get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
 _MAX_REPR_CHARACTERS = 1 << 18
 _MAX_REPR_DEPTH = 24
 _BRACKETS = re.compile(r"[\[{(\]})]")

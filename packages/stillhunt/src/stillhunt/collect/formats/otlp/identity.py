@@ -6,11 +6,11 @@ from collections import ChainMap
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, pick, value_of
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, value_of
 from stillhunt.collect.formats.otlp.dialects import LITELLM_KEY, status_of
 from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.source import Row, call_links
-from stillhunt.collect.values.json_values import number
+from stillhunt.collect.values.json_values import first, number
 
 _MAX_CACHED, _MAX_CACHED_CHARACTERS = 1 << 14, 256
 
@@ -99,14 +99,14 @@ def place_of(attributes: Attributes) -> Place:
     """What the attributes of a span say about the calls within it."""
     if PLACES.isdisjoint(attributes):
         return NOWHERE
-    forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
+    forwarded = attributes.get(_FORWARDED) or first(attributes, *_ADDRESSES)
     return Place(
-        _word(pick(attributes, *_USERS)),
-        _word(pick(attributes, *_SESSIONS)),
+        _word(first(attributes, *_USERS)),
+        _word(first(attributes, *_SESSIONS)),
         None if forwarded is None else _address(forwarded),
-        _word(pick(attributes, *_AGENTS)),
-        _word(pick(attributes, *_HEADERS)),
-        pick(attributes, *_STATUS),
+        _word(first(attributes, *_AGENTS)),
+        _word(first(attributes, *_HEADERS)),
+        first(attributes, *_STATUS),
     )
 
 
@@ -136,7 +136,7 @@ def _word(value: Any) -> str | None:
 
 def call_id_of(attributes: Attributes) -> str | None:
     """LiteLLM's id of the call."""
-    return _word(pick(attributes, *CALL_IDS))
+    return _word(first(attributes, *CALL_IDS))
 
 
 def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
@@ -150,7 +150,7 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     gateway = call_id_of(attributes)
     around = place.within(outer)
     namespace = _word(resource.get("service.namespace"))
-    api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
+    api_user = _word(first(attributes, "gen_ai.user", "llm.user"))
     row = _litellm_columns(attributes)
     account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
     if account is None:
@@ -163,7 +163,7 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         status = status_of(attributes, entry.failure)
     span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
     edge = row.pop("edge", None) or around.edge
-    answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
+    answer = _word(first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
     row["request_id"] = gateway or span
     row["account_id"] = account
     row["account_fallback"] = namespace or around.address or _word(resource.get("service.name"))
@@ -189,12 +189,12 @@ def _litellm_columns(attributes: Attributes) -> Row:
     sent = get(names.sent)
     sent = _object(sent) if isinstance(sent, str) and "session_id" in sent else {}
     return {
-        "account_id": _word(pick(attributes, names.user, names.key)),
+        "account_id": _word(first(attributes, names.user, names.key)),
         "api_key_id": _word(get(names.key)),
         "organization_id": _word(get(names.organization)),
-        "end_user_id": _word(pick(attributes, names.end_user)),
+        "end_user_id": _word(first(attributes, names.end_user)),
         "conversation_id": _word(sent.get("session_id"))
-        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        or _word(first(headers, "x-litellm-session-id", "x-session-id")),
         "client_ip": _word(get(names.address)),
         "user_agent": _word(get(names.agent)),
         "edge": _word(headers.get("x-request-id")),
