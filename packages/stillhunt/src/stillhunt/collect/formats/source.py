@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias
 
@@ -130,12 +130,24 @@ def call_links(**ids: Any) -> list[str]:
     return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
 
 
-def load_source(name: str, recognises: Callable[[Sample], bool], **functions: Any) -> Source:
-    """One of our own sources: what `sources.toml` says of it, and the functions and types by which it is read."""
+def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, **functions: Any) -> Source:
+    """One of our own sources: what `sources.toml` says of it, and the functions and types by which it is read.
+
+    Args:
+        recognises: whether a sample has the format; None where the names of its fields tell.
+    """
     words = dict(_descriptions()[name])
+    fields = words.pop("fields", {})
     words["framings"] = frozenset(words.get("framings", ("json",)))
-    lists = {key: tuple(value) for key, value in words.items() if isinstance(value, list)}
-    return Source(**words | lists | functions | {"name": name, "recognises": recognises, "carries": _carried_by(name)})
+    words["recognises"] = recognises or partial(
+        _has_fields, fields["all"], fields.get("some", ()), fields.get("least", 1)
+    )
+    words |= {key: tuple(value) for key, value in words.items() if isinstance(value, list)}
+    return Source(**words | functions | {"name": name, "carries": _carried_by(name)})
+
+
+def _has_fields(needed: Sequence[str], others: Sequence[str], least: int, sample: Sample) -> bool:
+    return sample.holds(*needed) and len(sample.names.intersection(others)) >= min(least, len(others))
 
 
 def _carried_by(name: str) -> dict[str, str]:

@@ -47,15 +47,8 @@ from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import short_strings, text_buffers
 
 FIRST_HAND_AT_THE_EDGE = (
-    "client_ip",
-    "client_prefix",
-    "asn",
-    "asn_name",
-    "ip_kind",
-    "country",
-    "user_agent",
-    "tls_fingerprint",
-    "status",
+    *("client_ip", "client_prefix", "asn", "asn_name", "ip_kind", "country", "user_agent"),
+    *("tls_fingerprint", "status"),
 )
 """Columns in which a source of role `edge` is more reliable than the gateway behind it."""
 ORIGIN_COLUMNS = ("source", "origin_file", "origin_row")

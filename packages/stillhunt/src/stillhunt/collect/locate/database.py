@@ -54,13 +54,9 @@ _TIMES = frozenset(("timestamp", "timestamptz"))
 _ORDERED = (_AS_THEY_ARE - {"_text"}) | _TIMES | {"uuid", "numeric", "date", "bpchar"}
 _FIRST_IN_ORDER = ("startTime", "timestamp", "request_id")
 _SETTINGS = (
-    "TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    "LOCAL statement_timeout = 0",
-    "LOCAL idle_in_transaction_session_timeout = 0",
-    "LOCAL synchronize_seqscans = off",
-    "LOCAL TimeZone = 'UTC'",
-    "LOCAL DateStyle = 'ISO'",
-    "LOCAL IntervalStyle = 'iso_8601'",
+    *("TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "LOCAL statement_timeout = 0"),
+    *("LOCAL idle_in_transaction_session_timeout = 0", "LOCAL synchronize_seqscans = off", "LOCAL TimeZone = 'UTC'"),
+    *("LOCAL DateStyle = 'ISO'", "LOCAL IntervalStyle = 'iso_8601'"),
 )
 """One snapshot, no time limit, and values that are written the same way whatever the server's settings are."""
 

@@ -175,7 +175,8 @@ UNKNOWN_NETWORK = Network()
 def network_of(record: Mapping[str, Any]) -> Network:
     """Network from a record."""
     number, name = _number_and_name(record)
-    return Network(number, name, _country_of(record), _kind_of(record))
+    # The kind that matters most among those in the record; else the first word for what the network is used for.
+    return Network(number, name, _country_of(record), functools.reduce(_stronger, _kinds(record), None))
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
@@ -224,11 +225,6 @@ def _country_of(record: Mapping[str, Any]) -> str | None:
         if isinstance(value, str) and _COUNTRY.fullmatch(value):
             return value.upper()
     return None
-
-
-def _kind_of(record: Mapping[str, Any]) -> str | None:
-    """The kind that matters most among those in a record; else the first word for what the network is used for."""
-    return functools.reduce(_stronger, _kinds(record), None)
 
 
 def _kinds(record: Mapping[str, Any]) -> Iterator[str]:

@@ -54,20 +54,8 @@ REQUIRED = "required value is missing"
 NAMED_BY_PLACE = "missing, so the call is named after its place"
 NO_MODEL = f"missing, so '{UNKNOWN_MODEL}'"
 SHORT_REQUEST_COLUMNS = (
-    "request_id",
-    "account_id",
-    "model",
-    "source",
-    "conversation_id",
-    "organization_id",
-    "api_key_id",
-    "end_user_id",
-    "country",
-    "tls_fingerprint",
-    "channel",
-    "ip_kind",
-    "user_agent",
-    "asn_name",
+    *("request_id", "account_id", "model", "source", "conversation_id", "organization_id", "api_key_id"),
+    *("end_user_id", "country", "tls_fingerprint", "channel", "ip_kind", "user_agent", "asn_name"),
 )
 INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
 FLOAT_COLUMNS = ("temperature", "top_p")

@@ -40,15 +40,8 @@ BITS = {name: bit for bit, name, _ in CONDUCT_FLAGS}
 SYSTEM_FLAGS = sum(
     BITS[name]
     for name in (
-        "REASONING",
-        "TRACE_FORMAT",
-        "RUBRIC",
-        "CLEAN_TRACE",
-        "EXTRACTION_PROBE",
-        "AGENT_TRAJECTORY",
-        "TASK_GENERATION",
-        "TRANSLATE_TRACE",
-        "TRANSLATION",
+        *("REASONING", "TRACE_FORMAT", "RUBRIC", "CLEAN_TRACE", "EXTRACTION_PROBE", "AGENT_TRAJECTORY"),
+        *("TASK_GENERATION", "TRANSLATE_TRACE", "TRANSLATION"),
     )
 )
 """Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are

@@ -132,14 +132,8 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules
 
 
 ASKED_FLAGS = (
-    "REASONING",
-    "RUBRIC",
-    "CLEAN_TRACE",
-    "EXTRACTION_PROBE",
-    "AGENT_TRAJECTORY",
-    "TASK_GENERATION",
-    "TRANSLATION",
-    "CODE",
+    *("REASONING", "RUBRIC", "CLEAN_TRACE", "EXTRACTION_PROBE", "AGENT_TRAJECTORY", "TASK_GENERATION"),
+    *("TRANSLATION", "CODE"),
 )
 """Conduct flags that the classifier can show, in the order of its columns."""
 

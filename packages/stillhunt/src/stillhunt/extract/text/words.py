@@ -17,22 +17,8 @@ SKETCH_VERSION = 4
 """Version of every hash and bucket in SKETCHES; sketches of two versions must not be compared."""
 
 SCRIPTS = (
-    "none",
-    "latin",
-    "greek",
-    "cyrillic",
-    "hebrew",
-    "arabic",
-    "devanagari",
-    "indic",
-    "thai",
-    "lao",
-    "khmer",
-    "myanmar",
-    "han",
-    "japanese",
-    "hangul",
-    "other",
+    *("none", "latin", "greek", "cyrillic", "hebrew", "arabic", "devanagari", "indic", "thai", "lao", "khmer"),
+    *("myanmar", "han", "japanese", "hangul", "other"),
 )
 """Script names; the index is the code in SKETCHES.script. Han beside kana counts as japanese."""
 

@@ -59,7 +59,7 @@ def _request_row(record: Any, shared: frozenset[str]) -> Row:
     body = _requested(record)
     if not isinstance(body, dict | Body):
         raise BrokenRecordError("it has no request (body, params or modelInput)")
-    row = call_of_body(body) | _answer(record.get("modelOutput"))
+    row = call_of_body(body) | answer_of_body(record.get("modelOutput"))
     name = text(first(record, "custom_id", "recordId"))
     metadata = body.metadata if isinstance(body, Body) else body.get("metadata")
     own = {
@@ -82,16 +82,13 @@ def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     if answer is None and status is None and record.get("error") is None and at(record, "result.type") is None:
         raise PassedOverError("an empty answer")
     answer = decoded(answer)
-    yield _answer(answer) | {
+    row = answer_of_body(answer)
+    yield row | {
         "request_id": name,
         "timestamp": number(first(answer, "created", "created_at")),
         "status": status,
-        "links": [*call_links(batch=name), *_answer(answer).get("links", [])],
+        "links": [*call_links(batch=name), *row.get("links", [])],
     }
-
-
-def _answer(body: Any) -> Row:
-    return {} if body is None else answer_of_body(body)
 
 
 def _is_requests(sample: Sample) -> bool:
@@ -100,11 +97,7 @@ def _is_requests(sample: Sample) -> bool:
     return sum(fit) * 2 > len(fit)
 
 
-def _is_answers(sample: Sample) -> bool:
-    return sample.holds("custom_id") and not sample.names.isdisjoint(("response", "result", "error"))
-
-
 SOURCES = (
     load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PlainRequest),
-    load_source("batch-output", _is_answers, rows=_answer_rows),
+    load_source("batch-output", rows=_answer_rows),
 )

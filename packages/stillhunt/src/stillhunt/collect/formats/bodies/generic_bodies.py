@@ -76,7 +76,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
         answer = answer_of_text(answer) or decoded(answer)
     inner = first(answer, "body", "json", "data")
     answer = inner if inner is not None else answer
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     tags = (get("metadata"), body.metadata if isinstance(body, Body) else body.get("metadata"))
     headers = lower_case(get("headers") or get("request_headers") or at(record, "request.headers"))
     stated, forwarded = text(first_of(get, *_ADDRESSES)), header_in(headers, "x-forwarded-for")

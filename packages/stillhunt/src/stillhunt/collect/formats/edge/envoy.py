@@ -14,16 +14,9 @@ from stillhunt.collect.values.json_values import first, first_of, number, text
 
 _FIELDS = frozenset(
     (
-        "response_flags",
-        "response_code_details",
-        "upstream_host",
-        "upstream_cluster",
-        "downstream_remote_address",
-        "x-envoy-origin-path",
-        "x-envoy-upstream-service-time",
-        "connection_termination_details",
-        "route_name",
-        "gen_ai.request.model",
+        *("response_flags", "response_code_details", "upstream_host", "upstream_cluster", "downstream_remote_address"),
+        *("x-envoy-origin-path", "x-envoy-upstream-service-time", "connection_termination_details"),
+        *("route_name", "gen_ai.request.model"),
     )
 )
 

@@ -97,11 +97,8 @@ def unescaped(value: Any) -> Any:
     return value
 
 
-_FIELDS = frozenset(("remote_addr", "http_user_agent", "request_id", "msec", "time_iso8601", "time_local", "request"))
 SOURCES = (
-    load_source(
-        "nginx", lambda sample: sample.holds("remote_addr") and len(sample.names & _FIELDS) >= 3, rows=_access_rows
-    ),
+    load_source("nginx", rows=_access_rows),
     load_source(
         "nginx-combined",
         lambda sample: sum(_LINE.match(line) is not None for line in sample.records) * 2 > len(sample.records),

@@ -23,7 +23,7 @@ from stillhunt.collect.formats.shared.bodies import (
 from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options, add_chat
 from stillhunt.collect.formats.shared.plain_bodies import answer_text as plain_text
-from stillhunt.collect.formats.source import OtherJson, PassedOverError, Record, Row, Sample, call_links, load_source
+from stillhunt.collect.formats.source import OtherJson, PassedOverError, Record, Row, call_links, load_source
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 
@@ -360,17 +360,10 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_payload(sample: Sample) -> bool:
-    return sample.holds("id", "call_type", "startTime", "metadata") and bool(
-        sample.names & {"model_parameters", "hidden_params", "error_information"}
-    )
-
-
 SOURCES = (
-    load_source("litellm-callback", _is_payload, rows=_payload_rows, fields_read=Payload, plain_record=PlainPayload),
+    load_source("litellm-callback", rows=_payload_rows, fields_read=Payload, plain_record=PlainPayload),
     load_source(
         "litellm-spendlogs",
-        lambda sample: sample.holds("request_id", "call_type", "api_key", "spend", "startTime"),
         rows=_spend_rows,
     ),
 )

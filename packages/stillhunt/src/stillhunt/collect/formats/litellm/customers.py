@@ -17,13 +17,8 @@ from stillhunt.collect.values.json_values import decoded, first, is_list
 COMPLETES = "teams and organisations, which only add to users and keys"
 NO_CUSTOMER = "LiteLLM's own user"
 METADATA_COLUMNS = (
-    "plan",
-    "declared_use",
-    "signup_ip",
-    "signup_country",
-    "payment_fingerprint",
-    "payment_country",
-    "phone_country",
+    *("plan", "declared_use", "signup_ip", "signup_country", "payment_fingerprint"),
+    *("payment_country", "phone_country"),
 )
 """Columns of ACCOUNTS that LiteLLM does not have; read from a user's `metadata`, where operators may keep them."""
 _STATED, _BY_KEY = range(2)

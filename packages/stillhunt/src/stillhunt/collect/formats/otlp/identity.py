@@ -70,19 +70,12 @@ class Place(NamedTuple):
 
 NOWHERE = Place()
 _USERS = (
-    "user.id",
-    "enduser.id",
-    "enduser.pseudo.id",
-    "langfuse.user.id",
-    "traceloop.association.properties.user_id",
-    "ai.telemetry.metadata.userId",
+    *("user.id", "enduser.id", "enduser.pseudo.id", "langfuse.user.id"),
+    *("traceloop.association.properties.user_id", "ai.telemetry.metadata.userId"),
 )
 _SESSIONS = (
-    "gen_ai.conversation.id",
-    "session.id",
-    "langfuse.session.id",
-    "traceloop.association.properties.session_id",
-    "ai.telemetry.metadata.sessionId",
+    *("gen_ai.conversation.id", "session.id", "langfuse.session.id"),
+    *("traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId"),
 )
 _FORWARDED = "http.request.header.x-forwarded-for"
 _ADDRESSES = ("client.address", "http.client_ip")

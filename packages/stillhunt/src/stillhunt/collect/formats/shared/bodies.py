@@ -106,7 +106,9 @@ def _options_of_plain(body: plain.Options) -> Row:
         row["top_p"] = body.top_p
     if (most := body.max_completion_tokens if body.max_tokens is None else body.max_tokens) is not None:
         row["max_tokens"] = most
-    if (raw := bytes(body.tools)) and (tools := _tools_text(raw)) is not None:
+    if (raw := bytes(body.tools)) and (
+        tools := (_cached_tools_text if len(raw) <= _MAX_CACHED_BYTES else _tools_text)(raw)
+    ) is not None:
         row["tools"] = tools
     if body.system:
         row["system_prompt"] = body.system
@@ -118,12 +120,10 @@ def _options_of_plain(body: plain.Options) -> Row:
 
 
 def _tools_text(raw: bytes) -> str | None:
-    return _cached_tools_text(raw) if len(raw) <= _MAX_CACHED_BYTES else as_json(decode_json(raw) or None)
-
-
-@lru_cache(_MAX_CACHED_TEXTS)
-def _cached_tools_text(raw: bytes) -> str | None:
     return as_json(decode_json(raw) or None)
+
+
+_cached_tools_text = lru_cache(_MAX_CACHED_TEXTS)(_tools_text)
 
 
 def options_of_body(body: Mapping[str, Any] | plain.Options) -> Row:

@@ -75,15 +75,8 @@ def answered_in(value: Any) -> Row:
 
 
 _ACCOUNTS = (
-    "account",
-    "account_id",
-    "accountId",
-    "customer_id",
-    "customerId",
-    "tenant_id",
-    "tenantId",
-    "tenant",
-    "customer",
+    *("account", "account_id", "accountId", "customer_id", "customerId", "tenant_id", "tenantId"),
+    *("tenant", "customer"),
 )
 
 

@@ -119,7 +119,7 @@ def _asked(value: Any) -> Row:
 def _answered(value: Any) -> Row:
     if is_list(value) and all(isinstance(part, dict) for part in value):
         return answer_of_body({"choices": [part if "message" in part else {"message": part} for part in value]})
-    return {} if value is None else answer_of_body(value)
+    return answer_of_body(value)
 
 
 def _gateway_rows(record: Any) -> Iterator[Row]:

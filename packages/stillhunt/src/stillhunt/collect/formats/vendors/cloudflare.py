@@ -38,7 +38,7 @@ def _row(log: Mapping[str, Any]) -> Row:
     body = body_of_text(asked) if isinstance(asked, str) else None
     row = _asked(_plain(asked)) if body is None else call_of_body(body)
     answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _plain(answer)
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
     account, user = account_in(tags), user_in(tags)
     read, written = number(first_of(get, "tokens_in", "TokensIn")), number(first_of(get, "tokens_out", "TokensOut"))

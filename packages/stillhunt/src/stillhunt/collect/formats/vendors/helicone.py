@@ -10,7 +10,7 @@ from typing import Any
 
 from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in
-from stillhunt.collect.formats.source import Row, Sample, load_source
+from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import first_of, mapping, number, text
 
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
@@ -19,7 +19,7 @@ _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 def _rows(record: Mapping[str, Any]) -> list[Row]:
     get, row = record.get, call_of_body(record.get("request_body"))
     answer = get("response_body")
-    answered = answer_of_body(answer) if answer is not None else {}
+    answered = answer_of_body(answer)
     properties = mapping(first_of(get, "properties", "request_properties"))
     user, key = text(first_of(get, "user_id", "request_user_id")), text(first_of(get, *_KEYS))
     account = account_in(properties) or user or key
@@ -53,10 +53,4 @@ def _known(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> 
     return answered.get(ours) if value is None else value
 
 
-def _is_helicone(sample: Sample) -> bool:
-    return sample.holds("request_created_at") and not sample.names.isdisjoint(
-        ("request_body", "response_id", "proxy_key_id", "request_user_id", "target_url")
-    )
-
-
-SOURCES = (load_source("helicone", _is_helicone, rows=_rows),)
+SOURCES = (load_source("helicone", rows=_rows),)

@@ -10,7 +10,7 @@ from typing import Any
 
 from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, call_links, load_source
+from stillhunt.collect.formats.source import PassedOverError, Row, call_links, load_source
 from stillhunt.collect.values.json_values import at, first, number, text
 
 NO_AI_CALL = "a proxied request that is not a model call"
@@ -23,7 +23,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
     asked = call_of_body(_first_at([ai, *plugins], "payload.request"))
     answer = _first_at([*plugins, ai], "payload.response")
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
     address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
@@ -58,10 +58,4 @@ def _tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *the
     return answered.get(ours) if found is None else found
 
 
-def _is_kong(sample: Sample) -> bool:
-    return sample.holds("started_at", "request") and not sample.names.isdisjoint(
-        ("ai", "latencies", "tries", "upstream_uri")
-    )
-
-
-SOURCES = (load_source("kong", _is_kong, rows=_rows),)
+SOURCES = (load_source("kong", rows=_rows),)

@@ -28,19 +28,8 @@ _EVENTS = re.compile(r"(trace|generation|observation|embedding|span|event|score)
 _CREATED = frozenset(("generation-create", "embedding-create"))
 _UPDATED = frozenset(("generation-update", "observation-update"))
 _SLIM = (
-    "traceId",
-    "startTime",
-    "model",
-    "modelParameters",
-    "input",
-    "output",
-    "usage",
-    "usageDetails",
-    "metadata",
-    "userId",
-    "sessionId",
-    "level",
-    "statusMessage",
+    *("traceId", "startTime", "model", "modelParameters", "input", "output", "usage", "usageDetails", "metadata"),
+    *("userId", "sessionId", "level", "statusMessage"),
 )
 _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId", "project_id")
 

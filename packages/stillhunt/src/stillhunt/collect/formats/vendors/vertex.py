@@ -12,7 +12,7 @@ from typing import Any
 
 from stillhunt.collect.formats.shared.bodies import answer_of_body
 from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
-from stillhunt.collect.formats.source import Row, Sample, load_source
+from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, items, text
 
 _PROJECT = re.compile(r"projects/([^/]+)")
@@ -24,7 +24,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     answered = decoded(_payload(first_of(get, "full_response", "response_payload")))
     body = asked if isinstance(asked, dict) else {}
     row = _call(body)
-    answer = {} if answered is None else answer_of_body(answered)
+    answer = answer_of_body(answered)
     tags = (body.get("labels"), get("metadata"))
     account, user = account_in(*tags), user_in(*tags)
     project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
@@ -71,10 +71,4 @@ def _identity(value: Any) -> str | None:
     return found.removesuffix(".0") or None
 
 
-def _is_vertex(sample: Sample) -> bool:
-    return sample.holds("logging_time") and not sample.names.isdisjoint(
-        ("full_request", "request_payload", "deployed_model_id", "api_method")
-    )
-
-
-SOURCES = (load_source("vertex", _is_vertex, rows=_rows),)
+SOURCES = (load_source("vertex", rows=_rows),)
