@@ -19,7 +19,7 @@ from tests.collect.gathering import ENGINE, collected, config, content, opened, 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts
-from stillhunt.collect.checks.coverage import LOOK_UP, coverage
+from stillhunt.collect.inspection import LOOK_UP, coverage
 from stillhunt.collect.normalise import networks as mmdb_files
 from stillhunt.collect.normalise.networks import Networks, network_of
 from stillhunt.extract import sketch_requests

@@ -14,8 +14,7 @@ from tests.collect.sources.fixtures import COMBINED, NGINX
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.cli.inspecting import print_inspection
-from stillhunt.collect.checks.coverage import by_address_sentence, coverage
-from stillhunt.collect.inspection import OWN_ID, Inspection
+from stillhunt.collect.inspection import OWN_ID, Inspection, by_address_sentence, coverage
 from stillhunt.collect.values.field_suggestions import advise_mapping
 from stillhunt.pipeline import inspect_logs
 from stillhunt.score import evidence_needs

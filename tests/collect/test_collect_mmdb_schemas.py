@@ -9,7 +9,7 @@ import pytest
 from tests.collect.test_collect_enrich import mmdb
 
 from stillhunt.base.clients import tells_browsers
-from stillhunt.collect.checks.coverage import unenriched
+from stillhunt.collect.inspection import unenriched
 from stillhunt.collect.normalise.networks import (
     MAX_NETWORK_NAME_CHARACTERS,
     NETWORK_KINDS,

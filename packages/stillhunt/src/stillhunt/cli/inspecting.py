@@ -18,8 +18,7 @@ from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.log_kinds import LogKind, log_kinds
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.collect.checks.coverage import by_address_sentence
-from stillhunt.collect.inspection import Inspection
+from stillhunt.collect.inspection import Inspection, by_address_sentence
 from stillhunt.pipeline import inspect_logs
 from stillhunt.triage import changed_values
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS

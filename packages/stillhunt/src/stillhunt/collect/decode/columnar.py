@@ -206,7 +206,7 @@ class ParquetReader(PartedReader):
         try:
             return pq.ParquetFile(for_parquet(self._path), metadata=metadata)
         except _PARQUET_ERRORS as error:
-            raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
+            raise UnusableInputError(f"Parquet file is damaged or cut short: {first_line(error)}") from error
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """The row groups, each to be read by itself."""
@@ -267,10 +267,11 @@ class ParquetReader(PartedReader):
                     yield batch
                     del batch
             except _PARQUET_ERRORS as error:
-                raise UndecodableError(_first_line(error)) from error
+                raise UndecodableError(first_line(error)) from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """First line of an error's message; its type where it has none."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeAlias, cast, is_typeddict
 
 import msgspec
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.collect.decode.batch_sizing import cut_up
-from stillhunt.collect.decode.columnar import UnusableInputError
+from stillhunt.collect.decode.columnar import UnusableInputError, first_line
 from stillhunt.collect.decode.delimited import CsvReader
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, elements_of, whole_document
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, lines
@@ -108,16 +109,12 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
         if len(beginning.lstrip()) > _RAW_BYTES:
             break
     start = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
-
-    def everything() -> Iterator[bytes]:
-        yield start
-        yield from pieces
-
+    everything = chain((start,), pieces)
     if start.startswith(b"["):
-        return "element", array_elements(everything(), longest)
+        return "element", array_elements(everything, longest)
     if start.startswith(b"{") and not start[1:].lstrip(b" \t\r").startswith((b'"', b"}")):
-        return "document", whole_document(everything(), longest)
-    return "line", lines(everything(), longest)
+        return "document", whole_document(everything, longest)
+    return "line", lines(everything, longest)
 
 
 def _placed(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[str, Line]]:
@@ -198,8 +195,7 @@ def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rej
                 number += 1
                 yield Framed(f"row {number - 1}", value, b"", "", 0)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first}")
+        rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first_line(error)}")
 
 
 def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -25,9 +25,9 @@ from stillhunt.base.forced_end import remove_at_forced_end
 from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.input_doubts import ProxyCheck
 from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader
 from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.input_doubts import ProxyCheck
 from stillhunt.collect.join.match_calls import (
     CONTENT,
     LINK_KINDS,

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.input_doubts import DuplicateInputs, ProxyCheck
 from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT
+from stillhunt.collect.input_doubts import DuplicateInputs, ProxyCheck
 from stillhunt.collect.read.inputs import OpenedInputs
 from stillhunt.collect.values.rejects import AccountCounts, Rejects
 

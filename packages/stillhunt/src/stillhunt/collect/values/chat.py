@@ -227,32 +227,21 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
     Args:
         systems: large_string of the same length; a row that has one keeps it.
     """
-    rows = _rows_opening_with_bracket(prompts)
-    found: dict[int, Chat] = {}
-    for row in rows:
-        chat = read_chat(prompts[row].as_py())
-        if chat is not None:
-            found[row] = chat
-    return _replace(prompts, systems, found)
-
-
-def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
-    return [int(row) for row in filled[data[offsets[:-1][filled]] == _OPENING_BRACKET]]
+    rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()
+    return _replace(prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))})
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
     """Prompts and system prompts from a `messages` column, for rows without a prompt."""
     if not isinstance(messages, list) and messages.null_count == len(messages):
         return prompts, systems
-    missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
     found: dict[int, Chat] = {}
-    for row in missing:
-        value = messages[row] if isinstance(messages, list) else messages[int(row)].as_py()
-        chat = read_chat(value)
-        if chat is not None:
-            found[int(row)] = chat
+    for row in np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False)).tolist():
+        value = messages[row] if isinstance(messages, list) else messages[row].as_py()
+        if (chat := read_chat(value)) is not None:
+            found[row] = chat
     return _replace(prompts, systems, found)
 
 
