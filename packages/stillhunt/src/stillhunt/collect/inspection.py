@@ -113,7 +113,7 @@ def inspect_log(
     facts = log.facts
     rows = sum(file.rows for file in facts.inputs)
     inputs = [
-        _inspected(log, i, counts, (FILLED_BY_LOOK_UP if looks_up else {}, mapping or {}))
+        _inspected(log, i, counts, FILLED_BY_LOOK_UP if looks_up else {}, mapping or {})
         for i in range(len(facts.inputs))
     ]
     filled = {name: sum(one.filled[name] for one in inputs) / rows for name in SHOWN_COLUMNS} if rows else None
@@ -173,9 +173,9 @@ class _Counts:
 
 
 def _inspected(
-    log: RequestLog, index: int, counts: _Counts, origins: tuple[Mapping[str, str], Mapping[str, str]]
+    log: RequestLog, index: int, counts: _Counts, looked_up: Mapping[str, str], mapped: Mapping[str, str]
 ) -> InspectedInput:
-    """One input; origins of columns are those that are looked up, and those that the user mapped."""
+    """One input; for columns that are looked up, and those that the user mapped, where they come from."""
     file = log.facts.inputs[index]
     source = next((source for source in SOURCES if source.name == file.format), None)
     filled = {name: counts.filled[index][name] for name in SHOWN_COLUMNS}
@@ -183,7 +183,6 @@ def _inspected(
     elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS
     others = {name: OWN_ID if name == "request_id" else elsewhere for name in SHOWN_COLUMNS if filled[name]}
     carries = dict(source.carries) if source else {name: name for name in SHOWN_COLUMNS}
-    looked_up, mapped = origins
     return InspectedInput(
         file,
         source.title if source else "table with our columns",

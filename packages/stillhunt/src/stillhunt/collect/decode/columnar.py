@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -210,64 +210,77 @@ class ParquetReader(PartedReader):
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """The row groups, each to be read by itself."""
-        facts, columns = self._columns(wanted)
+        metadata = self._metadata()
         first_row = 0
-        for group in range(facts.num_row_groups):
-            yield functools.partial(self._group, facts, group, columns, (wanted, first_row, self._batch_rows))
-            first_row += facts.row_group(group).num_rows
+        for group in range(metadata.num_row_groups):
+            yield functools.partial(self._group, self._task(metadata, group, wanted, first_row, self._batch_rows))
+            first_row += metadata.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
         """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches)."""
-        facts, columns = self._columns(wanted)
-        sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+        metadata = self._metadata()
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         bounds = np.cumsum([0, *sizes])
         places = np.searchsorted(rows, bounds)
         for group in np.flatnonzero(np.diff(places)).tolist():
             most = min(LOOKUP_ROWS, self._batch_rows)
-            part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), most))
+            part = functools.partial(self._group, self._task(metadata, group, wanted, int(bounds[group]), most))
             yield rows[places[group] : places[group + 1]], part
 
-    def _columns(self, wanted: Sequence[str]) -> tuple[pq.FileMetaData, tuple[list[str], list[str]]]:
-        """Metadata of the file, its columns that hold wanted ones, and those among them that may hold long values."""
-        long = [name for name in wanted if name in LONG_FIELDS]
+    def _metadata(self) -> pq.FileMetaData:
         with self._open() as file:
-            return file.metadata, (self.columns_for(wanted), self.columns_for(long))
+            return file.metadata
 
-    def _group(
-        self,
-        metadata: pq.FileMetaData,
-        group: int,
-        columns: tuple[list[str], list[str]],
-        task: tuple[Sequence[str], int, int],
-        rejects: Rejects,
-    ) -> Iterator[RawBatch]:
-        wanted, first_row, most_rows = task
-        rows = metadata.row_group(group).num_rows
+    def _task(
+        self, metadata: pq.FileMetaData, group: int, wanted: Sequence[str], first_row: int, most_rows: int
+    ) -> _GroupTask:
+        texts = self.columns_for([name for name in wanted if name in LONG_FIELDS])
+        return _GroupTask(metadata, group, wanted, self.columns_for(wanted), texts, first_row, most_rows)
+
+    def _group(self, task: _GroupTask, rejects: Rejects) -> Iterator[RawBatch]:
+        rows = task.metadata.row_group(task.group).num_rows
         done = 0
         try:
-            for batch in regrouped(self._pieces(metadata, group, columns, most_rows), most_rows):
-                yield self._rows.wrap(batch, wanted, first_row + done)
+            for batch in regrouped(self._pieces(task), task.most_rows):
+                yield self._rows.wrap(batch, task.wanted, task.first_row + done)
                 done += batch.num_rows
                 del batch
         except UndecodableError as error:
-            place = f"row group {group}, rows {first_row + done} to {first_row + rows - 1}"
+            place = f"row group {task.group}, rows {task.first_row + done} to {task.first_row + rows - 1}"
             rejects.add(self.name, place, f"Parquet data is damaged: {error}", rows=rows - done)
 
-    def _pieces(
-        self, metadata: pq.FileMetaData, group: int, given: tuple[list[str], list[str]], most_rows: int
-    ) -> Iterator[pa.RecordBatch]:
-        columns, texts = given
-        with self._open(metadata) as file:
+    def _pieces(self, task: _GroupTask) -> Iterator[pa.RecordBatch]:
+        columns, groups = task.columns, [task.group]
+        with self._open(task.metadata) as file:
             try:
-                longest = longest_named(self._path, metadata, group, texts)
-                size = rows_at_a_time(metadata.row_group(group), columns, most_rows, longest)
+                longest = longest_named(self._path, task.metadata, task.group, task.texts)
+                size = rows_at_a_time(task.metadata.row_group(task.group), columns, task.most_rows, longest)
                 # Our own threads read several groups at once; Arrow's threads on top of that would only wait.
-                batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
+                batches = file.iter_batches(batch_size=size, row_groups=groups, columns=columns, use_threads=False)
                 while (batch := next(batches, None)) is not None:
                     yield batch
                     del batch
             except _PARQUET_ERRORS as error:
                 raise UndecodableError(first_line(error)) from error
+
+
+class _GroupTask(NamedTuple):
+    """A row group of a Parquet file, and how it is read.
+
+    Attributes:
+        wanted: columns of REQUESTS.
+        columns: columns of the file that may hold them.
+        texts: those of them that may hold long values.
+        most_rows: of a batch.
+    """
+
+    metadata: pq.FileMetaData
+    group: int
+    wanted: Sequence[str]
+    columns: list[str]
+    texts: list[str]
+    first_row: int
+    most_rows: int
 
 
 def first_line(error: BaseException) -> str:

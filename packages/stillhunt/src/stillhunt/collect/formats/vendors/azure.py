@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillhunt.collect.formats.shared.bodies import answer_of_body, as_messages, call_of_body
 from stillhunt.collect.formats.shared.http import header
@@ -46,7 +46,14 @@ def _is_llm(row: Mapping[str, Any]) -> bool:
     return "sequencenumber" in row or "deploymentname" in row or row.get("category") == "GatewayLlmLogs"
 
 
-def _gather(records: Iterator[Any]) -> tuple[Parts, dict[str, float]]:
+class _Split(NamedTuple):
+    """Calls that are split over rows: their parts that have text, and by correlation id the number of the first."""
+
+    texts: Parts
+    firsts: dict[str, float]
+
+
+def _gather(records: Iterator[Any]) -> _Split:
     text_parts: Parts = defaultdict(list)
     first_parts: dict[str, float] = {}
     for record in records:
@@ -61,19 +68,18 @@ def _gather(records: Iterator[Any]) -> tuple[Parts, dict[str, float]]:
                 text_parts[name].append((place, asked, answered))
     for parts in text_parts.values():
         parts.sort(key=lambda part: (part[0], repr(part[1:])))
-    return dict(text_parts), first_parts
+    return _Split(dict(text_parts), first_parts)
 
 
-def _llm_rows(record: Any, known: tuple[Parts, dict[str, float]]) -> Iterator[Row]:
-    text_parts, first_parts = known
+def _llm_rows(record: Any, split: _Split) -> Iterator[Row]:
     calls = 0
     for row in entries(record):
         name = text(row.get("correlationid"))
-        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > first_parts.get(name, 0.0)):
+        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > split.firsts.get(name, 0.0)):
             continue
         calls += 1
         own = [(0.0, row.get("requestmessages"), row.get("responsemessages"))]
-        parts = text_parts.get(name, []) if name else own
+        parts = split.texts.get(name, []) if name else own
         asked = _asked(_joined([part[1] for part in parts]))
         answered = _answered(_joined([part[2] for part in parts]))
         yield asked | {
