@@ -103,9 +103,6 @@ def inspect_log(
 
     Args:
         looks_up: whether `collect.mmdb` fills columns that the log does not have.
-
-    Raises:
-        InputError: nothing can be read.
     """
     counts = _Counts()
     for batch in log.batches():
@@ -235,9 +232,6 @@ def coverage(
         present: optional request columns that hold values (`RequestLog.present`).
         accounts: ACCOUNTS, or None if there is no such table.
         filled: request column -> share of requests that have a value, 0 to 1; only columns for which it is known.
-
-    Returns:
-        One per family, in the order of the needs.
     """
     have = set(present)
     if accounts is not None:
@@ -289,9 +283,6 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
 
     Args:
         browsers: whether ua-parser is installed, which finds the names of browsers.
-
-    Returns:
-        Short notes, one for each thing not looked up; no evidence depends on any of them.
     """
     notes = [
         f"{what}: add a file such as {file} to collect.mmdb"

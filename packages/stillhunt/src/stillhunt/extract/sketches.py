@@ -42,12 +42,6 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
 
     Args:
         config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
-
-    Returns:
-        SKETCHES table, row for row in the same order.
-
-    Raises:
-        ContractError: the table is not a REQUESTS table.
     """
     REQUESTS.check(requests)
     if requests.num_rows == 0:

@@ -75,11 +75,7 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
 
 
 def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined.
-
-    Raises:
-        UndecodableError: raised by `batches`; the rows before it were yielded.
-    """
+    """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     try:

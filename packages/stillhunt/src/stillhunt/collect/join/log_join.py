@@ -104,9 +104,6 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
 
     Args:
         readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
-
-    Raises:
-        EngineError: the join failed, for example for lack of disk space.
     """
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
         remove_at_forced_end(Path(folder))

@@ -62,9 +62,6 @@ class Networks:
 
         Returns:
             Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
-
-        Raises:
-            ConfigError: a file is damaged.
         """
         coded = as_text(values)[0].dictionary_encode()
         found = [self._look_up(text, limit) for text in coded.dictionary.to_pylist()]

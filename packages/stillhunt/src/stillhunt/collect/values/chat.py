@@ -142,11 +142,7 @@ def _is_image(part: Mapping[str, Any]) -> bool:
 
 
 def exchanges(messages: Any) -> int | None:
-    """Position of a call in its conversation, from 0: the number of answers that were followed by a message.
-
-    Returns:
-        The position; None if the value is not such a list.
-    """
+    """Position of a call in its conversation, from 0: the number of answers that were followed by a message."""
     if not isinstance(messages, _LIST) or isinstance(messages, str | bytes):
         return None
     found, answered = 0, False

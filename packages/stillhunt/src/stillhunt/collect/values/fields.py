@@ -79,11 +79,7 @@ class FieldMap:
                 self.met.add(entry)
 
     def check_mapping(self) -> None:
-        """Refuse a mapping of a field that no log has, where all logs are of known formats.
-
-        Raises:
-            InputError: names the first such entry.
-        """
+        """Refuse a mapping of a field that no log has, where all logs are of known formats."""
         names = list(self.names)
         for ours, path in self.mapped:
             if (ours, path) not in self.met:

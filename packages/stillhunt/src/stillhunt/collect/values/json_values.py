@@ -28,9 +28,6 @@ def first(record: Any, *names: str) -> Any:
 
     Args:
         record: an object; anything else has no fields.
-
-    Returns:
-        The value; None if no field has one.
     """
     if isinstance(record, dict):
         get = record.get

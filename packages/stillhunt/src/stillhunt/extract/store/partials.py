@@ -141,11 +141,7 @@ class Partials:
         self._pool = pool
 
     def add(self, origin_file: int, sketches: pa.Table) -> None:
-        """Take sketches of one input, in its order.
-
-        Raises:
-            OutputError: there is no room for them.
-        """
+        """Take sketches of one input, in its order."""
         try:
             if origin_file not in self._writers:
                 self._writers[origin_file] = SegmentWriter(self._place(origin_file), self._pool)

@@ -54,11 +54,7 @@ def _classifier() -> Asked:
 
 
 def tokenise(texts: list[str]) -> list[U64]:
-    """Token hashes of short texts, by the same kernel that reads prompts.
-
-    Returns:
-        One uint64 array per text.
-    """
+    """Token hashes of short texts, by the same kernel that reads prompts."""
     encoded = [text.encode() for text in texts]
     data = np.frombuffer(b"".join(encoded), np.uint8)
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
