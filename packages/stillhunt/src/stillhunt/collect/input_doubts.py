@@ -10,9 +10,11 @@ bounded and the same clients are chosen from each log.
 from __future__ import annotations
 
 import itertools
+import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.resources import files
 from ipaddress import ip_address, ip_network
 
 import numpy as np
@@ -36,28 +38,8 @@ MIN_CALLS_BEHIND_PROXIES = 200
 MIN_PROXY_CALLS = 20
 MIN_PROXY_SHARE = 0.9
 """Smallest share of calls from addresses of one proxy operator, or from private addresses, that is reported."""
-_PROXIES = {
-    "Cloudflare": (  # cloudflare.com/ips
-        *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18"),
-        *("108.162.192.0/18", "190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17"),
-        *("162.158.0.0/15", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22", "2400:cb00::/32"),
-        *("2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32", "2a06:98c0::/29", "2c0f:f248::/32"),
-    ),
-    "Fastly": (  # api.fastly.com/public-ip-list
-        *("23.235.32.0/20", "43.249.72.0/22", "103.244.50.0/24", "103.245.222.0/23", "103.245.224.0/24"),
-        *("104.156.80.0/20", "140.248.64.0/18", "140.248.128.0/17", "146.75.0.0/17", "151.101.0.0/16"),
-        *("157.52.64.0/18", "167.82.0.0/17", "172.111.64.0/18", "185.31.16.0/22", "199.27.72.0/21"),
-        *("199.232.0.0/16", "2a04:4e40::/32", "2a04:4e42::/32"),
-    ),
-    "Google's load balancers": ("35.191.0.0/16", "130.211.0.0/22"),  # cloud.google.com/load-balancing/docs/https
-}
-_NETWORKS = tuple((name, ip_network(text)) for name, texts in _PROXIES.items() for text in texts)
-_ADVICE = {
-    "nginx": "let nginx take the client's address from the header (set_real_ip_from, real_ip_header)",
-    "nginx-combined": "let nginx take the client's address from the header (set_real_ip_from, real_ip_header; Apache: "
-    "mod_remoteip)",
-    "envoy": "tell Envoy how many proxies stand in front of it (xff_num_trusted_hops, use_remote_address)",
-}
+_PROXIES = tomllib.loads((files(__package__) / "proxies.toml").read_text("utf-8"))
+_NETWORKS = tuple((name, ip_network(text)) for name, texts in _PROXIES["networks"].items() for text in texts)
 _OTHERS_ADVICE = "make the proxy pass on the client's address and the gateway log it (X-Forwarded-For)"
 
 
@@ -101,7 +83,7 @@ class ProxyCheck:
             said = f"all {plural(self.calls, 'call')} come from {addresses}: {proxies}"
         else:
             return ""
-        return f"{said}; {_ADVICE.get(source, _OTHERS_ADVICE)}"
+        return f"{said}; {_PROXIES['advice'].get(source, _OTHERS_ADVICE)}"
 
 
 _PRIVATE = "private"

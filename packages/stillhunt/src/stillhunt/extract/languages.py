@@ -17,32 +17,7 @@ from stillhunt.base.parameters import judgement, measured, parameter, parameter_
 from stillhunt.extract.lexicon import lexicon_file
 from stillhunt.extract.text.words import SCRIPTS, fold, script_of
 
-LANGUAGES = {
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "de": "German",
-    "pt": "Portuguese",
-    "it": "Italian",
-    "nl": "Dutch",
-    "sv": "Swedish",
-    "pl": "Polish",
-    "ru": "Russian",
-    "uk": "Ukrainian",
-    "tr": "Turkish",
-    "id": "Indonesian",
-    "vi": "Vietnamese",
-    "ar": "Arabic",
-    "fa": "Persian",
-    "hi": "Hindi",
-    "bn": "Bengali",
-    "ko": "Korean",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "th": "Thai",
-    "el": "Greek",
-    "he": "Hebrew",
-}
+LANGUAGES: dict[str, str] = lexicon_file("languages")
 """Code of a language that is told -> its name; all but the last two have a stop list."""
 _BY_SCRIPT = {"hangul": "ko", "thai": "th", "han": "zh", "japanese": "ja", "greek": "el", "hebrew": "he"}
 """Scripts that one language is written in, for our purpose; Han beside kana is Japanese."""

@@ -54,11 +54,11 @@ from stillhunt.pipeline_spark.rows import (
     Reading,
     pick_texts,
     plain_path,
+    settle_batches,
     sketch_batches,
     standardise_batches,
     stream_schema,
 )
-from stillhunt.pipeline_spark.settle import settle_batches
 
 
 class SparkSketches:

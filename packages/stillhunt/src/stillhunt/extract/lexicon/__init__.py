@@ -11,7 +11,7 @@ from typing import Any
 
 @cache
 def lexicon_file(name: str) -> dict[str, Any]:
-    """Content of `phrases.toml` (feature -> language -> phrases) or of `stop_words.toml` (language -> words)."""
+    """Content of `phrases.toml` (feature -> language -> phrases), `stop_words.toml` or `languages.toml`."""
     return tomllib.loads((files(__name__) / f"{name}.toml").read_text("utf-8"))
 
 
