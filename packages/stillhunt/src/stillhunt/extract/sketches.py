@@ -15,7 +15,6 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract.text.byte_kernels import Work, new_work
 from stillhunt.extract.text.conduct import SYSTEM_FLAGS
-from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
 from stillhunt.extract.text.row_kernels import (
     RowSketches,
     Scratch,
@@ -27,7 +26,7 @@ from stillhunt.extract.text.row_kernels import (
     sketch_rows,
 )
 from stillhunt.extract.text.tables import constant_tables
-from stillhunt.extract.text.word_kernels import TOPIC_WORDS
+from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_WORDS
 
 SKETCHED_ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
