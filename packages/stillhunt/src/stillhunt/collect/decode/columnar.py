@@ -13,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.base.arrays import I64
-from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
+from stillhunt.collect.decode.batch_sizing import (
+    UndecodableError,
+    cut_batch,
+    longest_named,
+    regroup_batches,
+    rows_at_a_time,
+)
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
 from stillhunt.collect.values.field_suggestions import advise_mapping, leaves_of_schema
@@ -104,7 +110,7 @@ class ColumnarRows:
     def wrap_all(self, batches: Iterable[pa.RecordBatch], wanted: Sequence[str], most_rows: int) -> Iterator[RawBatch]:
         """Successive batches of any size, in parts of bounded size."""
         first_row = 0
-        for part in (part for batch in batches for part in cut_up(batch, most_rows)):
+        for part in (part for batch in batches for part in cut_batch(batch, most_rows)):
             yield self.wrap(part, wanted, first_row)
             first_row += part.num_rows
 
@@ -241,7 +247,7 @@ class ParquetReader(PartedReader):
         rows = task.metadata.row_group(task.group).num_rows
         done = 0
         try:
-            for batch in regrouped(self._pieces(task), task.most_rows):
+            for batch in regroup_batches(self._pieces(task), task.most_rows):
                 yield self._rows.wrap(batch, task.wanted, task.first_row + done)
                 done += batch.num_rows
                 del batch
@@ -313,7 +319,7 @@ class TableReader(PartedReader):
         """The batches, see PartedReader."""
         first_row = 0
         for batch in self._table.select(self.columns_for(wanted)).to_batches():
-            for part in cut_up(batch, self._batch_rows):
+            for part in cut_batch(batch, self._batch_rows):
                 yield functools.partial(_one_batch, self._rows.wrap(part, wanted, first_row))
                 first_row += part.num_rows
 

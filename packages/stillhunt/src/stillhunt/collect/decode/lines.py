@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompress_pieces, lines
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
 from stillhunt.collect.values.fields import Column, FieldMap, RawBatch, path_splits, python_column, step_down
@@ -56,7 +56,7 @@ class TextFile:
 
     def content(self, source: HashedFile) -> Iterator[bytes]:
         """Decompressed content, without envelopes."""
-        pieces = decompressed(source.pieces())
+        pieces = decompress_pieces(source.pieces())
         return pieces if self.envelope is None else self.envelope(pieces)
 
 

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillhunt.collect.decode.batch_sizing import cut_up
+from stillhunt.collect.decode.batch_sizing import cut_batch
 from stillhunt.collect.decode.columnar import UnusableInputError, first_line
 from stillhunt.collect.decode.delimited import CsvReader
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, elements_of, whole_document
@@ -202,7 +202,7 @@ def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBa
     """A file or table in short batches; only these columns, or all if none are given."""
     if isinstance(path, StoredTable):
         for batch in path.batches(columns):
-            yield from cut_up(batch, PARQUET_ROWS)
+            yield from cut_batch(batch, PARQUET_ROWS)
         return
     with pq.ParquetFile(for_parquet(path)) as parquet:
         wanted = [name for name in parquet.schema_arrow.names if not columns or name in columns]

@@ -1,4 +1,4 @@
-"""Bytes of a file: hashed, decompressed piece by piece, cut into lines of bounded length."""
+"""Bytes of a file: hashed, decompress_pieces piece by piece, cut into lines of bounded length."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class HashedFile:
         return str(self._digest.hexdigest()) if self.complete else ""
 
 
-def decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def decompress_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The content of plain, gzip or zstd bytes, which are recognised by their first bytes.
 
     Raises:

@@ -58,12 +58,7 @@ class InputFile:
         name: base name, or path relative to the given folder; `table N` for a table in memory.
         sha256: hash of the file's bytes, hexadecimal; empty for tables.
         bytes: size of the file; 0 for tables.
-        rows: number of its rows that were used.
-        format: format of the log; `canonical` if it has our columns.
-        passed_over: reason -> number of records that are not calls.
-        by_address: rows counted under their client's address because the log names no account.
-        joined: rows that were joined with rows of other logs, or with each other.
-        doubts: possible faults of the input, in sentences.
+        format: format of the log; `canonical` if it has our columns. For the others see `InputFacts`.
     """
 
     name: str
@@ -89,7 +84,7 @@ class InputFacts:
         changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
         rates: share of calls that the log keeps, as text -> number of rows for which it is known.
         passed_over: reason -> number of records that are not calls.
-        by_address: rows counted under their client's address.
+        by_address: rows counted under their client's address because the log names no account.
         joined: rows that were joined with rows of other logs, or with each other.
         doubts: possible faults of the input, in sentences.
     """
@@ -125,8 +120,6 @@ class LogFacts:
         rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
         replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
         unmapped: sentences about fields that the user mapped and no input has.
-        set_aside: account -> number of its rejected rows, where the account can be read; see `AccountCounts`.
-        changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
     """
 
     inputs: tuple[InputFile, ...]
