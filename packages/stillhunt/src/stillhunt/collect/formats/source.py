@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 Record: TypeAlias = Any
 """One record as decoded: a mapping of JSON, CSV or Parquet, a message of OTLP, or a line of text."""
@@ -128,6 +128,11 @@ class Source:
 def call_links(**ids: Any) -> list[str]:
     """Links of a row, "kind:id", for those ids that are present; see `Source.links`."""
     return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
+
+
+def record_type(name: str, any_value: Iterable[str], **typed: Any) -> Any:
+    """Type of a record for `Source.fields_read` or `Source.plain_record`: fields of any value, and typed ones."""
+    return TypedDict(name, dict.fromkeys(any_value, Any) | typed, total=False)  # type: ignore[misc]  # names are data
 
 
 def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, **functions: Any) -> Source:

@@ -7,26 +7,33 @@ docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import Body
 from stillhunt.collect.formats.shared.traced import account_in, session_in
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, call_links, load_source
+from stillhunt.collect.formats.source import (
+    BrokenRecordError,
+    PassedOverError,
+    Row,
+    Sample,
+    call_links,
+    load_source,
+    record_type,
+)
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
 BATCH = "batch"
 """Value of the column `channel`."""
 
 
-class _PlainRequest(TypedDict, total=False):
-    custom_id: Any
-    body: Body
-    params: Body
-    requests: None
-    recordId: None
-    modelInput: None
-    modelOutput: None
+_PLAIN_REQUEST = record_type(
+    "_PLAIN_REQUEST",
+    ("custom_id",),
+    body=Body,
+    params=Body,
+    **dict.fromkeys(("requests", "recordId", "modelInput", "modelOutput"), None),
+)
 
 
 def _requested(record: Any) -> Any:
@@ -98,6 +105,6 @@ def _is_requests(sample: Sample) -> bool:
 
 
 SOURCES = (
-    load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PlainRequest),
+    load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PLAIN_REQUEST),
     load_source("batch-output", rows=_answer_rows),
 )

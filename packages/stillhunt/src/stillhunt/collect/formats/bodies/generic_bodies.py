@@ -6,13 +6,13 @@ This source is tried last: it knows the shape of the bodies, and guesses the oth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header_in, lower_case, user_agent
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Body, answer_of_text, body_of_text
 from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
-from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, call_links, load_source
+from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, call_links, load_source, record_type
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.values.json_values import at, decoded, first, first_of, number, text
 from stillhunt.collect.values.other_settings import setting_columns
@@ -35,13 +35,12 @@ _OTHER_FIELDS = (
     *("headers", "request_headers", "session_id", "conversation_id", "thread_id", "model", "model_name"),
     *("status_code", "status", "statusCode", "metadata"),
 )
-_PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
-    "_PlainRecord",
-    dict.fromkeys(_OTHER_FIELDS, Any)
-    | dict.fromkeys(_REQUESTS, Body | str | None)
-    | dict.fromkeys(_ANSWERS, Answer | str | None)
-    | dict.fromkeys(ASKED, _Nothing),
-    total=False,
+_PLAIN_RECORD = record_type(
+    "_PLAIN_RECORD",
+    _OTHER_FIELDS,
+    **dict.fromkeys(_REQUESTS, Body | str | None),
+    **dict.fromkeys(_ANSWERS, Answer | str | None),
+    **dict.fromkeys(ASKED, _Nothing),
 )
 
 
@@ -121,4 +120,4 @@ def _is_bodies(sample: Sample) -> bool:
     return fit * 2 > len(records) > 0
 
 
-SOURCES = (load_source("bodies", _is_bodies, rows=_rows, plain_record=_PlainRecord),)
+SOURCES = (load_source("bodies", _is_bodies, rows=_rows, plain_record=_PLAIN_RECORD),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from msgspec import to_builtins
 
@@ -23,7 +23,15 @@ from stillhunt.collect.formats.shared.bodies import (
 from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options, add_chat
 from stillhunt.collect.formats.shared.plain_bodies import answer_text as plain_text
-from stillhunt.collect.formats.source import OtherJson, PassedOverError, Record, Row, call_links, load_source
+from stillhunt.collect.formats.source import (
+    OtherJson,
+    PassedOverError,
+    Record,
+    Row,
+    call_links,
+    load_source,
+    record_type,
+)
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 
@@ -31,64 +39,33 @@ NOBODY = frozenset(("default_user_id", "default_user", "None"))
 """Users that LiteLLM writes for a key without a user, such as the master key."""
 
 
-class Client(TypedDict, total=False):
-    """`metadata.requester_metadata`: what the client sent with the call."""
-
-    session_id: Any
-    trace_id: Any
-    headers: Any
-
-
-class Metadata(TypedDict, total=False):
-    """`metadata` of a payload."""
-
-    user_api_key_hash: Any
-    user_api_key_user_id: Any
-    user_api_key_org_id: Any
-    user_api_key_end_user_id: Any
-    requester_ip_address: Any
-    user_agent: Any
-    requester_metadata: Client | OtherJson
-    requester_custom_headers: Any
-
-
-class _Payload(TypedDict, total=False):
-    id: Any
-    litellm_call_id: Any
-    trace_id: Any
-    session_id: Any
-    call_type: Any
-    status: Any
-    custom_llm_provider: Any
-    startTime: Any
-    model: Any
-    model_group: Any
-    metadata: Metadata | OtherJson
-    prompt_tokens: Any
-    completion_tokens: Any
-    request_tags: Any
-    end_user: Any
-    requester_ip_address: Any
-    user_agent: Any
-    error_information: Any
-
-
-class Payload(_Payload, total=False):
-    """StandardLoggingPayload, without the proxy's own prices and names."""
-
-    messages: Any
-    response: Any
-    model_parameters: Any
-
-
-class PlainPayload(_Payload, total=False):
-    """The usual payload of a chat, whose bodies fit the types of `plain_bodies`."""
-
-    messages: list[Message]
-    response: Answer | None
-    model_parameters: Options | None
-
-
+_ONE_VALUE = (
+    *("id", "litellm_call_id", "trace_id", "session_id", "call_type", "status", "custom_llm_provider", "startTime"),
+    *("model", "model_group", "prompt_tokens", "completion_tokens", "request_tags", "end_user"),
+    *("requester_ip_address", "user_agent", "error_information"),
+)
+_CLIENT = record_type("_CLIENT", ("session_id", "trace_id", "headers"))
+_METADATA = record_type(
+    "_METADATA",
+    (
+        *("user_api_key_hash", "user_api_key_user_id", "user_api_key_org_id", "user_api_key_end_user_id"),
+        *("requester_ip_address", "user_agent", "requester_custom_headers"),
+    ),
+    requester_metadata=_CLIENT | OtherJson,
+)
+_PAYLOAD = record_type(
+    "_PAYLOAD", (*_ONE_VALUE, "messages", "response", "model_parameters"), metadata=_METADATA | OtherJson
+)
+"""Fields of StandardLoggingPayload that are read; the decoder skips all others, which are most of a payload."""
+_PLAIN_PAYLOAD = record_type(
+    "_PLAIN_PAYLOAD",
+    _ONE_VALUE,
+    metadata=_METADATA | OtherJson,
+    messages=list[Message],
+    response=Answer | None,
+    model_parameters=Options | None,
+)
+"""The usual payload of a chat, whose bodies fit the types of `plain_bodies`."""
 REDACTED = "redacted-by-litellm"
 HEALTH_CHECK = "litellm-internal-health-check"
 """Takes the place of a key's hash. Tags mark health checks too, but a client could set them to hide."""
@@ -361,7 +338,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 SOURCES = (
-    load_source("litellm-callback", rows=_payload_rows, fields_read=Payload, plain_record=PlainPayload),
+    load_source("litellm-callback", rows=_payload_rows, fields_read=_PAYLOAD, plain_record=_PLAIN_PAYLOAD),
     load_source(
         "litellm-spendlogs",
         rows=_spend_rows,
