@@ -29,16 +29,9 @@ class _Metadata(NamedTuple):
 
 
 def _names_with(prefix: str) -> _Metadata:
-    return _Metadata(
-        f"{prefix}user_api_key_user_id",
-        f"{prefix}user_api_key_hash",
-        f"{prefix}user_api_key_end_user_id",
-        f"{prefix}user_api_key_org_id",
-        f"{prefix}requester_ip_address",
-        f"{prefix}user_agent",
-        f"{prefix}requester_custom_headers",
-        f"{prefix}requester_metadata",
-    )
+    of_key = ("user_api_key_user_id", "user_api_key_hash", "user_api_key_end_user_id", "user_api_key_org_id")
+    of_call = ("requester_ip_address", "user_agent", "requester_custom_headers", "requester_metadata")
+    return _Metadata(*(prefix + name for name in (*of_key, *of_call)))
 
 
 _METADATA = (
