@@ -132,7 +132,7 @@ def call_links(**ids: Any) -> list[str]:
 
 def record_type(name: str, any_value: Iterable[str], **typed: Any) -> Any:
     """Type of a record for `Source.fields_read` or `Source.plain_record`: fields of any value, and typed ones."""
-    return TypedDict(name, dict.fromkeys(any_value, Any) | typed, total=False)  # type: ignore[misc]  # names are data
+    return TypedDict(name, dict.fromkeys(any_value, Any) | typed, total=False)  # type: ignore[operator]  # names are data
 
 
 def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, **functions: Any) -> Source:
