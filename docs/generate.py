@@ -24,8 +24,8 @@ from stillhunt.base.shape import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
-from stillhunt.collect.checks.coverage import coverage
 from stillhunt.collect.formats import SOURCES, Source
+from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
 from stillhunt.score.evidence.catalogue import CATALOGUE
 

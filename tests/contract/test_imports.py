@@ -55,7 +55,7 @@ def test_contracts_hold(house: Path) -> None:
         ("stillhunt/extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
         ("stillhunt/score/stats/homogeneity.py", "import stillhunt.score.context.log", "Inside score"),
         ("stillhunt/collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
-        ("stillhunt/collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
+        ("stillhunt/collect/history/kernels.py", "import stillhunt.collect.inspection", "Inside collect"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

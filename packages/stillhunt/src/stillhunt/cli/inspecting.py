@@ -28,9 +28,8 @@ from stillhunt.cli.options import (
 )
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL_FORMAT
-from stillhunt.collect.inspection import InspectedInput, Inspection
+from stillhunt.collect.inspection import InspectedInput, Inspection, by_address_sentence
 from stillhunt.pipeline import inspect_logs
 from stillhunt.triage import changed_values
 from stillhunt.triage.model import NAME_CHARS

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stillhunt.collect.formats.litellm.customer_ids import customer_of
+from stillhunt.collect.formats.litellm.calls import customer_of
 
 MOST_READ_BYTES = 256 << 10
 """JSON of messages and texts that is read while the gateway waits: 25 milliseconds of the worst that can be sent. What

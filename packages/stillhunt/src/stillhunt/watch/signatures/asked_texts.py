@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.shared.request_bodies import as_messages
+from stillhunt.collect.formats.shared.bodies import as_messages
 from stillhunt.collect.values.chat import read_chat
 from stillhunt.collect.values.strings import sample_text
 

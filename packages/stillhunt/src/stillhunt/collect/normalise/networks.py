@@ -1,16 +1,131 @@
-"""Network, country and kind of an address from a record of an MMDB file, by the field names of its publisher.
+"""Network, country and kind of addresses from the user's MMDB files; values that the log has are never replaced.
 
-MaxMind (dev.maxmind.com/geoip/docs/databases: country, asn, anonymous-ip, anonymous-plus, connection-type, enterprise),
-DB-IP (db-ip.com/db/format: the same names), IPinfo (ipinfo.io/developers: lite, standard, privacy, company, core, plus;
-all values may be text), and IP2Location and IP2Proxy (ip2location.com: usage_type, proxy_type), whose own columns keep
-their names when they are written as MMDB.
+No network request is made. The address that is looked up is the one that is hashed (`identity.address_in_text`). Of
+several files the first that has a value counts, so a file of networks and a file of countries complete each other.
+
+Fields are named by the publishers of the files: MaxMind (dev.maxmind.com/geoip/docs/databases: country, asn,
+anonymous-ip, anonymous-plus, connection-type, enterprise), DB-IP (db-ip.com/db/format: the same names), IPinfo
+(ipinfo.io/developers: lite, standard, privacy, company, core, plus; all values may be text), and IP2Location and
+IP2Proxy (ip2location.com: usage_type, proxy_type), whose own columns keep their names when they are written as MMDB.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+import threading
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from stillhunt.base.errors import ConfigError
+from stillhunt.collect.normalise.identity import address_in_text
+from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.strings import as_text, cut_at
+
+SETTING = "setting collect.mmdb"
+CACHED_ADDRESSES = 1 << 18
+"""Distinct texts whose result is cached; bounds the memory and changes no result."""
+LOOKED_UP = pa.schema(
+    [
+        pa.field("asn", pa.int64()),
+        pa.field("asn_name", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("ip_kind", pa.string()),
+    ]
+)
+"""Columns that are looked up for an address, in the order of `Network`."""
+
+
+class Networks:
+    """Opened MMDB files; may be used by several threads.
+
+    Args:
+        paths: MMDB files, the most trusted first.
+
+    Raises:
+        ConfigError: the reader is not installed, or a file is missing or not an MMDB file.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        opened = [(Path(path).name, _opened(path)) for path in paths]
+        self._readers = [(name, reader, reader.metadata().ip_version == 4) for name, reader in opened]
+        self._known: dict[str, Network] = {}
+        self._lock = threading.Lock()
+
+    def of(self, values: Column, limit: int) -> pa.RecordBatch:
+        """What the files say about a column of client addresses.
+
+        Returns:
+            Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
+        """
+        coded = as_text(values)[0].dictionary_encode()
+        found = [self._look_up(text, limit) for text in coded.dictionary.to_pylist()]
+        columns = [
+            pa.array([network[place] for network in found], field.type).take(coded.indices)
+            for place, field in enumerate(LOOKED_UP)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=LOOKED_UP)
+
+    def _look_up(self, text: str, limit: int) -> Network:
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        address = address_in_text(cut_at(text.encode(), limit))
+        network = UNKNOWN_NETWORK if address is None else self._ask(str(address))
+        with self._lock:
+            if len(self._known) >= CACHED_ADDRESSES:
+                self._known = {}
+            self._known[text] = network
+        return network
+
+    def _ask(self, address: str) -> Network:
+        known = UNKNOWN_NETWORK
+        for name, reader, only_ipv4 in self._readers:
+            if only_ipv4 and ":" in address:
+                continue
+            try:
+                record = reader.get(address)
+            except (ValueError, RuntimeError, OSError) as error:  # the library's own error is a RuntimeError
+                raise ConfigError(
+                    "this MMDB file is damaged", where=f"{SETTING}: {name}", next_step="download it again"
+                ) from error
+            if isinstance(record, Mapping):
+                known = known.completed(network_of(record))
+        return known
+
+
+def open_networks(paths: Sequence[str]) -> Networks | None:
+    """Networks from the files that the settings name; None if they name none."""
+    return Networks(paths) if paths else None
+
+
+def _opened(path: str) -> Any:
+    try:
+        import maxminddb  # an extra, which is not needed if the log names countries
+    except ImportError as error:
+        raise ConfigError(
+            "reading MMDB files needs an extra", where=SETTING, next_step="pip install 'stillhunt[enrich]'"
+        ) from error
+    try:
+        return maxminddb.open_database(path)
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it cannot be read") from error
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:  # the library's own error is a RuntimeError
+        raise _unusable(path, "it is not an MMDB file, or it is cut short") from error
+
+
+def _unusable(path: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"the MMDB file cannot be used: {reason}",
+        where=f"{SETTING}: {Path(path).name}",
+        next_step="name MMDB files, such as GeoLite2-Country.mmdb and GeoLite2-ASN.mmdb",
+    )
+
 
 LARGEST_ASN = 2**32 - 1
 MAX_NETWORK_NAME_CHARACTERS = 96
@@ -22,62 +137,7 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _BEFORE_NAME = re.compile(r"AS([0-9]{1,10})\s+(.+)", re.DOTALL)
 _WORD = re.compile(r"[a-z][a-z /-]{1,23}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_FLAGS = {
-    "is_tor_exit_node": "tor",
-    "is_anonymous_vpn": "vpn",
-    "is_residential_proxy": "residential proxy",
-    "is_public_proxy": "proxy",
-    "is_hosting_provider": "hosting",
-    "is_anonymous": "anonymous",
-    "is_anonymous_proxy": "proxy",
-    "is_tor": "tor",
-    "is_vpn": "vpn",
-    "is_res_proxy": "residential proxy",
-    "is_relay": "relay",
-    "is_proxy": "proxy",
-    "is_hosting": "hosting",
-    "is_mobile": "mobile",
-    "is_satellite": "isp",
-    "tor": "tor",
-    "vpn": "vpn",
-    "res_proxy": "residential proxy",
-    "relay": "relay",
-    "proxy": "proxy",
-    "hosting": "hosting",
-}
-_SAME = {
-    # MaxMind's and DB-IP's user_type and connection_type
-    "cellular": "mobile",
-    "content delivery network": "cdn",
-    "consumer privacy network": "relay",
-    "search engine spider": "crawler",
-    "college": "education",
-    "school": "education",
-    "dialup": "isp",
-    "cable/dsl": "isp",
-    "satellite": "isp",
-    "corporate": "business",
-    # IP2Location's usage_type and IP2Proxy's proxy_type
-    "com": "business",
-    "org": "organization",
-    "gov": "government",
-    "mil": "military",
-    "edu": "education",
-    "lib": "library",
-    "cdn": "cdn",
-    "isp": "isp",
-    "isp/mob": "isp",
-    "mob": "mobile",
-    "dch": "hosting",
-    "ses": "crawler",
-    "vpn": "vpn",
-    "tor": "tor",
-    "pub": "proxy",
-    "web": "proxy",
-    "res": "residential proxy",
-    "cpn": "relay",
-    "epn": "vpn",
-}
+_KINDS = tomllib.loads((files(__package__) / "network_kinds.toml").read_text("utf-8"))
 _NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
 
 
@@ -110,13 +170,10 @@ UNKNOWN_NETWORK = Network()
 
 
 def network_of(record: Mapping[str, Any]) -> Network:
-    """Network from a record.
-
-    Args:
-        record: as the file has it.
-    """
+    """Network from a record."""
     number, name = _number_and_name(record)
-    return Network(number, name, _country_of(record), _kind_of(record))
+    # The kind that matters most among those in the record; else the first word for what the network is used for.
+    return Network(number, name, _country_of(record), functools.reduce(_stronger, _kinds(record), None))
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
@@ -167,18 +224,10 @@ def _country_of(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _kind_of(record: Mapping[str, Any]) -> str | None:
-    """The kind that matters most among those in a record; else the first word for what the network is used for."""
-    strongest: str | None = None
-    for kind in _kinds(record):
-        strongest = _stronger(strongest, kind)
-    return strongest
-
-
 def _kinds(record: Mapping[str, Any]) -> Iterator[str]:
     traits = _inner(record, "traits")
     for part in (record, traits, *(_inner(record, name) for name in ("privacy", "anonymous", "anonymizer"))):
-        for name, kind in _FLAGS.items():
+        for name, kind in _KINDS["flags"].items():
             if name in part and _is_set(part[name]):
                 yield kind
     words = (
@@ -210,7 +259,7 @@ def _word(value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_NETWORK_NAME_CHARACTERS:
         return None
     word = value.strip().lower().replace("_", " ")
-    word = _SAME.get(word, word)
+    word = str(_KINDS["words"].get(word, word))
     return word if _WORD.fullmatch(word) and word not in _NO_KIND else None
 
 
