@@ -34,8 +34,7 @@ from watched import WINDOW_DAYS, Watched
 
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.watch.early_signs.attempts import most_attempts
-from stillhunt.watch.early_signs.finding import early_signs
+from stillhunt.watch.early_signs.finding import early_signs, most_attempts
 from stillhunt.watch.early_signs.signs import EarlySign, settle_signs
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec

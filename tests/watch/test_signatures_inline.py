@@ -20,12 +20,11 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.extract import PhraseReader, sketch_requests
+from stillhunt.watch.following import Follower
 from stillhunt.watch.signatures.asked_texts import AskedTexts, as_read, texts_of_messages, valid
 from stillhunt.watch.signatures.asked_texts import P as BOUNDS
 from stillhunt.watch.signatures.features import STYLE_COLUMNS, hash_text, style_hashes
-from stillhunt.watch.signatures.follow import Follower
-from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher
-from stillhunt.watch.signatures.inline_tables import known_style
+from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher, known_style
 from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet

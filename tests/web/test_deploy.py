@@ -21,10 +21,10 @@ from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
+from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.metrics import metrics_text
 from stillhunt.web.receiver import INLETS

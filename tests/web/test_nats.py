@@ -27,9 +27,9 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import committer as committer_module
-from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
 from stillhunt.web.bodies import Records
 from stillhunt.web.brokers import PACE, check_broker

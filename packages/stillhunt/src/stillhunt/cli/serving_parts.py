@@ -25,15 +25,14 @@ from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.fault_looks import FaultLook, FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import fetching
 from stillhunt.web.console.app import console_app

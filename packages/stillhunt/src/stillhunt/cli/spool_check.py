@@ -12,7 +12,7 @@ from stillhunt.cli.terminal import output_console, print_json, safe_lines
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.spool.checking import accept_spool, check_spool
-from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.open_part import close_left_behind
 
 
 def run_spool(data: Path, *, accept: bool, as_json: bool) -> int:

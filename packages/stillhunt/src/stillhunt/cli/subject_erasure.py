@@ -21,8 +21,7 @@ from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
-from stillhunt.watch.subject.erasing import Erased, erase_account
-from stillhunt.watch.subject.holdings import Holding, Search, account_holdings
+from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
 from stillhunt.web.people.audit import record_look
 from stillhunt_evidence.keys.folder import PSEUDONYMS_FILE, keys_folder, read_secret
 from stillhunt_evidence.packs.pseudonyms import Pseudonyms

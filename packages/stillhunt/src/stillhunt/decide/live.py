@@ -17,7 +17,7 @@ from stillhunt.decide.log import ChangedLogError, read_log_after
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
-from stillhunt.watch.clock_steps import ClockSteps
+from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ENFORCEMENT

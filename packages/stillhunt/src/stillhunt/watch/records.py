@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
 
+from stillhunt.base.units import DAY
+from stillhunt.score import expected_false
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
     CAMPAIGN_EVENTS,
@@ -18,7 +20,62 @@ from stillhunt.watch.database.tables import (
     SNAPSHOT_ROWS,
 )
 from stillhunt.watch.lineage.campaigns import ACTIVE, FoundCampaign, KnownCampaign, Settled
-from stillhunt.watch.looks import Look
+
+PERIOD_DAYS = 30.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """One hunt, as far as the budget goes.
+
+    Attributes:
+        at: its time, microseconds since 1970.
+        required_bits: bits, prior excluded, that it asked of the verdict act.
+    """
+
+    at: int
+    accounts: int
+    days: float
+    required_bits: float
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the looks of the last 30 days cost.
+
+    Attributes:
+        allowed: false campaigns allowed in 30 days.
+        spent: expected number of false campaigns in them so far, at most.
+        left: what is allowed, less what is spent.
+    """
+
+    allowed: float
+    spent: float
+    left: float
+    looks: int
+
+
+def ledger(looks: Sequence[Look], now: int, allowed: float) -> Ledger:
+    """What the looks of the last 30 days cost.
+
+    Args:
+        now: the end of the 30 days, microseconds since 1970.
+        allowed: false campaigns allowed in 30 days (score.false_campaigns_per_month).
+
+    Returns:
+        The ledger. The stretch after the latest hunt counts up to `now`, since its campaigns still stand.
+    """
+    start = now - int(PERIOD_DAYS * DAY)
+    past = sorted((look for look in looks if look.at <= now), key=lambda look: look.at)
+    ends = [*(look.at for look in past[1:]), now][: len(past)]
+    spent = sum(
+        max(0, end - max(look.at, start))
+        / (PERIOD_DAYS * DAY)
+        * expected_false(look.required_bits, look.accounts, look.days)
+        for look, end in zip(past, ends, strict=True)
+    )
+    inside = sum(look.at >= start for look in past)
+    return Ledger(allowed, round(spent, 6), round(allowed - spent, 6), inside)
 
 
 def newest_sequence(database: WatchDatabase) -> int | None:

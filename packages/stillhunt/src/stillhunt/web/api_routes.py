@@ -18,8 +18,7 @@ from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.known_tokens import KnownTokens
-from stillhunt.watch.tokens import ADMIN, Token
+from stillhunt.watch.tokens import ADMIN, KnownTokens, Token
 from stillhunt.web.database_threads import DatabaseThreads
 
 MOST_SENT_BYTES = 64 << 10

@@ -21,10 +21,9 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE
+from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
 from stillhunt.web.bodies import BodyError
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.questions import (

@@ -20,11 +20,10 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.history import linked_counts
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tokens import ADMIN
+from stillhunt.watch.tokens import ADMIN, KnownTokens
 from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiSources, bearer_of, error_as_json, routes_of
 from stillhunt.web.database_threads import DatabaseThreads

@@ -15,12 +15,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
-from stillhunt.watch.tokens import INGEST, Token
+from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.at_once import AT_ONCE_LIMITS, small_records
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError

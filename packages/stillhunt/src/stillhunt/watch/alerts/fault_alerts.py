@@ -12,8 +12,7 @@ from pathlib import Path
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.base.units import HOUR, SECOND
-from stillhunt.watch.alerts.changes import Alert, made_alert
-from stillhunt.watch.alerts.content import clean_sentence
+from stillhunt.watch.alerts.changes import Alert, clean_sentence, made_alert
 from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+import pyarrow as pa
+
+from stillhunt.base import formatting
 from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
-from stillhunt.watch.lineage import reasons
-from stillhunt.watch.lineage.assignment import best_pairs
+from stillhunt.base.wording import fill
+from stillhunt.triage import Case
 from stillhunt.watch.lineage.campaigns import (
     ACTIVE,
     DORMANT,
@@ -24,9 +28,111 @@ from stillhunt.watch.lineage.campaigns import (
     Event,
     FoundCampaign,
     KnownCampaign,
+    Overlap,
     Settled,
+    best_pairs,
+    common_share,
+    overlaps,
 )
-from stillhunt.watch.lineage.overlap import Overlap, common_share, overlaps
+from stillhunt.watch.signatures.tie import ReturnEvidence
+
+
+def reason_of_born(found: FoundCampaign) -> str:
+    """Why it is new."""
+    return fill(
+        "Found for the first time, with the verdict {verdict}: {accounts:account} and {requests:request}",
+        verdict=found.verdict,
+        accounts=len(found.members),
+        requests=sum(found.members.values()),
+    )
+
+
+def reason_of_split(found: FoundCampaign, parent: str, pair: Overlap) -> str:
+    """Why it was part of another campaign.
+
+    Args:
+        parent: lasting id of the other one.
+        pair: what both have in common.
+    """
+    return fill(
+        "It was part of {parent} until now: accounts of that campaign account for {share:%} of its {requests:request}, "
+        "and its {accounts:account} are found apart from the others",
+        parent=parent,
+        share=pair.share_of_found,
+        requests=pair.found,
+        accounts=len(found.members),
+    )
+
+
+def reason_of_merged(other: str, pair: Overlap) -> str:
+    """Why it is part of another campaign now.
+
+    Args:
+        other: lasting id of that campaign.
+        pair: what both have in common.
+    """
+    return fill(
+        "It is part of {other} now, which has {share:%} of its {requests:request} by the same accounts",
+        other=other,
+        share=pair.share_of_known,
+        requests=pair.known,
+    )
+
+
+def reason_of_dormant(known: KnownCampaign) -> str:
+    """Why it rests."""
+    latest = known.latest_members
+    return fill(
+        "This hunt did not find it; it last had {accounts:account} and {requests:request}{until}",
+        accounts=len(latest),
+        requests=sum(latest.values()),
+        until="" if known.last_seen is None else f" until {_minute(known.last_seen)}",
+    )
+
+
+def reason_of_ended(known: KnownCampaign, window_start: int) -> str:
+    """Why it is over.
+
+    Args:
+        known: the campaign; its last request is known.
+        window_start: begin of the window, microseconds since 1970.
+    """
+    return fill(
+        "Its last request, at {last}, is older than the window of the hunt, which begins at {start}",
+        last=_minute(known.last_seen or 0),
+        start=_minute(window_start),
+    )
+
+
+def reason_of_returned(known: KnownCampaign, found: FoundCampaign) -> str:
+    """Why it is the one that was known."""
+    same = [account for account in found.members if account in known.members]
+    return fill(
+        "Found again after it was {status}: {same:#} of its {accounts:account} were members before, and they sent "
+        "{share:%} of its {requests:request}",
+        status=known.status,
+        same=len(same),
+        accounts=len(found.members),
+        share=sum(found.members[account] for account in same) / max(sum(found.members.values()), 1),
+        requests=sum(found.members.values()),
+    )
+
+
+def reason_of_verdict(known: KnownCampaign, found: FoundCampaign) -> str:
+    """What the verdict was and is."""
+    return fill(
+        "The verdict changed from {before} to {after}; its probability is {probability} now, with {accounts:account} "
+        "and {requests:request}",
+        before=known.verdict,
+        after=found.verdict,
+        probability=formatting.probability(found.score),
+        accounts=len(found.members),
+        requests=sum(found.members.values()),
+    )
+
+
+def _minute(moment: int) -> str:
+    return formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC))
 
 
 @parameter_table("watch.lineage", "When a campaign of a new hunt is one that is known.")
@@ -176,15 +282,15 @@ def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
             return []
         parent = _parent(hunt, column)
         if parent is None:
-            return [Event(name, "born", (), reasons.born(campaign))]
+            return [Event(name, "born", (), reason_of_born(campaign))]
         other = hunt.known[parent].campaign_id
-        return [Event(name, "split", (other,), reasons.split(campaign, other, hunt.pairs[parent, column]))]
+        return [Event(name, "split", (other,), reason_of_split(campaign, other, hunt.pairs[parent, column]))]
     row = hunt.matched[column]
     before, events = hunt.known[row], []
     if before.status != ACTIVE and campaign.verdict != "none":
-        events.append(Event(name, "returned", (), reasons.returned(before, campaign)))
+        events.append(Event(name, "returned", (), reason_of_returned(before, campaign)))
     if before.verdict != campaign.verdict:
-        events.append(Event(name, "verdict", (), reasons.verdict(before, campaign)))
+        events.append(Event(name, "verdict", (), reason_of_verdict(before, campaign)))
     return events
 
 
@@ -211,7 +317,60 @@ def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start:
         return None
     if absorbed is not None:
         other = hunt.id_of(absorbed)
-        return Event(one.campaign_id, MERGED, (other,), reasons.merged(other, hunt.pairs[row, absorbed]))
+        return Event(one.campaign_id, MERGED, (other,), reason_of_merged(other, hunt.pairs[row, absorbed]))
     if one.last_seen is not None and one.last_seen < window_start:
-        return Event(one.campaign_id, ENDED, (), reasons.ended(one, window_start))
-    return None if one.status == DORMANT else Event(one.campaign_id, DORMANT, (), reasons.dormant(one))
+        return Event(one.campaign_id, ENDED, (), reason_of_ended(one, window_start))
+    return None if one.status == DORMANT else Event(one.campaign_id, DORMANT, (), reason_of_dormant(one))
+
+
+def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Settled:
+    """Add an event `returned` for each campaign that was born and looks like an earlier one.
+
+    The new campaign keeps an id of its own, since its accounts are others; `others` names the earlier one.
+
+    Args:
+        settled: lasting ids and events of the hunt.
+        returned: id that the hunt gave a campaign -> evidence.
+    """
+    born = {event.campaign_id for event in settled.events if event.event == "born"}
+    events = [
+        Event(settled.lasting[name], "returned", (evidence.campaign_id,), _reason(evidence))
+        for name, evidence in sorted(returned.items())
+        if settled.lasting[name] in born
+    ]
+    return replace(settled, events=(*settled.events, *events))
+
+
+def _reason(evidence: ReturnEvidence) -> str:
+    strongest = max(zip(evidence.kinds.values(), evidence.statements, strict=True), key=lambda pair: pair[0])[1]
+    return (
+        f"Other accounts, and {formatting.bits(evidence.bits)} bits that it is campaign {evidence.campaign_id} again: "
+        f"{strongest}"
+    )
+
+
+_ID_COLUMNS = ("campaign_id", "tied_to")
+
+
+def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
+    """The case with other campaign ids.
+
+    Args:
+        lasting: id that the hunt gave -> lasting id; others stay.
+    """
+    if all(old == new for old, new in lasting.items()):
+        return case
+    tables = {name: _renamed(table, lasting) for name, table in case.tables.items()}
+    views = {name: _renamed(table, lasting) for name, table in case.views.items()}
+    return Case(tables, run=case.run, **views)
+
+
+def _renamed(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:
+    for name in _ID_COLUMNS:
+        if name in table.column_names:
+            place = table.column_names.index(name)
+            coded = table.column(name).combine_chunks().dictionary_encode()
+            names = [lasting.get(value, value) for value in coded.dictionary.to_pylist()]
+            column = pa.array(names, pa.string()).take(coded.indices)
+            table = table.set_column(place, table.schema.field(place), column)
+    return table

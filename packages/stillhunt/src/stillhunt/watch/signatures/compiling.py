@@ -18,10 +18,9 @@ from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
 from stillhunt.watch.signatures.features import style_hashes
-from stillhunt.watch.signatures.harvested import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
-from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
+from stillhunt.watch.signatures.returns import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.signature import (
     MICRO,
     NO_REQUEST,
@@ -40,6 +39,8 @@ from stillhunt.watch.signatures.weights import (
     material_of,
     mean_bits,
     phrase_weights,
+    rate_sentences,
+    reasons_of,
     style_weights,
     topic_weights,
 )

@@ -23,9 +23,8 @@ from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
 from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.senders import SENDER_COLUMNS
 from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import WeighedMatch, WeighedRequests, Weigher
+from stillhunt.watch.signatures.weighing import SENDER_COLUMNS, WeighedMatch, WeighedRequests, Weigher
 
 MATCHED_COLUMNS = (
     *("account_id", "account_key", "request_key", "timestamp", "conversation", "prompt_hash"),

@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
-from stillhunt.watch.spool.checked_lines import checked_line, read_checked
 from stillhunt.watch.spool.parts import closed_parts
-from stillhunt.watch.spool.sums import sums_path
+from stillhunt.watch.spool.sums import checked_line, read_checked, sums_path
 
 LEDGER_ENDING = ".ledger"
 """What follows the name of the spool in that of its ledger."""
