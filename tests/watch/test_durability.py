@@ -27,8 +27,8 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
-from stillhunt.watch.spool import closing as closing_module
 from stillhunt.watch.spool import committer as committer_module
+from stillhunt.watch.spool import open_part as closing_module
 from stillhunt.watch.spool import open_part as open_part_module
 from stillhunt.watch.spool import parts as parts_module
 from stillhunt.watch.spool.committer import Committer

@@ -17,8 +17,7 @@ from starlette.routing import Route
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import Guard, require_role
+from stillhunt.web.people.guard import Guard, posted, require_role
 from stillhunt.web.people.people import PeopleParts, people_of
 from stillhunt.web.people.routes import people_routes
 from stillhunt.web.people.users import add_user

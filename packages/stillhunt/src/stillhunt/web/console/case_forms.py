@@ -33,7 +33,7 @@ from stillhunt.web.console.navigation import NAVIGATION
 from stillhunt.web.console.pages_campaign import campaign_page
 from stillhunt.web.console.rendering import campaign_url
 from stillhunt.web.console.table_query import whole_number
-from stillhunt.web.people.form_body import posted
+from stillhunt.web.people.guard import posted
 
 
 class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees what there is now, and goes on

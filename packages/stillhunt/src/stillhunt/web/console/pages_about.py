@@ -19,8 +19,8 @@ from stillhunt.triage.harm import HARM_MEANING
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
 from stillhunt.web.console.context import answer_table, case_of, console_of, look
-from stillhunt.web.console.member_table import campaign_link, probability_of, verdict_mark
-from stillhunt.web.console.queue import groups_spec, groups_table, queue_rows, queue_spec, queue_table
+from stillhunt.web.console.decision_table import campaign_link, probability_of, verdict_mark
+from stillhunt.web.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
 from stillhunt.web.console.rendering import account_url, render
 from stillhunt.web.console.table_columns import TableColumn
 from stillhunt.web.console.tables import TableSpec

@@ -20,8 +20,7 @@ from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt.web.console.context import Derived, answer_table, case_of, console_of, look
-from stillhunt.web.console.decision_table import decision_row
-from stillhunt.web.console.member_table import campaign_link, probability_of, verdict_mark
+from stillhunt.web.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
 from stillhunt.web.console.rendering import account_of_path, account_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase

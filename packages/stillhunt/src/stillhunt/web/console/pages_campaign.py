@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -22,15 +23,55 @@ from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
 from stillhunt.triage.similar import similar_campaigns
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt.watch.history import history, linked_accounts, members_over_time
 from stillhunt.web.console.case_panel import case_panel, work_panel
 from stillhunt.web.console.context import answer_table, case_of, console_of, look
-from stillhunt.web.console.lineage import lineage_of
-from stillhunt.web.console.member_table import FIRST_MEMBER_LIST, MEMBER_LIST
+from stillhunt.web.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
 from stillhunt.web.console.rendering import account_url, campaign_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.console.table_columns import Row, TableColumn
 from stillhunt.web.console.tables import TableSpec, table_page
+
+EVENTS_SHOWN = 40
+LINKED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The history of a campaign.
+
+    Attributes:
+        events: what happened to it, the latest first: time, event, reason, other campaigns.
+        more_events: how many older ones there are.
+        linked: accounts that match its signature; a match is no verdict.
+        left: members of earlier snapshots that are none now.
+    """
+
+    events: tuple[tuple[datetime | None, str, str, tuple[str, ...]], ...]
+    more_events: int
+    linked: tuple[dict[str, Any], ...]
+    linked_total: int
+    left: int
+
+
+def lineage_of(database: WatchDatabase, campaign: str) -> Lineage:
+    """What became of a campaign over the hunts."""
+    events = history(database, campaign)[::-1]
+    members = members_over_time(database, campaign)
+    newest = max((row["last_snapshot"] for row in members), default=0)
+    linked = linked_accounts(database, campaign)
+    return Lineage(
+        tuple(
+            (moment(row["at"]), row["event"], formatting.sentence(row["reason"]), tuple(row["others"]))
+            for row in events[:EVENTS_SHOWN]
+        ),
+        max(0, len(events) - EVENTS_SHOWN),
+        tuple({**row, "at": moment(row["at"])} for row in linked[:LINKED_SHOWN]),
+        len(linked),
+        sum(row["last_snapshot"] < newest for row in members),
+    )
+
 
 OPPOSING_SHOWN = 12
 STRONGEST_SHOWN = 10

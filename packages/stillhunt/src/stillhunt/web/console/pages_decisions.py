@@ -41,8 +41,7 @@ from stillhunt.web.console.decision_table import (
 )
 from stillhunt.web.console.rendering import decision_url, moment, render
 from stillhunt.web.console.table_query import whole_number
-from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import require_role
+from stillhunt.web.people.guard import posted, require_role
 from stillhunt.web.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
 
 AUDIT_SHOWN = 20_000
