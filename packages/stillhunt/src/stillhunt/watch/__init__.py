@@ -1,1 +1,5 @@
-"""Watch: hunts by themselves over one data folder, into which traffic flows."""
+"""Watch: hunts by themselves over one data folder, into which traffic flows.
+
+Times are whole microseconds since 1970, UTC; `ticks` and `seconds` are those of a clock that never goes back. Whatever
+reads or writes the database raises OutputError where it cannot be used.
+"""

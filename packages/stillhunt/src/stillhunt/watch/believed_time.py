@@ -76,12 +76,7 @@ def believed_time(database: WatchDatabase, now: int, interval: int) -> int:
     A clock that is far ahead for a moment would otherwise delete everything at once.
 
     Args:
-        database: of the data folder, which keeps what is believed.
-        now: time of the clock, microseconds since 1970.
         interval: time between two hunts as they are scheduled, microseconds.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     longest = min(_TIMES_FASTER * interval, interval + DAY)
     row = META.c.name == BELIEVED_ROW
@@ -98,14 +93,8 @@ def believed_time(database: WatchDatabase, now: int, interval: int) -> int:
 def last_believed(database: WatchDatabase, now: int) -> int:
     """The time for what cannot be taken back: that of the clock, but not beyond what was believed after the last hunt.
 
-    Args:
-        now: time of the clock, microseconds since 1970.
-
     Returns:
         Microseconds since 1970; at most as late as hunts are apart.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     rows = database.read(select(META.c.value).where(META.c.name == BELIEVED_ROW))
     return min([now, *(int(row["value"]) for row in rows)])

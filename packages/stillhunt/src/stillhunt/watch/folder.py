@@ -91,9 +91,6 @@ class DataFolder:
 
         The lock ends with the process, however it ends.
 
-        Args:
-            name: the role, such as "hunt".
-
         Raises:
             OutputError: another process has it.
         """
@@ -120,11 +117,7 @@ class DataFolder:
             os.close(handle)
 
     def switch_latest(self, name: str) -> None:
-        """Point `latest` at a snapshot, in one step for every reader.
-
-        Args:
-            name: of the snapshot's folder.
-        """
+        """Point `latest` at a snapshot, in one step for every reader."""
         beside = self.snapshots / f".{LATEST}.{os.getpid()}"
         with suppress(FileNotFoundError):
             beside.unlink()

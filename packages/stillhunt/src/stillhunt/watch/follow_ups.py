@@ -26,7 +26,6 @@ def follow_ups(sketches: Dataset, tables: Mapping[str, pa.Table]) -> dict[str, i
 
     Args:
         sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
     """
     members = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     found = sketches.gather(count_follow_ups, COUNTED, members, _COLUMNS)

@@ -81,11 +81,7 @@ _POLL_SECONDS = 0.05
 
 
 def window_start(now: int, days: float) -> int:
-    """Begin of the window, microseconds since 1970.
-
-    Args:
-        now: the time of the hunt, microseconds since 1970.
-    """
+    """Begin of the window, microseconds since 1970."""
     return now - int(days * DAY)
 
 
@@ -94,7 +90,6 @@ def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOS
 
     Args:
         start: begin of the window, microseconds since 1970.
-        now: time of the hunt, microseconds since 1970.
         wait: seconds to wait for writers in other processes.
     """
     waited_for = set(open_parts(folder.spool))
@@ -304,7 +299,6 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
 
     Args:
         seed: of the settings; signatures of another seed do not fit.
-        now: time of the clock, microseconds since 1970.
     """
     latest = latest_snapshot(folder)
     known = [] if latest is None else [one for one in all_snapshots(folder) if one.sequence <= latest.sequence]

@@ -29,7 +29,6 @@ class Look:
     """One hunt, as far as the budget goes.
 
     Attributes:
-        at: its time, microseconds since 1970.
         required_bits: bits, prior excluded, that it asked of the verdict act.
     """
 
@@ -189,7 +188,6 @@ def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], flo
 
     Args:
         bits: lasting id of the campaign and account -> bits of the sender.
-        at: microseconds since 1970.
 
     Returns:
         Those that were entered, in order.

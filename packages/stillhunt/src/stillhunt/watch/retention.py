@@ -72,13 +72,9 @@ def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int
 
     Args:
         config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days.
-        now: the time, microseconds since 1970.
 
     Returns:
         What was deleted; nothing where a hunt, a backup or another deletion is under way.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     with ExitStack() as roles:
         try:

@@ -48,7 +48,6 @@ class HuntSchedule:
         plan: what each hunt does; its time is set anew each time.
         received: requests received since the start, to hunt after `watch.every_requests` of them.
         after: called after each hunt with its plan, its outcome and the number of failures since the last success.
-        clock: seconds since 1970.
     """
 
     def __init__(

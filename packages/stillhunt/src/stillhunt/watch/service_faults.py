@@ -19,7 +19,6 @@ class ServiceFault:
     Attributes:
         name: what is at fault, in a few fixed words, such as "decisions" or "inlet nats"; a label of metrics.
         statement: what is wrong and what follows from it, in one sentence; no secret, and nothing that a log holds.
-        since: microseconds since 1970.
     """
 
     name: str

@@ -41,7 +41,6 @@ class PageSources:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be accepted; None where this process receives nothing.
         schedule: None where this process hunts nothing.
-        database: of the data folder; None where it is not to be asked.
         api: what the API works on; None where this process has none.
         gateways: what gateways asked; None where this process answers none.
         faults: what does not work in this process.

@@ -73,7 +73,6 @@ class CallCounts:
     """Calls, questions and failed questions of each source, by the minute.
 
     Args:
-        ticks: seconds of a clock that never goes back.
         limits: over how many minutes, and from how many calls on.
     """
 

@@ -30,11 +30,7 @@ _NAME_CHARS = 80
 
 
 def campaign_facts(campaign: CampaignModel) -> dict[str, Any]:
-    """A campaign as fields for programs.
-
-    Args:
-        campaign: as it stands in the new snapshot.
-    """
+    """A campaign as fields for programs."""
     row = campaign.row
     return {
         "id": campaign.name,
@@ -58,7 +54,6 @@ def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Se
     """The same in lines for a person.
 
     Args:
-        campaign: as it stands in the new snapshot.
         facts: what `campaign_facts` made of it.
     """
     lines = [_clean(campaign.claim, 2 * STATEMENT_CHARS)]
@@ -146,7 +141,6 @@ class Alert:
 
     Attributes:
         alert_id: made from what changed: the same change has the same id.
-        at: when it was seen, microseconds since 1970.
         campaign_id: lasting id; None where it is about no campaign.
         body: what is sent, as JSON values.
     """
@@ -192,7 +186,6 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     Args:
         accounts: accounts that match so far.
         reason: why, in one sentence without account ids.
-        at: microseconds since 1970.
     """
     who = formatting.plural(accounts, "new account")
     look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
@@ -235,7 +228,6 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
         failures: so many in a row.
         failure: why the latest one failed.
         last_good: number of the newest snapshot; None before the first.
-        at: microseconds since 1970.
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
@@ -243,11 +235,7 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
 
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
-    """A hunt succeeded after failures that were reported.
-
-    Args:
-        at: microseconds since 1970.
-    """
+    """A hunt succeeded after failures that were reported."""
     text = ["The latest hunt succeeded. What came in meanwhile is in it."]
     return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
 
@@ -258,7 +246,6 @@ def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSetting
     Args:
         kind: disk_limit or budget_limit.
         statement: what was reached and what follows, in one sentence.
-        at: microseconds since 1970.
         settings: for the quiet period and the link.
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
@@ -305,7 +292,6 @@ def made_alert(
 
     Args:
         what: its kind and what else tells it from others: two of one `what` are the same alert.
-        at: microseconds since 1970.
         about: campaign, or None; fields for programs; settings for the link.
     """
     campaign_id, body, settings = about

@@ -29,9 +29,6 @@ def fault_alert(fault: ServiceFault, at: int, settings: AlertSettings, *, ended:
 
     Two processes that see the same fault, or one that is started again and again, make the same alert, so that
     receivers can drop repeats.
-
-    Args:
-        at: microseconds since 1970.
     """
     state = fault.name.removeprefix(ENFORCEMENT)
     enforcement = state != fault.name
@@ -62,7 +59,6 @@ class FaultAlerts:
     Args:
         settings: who gets which kinds, and how often at most.
         shown: called with each fault as soon as it begins or ends, and whether it ended.
-        seconds: a clock that never jumps.
     """
 
     def __init__(

@@ -37,11 +37,7 @@ The others are told once by their id alone."""
 
 @dataclass(frozen=True)
 class Due:
-    """An alert that waits for one receiver.
-
-    Attributes:
-        alert_id, at, body: as in `Alert`.
-    """
+    """An alert that waits for one receiver."""
 
     alert_id: str
     at: int
@@ -53,7 +49,6 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     """Enter alerts with their deliveries; what was told already, or within the quiet period, is left out.
 
     Args:
-        connection: within the transaction that records what they tell.
         alerts: of one hunt, or of something else that happened.
 
     Returns:
@@ -116,7 +111,6 @@ def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLim
     """Alerts that are to be sent to a receiver now, the oldest first.
 
     Args:
-        now: microseconds since 1970.
         limits: how many at a time.
     """
     # A clock that jumped back must not put off a try for longer than the longest wait.
@@ -136,7 +130,6 @@ def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark
     """Record that an alert reached a receiver.
 
     Args:
-        now: microseconds since 1970.
         remark: what was not perfect; empty where all was well.
     """
     _note(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)

@@ -21,9 +21,6 @@ class AlertReceiver(Protocol):
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert.
 
-        Args:
-            now: seconds since 1970.
-
         Returns:
             What was not perfect; empty where all was well.
 

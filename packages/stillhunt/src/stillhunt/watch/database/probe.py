@@ -26,7 +26,6 @@ class DatabaseProbe:
     """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh.
 
     Args:
-        database: of the data folder; it may not be open yet.
         tokens: read again with each look.
         opened: called once, after the database was opened.
         answers_again: called when it answers after a fault.

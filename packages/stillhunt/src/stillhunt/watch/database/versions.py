@@ -32,11 +32,7 @@ class TableLoss:
 
 
 def database_version(database: WatchDatabase) -> int:
-    """The version of the tables; 0 where there are none.
-
-    Raises:
-        OutputError: the database cannot be used now.
-    """
+    """The version of the tables; 0 where there are none."""
     with database.changing_tables() as (_, found):
         return found
 

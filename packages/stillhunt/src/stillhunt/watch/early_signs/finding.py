@@ -359,8 +359,6 @@ def early_signs(sketches: Dataset, tables: Mapping[str, pa.Table], now: int) -> 
 
     Args:
         sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
-        now: microseconds since 1970.
 
     Returns:
         Signs under the ids that the hunt gave, those of most accounts first.

@@ -52,7 +52,6 @@ def reason_of_split(found: FoundCampaign, parent: str, pair: Overlap) -> str:
 
     Args:
         parent: lasting id of the other one.
-        pair: what both have in common.
     """
     return fill(
         "It was part of {parent} until now: accounts of that campaign account for {share:%} of its {requests:request}, "
@@ -69,7 +68,6 @@ def reason_of_merged(other: str, pair: Overlap) -> str:
 
     Args:
         other: lasting id of that campaign.
-        pair: what both have in common.
     """
     return fill(
         "It is part of {other} now, which has {share:%} of its {requests:request} by the same accounts",

@@ -58,9 +58,7 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
 
     Args:
         sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
         config: settings; `seed` and `watch.signature_days` are used.
-        made_at: microseconds since 1970.
     """
     campaigns = campaigns_to_sign(tables)
     if not campaigns:

@@ -50,11 +50,7 @@ _LEAST, _MOST = (round(bound * MICRO) for bound in SIGNATURES.all_style_bits)
 
 
 class PhraseTable:
-    """The phrases of all signatures in one ascending table of twenty bytes a phrase.
-
-    Args:
-        signatures: their order gives their numbers.
-    """
+    """The phrases of all signatures in one ascending table of twenty bytes a phrase."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         sizes = [len(one.phrases) for one in signatures]
@@ -174,7 +170,6 @@ class AskedRequest:
     Attributes:
         account_id: as logs name the account. It is kept as it is: whoever takes it from a header bounds its length.
         prompt, system_prompt: as the readers of logs would make them; see `asked_texts.texts_of_messages`.
-        now: microseconds since 1970.
         model, user_agent: as the client sent them; None where the gateway does not tell.
         settings: temperature, top_p and max_tokens, as readers take them from a body; None where the gateway does not
             tell.

@@ -45,7 +45,6 @@ class LinkedAccount:
         bits: of its phrases and style together.
         requests: its requests that were weighed.
         matched: those of them that carry the template.
-        first_matched: time of the first of these, microseconds since 1970.
         linked_at: time of the request that linked it.
         sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
     """

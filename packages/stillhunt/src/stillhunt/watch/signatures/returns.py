@@ -93,7 +93,6 @@ def member_sender_bits(
 
     Args:
         sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
     """
     if not signatures.signatures:
         return {}

@@ -137,11 +137,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
 
     def in_force(self, now: int) -> SignatureSet:
-        """Those that have not expired.
-
-        Args:
-            now: microseconds since 1970.
-        """
+        """Those that have not expired."""
         return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
 
     def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:

@@ -177,11 +177,7 @@ class WeighedRequests:
 
 
 class Weigher:
-    """Weighs requests under some signatures.
-
-    Args:
-        signatures: their order gives their numbers.
-    """
+    """Weighs requests under some signatures."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._count = len(signatures)

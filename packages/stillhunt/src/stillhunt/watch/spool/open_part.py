@@ -138,7 +138,6 @@ class OpenPart:
         """Make an empty part.
 
         Args:
-            stream: what will stand in it.
             opened: the time, seconds of the writer's clock.
 
         Raises:

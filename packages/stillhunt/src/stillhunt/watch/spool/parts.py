@@ -211,7 +211,6 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     """Make an empty open part that this process has locked.
 
     Args:
-        stream: what will stand in it.
         now: the time, UTC; it only names the part.
 
     Raises:

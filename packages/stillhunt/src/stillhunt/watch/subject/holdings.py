@@ -91,7 +91,6 @@ class Search:
         config: settings; those of retention.
         account: id of the account, as tables write it.
         pack_names: what packs call it; None where the key of pseudonyms is not known.
-        now: the time, microseconds since 1970.
     """
 
     folder: DataFolder
@@ -103,11 +102,7 @@ class Search:
 
 
 def account_holdings(search: Search) -> list[Holding]:
-    """Everything that a data folder holds on an account, store by store.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """Everything that a data folder holds on an account, store by store."""
     holds = all_holds(search.database)
     return [
         *_records(search, holds),
@@ -121,19 +116,12 @@ def account_holdings(search: Search) -> list[Holding]:
 
 
 def hold_over(holds: Collection[Hold], first: int, last: int) -> Hold | None:
-    """The first hold that covers any moment between two; None where none does.
-
-    Args:
-        first: microseconds since 1970.
-    """
+    """The first hold that covers any moment between two; None where none does."""
     return next((hold for hold in holds if hold.covers(first, last)), None)
 
 
 def parts_in_time(folder: DataFolder, now: int) -> Iterator[tuple[Path, int, int]]:
     """Closed parts of the spool with the time in which their records came, as retention counts it.
-
-    Args:
-        now: the time, microseconds since 1970.
 
     Yields:
         (path, first, last), microseconds since 1970.

@@ -60,7 +60,6 @@ class Console:
 
     Attributes:
         folder: the data folder; None for a case folder.
-        database: of the data folder; None for a case folder, which is read-only.
         schedule: hunts of this process; None where another one hunts.
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be received.

@@ -85,11 +85,7 @@ class TableQuery:
 
 
 def query_of(asked: Iterable[tuple[str, str]], columns: Iterable[TableColumn]) -> TableQuery:
-    """What the parameters of a URL ask; those that mean nothing to this table are passed over.
-
-    Args:
-        asked: names and values, a name perhaps several times.
-    """
+    """What the parameters of a URL ask; those that mean nothing to this table are passed over."""
     known = {column.name: column for column in columns}
     choices: dict[str, list[str]] = {}
     bounds: dict[str, dict[str, float]] = {LEAST: {}, MOST: {}}

@@ -29,7 +29,6 @@ class AuditRow:
 
     Attributes:
         audit_id: its number; later rows have higher ones.
-        at: when, microseconds since 1970.
         what: what they did, such as "account" or "signed_in".
         about: which account, campaign, search or user; controls are escaped.
     """
@@ -43,11 +42,7 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which rows of the audit are meant; "" and None leave a part open.
-
-    Attributes:
-        from_time: first time, microseconds since 1970.
-    """
+    """Which rows of the audit are meant; "" and None leave a part open."""
 
     who: str = ""
     what: str = ""

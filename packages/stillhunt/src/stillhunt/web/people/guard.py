@@ -138,11 +138,6 @@ class Guard:
 
     Each request gets `request.state.viewer` (None on open pages for those who are not signed in) and, where something
     was posted, `request.state.form` (fields of the form; see `form_body.posted`).
-
-    Args:
-        people: who may come in, and how.
-        needs: which role a request needs.
-        problem: how a refusal is shown.
     """
 
     def __init__(

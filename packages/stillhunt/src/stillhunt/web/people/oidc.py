@@ -66,9 +66,6 @@ class _Provider:
 class OpenIdClient:
     """This console at a provider of OpenID Connect.
 
-    Args:
-        ticks: seconds of a clock that never goes back.
-
     Raises:
         ConfigError: the library is not installed.
     """
@@ -137,7 +134,6 @@ class OpenIdClient:
 
         Raises:
             SignInRefusedError: they are not signed in.
-            OutputError: the database cannot be used.
         """
         kept = _unpacked(pending)
         if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):

@@ -34,7 +34,6 @@ class TrustedProxy:
 
     Args:
         settings: header, addresses and role of newcomers.
-        ticks: seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -69,9 +68,6 @@ class TrustedProxy:
 
         Returns:
             None where they are disabled, or new and the setting lets nobody new in.
-
-        Raises:
-            OutputError: the database cannot be used.
         """
         user = user_of_subject(self._database, proxy_subject(name), name, self._settings.default_role, keep_role=True)
         if user is None:

@@ -30,12 +30,7 @@ Render = Callable[[Request, str, dict[str, Any]], Response]
 
 
 def people_routes(people: PeopleParts, render: Render) -> list[Route]:
-    """Routes for the application that the guard stands before.
-
-    Args:
-        people: who may come in, and how.
-        render: how a page is made.
-    """
+    """Routes for the application that the guard stands before."""
     pages = _SignInPages(people, render)
     routes = [
         Route("/sign-in", pages.sign_in_page, methods=["GET"]),

@@ -57,11 +57,7 @@ class SignInResult:
 
 
 class TryLimit:
-    """How often something may be tried: a fixed number at once, and as many again in each window.
-
-    Args:
-        ticks: seconds of a clock that never goes back.
-    """
+    """How often something may be tried: a fixed number at once, and as many again in each window."""
 
     def __init__(self, most: int, seconds: float, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most, self._per_second, self._ticks = most, most / seconds, ticks
@@ -103,7 +99,6 @@ class SignInDesk:
     wrong passwords; an attacker who may try for ever would be worse. Limits hold for each process.
 
     Args:
-        ticks: seconds of a clock that never goes back.
         behind_proxies: whether addresses are known behind proxies; if not, all people behind one on this machine have
             its address, which therefore has no limit.
     """
@@ -186,11 +181,7 @@ _NONCE_CHARACTERS = 22
 
 
 def kept_secret(database: WatchDatabase, name: str) -> bytes:
-    """A secret that all processes of a data folder share; made when it is first asked for.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """A secret that all processes of a data folder share; made when it is first asked for."""
     wanted = select(META.c.value).where(META.c.name == name)
     with database.write() as connection:
         value = connection.execute(wanted).scalar_one_or_none()
@@ -207,11 +198,7 @@ class KnownBrowsers:
         self._database, self._key = database, b""
 
     def read_key(self) -> None:
-        """Read the secret, once; call it in a thread.
-
-        Raises:
-            OutputError: the database cannot be used.
-        """
+        """Read the secret, once; call it in a thread."""
         self._key = self._key or kept_secret(self._database, BROWSER_KEY)
 
     def cookie_for(self, name: str) -> str:

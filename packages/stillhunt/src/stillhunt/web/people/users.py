@@ -45,7 +45,6 @@ class User:
         name: by which others know them.
         subject: who they are to the provider or the proxy; None for a local user.
         has_password: whether they can sign in with a password.
-        made_at: when they were added, microseconds since 1970.
         disabled_at: since when they may not sign in; None where they may.
     """
 
@@ -59,11 +58,7 @@ class User:
 
 
 def role_includes(role: str, needed: str) -> bool:
-    """Whether who has one role may do what needs another.
-
-    Args:
-        role: that somebody has; a role that does not exist includes none.
-    """
+    """Whether who has one role may do what needs another."""
     return role in PERSON_ROLES and PERSON_ROLES.index(role) >= PERSON_ROLES.index(needed)
 
 
@@ -113,9 +108,6 @@ def add_user(
 def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
     """Give a user another role; it counts for their sessions, too.
 
-    Args:
-        by: who does it, for the audit.
-
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
         ConfigError: there is no such role.
@@ -134,7 +126,6 @@ def set_password(database: WatchDatabase, name: str, password: str, by: str) -> 
 
     Args:
         password: at least LEAST_PASSWORD characters.
-        by: who does it, for the audit.
 
     Raises:
         CaseError: there is no such user.
@@ -151,9 +142,6 @@ def set_password(database: WatchDatabase, name: str, password: str, by: str) -> 
 def disable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in no more; all their sessions end, and what they did keeps their name.
 
-    Args:
-        by: who does it, for the audit.
-
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
     """
@@ -167,9 +155,6 @@ def disable_user(database: WatchDatabase, name: str, by: str) -> None:
 
 def enable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in again.
-
-    Args:
-        by: who does it, for the audit.
 
     Raises:
         CaseError: there is no such user.
@@ -235,9 +220,6 @@ def user_of_subject(database: WatchDatabase, subject: str, name: str, role: str,
 
     Returns:
         The user; None where they may not come in.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     rows = database.read(select(PERSONS).where(PERSONS.c.subject == subject))
     if not rows:
