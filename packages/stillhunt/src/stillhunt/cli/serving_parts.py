@@ -46,7 +46,7 @@ from stillhunt.web.people.people import people_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application
 from stillhunt.web.traffic import Limits, Traffic
-from stillhunt.web.unasked import CallCounts, UnaskedWatch
+from stillhunt.web.unasked import CallCounts
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _decisions(
 @contextmanager
 def _comparing(calls: CallCounts, faults: ServiceFaults) -> Iterator[None]:
     """Calls that arrive, against questions of gateways."""
-    watching = UnaskedWatch(calls, faults)
+    watching = FaultLooks(faults, [calls.faults])
     watching.start()
     try:
         yield

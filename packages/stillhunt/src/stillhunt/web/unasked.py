@@ -13,12 +13,8 @@ from dataclasses import dataclass
 
 from stillhunt.base.formatting import percent
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ServiceFaults
 
 UNASKED_FAULT = "gateway asks"
-COMPARE_SECONDS = 5.0
-"""How often the counts are compared. Judgement."""
 _MINUTE = 60.0
 _MOST_ASKERS = 1024
 
@@ -138,6 +134,10 @@ class CallCounts:
             return ""
         return f"in the last {self._limits.minutes} minutes, {', '.join(said)} passed without an answered question"
 
+    def faults(self) -> dict[str, str]:
+        """The fault while too many calls pass without a question: name -> what happens."""
+        return {UNASKED_FAULT: why} if (why := self.too_many()) else {}
+
     def _add(self, what: str, source: str, number: int) -> None:
         minute = int(self._ticks() / _MINUTE)
         with self._lock:
@@ -146,33 +146,3 @@ class CallCounts:
                 for old in [one for one in self._minutes if one <= minute - self._limits.minutes]:
                     del self._minutes[old]
             self._minutes[minute][what, source] += number
-
-
-class UnaskedWatch:
-    """A thread that reports a fault while too many calls pass without a question."""
-
-    def __init__(self, counts: CallCounts, faults: ServiceFaults) -> None:
-        self._counts, self._faults = counts, faults
-        self._stop = threading.Event()
-        self.thread = KeptThread("unasked", self._run, self._stop.is_set)
-        self.thread.report_to(faults)
-
-    def start(self) -> None:
-        """Begin."""
-        self.thread.start()
-
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        self.thread.join()
-
-    def look(self) -> None:
-        """Compare once."""
-        if why := self._counts.too_many():
-            self._faults.begin(UNASKED_FAULT, why)
-        else:
-            self._faults.end(UNASKED_FAULT)
-
-    def _run(self) -> None:
-        while not self._stop.wait(COMPARE_SECONDS):
-            self.look()

@@ -83,11 +83,6 @@ def link_to(console: str, campaign_id: str | None) -> str:
     return f"{base}/campaigns/{quote(campaign_id, safe='')}" if campaign_id else f"{base}/"
 
 
-def clean_title(text: str) -> str:
-    """A title on one line, bounded and safe to show."""
-    return _clean(text, TITLE_CHARS)
-
-
 def clean_sentence(text: str) -> str:
     """A sentence on one line, bounded and safe to show, without addresses and secrets."""
     return formatting.sentence(_clean(text, STATEMENT_CHARS))
@@ -176,7 +171,7 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
     for name in sorted(changes):
         kind, event = min(changes[name], key=lambda change: _MOST_IMPORTANT_FIRST.index(change[0]))
         reasons = list(dict.fromkeys(other.reason for _, other in changes[name]))
-        found.append(_campaign_alert(kind, campaigns[name], event, reasons, (snapshot, settings)))
+        found.append(_campaign_alert(kind, campaigns[name], event, reasons, snapshot, settings))
     return found
 
 
@@ -193,10 +188,8 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     body = {"campaign": {"id": formatting.shorten(campaign_id, 64)}, "matching_accounts": accounts}
     reason = reason if accounts == 1 else f"Of one of them: {reason}"
     limit = "A match is a reason to look; it is no verdict on an account."
-    kind: AlertKind = "accounts_replaced"
-    return made_alert(
-        (kind, campaign_id, at // HOUR), at, title, [clean_sentence(reason), limit], (campaign_id, body, settings)
-    )
+    what = ("accounts_replaced", campaign_id, at // HOUR)
+    return made_alert(what, at, title, [clean_sentence(reason), limit], settings, campaign_id, body)
 
 
 def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> list[Alert]:
@@ -207,7 +200,6 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     """
     if not signs:
         return []
-    kind: AlertKind = "early_sign"
     body = [{"id": sign.sign_id, "kind": sign.kind, "accounts": len(sign.accounts)} for sign in signs[:_SIGNS_LISTED]]
     text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_NAMED]]
     if len(signs) > _SIGNS_NAMED:
@@ -217,8 +209,8 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     whose = formatting.verb(len(signs), "a campaign", "campaigns")
     title = f"{formatting.plural(len(signs), 'early sign')} of {whose}: {formatting.plural(accounts, 'account')}"
     campaign = signs[0].campaign_id if len(signs) == 1 else ""
-    what = (kind, *sorted(sign.sign_id for sign in signs))
-    return [made_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
+    what = ("early_sign", *sorted(sign.sign_id for sign in signs))
+    return [made_alert(what, signs[0].found_at, title, text, settings, campaign or None, {"signs": body})]
 
 
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
@@ -231,13 +223,13 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
-    return made_alert(("hunt_failing", last_good), at, title, text, (None, {"failures": failures}, settings))
+    return made_alert(("hunt_failing", last_good), at, title, text, settings, body={"failures": failures})
 
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
     """A hunt succeeded after failures that were reported."""
     text = ["The latest hunt succeeded. What came in meanwhile is in it."]
-    return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
+    return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, settings)
 
 
 def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSettings) -> Alert:
@@ -250,7 +242,7 @@ def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSetting
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
     title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"
-    return made_alert((kind, at // period), at, title, [clean_sentence(statement)], (None, {}, settings))
+    return made_alert((kind, at // period), at, title, [clean_sentence(statement)], settings)
 
 
 def _campaign_to_show(event: Event, campaigns: Mapping[str, CampaignModel]) -> CampaignModel | None:
@@ -266,9 +258,9 @@ def _campaign_alert(
     campaign: CampaignModel,
     event: Event,
     reasons: Sequence[str],
-    made: tuple[Mapping[str, Any], AlertSettings],
+    snapshot: Mapping[str, Any],
+    settings: AlertSettings,
 ) -> Alert:
-    snapshot, settings = made
     name = campaign.row["campaign_id"]
     what: tuple[Any, ...] = (kind, name, snapshot["sequence"])
     if kind == "campaign_new":
@@ -278,7 +270,7 @@ def _campaign_alert(
     facts = campaign_facts(campaign)
     text = campaign_text(campaign, facts, reasons)
     body = {"campaign": facts, "changes": [clean_sentence(reason) for reason in reasons]}
-    return made_alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, (name, body, settings))
+    return made_alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, settings, name, body)
 
 
 def made_alert(
@@ -286,25 +278,26 @@ def made_alert(
     at: int,
     title: str,
     text: Sequence[str],
-    about: tuple[str | None, dict[str, Any], AlertSettings],
+    settings: AlertSettings,
+    campaign_id: str | None = None,
+    body: Mapping[str, Any] | None = None,
 ) -> Alert:
     """An alert.
 
     Args:
         what: its kind and what else tells it from others: two of one `what` are the same alert.
-        about: campaign, or None; fields for programs; settings for the link.
+        body: fields for programs.
     """
-    campaign_id, body, settings = about
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)
-    title = clean_title(title)
+    title = _clean(title, TITLE_CHARS)
     lines = [title, "", *text, *(["", link] if link else []), "", f"Alert {alert_id}"]
     content = {
         "alert_id": alert_id,
         "kind": what[0],
         "at": datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds"),
         "title": title,
-        **body,
+        **(body or {}),
         "link": link,
         "text": "\n".join(lines),
     }

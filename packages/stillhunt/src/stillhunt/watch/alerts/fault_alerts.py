@@ -40,7 +40,7 @@ def fault_alert(fault: ServiceFault, at: int, settings: AlertSettings, *, ended:
     said = clean_sentence(fault.statement)
     text = [f"This is over: {said}"] if ended else [said]
     what = (kind, fault.name, at // int(LIMITS_OF_SENDING.fault_quiet * SECOND))
-    return made_alert(what, at, title, text, (None, {"fault": fault.name}, settings))
+    return made_alert(what, at, title, text, settings, body={"fault": fault.name})
 
 
 @dataclass

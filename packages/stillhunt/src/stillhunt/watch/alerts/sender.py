@@ -50,9 +50,9 @@ def send_due(
         try:
             remark = receiver.deliver(due, clock())
         except DeliveryError as error:
-            note_failed(database, due, receiver.name, str(error), (int(clock() * 1e6), limits))
+            note_failed(database, due, receiver.name, str(error), int(clock() * 1e6), limits)
         except Exception as error:  # whatever one alert does to one receiver, the others must go out
-            note_failed(database, due, receiver.name, type(error).__name__, (int(clock() * 1e6), limits))
+            note_failed(database, due, receiver.name, type(error).__name__, int(clock() * 1e6), limits)
         else:
             note_sent(database, due, receiver.name, int(clock() * 1e6), remark)
             taken += 1

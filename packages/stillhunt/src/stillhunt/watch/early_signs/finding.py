@@ -308,24 +308,18 @@ def extraction_attempts(
     sketches: Dataset, groups: Mapping[str, frozenset[str]], silent: AbstractSet[str]
 ) -> Iterator[Seen]:
     """Groups, and accounts of no group, that made many different attempts within a short time."""
-    by_account = _attempts_of(sketches)
+    by_account = attempts_by_account(sketches)
     members = {group: own & by_account.keys() for group, own in groups.items()}
     grouped = frozenset[str]().union(*members.values())
     singles = [("", {account}) for account in sorted(by_account) if account not in grouped | silent]
     for group, own in [*members.items(), *singles]:
-        hour, attempts = _densest(by_account, own)
+        hour, attempts = densest(by_account, own)
         if attempts >= EARLY.least_attempts:
             said = fill(_SENTENCE, attempts=attempts, hours=EARLY.attempt_hours)
             yield Seen("extraction_attempts", group, own, "", hour, said)
 
 
-def most_attempts(sketches: Dataset) -> int:
-    """The most attempts of one account within `attempt_hours`, for the benchmark that sets `least_attempts`."""
-    by_account = _attempts_of(sketches)
-    return max((_densest(by_account, {account})[1] for account in by_account), default=0)
-
-
-def _attempts_of(sketches: Dataset) -> dict[str, dict[int, int]]:
+def attempts_by_account(sketches: Dataset) -> dict[str, dict[int, int]]:
     """Account -> hour -> attempts that it made in it for the first time."""
     rows = sketches.gather(count_attempts, ATTEMPTS, None, ATTEMPT_COLUMNS)
     by_account: dict[str, dict[int, int]] = defaultdict(dict)
@@ -334,7 +328,7 @@ def _attempts_of(sketches: Dataset) -> dict[str, dict[int, int]]:
     return by_account
 
 
-def _densest(by_account: Mapping[str, Mapping[int, int]], accounts: Collection[str]) -> tuple[int, int]:
+def densest(by_account: Mapping[str, Mapping[int, int]], accounts: Collection[str]) -> tuple[int, int]:
     """First hour of the stretch in which some accounts made the most attempts, and their number."""
     together: dict[int, int] = defaultdict(int)
     for account in accounts:

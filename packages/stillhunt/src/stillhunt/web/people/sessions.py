@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from stillhunt.base.units import HOUR, SECOND
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import PERSONS, SESSIONS
-from stillhunt.web.people.users import end_sessions_of, role_includes
+from stillhunt.web.people.users import role_includes
 
 SEEN_EVERY = 60 * SECOND
 """How often a session is written when it is used: idle time is known to a minute, and reading pages writes nothing."""
@@ -152,13 +152,6 @@ class SessionStore:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest))
         with self._lock:
             self._known.pop(digest, None)
-
-    def end_all(self, user_id: int) -> None:
-        """End all sessions of a user; `set_password` and `disable_user` do so by themselves."""
-        with self._database.write() as connection:
-            end_sessions_of(connection, user_id)
-        with self._lock:
-            self._known.clear()
 
 
 def _session_digest(cookie: str) -> str:
