@@ -33,6 +33,22 @@ class DataFolder:
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path.absolute()
+        self.spool = self.path / SPOOL
+        """Raw records as they came: `SOURCE/HOUR/part-*`."""
+        self.dead_letters = self.path / DEAD_LETTERS
+        """What a fault kept from being stored in the spool; absent before the first."""
+        self.state = self.path / STATE
+        """What hunts keep for each file."""
+        self.snapshots = self.path / SNAPSHOTS
+        """One case folder a hunt, named by its number."""
+        self.scratch = self.path / SCRATCH
+        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
+        self.latest = self.snapshots / LATEST
+        """Link to the newest snapshot; absent before the first."""
+        self.database = self.path / DATABASE
+        """The SQLite database, where no other is named."""
+        self.tokens = self.path / TOKENS_FILE
+        """Digests of the tokens, for a start while the database is away."""
         if not make and not self.spool.is_dir():
             raise OutputError(
                 "the data folder is gone", where=str(self.path), next_step="see whether its disk is still mounted"
@@ -44,46 +60,6 @@ class DataFolder:
                     sync_folder(folder.parent)
         except OSError as error:
             raise self._unusable(error) from error
-
-    @property
-    def spool(self) -> Path:
-        """Raw records as they came: `SOURCE/HOUR/part-*`."""
-        return self.path / SPOOL
-
-    @property
-    def dead_letters(self) -> Path:
-        """What a fault kept from being stored in the spool; absent before the first."""
-        return self.path / DEAD_LETTERS
-
-    @property
-    def state(self) -> Path:
-        """What hunts keep for each file."""
-        return self.path / STATE
-
-    @property
-    def snapshots(self) -> Path:
-        """One case folder a hunt, named by its number."""
-        return self.path / SNAPSHOTS
-
-    @property
-    def scratch(self) -> Path:
-        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
-        return self.path / SCRATCH
-
-    @property
-    def latest(self) -> Path:
-        """Link to the newest snapshot; absent before the first."""
-        return self.snapshots / LATEST
-
-    @property
-    def database(self) -> Path:
-        """The SQLite database, where no other is named."""
-        return self.path / DATABASE
-
-    @property
-    def tokens(self) -> Path:
-        """Digests of the tokens, for a start while the database is away."""
-        return self.path / TOKENS_FILE
 
     @contextmanager
     def role(self, name: str) -> Iterator[None]:
@@ -132,6 +108,15 @@ class DataFolder:
             next_step="choose a folder of yours on a disk with room",
             command_step="name another with --data",
         )
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, and that lasts through a power failure."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt.watch.folder import DataFolder, sync_folder
+from stillhunt.watch.folder import DataFolder, sync_folder, write_synced
 
 CASE, WATCH_FILE, CHECKSUMS_FILE = "case", "watch.json", "checksums.json"
 SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
@@ -99,7 +98,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     try:
         case.write(hidden / CASE)
         for name, content in files.items():
-            _write(hidden / name, content)
+            write_synced(hidden / name, content)
         write_checksums(hidden)
         sync_folder(hidden)
         shutil.rmtree(target, ignore_errors=True)
@@ -118,7 +117,7 @@ def write_checksums(path: Path) -> None:
     """
     files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != CHECKSUMS_FILE)
     sums = {one.relative_to(path).as_posix(): _checksum(one) for one in files}
-    _write(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
+    write_synced(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
 
 
 def checksums_of(snapshot: Snapshot) -> dict[str, str]:
@@ -176,13 +175,6 @@ def _checksum(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 SNAPSHOT_FAULT = "snapshot"

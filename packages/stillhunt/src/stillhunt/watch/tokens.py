@@ -25,6 +25,7 @@ from stillhunt.base.formatting import minute
 from stillhunt.base.units import HOUR
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
+from stillhunt.watch.folder import write_synced
 from stillhunt.watch.spool.parts import is_source_name
 
 INGEST, DECIDE, APPEAL, ADMIN = "ingest", "decide", "appeal", "admin"
@@ -273,11 +274,7 @@ def _write_kept(file: Path, rows: list[dict[str, Any]], at: int) -> None:
     """Write the file in one step; it holds digests, and no token."""
     text = json.dumps({"read_at": at, "tokens": rows})
     beside = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(f"{sha256(text.encode()).hexdigest()}\n{text}\n")
-        out.flush()
-        os.fsync(out.fileno())
+    write_synced(beside, f"{sha256(text.encode()).hexdigest()}\n{text}\n".encode())
     beside.replace(file)
 
 

@@ -77,7 +77,8 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     drafts: dict[str, Signature] = {}
     without: dict[str, Unsigned] = {}
     for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
-        draft = _draft(campaign, material, own, counts, (config, made_at))
+        expires_at = campaign.last_seen + int(config.watch.signature_days * DAY)
+        draft = _draft(campaign, material, own, counts, made_at, expires_at)
         if isinstance(draft, Unsigned):
             without[campaign.name] = draft
         else:
@@ -100,7 +101,7 @@ def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config
 
 
 def _draft(
-    campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
+    campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, made_at: int, expires_at: int
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < SIGNATURES.least_harvested:
@@ -114,12 +115,11 @@ def _draft(
     if not len(known):
         template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
         return _without(campaign, template, withdraws=len(phrases) > 0)
-    config, made_at = when
     style = style_weights(material, counts)
     return Signature(
         campaign_id=campaign.name,
         made_at=made_at,
-        expires_at=campaign.last_seen + int(config.watch.signature_days * DAY),
+        expires_at=expires_at,
         last_seen=campaign.last_seen,
         phrases=known.tolist(),
         phrase_bits=bits.tolist(),
@@ -128,7 +128,7 @@ def _draft(
         account_bits=MATCHING.account_bits,
         harvest_bits=mean_bits(material, known, bits),
         false_matches=_UNKNOWN,
-        reasons=reasons_of(material, (known, bits), style, counts),
+        reasons=reasons_of(material, bits, known, style, counts),
         senders=all_sender_weights(material, counts),
     )
 
@@ -191,19 +191,18 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         honest=counts.total(passes.CHOOSING)[1],
         highest=highest,
     )
-    halves = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
-    alone, said = _alone(most, own, halves, draft.harvest_bits)
+    choosing, stating = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
+    alone, said = _alone(most, own, choosing, stating, draft.harvest_bits)
     reasons = [*draft.reasons, links, *said, *rate_sentences(rate)]
     settled = {"account_bits": round(bar, 3), "request_bits": alone, "false_matches": rate, "reasons": reasons}
     return msgspec.structs.replace(draft, **settled)
 
 
-def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: float) -> tuple[float, list[str]]:
+def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits: float) -> tuple[float, list[str]]:
     """Bits by which one request tells the campaign, and a sentence on it; NO_REQUEST where an honest one has as many.
 
     Only phrases count: a gateway does not know all of a request's style.
     """
-    choosing, stating = honest
     highest = int(most[choosing].max(initial=0)) / MICRO
     usual = MATCHING.alone_share * harvest_bits
     bar = round(max(MATCHING.least_alone_bits, usual, MATCHING.honest_margin * highest), 3)

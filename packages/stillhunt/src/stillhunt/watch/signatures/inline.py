@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import GOLDEN_RATIO, U32
+from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.base.wording import fill
@@ -29,14 +29,14 @@ from stillhunt.watch.signatures.matcher import (
     REQUEST_BITS,
     SENDER_BITS,
     FollowedAccount,
+    FollowedAccounts,
     LinkedAccount,
     links_of,
-    without_least,
 )
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.parameters import SIGNATURES
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
-from stillhunt.watch.signatures.weighing import WeighedMatch, known_sender_bits, program_hash
+from stillhunt.watch.signatures.weighing import PhraseTable, WeighedMatch, known_sender_bits, program_hash
 
 Settings = tuple[float | None, ...]
 """Temperature, top_p and max_tokens that a client sent; None where it sent none."""
@@ -47,46 +47,6 @@ _NUMBERS = re.compile(r"[0-9][0-9.]*")
 """As in `features`: how much of a model or User-Agent is read, and what goes from a User-Agent."""
 _CACHED_STYLES = 4096
 _LEAST, _MOST = (round(bound * MICRO) for bound in SIGNATURES.all_style_bits)
-
-
-class PhraseTable:
-    """The phrases of all signatures in one ascending table of twenty bytes a phrase."""
-
-    def __init__(self, signatures: Sequence[Signature]) -> None:
-        sizes = [len(one.phrases) for one in signatures]
-        phrase = np.array([phrase for one in signatures for phrase in one.phrases], np.uint32)
-        weight = np.array([bits for one in signatures for bits in one.phrase_bits], np.float64)
-        order = np.argsort(phrase, kind="stable")
-        self._known, first = np.unique(phrase[order], return_index=True)
-        self._first = np.append(first, len(order)).astype(np.int32)
-        self._signature = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
-        self._number = np.array([number for size in sizes for number in range(size)], np.int32)[order]
-        self._weight = np.round(weight * MICRO).astype(np.int32)[order]
-
-    def find(self, phrases: U32) -> list[tuple[int, dict[int, int]]]:
-        """Signatures of which a request has a phrase.
-
-        Args:
-            phrases: of the request, in any order; one that stands twice counts once.
-
-        Returns:
-            Number of each signature, ascending, and the number of each phrase within it with its weight in millionths
-            of a bit.
-        """
-        if not len(self._known):
-            return []
-        place = np.minimum(np.searchsorted(self._known, phrases), len(self._known) - 1)
-        place = place[self._known[place] == phrases]
-        if not len(place):  # nearly always
-            return []
-        first = self._first[place]
-        size = self._first[place + 1] - first
-        use = np.repeat(first - np.cumsum(size) + size, size) + np.arange(size.sum())
-        columns = (column[use].tolist() for column in (self._signature, self._number, self._weight))
-        found: dict[int, dict[int, int]] = {}
-        for signature, number, weight in zip(*columns, strict=True):
-            found.setdefault(signature, {})[number] = weight
-        return sorted(found.items())
 
 
 def style_bits(signature: Signature, known: KnownStyle) -> int:
@@ -232,7 +192,7 @@ _MOST_TELLING = attrgetter("links", "linked", "alone", "carries", "bits")
 """By which one of several signatures is chosen; the first of equals."""
 
 
-class InlineMatcher:
+class InlineMatcher(FollowedAccounts[str]):
     """Matches requests with signatures, one at a time.
 
     For one thread, such as that of an event loop: memory is used again for each request. A new set of signatures needs
@@ -253,14 +213,10 @@ class InlineMatcher:
         most_accounts: int = P.most_accounts,
         most_text_bytes: int = _MOST_TEXT_BYTES,
     ) -> None:
-        self._signatures = list(signatures)
-        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        super().__init__(signatures, most_accounts)
         self._alone = [round(one.request_bits * MICRO) for one in self._signatures]
         self._phrases, self._reader = PhraseTable(self._signatures), PhraseReader(seed)
-        self._seed, self._most, self._most_bytes = seed, most_accounts, most_text_bytes
-        self._accounts: dict[str, FollowedAccount] = {}
-        self.requests = 0
-        self.forgotten = 0
+        self._seed, self._most_bytes = seed, most_text_bytes
 
     def match(self, asked: AskedRequest) -> InlineMatch | None:
         """Take the next request.
@@ -289,13 +245,8 @@ class InlineMatcher:
             return None
         most = max(self._weigh(account, asked, prompt_hash, entries), key=_MOST_TELLING)
         found = self._match(account, most) if most.linked or most.carries else None
-        if len(self._accounts) > self._most:
-            self._forget()
+        self._forget_beyond()
         return found
-
-    def linked(self) -> list[LinkedAccount]:
-        """All accounts that are linked and not forgotten; as `Matcher.linked`."""
-        return links_of(self._accounts.values(), self._signatures)
 
     def links_of(self, account_id: str) -> list[LinkedAccount]:
         """Links of one account; none where it is not followed any more.
@@ -348,11 +299,6 @@ class InlineMatcher:
             same_sender=shown.sent,
             _why=partial(_reasons, account, shown, signature),
         )
-
-    def _forget(self) -> None:
-        kept = without_least(self._accounts, self._most)
-        self.forgotten += len(self._accounts) - len(kept)
-        self._accounts = kept
 
 
 def _reasons(account: FollowedAccount, shown: _Weighed, signature: Signature) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -210,7 +210,27 @@ def without_least(accounts: Mapping[Key, FollowedAccount], most: int) -> dict[Ke
     return {key: account for key, account in accounts.items() if key in kept}
 
 
-class Matcher:
+class FollowedAccounts(Generic[Key]):
+    """Accounts that are followed under some signatures, only so many at a time."""
+
+    def __init__(self, signatures: Sequence[Signature], most_accounts: int) -> None:
+        self._signatures, self._most = list(signatures), most_accounts
+        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        self._accounts: dict[Key, FollowedAccount] = {}
+        self.requests = self.forgotten = 0
+
+    def linked(self) -> list[LinkedAccount]:
+        """All accounts that are linked and not forgotten, with what all their weighed requests show."""
+        return links_of(self._accounts.values(), self._signatures)
+
+    def _forget_beyond(self) -> None:
+        if len(self._accounts) > self._most:
+            kept = without_least(self._accounts, self._most)
+            self.forgotten += len(self._accounts) - len(kept)
+            self._accounts = kept
+
+
+class Matcher(FollowedAccounts[int]):
     """Matches sketches with signatures, batch after batch.
 
     Args:
@@ -219,13 +239,8 @@ class Matcher:
     """
 
     def __init__(self, signatures: Sequence[Signature], most_accounts: int = P.most_accounts) -> None:
-        self._signatures = list(signatures)
+        super().__init__(signatures, most_accounts)
         self._weigher = Weigher(self._signatures)
-        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
-        self._most = most_accounts
-        self._accounts: dict[int, FollowedAccount] = {}
-        self.requests = 0
-        self.forgotten = 0
 
     def match(self, sketches: pa.Table) -> list[LinkedAccount]:
         """Take further requests.
@@ -240,13 +255,8 @@ class Matcher:
         self.requests += sketches.num_rows
         new = self._take(sketches)
         found = [account.link(number, self._signatures[number]) for account, number in new]
-        if len(self._accounts) > self._most:
-            self._forget()
+        self._forget_beyond()
         return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
-
-    def linked(self) -> list[LinkedAccount]:
-        """All accounts that are linked and not forgotten, with what all their weighed requests show."""
-        return links_of(self._accounts.values(), self._signatures)
 
     def scores(self) -> list[tuple[int, int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
@@ -316,8 +326,3 @@ class Matcher:
             place[rows] = account.seen + np.arange(len(rows))
             account.seen += len(rows)
         return place
-
-    def _forget(self) -> None:
-        kept = without_least(self._accounts, self._most)
-        self.forgotten += len(self._accounts) - len(kept)
-        self._accounts = kept

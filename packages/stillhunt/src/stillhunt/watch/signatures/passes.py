@@ -6,7 +6,6 @@ All requests of an account are in one partition, so counts of accounts add up ov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -136,15 +135,7 @@ def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
         known = np.isin(senders[name], honest.senders[name]) & (half >= 0)
         found.append(_counted(SENDER + number, CHOOSING, senders[name][known], keys[known]))
     words, requests = topic_words(table.filter(pa.array(setting)))
-    size = len(words)
-    topics = [
-        np.full(size, TOPIC_WORD, np.int8),
-        np.full(size, CHOOSING, np.int8),
-        words,
-        requests,
-        np.zeros(size, np.int64),
-    ]
-    found.append(pa.table(topics, schema=HONEST_COUNTS))
+    found.append(_counts_table(TOPIC_WORD, CHOOSING, words, requests, np.zeros(len(words), np.int64)))
     return pa.concat_tables(found)
 
 
@@ -169,15 +160,12 @@ def _counted(kind: int, half: int, keys: Hashes, accounts: Hashes) -> pa.Table:
     first: Flags = np.append(True, (keys[1:] != keys[:-1]) | (accounts[1:] != accounts[:-1]))[: len(keys)]
     ends = np.append(begins, len(keys))
     users = np.diff(np.append(0, np.cumsum(first))[ends])
-    size = len(begins)
-    columns: list[Any] = [
-        np.full(size, kind, np.int8),
-        np.full(size, half, np.int8),
-        keys[begins],
-        np.diff(ends),
-        users,
-    ]
-    return pa.table(columns, schema=HONEST_COUNTS)
+    return _counts_table(kind, half, keys[begins], np.diff(ends), users)
+
+
+def _counts_table(kind: int, half: int, keys: Hashes, requests: Ints, accounts: Ints) -> pa.Table:
+    same = (np.full(len(keys), number, np.int8) for number in (kind, half))
+    return pa.table([*same, keys, requests, accounts], schema=HONEST_COUNTS)
 
 
 def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:

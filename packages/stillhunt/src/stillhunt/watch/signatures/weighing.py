@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.arrays import U32
 from stillhunt.link.requests.arrays import Hashes, Ints, values
 from stillhunt.watch.signatures.features import (
     STYLE_COLUMNS,
@@ -95,25 +96,34 @@ def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: in
     return {hash_text(senders.hashes[at]): round(float(bits[at]), 3) for at in first.tolist()}
 
 
+class _Weights:
+    """Bits of the values of one feature, in millionths, for lookup of many requests."""
+
+    def __init__(self, values_bits: Mapping[str, float], other: float = 0.0) -> None:
+        known = sorted((int(value, 16), round(bits * MICRO)) for value, bits in values_bits.items())
+        self._hashes = np.array([value for value, _ in known], np.uint64)
+        self._bits = np.array([bits for _, bits in known], np.int64)
+        self._other = round(other * MICRO)
+
+    def of(self, hashes: Hashes) -> Ints:
+        if not len(self._hashes):
+            return np.zeros(len(hashes), np.int64)
+        place = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        return np.where(self._hashes[place] == hashes, self._bits[place], self._other)
+
+
 class SenderTable:
     """Weights of one signature, for lookup of many requests."""
 
     def __init__(self, signature: Signature) -> None:
-        self._tables: dict[str, tuple[Hashes, Ints]] = {}
-        for name, weights in signature.senders.items():
-            known = sorted((int(value, 16), round(bits * MICRO)) for value, bits in weights.items())
-            if known:
-                hashes = np.array([value for value, _ in known], np.uint64)
-                self._tables[name] = hashes, np.array([bits for _, bits in known], np.int64)
+        self._tables = {name: _Weights(weights) for name, weights in signature.senders.items() if weights}
 
     def bits(self, hashes: Mapping[str, Hashes]) -> Ints:
         """Bits of requests by the hashes of their values, millionths."""
         size = len(next(iter(hashes.values())))
         found = {True: np.zeros(size, np.int64), False: np.zeros(size, np.int64)}
-        for name, (known, weight) in self._tables.items():
-            place = np.minimum(np.searchsorted(known, hashes[name]), len(known) - 1)
-            own = np.where(known[place] == hashes[name], weight[place], 0)
-            found[name in _ONE_KIND] = np.maximum(found[name in _ONE_KIND], own)
+        for name, table in self._tables.items():
+            found[name in _ONE_KIND] = np.maximum(found[name in _ONE_KIND], table.of(hashes[name]))
         return found[True] + found[False]
 
 
@@ -176,22 +186,60 @@ class WeighedRequests:
             yield int(self.row[at]), int(self.signature[at]), weighed
 
 
+class PhraseTable:
+    """The phrases of all signatures in one ascending table of twenty bytes a phrase."""
+
+    def __init__(self, signatures: Sequence[Signature]) -> None:
+        sizes = [len(one.phrases) for one in signatures]
+        phrase = np.array([phrase for one in signatures for phrase in one.phrases], np.uint32)
+        weight = np.array([bits for one in signatures for bits in one.phrase_bits], np.float64)
+        order = np.argsort(phrase, kind="stable")
+        self.known, first = np.unique(phrase[order], return_index=True)
+        self.first = np.append(first, len(order)).astype(np.int32)
+        self.signature = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)[order]
+        self.number = np.array([number for size in sizes for number in range(size)], np.int32)[order]
+        self.weight = np.round(weight * MICRO).astype(np.int32)[order]
+
+    def uses_of(self, place: Ints) -> tuple[Ints, Ints]:
+        """How many signatures have each of some phrases, by place in `known`, and the rows of all of these."""
+        size = (self.first[place + 1] - self.first[place]).astype(np.int64)
+        return size, np.repeat(self.first[place] - np.cumsum(size) + size, size) + np.arange(size.sum())
+
+    def find(self, phrases: U32) -> list[tuple[int, dict[int, int]]]:
+        """Signatures of which a request has a phrase.
+
+        Args:
+            phrases: of the request, in any order; one that stands twice counts once.
+
+        Returns:
+            Number of each signature, ascending, and the number of each phrase within it with its weight in millionths
+            of a bit.
+        """
+        if not len(self.known):
+            return []
+        place = np.minimum(np.searchsorted(self.known, phrases), len(self.known) - 1)
+        place = place[self.known[place] == phrases]
+        if not len(place):  # nearly always
+            return []
+        use = self.uses_of(place)[1]
+        columns = (column[use].tolist() for column in (self.signature, self.number, self.weight))
+        found: dict[int, dict[int, int]] = {}
+        for signature, number, weight in zip(*columns, strict=True):
+            found.setdefault(signature, {})[number] = weight
+        return sorted(found.items())
+
+
 class Weigher:
     """Weighs requests under some signatures."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._count = len(signatures)
-        self._styles = [_StyleTable(one) for one in signatures]
+        self._styles = [
+            {name: _Weights(own.values, own.other) for name, own in one.style.items()} for one in signatures
+        ]
         self._senders = [SenderTable(one) for one in signatures]
-        sizes = [len(one.phrases) for one in signatures]
-        phrase = np.array([phrase for one in signatures for phrase in one.phrases], np.uint64)
-        weight = np.array([bits for one in signatures for bits in one.phrase_bits], np.float64)
-        order = np.argsort(phrase, kind="stable")
-        self._signature = np.repeat(np.arange(self._count), sizes)[order]
-        self._number = np.concatenate([np.zeros(0, np.int64), *(np.arange(size) for size in sizes)])[order]
-        self._weight = np.round(weight * MICRO).astype(np.int64)[order]
-        self._known, first = np.unique(phrase[order], return_index=True)
-        self._first = np.append(first, len(order)).astype(np.int64)
+        self._phrases = PhraseTable(signatures)
+        self._known = self._phrases.known.astype(np.uint64)
 
     def weigh(self, table: pa.Table) -> WeighedRequests:
         """Bits of the requests that have a phrase of a signature.
@@ -200,19 +248,17 @@ class Weigher:
             table: requests with `PHRASE_COLUMNS` and `STYLE_COLUMNS`.
         """
         row, known = known_phrases_of(table, self._known)
-        size = self._first[known + 1] - self._first[known]
-        inside = np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
-        use = np.repeat(self._first[known], size) + inside
-        key = np.repeat(row, size) * max(self._count, 1) + self._signature[use]
+        size, use = self._phrases.uses_of(known)
+        key = np.repeat(row, size) * max(self._count, 1) + self._phrases.signature[use]
         order = np.argsort(key, kind="stable")
         key, use = key[order], use[order]
         begins = np.flatnonzero(np.diff(key, prepend=-1, append=-1)) if len(key) else np.zeros(1, np.int64)
         entry = key[begins[:-1]]
         rows, signature = entry // max(self._count, 1), entry % max(self._count, 1)
-        weight = self._weight[use]
+        weight = self._phrases.weight[use]
         bits = np.diff(np.append(0, np.cumsum(weight))[begins])
         style, sender = self._style_and_sender(table, rows, signature)
-        return WeighedRequests(rows, signature, bits, style, sender, begins, self._number[use], weight)
+        return WeighedRequests(rows, signature, bits, style, sender, begins, self._phrases.number[use], weight)
 
     def style(self, table: pa.Table, number: int) -> Ints:
         """Bits of style of all requests under one signature, millionths."""
@@ -229,28 +275,7 @@ class Weigher:
         senders = sender_hashes(taken, styles)
         for number in np.unique(signature).tolist():
             own = np.flatnonzero(signature == number)
-            style[own] = self._styles[number].bits({name: column[own] for name, column in styles.items()})
+            style[own] = sum(table.of(styles[name][own]) for name, table in self._styles[number].items())
             sender[own] = self._senders[number].bits({name: column[own] for name, column in senders.items()})
         least, most = (round(bound * MICRO) for bound in P.all_style_bits)
         return np.clip(style, least, most), sender
-
-
-class _StyleTable:
-    """Weights of one signature's values of style, for lookup."""
-
-    def __init__(self, signature: Signature) -> None:
-        self._tables: dict[str, tuple[Hashes, Ints, int]] = {}
-        for name, weights in signature.style.items():
-            known = sorted((int(value, 16), round(bits * MICRO)) for value, bits in weights.values.items())
-            hashes = np.array([value for value, _ in known], np.uint64)
-            self._tables[name] = hashes, np.array([bits for _, bits in known], np.int64), round(weights.other * MICRO)
-
-    def bits(self, hashes: dict[str, Hashes]) -> Ints:
-        """Bits of requests by the hashes of their values, millionths."""
-        total = np.zeros(len(next(iter(hashes.values()))), np.int64)
-        for name, (known, weight, other) in self._tables.items():
-            if not len(known):
-                continue
-            place = np.minimum(np.searchsorted(known, hashes[name]), len(known) - 1)
-            total += np.where(known[place] == hashes[name], weight[place], other)
-        return total

@@ -11,7 +11,6 @@ import pyarrow as pa
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
-from stillhunt.watch.signatures.parameters import SIGNATURES
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, SENDER, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
 from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, FalseMatches, StyleWeights
@@ -28,17 +27,16 @@ _WORDS = {
 
 
 def reasons_of(
-    material: Material, phrases: tuple[Hashes, Floats], style: Mapping[str, StyleWeights], counts: Counts
+    material: Material, bits: Floats, known: Hashes, style: Mapping[str, StyleWeights], counts: Counts
 ) -> list[str]:
-    """Sentences about the phrases and the style of a signature."""
-    known, bits = phrases
+    """Sentences about the phrases, with their bits, and the style of a signature."""
     requests, accounts = counts.total(CHOOSING)
     elsewhere, _ = counts.of(PHRASE, known)
     found = [
         fill(
             "{phrases:phrase} {phrases:recurs|recur} in {requests:harvested request} of {accounts:account} and "
             "{phrases:is|are} rare elsewhere: {absent:#} of them in none of {honest:request} of {others:honest "
-            "account}; {most:.1f} bits the strongest, {all:,.0f} bits together".replace(":,.0f", ":.0f"),
+            "account}; {most:.1f} bits the strongest, {all:.0f} bits together",
             phrases=len(known),
             requests=material.requests,
             accounts=material.accounts,
@@ -61,7 +59,7 @@ def reasons_of(
                     share=float(own[telling].sum() / own.sum()),
                     words=_WORDS[name],
                     times=2.0 ** float(weights[telling].min()),
-                    most=SIGNATURES.all_style_bits[1],
+                    most=P.all_style_bits[1],
                 )
             )
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stillhunt.base import formatting
 from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.watch.folder import write_synced
 from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
@@ -279,10 +280,7 @@ def _as_os_error(error: Exception) -> OSError:
 def _probe(path: Path) -> None:
     """Write a small file, synced, and remove it."""
     try:
-        with path.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(path, bytes(_PROBE_BYTES))
     finally:
         path.unlink(missing_ok=True)
 

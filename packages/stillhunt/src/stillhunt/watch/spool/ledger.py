@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stillhunt.watch.folder import sync_folder
+from stillhunt.watch.folder import sync_folder, write_synced
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.spool.sums import checked_line, read_checked, sums_path
 
@@ -134,10 +134,7 @@ class SpoolLedger:
 
     def _replace(self, entries: Iterable[PartEntry]) -> None:
         beside = self.path.with_name(f".{self.path.name}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(ledger_bytes(entries))
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(beside, ledger_bytes(entries))
         beside.replace(self.path)
         sync_folder(self.path.parent)
         self._mark()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
@@ -90,13 +90,9 @@ class Console:
             if self._derived is None or self._derived.case is not shown:
                 profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
                 traits = case_traits(shown.case.member_details)
-                ties_of = lru_cache(TIES_KEPT)(partial(_ties_of, shown, traits))
+                ties_of = lru_cache(TIES_KEPT)(lambda name: campaign_ties(shown.model, shown.campaign(name), traits))
                 self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), ties_of)
             return self._derived
-
-
-def _ties_of(shown: ShownCase, traits: CaseTraits, campaign: str) -> tuple[AccountGraph, pa.Table]:
-    return campaign_ties(shown.model, shown.campaign(campaign), traits)
 
 
 def console_of(request: Request) -> Console:

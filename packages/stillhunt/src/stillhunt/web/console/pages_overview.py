@@ -23,11 +23,12 @@ from stillhunt.triage.report import case_figures
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
 from stillhunt.web.console.context import Console, console_of
-from stillhunt.web.console.decision_table import probability_of
+from stillhunt.web.console.decision_table import probability_of, verdict_mark
 from stillhunt.web.console.rendering import campaign_url, moment, render
 from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.console.table_columns import Row, TableColumn
 from stillhunt.web.console.tables import TableSpec
+from stillhunt.web.traffic import Traffic
 
 _TIME = pa.timestamp("us", tz="UTC")
 _SCHEMA = pa.schema(
@@ -51,10 +52,6 @@ _SCHEMA = pa.schema(
 )
 
 
-def _verdict(row: Row) -> str:
-    return f"verdict {row['verdict'] if row['verdict'] in ('act', 'review') else 'none'}"
-
-
 def queue_spec(currency: str, *, live: bool) -> TableSpec:
     """The table of campaigns.
 
@@ -67,16 +64,14 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
 
     columns = [
         TableColumn("campaign_id", "Campaign", "id"),
-        TableColumn("verdict", "Verdict", "choice", mark=_verdict),
+        TableColumn("verdict", "Verdict", "choice", mark=verdict_mark),
         *([TableColumn("status", "Case", "choice", mark=lambda row: f"status {row['status']}")] if live else []),
         *([TableColumn("assignee", "Assigned to", "choice")] if live else []),
         TableColumn("harm", "Expected harm a day", "figure", shown=money("harm")),
         TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
         TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),
         TableColumn("requests", "Requests", "figure", link=lambda row: campaign_url(row["campaign_id"], "requests")),
-        TableColumn(
-            "value", "List price", "figure", shown=lambda row: formatting.money(row["value"], currency), aside=True
-        ),
+        TableColumn("value", "List price", "figure", shown=money("value"), aside=True),
         TableColumn("kind", "Kind", "choice", aside=True),
         TableColumn("skills", "What is taken", "values"),
         *([TableColumn("labels", "Labels", "values")] if live else []),
@@ -254,21 +249,14 @@ def _news(database: WatchDatabase) -> list[dict[str, Any]]:
             body = {}
         changes = [formatting.shorten(str(one), 2 * _TITLE_CHARS) for one in body.get("changes", [])[:2]]
         title = formatting.shorten(str(body.get("title", row["kind"])), _TITLE_CHARS)
-        found.append(
-            {
-                "at": moment(row["at"]),
-                "title": title,
-                "changes": changes,
-                "campaign": row["campaign_id"] or "",
-                "kind": row["kind"],
-            }
-        )
+        about = {"campaign": row["campaign_id"] or "", "kind": row["kind"]}
+        found.append({"at": moment(row["at"]), "title": title, "changes": changes, **about})
     return found
 
 
 def _health(console: Console, shown: ShownCase | None) -> Iterator[Health]:
     if console.traffic is not None:
-        yield from _traffic_health(console)
+        yield from _traffic_health(console, console.traffic)
     hunt = hunt_state(console)
     if hunt is not None and hunt["failures"]:
         failed = formatting.plural(hunt["failures"], "hunt")
@@ -294,10 +282,7 @@ def _health(console: Console, shown: ShownCase | None) -> Iterator[Health]:
         yield Health("partial", f"{formatting.percent(rejected)} of the rows could not be used.", "", "/sources")
 
 
-def _traffic_health(console: Console) -> Iterator[Health]:
-    traffic = console.traffic
-    if traffic is None:
-        return
+def _traffic_health(console: Console, traffic: Traffic) -> Iterator[Health]:
     if not traffic.last_at:
         yield Health("partial", "Nothing was received since the start.", "", "/sources")
     else:

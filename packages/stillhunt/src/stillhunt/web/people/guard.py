@@ -73,14 +73,19 @@ def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
         return {}
 
 
-def posted(request: Request, name: str) -> str:
-    """A field of the form that was posted; "" where it is absent.
+Form = Callable[[str], str]
+"""Gives a field of a form by its name; "" where it is absent."""
 
-    Args:
-        request: that passed the guard, which has read the form into `request.state.form`.
-    """
-    values = getattr(request.state, "form", {}).get(name)
-    return str(values[0]) if values else ""
+
+def form_of(request: Request) -> Form:
+    """The form that was posted, which the guard has read into `request.state.form`."""
+    fields = getattr(request.state, "form", {})
+    return lambda name: str(fields[name][0]) if fields.get(name) else ""
+
+
+def posted(request: Request, name: str) -> str:
+    """One field of the form that was posted; "" where it is absent."""
+    return form_of(request)(name)
 
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -137,14 +142,14 @@ class Guard:
     """Middleware of the console's pages, which are at the root of the server; machines' paths do not pass it.
 
     Each request gets `request.state.viewer` (None on open pages for those who are not signed in) and, where something
-    was posted, `request.state.form` (fields of the form; see `form_body.posted`).
+    was posted, `request.state.form` (fields of the form; see `form_of`).
     """
 
     def __init__(
         self, app: Any, people: PeopleParts, needs: Needs = usual_needs, problem: Problem | None = None
     ) -> None:
         self._app, self._people, self._needs = app, people, needs
-        self._problem = problem or _plain
+        self._problem = problem or (lambda _request, status, text: PlainTextResponse(text + "\n", status))
         self._touching = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -264,11 +269,6 @@ def _path_of(url: str) -> str:
 def _needs_text(role: str) -> str:
     article = "a" if role == "viewer" else "an"
     return f"This needs the role of {article} {role}; an administrator can give it to you."
-
-
-def _plain(request: Request, status: int, text: str) -> Response:
-    del request
-    return PlainTextResponse(text + "\n", status)
 
 
 def with_security_headers(send: Send, *, keeps: bool) -> Send:
