@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
 from stillhunt_model.orders.lines import START_HASH, RegisterLine, line_bytes, order_content, placed_line
-from stillhunt_model.orders.order import ORDER_DAY, Order, P
+from stillhunt_model.orders.order import ORDER_DAY, Order
 from stillhunt_model.orders.register import LAST_FILE, LOCK_FILE, OrderRegister
 
 NOW = 1_800_000_000_000_000
@@ -84,7 +86,7 @@ def forged(register: OrderRegister, lines: list[RegisterLine]) -> None:
     "changes",
     [
         {"expires_at": 10**19},
-        {"expires_at": NOW + (P.longest + 1) * ORDER_DAY},
+        {"expires_at": NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY},
         {"expires_at": NOW},
         {"settings": {"keep_samples": "many"}},
         {"settings": {"keep_samples": True}},
@@ -130,7 +132,7 @@ def test_a_use_that_no_command_writes_is_no_line(tmp_path: Path, changes: dict[s
 def test_a_line_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     register, signed = OrderRegister(tmp_path), order()
     with pytest.raises(ConfigError, match="no line that the register takes"):
-        register.add_order(replace(signed, expires_at=NOW + (P.longest + 1) * ORDER_DAY))
+        register.add_order(replace(signed, expires_at=NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY))
     register.add_order(signed)
     assert register.all_orders() == [signed]
 

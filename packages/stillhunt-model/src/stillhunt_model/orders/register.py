@@ -25,7 +25,7 @@ from stillhunt_model.orders.lines import (
     signed_orders,
     standing_orders,
 )
-from stillhunt_model.orders.order import Order, OrderKind, P, checked_reason, checked_signer
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, Order, OrderKind, checked_reason, checked_signer
 
 REGISTER_FILE, LAST_FILE, LOCK_FILE = "orders.jsonl", "orders.last", "orders.lock"
 LARGEST_REGISTER = 1 << 28
@@ -320,7 +320,7 @@ class OrderRegister:
             raise ConfigError(
                 "this is no line that the register takes",
                 where=str(self.path),
-                next_step=f"orders last {P.longest} days at most; texts, times and counts must be what their names say",
+                next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as named",
             )
         last = self.path.with_name(LAST_FILE)
         if not lines:  # so that a register of one line without this file is never what a dead process left

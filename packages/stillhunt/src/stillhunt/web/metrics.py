@@ -71,8 +71,8 @@ def _figures(
             yield from _of_snapshot(snapshot.facts())
 
 
-Samples = Mapping[tuple[str, ...], float]
-"""Values of the labels -> the figure."""
+Samples = Mapping[Any, float]
+"""Values of the labels, a tuple of texts -> the figure."""
 
 
 def _gauge(name: str, about: str, figure: float | Samples, *labels: str) -> Metric:

@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.wording import fill
 from stillhunt.triage import Case
 from stillhunt.watch.lineage.campaigns import (
@@ -133,30 +134,14 @@ def _minute(moment: int) -> str:
     return formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC))
 
 
-@parameter_table("watch.lineage", "When a campaign of a new hunt is one that is known.")
-@dataclass(frozen=True)
-class LineageParameters:
+class LineageParameters(NamedTuple):
     """Limits of the matching of campaigns from hunt to hunt."""
 
-    same: float = parameter(
-        0.25,
-        unit="share",
-        meaning="Share of the harvested requests of one of two campaigns that both have of the same accounts, from "
-        "which they may be one campaign.",
-        provenance=derived(
-            "half of the accounts stay, each with a third of the harvest of those that left: 1 / (1 + 3)"
-        ),
-    )
-    part: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Share of a campaign's harvested requests from which it is said to be a part of another one: it "
-        "merged into it, or was split from it.",
-        provenance=judgement("the larger part of it"),
-    )
+    same: float
+    part: float
 
 
-P = values_of(LineageParameters)
+P = read_parameters(LineageParameters, "watch.lineage")
 
 
 def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], window_start: int) -> Settled:

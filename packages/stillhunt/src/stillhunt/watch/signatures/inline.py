@@ -33,8 +33,7 @@ from stillhunt.watch.signatures.matcher import (
     LinkedAccount,
     links_of,
 )
-from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.parameters import SIGNATURES
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS, SIGNATURES
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 from stillhunt.watch.signatures.weighing import PhraseTable, WeighedMatch, known_sender_bits, program_hash
 
@@ -210,7 +209,7 @@ class InlineMatcher(FollowedAccounts[str]):
         signatures: Sequence[Signature],
         seed: int,
         *,
-        most_accounts: int = P.most_accounts,
+        most_accounts: int = MOST_FOLLOWED_ACCOUNTS,
         most_text_bytes: int = _MOST_TEXT_BYTES,
     ) -> None:
         super().__init__(signatures, most_accounts)
@@ -268,7 +267,7 @@ class InlineMatcher(FollowedAccounts[str]):
         request = asked.now, self._conversation(asked.conversation), prompt_hash
         style = known_style(asked.model, asked.user_agent, asked.settings)
         senders = known_senders(style)
-        counts = account.seen <= P.first_requests
+        counts = account.seen <= FIRST_REQUESTS
         found = []
         for number, phrases in entries:
             signature, bits = self._signatures[number], sum(phrases.values())

@@ -19,6 +19,7 @@ from stillhunt.watch.signatures.features import (
     mixed,
     style_hashes,
 )
+from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 
@@ -88,10 +89,10 @@ def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: in
     Args:
         honest: honest accounts with each value.
     """
-    elsewhere = (honest + P.smoothing) / (all_honest + 2.0 * P.smoothing)
+    elsewhere = (honest + PHRASE_SMOOTHING) / (all_honest + 2.0 * PHRASE_SMOOTHING)
     share = senders.accounts / max(accounts, 1)
     bits = np.minimum(np.log2(np.maximum(share, 1e-9) / elsewhere), P.most_sender_bits)
-    telling = np.flatnonzero((bits >= 1.0) & (senders.accounts >= P.phrase_accounts))
+    telling = np.flatnonzero((bits >= 1.0) & (senders.accounts >= LEAST_PHRASE_ACCOUNTS))
     first = telling[np.lexsort((senders.hashes[telling], -senders.accounts[telling]))[:_MOST_VALUES]]
     return {hash_text(senders.hashes[at]): round(float(bits[at]), 3) for at in first.tolist()}
 
@@ -255,10 +256,10 @@ class Weigher:
         begins = np.flatnonzero(np.diff(key, prepend=-1, append=-1)) if len(key) else np.zeros(1, np.int64)
         entry = key[begins[:-1]]
         rows, signature = entry // max(self._count, 1), entry % max(self._count, 1)
-        weight = self._phrases.weight[use]
+        number, weight = (one[use].astype(np.int64) for one in (self._phrases.number, self._phrases.weight))
         bits = np.diff(np.append(0, np.cumsum(weight))[begins])
         style, sender = self._style_and_sender(table, rows, signature)
-        return WeighedRequests(rows, signature, bits, style, sender, begins, self._phrases.number[use], weight)
+        return WeighedRequests(rows, signature, bits, style, sender, begins, number, weight)
 
     def style(self, table: pa.Table, number: int) -> Ints:
         """Bits of style of all requests under one signature, millionths."""
