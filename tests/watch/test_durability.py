@@ -20,12 +20,11 @@ from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
 from stillhunt.watch import schedule as schedule_module
 from stillhunt.watch import tokens as tokens_module
-from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.schedule import HuntSchedule, after_hunt
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
 from stillhunt.watch.spool import committer as committer_module
 from stillhunt.watch.spool import open_part as closing_module

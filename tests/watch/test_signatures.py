@@ -21,8 +21,8 @@ from stillhunt.watch.following import Follower
 from stillhunt.watch.signatures.compiling import _ALONE_SHARE, compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MATCHING
+from stillhunt.watch.signatures.returns import tie
 from stillhunt.watch.signatures.signature import NO_REQUEST, SignatureSet, Unsigned, as_json, from_json, read_signatures
-from stillhunt.watch.signatures.tie import tie
 
 
 @pytest.fixture(scope="module")

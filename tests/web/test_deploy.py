@@ -26,10 +26,9 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
 from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
-from stillhunt.web.metrics import metrics_text
+from stillhunt.web.pages import metrics_text
 from stillhunt.web.receiver import INLETS
-from stillhunt.web.traffic import Traffic
-from stillhunt.web.unasked import UNASKED_LIMITS
+from stillhunt.web.traffic import UNASKED_LIMITS, Traffic
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stillhunt.watch.service_faults import ServiceFaults, report
-from stillhunt.web.unasked import UNASKED_FAULT, UNASKED_LIMITS, CallCounts
+from stillhunt.web.traffic import UNASKED_FAULT, UNASKED_LIMITS, CallCounts
 from web.serving import Running, serving
 
 

@@ -19,7 +19,6 @@ from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
-from stillhunt.watch.after_hunt import after_hunt, report_damage
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome
@@ -28,7 +27,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.schedule import HuntSchedule, after_hunt, report_damage
 from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
@@ -45,8 +44,7 @@ from stillhunt.web.pages import PageSources
 from stillhunt.web.people.people import people_of
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application
-from stillhunt.web.traffic import Limits, Traffic
-from stillhunt.web.unasked import CallCounts
+from stillhunt.web.traffic import CallCounts, Limits, Traffic
 
 
 @contextmanager

@@ -121,7 +121,12 @@ def write_synced(path: Path, content: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make created and renamed names in a folder last through a power failure."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    sync_path(folder, os.O_DIRECTORY)
+
+
+def sync_path(path: Path, flags: int = 0) -> None:
+    """Make a file or a folder last through a power failure."""
+    handle = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(handle)
     finally:

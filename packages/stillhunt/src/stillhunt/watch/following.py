@@ -35,10 +35,9 @@ from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
-from stillhunt.watch.kept_thread import STEADY_SECONDS, KeptThread
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.records import raise_sender_bits
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.service_faults import STEADY_SECONDS, KeptThread, ServiceFaults
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix

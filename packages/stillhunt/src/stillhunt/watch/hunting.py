@@ -52,7 +52,7 @@ from stillhunt.watch.records import (
     recorded_looks,
 )
 from stillhunt.watch.signatures.compiling import compile_signatures
-from stillhunt.watch.signatures.returns import member_sender_bits, returned_campaigns
+from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
     SignatureSet,
@@ -60,7 +60,6 @@ from stillhunt.watch.signatures.signature import (
     no_signatures,
     read_signatures,
 )
-from stillhunt.watch.signatures.tie import ReturnEvidence
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,

@@ -36,7 +36,7 @@ from stillhunt.web.questions import (
     is_list_or_null,
 )
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
-from stillhunt.web.unasked import CallCounts
+from stillhunt.web.traffic import CallCounts
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"

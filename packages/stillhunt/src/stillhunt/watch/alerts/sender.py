@@ -18,7 +18,7 @@ from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
 from stillhunt.watch.alerts.webhook import Webhook
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.kept_thread import KeptThread
+from stillhunt.watch.service_faults import KeptThread
 
 SENDER_ROLE = "alerts"
 _JOIN_SECONDS = 2.0

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.tokens import KnownTokens
 
 DATABASE_FAULT = "database"

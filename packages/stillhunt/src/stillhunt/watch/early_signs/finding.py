@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,27 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import HOUR
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Flags, Ints, values
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
-from stillhunt.watch.early_signs.parameters import EARLY
 from stillhunt.watch.early_signs.signs import EarlySign, Seen, SignKind
+
+
+class EarlySignParameters(NamedTuple):
+    """When something is an early sign."""
+
+    least_attempts: int
+    least_burst: int
+    burst_ratio: float
+    usual_strength: float
+    moved: tuple[float, float]
+    least_bits: float
+
+
+EARLY = read_parameters(EarlySignParameters, "watch.early_signs")
+
 
 _BURST_HOURS = 24  # hours: length of a burst on a model (campaigns were seen to move within a day)
 # share: most accounts of the group that take part in the probe (a few scouts; where all try a model for themselves,

@@ -10,10 +10,12 @@ became two, or two became one, the larger part keeps the id.
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from importlib import resources
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -35,99 +37,15 @@ from stillhunt.watch.lineage.campaigns import (
     common_share,
     overlaps,
 )
-from stillhunt.watch.signatures.tie import ReturnEvidence
+from stillhunt.watch.signatures.returns import ReturnEvidence
+
+REASONS: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath("reasons.toml").read_text("utf-8"))
+"""Event -> its reason, in which figures stand."""
 
 
-def reason_of_born(found: FoundCampaign) -> str:
-    """Why it is new."""
-    return fill(
-        "Found for the first time, with the verdict {verdict}: {accounts:account} and {requests:request}",
-        verdict=found.verdict,
-        accounts=len(found.members),
-        requests=sum(found.members.values()),
-    )
-
-
-def reason_of_split(found: FoundCampaign, parent: str, pair: Overlap) -> str:
-    """Why it was part of another campaign.
-
-    Args:
-        parent: lasting id of the other one.
-    """
-    return fill(
-        "It was part of {parent} until now: accounts of that campaign account for {share:%} of its {requests:request}, "
-        "and its {accounts:account} are found apart from the others",
-        parent=parent,
-        share=pair.share_of_found,
-        requests=pair.found,
-        accounts=len(found.members),
-    )
-
-
-def reason_of_merged(other: str, pair: Overlap) -> str:
-    """Why it is part of another campaign now.
-
-    Args:
-        other: lasting id of that campaign.
-    """
-    return fill(
-        "It is part of {other} now, which has {share:%} of its {requests:request} by the same accounts",
-        other=other,
-        share=pair.share_of_known,
-        requests=pair.known,
-    )
-
-
-def reason_of_dormant(known: KnownCampaign) -> str:
-    """Why it rests."""
-    latest = known.latest_members
-    return fill(
-        "This hunt did not find it; it last had {accounts:account} and {requests:request}{until}",
-        accounts=len(latest),
-        requests=sum(latest.values()),
-        until="" if known.last_seen is None else f" until {_minute(known.last_seen)}",
-    )
-
-
-def reason_of_ended(known: KnownCampaign, window_start: int) -> str:
-    """Why it is over.
-
-    Args:
-        known: the campaign; its last request is known.
-        window_start: begin of the window, microseconds since 1970.
-    """
-    return fill(
-        "Its last request, at {last}, is older than the window of the hunt, which begins at {start}",
-        last=_minute(known.last_seen or 0),
-        start=_minute(window_start),
-    )
-
-
-def reason_of_returned(known: KnownCampaign, found: FoundCampaign) -> str:
-    """Why it is the one that was known."""
-    same = [account for account in found.members if account in known.members]
-    return fill(
-        "Found again after it was {status}: {same:#} of its {accounts:account} were members before, and they sent "
-        "{share:%} of its {requests:request}",
-        status=known.status,
-        same=len(same),
-        accounts=len(found.members),
-        share=sum(found.members[account] for account in same) / max(sum(found.members.values()), 1),
-        requests=sum(found.members.values()),
-    )
-
-
-def reason_of_verdict(known: KnownCampaign, found: FoundCampaign) -> str:
-    """What the verdict was and is."""
-    return fill(
-        "The verdict changed from {before} to {after}; its probability is {probability} now, with {accounts:account} "
-        "and {requests:request}",
-        before=known.verdict,
-        after=found.verdict,
-        probability=formatting.probability(found.score),
-        accounts=len(found.members),
-        requests=sum(found.members.values()),
-    )
+def _said(event: str, members: Mapping[str, int], **figures: Any) -> str:
+    size = {"accounts": len(members), "requests": sum(members.values())}
+    return fill(REASONS[event], **{**size, **figures})
 
 
 def _minute(moment: int) -> str:
@@ -265,15 +183,22 @@ def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
             return []
         parent = _parent(hunt, column)
         if parent is None:
-            return [Event(name, "born", (), reason_of_born(campaign))]
+            return [Event(name, "born", (), _said("born", campaign.members, verdict=campaign.verdict))]
         other = hunt.known[parent].campaign_id
-        return [Event(name, "split", (other,), reason_of_split(campaign, other, hunt.pairs[parent, column]))]
+        share = hunt.pairs[parent, column].share_of_found
+        return [Event(name, "split", (other,), _said("split", campaign.members, parent=other, share=share))]
     row = hunt.matched[column]
     before, events = hunt.known[row], []
     if before.status != ACTIVE and campaign.verdict != "none":
-        events.append(Event(name, "returned", (), reason_of_returned(before, campaign)))
+        same = [requests for account, requests in campaign.members.items() if account in before.members]
+        figures = {"same": len(same), "share": sum(same) / max(sum(campaign.members.values()), 1)}
+        events.append(Event(name, "returned", (), _said("returned", campaign.members, status=before.status, **figures)))
     if before.verdict != campaign.verdict:
-        events.append(Event(name, "verdict", (), reason_of_verdict(before, campaign)))
+        probability = formatting.probability(campaign.score)
+        verdicts = {"before": before.verdict, "after": campaign.verdict}
+        events.append(
+            Event(name, "verdict", (), _said("verdict", campaign.members, probability=probability, **verdicts))
+        )
     return events
 
 
@@ -299,11 +224,16 @@ def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start:
     if one.status in (MERGED, ENDED):
         return None
     if absorbed is not None:
-        other = hunt.id_of(absorbed)
-        return Event(one.campaign_id, MERGED, (other,), reason_of_merged(other, hunt.pairs[row, absorbed]))
+        other, pair = hunt.id_of(absorbed), hunt.pairs[row, absorbed]
+        figures = {"other": other, "share": pair.share_of_known, "requests": pair.known}
+        return Event(one.campaign_id, MERGED, (other,), _said("merged", {}, **figures))
     if one.last_seen is not None and one.last_seen < window_start:
-        return Event(one.campaign_id, ENDED, (), reason_of_ended(one, window_start))
-    return None if one.status == DORMANT else Event(one.campaign_id, DORMANT, (), reason_of_dormant(one))
+        times = {"last": _minute(one.last_seen), "start": _minute(window_start)}
+        return Event(one.campaign_id, ENDED, (), _said("ended", {}, **times))
+    if one.status == DORMANT:
+        return None
+    until = "" if one.last_seen is None else f" until {_minute(one.last_seen)}"
+    return Event(one.campaign_id, DORMANT, (), _said("dormant", one.latest_members, until=until))
 
 
 def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Settled:

@@ -17,7 +17,6 @@ from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
-from stillhunt.watch.signatures.features import style_hashes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, LEAST_HONEST_ACCOUNTS, MATCHING
 from stillhunt.watch.signatures.returns import SignedCampaign, campaigns_to_sign, harvested_requests
@@ -31,6 +30,7 @@ from stillhunt.watch.signatures.signature import (
     SignatureSet,
     Unsigned,
 )
+from stillhunt.watch.signatures.weighing import style_hashes
 from stillhunt.watch.signatures.weights import (
     Counts,
     Material,

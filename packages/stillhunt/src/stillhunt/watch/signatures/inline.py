@@ -24,7 +24,6 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.base.wording import fill
 from stillhunt.extract import PhraseReader
 from stillhunt.watch.signatures.asked_texts import as_read, valid
-from stillhunt.watch.signatures.features import hash_text, mixed
 from stillhunt.watch.signatures.matcher import (
     REQUEST_BITS,
     SENDER_BITS,
@@ -35,7 +34,14 @@ from stillhunt.watch.signatures.matcher import (
 )
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS, SIGNATURES
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
-from stillhunt.watch.signatures.weighing import PhraseTable, WeighedMatch, known_sender_bits, program_hash
+from stillhunt.watch.signatures.weighing import (
+    PhraseTable,
+    WeighedMatch,
+    hash_text,
+    known_sender_bits,
+    mixed,
+    program_hash,
+)
 
 Settings = tuple[float | None, ...]
 """Temperature, top_p and max_tokens that a client sent; None where it sent none."""

@@ -21,11 +21,17 @@ import pyarrow as pa
 
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import SENDER_COLUMNS, WeighedMatch, WeighedRequests, Weigher
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    SENDER_COLUMNS,
+    WeighedMatch,
+    WeighedRequests,
+    Weigher,
+    distinct,
+)
 
 # Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
 # chat links nobody)

@@ -13,10 +13,15 @@ import pyarrow.compute as pc
 
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, lists, values
 from stillhunt.link.requests.index_requests import keyed_bit
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, known_phrases_of, style_hashes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS, Matcher
 from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, Signature
-from stillhunt.watch.signatures.weighing import SENDER_COLUMNS, sender_hashes
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    SENDER_COLUMNS,
+    known_phrases_of,
+    sender_hashes,
+    style_hashes,
+)
 
 CHOOSING, STATING, MEMBER = 0, 1, 2
 """Honest half that sets weights and thresholds, honest half on which rates are stated, member of a campaign."""

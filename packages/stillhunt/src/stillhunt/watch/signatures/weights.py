@@ -10,12 +10,20 @@ import pyarrow as pa
 
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, SENDER, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
 from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, FalseMatches, StyleWeights
-from stillhunt.watch.signatures.weighing import Senders, sender_hashes, sender_weights, senders_of
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    Senders,
+    distinct,
+    hash_text,
+    sender_hashes,
+    sender_weights,
+    senders_of,
+    style_hashes,
+)
 
 _TELLING_BITS = 1.0
 """Bits from which a feature of style is worth a sentence."""

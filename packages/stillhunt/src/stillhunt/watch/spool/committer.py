@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from stillhunt.base import formatting
 from stillhunt.watch.folder import write_synced
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
 from stillhunt.watch.spool.open_part import OpenPart
 from stillhunt.watch.spool.parts import Stream

@@ -100,6 +100,10 @@ class Search:
     pack_names: Collection[str] | None = None
     now: int = 0
 
+    def name_of(self, path: Path) -> str:
+        """A path below the data folder, as reports name it."""
+        return path.relative_to(self.folder.path).as_posix()
+
 
 def account_holdings(search: Search) -> list[Holding]:
     """Everything that a data folder holds on an account, store by store."""
@@ -151,27 +155,27 @@ def subject_ids(search: Search) -> SubjectIds:
 def _records(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     ids, keep = subject_ids(search), int(search.config.watch.spool_days * DAY)
     for path, first, last in parts_in_time(search.folder, search.now):
-        taken = sum(own for _, _, own in split_part(path, ids))
-        if taken:
-            where = path.relative_to(search.folder.path).as_posix()
-            yield Holding("records", where, taken, "records", first, last, last + keep, hold_over(holds, first, last))
+        if taken := sum(own for _, _, own in split_part(path, ids)):
+            hold = hold_over(holds, first, last)
+            yield Holding("records", search.name_of(path), taken, "records", first, last, last + keep, hold)
     for path in open_parts(search.folder.spool):
-        taken = sum(own for _, _, own in split_part(path, ids))
-        if taken:
-            where = path.relative_to(search.folder.path).as_posix()
-            yield Holding("open records", where, taken, "records", stays=STILL_OPEN)
+        if taken := sum(own for _, _, own in split_part(path, ids)):
+            yield Holding("open records", search.name_of(path), taken, "records", stays=STILL_OPEN)
 
 
 def _state(search: Search) -> Iterator[Holding]:
-    folders = [path for path in kept_state(search.folder.state) if state_names(path, search.account)]
-    if folders:
+    if folders := named_states(search):
         until = search.now + int(search.config.watch.spool_days * DAY)
         yield Holding("state", "state", len(folders), "folders of kept state", None, None, until)
 
 
-def state_names(path: Path, account: str) -> bool:
-    """Whether kept state of one file names an account; True too where it cannot be read."""
-    return any(_file_names(file, account) for file in sorted(path.rglob("*")) if file.is_file())
+def named_states(search: Search) -> list[Path]:
+    """Kept state that names the account, or that cannot be read."""
+    return [
+        path
+        for path in kept_state(search.folder.state)
+        if any(_file_names(file, search.account) for file in sorted(path.rglob("*")) if file.is_file())
+    ]
 
 
 def _file_names(file: Path, account: str) -> bool:
@@ -191,7 +195,7 @@ def _file_names(file: Path, account: str) -> bool:
 def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.watch.snapshot_days * DAY)
     for snapshot in all_snapshots(search.folder):
-        where = snapshot.path.relative_to(search.folder.path).as_posix()
+        where = search.name_of(snapshot.path)
         try:
             facts, found = snapshot.facts(), rows_naming(snapshot, search.account)
         except CaseError as error:
@@ -206,15 +210,8 @@ def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
 
 
 def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
-    watch, alerts = search.config.watch, search.config.alerts
-    keep = {
-        "campaign_members": watch.history_days,
-        "linked_accounts": watch.history_days,
-        "linked_senders": watch.history_days,
-        "campaign_events": watch.history_days,
-        "appeals": watch.history_days,
-        "alerts": alerts.keep_days,
-    }
+    kept = ("campaign_members", "linked_accounts", "linked_senders", "campaign_events", "appeals")
+    keep = {**dict.fromkeys(kept, search.config.watch.history_days), "alerts": search.config.alerts.keep_days}
     groups: dict[tuple[str, str, int], list[tuple[RowOfAccount, Hold | None]]] = {}
     for row in database_rows(search.database, search.account):
         hold = hold_over(holds, row.first, row.last)
@@ -228,8 +225,7 @@ def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
 def _packs(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.dossier.pack_days * DAY)
     for path, made in packs_of(search.folder.path):
-        where = path.relative_to(search.folder.path).as_posix()
-        hold = hold_over(holds, *pack_span(made, search.config))
+        where, hold = search.name_of(path), hold_over(holds, *pack_span(made, search.config))
         if search.pack_names is None:
             yield Holding("pack", where, 1, "packs that may name it", made, made, made + keep, hold, HASHED)
         elif pack_names(path, search.pack_names):
@@ -295,8 +291,7 @@ def _erase_records(search: Search, holds: Collection[Hold]) -> int:
 
 
 def _erase_state(search: Search) -> int:
-    named = [path for path in kept_state(search.folder.state) if state_names(path, search.account)]
-    for path in named:
+    for path in (named := named_states(search)):
         shutil.rmtree(path)
     return len(named)
 

@@ -36,7 +36,7 @@ from stillhunt.watch.database.tables import (
 )
 from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS, CASES, SAVED_FILTERS
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, read_signs, signs_as_json
-from stillhunt.watch.folder import sync_folder
+from stillhunt.watch.folder import sync_folder, sync_path
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups_as_json, read_follow_ups
 from stillhunt.watch.snapshots import CASE, CHECKSUMS_FILE, Snapshot, write_checksums
 from stillhunt.watch.subject.records import Mentions
@@ -78,10 +78,6 @@ def _at(column: str) -> Callable[[Row], tuple[int, int]]:
     return lambda row: (row[column], row[column])
 
 
-def _of_appeal(row: Row) -> tuple[int, int]:
-    return row["filed_at"], max(row["filed_at"], row["decided_at"] or row["due_at"])
-
-
 _KINDS = (
     _Kind(CAMPAIGN_MEMBERS, (), lambda row: (row["first_seen"] or 0, row["last_seen"] or 0)),
     _Kind(LINKED_ACCOUNTS, (), _at("at")),
@@ -90,7 +86,7 @@ _KINDS = (
     _Kind(
         APPEALS,
         (),
-        _of_appeal,
+        lambda row: (row["filed_at"], max(row["filed_at"], row["decided_at"] or row["due_at"])),
         lambda row: OPEN_APPEAL if row["status"] == "open" else "",
         lambda row: bool(row["text"] or row["note"]),
     ),
@@ -170,10 +166,11 @@ def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
     """
     tables = all_tables(Case.read(snapshot.case))
     requests = _requests_of(tables, account)
-    found = {name: table.num_rows - _kept(name, table, tables, account).num_rows for name, table in tables.items()}
+    found = {}
     for name, table in tables.items():
         kept = _kept(name, table, tables, account)
-        found[name] += kept.num_rows and len(_changed_rows(kept, account, requests))
+        changed = len(_changed_rows(kept, account, requests)) if kept.num_rows else 0
+        found[name] = table.num_rows - kept.num_rows + changed
     found[SIGNS_FILE] = sum(
         account in sign.accounts or Mentions(account).found_in(sign.statement) for sign in read_signs(snapshot.path)
     )
@@ -204,10 +201,7 @@ def rewrite_snapshot(snapshot: Snapshot, account: str) -> None:
         write_checksums(hidden)
         shutil.copystat(snapshot.path, hidden)
         for path in (*hidden.rglob("*"), hidden):
-            if path.is_dir():
-                sync_folder(path)
-            else:
-                _sync_file(path)
+            sync_path(path)
         _exchange(hidden, snapshot.path)
         sync_folder(snapshot.path.parent)
     finally:
@@ -242,11 +236,6 @@ def _exchange(new: Path, old: Path) -> None:
     for path in sorted(new.rglob("*")):
         if path.is_file():
             path.replace(old / path.relative_to(new))
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _requests_of(tables: Mapping[str, pa.Table], account: str) -> pa.Array:

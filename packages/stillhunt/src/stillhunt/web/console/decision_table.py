@@ -15,7 +15,7 @@ from stillhunt.base import formatting
 from stillhunt.decide.entries import LogEntry
 from stillhunt.triage.roles import role_label
 from stillhunt.web.console.rendering import account_url, campaign_url, decision_url, moment
-from stillhunt.web.console.table_columns import Row, TableColumn
+from stillhunt.web.console.table_query import Row, TableColumn
 from stillhunt.web.console.tables import TableSpec
 
 TIES_SHOWN = 3

@@ -22,7 +22,7 @@ from stillhunt.web.console.context import answer_table, case_of, console_of, loo
 from stillhunt.web.console.decision_table import campaign_link, probability_of, verdict_mark
 from stillhunt.web.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
 from stillhunt.web.console.rendering import account_url, render
-from stillhunt.web.console.table_columns import TableColumn
+from stillhunt.web.console.table_query import TableColumn
 from stillhunt.web.console.tables import TableSpec
 
 PROGRAMME_LIST = TableSpec(

@@ -24,7 +24,7 @@ from stillhunt.web.console.decision_table import campaign_link, decision_row, pr
 from stillhunt.web.console.rendering import account_of_path, account_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase
-from stillhunt.web.console.table_columns import Row, TableColumn
+from stillhunt.web.console.table_query import Row, TableColumn
 from stillhunt.web.console.tables import TableSpec
 
 _REASON_CHARS = 160

@@ -22,14 +22,14 @@ from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
 from stillhunt.triage.similar import similar_campaigns
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
-from stillhunt.watch.history import history, linked_accounts, members_over_time
+from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt.web.console.case_panel import case_panel, work_panel
 from stillhunt.web.console.context import answer_table, case_of, console_of, look
 from stillhunt.web.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
 from stillhunt.web.console.rendering import account_url, campaign_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase
-from stillhunt.web.console.table_columns import TableColumn
+from stillhunt.web.console.table_query import TableColumn
 from stillhunt.web.console.tables import TableSpec, table_page
 
 EVENTS_SHOWN = 40

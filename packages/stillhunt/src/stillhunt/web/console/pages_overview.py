@@ -26,7 +26,7 @@ from stillhunt.web.console.context import Console, console_of
 from stillhunt.web.console.decision_table import probability_of, verdict_mark
 from stillhunt.web.console.rendering import campaign_url, moment, render
 from stillhunt.web.console.snapshot import ShownCase
-from stillhunt.web.console.table_columns import Row, TableColumn
+from stillhunt.web.console.table_query import Row, TableColumn
 from stillhunt.web.console.tables import TableSpec
 from stillhunt.web.traffic import Traffic
 

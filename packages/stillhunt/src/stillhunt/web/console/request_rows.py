@@ -16,8 +16,7 @@ from stillhunt.base.table_files import csv_bytes
 from stillhunt.triage.harvest_rows import HarvestRows
 from stillhunt.web.console.context import asked
 from stillhunt.web.console.rendering import account_url, render
-from stillhunt.web.console.table_columns import TableColumn
-from stillhunt.web.console.table_query import TableQuery, query_of
+from stillhunt.web.console.table_query import TableColumn, TableQuery, query_of
 from stillhunt.web.console.tables import MEDIA_TYPES, TableSpec, TableView, table_page
 
 EXPORTED_AT_A_TIME = 10_000
