@@ -13,7 +13,6 @@ from scipy.stats import beta
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.units import DAY
-from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
@@ -29,6 +28,7 @@ from stillhunt.watch.signatures.signature import (
     Signature,
     SignatureSet,
     Unsigned,
+    fill_sentence,
 )
 from stillhunt.watch.signatures.weighing import style_hashes
 from stillhunt.watch.signatures.weights import (
@@ -115,16 +115,13 @@ def _draft(
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < _LEAST_HARVESTED:
-        template, least = "It has {own:harvested request}; a signature needs {least:#}", _LEAST_HARVESTED
-        return _without(campaign, template, own=material.requests, least=least)
+        return _without(campaign, "few_requests", own=material.requests, least=_LEAST_HARVESTED)
     if not counts.enough():
-        template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
         honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
-        return _without(campaign, template, honest=honest, least=LEAST_HONEST_ACCOUNTS)
+        return _without(campaign, "few_honest", honest=honest, least=LEAST_HONEST_ACCOUNTS)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
-        template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
-        return _without(campaign, template, withdraws=len(phrases) > 0)
+        return _without(campaign, "no_template", withdraws=len(phrases) > 0)
     style = style_weights(material, counts)
     return Signature(
         campaign_id=campaign.name,
@@ -143,8 +140,8 @@ def _draft(
     )
 
 
-def _without(campaign: SignedCampaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
-    return Unsigned(campaign.name, fill(template, **figures), withdraws)
+def _without(campaign: SignedCampaign, why: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+    return Unsigned(campaign.name, fill_sentence(why, **figures), withdraws)
 
 
 def _try(
@@ -172,8 +169,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     if caught < MATCHING.least_caught * len(campaign.members):
         return _without(
             campaign,
-            "Its template tells {caught:#} of its {all:account}: {bar:.1f} bits are needed, since honest accounts "
-            "reach {highest:.1f}",
+            "few_caught",
             caught=caught,
             all=len(campaign.members),
             bar=bar,
@@ -184,15 +180,14 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     if rate.per_million > MATCHING.allowed_per_million:
         return _without(
             campaign,
-            "It also links {linked:honest account}: {matched:#} of {requests:honest request} match",
+            "links_honest",
             linked=rate.linked,
             matched=rate.matched,
             requests=rate.requests,
             withdraws=True,
         )
-    links = fill(
-        "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
-        "are needed; the median member reaches {usual:.1f}, and of {honest:honest account} the highest {highest:.1f}",
+    links = fill_sentence(
+        "links",
         usual=usual,
         caught=caught,
         all=len(campaign.members),
@@ -202,8 +197,8 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         highest=highest,
     )
     choosing, stating = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
-    alone, said = _alone(most, own, choosing, stating, draft.harvest_bits)
-    reasons = [*draft.reasons, links, *said, *rate_sentences(rate)]
+    alone, sentences = _alone(most, own, choosing, stating, draft.harvest_bits)
+    reasons = [*draft.reasons, links, *sentences, *rate_sentences(rate)]
     settled = {"account_bits": round(bar, 3), "request_bits": alone, "false_matches": rate, "reasons": reasons}
     return msgspec.structs.replace(draft, **settled)
 
@@ -219,11 +214,9 @@ def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits
     reached = most >= round(bar * MICRO)
     if (reached & stating).any() or not (reached & own).any():
         return NO_REQUEST, []
-    template = (
-        "One request of {bar:.1f} bits tells it: {caught:#} of {all:member} sent one, and no honest account did; the "
-        "highest of the half by which this was chosen has {highest:.1f}"
-    )
-    return bar, [fill(template, bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)]
+    return bar, [
+        fill_sentence("alone", bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)
+    ]
 
 
 def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:

@@ -21,7 +21,6 @@ import numpy as np
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
 from stillhunt.base.visible_ids import visible_id
-from stillhunt.base.wording import fill
 from stillhunt.extract import PhraseReader
 from stillhunt.watch.signatures.asked_texts import as_read, valid
 from stillhunt.watch.signatures.matcher import (
@@ -33,7 +32,7 @@ from stillhunt.watch.signatures.matcher import (
     links_of,
 )
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS, SIGNATURES
-from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
+from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature, fill_sentence
 from stillhunt.watch.signatures.weighing import (
     PhraseTable,
     WeighedMatch,
@@ -307,16 +306,11 @@ class InlineMatcher(FollowedAccounts[str]):
 
 
 def _reasons(account: FollowedAccount, shown: _Weighed, signature: Signature) -> tuple[str, ...]:
+    bits, bar, all_phrases = (shown.bits - shown.style) / MICRO, signature.account_bits, len(signature.phrases)
     own = (
-        fill(
-            "This request shows {part:#} of the {all:phrase} of campaign {name} that are rare elsewhere: "
-            "{bits:.1f} bits; an account needs {bar:.1f}",
-            part=shown.phrases,
-            all=len(signature.phrases),
-            name=signature.campaign_id,
-            bits=(shown.bits - shown.style) / MICRO,
-            bar=signature.account_bits,
+        fill_sentence(
+            "request_phrases", part=shown.phrases, all=all_phrases, name=signature.campaign_id, bits=bits, bar=bar
         ),
-        fill("What is known of its settings, model and client gives {bits} bits", bits=f"{shown.style / MICRO:+.1f}"),
+        fill_sentence("request_style", bits=f"{shown.style / MICRO:+.1f}"),
     )
     return (*account.link(shown.number, signature).reasons, *own) if shown.linked else own

@@ -19,11 +19,10 @@ from typing import Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.signature import MICRO, Signature
+from stillhunt.watch.signatures.signature import MICRO, Signature, fill_sentence
 from stillhunt.watch.signatures.weighing import (
     PHRASE_COLUMNS,
     SENDER_COLUMNS,
@@ -166,31 +165,13 @@ class FollowedAccount:
         """The account's link to a signature, with what all its weighed requests show."""
         shown = self.shown[number]
         seen = min(self.seen, FIRST_REQUESTS)
+        bits, style = shown.bits / MICRO, shown.style / MICRO / max(shown.matched, 1)
+        part, all_phrases = shown.phrases.bit_count(), len(signature.phrases)
         reasons = (
-            fill(
-                "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
-                matched=shown.matched,
-                seen=seen,
-                verb=shown.matched,
-                name=signature.campaign_id,
-            ),
-            fill(
-                "It shows {part:#} of the {all:phrase} that are rare elsewhere: {bits:.1f} bits; {bar:.1f} are needed",
-                part=shown.phrases.bit_count(),
-                all=len(signature.phrases),
-                bits=shown.bits / MICRO,
-                bar=signature.account_bits,
-            ),
-            fill(
-                "Its settings, model and client give {bits} bits",
-                bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
-            ),
-            fill(
-                "Who sends it (program, settings, network) agrees with the campaign by {bits:.1f} bits; {least:.1f} "
-                "are needed to do more than tag it, or a card or sign-up in common",
-                bits=shown.senders[0] / MICRO,
-                least=P.sender_bits,
-            ),
+            fill_sentence("carries", matched=shown.matched, seen=seen, name=signature.campaign_id),
+            fill_sentence("phrases", part=part, all=all_phrases, bits=bits, bar=signature.account_bits),
+            fill_sentence("style", bits=f"{style:+.1f}"),
+            fill_sentence("sender", bits=shown.senders[0] / MICRO, least=P.sender_bits),
         )
         return LinkedAccount(
             account_id=self.account_id,

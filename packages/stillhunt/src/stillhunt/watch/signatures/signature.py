@@ -7,7 +7,9 @@ under another version or seed, nothing would ever match.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,6 +17,7 @@ import msgspec
 
 from stillhunt.base.errors import CaseError
 from stillhunt.base.formatting import UNSAFE
+from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 
 SIGNATURES_FILE = "signatures.json"
@@ -30,6 +33,15 @@ STYLE_FEATURES = ("settings", "model", "client", "tls")
 SENDER_FEATURES = ("client", "settings", "program", "tls", "network")
 """What shows who sends a request, whatever its text says: a program is client and settings together, and a network is
 the /24 or /48 of the client's address."""
+
+SENTENCES: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath("sentences.toml").read_text("utf-8"))
+"""What signatures and matches with them say of themselves, by name; figures stand in it."""
+
+
+def fill_sentence(name: str, **figures: object) -> str:
+    """One of these sentences with its figures."""
+    return fill(SENTENCES[name], **figures)
+
 
 CampaignId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 Bits = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, SENDER, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
-from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, FalseMatches, StyleWeights
+from stillhunt.watch.signatures.signature import (
+    SENDER_FEATURES,
+    STYLE_FEATURES,
+    FalseMatches,
+    StyleWeights,
+    fill_sentence,
+)
 from stillhunt.watch.signatures.weighing import (
     PHRASE_COLUMNS,
     Senders,
@@ -41,60 +46,26 @@ def reasons_of(
     """Sentences about the phrases, with their bits, and the style of a signature."""
     requests, accounts = counts.total(CHOOSING)
     elsewhere, _ = counts.of(PHRASE, known)
-    found = [
-        fill(
-            "{phrases:phrase} {phrases:recurs|recur} in {requests:harvested request} of {accounts:account} and "
-            "{phrases:is|are} rare elsewhere: {absent:#} of them in none of {honest:request} of {others:honest "
-            "account}; {most:.1f} bits the strongest, {all:.0f} bits together",
-            phrases=len(known),
-            requests=material.requests,
-            accounts=material.accounts,
-            absent=int((elsewhere == 0).sum()),
-            honest=requests,
-            others=accounts,
-            most=float(bits.max()),
-            all=float(bits.sum()),
-        )
-    ]
+    size = {"phrases": len(known), "requests": material.requests, "accounts": material.accounts}
+    size |= {"absent": int((elsewhere == 0).sum()), "honest": requests, "others": accounts}
+    found = [fill_sentence("rests_on", **size, most=float(bits.max()), all=float(bits.sum()))]
     for name in STYLE_FEATURES:
         hashes, own = material.style[name]
         weights = np.array([style[name].values.get(f"{int(one):016x}", 0.0) for one in hashes])
         telling = weights >= _TELLING_BITS
         if telling.any():
-            found.append(
-                fill(
-                    "{share:%} of its requests use {words} that are at least {times:.1f} times as frequent in it as in "
-                    "honest traffic; all of its style adds at most {most:.1f} bits",
-                    share=float(own[telling].sum() / own.sum()),
-                    words=_WORDS[name],
-                    times=2.0 ** float(weights[telling].min()),
-                    most=P.all_style_bits[1],
-                )
-            )
+            share, times = float(own[telling].sum() / own.sum()), 2.0 ** float(weights[telling].min())
+            most = P.all_style_bits[1]
+            found.append(fill_sentence("rests_on_style", share=share, words=_WORDS[name], times=times, most=most))
     return found
 
 
 def rate_sentences(rate: FalseMatches) -> list[str]:
     """Sentences about what a signature matched in the honest traffic that had no part in making it."""
-    found = [
-        fill(
-            "Of {requests:further honest request} from {accounts:account}, {matched:#} {matched:matches|match}: at "
-            "most {most:.1f} in a million (95 % bound)",
-            requests=rate.requests,
-            accounts=rate.accounts,
-            matched=rate.matched,
-            most=rate.at_most_per_million,
-        )
-    ]
+    figures = {"requests": rate.requests, "accounts": rate.accounts, "matched": rate.matched}
+    found = [fill_sentence("rate", **figures, most=rate.at_most_per_million)]
     if rate.set_aside:
-        found.append(
-            fill(
-                "{accounts:account} of no group {accounts:shows|show} as much of it as its members, in "
-                "{matched:request}: taken for members that the hunt missed, and not counted as honest",
-                accounts=rate.set_aside,
-                matched=rate.set_aside_matched,
-            )
-        )
+        found.append(fill_sentence("set_aside", accounts=rate.set_aside, matched=rate.set_aside_matched))
     return found
 
 
