@@ -23,9 +23,6 @@ def follow_ups(sketches: Dataset, tables: Mapping[str, pa.Table]) -> dict[str, i
     """Account -> its requests, harvested or not, that continue a conversation; members of campaigns with any only.
 
     Logs without conversations have none. It misleads about clients that put a harvest into one long conversation.
-
-    Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
     """
     members = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     found = sketches.gather(count_follow_ups, COUNTED, members, _COLUMNS)

@@ -127,7 +127,6 @@ def record_hunt(
     """Enter a snapshot, its campaigns and what happened to them; a snapshot that is recorded already stays as it is.
 
     Args:
-        snapshot: a row of SNAPSHOT_ROWS.
         found: what the hunt found, under the ids that it gave.
         settled: their lasting ids, and the events.
     """

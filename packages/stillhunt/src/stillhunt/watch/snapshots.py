@@ -24,11 +24,7 @@ _DIGITS = 8
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot on disk.
-
-    Attributes:
-        sequence: its number; each hunt has the next one.
-    """
+    """One snapshot on disk."""
 
     sequence: int
     path: Path
@@ -39,11 +35,7 @@ class Snapshot:
         return self.path / CASE
 
     def facts(self) -> dict[str, Any]:
-        """What the watch knew when it was made: times, counts, budget.
-
-        Raises:
-            CaseError: it is damaged.
-        """
+        """What the watch knew when it was made: times, counts, budget."""
         try:
             content = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -137,11 +129,7 @@ def checksums_of(snapshot: Snapshot) -> dict[str, str]:
 
 
 def damaged_files(snapshot: Snapshot) -> list[str]:
-    """Names of files of a snapshot that are missing, or not as they were written.
-
-    Raises:
-        CaseError: as `checksums_of`.
-    """
+    """Names of files of a snapshot that are missing, or not as they were written."""
     return [name for name, wanted in checksums_of(snapshot).items() if _checksum(snapshot.path / name) != wanted]
 
 

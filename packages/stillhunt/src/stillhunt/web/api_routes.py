@@ -74,7 +74,6 @@ class ApiRoute:
 
     Attributes:
         method, path: of HTTP, in Starlette's form.
-        scope: that a token needs, or admin.
         run: does it, in a thread.
         status: of an answer that did it.
         query: parameters behind the path -> what they mean.

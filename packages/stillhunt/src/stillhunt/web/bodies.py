@@ -70,7 +70,6 @@ def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_
 
     Args:
         encoding: value of the header, empty for none.
-        longest: bytes that it may unpack to.
         most_members: parts that gzip or zlib may have packed one by one.
 
     Raises:

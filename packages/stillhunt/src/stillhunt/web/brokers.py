@@ -28,7 +28,6 @@ def fetching(
     """Fetch from the broker of `serve.nats_url`; do nothing where it is empty.
 
     Args:
-        letters: keep what a fault of ours keeps from being decoded.
         faults: where a fall of the inlet is reported.
 
     Raises:

@@ -66,7 +66,6 @@ class NatsInlet:
     Args:
         limits: whether there is room; while there is none, messages stay with the broker.
         traffic: counts them, and what waits at the broker.
-        letters: keep what a fault of ours keeps from being decoded.
     """
 
     def __init__(
@@ -265,7 +264,6 @@ def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
 
     Args:
         message: its subject says what it holds (see KINDS), its header Content-Type whether it is protobuf.
-        longest: bytes that it may unpack to.
 
     Raises:
         BodyError: it cannot be decoded.

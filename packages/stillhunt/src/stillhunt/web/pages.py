@@ -51,7 +51,6 @@ def metrics_text(
         traffic: counts of the receiver, if this process has one.
         schedule: of the hunts, if this process hunts.
         gateways: what they asked, if this process answers them.
-        faults: what does not work in this process.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(partial(_figures, folder, traffic, schedule, gateways, faults)))
@@ -172,7 +171,6 @@ class PageSources:
         schedule: None where this process hunts nothing.
         api: what the API works on; None where this process has none.
         gateways: what gateways asked; None where this process answers none.
-        faults: what does not work in this process.
     """
 
     folder: DataFolder

@@ -109,11 +109,7 @@ class _Turn:
 
 
 class Receiver:
-    """An ASGI application that answers POST on the paths of INLETS.
-
-    Args:
-        letters: keep what a fault of ours keeps from being decoded.
-    """
+    """An ASGI application that answers POST on the paths of INLETS."""
 
     def __init__(
         self,

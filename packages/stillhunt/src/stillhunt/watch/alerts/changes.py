@@ -153,7 +153,6 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
     Args:
         events: what happened to the campaigns at this hunt.
         case: what was found, under lasting ids.
-        snapshot: its row of SNAPSHOT_ROWS.
     """
     if not events:
         return []
@@ -179,7 +178,6 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     """New accounts match the signature of a campaign; one alert for each campaign and hour.
 
     Args:
-        accounts: accounts that match so far.
         reason: why, in one sentence without account ids.
     """
     who = formatting.plural(accounts, "new account")
@@ -217,8 +215,6 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
     """Hunts fail one after the other; once until one succeeds.
 
     Args:
-        failures: so many in a row.
-        failure: why the latest one failed.
         last_good: number of the newest snapshot; None before the first.
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"

@@ -98,11 +98,7 @@ class BurstComparison:
 
 
 def count_attempts(table: pa.Table, _context: None) -> pa.Table:
-    """Different attempts of each account to extract hidden text, by the hour in which each was first made.
-
-    Args:
-        table: `ATTEMPT_COLUMNS` of one partition.
-    """
+    """Different attempts of each account to extract hidden text, by the hour in which each was first made."""
     flagged = (values(table, "conduct") & np.uint32(ATTEMPT)) > 0
     own = _by_hour(table.select(ATTEMPT_COLUMNS[:3]).filter(pa.array(flagged)))
     firsts = own.group_by(["account_id", "prompt_hash"]).aggregate([("hour", "min")])
@@ -114,7 +110,6 @@ def member_use(table: pa.Table, members: pa.Array) -> pa.Table:
     """Requests of members by account, model and hour.
 
     Args:
-        table: `USE_COLUMNS` of one partition.
         members: ids of the members of all groups.
     """
     own = _by_hour(table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=members)))
@@ -123,11 +118,7 @@ def member_use(table: pa.Table, members: pa.Array) -> pa.Table:
 
 
 def first_uses(table: pa.Table, models: pa.Array) -> pa.Table:
-    """First hour of some models in one partition; null is the model of the first hour of all.
-
-    Args:
-        table: `USE_COLUMNS` of one partition.
-    """
+    """First hour of some models in one partition; null is the model of the first hour of all."""
     hours = _by_hour(table.select(USE_COLUMNS[1:]))
     wanted = hours.filter(pc.is_in(hours["model"], value_set=models))
     firsts = wanted.group_by(["model"]).aggregate([("hour", "min")])
@@ -139,7 +130,6 @@ def compare_use(table: pa.Table, comparison: BurstComparison) -> pa.Table:
     """For each burst, how many comparison accounts were at work then, and how many of these began with its model.
 
     Args:
-        table: `USE_COLUMNS` of one partition.
         comparison: the questions, and who is not asked.
     """
     hours = _by_hour(table.filter(pc.invert(pc.is_in(table["account_id"].cast(pa.string()), comparison.aside))))
@@ -384,9 +374,6 @@ def early_signs(sketches: Dataset, tables: Mapping[str, pa.Table], now: int) -> 
 
     Accounts of declared programmes raise none. Groups are those of this hunt: an operation whose accounts the search
     does not tie together shows as single accounts or not at all.
-
-    Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
 
     Returns:
         Signs under the ids that the hunt gave, those of most accounts first.

@@ -266,11 +266,7 @@ _ID_COLUMNS = ("campaign_id", "tied_to")
 
 
 def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
-    """The case with other campaign ids.
-
-    Args:
-        lasting: id that the hunt gave -> lasting id; others stay.
-    """
+    """The case with other campaign ids."""
     if all(old == new for old, new in lasting.items()):
         return case
     tables = {name: _renamed(table, lasting) for name, table in case.tables.items()}

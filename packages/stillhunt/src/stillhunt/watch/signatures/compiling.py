@@ -67,7 +67,6 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     the rates are stated on the second.
 
     Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
         config: settings; `seed` and `watch.signature_days` are used.
     """
     campaigns = campaigns_to_sign(tables)

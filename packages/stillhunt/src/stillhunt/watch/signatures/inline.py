@@ -60,9 +60,6 @@ def style_bits(signature: Signature, known: KnownStyle) -> int:
     frequent in a campaign as elsewhere. In a log, a missing value is a value like others, which says what a client did
     not send; to count it as "other" here would hold up to 3 bits a feature against every account. What honest accounts
     gain is the bits that style would have cost them: at most 8 (`all_style_bits`), of the 60 or more that are needed.
-
-    Args:
-        known: as `known_style` gives it.
     """
     total = 0
     for feature, value in known:
@@ -101,9 +98,6 @@ def known_senders(style: KnownStyle) -> KnownStyle:
     """Feature and hash of what is known of a request's sender, as `senders.sender_hashes` makes them of a log.
 
     A gateway tells neither the network nor the TLS fingerprint.
-
-    Args:
-        style: as `known_style` gives it.
     """
     known = {name: value for name, value in style if name in SENDER_FEATURES}
     if {"client", "settings"} <= known.keys():
@@ -205,7 +199,6 @@ class InlineMatcher(FollowedAccounts[str]):
     Args:
         signatures: those in force; see `SignatureSet.in_force`.
         seed: as `Config.seed`, under which the signatures were made.
-        most_accounts: accounts that are followed at a time.
         most_text_bytes: as `collect.max_text_bytes`, so that long texts are read as logs keep them.
     """
 
@@ -253,11 +246,7 @@ class InlineMatcher(FollowedAccounts[str]):
         return found
 
     def links_of(self, account_id: str) -> list[LinkedAccount]:
-        """Links of one account; none where it is not followed any more.
-
-        Args:
-            account_id: as logs name the account.
-        """
+        """Links of one account; none where it is not followed any more."""
         account = self._accounts.get(account_id)
         return links_of([account], self._signatures) if account is not None else []
 

@@ -228,7 +228,6 @@ class Matcher(FollowedAccounts[int]):
 
     Args:
         signatures: those in force; see `SignatureSet.in_force`.
-        most_accounts: accounts that are followed at a time.
     """
 
     def __init__(self, signatures: Sequence[Signature], most_accounts: int = MOST_FOLLOWED_ACCOUNTS) -> None:

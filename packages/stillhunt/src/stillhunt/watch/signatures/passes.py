@@ -90,11 +90,7 @@ def harvested_schema(columns: pa.Schema) -> pa.Schema:
 
 
 def fetch_harvested(table: pa.Table, wanted: HarvestedRequests) -> pa.Table:
-    """Harvested requests of one partition with their campaigns: of each, at most so many, by a keyed sample.
-
-    Args:
-        table: `HARVESTED_COLUMNS` of one partition.
-    """
+    """Harvested requests of one partition with their campaigns: of each, at most so many, by a keyed sample."""
     place = pc.index_in(table.column("request_id"), value_set=wanted.request_ids)
     rows = np.flatnonzero(place.is_valid().to_numpy())
     place = place.drop_null().to_numpy()
@@ -118,11 +114,7 @@ def kept_sample(keys: Hashes, campaign: Ints, most: int) -> Ints:
 
 
 def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
-    """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word.
-
-    Args:
-        table: `COUNTED_COLUMNS` of one partition.
-    """
+    """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word."""
     keys = values(table, "account_key")
     half = halves(table, keys, honest)
     found = [_counted(TOTAL, one, np.zeros(int((half == one).sum()), np.uint64), keys[half == one])
@@ -174,11 +166,7 @@ def _counts_table(kind: int, half: int, keys: Hashes, requests: Ints, accounts: 
 
 
 def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:
-    """What accounts of one partition show of signatures: honest accounts, and members of campaigns.
-
-    Args:
-        table: `MATCHED_COLUMNS` of one partition.
-    """
+    """What accounts of one partition show of signatures: honest accounts, and members of campaigns."""
     keys = values(table, "account_key")
     half = halves(table, keys, trial.honest)
     member = pc.is_in(table.column("account_id").cast(pa.string()), value_set=trial.members).to_numpy()

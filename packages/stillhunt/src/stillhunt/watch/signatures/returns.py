@@ -177,11 +177,7 @@ class SignedCampaign:
 
 
 def campaigns_to_sign(tables: Mapping[str, pa.Table]) -> list[SignedCampaign]:
-    """Harvesting campaigns to act on.
-
-    Args:
-        tables: the case tables of a hunt.
-    """
+    """Harvesting campaigns to act on."""
     table = tables["campaigns"]
     rows = table.filter(pc.and_(pc.equal(table["verdict"], "act"), pc.equal(table["kind"], HARVEST_OPERATION)))
     members: dict[str, list[str]] = {}
@@ -197,7 +193,6 @@ def harvested_requests(
     """Harvested requests of campaigns, of each at most `most_harvested`, in `harvested_schema`.
 
     Args:
-        sketches: SKETCHES of the same hunt in account partitions.
         campaigns: whose; the column `campaign` gives the place in this list.
     """
     number = {campaign.name: at for at, campaign in enumerate(campaigns)}
@@ -235,11 +230,7 @@ class WeighedMembers:
 def member_sender_bits(
     sketches: Dataset, tables: Mapping[str, pa.Table], signatures: SignatureSet
 ) -> dict[tuple[str, str], float]:
-    """Campaign and member -> bits of who sends its requests; those without any are left out.
-
-    Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-    """
+    """Campaign and member -> bits of who sends its requests; those without any are left out."""
     if not signatures.signatures:
         return {}
     members = tables["members"]
@@ -252,11 +243,7 @@ def member_sender_bits(
 
 
 def weigh_members(table: pa.Table, wanted: WeighedMembers) -> pa.Table:
-    """The same for one partition, members of other campaigns among them.
-
-    Args:
-        table: MATCHED_COLUMNS of one partition.
-    """
+    """The same for one partition, members of other campaigns among them."""
     matcher = Matcher(wanted.signatures, most_accounts=table.num_rows + 1)
     matcher.match(table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=wanted.members)))
     rows = [
@@ -272,7 +259,6 @@ def returned_campaigns(
     """Campaigns to act on that look like an earlier one with other accounts.
 
     Args:
-        sketches: SKETCHES of the hunt in account partitions.
         earlier: signatures that are in force, under lasting ids.
         known: accounts that were members of any known campaign; a campaign that has one of them is matched by its
             members (`watch.lineage`), and not weighed here.

@@ -153,11 +153,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
 
     def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:
-        """The same under other campaign ids.
-
-        Args:
-            lasting: id that the hunt gave -> lasting id; others stay.
-        """
+        """The same under other campaign ids."""
         return msgspec.structs.replace(
             self,
             signatures=[_under(one, lasting) for one in self.signatures],

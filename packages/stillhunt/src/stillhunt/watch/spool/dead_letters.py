@@ -61,7 +61,6 @@ class DeadLetters:
 
         Args:
             source: folder of the spool that it would have gone to.
-            data: its bytes, as they came.
             reason: the kind of the fault, such as "RecursionError"; nothing that the letter holds.
 
         Returns:

@@ -137,9 +137,6 @@ class OpenPart:
     def begin(cls, spool: Path, stream: Stream, opened: float) -> OpenPart:
         """Make an empty part.
 
-        Args:
-            opened: the time, seconds of the writer's clock.
-
         Raises:
             OSError: it cannot be made.
         """

@@ -105,11 +105,7 @@ class Verified:
 
 
 def sums_path(part: Path) -> Path:
-    """The file for a part.
-
-    Args:
-        part: its path, open or closed.
-    """
+    """The file for a part."""
     return part.with_name(f".{part.name.removesuffix(OPEN)}{SUMS}")
 
 

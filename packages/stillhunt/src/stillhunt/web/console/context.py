@@ -64,7 +64,6 @@ class Console:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be received.
         decisions: what is in force; None for a case folder.
-        faults: what does not work in this process; every page says it.
         threads: in which pages are made.
     """
 
@@ -141,7 +140,8 @@ def asked(request: Request) -> list[tuple[str, str]]:
 def answer_table(
     request: Request,
     template: str,
-    table: tuple[TableSpec, pa.Table],
+    spec: TableSpec,
+    data: pa.Table,
     values: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
 ) -> Response:
     """A page with a table, or the table's export where that is asked for.
@@ -150,10 +150,19 @@ def answer_table(
         template: of the page; the table is `view` in it.
         values: what else the page shows.
     """
-    spec, data = table
     export = table_export(spec, data, asked(request))
     if export is not None:
         headers = {"content-disposition": f'attachment; filename="{export.name}"'}
         return Response(export.content, media_type=export.media_type, headers=headers)
     others = values() if callable(values) else values
     return render(request, template, {"view": table_page(spec, data, asked(request)), **others})
+
+
+def answer_list(request: Request, spec: TableSpec, data: pa.Table, title: str, headline: str, **more: Any) -> Response:
+    """A page that is a table with a heading.
+
+    Args:
+        more: `meaning`, `other` (where another list is, with its name) and `filters` that were saved.
+    """
+    values = {"title": title, "headline": headline, "meaning": "", "other": None, "filters": None, **more}
+    return answer_table(request, "campaigns.html", spec, data, values)

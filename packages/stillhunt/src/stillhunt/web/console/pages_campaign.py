@@ -188,15 +188,15 @@ def _left_campaign(
 def members(request: Request) -> Response:
     """All members of a campaign."""
     shown, model, name = _opened(request, "members")
-    table = (MEMBER_LIST, shown.members_of(name))
-    return answer_table(request, "campaign_table.html", table, _head(model, "Members", MEMBERS_MEANING))
+    head = _head(model, "Members", MEMBERS_MEANING)
+    return answer_table(request, "campaign_table.html", MEMBER_LIST, shown.members_of(name), head)
 
 
 def evidence(request: Request) -> Response:
     """Every finding about a campaign and its members."""
     shown, model, name = _opened(request, "evidence")
-    table = (EVIDENCE_LIST, shown.of_campaign("evidence", name))
-    return answer_table(request, "campaign_table.html", table, _head(model, "Evidence", EVIDENCE_MEANING))
+    head, found = _head(model, "Evidence", EVIDENCE_MEANING), shown.of_campaign("evidence", name)
+    return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
 
 
 def requests_of(request: Request) -> Response:
@@ -211,7 +211,7 @@ def ties(request: Request) -> Response:
     shown, model, name = _opened(request, "members")
     graph, rows = console_of(request).derived(shown).ties_of(name)
     head = {**_head(model, "What ties its members", ""), "graph": graph}
-    return answer_table(request, "campaign_ties.html", (TIE_LIST, rows), head)
+    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, head)
 
 
 def graph_data(request: Request) -> Response:

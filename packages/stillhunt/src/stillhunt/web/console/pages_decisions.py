@@ -63,7 +63,7 @@ def decisions(request: Request) -> Response:
         "last": log[-1].digest if log else "",
     }
     table = (DECISIONS_TABLE, pa.Table.from_pylist(rows, DECISIONS_SCHEMA))
-    return answer_table(request, "decisions.html", table, values)
+    return answer_table(request, "decisions.html", *table, values)
 
 
 def decide_account(request: Request) -> Response:
@@ -97,7 +97,7 @@ def signs(request: Request) -> Response:
         "other": None,
         "filters": None,
     }
-    return answer_table(request, "campaigns.html", (SIGNS_TABLE, pa.Table.from_pylist(rows, SIGNS_SCHEMA)), values)
+    return answer_table(request, "campaigns.html", SIGNS_TABLE, pa.Table.from_pylist(rows, SIGNS_SCHEMA), values)
 
 
 def _sign_row(sign: EarlySign) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def appeals(request: Request) -> Response:
         "filters": None,
     }
     table = (APPEALS_TABLE, pa.Table.from_pylist([_appeal_row(one) for one in found], APPEALS_SCHEMA))
-    return answer_table(request, "campaigns.html", table, values)
+    return answer_table(request, "campaigns.html", *table, values)
 
 
 def appeal(request: Request) -> Response:
@@ -200,7 +200,7 @@ def audit(request: Request) -> Response:
         "other": None,
         "filters": None,
     }
-    return answer_table(request, "campaigns.html", (AUDIT_TABLE, data), values)
+    return answer_table(request, "campaigns.html", AUDIT_TABLE, data, values)
 
 
 def users(request: Request) -> Response:

@@ -102,11 +102,7 @@ class CaseSource(Protocol):
     """Where the case that pages show comes from."""
 
     def current(self) -> ShownCase | None:
-        """The case as it is now; None before the first hunt.
-
-        Raises:
-            CaseError: it is damaged.
-        """
+        """The case as it is now; None before the first hunt."""
 
 
 class FixedSource:

@@ -45,11 +45,7 @@ async def read_body(receive: Receive, most: int = MOST_FORM_BYTES) -> bytes | No
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """What gives a body that was read to the next reader, as if nobody had read it.
-
-    Args:
-        receive: of ASGI; what comes after the body still comes from it.
-    """
+    """What gives a body that was read to the next reader, as if nobody had read it."""
     given = False
 
     async def receive_again() -> MutableMapping[str, Any]:

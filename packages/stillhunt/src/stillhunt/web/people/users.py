@@ -128,7 +128,6 @@ def set_password(database: WatchDatabase, name: str, password: str, by: str) -> 
         password: at least LEAST_PASSWORD characters.
 
     Raises:
-        CaseError: there is no such user.
         ConfigError: the password is not allowed.
     """
     hashed = _hashed(name, password)
@@ -154,11 +153,7 @@ def disable_user(database: WatchDatabase, name: str, by: str) -> None:
 
 
 def enable_user(database: WatchDatabase, name: str, by: str) -> None:
-    """Let a user sign in again.
-
-    Raises:
-        CaseError: there is no such user.
-    """
+    """Let a user sign in again."""
     with database.write() as connection:
         connection.execute(_update(_locked(connection, name)).values(disabled_at=None))
         record_within(connection, by, "user_enabled", name)
