@@ -38,9 +38,9 @@ SENTENCES: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpa
 """What signatures and matches with them say of themselves, by name; figures stand in it."""
 
 
-def fill_sentence(name: str, **figures: object) -> str:
+def fill_sentence(sentence: str, /, **figures: object) -> str:
     """One of these sentences with its figures."""
-    return fill(SENTENCES[name], **figures)
+    return fill(SENTENCES[sentence], **figures)
 
 
 CampaignId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
