@@ -97,7 +97,6 @@ class Follower:
     """Follows the records that are committed to the spool.
 
     Args:
-        matcher: holds what accounts have shown so far.
         config: the settings of the hunt, with its `state`, so that hashes and seed are the same.
         mapping: as for `stillhunt.pipeline.hunt`.
     """

@@ -88,7 +88,6 @@ def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOS
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
     Args:
-        start: begin of the window, microseconds since 1970.
         wait: seconds to wait for writers in other processes.
     """
     waited_for = set(open_parts(folder.spool))
@@ -111,7 +110,6 @@ def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
 
     Args:
         paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
-        start: begin of the window, microseconds since 1970.
 
     Returns:
         What a hunt would read of them, with its rules for names; nothing of a path where there are no logs yet.
@@ -295,9 +293,6 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
 
     They expire by the time of the log, which is that of its newest request: logs that are handed over late, or
     replayed, are followed as well. Requests of the future do not move it beyond the clock.
-
-    Args:
-        seed: of the settings; signatures of another seed do not fit.
     """
     latest = latest_snapshot(folder)
     known = [] if latest is None else [one for one in all_snapshots(folder) if one.sequence <= latest.sequence]
@@ -310,11 +305,7 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
 
 
 def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
-    """All signatures of a snapshot; none where they cannot be read any more.
-
-    Args:
-        seed: of the settings; signatures of another seed do not fit.
-    """
+    """All signatures of a snapshot; none where they cannot be read any more."""
     with suppress(CaseError):  # the next hunt makes new ones
         return read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
     return no_signatures(seed)

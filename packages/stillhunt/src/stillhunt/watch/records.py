@@ -50,7 +50,6 @@ class Ledger:
     Attributes:
         allowed: false campaigns allowed in 30 days.
         spent: expected number of false campaigns in them so far, at most.
-        left: what is allowed, less what is spent.
     """
 
     allowed: float
@@ -128,7 +127,6 @@ def record_hunt(
 
     Args:
         found: what the hunt found, under the ids that it gave.
-        settled: their lasting ids, and the events.
     """
     sequence, at = snapshot["sequence"], snapshot["made_at"]
     if connection.execute(select(SNAPSHOT_ROWS.c.sequence).where(SNAPSHOT_ROWS.c.sequence == sequence)).first():
@@ -230,9 +228,6 @@ def all_campaigns(database: WatchDatabase) -> list[dict[str, Any]]:
 
 def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
     """The lasting id that is meant: the full one, or the only one that begins so.
-
-    Args:
-        wanted: a lasting id or its beginning.
 
     Raises:
         CaseError: no campaign has this id or begins with it, or several do.

@@ -49,11 +49,7 @@ Held = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class Expired:
-    """What was deleted.
-
-    Attributes:
-        campaigns: campaigns with their members and events.
-    """
+    """What was deleted."""
 
     parts: int = 0
     part_bytes: int = 0
@@ -198,11 +194,7 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
 
 
 def kept_state(state: Path) -> Iterator[Path]:
-    """Folders of the state that each hold what was made of one file.
-
-    Args:
-        state: the folder that outlives the hunts.
-    """
+    """Folders of the state that each hold what was made of one file."""
     return _folders(state, lambda name: _STATE.fullmatch(name) is not None)
 
 

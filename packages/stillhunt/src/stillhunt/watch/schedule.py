@@ -39,8 +39,6 @@ class ScheduleState:
         running_since: seconds since 1970 when the running hunt began; None where none runs.
         next_at: seconds since 1970 when the next one begins.
         last: how the latest hunt ended; None before the first.
-        failures: hunts that failed since the last success.
-        hunts: hunts that ended, by result.
     """
 
     running_since: float | None = None

@@ -102,11 +102,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
 
 
 def write_checksums(path: Path) -> None:
-    """Write the checksum of each file of a snapshot into it.
-
-    Args:
-        path: folder of the snapshot, with everything else in it.
-    """
+    """Write the checksum of each file of a snapshot into it."""
     files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != CHECKSUMS_FILE)
     sums = {one.relative_to(path).as_posix(): _checksum(one) for one in files}
     write_synced(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())

@@ -44,8 +44,6 @@ class Token:
     """A token as it is known: all but itself.
 
     Attributes:
-        token_id: short name, by which it is revoked.
-        name: what its maker called it.
         source: folder of the spool for what it sends.
         revoked_at: from when it counts no more, microseconds since 1970; None where it was not revoked.
     """

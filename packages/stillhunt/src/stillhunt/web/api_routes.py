@@ -30,11 +30,7 @@ _MINUTE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ApiSources:
-    """What the API works on.
-
-    Attributes:
-        decisions: what stands, and the policy.
-    """
+    """What the API works on."""
 
     database: WatchDatabase
     tokens: KnownTokens
@@ -73,8 +69,6 @@ class ApiRoute:
     """One route: routing, scopes and the OpenAPI document are made of it.
 
     Attributes:
-        method, path: of HTTP, in Starlette's form.
-        run: does it, in a thread.
         status: of an answer that did it.
         query: parameters behind the path -> what they mean.
         problems: further statuses of HTTP that it may answer.

@@ -36,8 +36,6 @@ class BodyError(Exception):
     """A body that cannot be used.
 
     Args:
-        status: HTTP status of the answer.
-        text: one sentence for the sender.
         reason: in the counts of what was refused; that of the status where it is empty.
     """
 

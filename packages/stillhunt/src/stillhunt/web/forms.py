@@ -29,9 +29,6 @@ def bundle_of(counting: Iterable[LogEntry]) -> tuple[str, bytes]:
 
     It has the end of each decision, since OPA goes on with what it has where it cannot reach the server; a rule should
     compare it with the time.
-
-    Args:
-        counting: one decision for each account.
     """
     decisions = {entry.account_id: _content(entry) for entry in sorted(counting, key=lambda one: one.account_id)}
     data = json.dumps({"decisions": decisions}, separators=(",", ":")).encode()

@@ -262,9 +262,6 @@ async def problem_with(settings: ServeSettings) -> str:
 def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
     """What a message holds, and the file of the spool that it belongs to.
 
-    Args:
-        message: its subject says what it holds (see KINDS), its header Content-Type whether it is protobuf.
-
     Raises:
         BodyError: it cannot be decoded.
     """

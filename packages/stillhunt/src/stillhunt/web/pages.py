@@ -49,7 +49,6 @@ def metrics_text(
 
     Args:
         traffic: counts of the receiver, if this process has one.
-        schedule: of the hunts, if this process hunts.
         gateways: what they asked, if this process answers them.
     """
     registry = CollectorRegistry(auto_describe=False)
@@ -168,7 +167,6 @@ class PageSources:
     Attributes:
         traffic: counts of the receiver; None where this process receives nothing.
         limits: whether more may be accepted; None where this process receives nothing.
-        schedule: None where this process hunts nothing.
         api: what the API works on; None where this process has none.
         gateways: what gateways asked; None where this process answers none.
     """

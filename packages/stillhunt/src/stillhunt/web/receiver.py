@@ -49,7 +49,6 @@ class Inlet:
     """One path.
 
     Attributes:
-        kind: kind of the stream in the spool.
         signal: "traces" or "logs" for OTLP; empty for JSON records.
         slow_down: status for a sender that is too fast.
     """

@@ -51,11 +51,7 @@ def campaign_facts(campaign: CampaignModel) -> dict[str, Any]:
 
 
 def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
-    """The same in lines for a person.
-
-    Args:
-        facts: what `campaign_facts` made of it.
-    """
+    """The same in lines for a person."""
     lines = [_clean(campaign.claim, 2 * STATEMENT_CHARS)]
     lines += [formatting.sentence(_clean(reason, STATEMENT_CHARS)) for reason in reasons]
     lines.append("")
@@ -72,11 +68,7 @@ def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Se
 
 
 def link_to(console: str, campaign_id: str | None) -> str:
-    """Address of the console's page; empty where there is no console.
-
-    Args:
-        campaign_id: campaign; None for the first page.
-    """
+    """Address of the console's page; empty where there is no console."""
     if not console:
         return ""
     base = console.rstrip("/")
@@ -137,7 +129,6 @@ class Alert:
     Attributes:
         alert_id: made from what changed: the same change has the same id.
         campaign_id: lasting id; None where it is about no campaign.
-        body: what is sent, as JSON values.
     """
 
     alert_id: str
@@ -152,7 +143,6 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
 
     Args:
         events: what happened to the campaigns at this hunt.
-        case: what was found, under lasting ids.
     """
     if not events:
         return []
@@ -232,9 +222,7 @@ def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSetting
     """A limit of the disk or of the false-alarm budget was reached; once in each quiet period while it lasts.
 
     Args:
-        kind: disk_limit or budget_limit.
         statement: what was reached and what follows, in one sentence.
-        settings: for the quiet period and the link.
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
     title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"
@@ -282,7 +270,6 @@ def made_alert(
 
     Args:
         what: its kind and what else tells it from others: two of one `what` are the same alert.
-        body: fields for programs.
     """
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)

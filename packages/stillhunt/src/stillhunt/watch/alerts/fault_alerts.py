@@ -156,7 +156,6 @@ def tell_failed_start(path: Path, why: str, settings: AlertSettings, receivers: 
 
     Args:
         path: file that is touched, since a service manager starts it again and again.
-        why: it does not start, in one sentence.
     """
     now = time.time()
     with suppress(OSError):

@@ -105,11 +105,7 @@ def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> Non
 
 
 def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
-    """Alerts that are to be sent to a receiver now, the oldest first.
-
-    Args:
-        limits: how many at a time.
-    """
+    """Alerts that are to be sent to a receiver now, the oldest first."""
     # A clock that jumped back must not put off a try for longer than the longest wait.
     ahead = now + int(limits.longest_wait * SECOND)
     statement = (

@@ -22,13 +22,7 @@ _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, an
 
 
 class DatabaseProbe:
-    """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh.
-
-    Args:
-        tokens: read again with each look.
-        opened: called once, after the database was opened.
-        answers_again: called when it answers after a fault.
-    """
+    """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh."""
 
     def __init__(
         self,

@@ -36,11 +36,7 @@ _STEP = "check that it is there, has room, and is not locked by another program"
 
 
 class LostDatabaseError(OutputError):
-    """The database is gone, damaged, or another one than before: waiting does not help.
-
-    Args:
-        what: which of these, one sentence.
-    """
+    """The database is gone, damaged, or another one than before: waiting does not help."""
 
     def __init__(self, what: str, where: str) -> None:
         super().__init__(what, where=where, next_step="stop what uses this data folder, and restore a backup")

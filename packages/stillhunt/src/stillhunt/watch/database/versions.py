@@ -21,11 +21,7 @@ ADDED_TABLES = {
 
 @dataclass(frozen=True)
 class TableLoss:
-    """A table that an older version does not have.
-
-    Attributes:
-        rows: how many it has now.
-    """
+    """A table that an older version does not have."""
 
     table: str
     rows: int
@@ -53,9 +49,6 @@ def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     """Bring the tables back to an older version, for an older stillhunt.
 
     Whoever has the database open meanwhile fails from then on. Whoever opens it with this stillhunt brings it up again.
-
-    Args:
-        version: to go back to, 1 to VERSION.
 
     Raises:
         ConfigError: there is no such version below the present one.

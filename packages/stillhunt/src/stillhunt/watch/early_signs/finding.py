@@ -107,11 +107,7 @@ def count_attempts(table: pa.Table, _context: None) -> pa.Table:
 
 
 def member_use(table: pa.Table, members: pa.Array) -> pa.Table:
-    """Requests of members by account, model and hour.
-
-    Args:
-        members: ids of the members of all groups.
-    """
+    """Requests of members by account, model and hour."""
     own = _by_hour(table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=members)))
     counted = own.group_by(["account_id", "model", "hour"]).aggregate([([], "count_all")])
     return pa.table([counted[name] for name in ("account_id", "model", "hour", "count_all")], schema=USE)
@@ -127,11 +123,7 @@ def first_uses(table: pa.Table, models: pa.Array) -> pa.Table:
 
 
 def compare_use(table: pa.Table, comparison: BurstComparison) -> pa.Table:
-    """For each burst, how many comparison accounts were at work then, and how many of these began with its model.
-
-    Args:
-        comparison: the questions, and who is not asked.
-    """
+    """For each burst, how many comparison accounts were at work then, and how many of these began with its model."""
     hours = _by_hour(table.filter(pc.invert(pc.is_in(table["account_id"].cast(pa.string()), comparison.aside))))
     by_account = hours.group_by(["account_id"]).aggregate([("hour", "min")])
     began = dict(zip(by_account["account_id"].to_pylist(), by_account["hour_min"].to_pylist(), strict=True))
@@ -297,7 +289,6 @@ def _move(
 
     Args:
         kind: as of a move, like the group, the burst and the figures.
-        figures: what the sentence says beside the counts.
     """
     end, size = burst.hour + burst.hours, int(use.account.max()) + 1
     there = np.zeros(size, bool)

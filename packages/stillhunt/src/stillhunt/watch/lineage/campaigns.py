@@ -23,8 +23,6 @@ class FoundCampaign:
     """A campaign or a group left alone, as one hunt found it.
 
     Attributes:
-        campaign_id: id that the hunt gave it.
-        score: probability, 0 to 1.
         members: account -> its harvested requests, more than 0 each.
         flagged: those of them that are flagged.
         first_seen, last_seen: microseconds since 1970; None where no time is known.
@@ -45,7 +43,6 @@ class KnownCampaign:
     """A campaign with its lasting id, as the latest hunt that found it left it.
 
     Attributes:
-        status: ACTIVE, DORMANT, MERGED or ENDED.
         members: account -> harvested requests when it was last a member; every account that ever was one.
         last_snapshot: number of the latest snapshot that has it.
         last_seen: its last harvested request, microseconds since 1970.
@@ -73,7 +70,6 @@ class Event:
     Attributes:
         event: born, merged, split, dormant, returned, ended or verdict.
         others: lasting ids of the campaigns that it concerns as well.
-        reason: one sentence with the figures.
     """
 
     campaign_id: str
@@ -89,7 +85,6 @@ class Settled:
     Attributes:
         lasting: id that the hunt gave -> lasting id, for every campaign and group of the hunt.
         statuses: lasting id -> status, of every campaign whose status is not what it was.
-        events: in the order of lasting ids.
     """
 
     lasting: Mapping[str, str]

@@ -66,8 +66,6 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
     """Give each campaign of a hunt its lasting id, and say what changed.
 
     Args:
-        known: campaigns with lasting ids, of every status.
-        found: campaigns and groups of the new hunt.
         window_start: begin of its window, microseconds since 1970; what was last seen before it has ended.
     """
     known = sorted(known, key=lambda one: one.campaign_id)
@@ -242,7 +240,6 @@ def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Se
     The new campaign keeps an id of its own, since its accounts are others; `others` names the earlier one.
 
     Args:
-        settled: lasting ids and events of the hunt.
         returned: id that the hunt gave a campaign -> evidence.
     """
     born = {event.campaign_id for event in settled.events if event.event == "born"}

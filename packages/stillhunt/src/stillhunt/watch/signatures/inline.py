@@ -74,7 +74,6 @@ def known_style(model: str | None, user_agent: str | None, settings: Settings | 
 
     Args:
         model: as the client names it; None or empty where it is not known.
-        settings: None where they are not known.
     """
     return _known_style((model or "")[:_READ_CHARACTERS], (user_agent or "")[:_READ_CHARACTERS], settings)
 
@@ -197,7 +196,6 @@ class InlineMatcher(FollowedAccounts[str]):
     a new matcher, which knows of no account yet, as the follower of the spool does.
 
     Args:
-        signatures: those in force; see `SignatureSet.in_force`.
         seed: as `Config.seed`, under which the signatures were made.
         most_text_bytes: as `collect.max_text_bytes`, so that long texts are read as logs keep them.
     """

@@ -56,7 +56,6 @@ class LinkedAccount:
         bits: of its phrases and style together.
         requests: its requests that were weighed.
         matched: those of them that carry the template.
-        linked_at: time of the request that linked it.
         sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
     """
 
@@ -224,11 +223,7 @@ class FollowedAccounts(Generic[Key]):
 
 
 class Matcher(FollowedAccounts[int]):
-    """Matches sketches with signatures, batch after batch.
-
-    Args:
-        signatures: those in force; see `SignatureSet.in_force`.
-    """
+    """Matches sketches with signatures, batch after batch."""
 
     def __init__(self, signatures: Sequence[Signature], most_accounts: int = MOST_FOLLOWED_ACCOUNTS) -> None:
         super().__init__(signatures, most_accounts)

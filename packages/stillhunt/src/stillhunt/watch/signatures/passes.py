@@ -42,11 +42,7 @@ SCORES = pa.schema([("account_id", pa.string()), ("group", pa.int64()), ("signat
 
 @dataclass(frozen=True)
 class HarvestedRequests:
-    """Which requests a pass is to fetch.
-
-    Attributes:
-        most: requests of one campaign that are fetched.
-    """
+    """Which requests a pass is to fetch."""
 
     request_ids: pa.Array
     account_ids: pa.Array
@@ -73,11 +69,7 @@ class HonestSide:
 
 @dataclass(frozen=True)
 class SignatureTrial:
-    """Signatures to try, and whom to try them on.
-
-    Attributes:
-        members: ids of the campaigns' members.
-    """
+    """Signatures to try, and whom to try them on."""
 
     honest: HonestSide
     members: pa.Array

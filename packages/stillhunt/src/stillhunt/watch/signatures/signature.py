@@ -124,7 +124,6 @@ class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign to act on without a signature.
 
     Attributes:
-        reason: why there is none, one sentence.
         withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
     """
 
@@ -139,7 +138,6 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         seed: by which the middle of long prompts was chosen, as in the settings.
         signatures: one for each campaign that has one.
-        without: the other campaigns to act on.
     """
 
     version: int

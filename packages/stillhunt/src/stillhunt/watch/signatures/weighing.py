@@ -33,9 +33,6 @@ _UNSET = np.uint64(0x9E3779B97F4A7C15)
 def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
     """Where known phrases stand in requests, each once a request, whether in the prompt or the system prompt.
 
-    Args:
-        table: requests with `PHRASE_COLUMNS`.
-
     Returns:
         Row and place in `known` of each, ascending by both.
     """
@@ -57,11 +54,7 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
 
 
 def style_hashes(table: pa.Table) -> dict[str, Hashes]:
-    """Hash of each request's value of each feature of style; unknown is a value like others.
-
-    Args:
-        table: requests with `STYLE_COLUMNS`.
-    """
+    """Hash of each request's value of each feature of style; unknown is a value like others."""
     agents = _hashed(table.column("user_agent"), "client")
     found = (_settings(table), _hashed(table.column("model"), "model"), agents)
     return dict(zip(STYLE_FEATURES, (*found, _hashed(table.column("tls_fingerprint"), "tls")), strict=True))
@@ -131,12 +124,7 @@ class Senders:
 
 
 def sender_hashes(table: pa.Table, style: Mapping[str, Hashes]) -> dict[str, Hashes]:
-    """Hash of each request's value of each feature; SENDER_NOT_KNOWN where the log does not have it.
-
-    Args:
-        table: requests with `SENDER_COLUMNS`.
-        style: what `features.style_hashes` gives for them.
-    """
+    """Hash of each request's value of each feature; SENDER_NOT_KNOWN where the log does not have it."""
     clients, tls = (
         np.where(table.column(name).is_valid().to_numpy(), style[feature], SENDER_NOT_KNOWN)
         for name, feature in (("user_agent", "client"), ("tls_fingerprint", "tls"))
@@ -152,12 +140,7 @@ def program_hash(client: Hashes, settings: Hashes) -> Hashes:
 
 
 def senders_of(hashes: Mapping[str, Hashes], owner: Ints) -> dict[str, Senders]:
-    """The values of a campaign's requests.
-
-    Args:
-        hashes: as `sender_hashes` gives them.
-        owner: number of each request's account.
-    """
+    """The values of a campaign's requests."""
     result = {}
     for name, column in hashes.items():
         found, code = np.unique(column, return_inverse=True)
@@ -169,11 +152,7 @@ def senders_of(hashes: Mapping[str, Hashes], owner: Ints) -> dict[str, Senders]:
 
 
 def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: int) -> dict[str, float]:
-    """Bits of the values of one feature that are more frequent in a campaign than elsewhere, by hash.
-
-    Args:
-        honest: honest accounts with each value.
-    """
+    """Bits of the values of one feature that are more frequent in a campaign than elsewhere, by hash."""
     elsewhere = (honest + PHRASE_SMOOTHING) / (all_honest + 2.0 * PHRASE_SMOOTHING)
     share = senders.accounts / max(accounts, 1)
     bits = np.minimum(np.log2(np.maximum(share, 1e-9) / elsewhere), P.most_sender_bits)
@@ -230,8 +209,6 @@ class WeighedMatch(NamedTuple):
     """One request under one signature: bits of its phrases, style and sender, in millionths.
 
     Attributes:
-        style: of its settings, model and client.
-        sender: of what shows who sends it.
         phrases: number of each phrase within its signature -> weight.
     """
 
@@ -328,11 +305,7 @@ class Weigher:
         self._known = self._phrases.known.astype(np.uint64)
 
     def weigh(self, table: pa.Table) -> WeighedRequests:
-        """Bits of the requests that have a phrase of a signature.
-
-        Args:
-            table: requests with `PHRASE_COLUMNS` and `STYLE_COLUMNS`.
-        """
+        """Bits of the requests that have a phrase of a signature."""
         row, known = known_phrases_of(table, self._known)
         size, use = self._phrases.uses_of(known)
         key = np.repeat(row, size) * max(self._count, 1) + self._phrases.signature[use]

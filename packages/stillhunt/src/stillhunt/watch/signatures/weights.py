@@ -82,11 +82,7 @@ MOST_TOPICS = 256
 
 
 class Counts:
-    """What was counted in honest traffic, over all partitions.
-
-    Args:
-        table: HONEST_COUNTS of all partitions.
-    """
+    """What was counted in honest traffic, over all partitions."""
 
     def __init__(self, table: pa.Table) -> None:
         total = table.group_by(["kind", "half", "key"]).aggregate([("requests", "sum"), ("accounts", "sum")])

@@ -101,7 +101,6 @@ def accept_spool(spool: Path, wrong: Sequence[Damage]) -> None:
 
     Args:
         spool: the spool folder; no hunt may run in it.
-        wrong: what `check_spool` found.
 
     Raises:
         OSError: it cannot be read or written.

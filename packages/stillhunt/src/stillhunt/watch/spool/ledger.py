@@ -54,11 +54,7 @@ class PartEntry:
 
 @dataclass(frozen=True)
 class LedgerContent:
-    """What a ledger holds.
-
-    Attributes:
-        broken: lines that cannot be read.
-    """
+    """What a ledger holds."""
 
     entries: Mapping[str, PartEntry]
     lines: int
@@ -102,9 +98,6 @@ class SpoolLedger:
 
     def replace(self, entries: Iterable[PartEntry]) -> None:
         """Write the ledger anew, whole or not at all.
-
-        Args:
-            entries: all that it will hold.
 
         Raises:
             OSError: it cannot be written; it is as it was.

@@ -74,10 +74,6 @@ def close_part(spool: Path, handle: int, path: Path, entry: PartEntry) -> None:
 
     Where the ledger cannot be written, the sums of the part stay, and the next hunt enters it.
 
-    Args:
-        path: its name, which ends with OPEN.
-        entry: what was acknowledged in it.
-
     Raises:
         OSError: it cannot be closed now.
     """

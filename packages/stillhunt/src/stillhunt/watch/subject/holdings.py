@@ -88,7 +88,6 @@ class Search:
     """Where is looked, and for whom.
 
     Attributes:
-        config: settings; those of retention.
         account: id of the account, as tables write it.
         pack_names: what packs call it; None where the key of pseudonyms is not known.
     """

@@ -62,9 +62,7 @@ class Console:
         folder: the data folder; None for a case folder.
         schedule: hunts of this process; None where another one hunts.
         traffic: counts of the receiver; None where this process receives nothing.
-        limits: whether more may be received.
         decisions: what is in force; None for a case folder.
-        threads: in which pages are made.
     """
 
     source: CaseSource
@@ -148,7 +146,6 @@ def answer_table(
 
     Args:
         template: of the page; the table is `view` in it.
-        values: what else the page shows.
     """
     export = table_export(spec, data, asked(request))
     if export is not None:

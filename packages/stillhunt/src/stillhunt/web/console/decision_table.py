@@ -75,11 +75,7 @@ FIRST_MEMBER_LIST = replace(
 
 
 def with_ties(facts: pa.Table, evidence: pa.Table) -> pa.Table:
-    """Members with what ties each of them most, as text.
-
-    Args:
-        facts: ACCOUNT_FACTS of one campaign.
-    """
+    """Members with what ties each of them most, as text."""
     own = evidence.filter(pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0)))
     own = own.sort_by([("account_id", "ascending"), ("bits", "descending"), ("statement", "ascending")])
     place = pc.index_in(own["account_id"], value_set=facts["account_id"]).to_numpy(zero_copy_only=False)

@@ -131,12 +131,7 @@ def campaign(request: Request) -> Response:
 
 
 def campaign_page(request: Request, name: str, conflict: CaseError | None = None, text: str = "") -> Response:
-    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it.
-
-    Args:
-        conflict: why a change was not made.
-        text: what the reader wrote then.
-    """
+    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it."""
     console, shown = console_of(request), console_of(request).source.current()
     if console.database is not None and (shown is None or name not in shown.by_id):
         rows = console.database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))

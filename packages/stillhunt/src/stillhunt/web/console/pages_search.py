@@ -69,11 +69,7 @@ class AddressHits:
 
 
 def address_hits(console: Console, shown: ShownCase, text: str) -> AddressHits | None:
-    """Members of campaigns that sent requests from an address; None where the text is none.
-
-    Args:
-        console: with the folder's key.
-    """
+    """Members of campaigns that sent requests from an address; None where the text is none."""
     try:
         ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

@@ -45,7 +45,6 @@ def answer_requests(
 
     Args:
         request: of the reader; the parameter `account` names an account.
-        head: what else the page shows.
         account: whose, on the page of an account; of all campaigns where none is named.
     """
     others = (("rows", "requests"),) if account else ()
@@ -68,11 +67,7 @@ def answer_requests(
 
 
 def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
-    """One page of rows that are not in memory.
-
-    Args:
-        query: which page, and how long.
-    """
+    """One page of rows that are not in memory."""
     pages = max(1, -(-total // query.size))
     number = min(query.page, pages)
     shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), [("size", "250")])

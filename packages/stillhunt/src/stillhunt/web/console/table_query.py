@@ -24,7 +24,6 @@ class TableColumn:
 
     Attributes:
         name: of the column in the data, in the URL and in exports.
-        kind: how it is shown, filtered and ordered.
         shown: text of a row's cell; by kind where None.
         link: where a row's cell leads; "" for nowhere.
         mark: class of a row's cell, from a fixed list; "" for none.

@@ -27,11 +27,7 @@ _MOST_FIELDS = 1000
 
 
 async def read_body(receive: Receive, most: int = MOST_FORM_BYTES) -> bytes | None:
-    """The body of a request; None where it is longer than it may be, or its client has gone.
-
-    Args:
-        most: bytes that it may be long.
-    """
+    """The body of a request; None where it is longer than it may be, or its client has gone."""
     body = bytearray()
     while True:
         message = await receive()

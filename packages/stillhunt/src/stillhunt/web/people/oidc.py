@@ -45,11 +45,7 @@ def oidc_subject(issuer: str, sub: str) -> str:
 
 
 class SignInRefusedError(Exception):
-    """Somebody is not signed in.
-
-    Args:
-        text: why, one sentence for the page.
-    """
+    """Somebody is not signed in."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -94,9 +90,6 @@ class OpenIdClient:
 
     async def start(self, next_path: str) -> tuple[str, str]:
         """Where somebody is sent to sign in.
-
-        Args:
-            next_path: where they are led afterwards.
 
         Returns:
             The address at the provider, and the value of a cookie that has to come back with them.

@@ -30,11 +30,7 @@ def proxy_subject(name: str) -> str:
 
 
 class TrustedProxy:
-    """Who makes a request, as the proxy says; there are no sessions, since the proxy has them.
-
-    Args:
-        settings: header, addresses and role of newcomers.
-    """
+    """Who makes a request, as the proxy says; there are no sessions, since the proxy has them."""
 
     def __init__(
         self, database: WatchDatabase, settings: ConsoleSettings, ticks: Callable[[], float] = time.monotonic

@@ -42,7 +42,6 @@ class User:
     """Somebody who may sign in.
 
     Attributes:
-        name: by which others know them.
         subject: who they are to the provider or the proxy; None for a local user.
         has_password: whether they can sign in with a password.
         disabled_at: since when they may not sign in; None where they may.
@@ -80,7 +79,6 @@ def add_user(
 
     Args:
         name: 1 to MOST_NAME visible characters.
-        by: who adds them, for the audit.
         password: None for somebody who signs in elsewhere.
         subject: who they are there; None where that is not known yet.
 
@@ -113,29 +111,16 @@ def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
         ConfigError: there is no such role.
     """
     _check_role(role)
-    with database.write() as connection:
-        user = _locked(connection, name)
-        if role != "admin":
-            _keep_an_admin(connection, user)
-        connection.execute(_update(user).values(role=role))
-        record_within(connection, by, "user_role", f"{name} from {user.role} to {role}")
+    _change(database, name, by, "user_role", keeps_admin=role != "admin", role=role)
 
 
 def set_password(database: WatchDatabase, name: str, password: str, by: str) -> None:
     """Give a user another password; all their sessions end.
 
-    Args:
-        password: at least LEAST_PASSWORD characters.
-
     Raises:
         ConfigError: the password is not allowed.
     """
-    hashed = _hashed(name, password)
-    with database.write() as connection:
-        user = _locked(connection, name)
-        connection.execute(_update(user).values(password=hashed))
-        end_sessions_of(connection, user.user_id)
-        record_within(connection, by, "user_password", name)
+    _change(database, name, by, "user_password", ends_sessions=True, password=_hashed(name, password))
 
 
 def disable_user(database: WatchDatabase, name: str, by: str) -> None:
@@ -144,19 +129,34 @@ def disable_user(database: WatchDatabase, name: str, by: str) -> None:
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
     """
-    with database.write() as connection:
-        user = _locked(connection, name)
-        _keep_an_admin(connection, user)
-        connection.execute(_update(user).values(disabled_at=_now()))
-        end_sessions_of(connection, user.user_id)
-        record_within(connection, by, "user_disabled", name)
+    _change(database, name, by, "user_disabled", keeps_admin=True, ends_sessions=True, disabled_at=_now())
 
 
 def enable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in again."""
+    _change(database, name, by, "user_enabled", disabled_at=None)
+
+
+def _change(
+    database: WatchDatabase,
+    name: str,
+    by: str,
+    what: str,
+    *,
+    keeps_admin: bool = False,
+    ends_sessions: bool = False,
+    **values: Any,
+) -> None:
+    """Change the row of a user in one transaction, with the audit of it."""
     with database.write() as connection:
-        connection.execute(_update(_locked(connection, name)).values(disabled_at=None))
-        record_within(connection, by, "user_enabled", name)
+        user = _locked(connection, name)
+        if keeps_admin:
+            _keep_an_admin(connection, user)
+        connection.execute(_update(user).values(**values))
+        if ends_sessions:
+            end_sessions_of(connection, user.user_id)
+        about = f"{name} from {user.role} to {values['role']}" if "role" in values else name
+        record_within(connection, by, what, about)
 
 
 def end_sessions_of(connection: Connection, user_id: int) -> None:
