@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from cli.case_tables import account_row, campaign_row, case_tables, member_row, run_record
 from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError, OutputError, StillhuntError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.model.mark import mark_app
 from stillhunt.triage import Case
@@ -31,7 +31,7 @@ from stillhunt_model.marks.schemes import MARK_SCHEMES, sampling_mark, scheme_se
 from stillhunt_model.marks.serving import processor_for
 from stillhunt_model.nets.saving import save_net
 from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, account_name, signed_order
-from stillhunt_model.orders.register import LAST_FILE, OrderRegister, model_folder
+from stillhunt_model.orders.register import OrderRegister, model_folder
 
 KEY = bytes(32)
 
@@ -175,7 +175,7 @@ def test_a_changed_register_is_found_and_nothing_is_done_under_it(tmp_path: Path
     register, _ = written(tmp_path)
     lines = register.path.read_bytes().splitlines()
     register.path.write_bytes(b"".join(line + b"\n" for line in change(lines)))
-    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.last_hash):
+    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.lines):
         with pytest.raises(ConfigError, match="changed or damaged"):
             use()
 
@@ -183,7 +183,7 @@ def test_a_changed_register_is_found_and_nothing_is_done_under_it(tmp_path: Path
 def test_a_register_that_was_taken_away_is_found(tmp_path: Path) -> None:
     register, _ = written(tmp_path)
     register.path.unlink()
-    with pytest.raises(OutputError):
+    with pytest.raises(ConfigError, match="all of its lines are missing"):
         register.orders_in_force(NOW)
 
 
@@ -195,7 +195,7 @@ def test_what_a_process_left_that_died_in_writing_is_no_line(tmp_path: Path) -> 
     assert register.orders_in_force(NOW) == [signed]
     register.log_use(signed, "mark text", {"rows": 1}, NOW)
     assert [line.kind for line in register.lines()] == ["order", "use"]
-    assert register.last_hash() == (tmp_path / LAST_FILE).read_text(encoding="ascii").strip()
+    assert register.lines()[-1].digest == (tmp_path / "orders.last").read_text(encoding="ascii").strip()
     assert stat.S_IMODE(register.path.stat().st_mode) == 0o600
 
 

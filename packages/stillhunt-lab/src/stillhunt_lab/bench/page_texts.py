@@ -6,7 +6,7 @@ from stillhunt_lab.bench.cells import table
 
 INTRODUCTION = """<!-- Written by 'stillhunt lab bench'; only the part between the two marks is kept by hand. -->
 
-This page compares stillhunt with methods in use today. All of them search the same simulated logs, in which every
+For whoever judges the method: stillhunt compared with methods in use today. All of them search the same simulated logs, in which every
 harvesting account is known, and are measured by the same definitions. Simulated worlds prove nothing about real logs:
 [worlds](worlds.md) lists what they leave out.
 """

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from stillhunt.decide.actions import REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import MOST_APPEAL_CHARACTERS
-from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.persons import LONGEST_DAYS
+from stillhunt.decide.table import InForce
 from stillhunt.watch.tokens import SCOPES
 
 BUNDLE_TYPE = "application/gzip"
@@ -24,13 +24,13 @@ ROOT = "stillhunt"
 """Where the data lies in OPA: `data.stillhunt.decisions`."""
 
 
-def bundle_of(counting: Iterable[LogEntry]) -> tuple[str, bytes]:
+def bundle_of(counting: Mapping[str, InForce]) -> tuple[str, bytes]:
     """A bundle of the decisions that count now, and its revision: equal bytes for equal decisions.
 
     It has the end of each decision, since OPA goes on with what it has where it cannot reach the server; a rule should
     compare it with the time.
     """
-    decisions = {entry.account_id: _content(entry) for entry in sorted(counting, key=lambda one: one.account_id)}
+    decisions = {account: _content(counting[account]) for account in sorted(counting)}
     data = json.dumps({"decisions": decisions}, separators=(",", ":")).encode()
     revision = hashlib.sha256(data).hexdigest()[:32]
     manifest = json.dumps({"revision": revision, "roots": [ROOT]}).encode()
@@ -43,7 +43,7 @@ def bundle_of(counting: Iterable[LogEntry]) -> tuple[str, bytes]:
     return revision, gzip.compress(packed.getvalue(), mtime=0)
 
 
-def _content(entry: LogEntry) -> dict[str, str | int]:
+def _content(entry: InForce) -> dict[str, str | int]:
     return {
         "action": entry.action,
         "reason": entry.reason,
