@@ -26,7 +26,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
 from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
-from stillhunt.web.pages import metrics_text
+from stillhunt.web.pages import PageSources, metrics_text
 from stillhunt.web.receiver import INLETS
 from stillhunt.web.traffic import UNASKED_LIMITS, Traffic
 
@@ -57,7 +57,9 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
         gateways.calls.asked("gateway")
     faults = ServiceFaults()
     faults.begin("decisions", "the decisions cannot be read")
-    text = metrics_text(folder, traffic, schedule, gateways, faults)[0].decode()
+    tokens = KnownTokens(database)
+    served = PageSources(folder, tokens, traffic=traffic, schedule=schedule, gateways=gateways, faults=faults)
+    text = metrics_text(served)[0].decode()
     database.close()
     return {
         sample.name: family.documentation

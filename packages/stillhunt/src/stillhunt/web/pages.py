@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -38,51 +37,31 @@ from stillhunt.web.openapi import openapi
 from stillhunt.web.traffic import Limits, Traffic
 
 
-def metrics_text(
-    folder: DataFolder,
-    traffic: Traffic | None,
-    schedule: HuntSchedule | None,
-    gateways: Gateways | None,
-    faults: ServiceFaults,
-) -> tuple[bytes, str]:
-    """The figures in Prometheus' text form, and its content type.
-
-    Args:
-        traffic: counts of the receiver, if this process has one.
-        gateways: what they asked, if this process answers them.
-    """
+def metrics_text(served: PageSources) -> tuple[bytes, str]:
+    """The figures in Prometheus' text form, and its content type."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(partial(_figures, folder, traffic, schedule, gateways, faults)))
+    registry.register(_Figures(served))
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _Figures(Collector):
-    def __init__(self, parts: Callable[[], Iterator[Metric]]) -> None:
-        self._parts = parts
+    def __init__(self, served: PageSources) -> None:
+        self._served = served
 
     def collect(self) -> Iterator[Metric]:
-        return self._parts()
-
-
-def _figures(
-    folder: DataFolder,
-    traffic: Traffic | None,
-    schedule: HuntSchedule | None,
-    gateways: Gateways | None,
-    faults: ServiceFaults,
-) -> Iterator[Metric]:
-    began = {(fault.name,): fault.since / 1e6 for fault in faults.current()}
-    yield _gauge("fault_since", "When each present fault began, Unix time.", began, "fault")
-    if traffic is not None:
-        yield from _of_traffic(traffic)
-    if schedule is not None:
-        yield from _of_schedule(schedule)
-    if gateways is not None:
-        yield from _of_gateways(gateways)
-    snapshot = latest_snapshot(folder)
-    with suppress(CaseError):  # a damaged snapshot must not take the other figures away
-        if snapshot is not None:
-            yield from _of_snapshot(snapshot.facts())
+        served = self._served
+        began = {(fault.name,): fault.since / 1e6 for fault in served.faults.current()}
+        yield _gauge("fault_since", "When each present fault began, Unix time.", began, "fault")
+        if served.traffic is not None:
+            yield from _of_traffic(served.traffic)
+        if served.schedule is not None:
+            yield from _of_schedule(served.schedule)
+        if served.gateways is not None:
+            yield from _of_gateways(served.gateways)
+        snapshot = latest_snapshot(served.folder)
+        with suppress(CaseError):  # a damaged snapshot must not take the other figures away
+            if snapshot is not None:
+                yield from _of_snapshot(snapshot.facts())
 
 
 Samples = Mapping[Any, float]
@@ -217,10 +196,7 @@ class _Pages:
 
     async def metrics(self, _request: Request) -> Response:
         """Figures for Prometheus; they name sources, never accounts."""
-        served = self._served
-        text, content_type = metrics_text(
-            served.folder, served.traffic, served.schedule, served.gateways, served.faults
-        )
+        text, content_type = metrics_text(self._served)
         return Response(text, media_type=content_type)
 
     async def status(self, request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Who keeps which id: campaigns of a new hunt matched with those that are known.
 
-Campaigns are matched by accounts, weighted by harvested requests (`overlap.py`). A pair may be one campaign where
+Campaigns are matched by accounts, weighted by harvested requests (see `Overlap`). A pair may be one campaign where
 either of the two is part of the other to a fair share: a campaign that grew contains what was known, one whose old
 accounts left the window is contained in it, and one that replaced half of its accounts shares the other half. Among
 all pairs that may be, the assignment with the largest sum of weighted Jaccard indices is taken: where one campaign

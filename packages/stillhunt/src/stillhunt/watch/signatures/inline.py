@@ -48,7 +48,7 @@ KnownStyle = tuple[tuple[str, str], ...]
 """Feature of style and hash of its value, as signature files write them, for the features that are known."""
 _READ_CHARACTERS = 256
 _NUMBERS = re.compile(r"[0-9][0-9.]*")
-"""As in `features`: how much of a model or User-Agent is read, and what goes from a User-Agent."""
+"""As in `weighing`: how much of a model or User-Agent is read, and what goes from a User-Agent."""
 _CACHED_STYLES = 4096
 _LEAST, _MOST = (round(bound * MICRO) for bound in SIGNATURES.all_style_bits)
 
@@ -94,7 +94,7 @@ def _known_style(model: str, user_agent: str, settings: Settings | None) -> Know
 
 @lru_cache(_CACHED_STYLES)
 def known_senders(style: KnownStyle) -> KnownStyle:
-    """Feature and hash of what is known of a request's sender, as `senders.sender_hashes` makes them of a log.
+    """Feature and hash of what is known of a request's sender, as `weighing.sender_hashes` makes them of a log.
 
     A gateway tells neither the network nor the TLS fingerprint.
     """
@@ -153,7 +153,7 @@ class InlineMatch:
         carries: whether the request carries the campaign's template.
         shows_alone: whether this one request tells the campaign by itself; see `Signature.request_bits`.
         linked: whether the account is linked to the campaign, by this request or an earlier one.
-        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `senders`.
+        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `weighing`.
     """
 
     campaign_id: str

@@ -93,10 +93,10 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest.
         phrases: hashes of phrases, ascending, each once.
-        topics: bits of topic-word buckets, by bucket: what its queue is about; see `tie`.
-        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
+        topics: bits of topic-word buckets, by bucket: what its queue is about; see `returns`.
+        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `returns`.
         request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
-        senders: feature of a sender -> hash of each telling value -> its bits; see `senders`.
+        senders: feature of a sender -> hash of each telling value -> its bits; see `weighing`.
     """
 
     campaign_id: CampaignId
