@@ -105,7 +105,7 @@ def settings_page() -> str:
 def parameters_page() -> str:
     """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with read their tables
-    for reader in ("watch.hunting", "watch.signatures.tie"):
+    for reader in ("watch.hunting", "watch.signatures.returns"):
         import_module(f"stillhunt.{reader}")
     for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_weights"):
         import_module(f"stillhunt_evidence.{reader}")

@@ -39,7 +39,7 @@ from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.known_database import DatabaseFiles, open_database
-from stillhunt.watch.snapshot_files import SnapshotFiles
+from stillhunt.watch.snapshots import SnapshotFiles
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.tokens import DECIDE, make_token
 from watch.small_world import lines

@@ -34,9 +34,8 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import add_hold
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.subject import erasing
-from stillhunt.watch.subject.erasing import erase_account
-from stillhunt.watch.subject.holdings import Search, account_holdings
+from stillhunt.watch.subject import holdings as erasing
+from stillhunt.watch.subject.holdings import Search, account_holdings, erase_account
 from watch import small_world
 
 DAY = 86_400_000_000
@@ -293,7 +292,7 @@ def test_a_full_disk_is_said_and_leaves_everything_whole(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("stillhunt.watch.subject.snapshot_rows._exchange", full)
+        broken.setattr("stillhunt.watch.subject.rows._exchange", full)
         with pytest.raises(OutputError, match="No space left"):
             erase_account(search)
     assert whom() in Case.read(folder.latest / "case").accounts["account_id"].to_pylist()
@@ -303,7 +302,7 @@ def test_a_full_disk_is_said_and_leaves_everything_whole(
 def test_without_an_exchange_of_folders_files_are_put_in_place_one_by_one(
     search: Search, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillhunt.watch.subject.snapshot_rows.sys.platform", "darwin")
+    monkeypatch.setattr("stillhunt.watch.subject.rows.sys.platform", "darwin")
     erase_account(search)
     assert files_naming(folder, whom()) == []
     Case.read(folder.latest / "case")

@@ -29,11 +29,11 @@ from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console
 from stillhunt.triage.case_target import check_existing
 from stillhunt.triage.folder import read_run
-from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import hunt_in_child
 from stillhunt.watch.folder import DATABASE, SPOOL, DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import open_database
+from stillhunt.watch.schedule import after_hunt
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_lab.commands.worlds import build_and_write, settings_of_world
 from stillhunt_lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec

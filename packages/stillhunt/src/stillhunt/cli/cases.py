@@ -36,7 +36,7 @@ from stillhunt.decide.cases.work import CaseWork, WorkEvent, read_all_work, read
 from stillhunt.decide.running import findings_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
-from stillhunt.watch.history import all_campaigns, resolve_campaign
+from stillhunt.watch.records import all_campaigns, resolve_campaign
 from stillhunt.watch.snapshots import latest_snapshot
 
 case_commands = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")

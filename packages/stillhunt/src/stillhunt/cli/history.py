@@ -18,7 +18,8 @@ from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOp
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs, sign_fields
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
-from stillhunt.watch.history import (
+from stillhunt.watch.hunting import signatures_at
+from stillhunt.watch.records import (
     all_campaigns,
     history,
     linked_accounts,
@@ -26,7 +27,6 @@ from stillhunt.watch.history import (
     resolve_campaign,
     snapshot_times,
 )
-from stillhunt.watch.hunting import signatures_at
 from stillhunt.watch.signatures.signature import SignatureSet, no_signatures
 from stillhunt.watch.snapshots import latest_snapshot
 

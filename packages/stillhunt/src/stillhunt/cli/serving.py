@@ -49,17 +49,17 @@ from stillhunt.cli.terminal import message_console
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.alerts.fault_alerts import tell_failed_start
 from stillhunt.watch.alerts.sender import receivers_with
+from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.child import hunt_in_child
-from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import DatabaseFiles, open_database
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.snapshot_files import SnapshotFiles
+from stillhunt.watch.snapshots import SnapshotFiles
+from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.brokers import check_broker
 from stillhunt.web.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt.web.pages import PageSources, pages_of

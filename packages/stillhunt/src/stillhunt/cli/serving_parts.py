@@ -19,21 +19,19 @@ from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
-from stillhunt.watch.after_hunt import after_hunt, report_damage
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.sender import Sender, receivers_with
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.fault_looks import FaultLook, FaultLooks
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.schedule import HuntSchedule, after_hunt, report_damage
+from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.tokens import ADMIN, INGEST, has_tokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.brokers import fetching
@@ -48,8 +46,7 @@ from stillhunt.web.people.people import people_of
 from stillhunt.web.people.users import first_admin
 from stillhunt.web.receiver import Receiver
 from stillhunt.web.server import Application
-from stillhunt.web.traffic import Limits, Traffic
-from stillhunt.web.unasked import CallCounts, UnaskedWatch
+from stillhunt.web.traffic import CallCounts, Limits, Traffic
 
 FIRST_NAME = "first start"
 
@@ -226,7 +223,7 @@ def _decisions(
 @contextmanager
 def _comparing(calls: CallCounts, faults: ServiceFaults) -> Iterator[None]:
     """Calls that arrive, against questions of gateways."""
-    watching = UnaskedWatch(calls, faults)
+    watching = FaultLooks(faults, [calls.faults])
     watching.start()
     try:
         yield

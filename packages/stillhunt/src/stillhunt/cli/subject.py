@@ -19,8 +19,7 @@ from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOp
 from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
-from stillhunt.watch.subject.erasing import Erased, erase_account
-from stillhunt.watch.subject.holdings import Holding, Search, account_holdings
+from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
 from stillhunt.watch.subject.pack_names import names_in_packs
 from stillhunt.web.people.audit import record_look
 

@@ -21,7 +21,7 @@ from stillhunt.cli.options import (
 )
 from stillhunt.cli.terminal import login_name, output_console, print_columns, print_json, safe_lines
 from stillhunt.web.people.oidc import oidc_subject
-from stillhunt.web.people.proxy import proxy_subject
+from stillhunt.web.people.people import proxy_subject
 from stillhunt.web.people.users import (
     LEAST_PASSWORD,
     MOST_PASSWORD,

@@ -98,11 +98,7 @@ def is_list_or_null(raw: msgspec.Raw) -> bool:
 
 
 def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
-    """The question in what LiteLLM sends; None for answers of models, and where it names no account.
-
-    Args:
-        guarded: the body of its Generic Guardrail API.
-    """
+    """The question in what LiteLLM sends; None for answers of models, and where it names no account."""
     if guarded.input_type == "response":
         return None
     data, headers = guarded.request_data or _Customer(), guarded.request_headers or _Headers()

@@ -53,7 +53,6 @@ def as_read(text: str, most_bytes: int, seed: int) -> bytes:
 
     Args:
         text: lone surrogates become U+FFFD, one for each byte.
-        most_bytes: `collect.max_text_bytes`.
         seed: `Config.seed`, for the place of the middle sample.
     """
     try:
