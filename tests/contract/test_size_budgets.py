@@ -17,6 +17,7 @@ MOST_FUNCTION_LINES = 59
 MOST_PARAMETERS = 8
 
 LONG_MODULES: dict[str, str] = {
+    "stillhunt/base/config.py": "the settings of a hunt, each declared once, and how they are read",
     "stillhunt/base/schema_case.py": "one contract: the files of a case folder, column by column",
     "stillhunt/collect/join/match_calls.py": "one question (which rows record one call); its steps share their arrays",
     "stillhunt/collect/normalise/standardise.py": "one batch from raw values to checked columns",

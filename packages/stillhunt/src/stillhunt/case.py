@@ -1,8 +1,8 @@
 """Read a case folder: its tables as Arrow, and what there is to say about each campaign.
 
 A case never changes, and needs no logs. `stillhunt schema` lists its tables and columns. `read_case` opens a folder;
-the attributes of a `Case` are its tables (`campaigns`, `accounts`, `members`, `evidence`, `harvest`, ...), and `run` is
-the record of the hunt. The functions below cut out one campaign; the other names are for those who show cases themselves.
+the tables are attributes of a `Case` (`campaigns`, `accounts`, `members`, `evidence`, `harvest`, ...), and `run` is the
+record of the hunt. The functions below cut out one campaign; other names are for those who show cases themselves.
 
 >>> case = Case({name: table.empty() for name, table in CASE_TABLES.items()})
 >>> case
