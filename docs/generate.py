@@ -24,10 +24,10 @@ from stillhunt.base.shape import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
-from stillhunt.collect.formats import SOURCES, Source
+from stillhunt.collect.formats import Source, all_sources
 from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
-from stillhunt.score.evidence.catalogue import CATALOGUE
+from stillhunt.score.evidence.catalogue import all_kinds
 
 OTHERS_OPTIONS = {"--help", "--install-completion", "--show-completion"}
 """Options that Typer adds and words itself; its wording may change under us."""
@@ -234,11 +234,11 @@ def sources_page() -> str:
         "| format | logs | text | account | address |",
         "|---|---|---|---|---|",
     ]
-    for source in SOURCES:
+    for source in all_sources():
         told = ["yes" if name in source.carries else "-" for name in ("prompt", "account_id", "client_ip")]
         lines.append(f"| [`{source.name}`](#{source.name}) | {_cell(source.title)} | {' | '.join(told)} |")
     lines.append("")
-    for source in SOURCES:
+    for source in all_sources():
         lines += _source_section(source)
     return "\n".join(lines)
 
@@ -285,7 +285,7 @@ def evidence_page() -> str:
     _, _, after = rest.partition(KINDS_END)
     lines = ["| kind | family | what is measured | null (honest side) | bits: most, least | calls | columns |"]
     lines.append("|---|---|---|---|---|---|---|")
-    for kind in CATALOGUE:
+    for kind in all_kinds().values():
         cap = FAMILY_OF[kind.family].cap_bits
         most, least = (
             f"{round(bound, 1):g}" if bound is not None else f"{end:g} (family)"

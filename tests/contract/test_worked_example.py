@@ -1,42 +1,54 @@
-"""The worked example of CONTRIBUTING is a kind of evidence that the catalogue takes."""
+"""The worked example of CONTRIBUTING works as it stands on the page."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from types import ModuleType
+from importlib import import_module
 
 import pytest
 from source_tree import ROOT
 
-from stillhunt.base import parameters
+from stillhunt.base.formatting import sentence
 from stillhunt.base.wording import fields_of
+from stillhunt.plugins import EvidenceKind
 from stillhunt.score.evidence.catalogue import CATALOGUE, checked
-from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kind import missing_parts
+from stillhunt_evidence.pages.explanations import BY_KINDS
+from stillhunt_evidence.pages.kind_readings import readings_of
+from wording import assert_plain
 
-MARK = "<!-- worked example -->"
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SAMPLE = ROOT / "examples" / "plugins" / "stillhunt-cut-answers"
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EvidenceKind:
-    """The kind that the page declares, loaded as a module that leaves no trace."""
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(MARK, 1)[1]
-    code, table = (page.split(f"```{language}\n", 1)[1].split("```", 1)[0] for language in ("python", "toml"))
-    (tmp_path / parameters.PARAMETER_FILE).write_text(table, encoding="utf-8")
-    module = ModuleType("worked_example")
-    module.__file__ = str(tmp_path / "worked_example.py")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(parameters, "_TABLES", dict(parameters._TABLES))
-    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)  # noqa: S102 - our own page
-    kind = module.__dict__["KIND"]
+def example(monkeypatch: pytest.MonkeyPatch) -> EvidenceKind:
+    """The kind that the page declares."""
+    monkeypatch.syspath_prepend(str(SAMPLE))
+    kind = import_module("stillhunt_cut_answers").PLUGIN
     assert isinstance(kind, EvidenceKind)
     return kind
 
 
-def test_the_catalogue_takes_it(example: EvidenceKind) -> None:
+def test_the_sample_package_is_what_the_page_says() -> None:
+    code = PAGE.split("<!-- worked example -->", 1)[1].split("```python\n", 1)[1].split("```", 1)[0]
+    assert code == (SAMPLE / "stillhunt_cut_answers.py").read_text(encoding="utf-8")
+
+
+def test_the_page_is_short() -> None:
+    assert len(PAGE.split()) <= 1_300
+
+
+def test_the_kind_declares_all_that_anybody_needs_of_it(example: EvidenceKind) -> None:
+    assert missing_parts(example) == []
     assert example in checked([*CATALOGUE, example])
+    assert example.readings is not None
+    assert tuple(readings_of(example.readings)) == BY_KINDS
 
 
-def test_its_figures_are_those_of_its_sentences(example: EvidenceKind) -> None:
+def test_its_sentences_are_plain(example: EvidenceKind) -> None:
     templates = (example.wording.evidence_for, example.wording.evidence_against)
     assert {name for template in templates for name, _ in fields_of(template)} == {"share"}
+    for text in (example.measures, example.null.honest):
+        assert_plain(sentence(text))
+    assert_plain(example.finding(1.0, {"share": 0.5}).statement + ".")
+    assert_plain(example.finding(-1.0, {"share": 0.0}).statement + ".")

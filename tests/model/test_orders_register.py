@@ -17,8 +17,8 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
-from stillhunt.base.ledger.file_ledger import line_of
+from stillhunt.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
+from stillhunt.ledger.file_ledger import line_of
 from stillhunt_model.orders.lines import RegisterLine, order_content
 from stillhunt_model.orders.order import ORDER_DAY, Order
 from stillhunt_model.orders.register import OrderRegister

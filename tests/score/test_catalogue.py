@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import pytest
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import EVIDENCE_FAMILIES, FAMILY_OF
 from stillhunt.base.formatting import sentence
-from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fields_of, fill
 from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
@@ -21,12 +20,16 @@ from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.catalogue import (
     CATALOGUE,
     KIND_OF,
-    NEEDS_EVEN_SAMPLING,
-    NEEDS_EVERY_CALL,
     checked,
     family_needs,
+    kinds_that_see,
 )
-from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
+from stillhunt.score.evidence.kind import (
+    EvidenceKind,
+    HonestReadings,
+    members_sharing,
+    missing_parts,
+)
 from wording import assert_plain, faults_in
 
 COUNTS = (0, 1, 2, 1234)
@@ -40,26 +43,6 @@ TEXTS = {
 }
 """Values of fields that are texts of their own."""
 every_kind = pytest.mark.parametrize("kind", CATALOGUE, ids=lambda kind: kind.name)
-
-
-def missing_parts(kind: EvidenceKind) -> list[str]:
-    """Parts that a declaration lacks, in words."""
-    faults = [f"no {one.name}" for one in fields(kind) if getattr(kind, one.name) == ""]
-    faults += [] if kind.family in FAMILY_OF else [f"unknown family {kind.family}"]
-    faults += [] if kind.null.honest and kind.null.provenance.how else ["no null, or not where it comes from"]
-    faults += [] if kind.calls in ("any", "even", "every") else [f"unknown calls {kind.calls}"]
-    for column in kind.columns:
-        table, name = (ACCOUNTS, column.name[9:]) if column.name.startswith("accounts.") else (REQUESTS, column.name)
-        if name not in table.names:
-            faults.append(f"no column {column.name}")
-    bounds = (kind.least_bits, kind.most_bits)
-    if None not in bounds and kind.least_bits > kind.most_bits:  # type: ignore[operator]  # both are numbers here
-        faults.append("the least bits are above the most bits")
-    wording = (kind.wording.evidence_for, kind.wording.evidence_against, kind.wording.insufficient)
-    faults += [] if all(wording) and all(kind.wording.variants) else ["no wording for, against or insufficient data"]
-    if kind.members is not None and not (kind.members.evidence_for and kind.members.evidence_against):
-        faults.append("no wording for or against a member")
-    return faults
 
 
 @every_kind
@@ -84,6 +67,7 @@ def test_every_kind_declares_every_part(kind: EvidenceKind) -> None:
         {"wording": replace(CATALOGUE[0].wording, evidence_against="")},
         {"wording": replace(CATALOGUE[0].wording, insufficient="")},
         {"wording": replace(CATALOGUE[0].wording, variants=("",))},
+        {"readings": HonestReadings({"Only one explains it.": "course"}, {})},
         {"members": replace(CATALOGUE[0].members, evidence_against="")},  # type: ignore[type-var]  # it has members
     ],
     ids=lambda lacking: next(iter(lacking)),
@@ -209,10 +193,10 @@ def test_a_statement_begins_with_how_many_members_share(sharing: int, members: i
 
 
 def test_sampling_rules() -> None:
-    assert NEEDS_EVERY_CALL == ("follow_ups", "no_repeats", "account_replacement", "own_checks", "talk")
-    assert NEEDS_EVEN_SAMPLING == ("own_words", "even_volume", "similar_workload", "plan_use")
+    assert kinds_that_see("every") == ("follow_ups", "no_repeats", "account_replacement", "own_checks", "talk")
+    assert kinds_that_see("even") == ("own_words", "even_volume", "similar_workload", "plan_use")
     needs = evidence_needs()
-    assert (needs.every_call, needs.even_sampling) == (NEEDS_EVERY_CALL, NEEDS_EVEN_SAMPLING)
+    assert (needs.every_call, needs.even_sampling) == (kinds_that_see("every"), kinds_that_see("even"))
     assert needs.families == family_needs()
 
 

@@ -12,7 +12,7 @@ from row_logs import group_of, log_of_rows
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence import gather
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
+from stillhunt.score.evidence.catalogue import CATALOGUE, kinds_that_see
 from stillhunt.score.evidence.finding import EXAMPLES, Finding, examples
 from stillhunt.score.evidence.gather import gather_evidence, within_sample
 
@@ -45,14 +45,14 @@ def test_a_log_of_all_calls_silences_nobody(rates: Any) -> None:
 
 
 def test_in_a_sample_kinds_that_must_see_every_call_are_silent() -> None:
-    assert silenced(sampled([0.25] * ROWS)) == set(NEEDS_EVERY_CALL)
-    assert set(NEEDS_EVERY_CALL) == {kind.name for kind in CATALOGUE if kind.calls == "every"}
+    assert silenced(sampled([0.25] * ROWS)) == set(kinds_that_see("every"))
+    assert set(kinds_that_see("every")) == {kind.name for kind in CATALOGUE if kind.calls == "every"}
 
 
 @pytest.mark.parametrize("rates", [[0.25, 0.5] * (ROWS // 2), [0.25, None] * (ROWS // 2), [0.25, 1.0] * (ROWS // 2)])
 def test_where_parts_are_sampled_unevenly_volumes_are_not_compared_either(rates: Any) -> None:
-    assert silenced(sampled(rates)) == {*NEEDS_EVERY_CALL, *NEEDS_EVEN_SAMPLING}
-    assert set(NEEDS_EVEN_SAMPLING) == {kind.name for kind in CATALOGUE if kind.calls == "even"}
+    assert silenced(sampled(rates)) == {*kinds_that_see("every"), *kinds_that_see("even")}
+    assert set(kinds_that_see("even")) == {kind.name for kind in CATALOGUE if kind.calls == "even"}
 
 
 @pytest.mark.parametrize("bits", [-1.0, 0.0])
@@ -62,7 +62,7 @@ def test_evidence_against_stays_in_a_sample(bits: float) -> None:
     assert {found.bits for found in kept} == {bits}
     assert not any(found.insufficient for found in kept)
     for found in kept:
-        assert (found.member_bits is None) == (found.kind in NEEDS_EVERY_CALL)
+        assert (found.member_bits is None) == (found.kind in kinds_that_see("every"))
         assert found.statement == f"Of {found.kind}"
 
 
@@ -81,9 +81,43 @@ def test_findings_stand_in_the_order_of_the_catalogue_and_those_that_say_nothing
         Finding("queue", "insufficient", "", 0.0, insufficient=True),
         Finding("queue", "against", "", -1.0),
     ]
-    monkeypatch.setattr(gather, "CATALOGUE", [saying(one) for one in (said[0], nothing, None, *said[1:])])
+    kinds = dict(enumerate(saying(one) for one in (said[0], nothing, None, *said[1:])))
+    monkeypatch.setattr(gather, "all_kinds", lambda: kinds)
     log = sampled([1.0] * ROWS)
     assert gather_evidence(CandidateCase.of(log, group_of(log, 5), 4)) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Finding("identity", "stranger", "", 1.0),
+        Finding("conduct", "stranger", "", 9.0),
+        Finding("conduct", "stranger", "", float("nan")),
+        Finding("conduct", "stranger", "", 1.0, independent=True),
+        Finding("conduct", "stranger", "", 1.0, member_bits=np.ones(5)),
+        None,
+    ],
+)
+def test_a_kind_of_a_plugin_that_breaks_its_declaration_finds_nothing(
+    said: Finding | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own family, bounds and words hold it, and an error of its own stops no hunt."""
+
+    def weigh(*_: object) -> Finding:
+        if said is None:
+            raise ZeroDivisionError
+        return said
+
+    fair = Finding("conduct", "stranger", "", 1.0)
+    stranger = replace(
+        CATALOGUE[0], name="stranger", family="conduct", most_bits=2.0, least_bits=-1.0, members=None, weigh=weigh
+    )
+    log = sampled([1.0] * ROWS)
+    case = CandidateCase.of(log, group_of(log, 5), 4)
+    monkeypatch.setattr(gather, "all_kinds", lambda: {"stranger": stranger})
+    assert gather_evidence(case) == []
+    monkeypatch.setattr(gather, "all_kinds", lambda: {"stranger": replace(stranger, weigh=lambda *_: fair)})
+    assert gather_evidence(case) == [fair]
 
 
 def test_a_finding_names_at_most_fifty_requests_evenly_spread() -> None:

@@ -18,10 +18,8 @@ from pydantic import ValidationError
 
 from stillhunt.base.config_alerts import AlertSettings, EmailSettings
 from stillhunt.watch.alerts.mail import MailServer, message_of
-from stillhunt.watch.alerts.outbox import Due
-from stillhunt.watch.alerts.receivers import EMAIL
 from stillhunt.watch.alerts.sender import send_due
-from stillhunt.watch.alerts.sending import DeliveryError
+from stillhunt.watch.alerts.sending import DeliveryError, Due
 from watch.alert_scenes import FAST, START, alerts, database, event, record, waiting_and_lost
 from watch.certificates import server_context
 
@@ -105,7 +103,7 @@ def test_a_server_that_is_down_gets_the_alert_when_it_is_back(tmp_path: Path) ->
         for _ in range(3):
             assert send_due(store, mail(port), lambda: clock[0], FAST) == 0
             clock[0] += 3600
-        assert waiting_and_lost(store) == {EMAIL: (1, 0)}
+        assert waiting_and_lost(store) == {MailServer.name: (1, 0)}
         with smtp(inbox, port):
             assert send_due(store, mail(port), lambda: clock[0], FAST) == 1
             assert send_due(store, mail(port), lambda: clock[0], FAST) == 0

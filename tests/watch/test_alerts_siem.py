@@ -25,7 +25,7 @@ from stillhunt.watch.alerts.changes import (
 )
 from stillhunt.watch.alerts.fault_alerts import fault_alert
 from stillhunt.watch.alerts.lines import LineFile
-from stillhunt.watch.alerts.outbox import Due
+from stillhunt.watch.alerts.sending import Due
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
 from stillhunt.watch.service_faults import ServiceFault
 from watch.alert_scenes import ACT, START, alerts, event, some_alert, some_sign

@@ -15,8 +15,8 @@ from stillhunt.base.config_alerts import AlertFile, AlertSettings
 from stillhunt.base.errors import OutputError
 from stillhunt.cli.app import app
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts, fault_alert, tell_failed_start
+from stillhunt.watch.alerts.lines import file_name
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
-from stillhunt.watch.alerts.receivers import file_name
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.service_faults import ServiceFault, ServiceFaults

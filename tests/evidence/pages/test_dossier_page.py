@@ -22,7 +22,7 @@ from stillhunt_evidence.pages.campaign_alternatives import alternatives_of, sign
 from stillhunt_evidence.pages.changed_settings import changed_settings
 from stillhunt_evidence.pages.engineer_page import CITED_SHOWN, MEMBERS_SHOWN
 from stillhunt_evidence.pages.facts import DossierFacts, facts_of_run
-from stillhunt_evidence.pages.kind_readings import READINGS
+from stillhunt_evidence.pages.kind_readings import all_readings
 from stillhunt_evidence.pages.render import render_dossier
 from triage.fixtures import demo_case
 from web.console.hostile_texts import hostile_case, payloads
@@ -76,7 +76,7 @@ def test_claims_are_bounded(findings: Any) -> None:
         facts = replace(FACTS, attribution={"decision": decision, "statement": "The marks are consistent with A."})
         text = DossierParser(render_dossier(page_case(findings=findings), NAME, facts)).text()
         assert not UNBOUNDED.findall(text)
-    texts = [one.reason for readings in READINGS.values() for one in readings.values()]
+    texts = [one.reason for readings in all_readings().values() for one in readings.values()]
     assert not UNBOUNDED.findall(" ".join(texts))
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.score.evidence.catalogue import CATALOGUE
+from stillhunt.score.evidence.kind import HONEST_EXPLANATIONS, HonestReadings
 from stillhunt.score.verdict import linked_accounts
 from stillhunt_evidence.pages.explanations import BY_CHANCE, BY_KINDS, EXPLANATION_OF, EXPLANATIONS
-from stillhunt_evidence.pages.kind_readings import READINGS
-from stillhunt_evidence.pages.readings import readings_of
+from stillhunt_evidence.pages.kind_readings import all_readings, readings_of
 
+READINGS = all_readings()
 OF_LINKED_ACCOUNTS = {"many_programs", "used_in_turn"}
 """Kinds that only groups of linked accounts have: they are in no catalogue."""
 
@@ -55,11 +56,12 @@ def test_kinds_that_are_never_against_predict_nothing() -> None:
 
 def test_a_forgotten_explanation_is_noticed() -> None:
     with pytest.raises(KeyError):
-        readings_of({"A reason.": "course"}, {}, "")
+        readings_of(HonestReadings({"A reason.": "course"}, {}))
 
 
 def test_explanations_say_what_they_predict_and_how_to_check_them() -> None:
     assert len(EXPLANATIONS) == len(EXPLANATION_OF) == 9
+    assert BY_KINDS == HONEST_EXPLANATIONS
     assert set(BY_KINDS) == set(EXPLANATION_OF) - {BY_CHANCE}
     for one in EXPLANATIONS:
         assert one.name[0].islower()

@@ -12,7 +12,7 @@ from stillhunt._version import __version__
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage import Case
 from stillhunt_evidence.sharing.address_counts import AddressCounts
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.sharing_case import ShareTerms, share_of
 from stillhunt_evidence.sharing.tlp import tlp_label
@@ -128,7 +128,7 @@ def shared(
 
 def every_format(share: SharedFile) -> dict[str, str]:
     """The text of the file in each format."""
-    return {name: write(share).decode() for name, write in SHARE_FORMATS.items()}
+    return {name: write(share).decode() for name, write in share_formats().items()}
 
 
 def golden_texts() -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.sharing.format_checks import check_misp
 from evidence.sharing.share_scenes import FIRST, REVIEW, addresses, changed, filled, later, rich_case, shared
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.misp_event import misp_events
 from stillhunt_evidence.sharing.tlp import tlp_label
 
@@ -17,12 +17,12 @@ from stillhunt_evidence.sharing.tlp import tlp_label
 def test_one_campaign_is_one_event_and_more_are_a_response() -> None:
     assert set(misp_events(shared(None, FIRST))) == {"Event"}
     assert len(misp_events(shared())["response"]) == 3
-    assert len(check_misp(SHARE_FORMATS["misp"](shared()).decode())) == 3
+    assert len(check_misp(share_formats()["misp"](shared()).decode())) == 3
 
 
 def test_an_event_has_what_was_found() -> None:
     share = shared(None, FIRST, counts=addresses())
-    (event,) = check_misp(SHARE_FORMATS["misp"](share).decode())
+    (event,) = check_misp(share_formats()["misp"](share).decode())
     assert event.uuid == share.campaigns[0].uid
     assert event.Orgc.name == "Acme AI"
     assert [tag.name for tag in event.tags] == [
@@ -80,7 +80,7 @@ def _uuids(event: dict[str, Any]) -> set[str]:
 
 def test_what_is_withdrawn_is_deleted() -> None:
     before = misp_events(shared(None, FIRST, counts=addresses()))["Event"]
-    text = SHARE_FORMATS["misp"](shared(None, FIRST, withdrawn=True)).decode()  # without the logs
+    text = share_formats()["misp"](shared(None, FIRST, withdrawn=True)).decode()  # without the logs
     check_misp(text)
     event = json.loads(text)["Event"]
     assert _uuids(before) < _uuids(event)

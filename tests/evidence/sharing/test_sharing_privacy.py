@@ -30,7 +30,7 @@ from evidence.sharing.share_scenes import (
     shared,
 )
 from stillhunt.triage import Case
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import share_formats
 from web.console.hostile_texts import hostile_case, payloads
 
 MARKUP = re.compile(
@@ -67,7 +67,7 @@ def texts_of(name: str, text: str) -> list[str]:
     return [found for document in documents for found in strings_in(document)]
 
 
-@pytest.mark.parametrize("name", list(SHARE_FORMATS))
+@pytest.mark.parametrize("name", list(share_formats()))
 def test_no_id_and_no_excerpt_is_in_a_file(name: str) -> None:
     case = rich_case()
     leaks = {**VIEWS, "origins": [*VIEWS["origins"], origin(FIRST, "client", "tool of 91c2-acct-0003", 50)]}
@@ -96,7 +96,7 @@ def test_no_id_and_no_excerpt_is_in_a_file(name: str) -> None:
     assert CIRCLE_KEY.hex() not in text
 
 
-@pytest.mark.parametrize("name", list(SHARE_FORMATS))
+@pytest.mark.parametrize("name", list(share_formats()))
 def test_hashes_of_the_operators_own_key_stay(name: str) -> None:
     case = rich_case()
     text = every_format(shared(case))[name]
@@ -119,7 +119,7 @@ def hostile() -> Case:
     return changed(case, **views)
 
 
-@pytest.mark.parametrize("name", list(SHARE_FORMATS))
+@pytest.mark.parametrize("name", list(share_formats()))
 def test_hostile_logs_make_valid_and_harmless_files(name: str) -> None:
     case = hostile()
     for turn in range(3):
@@ -226,7 +226,7 @@ def rich_case_tables() -> list[str]:
     return list(CASE_TABLES)
 
 
-@pytest.mark.parametrize("name", list(SHARE_FORMATS))
+@pytest.mark.parametrize("name", list(share_formats()))
 def test_golden(name: str) -> None:
     """The files of two campaigns of the demo case; running `share_scenes.py` in this folder writes them again."""
     golden = GOLDEN / f"shared_{name}.{ENDINGS[name]}"

@@ -8,18 +8,18 @@ import pytest
 
 from evidence.sharing.format_checks import check_ecs, check_ocsf
 from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, phrase, rich_case, shared
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.parameters import MOST_EVENT_HASHES
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.tlp import tlp_label
 
 
 def ocsf(share: SharedFile) -> list[dict[str, Any]]:
-    return check_ocsf(SHARE_FORMATS["ocsf"](share).decode())
+    return check_ocsf(share_formats()["ocsf"](share).decode())
 
 
 def ecs(share: SharedFile) -> list[dict[str, Any]]:
-    return check_ecs(SHARE_FORMATS["ecs"](share).decode())
+    return check_ecs(share_formats()["ecs"](share).decode())
 
 
 def test_each_campaign_is_a_finding_and_each_operation_an_incident() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.sharing.format_checks import check_stix
 from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, later, rich_case, shared
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.indicators import SharedIndicator
 from stillhunt_evidence.sharing.shared_campaign import SharedFile, SharedValue
 from stillhunt_evidence.sharing.stix_bundle import stix_bundle, stix_pattern
@@ -30,7 +30,7 @@ OASIS = {
 def objects(share: SharedFile) -> dict[str, list[dict[str, Any]]]:
     """The objects of a valid bundle by their type."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for one in check_stix(SHARE_FORMATS["stix"](share).decode()):
+    for one in check_stix(share_formats()["stix"](share).decode()):
         found.setdefault(one["type"], []).append(one)
     return found
 
@@ -190,7 +190,7 @@ def test_a_campaign_that_the_case_has_no_more_is_revoked_by_its_id() -> None:
 
 
 def test_bytes_are_the_same_every_time() -> None:
-    first, second = (SHARE_FORMATS["stix"](shared(counts=addresses())) for _ in range(2))
+    first, second = (share_formats()["stix"](shared(counts=addresses())) for _ in range(2))
     assert first == second
     assert json.loads(first)["id"].startswith("bundle--")
 

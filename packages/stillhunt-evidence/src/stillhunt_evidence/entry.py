@@ -1,6 +1,6 @@
 """What the core shows of the commands of this distribution; it is read at each `--help`."""
 
-from stillhunt.cli.entries import CommandEntry
+from stillhunt.commands import CommandEntry
 
 _HERE = "stillhunt_evidence.commands."
 dossier = CommandEntry(

@@ -1,6 +1,6 @@
 """What the core shows of the commands of this distribution; it is read at each `--help`."""
 
-from stillhunt.cli.entries import CommandEntry
+from stillhunt.commands import CommandEntry
 
 demo = CommandEntry(
     "Hunt a simulated world and compare the findings with the truth.", "stillhunt_lab.commands.demo:demo"

@@ -22,6 +22,7 @@ from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
 from stillhunt.extract import SHARED_ID, SKETCH_VERSION
+from stillhunt.plugins.doors import plugins_record
 from stillhunt.score import evidence_needs, list_version, log_budget
 from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts
 
@@ -105,11 +106,12 @@ def findings_record(
         "sampled": sampled,
         "set_aside": set_aside_facts(facts.set_aside, tables["accounts"]),
         "changed": {**facts.changed, **({SHARED_ID: shared} if shared else {})},
+        **plugins_record(),
     }
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Settings without paths on this machine, and without those of alerts and packs, which change no finding."""
-    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier"})
+    """Settings without paths on this machine, and without those of alerts, packs and plugins."""
+    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins"})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
     return settings

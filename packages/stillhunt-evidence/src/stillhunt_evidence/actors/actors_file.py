@@ -9,8 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from stillhunt.base.skills import NO_SKILL, SKILLS
-from stillhunt.triage.samples import WORD_OF_PROMPT
+from stillhunt.case import NO_SKILL, SKILLS, WORD_OF_PROMPT
 from stillhunt_evidence.actors.parameters import NAMING
 
 KNOWN_SKILLS = (*(name for _, name in SKILLS), NO_SKILL)

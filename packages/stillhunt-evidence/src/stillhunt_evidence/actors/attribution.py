@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from stillhunt.base import formatting
-from stillhunt.triage.case import Case
-from stillhunt.triage.lookup import resolve_id
+from stillhunt.case import Case, resolve_id
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import ActorsFile
 from stillhunt_evidence.actors.decision import (
     ActorComparison,

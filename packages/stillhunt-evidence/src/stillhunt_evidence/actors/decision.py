@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhunt.base import formatting
-from stillhunt.base.schema_case import HARVEST_OPERATION
+from stillhunt.case import HARVEST_OPERATION
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor
 from stillhunt_evidence.actors.known_campaign_marks import tie_to
 from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase

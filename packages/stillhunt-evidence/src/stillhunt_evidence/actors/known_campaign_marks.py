@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stillhunt.base import formatting
-from stillhunt.score.operators.ties import P as TIES
+from stillhunt.tools import formatting
+from stillhunt.verdicts import TIES
 from stillhunt_evidence.actors.observed import Row
 from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES
 from stillhunt_evidence.actors.share_marks import ActorOnCampaign, Seeing, ShareKind, addresses_used

@@ -16,7 +16,7 @@ _PHRASE_RUN = 8
 _PHRASE_HASHES = 0.3
 
 if TYPE_CHECKING:
-    from stillhunt.extract import PhraseReader
+    from stillhunt.logs import PhraseReader
 
 
 class KnownTexts:
@@ -76,7 +76,7 @@ class KnownTexts:
 
     @cached_property
     def _reader(self) -> PhraseReader:
-        from stillhunt.extract import PhraseReader  # start-up time: kernels, which a case without phrases does not need
+        from stillhunt.logs import PhraseReader  # start-up time: kernels, which a case without phrases does not need
 
         return PhraseReader(self._seed)
 

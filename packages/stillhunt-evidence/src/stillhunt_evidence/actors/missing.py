@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor
 from stillhunt_evidence.actors.decision import ActorComparison
 from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase

@@ -10,9 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.clients import UNKNOWN
-from stillhunt.triage.case import Case
-from stillhunt.triage.samples import WORD_OF_PROMPT
+from stillhunt.case import UNKNOWN, WORD_OF_PROMPT, Case
 
 Row = Mapping[str, Any]
 Runs = frozenset[tuple[str, ...]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import PublishedModel, WorkHours
 from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign
 from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES, OWN_MOST, OWN_PART

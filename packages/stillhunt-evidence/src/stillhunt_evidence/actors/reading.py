@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_evidence.actors.actors_file import ActorsFile
 
 MOST_ACTORS_BYTES = 8 << 20

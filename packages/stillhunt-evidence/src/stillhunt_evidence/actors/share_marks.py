@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor, ActorNetwork, BaseRates
 from stillhunt_evidence.actors.known_texts import KnownTexts
 from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign, SeenCase, Wanted

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stillhunt.base import formatting
-from stillhunt.cli.options import JsonFlag
-from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.triage.case import Case
+from stillhunt.case import Case
+from stillhunt.commands import JsonFlag, output_console, print_columns, print_json
+from stillhunt.tools import formatting
 from stillhunt_evidence.actors import attribute as compare_actors
 from stillhunt_evidence.actors import read_actors
 from stillhunt_evidence.actors.decision import ActorComparison

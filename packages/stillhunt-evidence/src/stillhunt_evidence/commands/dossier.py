@@ -9,18 +9,20 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError, InputError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.database import opened_database
-from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.options import ForceFlag, QuietFlag, SettingsOption
-from stillhunt.cli.terminal import message_console, output_console, safe_lines
-from stillhunt.decide.cases.work import read_work
-from stillhunt.triage import Case
-from stillhunt.triage.lookup import resolve_id
-from stillhunt.watch.folder import SNAPSHOTS, DataFolder
-from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt import CaseError, Config, ConfigError, InputError
+from stillhunt.case import Case, resolve_id
+from stillhunt.commands import (
+    ForceFlag,
+    QuietFlag,
+    SettingsOption,
+    message_console,
+    opened_database,
+    output_console,
+    refuse_existing,
+    safe_lines,
+)
+from stillhunt.live import SNAPSHOTS, DataFolder, latest_snapshot, read_work
+from stillhunt.tools import write_whole
 from stillhunt_evidence.actors import attribute, read_actors
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer

@@ -8,10 +8,16 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.cli.options import JsonFlag, SettingsOption
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
+from stillhunt import Config, ConfigError
+from stillhunt.commands import (
+    JsonFlag,
+    SettingsOption,
+    message_console,
+    output_console,
+    print_columns,
+    print_json,
+    safe_lines,
+)
 from stillhunt_evidence.keys.folder import CIRCLES, KEY_BYTES, checked_name, keys_folder, read_secret, write_new
 from stillhunt_evidence.keys.signing import new_signing_key, read_public_key, trust_key, trusted_keys
 

@@ -9,15 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import OutputError, PackError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.options import ForceFlag, JsonFlag, SettingsOption
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
-from stillhunt.triage import Case
-from stillhunt.triage.lookup import resolve_id
+from stillhunt import Config, OutputError, PackError
+from stillhunt.case import Case, resolve_id
+from stillhunt.commands import (
+    ForceFlag,
+    JsonFlag,
+    SettingsOption,
+    message_console,
+    output_console,
+    print_columns,
+    print_json,
+    refuse_existing,
+    safe_lines,
+)
+from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import circle_key, keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer, trusted_keys
 from stillhunt_evidence.matching.comparing import MATCH, NO_MATCH, PairScore

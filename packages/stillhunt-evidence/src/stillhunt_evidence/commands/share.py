@@ -9,33 +9,32 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.exporting import STDOUT, refuse_existing
-from stillhunt.cli.options import ForceFlag, JsonFlag, MapOption, QuietFlag, SettingsOption, pairs, refuse_unused
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import message_console, print_bytes, print_columns, print_json
-from stillhunt.triage import Case
-from stillhunt.triage.lookup import resolve_id
+from stillhunt import CaseError, Config
+from stillhunt.case import Case, resolve_id
+from stillhunt.commands import (
+    STDOUT,
+    ForceFlag,
+    JsonFlag,
+    MapOption,
+    QuietFlag,
+    SettingsOption,
+    message_console,
+    open_progress,
+    pairs,
+    print_bytes,
+    print_columns,
+    print_json,
+    refuse_existing,
+    refuse_unused,
+)
+from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import circle_key, keys_folder, pseudonyms_key
 from stillhunt_evidence.sharing.address_counts import AddressCounts
-from stillhunt_evidence.sharing.formats import SHARE_FORMATS
+from stillhunt_evidence.sharing.formats import shared_bytes
 from stillhunt_evidence.sharing.log_addresses import circle_addresses
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.sharing_case import ShareTerms, share_of
 from stillhunt_evidence.sharing.tlp import tlp_label
-
-
-class ShareFormat(StrEnum):
-    """The format of a file to share."""
-
-    STIX = "stix"
-    MISP = "misp"
-    OCSF = "ocsf"
-    ECS = "ecs"
-    CSV = "csv"
 
 
 class SharedTlp(StrEnum):
@@ -68,7 +67,9 @@ def share(
         str | None,
         typer.Argument(metavar="[ID]", help="A campaign id or its beginning; without it, those with the verdict act."),
     ] = None,
-    share_format: Annotated[ShareFormat, typer.Option("--format", help="Format of the file.")] = ShareFormat.STIX,
+    share_format: Annotated[
+        str, typer.Option("--format", help="Format of the file: stix, misp, ocsf, ecs, csv, or that of a plugin.")
+    ] = "stix",
     logs: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,7 +118,7 @@ def share(
             addresses = circle_addresses(logs, found, campaigns, key, config, columns, progress)
     terms = ShareTerms(circle, key, own, tlp_label(tlp.value), sender, moment, revoke)
     shared = share_of(found, terms, campaigns, addresses)
-    content = SHARE_FORMATS[share_format.value](shared)
+    content = shared_bytes(shared, share_format)
     if printed:
         print_bytes(content)
     else:

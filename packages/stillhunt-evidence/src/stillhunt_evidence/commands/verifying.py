@@ -8,12 +8,19 @@ from typing import Annotated, Any
 import typer
 
 import stillhunt
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, PackError
-from stillhunt.cli.options import JsonFlag, QuietFlag, SettingsOption, refuse_unused
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
+from stillhunt import Config, ConfigError, PackError
+from stillhunt.commands import (
+    JsonFlag,
+    QuietFlag,
+    SettingsOption,
+    open_progress,
+    output_console,
+    print_columns,
+    print_json,
+    refuse_unused,
+    safe_lines,
+)
+from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import FINGERPRINT, read_public_key, trusted_keys
 from stillhunt_evidence.packs.contents import Discretion

@@ -7,8 +7,8 @@ import re
 import secrets
 from pathlib import Path
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
+from stillhunt import ConfigError
+from stillhunt.tools import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
 
 __all__ = [
     "CIRCLES",

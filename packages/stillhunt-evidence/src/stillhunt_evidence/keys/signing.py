@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_evidence.keys.folder import TRUSTED, check_private, checked_name, write_new
 
 OWN = "own"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stillhunt.base.wording import fill
-from stillhunt.score.stats.beta_binomial import BetaPrior
+from stillhunt.tools import fill
+from stillhunt.verdicts import BetaPrior
 from stillhunt_evidence.matching.features import FEATURE_KINDS
 from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from stillhunt.base.errors import CaseError
-from stillhunt.extract import SKETCH_VERSION
-from stillhunt.triage import Case
+from stillhunt import CaseError
+from stillhunt.case import Case
+from stillhunt.logs import SKETCH_VERSION
 
 FEATURE_KINDS = ("phrase", "word")
 MOST_FEATURES = 256

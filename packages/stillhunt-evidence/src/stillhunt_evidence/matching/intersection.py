@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from stillhunt.base.errors import ConfigError, PackError
+from stillhunt import ConfigError, PackError
 from stillhunt_evidence.matching.comparing import Coverage, FeatureWeight, PairScore, covered_share, judge_coverage
 from stillhunt_evidence.matching.features import FEATURE_KINDS, CampaignFeatures
 from stillhunt_evidence.matching.intersection_files import (

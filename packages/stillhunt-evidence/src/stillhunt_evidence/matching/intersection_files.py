@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from stillhunt.base.errors import PackError
-from stillhunt.base.formatting import UNSAFE
-from stillhunt.extract import SKETCH_VERSION
+from stillhunt import PackError
+from stillhunt.logs import SKETCH_VERSION
+from stillhunt.tools import UNSAFE
 from stillhunt_evidence.matching.features import MOST_FEATURES, MOST_HALF_BITS
 from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 

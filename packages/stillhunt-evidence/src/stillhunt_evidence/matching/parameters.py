@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stillhunt.base.parameters import read_parameters
+from stillhunt.tools import read_parameters
 
 # Features of one kind in one request for private set intersection (eight campaigns; who tries 65,536 words needs 32
 # requests, and is seen to)

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import msgspec
 
-from stillhunt.base.errors import PackError
-from stillhunt.base.formatting import UNSAFE
-from stillhunt.extract import SKETCH_VERSION
+from stillhunt import PackError
+from stillhunt.logs import SKETCH_VERSION
+from stillhunt.tools import UNSAFE
 from stillhunt_evidence.keys.hashing import HASH_DIGITS, keyed_hash
 from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight
 from stillhunt_evidence.matching.features import FEATURE_KINDS, MOST_FEATURES, MOST_HALF_BITS, CampaignFeatures

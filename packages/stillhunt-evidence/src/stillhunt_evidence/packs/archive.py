@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stillhunt.base.errors import PackError
+from stillhunt import PackError
 
 MOST_ENTRIES = 1000
 MOST_PACK_BYTES = 1 << 30

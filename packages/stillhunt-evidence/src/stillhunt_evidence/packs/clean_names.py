@@ -6,7 +6,7 @@ import re
 
 import pyarrow as pa
 
-from stillhunt.base.redaction import redacted
+from stillhunt.tools import redacted
 
 _COLUMNS = ("models", "model", "plan", "clients", "client", "networks", "network", "value")
 _OWN_MODEL = re.compile(r"(?is)^(ft:[^:]*):.*$")

@@ -12,10 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base.errors import CaseError
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
-from stillhunt.triage import Case, excerpt
-from stillhunt.triage.folder import canonical_order
+from stillhunt import CaseError
+from stillhunt.case import CASE_TABLES, CASE_VIEWS, Case, canonical_order, excerpt
 from stillhunt_evidence.packs.clean_names import clean_name, with_clean_names
 from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 

@@ -11,7 +11,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import CryptoSigner
 
-from stillhunt.base.errors import PackError
+from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey
 from stillhunt_evidence.packs.manifest import PAYLOAD_TYPE, canonical_json
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import OutputError
-from stillhunt.watch.folder import OWNER_ONLY
-from stillhunt.watch.subject.packs import PACKS
+from stillhunt import Config, OutputError
+from stillhunt.plugins import OWNER_ONLY, PACKS
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer
 from stillhunt_evidence.packs.contents import Discretion

@@ -12,15 +12,10 @@ from typing import Any
 
 from securesystemslib.signer import CryptoSigner
 
-from stillhunt._version import __version__
-from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
-from stillhunt.base.errors import OutputError
-from stillhunt.base.formatting import UNSAFE
-from stillhunt.base.redaction import redacted
-from stillhunt.base.table_files import parquet_bytes
-from stillhunt.base.whole_files import write_whole
-from stillhunt.score import verdict_parameters
-from stillhunt.triage import Case
+from stillhunt import OutputError, __version__
+from stillhunt.case import REPORT_FILE, RUN_FILE, Case
+from stillhunt.tools import UNSAFE, parquet_bytes, redacted, write_whole
+from stillhunt.verdicts import verdict_parameters
 from stillhunt_evidence.keys.signing import PublicKey
 from stillhunt_evidence.packs.archive import archive_parts
 from stillhunt_evidence.packs.contents import Discretion, cut_case, harvest_digest, parquet_files

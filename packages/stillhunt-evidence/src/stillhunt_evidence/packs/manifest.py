@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from stillhunt.base.errors import PackError
+from stillhunt import PackError
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:stillhunt:evidence-pack:v1"

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stillhunt.base.errors import PackError
-from stillhunt.base.formatting import UNSAFE
+from stillhunt import PackError
+from stillhunt.tools import UNSAFE
 from stillhunt_evidence.packs.proof_weights import CONTROLS_TEST, PROOF_RULES, TEST_WEIGHTS
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
 

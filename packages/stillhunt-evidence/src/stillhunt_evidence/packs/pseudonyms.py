@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.formatting import escape_controls
+from stillhunt.tools import escape_controls
 from stillhunt_evidence.keys.hashing import keyed_hash, keyed_hashes
 
 PREFIXES = {

@@ -12,16 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from stillhunt._version import __version__
-from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ContractError, PackError, StillhuntError
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
-from stillhunt.base.shape import Table
-from stillhunt.base.table_files import table_of_parquet
-from stillhunt.score import RebuiltVerdict, verdict_parameters
-from stillhunt.triage import Case
-from stillhunt.triage.folder import canonical_order
+from stillhunt import Config, ContractError, PackError, StillhuntError, __version__
+from stillhunt.case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, REPORT_FILE, RUN_FILE, Case, canonical_order
+from stillhunt.tools import Table, table_of_parquet
+from stillhunt.verdicts import RebuiltVerdict, verdict_parameters
 from stillhunt_evidence.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
 from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT
 from stillhunt_evidence.packs.manifest import PARAMETERS_FILE

@@ -9,10 +9,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
-from stillhunt.triage import Case
+from stillhunt.case import CASE_TABLES, CASE_VIEWS, REPORT_FILE, RUN_FILE, Case
+from stillhunt.tools import formatting
 from stillhunt_evidence.packs.contents import LEFT_OUT_TABLES
 from stillhunt_evidence.packs.manifest import ENVELOPE_FILE, KEY_FILE, PARAMETERS_FILE, STAMP_FILE
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, ProofDocument

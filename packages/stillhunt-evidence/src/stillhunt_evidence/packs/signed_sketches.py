@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from securesystemslib.signer import CryptoSigner
 
-from stillhunt.base.errors import PackError
+from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.matching.sketch_file import MOST_SKETCH_BYTES, SketchFile, sketches_from_json
 from stillhunt_evidence.packs.envelope import open_envelope, sign_statement

@@ -20,8 +20,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from stillhunt._version import __version__
-from stillhunt.base.errors import ConfigError, PackError
+from stillhunt import ConfigError, PackError, __version__
 
 _SECONDS = 30.0
 """How long an authority may take. Judgement: they answer within two."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from stillhunt.base.errors import PackError
+from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.packs.archive import read_archive
 from stillhunt_evidence.packs.envelope import open_envelope, signer_of

@@ -16,14 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.score import expected_false
-from stillhunt.score.verdict.budget import HONEST_SEARCH
-from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term
+from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, ScoreSum, Term
+from stillhunt.tools import formatting
+from stillhunt.verdicts import HONEST_SEARCH, expected_false
 from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATIONS, HonestExplanation
 from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, missing_signs
-from stillhunt_evidence.pages.kind_readings import READINGS, UNKNOWN_READING
+from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
 
 NEARLY_ALL = 1.0
 """Bits left unexplained up to which an explanation explains nearly all: two to one."""
@@ -188,7 +186,7 @@ def leading_alternative(alternatives: Sequence[Alternative]) -> Alternative:
 def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: GroupSigns) -> Alternative:
     explained, unexplained, predicted = [], [], []
     for term in findings:
-        reading = READINGS.get(term.kind, {}).get(explanation.key, UNKNOWN_READING)
+        reading = all_readings().get(term.kind, {}).get(explanation.key, UNKNOWN_READING)
         read = ReadFinding(term.kind, term.family, term.shown, term.bits, reading.reason)
         if term.bits < 0:
             predicted += [read] if reading.predicted else []

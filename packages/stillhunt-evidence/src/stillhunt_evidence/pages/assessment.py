@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhunt.base import formatting
-from stillhunt.triage.model import CampaignModel
+from stillhunt.case import CampaignModel
+from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
 from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.error_rates import measured_share

@@ -6,8 +6,7 @@ import math
 
 import pyarrow.compute as pc
 
-from stillhunt.triage import Case
-from stillhunt.triage.score_breakdown import campaign_sum
+from stillhunt.case import Case, campaign_sum
 from stillhunt_evidence.pages.alternatives import Alternative, weigh_alternatives
 from stillhunt_evidence.pages.group_signs import GroupSigns, group_signs
 

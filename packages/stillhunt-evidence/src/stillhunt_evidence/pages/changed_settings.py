@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
+from stillhunt import Config
+from stillhunt.tools import formatting
 
 _GROUPS = ("link", "resolve", "score")
 _SEED = "seed"

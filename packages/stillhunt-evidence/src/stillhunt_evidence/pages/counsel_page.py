@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.families import family_label
-from stillhunt.triage import Case
-from stillhunt.triage.model import NAME_CHARS, CampaignModel
-from stillhunt.triage.report import coverage_parts
+from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
+from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, odds_of
 from stillhunt_evidence.pages.assessment import likelihood_beside
 from stillhunt_evidence.pages.changed_settings import ChangedSettings

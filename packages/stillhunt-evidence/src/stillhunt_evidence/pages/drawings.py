@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.triage.charts import sparkline
-from stillhunt.triage.margins import log2_odds_of
+from stillhunt.case import log2_odds_of, sparkline
+from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative
 
 PLOT_WIDTH, PLOT_HEIGHT = 720.0, 92.0

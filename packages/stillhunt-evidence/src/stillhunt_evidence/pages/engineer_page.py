@@ -11,14 +11,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base import formatting
-from stillhunt.base.families import BUDGET, PRIOR, family_label
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
-from stillhunt.score.evidence.catalogue import KIND_OF
-from stillhunt.triage import Case
-from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
-from stillhunt.triage.origins import LABELS
-from stillhunt.triage.roles import role_label
+from stillhunt.case import (
+    BUDGET,
+    CASE_TABLES,
+    CASE_VIEWS,
+    FULL_ID_CHARS,
+    ID_CHARS,
+    LABELS,
+    NAME_CHARS,
+    PRIOR,
+    CampaignModel,
+    Case,
+    family_label,
+    role_label,
+)
+from stillhunt.tools import formatting
+from stillhunt.verdicts import all_kinds
 from stillhunt_evidence.pages.drawings import FIT_WIDE
 from stillhunt_evidence.pages.executive_page import taken_rows
 from stillhunt_evidence.pages.facts import DossierFacts
@@ -146,7 +154,7 @@ def _evidence(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[Evidence
 
 
 def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
-    kind, raw = KIND_OF.get(row["kind"]), row.get("raw_bits")
+    kind, raw = all_kinds().get(row["kind"]), row.get("raw_bits")
     notes = []
     if row.get("independent"):
         notes.append("outside the caps")

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.score.verdict.budget import HONEST_SEARCH
-from stillhunt.triage.score_breakdown import ScoreSum
+from stillhunt.case import BUDGET, PRIOR, ScoreSum
+from stillhunt.tools import formatting
+from stillhunt.verdicts import HONEST_SEARCH
 from stillhunt_evidence.pages.alternatives import EXTRAPOLATED, expected_honest_groups, round_ratio
 from stillhunt_evidence.pages.changed_settings import ChangedSettings
 

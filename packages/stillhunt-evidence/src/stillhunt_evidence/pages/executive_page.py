@@ -8,9 +8,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from stillhunt.base import formatting
-from stillhunt.triage import Case
-from stillhunt.triage.model import NAME_CHARS, CampaignModel
+from stillhunt.case import NAME_CHARS, CampaignModel, Case
+from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
 from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
 from stillhunt_evidence.pages.changed_settings import ChangedSettings

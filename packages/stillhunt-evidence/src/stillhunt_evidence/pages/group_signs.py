@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.score.output.roles import P as ROLES
+from stillhunt.tools import formatting
+from stillhunt.verdicts import ROLES
 
 SOME_LACK_IT = 2.0
 """Bits that a missing sign costs where one group in four would lack it."""

@@ -13,10 +13,9 @@ import jinja2
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import CaseError
-from stillhunt.triage import Case
-from stillhunt.triage.model import CampaignModel
+from stillhunt import CaseError
+from stillhunt.case import CampaignModel, Case
+from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import weigh_alternatives
 from stillhunt_evidence.pages.assessment import Assessment, assess
 from stillhunt_evidence.pages.campaign_alternatives import signs_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 
 _NAME_CHARS = 200
 _SMALLEST_SHOWN = 1e-299

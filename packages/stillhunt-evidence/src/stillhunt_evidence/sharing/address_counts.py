@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stillhunt.base.formatting import hash_digits
+from stillhunt.tools import hash_digits
 
 
 @dataclass

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from stillhunt.base import formatting
-from stillhunt.triage import excerpt
+from stillhunt.case import excerpt
+from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS
 from stillhunt_evidence.sharing.shared_models import base_model
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.table_files import csv_bytes
+from stillhunt.tools import csv_bytes
 from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,

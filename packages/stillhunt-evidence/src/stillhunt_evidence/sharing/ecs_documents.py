@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.watch.alerts.siem import ECS_VERSION
+from stillhunt import __version__
+from stillhunt.plugins import ECS_VERSION
 from stillhunt_evidence.sharing.atlas import ATLAS, AtlasTechnique
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
 from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from stillhunt import ConfigError
+from stillhunt.plugins import SHARING, load_plugins
 from stillhunt_evidence.sharing.csv_rows import shared_csv
 from stillhunt_evidence.sharing.ecs_documents import ecs_documents
 from stillhunt_evidence.sharing.misp_event import misp_events
@@ -24,11 +28,42 @@ def _lines(values: list[dict[str, Any]]) -> bytes:
     return "".join(json.dumps(value, allow_nan=False) + "\n" for value in values).encode("ascii")
 
 
-SHARE_FORMATS: dict[str, Callable[[SharedFile], bytes]] = {
-    "stix": lambda share: _document(stix_bundle(share)),
-    "misp": lambda share: _document(misp_events(share)),
-    "ocsf": lambda share: _lines(ocsf_events(share)),
-    "ecs": lambda share: _lines(ecs_documents(share)),
-    "csv": shared_csv,
-}
-"""Format -> what makes a file of a share."""
+@dataclass(frozen=True)
+class ShareForm:
+    """A format of a share.
+
+    Attributes:
+        name: as in `stillhunt share --format`.
+        write: makes the bytes of the file. All of a `SharedFile` may be told; a log is not at hand.
+    """
+
+    name: str
+    write: Callable[[SharedFile], bytes]
+
+
+SHARE_FORMATS = (
+    ShareForm("stix", lambda share: _document(stix_bundle(share))),
+    ShareForm("misp", lambda share: _document(misp_events(share))),
+    ShareForm("ocsf", lambda share: _lines(ocsf_events(share))),
+    ShareForm("ecs", lambda share: _lines(ecs_documents(share))),
+    ShareForm("csv", shared_csv),
+)
+
+
+@cache
+def share_formats() -> dict[str, Callable[[SharedFile], bytes]]:
+    """Format -> what makes a file of a share, those of plugins, too."""
+    brought = load_plugins(SHARING, ShareForm, (one.name for one in SHARE_FORMATS))
+    return {form.name: form.write for form in (*SHARE_FORMATS, *brought)}
+
+
+def shared_bytes(share: SharedFile, name: str) -> bytes:
+    """The file of a share in a format.
+
+    Raises:
+        ConfigError: there is no such format.
+    """
+    if name not in share_formats():
+        known = ", ".join(share_formats())
+        raise ConfigError(f"no such format: {name[:40]}", where="share", next_step=f"use one of {known}")
+    return share_formats()[name](share)

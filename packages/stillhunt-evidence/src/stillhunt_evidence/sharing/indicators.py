@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES
 from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, SharedHash, SharedValue, percent_of
 from stillhunt_evidence.sharing.user_agents import client_families, user_agent_pattern

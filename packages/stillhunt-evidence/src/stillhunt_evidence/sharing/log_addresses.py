@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
-from stillhunt.base.progress import Progress
-from stillhunt.base.schema_case import ADDRESS_KINDS
-from stillhunt.pipeline import reading
-from stillhunt.triage import Case
+from stillhunt import Config
+from stillhunt.case import ADDRESS_KINDS, Case
+from stillhunt.logs import reading
+from stillhunt.tools import Progress
 from stillhunt_evidence.sharing.address_counts import AddressCounts
 
 _COLUMNS = dict(zip(ADDRESS_KINDS, ("client_ip", "client_prefix"), strict=True))

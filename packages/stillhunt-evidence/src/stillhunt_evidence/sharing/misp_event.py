@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.indicators import SharedIndicator, indicators_of
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES
 from stillhunt_evidence.sharing.share_times import utc_text

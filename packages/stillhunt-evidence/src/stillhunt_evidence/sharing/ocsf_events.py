@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.watch.alerts.siem import OCSF_VERSION
+from stillhunt import __version__
+from stillhunt.plugins import OCSF_VERSION
 from stillhunt_evidence.sharing.indicators import indicators_of
 from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
 from stillhunt_evidence.sharing.share_times import utc_milliseconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stillhunt.base.parameters import read_parameters
+from stillhunt.tools import read_parameters
 
 # Most values of one aspect, the most used first (more than a reader looks at; the tail of a campaign's networks is
 # chance)

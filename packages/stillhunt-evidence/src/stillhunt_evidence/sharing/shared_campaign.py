@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.atlas import AtlasTechnique
 from stillhunt_evidence.sharing.recommended import RecommendedMeasure
 from stillhunt_evidence.sharing.shared_ids import ShareIds

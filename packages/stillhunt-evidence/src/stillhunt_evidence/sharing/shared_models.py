@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stillhunt.base.clients import OTHER, UNKNOWN
+from stillhunt.case import OTHER, UNKNOWN
 from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS, P
 
 LEAST_SHARE = 0.05

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
+from stillhunt.logs import SAMPLING_PARAMETERS
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES, P
 from stillhunt_evidence.sharing.shared_campaign import SharedValue
 

@@ -11,10 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.clients import OTHER, UNKNOWN
-from stillhunt.base.errors import CaseError
-from stillhunt.base.schema import FAMILIES
-from stillhunt.triage import Case
+from stillhunt import CaseError
+from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case
 from stillhunt_evidence.keys.hashing import keyed_hash
 from stillhunt_evidence.sharing.address_counts import AddressCounts
 from stillhunt_evidence.sharing.atlas import TECHNIQUES, techniques_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.atlas import ATLAS_SOURCE, AtlasTechnique
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
 from stillhunt_evidence.sharing.recommended import RecommendedMeasure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 
 TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 """The property extension by which OASIS marks TLP 2.0: cti-stix-common-objects, extension tlp-2.0."""

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.units import DAY, HOUR
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.baselines.log import AccountLog, Array, distinct_counts, distinct_pairs
 from stillhunt_lab.baselines.method import MethodResult, MethodSettings
 

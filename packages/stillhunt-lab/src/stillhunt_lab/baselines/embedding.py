@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_lab.baselines.log import AccountLog, Array
 
 VECTOR_BUCKETS = 1 << 14

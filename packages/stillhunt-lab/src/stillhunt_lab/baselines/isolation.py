@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.units import DAY, HOUR, MILLISECOND
+from stillhunt.tools import DAY, HOUR, MILLISECOND
 from stillhunt_lab.baselines.embedding import scikit_learn
 from stillhunt_lab.baselines.log import AccountLog, Array, distinct_counts
 from stillhunt_lab.baselines.method import MethodResult, MethodSettings

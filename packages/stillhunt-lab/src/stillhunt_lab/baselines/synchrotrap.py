@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
 
-from stillhunt.base.units import HOUR
+from stillhunt.tools import HOUR
 from stillhunt_lab.baselines.log import AccountLog, Array, distinct_pairs
 from stillhunt_lab.baselines.method import MethodResult, MethodSettings
 from stillhunt_lab.baselines.shared_keys import components

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.config import FamilyCaps
+from stillhunt.verdicts import FamilyCaps
 
 NEARLY_NOTHING = 1e-18
 """Cap of a family that is switched off: a cap must be above 0, and so few bits change nothing."""

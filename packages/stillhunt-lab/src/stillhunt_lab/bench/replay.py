@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.units import HOUR
+from stillhunt.tools import HOUR
 from stillhunt_lab.baselines import Method, MethodResult, MethodSettings
 from stillhunt_lab.bench.measures import Truth
 from stillhunt_lab.correct_call import is_correct_call

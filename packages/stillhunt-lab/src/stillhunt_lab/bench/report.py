@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import OutputError
+from stillhunt import OutputError
 from stillhunt_lab.bench.cells import Row
 from stillhunt_lab.bench.page_texts import (
     ABLATIONS,

@@ -10,8 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt import ConfigError, OutputError, __version__
 from stillhunt_lab.bench.spec import BenchSpec, Run
 
 SIZES_FILE = "sizes.json"

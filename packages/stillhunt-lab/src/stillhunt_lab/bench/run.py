@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.progress import Progress, Silent
+from stillhunt import ConfigError
+from stillhunt.tools import Progress, Silent
 from stillhunt_lab.baselines import MethodSettings
 from stillhunt_lab.bench.ablations import VARIANTS, poorer_log
 from stillhunt_lab.bench.measures import Quality, Truth, measure

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_lab.baselines import BASELINES
 from stillhunt_lab.bench.ablations import VARIANTS
 from stillhunt_lab.bench.methods import GROUPING, OURS

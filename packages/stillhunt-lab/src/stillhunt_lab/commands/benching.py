@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.cli.options import QuietFlag
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console
+from stillhunt.commands import QuietFlag, open_progress, output_console
 from stillhunt_lab.bench import BenchSpec, run_bench, write_report
 
 

@@ -17,24 +17,29 @@ import typer
 from rich.console import Console
 
 import stillhunt
-from stillhunt.base import formatting
-from stillhunt.base.case_folder import RUN_FILE
-from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, OutputError
-from stillhunt.cli.compiling import compile_once
-from stillhunt.cli.hunting import write_and_show
-from stillhunt.cli.opening import OPEN_LISTEN, serve_demo
-from stillhunt.cli.options import QuietFlag
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console
-from stillhunt.triage.case_target import check_existing
-from stillhunt.triage.folder import read_run
-from stillhunt.watch.child import hunt_in_child
-from stillhunt.watch.folder import DATABASE, SPOOL, DataFolder
-from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.known_database import open_database
-from stillhunt.watch.schedule import after_hunt
-from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt import CaseError, Config, OutputError
+from stillhunt.case import RUN_FILE, read_run
+from stillhunt.commands import (
+    OPEN_LISTEN,
+    QuietFlag,
+    check_existing,
+    compile_once,
+    open_progress,
+    output_console,
+    serve_demo,
+    write_and_show,
+)
+from stillhunt.live import (
+    DATABASE,
+    SPOOL,
+    DataFolder,
+    HuntPlan,
+    after_hunt,
+    hunt_in_child,
+    latest_snapshot,
+    open_database,
+)
+from stillhunt.tools import formatting
 from stillhunt_lab.commands.worlds import build_and_write, settings_of_world
 from stillhunt_lab.worlds.build import SANCTIONED_FILE, World, build_world, demo_spec
 

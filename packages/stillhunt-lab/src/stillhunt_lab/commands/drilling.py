@@ -8,9 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from stillhunt.base.formatting import plural
-from stillhunt.cli.compiling import compile_once
-from stillhunt.cli.options import (
+from stillhunt.commands import (
     AccountsOption,
     JsonFlag,
     MapAccountsOption,
@@ -18,11 +16,16 @@ from stillhunt.cli.options import (
     QuietFlag,
     SetOption,
     SettingsOption,
+    compile_once,
     load_config,
+    message_console,
+    open_progress,
+    output_console,
     pairs,
+    print_columns,
+    print_json,
 )
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt.tools import plural
 from stillhunt_lab.drill.own_logs import LogsToDrill
 from stillhunt_lab.drill.report import document, refuse_folder, sentences, table_rows, write_results
 from stillhunt_lab.drill.run import DrillResult, DrillSpec, drill

@@ -11,15 +11,9 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import OutputError
-from stillhunt.base.progress import Progress
-from stillhunt.cli.options import (
-    QuietFlag,
-    SeedOption,
-)
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console
+from stillhunt import OutputError
+from stillhunt.commands import QuietFlag, SeedOption, open_progress, output_console
+from stillhunt.tools import Progress, formatting
 from stillhunt_lab.founding.build import FoundingSpec, write_founding_case
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.units import DAY, HOUR
+from stillhunt import InputError
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.drill.own_logs import OwnLogs
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -10,11 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError
-from stillhunt.base.progress import Progress
-from stillhunt.base.schema import REQUESTS
-from stillhunt.pipeline import reading
+from stillhunt import Config, InputError
+from stillhunt.logs import REQUESTS, reading
+from stillhunt.tools import Progress
 
 ID_MARK = "drill--"
 """Prefix of the ids of all planted accounts, requests, conversations and cards."""

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.shape import TIMESTAMP
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.tools import DAY, HOUR, SECOND, TIMESTAMP
 from stillhunt_lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
 from stillhunt_lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in
 from stillhunt_lab.drill.sentences import Sentences, draw_items, draw_subject

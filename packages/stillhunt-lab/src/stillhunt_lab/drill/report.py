@@ -9,9 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.base.errors import OutputError
-from stillhunt.base.formatting import plural
+from stillhunt import OutputError, __version__
+from stillhunt.tools import plural
 from stillhunt_lab.correct_call import MIN_ACCOUNTS
 from stillhunt_lab.drill.run import CellResult, DrillResult
 

@@ -10,11 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import stillhunt
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.progress import Progress, Silent
-from stillhunt.base.shape import TIMESTAMP
-from stillhunt.base.units import DAY
+from stillhunt import Config, ConfigError, InputError
+from stillhunt.tools import DAY, TIMESTAMP, Progress, Silent
 from stillhunt_lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
 from stillhunt_lab.drill.judge import Outcome, judge
 from stillhunt_lab.drill.own_logs import LogsToDrill, OwnLogs, read_own_logs

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.progress import Progress, Silent
+from stillhunt import ConfigError
+from stillhunt.tools import Progress, Silent
 from stillhunt_lab.founding.blocks import plan_blocks
 from stillhunt_lab.founding.sorted_log import SortedLog
 from stillhunt_lab.worlds.assemble import assemble

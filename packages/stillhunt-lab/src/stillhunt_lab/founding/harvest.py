@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY
+from stillhunt.tools import DAY
 from stillhunt_lab.founding.labs import Lab, Task
 from stillhunt_lab.worlds.account_events import adopt_release
 from stillhunt_lab.worlds.account_replacement import Tenures, draw_tenures

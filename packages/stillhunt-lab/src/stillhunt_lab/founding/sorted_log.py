@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base.units import HOUR
+from stillhunt.tools import HOUR
 from stillhunt_lab.worlds.build import ROWS_PER_FILE, write_part
 from stillhunt_lab.worlds.scene import ORIGIN, Scene
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.second_worlds.customer_kinds import CustomerKind
 from stillhunt_lab.second_worlds.network import CODES, COUNTRIES, PEOPLE_CLIENTS, PROGRAM_CLIENTS, WEIGHTS
 from stillhunt_lab.second_worlds.records import Array, People

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillhunt.base.progress import Progress, Silent
+from stillhunt.tools import Progress, Silent
 from stillhunt_lab.second_worlds.campaigns import build_campaign
 from stillhunt_lab.second_worlds.customer_kinds import SANCTIONED, customer_counts
 from stillhunt_lab.second_worlds.customers import build_customers

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY
+from stillhunt.tools import DAY
 from stillhunt_lab.second_worlds.network import PEOPLE_CLIENTS, PROGRAM_CLIENTS
 from stillhunt_lab.second_worlds.records import Array, People, WorldCalls
 from stillhunt_lab.second_worlds.scene import MODELS, Scene

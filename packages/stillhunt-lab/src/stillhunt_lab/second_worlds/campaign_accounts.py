@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.units import DAY
+from stillhunt.tools import DAY
 from stillhunt_lab.second_worlds.accounts import blank_people, draw_topic_preferences, new_cards
 from stillhunt_lab.second_worlds.call_details import place_calls
 from stillhunt_lab.second_worlds.network import CODES, PEOPLE_CLIENTS, PROGRAM_CLIENTS, WEIGHTS

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.second_worlds.arrivals import PROFILES, add_turns, week_curve
 from stillhunt_lab.second_worlds.call_details import blank_calls, fill_in_calls
 from stillhunt_lab.second_worlds.campaign_accounts import disguise_calls, recruit

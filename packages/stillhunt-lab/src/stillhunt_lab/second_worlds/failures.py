@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.units import DAY, MINUTE, SECOND
+from stillhunt.tools import DAY, MINUTE, SECOND
 from stillhunt_lab.second_worlds.records import Array, Block, take
 from stillhunt_lab.second_worlds.scene import Scene
 from stillhunt_lab.second_worlds.spec import START

@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.shape import TIMESTAMP
-from stillhunt.base.units import MINUTE
+from stillhunt.tools import MINUTE, TIMESTAMP
 from stillhunt_lab.second_worlds.network import CLIENTS, CODES
 from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, join_records, join_traffic
 from stillhunt_lab.second_worlds.scene import CHANNELS, MODELS, Scene

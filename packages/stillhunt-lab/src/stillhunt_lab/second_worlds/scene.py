@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from stillhunt.base.units import DAY
+from stillhunt.tools import DAY
 from stillhunt_lab.second_worlds.languages import Language, build_languages
 from stillhunt_lab.second_worlds.network import AddressBook
 from stillhunt_lab.second_worlds.records import Array, StringTable

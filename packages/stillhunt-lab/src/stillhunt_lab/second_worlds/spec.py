@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.units import SECOND
+from stillhunt import ConfigError
+from stillhunt.tools import SECOND
 
 BUILT_RUNGS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
 """Rungs of the ladder that the second generator builds; 0 is honest traffic only."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 from stillhunt_lab.second_worlds.languages import Language, build_units, content_units, zipf_ranks
 from stillhunt_lab.second_worlds.records import Array
 from stillhunt_lab.second_worlds.spec import open_stream

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
+from stillhunt.tools import DAY, HOUR, MINUTE, SECOND
 from stillhunt_lab.second_worlds.records import Array
 from stillhunt_lab.second_worlds.spec import START
 

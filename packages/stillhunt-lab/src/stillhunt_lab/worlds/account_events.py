@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.worlds.account_replacement import NEVER, ranks
 from stillhunt_lab.worlds.scene import MODELS, Draft, People, Scene
 

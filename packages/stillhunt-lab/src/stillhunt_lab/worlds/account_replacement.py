@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import HOUR, SECOND
+from stillhunt.tools import HOUR, SECOND
 from stillhunt_lab.worlds.scene import Draft, merge_drafts
 
 Array = np.ndarray[Any, np.dtype[Any]]

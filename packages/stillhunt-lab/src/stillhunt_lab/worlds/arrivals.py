@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.tools import DAY, HOUR, SECOND
 
 Hours = Literal["office", "evening", "round", "nightly"]
 Array = np.ndarray[Any, np.dtype[Any]]

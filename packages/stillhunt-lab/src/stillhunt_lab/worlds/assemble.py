@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.units import DAY, SECOND
+from stillhunt.tools import DAY, SECOND
 from stillhunt_lab.worlds.channels import CHANNELS
 from stillhunt_lab.worlds.log_tables import customer_table, log_table, pick, write_ids
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene

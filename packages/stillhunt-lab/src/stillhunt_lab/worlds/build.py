@@ -11,9 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.forced_end import remove_at_forced_end
-from stillhunt.base.progress import Progress, Silent
+from stillhunt import ConfigError, OutputError
+from stillhunt.tools import Progress, Silent, remove_at_forced_end
 from stillhunt_lab.worlds.assemble import assemble
 from stillhunt_lab.worlds.campaigns import CampaignSpec, build_campaign
 from stillhunt_lab.worlds.personas import SANCTIONED, build_persona, persona_counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.tools import DAY, HOUR, SECOND
 from stillhunt_lab.worlds.channels import API, SPREAD_CHANNELS, SUBSCRIPTION
 from stillhunt_lab.worlds.networks import draw_cloud_addresses
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene, draw_people, new_cards, own_domains, where_none

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.units import DAY, HOUR
+from stillhunt import ConfigError
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.worlds.account_events import adopt_release
 from stillhunt_lab.worlds.account_replacement import draw_tenures
 from stillhunt_lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers

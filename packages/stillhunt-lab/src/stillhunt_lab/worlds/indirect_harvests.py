@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY
+from stillhunt.tools import DAY
 from stillhunt_lab.worlds.arrivals import Rhythm
 from stillhunt_lab.worlds.grammar import Pattern, expand_alternatives, integer_stream, read_data
 from stillhunt_lab.worlds.personas import CHAT

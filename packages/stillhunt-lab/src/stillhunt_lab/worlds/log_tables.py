@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.shape import TIMESTAMP
+from stillhunt.tools import TIMESTAMP
 from stillhunt_lab.worlds.channels import CHANNELS, hides
 from stillhunt_lab.worlds.networks import format_address
 from stillhunt_lab.worlds.scene import MODELS, People, Scene

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.tools import DAY, HOUR, SECOND
 from stillhunt_lab.worlds.channels import SUBSCRIPTION
 from stillhunt_lab.worlds.grammar import (
     Pattern,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR
+from stillhunt.tools import DAY, HOUR
 from stillhunt_lab.worlds import arrivals
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene
 

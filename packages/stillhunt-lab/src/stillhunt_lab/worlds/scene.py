@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY, SECOND
+from stillhunt.tools import DAY, SECOND
 from stillhunt_lab.worlds.channels import CHANNELS, PROGRAM_CHANNELS
 from stillhunt_lab.worlds.grammar import Grammar, load_grammar
 from stillhunt_lab.worlds.networks import Clients, Places, draw_clients, draw_home_addresses, draw_places

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY, SECOND
+from stillhunt.tools import DAY, SECOND
 from stillhunt_lab.worlds.channels import API
 from stillhunt_lab.worlds.networks import draw_cloud_addresses, draw_home_addresses
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene, new_cards, own_domains

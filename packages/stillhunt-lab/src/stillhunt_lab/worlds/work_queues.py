@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.tools import DAY, HOUR, SECOND
 from stillhunt_lab.worlds import arrivals
 from stillhunt_lab.worlds.account_replacement import Tenures, hand_over
 from stillhunt_lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 
 AIM_CUT, AIM_LOSS = 0.5, 0.005
 """A measure is good enough from this cut of an adaptive student's gain on, at most at this loss for honest use."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.blunt.adaptive import Attempt, Thief, best_attempt
 from stillhunt_model.blunt.harvest import Budgets, Condition, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order

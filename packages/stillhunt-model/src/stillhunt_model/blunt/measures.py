@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.blunt.parameters import OUTLINE_EVERY
 
 MeasureName = Literal["withhold", "summarise", "rewrite", "cap"]

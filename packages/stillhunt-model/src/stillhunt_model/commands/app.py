@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from stillhunt.cli.entries import CommandEntry
-from stillhunt.cli.lazy import lazy_typer
+from stillhunt.commands import CommandEntry, lazy_typer
 
 _HERE = "stillhunt_model.commands."
 MODEL_TABLE = {

@@ -7,14 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import InputError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.moments import read_clock
-from stillhunt.cli.options import ForceFlag, JsonFlag, SettingsOption
-from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_json, safe_lines
-from stillhunt.triage import Case
+from stillhunt import InputError
+from stillhunt.case import Case
+from stillhunt.commands import (
+    ForceFlag,
+    JsonFlag,
+    SettingsOption,
+    message_console,
+    output_console,
+    print_bytes,
+    print_json,
+    read_clock,
+    refuse_existing,
+    safe_lines,
+)
+from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
 from stillhunt_model.blunt.measures import MEASURES, checked_measure

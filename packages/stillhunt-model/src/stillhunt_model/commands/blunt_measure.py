@@ -10,12 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import InputError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.options import JsonFlag, QuietFlag, SettingsOption
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import json_text, message_console, output_console, print_columns, print_json
+from stillhunt import InputError
+from stillhunt.commands import (
+    JsonFlag,
+    QuietFlag,
+    SettingsOption,
+    json_text,
+    message_console,
+    open_progress,
+    output_console,
+    print_columns,
+    print_json,
+)
+from stillhunt.tools import formatting, write_whole
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.measures import MEASURES
 from stillhunt_model.blunt.parameters import KEEP_SAMPLES

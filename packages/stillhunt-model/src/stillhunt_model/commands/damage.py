@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillhunt.base.errors import OutputError
-from stillhunt.cli.compiling import compile_once
-from stillhunt.cli.options import JsonFlag, MapOption, QuietFlag, SeedOption, SettingsOption, pairs
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
+from stillhunt import OutputError
+from stillhunt.commands import (
+    JsonFlag,
+    MapOption,
+    QuietFlag,
+    SeedOption,
+    SettingsOption,
+    compile_once,
+    open_progress,
+    output_console,
+    pairs,
+    print_columns,
+    print_json,
+    safe_lines,
+)
 from stillhunt_model.commands.orders_shown import start_models
 
 if TYPE_CHECKING:

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.progress import Progress
-from stillhunt.cli.options import JsonFlag, QuietFlag, SettingsOption
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
+from stillhunt import ConfigError
+from stillhunt.commands import (
+    JsonFlag,
+    QuietFlag,
+    SettingsOption,
+    login_name,
+    message_console,
+    open_progress,
+    output_console,
+    print_columns,
+    print_json,
+)
+from stillhunt.tools import Progress, formatting
 from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.distil.declared_license import OWN_TERMS, teacher_terms
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS

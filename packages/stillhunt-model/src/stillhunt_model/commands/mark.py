@@ -8,11 +8,17 @@ from typing import Annotated
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.cli.moments import read_clock
-from stillhunt.cli.options import JsonFlag, SettingsOption
-from stillhunt.cli.terminal import message_console, output_console, print_json, safe_lines
-from stillhunt.triage import Case
+from stillhunt.case import Case
+from stillhunt.commands import (
+    JsonFlag,
+    SettingsOption,
+    message_console,
+    output_console,
+    print_json,
+    read_clock,
+    safe_lines,
+)
+from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_model.commands.mark_answers import mark_answer, mark_text
 from stillhunt_model.commands.orders_shown import (

@@ -11,14 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.moments import read_clock
-from stillhunt.cli.options import ForceFlag, JsonFlag, QuietFlag, SeedOption, SettingsOption
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import message_console
+from stillhunt import ConfigError, InputError
+from stillhunt.commands import (
+    ForceFlag,
+    JsonFlag,
+    QuietFlag,
+    SeedOption,
+    SettingsOption,
+    message_console,
+    open_progress,
+    read_clock,
+    refuse_existing,
+)
+from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.commands.orders_shown import OrderArgument, is_member, print_counts, start_models
 from stillhunt_model.marks.answer_rows import RowCounts, account_of, has_surrogate, marked_rows

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.ledger.chain import FIRST_HASH
-from stillhunt.cli.moments import minute_of, read_clock
-from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
+from stillhunt import Config
+from stillhunt.commands import message_console, minute_of, output_console, print_columns, print_json, read_clock
+from stillhunt.ledger.chain import FIRST_HASH
+from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_model.nets.ready import make_libraries_ready
 from stillhunt_model.orders.lines import order_content, signed_orders, standing_orders

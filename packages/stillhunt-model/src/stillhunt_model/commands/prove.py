@@ -12,17 +12,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.progress import Progress
-from stillhunt.base.whole_files import write_whole
-from stillhunt.cli.exporting import refuse_existing
-from stillhunt.cli.options import ForceFlag, JsonFlag, MapOption, QuietFlag, SettingsOption, pairs
-from stillhunt.cli.progress import open_progress
-from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, safe_lines
-from stillhunt.triage import Case
-from stillhunt.triage.lookup import resolve_id
+from stillhunt import Config, ConfigError
+from stillhunt.case import Case, resolve_id
+from stillhunt.commands import (
+    ForceFlag,
+    JsonFlag,
+    MapOption,
+    QuietFlag,
+    SettingsOption,
+    message_console,
+    open_progress,
+    output_console,
+    pairs,
+    print_bytes,
+    print_columns,
+    refuse_existing,
+    safe_lines,
+)
+from stillhunt.tools import Progress, formatting, write_whole
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested

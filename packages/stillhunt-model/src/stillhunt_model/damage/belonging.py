@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.extract import CONDUCT_FLAGS
-from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS
-from stillhunt.triage.alike_prompts import P as ALIKE
+from stillhunt.case import ALIKE, BUCKETS_OF_WORDS
+from stillhunt.logs import CONDUCT_FLAGS
 
 # characters: length from which two samples with the same answer are kept on one side of the comparison (shorter answers
 # are those of different questions as well)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.progress import Progress
+from stillhunt import Config, ConfigError
+from stillhunt.tools import Progress
 from stillhunt_model.damage.curve import LearningCurve, learning_curve
 from stillhunt_model.damage.samples import GatheredAnswers, HarvestSource, gather_answers
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut, hold_out

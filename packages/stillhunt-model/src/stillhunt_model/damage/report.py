@@ -9,9 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.base.formatting import count, number, plural, shorten
-from stillhunt.base.whole_files import write_whole
+from stillhunt import __version__
+from stillhunt.tools import count, number, plural, shorten, write_whole
 from stillhunt_model.damage.curve import CurvePoint, LabelGain
 from stillhunt_model.damage.measuring import DamageResult
 from stillhunt_model.damage.parameters import BEND_SHARE

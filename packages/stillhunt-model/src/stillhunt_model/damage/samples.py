@@ -16,17 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import InputError
-from stillhunt.base.progress import Progress
-from stillhunt.base.schema import REQUESTS
-from stillhunt.base.skills import NO_SKILL, SKILLS
-from stillhunt.extract import sketch_requests, word_buckets
-from stillhunt.pipeline import reading
-from stillhunt.triage import Case
-from stillhunt.triage.alike_prompts import sample_keys
-from stillhunt.triage.lookup import resolve_id
-from stillhunt.triage.taken import answered_requests, first_of_alike
+from stillhunt import Config, InputError
+from stillhunt.case import NO_SKILL, SKILLS, Case, answered_requests, first_of_alike, resolve_id, sample_keys
+from stillhunt.logs import REQUESTS, reading, sketch_requests, word_buckets
+from stillhunt.tools import Progress
 from stillhunt_model.damage.belonging import what_belongs_together
 from stillhunt_model.training.pairs import TextPair
 

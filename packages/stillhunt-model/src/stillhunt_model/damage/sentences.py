@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from stillhunt.base.formatting import count, number, percent, plural, shorten
+from stillhunt.tools import count, number, percent, plural, shorten
 from stillhunt_model.damage.curve import CurvePoint, Interval
 from stillhunt_model.damage.measuring import DamageResult
 from stillhunt_model.damage.parameters import BEND_SHARE, LEAST_GAIN_SAMPLES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import plural, verb
+from stillhunt import InputError
+from stillhunt.tools import plural, verb
 from stillhunt_model.damage.samples import GatheredAnswers, TakenAnswer, keyed_number
 
 # Share of useful samples that no student sees, drawn by a keyed hash of their group (three in four teach, one in four

@@ -12,10 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.formatting import count as count_words
-from stillhunt.base.formatting import number, plural
-from stillhunt.base.progress import Progress
-from stillhunt.base.whole_files import write_whole
+from stillhunt.tools import Progress, number, plural, write_whole
+from stillhunt.tools import count as count_words
 from stillhunt_model.damage.scoring import AnswerScores, score_answers
 from stillhunt_model.damage.splitting import HARVESTED, KINDS, HeldOut, curve_counts, shuffled
 from stillhunt_model.nets.loading import load_net

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.progress import Progress
-from stillhunt.base.whole_files import write_whole
+from stillhunt import InputError
+from stillhunt.tools import Progress, write_whole
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.generating import PROMPTS_TOGETHER, Sampling, generate
 from stillhunt_model.training.pairs import TextPair

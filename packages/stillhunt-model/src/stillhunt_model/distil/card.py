@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stillhunt._version import __version__
-from stillhunt.base import formatting
-from stillhunt.base.formatting import shorten
+from stillhunt import __version__
+from stillhunt.tools import formatting, shorten
 from stillhunt_model.distil.job import DistilJob, Distilled
 from stillhunt_model.distil.judging import Spread
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import shorten
+from stillhunt import InputError
+from stillhunt.tools import shorten
 from stillhunt_model.distil.permission import LONGEST_TERMS
 from stillhunt_model.distil.terms import terms_family, terms_of
 

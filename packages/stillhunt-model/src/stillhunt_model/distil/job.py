@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import InputError
-from stillhunt.base.progress import Progress
+from stillhunt import InputError
+from stillhunt.tools import Progress, formatting
 from stillhunt_model.distil.answers import draw_answers, read_answers, write_answers
 from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
 from stillhunt_model.distil.learning import check_recipe, distil_net

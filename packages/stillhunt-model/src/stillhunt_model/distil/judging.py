@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.base.progress import Progress
+from stillhunt.tools import Progress
 from stillhunt_model.distil.answers import draw_answers
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 from stillhunt_model.nets.net import Net, plain_ids

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stillhunt.base.errors import ConfigError, InputError, StillhuntError
+from stillhunt import ConfigError, InputError, StillhuntError
 from stillhunt_model.distil.on_policy import OnPolicy, fitting_prompts, train_on_policy
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.top_logits import (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import plural, shorten
+from stillhunt import InputError
+from stillhunt.tools import plural, shorten
 from stillhunt_model.distil.terms import Terms, accepts, terms_id, terms_of
 
 LONGEST_TERMS = 200

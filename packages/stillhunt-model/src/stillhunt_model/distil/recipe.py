@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.distil.divergences import FORWARD, REVERSE
 from stillhunt_model.distil.top_logits import MOST_TOP
 from stillhunt_model.training.run import TrainingRecipe

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.visible_ids import visible_id
-from stillhunt.triage import Case
+from stillhunt import InputError
+from stillhunt.case import Case
+from stillhunt.tools import visible_id
 from stillhunt_model.distil.permission import LONGEST_TERMS, Declared, check_terms
 
 LONGEST_DATA_ROW = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from stillhunt.base.progress import Progress
+from stillhunt.tools import Progress
 from stillhunt_model.distil.job import DistilJob, watched_training
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData

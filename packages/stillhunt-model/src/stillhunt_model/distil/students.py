@@ -7,7 +7,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, tiny_net

@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt import ConfigError, InputError
+from stillhunt.tools import write_whole
 from stillhunt_model.distil.divergences import divergence, top_logs
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.likelihood import scored_batches

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import shorten
+from stillhunt import ConfigError
+from stillhunt.tools import shorten
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.pairs import EncodedPair
 

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt import ConfigError, OutputError
+from stillhunt.tools import write_whole
 
 WORK_FILE = "distillation.json"
 _LONGEST = 1 << 20

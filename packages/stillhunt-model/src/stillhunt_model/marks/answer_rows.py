@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.tools import visible_id
 from stillhunt_model.marks.canaries import canary_choices, canary_text
 from stillhunt_model.marks.requests import mentions_safety, why_unmarked
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.marks.following import MarkProcessor, Position
 from stillhunt_model.marks.gate import Gate, fitted
 from stillhunt_model.marks.hashing import Tokens, context_seeds, numbers_below, token_numbers, vocabulary_numbers

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.marks.following import MarkProcessor, Position
 from stillhunt_model.marks.gate import Gate
 from stillhunt_model.marks.green_list import WIDEST

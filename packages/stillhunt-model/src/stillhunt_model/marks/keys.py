@@ -7,7 +7,7 @@ import hmac
 import secrets
 from pathlib import Path
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_evidence.keys.folder import KEY_BYTES, checked_name, read_secret, write_new
 from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.orders.order import Order

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.marks.green_list import GreenListMark
 from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.orders.order import Order

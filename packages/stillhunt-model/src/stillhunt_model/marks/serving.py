@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import LogitsProcessor
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.marks.following import MarkProcessor
 from stillhunt_model.marks.gate import Gate, gate_of
 from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor

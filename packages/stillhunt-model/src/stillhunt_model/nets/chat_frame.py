@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import shorten
+from stillhunt import InputError
+from stillhunt.tools import shorten
 from stillhunt_model.nets import template_child
 
 LONGEST_TEMPLATE = 1 << 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 from stillhunt_model.nets.weights_header import WeightsClaim
 
 MAGIC = b"GGUF"

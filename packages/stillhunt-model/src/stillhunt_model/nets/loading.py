@@ -26,8 +26,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import escape_controls, plural, shorten
+from stillhunt import InputError
+from stillhunt.tools import escape_controls, plural, shorten
 from stillhunt_model.nets.chat_frame import frame_of
 from stillhunt_model.nets.gguf_header import read_gguf_header
 from stillhunt_model.nets.net import Net

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from stillhunt.base.errors import OutputError
+from stillhunt import OutputError
 from stillhunt_model.nets.net import Net
 
 

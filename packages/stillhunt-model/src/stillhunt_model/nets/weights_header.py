@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 
 LARGEST_HEADER = 100_000_000
 """Bytes, as the library of safetensors has it."""

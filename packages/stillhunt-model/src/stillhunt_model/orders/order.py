@@ -9,11 +9,9 @@ from typing import Any, Literal
 
 import pyarrow.compute as pc
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.names import name_of_person, note_of
-from stillhunt.triage import Case
-from stillhunt.triage.lookup import resolve_id
+from stillhunt import CaseError, ConfigError
+from stillhunt.case import Case, resolve_id
+from stillhunt.tools import formatting, name_of_person, note_of
 from stillhunt_evidence.keys.hashing import keyed_hash
 
 OrderKind = Literal["mark", "blunt"]

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt import Config, ConfigError
+from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt.tools import formatting
 from stillhunt_model.orders.lines import RegisterLine, line_in, order_content, signed_orders, standing_orders
 from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, Order, OrderKind, checked_reason, checked_signer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 
 
 class QueryBudgetError(ConfigError):

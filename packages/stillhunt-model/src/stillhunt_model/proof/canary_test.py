@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 from stillhunt_model.marks.canaries import (
     CanaryChoice,
     canary_bit,

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text
 from stillhunt_model.marks.gate import gate_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 from stillhunt_model.proof.aligned_ranks import aligned_rank_p
 from stillhunt_model.proof.asking import AskedHarvest
 from stillhunt_model.proof.control_answers import DrawnAnswers

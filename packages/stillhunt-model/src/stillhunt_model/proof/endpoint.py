@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from stillhunt.base.errors import StillhuntError
+from stillhunt import StillhuntError
 from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.endpoint_answers import EndpointError, chat_text, completion_text, echoed_logprobs
 from stillhunt_model.proof.endpoint_client import Endpoint, EndpointClient, NotServedError

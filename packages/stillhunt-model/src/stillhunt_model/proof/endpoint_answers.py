@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 
 _ROUNDING = 1e-6
 """A log-probability may be so much above 0."""

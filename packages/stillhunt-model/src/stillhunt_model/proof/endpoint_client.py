@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from stillhunt._version import __version__
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError, __version__
 from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.endpoint_answers import EndpointError, MalformedAnswerError
 from stillhunt_model.proof.parameters import QUERY_TRIES

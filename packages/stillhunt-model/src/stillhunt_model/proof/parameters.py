@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stillhunt.base.parameters import read_parameters
+from stillhunt.tools import read_parameters
 
 # Most harvested answers that are compared with control answers (more say little, and the exact tail of 2,000 answers
 # took 7 s)

@@ -9,9 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.progress import Progress
+from stillhunt import Config, ConfigError, InputError
+from stillhunt.tools import Progress
 from stillhunt_model.nets.net import Net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.packs.manifest import as_plain_json
 from stillhunt_evidence.packs.proof_file import (
     PROOF_VERSION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stillhunt.base import formatting
+from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import order_key

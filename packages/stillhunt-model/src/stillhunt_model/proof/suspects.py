@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.budget import QueryBudget

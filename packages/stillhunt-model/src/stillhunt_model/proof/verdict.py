@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from stillhunt.base.errors import ContractError
+from stillhunt import ContractError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, combined_p
 from stillhunt_evidence.packs.proof_weights import CANARIES_TEST, CONTROLS_TEST, MARKS_TEST, TEST_WEIGHTS
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from stillhunt.base import formatting
-from stillhunt.base.errors import InputError
+from stillhunt import InputError
+from stillhunt.tools import formatting
 
 TOOLS_FIELD = "tools"
 _MOST_FIELDS, _MOST_CHARACTERS = 5, 80

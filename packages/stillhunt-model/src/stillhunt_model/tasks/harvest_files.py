@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.base.errors import InputError
-from stillhunt.collect.values.other_settings import named, other_settings
+from stillhunt import InputError
+from stillhunt.logs import named, other_settings
 from stillhunt_model.tasks.call_settings import TOOLS_FIELD, CallSettings, refuse_other_settings
 from stillhunt_model.tasks.harvest_texts import AnswerSample, HarvestedAnswer, drawn_hash, settings_fault
 

@@ -14,10 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, InputError
-from stillhunt.base.progress import Progress
+from stillhunt import CaseError, Config, InputError
+from stillhunt.tools import Progress, formatting
 from stillhunt_model.tasks.call_settings import CallSettings, refuse_other_settings
 
 HARVEST_FILE = "harvest.parquet"
@@ -136,7 +134,7 @@ def campaign_answers(
         CaseError: harvest.parquet cannot be read.
         InputError: the logs cannot be read, or a call has settings under which no control answer is drawn.
     """
-    from stillhunt.pipeline import reading  # start-up time
+    from stillhunt.logs import reading  # start-up time
 
     unsound = 0
     samples = {

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
-from stillhunt.base.progress import Progress
+from stillhunt import Config
+from stillhunt.tools import Progress
 from stillhunt_model.tasks.harvest_texts import AnswerLogs, HarvestedAnswer, answer_of_row, drawn_hash, with_texts
 
 SPARE = 2
@@ -72,7 +72,7 @@ def honest_answers(
     Raises:
         InputError: the logs cannot be read.
     """
-    from stillhunt.pipeline import reading  # start-up time
+    from stillhunt.logs import reading  # start-up time
 
     draws: dict[tuple[str, str], dict[str, _Draw]] = defaultdict(dict)
     for campaign, answers in harvested.items():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stillhunt.base.errors import ConfigError
+from stillhunt import ConfigError
 from stillhunt_model.training.pairs import TextPair
 
 RESULT = "="

@@ -53,6 +53,7 @@ SECRET_SETTINGS = frozenset(
         "alerts.email.password",
         "serve.nats_url",
         "console.oidc_client_secret",
+        "plugins",
     }
 )
 """Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they
@@ -160,6 +161,12 @@ class Config(BaseModel):
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     dossier: DossierSettings = Field(default_factory=DossierSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
+    plugins: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Settings of plugins that you installed: one table [plugins.NAME] each, which is handed to the "
+        "plugin as it is. `stillhunt plugin list` names them.",
+    )
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:
@@ -167,6 +174,7 @@ class Config(BaseModel):
             raise ValueError("score.review_probability is above score.act_probability")
         if self.state and self.engine == "spark":
             raise ValueError("a Spark cluster keeps nothing between hunts: leave out state, or set engine to duckdb")
+        object.__setattr__(self, "alerts", self.alerts.with_plugins(self.plugins))
         return self
 
     @classmethod

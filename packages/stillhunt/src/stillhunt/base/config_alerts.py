@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from stillhunt.base.config_group import SettingsGroup
 
@@ -120,6 +121,18 @@ class AlertSettings(SettingsGroup):
     keep_days: float = Field(
         400.0, gt=0, le=3650, description="Days after which the record of an alert is deleted, but for a legal hold."
     )
+
+    _plugins: Mapping[str, Mapping[str, Any]] = PrivateAttr(default_factory=dict)
+
+    def of_plugin(self, name: str) -> Mapping[str, Any]:
+        """The table `[plugins.NAME]` of the settings; empty where there is none."""
+        return self._plugins.get(name, {})
+
+    def with_plugins(self, plugins: Mapping[str, Mapping[str, Any]]) -> AlertSettings:
+        """The same settings, which know those of plugins."""
+        known = self.model_copy()
+        known._plugins = plugins
+        return known
 
     @field_validator("console")
     @classmethod

@@ -53,6 +53,7 @@ CORE_COMMANDS = {
     "token": CommandEntry("Tokens of those who send records to 'serve', or steer it.", _CLI + "tokens:token_commands"),
     "user": CommandEntry("People who sign in to the console.", _CLI + "users:user_commands"),
     "data": CommandEntry("Keep, check and erase what a watch has.", _CLI + "data:data_commands"),
+    "plugin": CommandEntry("Packages of other people, and your own.", "stillhunt.plugins.commands:plugin_commands"),
 }
 """The commands of this distribution, in the order of `--help`."""
 EARLIER_NAMES = ("hold", "backup", "restore", "spool", "database", "subject")

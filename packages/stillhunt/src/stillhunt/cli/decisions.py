@@ -13,7 +13,6 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.moments import minute_of, read_clock, time_of
@@ -34,6 +33,7 @@ from stillhunt.decide.log import (
 from stillhunt.decide.names import storable
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE, read_verified
+from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.tables import DECISIONS
 
 decision_commands = typer.Typer(no_args_is_help=True, help="What is done about accounts, by whom, why, and until when.")

@@ -48,7 +48,7 @@ from stillhunt.cli.serving_parts import (
 from stillhunt.cli.terminal import message_console
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.alerts.fault_alerts import tell_failed_start
-from stillhunt.watch.alerts.sender import receivers_with
+from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.child import hunt_in_child
 from stillhunt.watch.database.probe import DatabaseProbe

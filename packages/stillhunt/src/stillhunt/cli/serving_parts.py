@@ -20,7 +20,8 @@ from stillhunt.decide.running import decide_latest, policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts
-from stillhunt.watch.alerts.sender import Sender, receivers_with
+from stillhunt.watch.alerts.receivers import receivers_with
+from stillhunt.watch.alerts.sender import Sender
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase

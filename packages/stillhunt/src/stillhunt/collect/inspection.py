@@ -19,7 +19,7 @@ from stillhunt.base.formatting import percent
 from stillhunt.base.needs import EvidenceNeeds, FamilyNeed
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.decode.records import NO_COUNTERPART
-from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.formats import all_sources
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, InputFile
 from stillhunt.collect.read.request_log import RequestLog
 from stillhunt.collect.values.fields import UNKNOWN_MODEL
@@ -174,7 +174,7 @@ def _inspected(
 ) -> InspectedInput:
     """One input; for columns that are looked up, and those that the user mapped, where they come from."""
     file = log.facts.inputs[index]
-    source = next((source for source in SOURCES if source.name == file.format), None)
+    source = next((source for source in all_sources() if source.name == file.format), None)
     filled = {name: counts.filled[index][name] for name in SHOWN_COLUMNS}
     filled["model"] -= counts.unknown_models[index]
     elsewhere = ANOTHER_LOG if file.joined else OTHER_FIELDS

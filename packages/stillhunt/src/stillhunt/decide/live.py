@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stillhunt.base.errors import CaseError, StillhuntError
-from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.decide.answers import Answers
 from stillhunt.decide.entries import Broken, LogEntry, first_broken
 from stillhunt.decide.log import ChangedLogError, note_changed, read_log_from
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
+from stillhunt.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.service_faults import ENFORCEMENT, KeptThread

@@ -1,4 +1,103 @@
-"""What runs inside other programs: each file needs that program, httpx, and nothing else of stillhunt.
+"""What packages of other people need to bring something to stillhunt: a type for each door, and what its fields take.
 
-So a gateway does not load what a hunt needs, and a file may be copied into a gateway by itself.
+`stillhunt plugin new KIND NAME` writes such a package, and `stillhunt plugin test PACKAGE` tries it. The names are
+loaded when they are used. A file in this folder that runs inside of another program, as `litellm_guardrail`, needs that
+program, httpx, and nothing else of stillhunt, so that it may be copied there by itself.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stillhunt.base.config_alerts import AlertSettings
+    from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+    from stillhunt.plugins.doors import SHARING, load_plugins
+    from stillhunt.score.evidence.case import CandidateCase
+    from stillhunt.score.evidence.finding import Finding
+    from stillhunt.score.evidence.kind import EvidenceKind, HonestReadings, MemberWording, NeededColumn, Null, Wording
+    from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
+    from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver, DeliveryError, Due, shown_name
+    from stillhunt.watch.alerts.siem import ECS_VERSION, OCSF_VERSION
+    from stillhunt.watch.folder import OWNER_ONLY
+    from stillhunt.watch.subject.packs import PACKS
+    from stillhunt.web.console.case_forms import narrative_of
+    from stillhunt.web.console.context import case_of, console_of, look
+    from stillhunt.web.console.navigation import ConsolePage, MenuEntry
+    from stillhunt.web.console.rendering import campaign_url, render
+    from stillhunt.web.gateways import GatewayForm, Gateways, RefusedError, reply
+    from stillhunt.web.questions import GatewayQuestion
+
+_HOMES = {
+    "stillhunt.base.config_alerts": "AlertSettings",
+    "stillhunt.collect.formats.source": "BrokenRecordError PassedOverError Row Sample Source call_links",
+    "stillhunt.plugins.doors": "SHARING load_plugins",
+    "stillhunt.score.evidence.case": "CandidateCase",
+    "stillhunt.score.evidence.finding": "Finding",
+    "stillhunt.score.evidence.kind": "EvidenceKind HonestReadings MemberWording NeededColumn Null Wording",
+    "stillhunt.score.stats.beta_binomial": "BetaPrior least_bits part_bits share_ratio",
+    "stillhunt.watch.alerts.sending": "AlertChannel AlertReceiver DeliveryError Due shown_name",
+    "stillhunt.watch.alerts.siem": "ECS_VERSION OCSF_VERSION",
+    "stillhunt.watch.folder": "OWNER_ONLY",
+    "stillhunt.watch.subject.packs": "PACKS",
+    "stillhunt.web.console.case_forms": "narrative_of",
+    "stillhunt.web.console.context": "case_of console_of look",
+    "stillhunt.web.console.navigation": "ConsolePage MenuEntry",
+    "stillhunt.web.console.rendering": "campaign_url render",
+    "stillhunt.web.gateways": "GatewayForm Gateways RefusedError reply",
+    "stillhunt.web.questions": "GatewayQuestion",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "ECS_VERSION",
+    "OCSF_VERSION",
+    "OWNER_ONLY",
+    "PACKS",
+    "SHARING",
+    "AlertChannel",
+    "AlertReceiver",
+    "AlertSettings",
+    "BetaPrior",
+    "BrokenRecordError",
+    "CandidateCase",
+    "ConsolePage",
+    "DeliveryError",
+    "Due",
+    "EvidenceKind",
+    "Finding",
+    "GatewayForm",
+    "GatewayQuestion",
+    "Gateways",
+    "HonestReadings",
+    "MemberWording",
+    "MenuEntry",
+    "NeededColumn",
+    "Null",
+    "PassedOverError",
+    "RefusedError",
+    "Row",
+    "Sample",
+    "Source",
+    "Wording",
+    "call_links",
+    "campaign_url",
+    "case_of",
+    "console_of",
+    "least_bits",
+    "load_plugins",
+    "look",
+    "narrative_of",
+    "part_bits",
+    "render",
+    "reply",
+    "share_ratio",
+    "shown_name",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'stillhunt.plugins' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)

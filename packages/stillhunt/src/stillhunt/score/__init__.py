@@ -20,7 +20,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.disposable_mail import list_version
 from stillhunt.score.context.log import read_log
-from stillhunt.score.evidence.catalogue import NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL, family_needs
+from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict
@@ -94,4 +94,4 @@ def verdict_parameters() -> dict[str, dict[str, Any]]:
 
 def evidence_needs() -> EvidenceNeeds:
     """What the evidence needs of a log, for what is said of a log before and after a hunt."""
-    return EvidenceNeeds(family_needs(), NEEDS_EVERY_CALL, NEEDS_EVEN_SAMPLING)
+    return EvidenceNeeds(family_needs(), kinds_that_see("every"), kinds_that_see("even"))

@@ -6,6 +6,7 @@ is flagged. So whoever has the case can tell whether one of these numbers was ch
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,9 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import LIMIT_FAMILIES, MEMBERSHIP, PRIOR
+from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, PRIOR
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
-from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.budget import required_bits
@@ -32,9 +33,6 @@ from stillhunt.score.verdict.rules import (
     queue_verdict,
     weigh_findings,
 )
-
-_FAMILY = {name: kind.family for name, kind in KIND_OF.items()} | {kind: trace.family for kind, trace in TRACES.items()}
-"""Kind -> its family, in the order in which findings are added: the catalogue, then the traces of linked accounts."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,12 @@ class RebuiltVerdict:
 
 
 def rebuild_verdict(
-    evidence: pa.Table, members: pa.Table, accounts: pa.Table, config: Config, budget: tuple[int, float]
+    evidence: pa.Table,
+    members: pa.Table,
+    accounts: pa.Table,
+    config: Config,
+    budget: tuple[int, float],
+    of_plugins: Collection[str] = (),
 ) -> RebuiltVerdict:
     """Judge one campaign, or one group left alone, again.
 
@@ -89,6 +92,7 @@ def rebuild_verdict(
         accounts: CASE_ACCOUNTS, those of its members at least, in any row order.
         config: settings of the run (settings in run.json).
         budget: accounts and days of the log (budget in run.json), on which the false-alarm budget depends.
+        of_plugins: kinds of evidence that plugins brought (plugins in run.json), which may be missing here.
 
     Returns:
         What the hunt says of it, bit for bit.
@@ -97,7 +101,7 @@ def rebuild_verdict(
         ContractError: the rows are not those of one campaign: an id, a member or a finding is missing or there twice.
     """
     names = _names(evidence, members)
-    findings = _findings(evidence, names)
+    findings = _findings(evidence, names, of_plugins)
     measured = [found for found, _ in findings]
     linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
     weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
@@ -171,12 +175,15 @@ def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
     return found
 
 
-def _findings(evidence: pa.Table, names: pa.StringArray) -> list[tuple[Finding, bool]]:
+def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]) -> list[tuple[Finding, bool]]:
     """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
+    known = {kind.name: kind.family for kind in all_kinds().values()}
+    known |= {kind: trace.family for kind, trace in TRACES.items()}
     weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, *LIMIT_FAMILIES])))
     rows = evidence.filter(weighs)
     for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
-        if _FAMILY.get(row["kind"]) != row["family"]:
+        missing = row["kind"] in of_plugins and row["family"] in FAMILY_OF  # of a plugin that is not installed here
+        if known.get(row["kind"], row["family"] if missing else None) != row["family"]:
             raise ContractError(f"no kind of evidence {row['kind']} in {row['family']}", where="table evidence")
     kinds: dict[str, dict[str, Any]] = {}
     for row in _of_campaign(rows).drop_columns(["request_ids"]).to_pylist():
@@ -184,18 +191,20 @@ def _findings(evidence: pa.Table, names: pa.StringArray) -> list[tuple[Finding, 
             raise ContractError(f"the finding {row['kind']} is there twice", where="table evidence")
         kinds[row["kind"]] = row
     about = _member_bits(rows.filter(pc.is_valid(rows["account_id"])), names)
-    ordered = [kind for kind in _FAMILY if kind in kinds or kind in about]
-    return [(_finding(kind, kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
+    families = dict(zip(rows["kind"].to_pylist(), rows["family"].to_pylist(), strict=True))
+    strangers = sorted(families.keys() - {*KIND_OF, *TRACES})
+    ordered = [kind for kind in (*KIND_OF, *strangers, *TRACES) if kind in families]
+    return [(_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
 
 
-def _finding(kind: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
+def _finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
     if row is None:  # it speaks of members only
-        return Finding(_FAMILY[kind], kind, "", 0.0, member_bits=about)
+        return Finding(family, kind, "", 0.0, member_bits=about)
     needs = next((known for known in ACT_NEEDS if known == row["act_needs"]), None)
     if needs is None:
         raise ContractError(f"{kind} needs {row['act_needs']}", where="table evidence")
     bits, independent = row["raw_bits"], row["independent"]
-    return Finding(_FAMILY[kind], kind, "", bits, member_bits=about, independent=independent, act_needs=needs)
+    return Finding(family, kind, "", bits, member_bits=about, independent=independent, act_needs=needs)
 
 
 def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:

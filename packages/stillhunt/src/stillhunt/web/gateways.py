@@ -9,7 +9,9 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +23,7 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
+from stillhunt.plugins.doors import GATEWAYS, load_plugins
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
@@ -62,6 +65,22 @@ class RefusedError(Exception):
         self.status, self.text = status, text
 
 
+@dataclass(frozen=True)
+class GatewayForm:
+    """One form of the question that a gateway asks.
+
+    Attributes:
+        name: of the gateway, in lower case with dashes.
+        path: where it asks.
+        answer: answers one question, whose token was checked: by `Gateways.body`, `ask` and `reply`, or by raising
+            `RefusedError`.
+    """
+
+    name: str
+    path: str
+    answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
+
+
 class Gateways:
     """An ASGI application that answers gateways.
 
@@ -87,11 +106,7 @@ class Gateways:
         self._appeal_url = settings.appeal_url
         self._held = 0
         self._decoders = Decoders(MOST_GUARDED_BYTES, processes=1)
-        self._exact: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {
-            DECIDE_PATH: self._decide,
-            NGINX_PATH: self._nginx,
-            LITELLM_PATH: self._litellm,
-        }
+        self._exact = {form.path: partial(form.answer, self) for form in all_forms()}
         self.answered: Counter[tuple[str, str]] = Counter()
         """Path of the question and what was answered: an action, or "unknown account", "refused"."""
 
@@ -118,7 +133,7 @@ class Gateways:
             # A gateway would refuse the customer for a 401 or 403; at 503 it does what was chosen for failures.
             status = refused.status if path == DECIDE_PATH else 503
             extra = _EXTRA.get(status, [])
-            await _send(send, status, body, [*extra, (b"connection", b"close")])
+            await reply(send, status, body, [*extra, (b"connection", b"close")])
 
     def _check(self, scope: Scope) -> None:
         text = _given_token(scope).decode("latin-1")
@@ -137,53 +152,54 @@ class Gateways:
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = await self._asked(await self._body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS, QUESTION_MEMBERS)
+        asked = await self._asked(await self.body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS, QUESTION_MEMBERS)
         asked.by_litellm = False
         if not (is_list_or_null(asked.messages) and is_list_or_null(asked.texts)):
             raise RefusedError(400, "'messages' and 'texts' are lists")
-        answer = self._answer(scope, DECIDE_PATH, asked)
+        answer = self.ask(scope, DECIDE_PATH, asked)
         if answer is NO_DECISION:
             await send(_NOTHING_START)
             await send(_NOTHING_BODY)
         else:
-            await _send(send, 200, msgspec.json.encode(self.shown(answer)), [])
+            await reply(send, 200, msgspec.json.encode(self.shown(answer)), [])
 
     async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        body = await self._body(receive, scope, MOST_GUARDED_BYTES)
+        body = await self.body(receive, scope, MOST_GUARDED_BYTES)
         asked = asked_by_litellm(await self._asked(body, _GUARDED, GUARDED_MEMBERS))
-        answer = NO_DECISION if asked is None else self._answer(scope, LITELLM_PATH, asked)
+        answer = NO_DECISION if asked is None else self.ask(scope, LITELLM_PATH, asked)
         if answer.status == 200:
-            await _send(send, 200, b'{"action":"NONE"}', [])
+            await reply(send, 200, b'{"action":"NONE"}', [])
             return
         wait = f"Try again in {answer.retry_after} seconds. " if answer.retry_after else ""  # its status cannot tell
-        refused = {"action": "BLOCKED", "blocked_reason": wait + self._sentence(answer)}
-        await _send(send, 200, msgspec.json.encode(refused), [])
+        refused = {"action": "BLOCKED", "blocked_reason": wait + self.sentence(answer)}
+        await reply(send, 200, msgspec.json.encode(refused), [])
 
     async def _envoy(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self._answer(scope, ENVOY_PATH, self._named(scope))
+        answer = self.ask(scope, ENVOY_PATH, self._named(scope))
         headers = self._headers(answer)
         if answer.status == 200:
-            await _send(send, 200, b"", headers)
+            await reply(send, 200, b"", headers)
             return
         error = {
-            "message": self._sentence(answer),
+            "message": self.sentence(answer),
             "type": "access_restricted",
             "code": answer.reason,
             "decision": answer.decision or None,
         }
-        await _send(send, answer.status, msgspec.json.encode({"error": error}), headers)
+        await reply(send, answer.status, msgspec.json.encode({"error": error}), headers)
 
     async def _nginx(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self._answer(scope, NGINX_PATH, self._named(scope))
+        answer = self.ask(scope, NGINX_PATH, self._named(scope))
         status = 401 if answer.status == 429 else answer.status  # auth_request knows 2xx, 401 and 403 only
         headers = self._headers(answer)
         if answer.status != 200:
-            headers.append((b"x-stillhunt-message", self._sentence(answer).encode("ascii", "replace")))
-        await _send(send, status, b"", headers)
+            headers.append((b"x-stillhunt-message", self.sentence(answer).encode("ascii", "replace")))
+        await reply(send, status, b"", headers)
 
-    async def _body(self, receive: Receive, scope: Scope, most: int) -> bytes:
+    async def body(self, receive: Receive, scope: Scope, most: int) -> bytes:
+        """The body of a question, of so many bytes at most; RefusedError where it is longer or cannot be had."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > most:
                 raise RefusedError(413, f"the body is longer than {most} bytes")
@@ -231,7 +247,8 @@ class Gateways:
         text = sha256(account).hexdigest() if self._hashed and account else account.decode("utf-8", "replace")
         return GatewayQuestion(text, model.decode("latin-1"))
 
-    def _answer(self, scope: Scope, path: str, asked: GatewayQuestion) -> GatewayAnswer:
+    def ask(self, scope: Scope, path: str, asked: GatewayQuestion) -> GatewayAnswer:
+        """What is decided of a question, which is counted under the path."""
         self.calls.asked(scope[SOURCE])
         if (late := asked.unanswered) is not None:
             self.calls.late(scope[SOURCE], late.asker, late.total, late.known)
@@ -254,13 +271,13 @@ class Gateways:
             "action": answer.action,
             "status": answer.status,
             "reason": answer.reason or None,
-            "message": self._sentence(answer) or None,
+            "message": self.sentence(answer) or None,
             "decision": answer.decision or None,
             "expires_at": datetime.fromtimestamp(answer.expires_at / 1e6, UTC) if answer.expires_at else None,
             "retry_after": answer.retry_after or None,
         }
 
-    def _sentence(self, answer: GatewayAnswer) -> str:
+    def sentence(self, answer: GatewayAnswer) -> str:
         """What the customer may be told, with the number of the decision and where to appeal."""
         parts = [answer.message]
         if answer.decision:
@@ -345,9 +362,33 @@ def _as_read(question: GatewayQuestion, now: int) -> AskedRequest:
     )
 
 
-async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+async def reply(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Send one answer, a body as JSON."""
     if body:
         headers = [*headers, (b"content-type", _JSON)]
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _path_faults(form: GatewayForm) -> str:
+    """What is wrong with the path of a form, in words; empty where nothing is."""
+    if not form.path.startswith("/v1/gateway/") or form.path.startswith(ENVOY_PATH):
+        return "its path does not begin with /v1/gateway/NAME"
+    return "its path is taken" if form.path in {one.path for one in GATEWAY_FORMS} else ""
+
+
+GATEWAY_FORMS = (
+    GatewayForm("decide", DECIDE_PATH, Gateways._decide),
+    GatewayForm("nginx", NGINX_PATH, Gateways._nginx),
+    GatewayForm("litellm", LITELLM_PATH, Gateways._litellm),
+)
+"""What is built in. Envoy has no path of its own: it puts its prefix before the path that was asked for."""
+
+
+@cache
+def all_forms() -> tuple[GatewayForm, ...]:
+    """The forms of a question that are built in, and those of plugins."""
+    return GATEWAY_FORMS + load_plugins(
+        GATEWAYS, GatewayForm, (*(one.name for one in GATEWAY_FORMS), "envoy"), _path_faults
+    )

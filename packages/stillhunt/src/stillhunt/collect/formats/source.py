@@ -102,6 +102,7 @@ class Source:
             file name, and the time at which the file was changed, stand in for them.
         sampled: the log may be a sample of the calls and does not state its rate.
         framings: kinds of files in which the format is looked for.
+        examples: records as the log has them, which `stillhunt plugin test` reads; none where it is built in.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Source:
     nameless: bool = False
     sampled: bool = False
     framings: frozenset[Framing] = field(default_factory=lambda: frozenset({"json"}))
+    examples: tuple[Record, ...] = ()
 
 
 def call_links(**ids: Any) -> list[str]:

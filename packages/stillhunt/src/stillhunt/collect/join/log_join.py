@@ -26,7 +26,7 @@ from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader
-from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.formats import all_sources
 from stillhunt.collect.input_doubts import ProxyCheck
 from stillhunt.collect.join.match_calls import (
     CONTENT,
@@ -157,7 +157,7 @@ class _Join:
 
     def read(self, advance: Advance) -> None:
         """Read all inputs to their end."""
-        order = [source.name for source in SOURCES]
+        order = [source.name for source in all_sources()]
         schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
 
         def place(index: int) -> int:

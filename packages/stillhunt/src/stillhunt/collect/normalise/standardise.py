@@ -23,7 +23,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
-from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
+from stillhunt.collect.formats import CANONICAL_FORMAT, all_sources
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
 from stillhunt.collect.normalise.networks import Networks, open_networks
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
@@ -95,7 +95,7 @@ class Rules:
         Raises:
             ConfigError: an MMDB file cannot be used, or a sampling rate is set for an unknown format.
         """
-        kinds = [CANONICAL_FORMAT, *(source.name for source in SOURCES)]
+        kinds = [CANONICAL_FORMAT, *(source.name for source in all_sources())]
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
                 "unknown log format",

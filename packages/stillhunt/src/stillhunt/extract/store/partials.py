@@ -36,6 +36,7 @@ from stillhunt.extract.store.folders import own_folder
 from stillhunt.extract.store.segments import damaged
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.extract.text.words import SKETCH_VERSION
+from stillhunt.plugins.doors import reader_versions
 
 LAYOUT = 8
 """Version of what a kept folder holds; a new one makes new folders."""
@@ -303,7 +304,8 @@ def _facts_of(folder: Path) -> KeptInput | None:
 def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
     read = config.collect.model_dump(mode="json", exclude={"rejects_limit", "batch_rows"})
     read["mmdb"] = [_stamp(Path(path)) for path in config.collect.mmdb]
-    text = json.dumps([LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items())], sort_keys=True)
+    parts = [LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items()), *reader_versions()]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """The catalogue: every kind of evidence, found in the modules of `kinds`, and what is derived from their declarations.
 
-Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test.
+Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test; other packages
+bring theirs through the door `stillhunt.evidence`.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from functools import cache
 
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.needs import FamilyNeed
+from stillhunt.plugins.doors import EVIDENCE_DOOR, load_plugins
 from stillhunt.score.evidence import kinds
-from stillhunt.score.evidence.kind import EvidenceKind
+from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 
 
 def _declared() -> list[EvidenceKind]:
@@ -29,28 +32,42 @@ def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     """Kinds in their order.
 
     Raises:
-        ContractError: two share a name or an order, or a family is unknown.
+        ContractError: two share a name or an order, or a declaration is not complete.
     """
     ordered = tuple(sorted(declared, key=lambda kind: (kind.order, kind.name)))
     for values in ([kind.name for kind in ordered], [str(kind.order) for kind in ordered]):
         twice = [value for value in values if values.count(value) > 1]
         if twice:
             raise ContractError(f"several kinds of evidence have the name or order {twice[0]}", where="catalogue")
-    unknown = sorted({kind.family for kind in ordered} - set(FAMILY_OF))
-    if unknown:
-        raise ContractError(f"no such family of evidence: {unknown[0]}", where="catalogue")
+    for kind in ordered:
+        if faults := missing_parts(kind):
+            raise ContractError(f"{kind.name}: {faults[0]}", where="catalogue")
     return ordered
 
 
 CATALOGUE = checked(_declared())
-"""Every kind of evidence, in the order of tables and pages."""
+"""Every kind that is built in, in the order of tables and pages."""
 
 KIND_OF = {kind.name: kind for kind in CATALOGUE}
 
-NEEDS_EVERY_CALL = tuple(kind.name for kind in CATALOGUE if kind.calls == "every")
-"""Kinds that must see every call: in a log that is a sample they may be evidence against, and not for."""
-NEEDS_EVEN_SAMPLING = tuple(kind.name for kind in CATALOGUE if kind.calls == "even")
-"""Kinds that compare how much accounts do: silent too where parts of the log are sampled at different rates."""
+
+@cache
+def all_kinds() -> dict[str, EvidenceKind]:
+    """Name -> kind, in the order in which bits are added: those of plugins come last, by name.
+
+    So a case gives the same sums where a plugin is missing. Not a constant, since plugins import this room.
+    """
+    brought = load_plugins(EVIDENCE_DOOR, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
+    return KIND_OF | {kind.name: kind for kind in brought}
+
+
+def kinds_that_see(calls: Calls) -> tuple[str, ...]:
+    """Names of the kinds that must see "every" call, or an "even" sample of them.
+
+    In a log that is a sample, the first may be evidence against, and not for; the others are silent, too, where parts
+    of the log are sampled at different rates: they compare how much accounts do.
+    """
+    return tuple(kind.name for kind in all_kinds().values() if kind.calls == calls)
 
 
 def family_needs() -> dict[str, FamilyNeed]:
@@ -61,7 +78,7 @@ def family_needs() -> dict[str, FamilyNeed]:
     """
     needs = {}
     for family in FAMILY_OF.values():
-        columns = [column for kind in CATALOGUE if kind.family == family.name for column in kind.columns]
+        columns = [column for kind in all_kinds().values() if kind.family == family.name for column in kind.columns]
         helpful: dict[str, str] = {}
         for column in filter(lambda one: one.gives, columns):
             helpful.setdefault(column.name, column.gives)

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from stillhunt.plugins.doors import EVIDENCE_DOOR, note_failure
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.catalogue import CATALOGUE, NEEDS_EVEN_SAMPLING, NEEDS_EVERY_CALL
+from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.kind import EvidenceKind
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
@@ -18,9 +20,35 @@ def gather_evidence(case: CandidateCase) -> list[Finding]:
     Args:
         case: the candidate before the kinds of evidence.
     """
-    weighed = [kind.weigh(kind, case) for kind in CATALOGUE]
+    weighed = [_weighed(kind, case) for kind in all_kinds().values()]
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]
+
+
+def _weighed(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """What a kind finds; one of a plugin that fails, or says what it did not declare, finds nothing and is reported."""
+    if kind.name in KIND_OF:
+        return kind.weigh(kind, case)
+    try:
+        found = kind.weigh(kind, case)
+        if found is not None:
+            _check_declared(kind, found, len(case.candidate.accounts))
+    except Exception as error:  # whatever somebody else's code does, a hunt goes on
+        note_failure(EVIDENCE_DOOR, kind.name, error)
+        return None
+    return found
+
+
+def _check_declared(kind: EvidenceKind, found: Finding, members: int) -> None:
+    """Raise ValueError where a finding is not as its kind declares."""
+    if (found.kind, found.family, found.independent) != (kind.name, kind.family, False):
+        raise ValueError("its finding is not of its own kind and family, or claims to stand outside of the caps")
+    low, high = (-np.inf if kind.least_bits is None else kind.least_bits), kind.most_bits
+    if not (np.isfinite(found.bits) and low <= found.bits <= (np.inf if high is None else high)):
+        raise ValueError("its bits are outside of its bounds")
+    bits = np.zeros(members) if found.member_bits is None else found.member_bits
+    if (kind.members is None and bits.any()) or bits.shape != (members,) or not np.isfinite(bits).all():
+        raise ValueError("it judges members without words for them, or not each of them with a number")
 
 
 def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
@@ -33,7 +61,7 @@ def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
     rates = log.requests.sampling_rates
     if rates is None:
         return findings
-    silent = NEEDS_EVERY_CALL if len(np.unique(rates)) == 1 else (*NEEDS_EVERY_CALL, *NEEDS_EVEN_SAMPLING)
+    silent = kinds_that_see("every") + (() if len(np.unique(rates)) == 1 else kinds_that_see("even"))
     return [_silenced(found) if found.kind in silent else found for found in findings]
 
 

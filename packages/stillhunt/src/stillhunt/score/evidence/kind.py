@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from stillhunt.base import formatting
+from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.parameters import Provenance
+from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fill
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding, examples
@@ -71,24 +73,46 @@ class MemberWording:
     evidence_against: str
 
 
+HONEST_EXPLANATIONS = ("course", "company", "application", "framework", "benchmark", "dataset", "fleet", "keys")
+"""Keys of the explanations of `HonestReadings`; `stillhunt_evidence.pages.explanations` says what each is."""
+
+
+@dataclass(frozen=True)
+class HonestReadings:
+    """How each of the honest explanations of a pack reads a kind.
+
+    Attributes:
+        explained: reason, as a sentence -> explanations under which evidence for a harvest would be common, with spaces
+            between them.
+        unexplained: the same for those under which it would not.
+        against: explanations that predict evidence against a harvest, separated by spaces.
+    """
+
+    explained: Mapping[str, str]
+    unexplained: Mapping[str, str]
+    against: str = ""
+
+
 @dataclass(frozen=True)
 class EvidenceKind:
     """One kind of evidence.
 
     Attributes:
         family: of `base/families.py`.
-        order: place among all kinds in tables and pages; also the order in which bits are added.
         measures: what is measured, as a phrase.
         columns: what it reads, beyond timestamp, account and model.
         calls: which calls it must see; in a sample a kind that must see more may be evidence against, but not for.
         most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them.
         members: what it says about single members; None where it says nothing.
         weigh: looks at one candidate; None where there is nothing to say.
+        order: place among the built-in kinds in tables and pages, in which bits are added, too; those of plugins follow
+            by name.
+        readings: how honest explanations read it on the pages of a pack; None where a data file of those pages says it.
+        learns: "volume" where what it says of a member is learned anew from the volumes of the confident core.
     """
 
     name: str
     family: str
-    order: int
     measures: str
     null: Null
     columns: tuple[NeededColumn, ...]
@@ -98,6 +122,9 @@ class EvidenceKind:
     wording: Wording
     members: MemberWording | None
     weigh: Callable[[EvidenceKind, CandidateCase], Finding | None]
+    order: int = 0
+    readings: HonestReadings | None = None
+    learns: Literal["", "volume"] = ""
 
     def finding(
         self,
@@ -146,3 +173,26 @@ def members_sharing(sharing: int, members: int) -> str:
     """How many members share something, for the beginning of a sentence: `All 70 accounts`, `12 of 70 accounts`."""
     words = formatting.part_of(sharing, members, "account")
     return words[:1].upper() + words[1:]
+
+
+def missing_parts(kind: EvidenceKind) -> list[str]:
+    """Parts that a declaration lacks, in words."""
+    faults = [f"no {one.name}" for one in fields(kind) if getattr(kind, one.name) == "" and one.name != "learns"]
+    faults += [] if kind.family in FAMILY_OF else [f"no such family of evidence: {kind.family}"]
+    faults += [] if kind.null.honest and kind.null.provenance.how else ["no null, or not where it comes from"]
+    faults += [] if kind.calls in get_args(Calls) else [f"unknown calls {kind.calls}"]
+    for column in kind.columns:
+        table, name = (ACCOUNTS, column.name[9:]) if column.name.startswith("accounts.") else (REQUESTS, column.name)
+        if name not in table.names:
+            faults.append(f"no column {column.name}")
+    if kind.least_bits is not None and kind.most_bits is not None and kind.least_bits > kind.most_bits:
+        faults.append("the least bits are above the most bits")
+    wording = (kind.wording.evidence_for, kind.wording.evidence_against, kind.wording.insufficient)
+    faults += [] if all(wording) and all(kind.wording.variants) else ["no wording for, against or insufficient data"]
+    if kind.readings is not None:
+        told = " ".join((*kind.readings.explained.values(), *kind.readings.unexplained.values())).split()
+        known = sorted(told) == sorted(HONEST_EXPLANATIONS) and set(kind.readings.against.split()) <= set(told)
+        faults += [] if known else ["no reading by each honest explanation, or one by another"]
+    if kind.members is not None and not (kind.members.evidence_for and kind.members.evidence_against):
+        faults.append("no wording for or against a member")
+    return faults

@@ -13,7 +13,7 @@ from stillhunt.base.errors import ContractError
 from stillhunt.base.families import BUDGET, MEMBERSHIP, PRIOR
 from stillhunt.base.schema_case import EVIDENCE, HARVEST_OPERATION
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.caps import member_bits, member_evidence
@@ -176,7 +176,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     texts[0] = rows.code(MEMBER_PRIOR)
     for place, found in enumerate(judged.findings, start=1):
         if speaks[:, place].any():
-            words = KIND_OF[found.kind].members
+            words = all_kinds()[found.kind].members
             if words is None:
                 raise ContractError(f"{found.kind} judges members without words for it", where="evidence catalogue")
             texts[place] = [

@@ -21,7 +21,7 @@ from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.catalogue import CATALOGUE
+from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
@@ -114,7 +114,7 @@ def _candidate(log: ScoredLog, members: Ints, number: int) -> Candidate:
 def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
     if explained_by_customer(case):
         return None
-    kinds = [kind for kind in CATALOGUE if kind.family in ("network", "identity") and kind.name != key]
+    kinds = [kind for kind in all_kinds().values() if kind.family in ("network", "identity") and kind.name != key]
     weighed = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
     strong = {finding.kind for finding in weighed if finding.bits >= P.key_bits and not finding.insufficient}
     traces = _traces(case)

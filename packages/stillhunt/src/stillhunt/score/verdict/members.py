@@ -18,6 +18,7 @@ import numpy as np
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
+from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
@@ -57,12 +58,14 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
     """The findings with what the core says about each member in place of what chance alone says."""
     keys = _keys(case)
     volume = np.log(np.maximum(case.candidate.volumes, 1))
+    of_volumes = {kind.name for kind in all_kinds().values() if kind.learns == "volume"}
     current = list(findings)
     weight = _probability(current, case)
     for _ in range(_ROUNDS):
         learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
-        if any(f.kind == "even_volume" and f.member_bits is not None for f in findings):  # not in an uneven sample
-            learned["even_volume"] = _volume_bits(volume, weight)
+        for finding in findings:
+            if finding.kind in of_volumes and finding.member_bits is not None:  # not in an uneven sample
+                learned[finding.kind] = _volume_bits(volume, weight)
         current = [
             replace(finding, member_bits=learned[finding.kind]) if finding.kind in learned else finding
             for finding in findings

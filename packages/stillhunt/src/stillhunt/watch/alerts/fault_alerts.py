@@ -13,10 +13,9 @@ from pathlib import Path
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.base.units import HOUR, SECOND
 from stillhunt.watch.alerts.changes import Alert, clean_sentence, made_alert
-from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of
-from stillhunt.watch.alerts.sending import AlertReceiver
+from stillhunt.watch.alerts.sending import AlertReceiver, Due
 from stillhunt.watch.service_faults import ENFORCEMENT, ServiceFault, ServiceFaults
 
 MOST_WAITING = 256

@@ -7,10 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from stillhunt.base.config_alerts import AlertFile
-from stillhunt.watch.alerts.outbox import Due
-from stillhunt.watch.alerts.receivers import file_name
-from stillhunt.watch.alerts.sending import DeliveryError
+from stillhunt.base.config_alerts import AlertFile, AlertSettings
+from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due, shown_name
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
 
 
@@ -20,7 +18,7 @@ class LineFile:
     def __init__(self, settings: AlertFile) -> None:
         self._path = Path(settings.path)
         self._form = as_ocsf if settings.form == "ocsf" else as_ecs
-        self.name = file_name(settings.path)
+        self.name, self.kinds = file_name(settings.path), settings.kinds
 
     def deliver(self, due: Due, now: float) -> str:
         """Append one alert and sync it.
@@ -53,3 +51,16 @@ class LineFile:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def file_name(path: str) -> str:
+    """Name of a file of JSON lines: the end of its path, and a digest of the whole."""
+    return shown_name("file", Path(path).name, path)
+
+
+def files_of(settings: AlertSettings) -> list[LineFile]:
+    """The files to which alerts are appended."""
+    return [LineFile(one) for one in settings.files]
+
+
+FILES = AlertChannel("files", "JSON lines for a SIEM", files_of)

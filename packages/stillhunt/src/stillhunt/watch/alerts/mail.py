@@ -9,11 +9,9 @@ from email.policy import SMTP
 from email.utils import formatdate
 
 from stillhunt.base import formatting
-from stillhunt.base.config_alerts import EmailSettings
-from stillhunt.watch.alerts.outbox import Due
+from stillhunt.base.config_alerts import AlertSettings, EmailSettings
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
-from stillhunt.watch.alerts.receivers import EMAIL
-from stillhunt.watch.alerts.sending import DeliveryError
+from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due
 
 _ANSWER_CHARS = 160
 
@@ -21,10 +19,10 @@ _ANSWER_CHARS = 160
 class MailServer:
     """The mail server that takes alerts."""
 
-    name = EMAIL
+    name = "email"
 
     def __init__(self, settings: EmailSettings, timeout: float = LIMITS_OF_SENDING.timeout) -> None:
-        self._settings, self._timeout = settings, timeout
+        self._settings, self._timeout, self.kinds = settings, timeout, settings.kinds
 
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert.
@@ -75,3 +73,11 @@ def message_of(due: Due, settings: EmailSettings, now: float) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(due.body["text"] + "\n")
     return message
+
+
+def mail_servers_of(settings: AlertSettings) -> list[MailServer]:
+    """The mail server that takes alerts, if one is named."""
+    return [MailServer(settings.email)] if settings.email.host else []
+
+
+EMAIL = AlertChannel("email", "e-mail through an SMTP server", mail_servers_of)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -15,6 +14,7 @@ from stillhunt.base.units import HOUR, SECOND
 from stillhunt.watch.alerts.changes import Alert
 from stillhunt.watch.alerts.parameters import SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of
+from stillhunt.watch.alerts.sending import Due
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 
@@ -32,16 +32,6 @@ QUIET_TOGETHER: Mapping[AlertKind, tuple[AlertKind, ...]] = {
 """Kind of an alert -> kinds after which it is not told again of the same campaign within the quiet period.
 
 The others are told once by their id alone."""
-
-
-@dataclass(frozen=True)
-class Due:
-    """An alert that waits for one receiver."""
-
-    alert_id: str
-    at: int
-    body: Mapping[str, Any]
-    tries: int
 
 
 def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: AlertSettings) -> list[str]:

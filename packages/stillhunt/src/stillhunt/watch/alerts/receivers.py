@@ -1,35 +1,44 @@
-"""Receivers of alerts by name; a name shows where they go and holds no secret."""
+"""Everybody who gets alerts: through the channels that are built in, and those of plugins."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-from urllib.parse import urlsplit
+from collections.abc import Sequence
+from functools import cache
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
+from stillhunt.plugins.doors import ALERT_CHANNELS, load_plugins, note_failure
+from stillhunt.watch.alerts.lines import FILES
+from stillhunt.watch.alerts.mail import EMAIL
+from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver
+from stillhunt.watch.alerts.webhook import WEBHOOKS
 
-EMAIL = "email"
-_SHOWN = 64
-_DIGEST = 8
-
-
-def webhook_name(url: str) -> str:
-    """Name of a webhook: its host, and a digest of the address, which may be secret itself."""
-    return f"webhook:{(urlsplit(url).hostname or '')[:_SHOWN]}:{_digest(url)}"
+BUILT_IN_CHANNELS: tuple[AlertChannel, ...] = (WEBHOOKS, EMAIL, FILES)
 
 
-def file_name(path: str) -> str:
-    """Name of a file of JSON lines: the end of its path, and a digest of the whole."""
-    return f"file:{Path(path).name[:_SHOWN]}:{_digest(path)}"
+@cache
+def all_channels() -> tuple[AlertChannel, ...]:
+    """The channels that are built in, and those of plugins."""
+    return BUILT_IN_CHANNELS + load_plugins(ALERT_CHANNELS, AlertChannel, (one.name for one in BUILT_IN_CHANNELS))
+
+
+def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
+    """Everybody who gets alerts."""
+    every = [receiver for channel in all_channels() for receiver in _receivers_through(channel, settings)]
+    return list({one.name: one for one in every}.values())
 
 
 def receivers_of(settings: AlertSettings) -> dict[str, tuple[AlertKind, ...]]:
     """Receiver -> kinds of alerts that it gets; none means all."""
-    receivers = {webhook_name(one.url): one.kinds for one in settings.webhooks}
-    if settings.email.host:
-        receivers[EMAIL] = settings.email.kinds
-    return {**receivers, **{file_name(one.path): one.kinds for one in settings.files}}
+    return {one.name: one.kinds for one in receivers_with(settings)}
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:_DIGEST]
+def _receivers_through(channel: AlertChannel, settings: AlertSettings) -> Sequence[AlertReceiver]:
+    if channel in BUILT_IN_CHANNELS:
+        return channel.receivers(settings)
+    try:
+        return [
+            one for one in channel.receivers(settings) if isinstance(one.name, str) and isinstance(one.kinds, tuple)
+        ]
+    except Exception as error:  # whatever somebody else's code does, the others get their alerts
+        note_failure(ALERT_CHANNELS, channel.name, error)
+        return ()

@@ -8,27 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.errors import OutputError
-from stillhunt.watch.alerts.lines import LineFile
-from stillhunt.watch.alerts.mail import MailServer
 from stillhunt.watch.alerts.outbox import due_for, note_failed, note_sent
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
 from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
-from stillhunt.watch.alerts.webhook import Webhook
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import KeptThread
 
 SENDER_ROLE = "alerts"
 _JOIN_SECONDS = 2.0
-
-
-def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
-    """Everybody who gets alerts."""
-    mail: list[AlertReceiver] = [MailServer(settings.email)] if settings.email.host else []
-    every = [*(Webhook(one) for one in settings.webhooks), *mail, *(LineFile(one) for one in settings.files)]
-    return list({one.name: one for one in every}.values())
 
 
 def send_due(

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from stillhunt.watch.alerts.outbox import Due
+from stillhunt.base.config_alerts import AlertKind, AlertSettings
 
 
 class DeliveryError(Exception):
     """An alert did not reach its receiver; the text says why, without secrets."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """An alert that waits for one receiver.
+
+    Attributes:
+        at: microseconds since 1970.
+        body: what the alert says, as JSON; see docs/howto/alerts.md.
+    """
+
+    alert_id: str
+    at: int
+    body: Mapping[str, Any]
+    tries: int
 
 
 class AlertReceiver(Protocol):
@@ -16,7 +34,11 @@ class AlertReceiver(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in the outbox."""
+        """Name in the outbox, without secrets."""
+
+    @property
+    def kinds(self) -> tuple[AlertKind, ...]:
+        """Kinds of alerts that it gets; none means all."""
 
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert; `now` is in seconds since 1970.
@@ -27,3 +49,25 @@ class AlertReceiver(Protocol):
         Raises:
             DeliveryError: it was not taken.
         """
+
+
+@dataclass(frozen=True)
+class AlertChannel:
+    """A way out for alerts.
+
+    Attributes:
+        name: as in the settings: `[plugins.NAME]` for a channel of a plugin.
+        about: what it is, for people, as a noun phrase.
+        receivers: whom the settings name; nobody where they name none. A plugin finds its own by
+            `AlertSettings.of_plugin`.
+    """
+
+    name: str
+    about: str
+    receivers: Callable[[AlertSettings], Sequence[AlertReceiver]]
+
+
+def shown_name(channel: str, shown: str, address: str) -> str:
+    """Name of a receiver in the outbox: a part of its address that may be seen, and a digest of the whole."""
+    digest = hashlib.sha256(address.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"{channel}:{shown[:64]}:{digest[:8]}"

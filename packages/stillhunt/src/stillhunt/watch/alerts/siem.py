@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stillhunt._version import __version__
-from stillhunt.watch.alerts.outbox import Due
+from stillhunt.watch.alerts.sending import Due
 
 OCSF_VERSION, ECS_VERSION = "1.8.0", "9.1.0"
 _CREATE, _UPDATE = 1, 2

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from urllib.parse import urlsplit
 
 import httpx
 
 from stillhunt._version import __version__
-from stillhunt.base.config_alerts import WebhookSettings
-from stillhunt.watch.alerts.outbox import Due
+from stillhunt.base.config_alerts import AlertSettings, WebhookSettings
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
-from stillhunt.watch.alerts.receivers import webhook_name
-from stillhunt.watch.alerts.sending import DeliveryError
+from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due, shown_name
 
 SIGNATURE_HEADER = "X-Stillhunt-Signature"
 
@@ -23,7 +22,7 @@ class Webhook:
 
     def __init__(self, settings: WebhookSettings, timeout: float = LIMITS_OF_SENDING.timeout) -> None:
         self._settings, self._timeout = settings, timeout
-        self.name = webhook_name(settings.url)
+        self.name, self.kinds = webhook_name(settings.url), settings.kinds
 
     def deliver(self, due: Due, now: float) -> str:
         """Post one alert.
@@ -51,6 +50,19 @@ class Webhook:
         if not 200 <= status < 300:
             raise DeliveryError(f"the answer was HTTP status {status}")
         return ""
+
+
+def webhook_name(url: str) -> str:
+    """Name of a webhook: its host, and a digest of the address, which may be secret itself."""
+    return shown_name("webhook", urlsplit(url).hostname or "", url)
+
+
+def webhooks_of(settings: AlertSettings) -> list[Webhook]:
+    """The web addresses to which alerts are posted."""
+    return [Webhook(one) for one in settings.webhooks]
+
+
+WEBHOOKS = AlertChannel("webhooks", "signed HTTP posts, for Slack and others, too", webhooks_of)
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

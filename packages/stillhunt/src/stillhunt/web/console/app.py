@@ -25,9 +25,10 @@ from stillhunt.web.console import (
     pages_packs,
     pages_search,
 )
-from stillhunt.web.console.context import Console, console_of
+from stillhunt.web.console.context import Console, console_of, look
+from stillhunt.web.console.navigation import ConsolePage, plugin_pages
 from stillhunt.web.console.rendering import render
-from stillhunt.web.people.guard import Guard
+from stillhunt.web.people.guard import Guard, require_role
 from stillhunt.web.people.people import PeopleParts
 from stillhunt.web.people.routes import people_routes
 from stillhunt.web.receiver import Receive, Scope, Send
@@ -60,7 +61,6 @@ READ_ROUTES = (
 """Pages of every case."""
 WORK_ROUTES = (
     Route("/campaigns/{campaign}/case/{kind}", case_forms.change_case, methods=["POST"]),
-    Route("/campaigns/{campaign}/pack", pages_packs.make_pack_of, methods=["POST"]),
     Route("/packs/{name}", pages_packs.pack),
     Route("/filters", case_forms.keep_filter, methods=["POST"]),
     Route("/filters/{filter_id}/delete", case_forms.drop_filter, methods=["POST"]),
@@ -82,13 +82,33 @@ WORK_ROUTES = (
 def console_app(console: Console, people: PeopleParts) -> Any:
     """The pages of a data folder, for those who sign in."""
     routes = [*_in_threads((*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, render), *_files()]
+    routes += _in_threads(_of_plugins(live=True))
     return _with_console(Guard(_pages(routes), people, problem=_problem), console)
 
 
 def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
     """The pages for one person on their own machine; without a database nothing can be changed."""
-    work = WORK_ROUTES if console.database is not None else ()
-    return _with_console(guard(_pages([*_in_threads((*READ_ROUTES, *work)), *_files()])), console)
+    live = console.database is not None
+    routes = (*READ_ROUTES, *(WORK_ROUTES if live else ()), *_of_plugins(live=live))
+    return _with_console(guard(_pages([*_in_threads(routes), *_files()])), console)
+
+
+def _of_plugins(*, live: bool) -> list[Route]:
+    """Routes of the pages that plugins bring; what they show is written down, and needs the role of their menu."""
+    return [
+        Route(route.path, partial(_plugin_page, page, route.endpoint), methods=sorted(route.methods or ()))
+        for page in plugin_pages()
+        if live or not page.live
+        for route in page.routes
+    ]
+
+
+def _plugin_page(page: ConsolePage, made: Callable[[Request], Response], request: Request) -> Response:
+    if page.menu is not None and page.menu.role != "viewer":
+        require_role(request, page.menu.role)
+    if not page.audits:
+        look(request, f"page {page.name}", request.url.path)
+    return made(request)
 
 
 def _pages(routes: list[Route]) -> Starlette:

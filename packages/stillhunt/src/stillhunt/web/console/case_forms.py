@@ -27,11 +27,11 @@ from stillhunt.decide.cases.changes import (
 )
 from stillhunt.decide.cases.changing import change_work, undo_change
 from stillhunt.decide.cases.filters import delete_filter, save_filter
-from stillhunt.decide.cases.work import WorkConflict
+from stillhunt.decide.cases.work import WorkConflict, read_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.web.console.case_panel import facts_of, plan_digest, planned_members, workers
 from stillhunt.web.console.context import case_of, console_of
-from stillhunt.web.console.navigation import NAVIGATION
+from stillhunt.web.console.navigation import navigation
 from stillhunt.web.console.pages_campaign import campaign_page
 from stillhunt.web.console.rendering import campaign_url
 from stillhunt.web.console.snapshot import ShownCase
@@ -102,7 +102,7 @@ def keep_filter(request: Request) -> Response:
     """Save the filters of a table under a name."""
     form, owner = form_of(request), request.state.viewer.name
     page, query = form("page"), form("query")
-    if page not in {place.path for place in NAVIGATION}:
+    if page not in {place.path for place in navigation()}:
         page = "/campaigns"
     shared = form("shared") == "yes"
     save_filter(database_of(request), page.strip("/"), form("name"), query, owner, shared=shared, now=_now())
@@ -127,6 +127,15 @@ def database_of(request: Request) -> WatchDatabase:
             "a case folder can only be read", where="this page", next_step="work on campaigns needs a data folder"
         )
     return database
+
+
+def narrative_of(request: Request, campaign: str) -> str:
+    """What an analyst wrote about a campaign.
+
+    Raises:
+        CaseError: the case folder that is shown has no database.
+    """
+    return read_work(database_of(request), campaign).narrative
 
 
 def _act(click: CaseClick) -> Change:

@@ -26,6 +26,7 @@ from stillhunt.decide.log import of_campaign, read_log
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
 from stillhunt.web.console.context import case_of, console_of
+from stillhunt.web.console.navigation import plugin_pages
 from stillhunt.web.console.rendering import moment
 from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.people.users import all_users
@@ -93,6 +94,7 @@ def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict
     return {
         "work": read_work(database, campaign),
         "packs": packs_about(console.folder.path, campaign) if console.folder is not None else [],
+        "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
         "decided": _decided(database, campaign),
         "events": [

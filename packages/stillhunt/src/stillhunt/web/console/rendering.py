@@ -17,7 +17,7 @@ from stillhunt._version import __version__
 from stillhunt.base import formatting
 from stillhunt.triage import charts
 from stillhunt.triage.redact import WHAT_IS_REPLACED
-from stillhunt.web.console.navigation import NAVIGATION
+from stillhunt.web.console.navigation import navigation
 
 _DOTS = re.compile(r"/*\.{1,2}")
 
@@ -67,7 +67,7 @@ def render(request: Request, template: str, values: Mapping[str, Any], status: i
         "viewer": getattr(request.state, "viewer", None),
         "console": getattr(request.state, "console", None),
         "path": request.url.path,
-        "navigation": NAVIGATION,
+        "navigation": navigation(),
         **values,
     }
     return HTMLResponse(_environment().get_template(template).render(shown), status)

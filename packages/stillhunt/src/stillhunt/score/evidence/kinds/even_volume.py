@@ -92,4 +92,5 @@ KIND = EvidenceKind(
     ),
     members=MemberWording("Its volume is near the group's average", "Its volume is far from the group's average"),
     weigh=_weigh,
+    learns="volume",
 )

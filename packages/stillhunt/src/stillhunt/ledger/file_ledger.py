@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, LedgerPlace, digest_of, placed
 from stillhunt.base.whole_files import write_whole
+from stillhunt.ledger.chain import FIRST_HASH, LEDGER_START, LedgerPlace, digest_of, placed
 
 LARGEST_LEDGER = 1 << 30
 """Bytes of a file that are read: a million pairs of a register of trials take some 800 MB."""

@@ -1,0 +1,74 @@
+"""Helpers that plugins and the other distributions may use: the same in all of them, and stable.
+
+Numbers and texts for people (`formatting`, `fill`), parameters with their provenance, progress, files that are written
+whole or not at all, tables, and units of time.
+
+>>> from stillhunt.tools import fill
+>>> fill("{n:account} {n:uses|use} one template", n=2)
+'2 accounts use one template'
+"""
+
+from __future__ import annotations
+
+from stillhunt.base import formatting
+from stillhunt.base.forced_end import remove_at_forced_end
+from stillhunt.base.formatting import (
+    UNSAFE,
+    count,
+    escape_controls,
+    hash_digits,
+    number,
+    percent,
+    plural,
+    shorten,
+    verb,
+)
+from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
+from stillhunt.base.parameters import read_parameters
+from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.redaction import redacted
+from stillhunt.base.shape import TIMESTAMP, Table
+from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet
+from stillhunt.base.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
+from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.whole_files import write_whole
+from stillhunt.base.wording import fill
+from stillhunt.decide.names import name_of_person, note_of
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "LIST_KEYS",
+    "MILLISECOND",
+    "MINUTE",
+    "PSEUDONYMS_FILE",
+    "SECOND",
+    "TIMESTAMP",
+    "UNSAFE",
+    "Progress",
+    "Silent",
+    "Table",
+    "check_private",
+    "count",
+    "csv_bytes",
+    "escape_controls",
+    "fill",
+    "formatting",
+    "hash_digits",
+    "keys_folder",
+    "name_of_person",
+    "note_of",
+    "number",
+    "parquet_bytes",
+    "percent",
+    "plural",
+    "read_parameters",
+    "read_secret",
+    "redacted",
+    "remove_at_forced_end",
+    "shorten",
+    "table_of_parquet",
+    "verb",
+    "visible_id",
+    "write_whole",
+]

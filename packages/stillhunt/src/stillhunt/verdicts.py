@@ -1,0 +1,30 @@
+"""How a verdict follows from evidence: to judge a campaign again from a case, and to say what the verdict rests on."""
+
+from __future__ import annotations
+
+from stillhunt.base.config import FamilyCaps
+from stillhunt.plugins.doors import EVIDENCE_DOOR, plugins_named
+from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
+from stillhunt.score.evidence.catalogue import all_kinds
+from stillhunt.score.evidence.kind import HonestReadings
+from stillhunt.score.operators.ties import P as TIES
+from stillhunt.score.output.roles import P as ROLES
+from stillhunt.score.stats.beta_binomial import BetaPrior
+from stillhunt.score.verdict.budget import HONEST_SEARCH
+
+__all__ = [
+    "EVIDENCE_DOOR",
+    "HONEST_SEARCH",
+    "ROLES",
+    "TIES",
+    "BetaPrior",
+    "FamilyCaps",
+    "HonestReadings",
+    "RebuiltVerdict",
+    "all_kinds",
+    "expected_false",
+    "plugins_named",
+    "rebuild_verdict",
+    "verdict_differences",
+    "verdict_parameters",
+]
