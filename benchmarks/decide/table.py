@@ -27,11 +27,11 @@ from pathlib import Path
 import psutil
 from steady_sender import Sent, send_steadily
 
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.units import DAY
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.table import DecisionTable
+from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import DECIDE, make_token

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from sqlalchemy import Index
 
-from stillhunt.base.ledger.chain import LEDGER_START, entry_place, placed
 from stillhunt.base.units import DAY
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import count_entries, is_standing, read_newest, still_standing, verified_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE
+from stillhunt.ledger.chain import LEDGER_START, entry_place, placed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 

@@ -36,12 +36,11 @@ from stillhunt.decide.customers import sign_up_bits
 from stillhunt.extract import sketch_requests
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures
-from stillhunt.watch.signatures.features import style_hashes
-from stillhunt.watch.signatures.matcher import Matcher
+from stillhunt.watch.signatures.matcher import _CARRIERS, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
-from stillhunt.watch.signatures.senders import SenderTable, sender_hashes
+from stillhunt.watch.signatures.returns import tie
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet, as_json, read_signatures
-from stillhunt.watch.signatures.tie import tie
+from stillhunt.watch.signatures.weighing import SenderTable, sender_hashes, style_hashes
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
@@ -206,7 +205,7 @@ def like_senders(signatures: Sequence[Signature], sketches: pa.Table) -> set[str
     found: set[str] = set()
     for one in signatures:
         counts = Counter(owners[SenderTable(one).bits(hashes) >= round(MATCHING.sender_bits * MICRO)].tolist())
-        found |= {name for name, count in counts.items() if count >= MATCHING.carriers}
+        found |= {name for name, count in counts.items() if count >= _CARRIERS}
     return found
 
 

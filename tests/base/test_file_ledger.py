@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger import file_ledger
-from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt.ledger import file_ledger
+from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 
 DATA = Path(__file__).parents[1] / "data" / "ledgers"
 NAMES = LedgerNames("log of tests", "restore it", "make room")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.schema_case import ACCOUNT_FACTS
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
+from stillhunt.ledger.chain import LEDGER_START
 
 DAY = 86_400_000_000
 NOW = 1_790_000_000_000_000

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from decide.killing import decide_next, snapshot
 from decide.scenes import SECRET, policy
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import read_log
 from stillhunt.decide.rules import decide
+from stillhunt.ledger.chain import LEDGER_START
 from watch.databases import Opening
 
 

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
-from stillhunt.base.ledger.chain import LEDGER_START, digest_of
 from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken, in_force, made_until
+from stillhunt.ledger.chain import LEDGER_START, digest_of
 
 
 def log_of(*accounts: str) -> list[LogEntry]:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, SECRET, after, findings, member, policy
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.entries import LogEntry, chained, in_force
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.policy import Policy, parse_policy
+from stillhunt.ledger.chain import LEDGER_START
 
 LINKS = [Link(f"n{number}", "c-1", NOW, 70.0 + number, beyond_texts=True) for number in range(3)]
 TEXTS_ONLY = [replace(link, beyond_texts=False) for link in LINKS]

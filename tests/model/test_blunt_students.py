@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from typer.testing import CliRunner
@@ -19,7 +21,6 @@ from stillhunt_model.blunt.adaptive import PASSIVE, Attempt, Thief, best_attempt
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
 from stillhunt_model.blunt.harvest import Budgets, Condition, asked_in_parts, put_in_order, received_answers
-from stillhunt_model.blunt.parameters import P
 from stillhunt_model.blunt.programs import BLUNT_TASKS, PROGRAM_STEPS
 from stillhunt_model.blunt.students import School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
@@ -130,7 +131,7 @@ def test_honest_users_lose_what_a_wrongly_flagged_one_loses_times_their_share(
 ) -> None:
     lost = honest_loss(condition, ASKED)
     assert (lost["flagged_results_lost"], lost["flagged_steps_lost"]) == (results, steps)
-    assert lost["steps_lost"] == steps * P.honest_flagged
+    assert lost["steps_lost"] == steps * HONEST_FLAGGED_BOUND
 
 
 def cell(condition: str, seed: int, without: str, adaptive: str) -> dict[str, Any]:

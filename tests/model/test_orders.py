@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from typer.testing import CliRunner
@@ -20,15 +22,15 @@ from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
-from stillhunt.cli.model.mark import mark_app
 from stillhunt.triage import Case
+from stillhunt_model.commands.mark import mark_commands
 from stillhunt_model.marks.green_list import GreenListMark
 from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
 from stillhunt_model.marks.schemes import MARK_SCHEMES, sampling_mark, scheme_settings
 from stillhunt_model.marks.serving import processor_for
 from stillhunt_model.nets.saving import save_net
-from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, P, account_name, signed_order
+from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, account_name, signed_order
 from stillhunt_model.orders.register import OrderRegister, model_folder
 
 KEY = bytes(32)
@@ -87,7 +89,7 @@ def test_an_order_is_about_flagged_accounts_alone_and_names_none() -> None:
         ({"by": "rule:night"}, "signed by a person"),
         ({"reason": " \n"}, "needs a reason"),
         ({"days": 0}, "lasts 1 to 90 days"),
-        ({"days": P.longest + 1}, "lasts 1 to 90 days"),
+        ({"days": LONGEST_ORDER_DAYS + 1}, "lasts 1 to 90 days"),
     ],
 )
 def test_an_order_that_may_not_be_signed_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -278,7 +280,7 @@ class Scene:
 
     def __call__(self, *arguments: str, error: str = "") -> Any:
         """Run a command; its JSON, or its output where that is none."""
-        result = CliRunner().invoke(mark_app, list(arguments))
+        result = CliRunner().invoke(mark_commands, list(arguments))
         if error:
             assert isinstance(result.exception, StillhuntError)
             assert error in result.exception.on_command_line()

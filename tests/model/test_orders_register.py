@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
-from stillhunt.base.ledger.file_ledger import line_of
+from stillhunt.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
+from stillhunt.ledger.file_ledger import line_of
 from stillhunt_model.orders.lines import RegisterLine, order_content
-from stillhunt_model.orders.order import ORDER_DAY, Order, P
+from stillhunt_model.orders.order import ORDER_DAY, Order
 from stillhunt_model.orders.register import OrderRegister
 
 LAST_FILE, LOCK_FILE = "orders.last", "orders.lock"
@@ -87,7 +89,7 @@ def forged(register: OrderRegister, lines: list[RegisterLine]) -> None:
     "changes",
     [
         {"expires_at": 10**19},
-        {"expires_at": NOW + (P.longest + 1) * ORDER_DAY},
+        {"expires_at": NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY},
         {"expires_at": NOW},
         {"settings": {"keep_samples": "many"}},
         {"settings": {"keep_samples": True}},
@@ -133,7 +135,7 @@ def test_a_use_that_no_command_writes_is_no_line(tmp_path: Path, changes: dict[s
 def test_a_line_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     register, signed = OrderRegister(tmp_path), order()
     with pytest.raises(ConfigError, match="no line that the register takes"):
-        register.add_order(replace(signed, expires_at=NOW + (P.longest + 1) * ORDER_DAY))
+        register.add_order(replace(signed, expires_at=NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY))
     register.add_order(signed)
     assert register.all_orders() == [signed]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
-from stillhunt.base.ledger import file_ledger
 from stillhunt.base.whole_files import write_whole
+from stillhunt.ledger import file_ledger
 from stillhunt_model.proof.trials import TRIALS_FILE, PlannedTrial, TrialRegister
 
 LAST_TRIAL_FILE = "trials.last"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import stillhunt
+from stillhunt.base.config import is_secret
 from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +139,13 @@ def test_a_case_is_read_without_the_plugin_that_judged_in_it(case: Path) -> None
 def test_an_alert_goes_out_through_the_channel_of_the_sample(site: Path, tmp_path: Path) -> None:
     (line,) = with_plugins(site, "-c", ALERT, str(tmp_path)).splitlines()
     assert "the disk is nearly full" in json.loads(line)["text"].lower()
+
+
+def test_settings_of_plugins_are_never_shown() -> None:
+    config = stillhunt.Config(plugins={"pager": {"url": "https://example.com/hush"}})
+    assert "hush" not in repr(config)
+    assert config.alerts.of_plugin("pager") == {"url": "https://example.com/hush"}
+    assert is_secret("plugins.pager.url")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,39 @@ def test_findings_stand_in_the_order_of_the_catalogue_and_those_that_say_nothing
     assert gather_evidence(CandidateCase.of(log, group_of(log, 5), 4)) == said
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        Finding("identity", "stranger", "", 1.0),
+        Finding("conduct", "stranger", "", 9.0),
+        Finding("conduct", "stranger", "", float("nan")),
+        Finding("conduct", "stranger", "", 1.0, independent=True),
+        Finding("conduct", "stranger", "", 1.0, member_bits=np.ones(5)),
+        None,
+    ],
+)
+def test_a_kind_of_a_plugin_that_breaks_its_declaration_finds_nothing(
+    said: Finding | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own family, bounds and words hold it, and an error of its own stops no hunt."""
+
+    def weigh(*_: object) -> Finding:
+        if said is None:
+            raise ZeroDivisionError
+        return said
+
+    fair = Finding("conduct", "stranger", "", 1.0)
+    stranger = replace(
+        CATALOGUE[0], name="stranger", family="conduct", most_bits=2.0, least_bits=-1.0, members=None, weigh=weigh
+    )
+    log = sampled([1.0] * ROWS)
+    case = CandidateCase.of(log, group_of(log, 5), 4)
+    monkeypatch.setattr(gather, "all_kinds", lambda: {"stranger": stranger})
+    assert gather_evidence(case) == []
+    monkeypatch.setattr(gather, "all_kinds", lambda: {"stranger": replace(stranger, weigh=lambda *_: fair)})
+    assert gather_evidence(case) == [fair]
+
+
 def test_a_finding_names_at_most_fifty_requests_evenly_spread() -> None:
     assert EXAMPLES == 50
     assert examples(np.arange(50)).tolist() == list(range(50))

@@ -241,6 +241,17 @@ def test_rows_that_are_not_of_one_campaign_are_refused() -> None:
             rebuild_verdict(rows, those, known, config, (260, 10.0))
 
 
+def test_a_kind_whose_plugin_is_missing_counts_by_its_row_where_the_hunt_names_it() -> None:
+    tables, config, _ = case("act")
+    finding = of_kind("act", "no_repeats")
+    evidence = with_value(tables["evidence"], "kind", finding, "luck")
+    rest = (tables["members"], tables["accounts"], config, (260, 10.0))
+    known = rebuild_verdict(tables["evidence"], *rest)
+    again = rebuild_verdict(evidence, *rest, frozenset({"luck"}))
+    assert again.score == pytest.approx(known.score)
+    assert "luck" in again.kinds
+
+
 def test_who_is_flagged_is_rebuilt_in_the_order_of_ids() -> None:
     tables, config, budget = case("act")
     rebuilt = rebuild_verdict(

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from figures import by_set, false_alarms, held_out_generator, held_out_wordings, known_wordings
 from texts import TRAIN, Corpus, lab_wordings, own_wordings, read_corpus
 
+from figures import by_set, false_alarms, held_out_generator, held_out_wordings, known_wordings
 from model import SEED, Traffic, fit, write_model
 
 DATA = Path(__file__).parents[3] / "packages" / "stillhunt" / "src" / "stillhunt" / "extract" / "data" / "asked.npz"

@@ -13,7 +13,6 @@ from decide.cases.case_scenes import DISMISSAL, FACTS, acting, change, prepared
 from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.base.config import Config, SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
@@ -34,6 +33,7 @@ from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import decide_as_person
 from stillhunt.decide.rules import Findings
+from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from watch.databases import Opening

@@ -1,8 +1,8 @@
 """Read a case folder: its tables as Arrow, and what there is to say about each campaign.
 
 A case never changes, and needs no logs. `stillhunt schema` lists its tables and columns. `read_case` opens a folder;
-the attributes of a `Case` are its tables (`campaigns`, `accounts`, `members`, `evidence`, `harvest`, ...), and `run` is
-the record of the hunt. The functions below cut out one campaign; the other names are for those who show cases themselves.
+the tables are attributes of a `Case` (`campaigns`, `accounts`, `members`, `evidence`, `harvest`, ...), and `run` is the
+record of the hunt. The functions below cut out one campaign; other names are for those who show cases themselves.
 
 >>> case = Case({name: table.empty() for name, table in CASE_TABLES.items()})
 >>> case
@@ -28,7 +28,7 @@ from stillhunt.triage import Case, excerpt
 from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
 from stillhunt.triage.alike_prompts import P as ALIKE
 from stillhunt.triage.charts import sparkline
-from stillhunt.triage.folder import canonical_order
+from stillhunt.triage.folder import canonical_order, read_run
 from stillhunt.triage.lookup import resolve_id
 from stillhunt.triage.margins import log2_odds_of
 from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
@@ -78,6 +78,7 @@ __all__ = [
     "log2_odds_of",
     "members_of",
     "read_case",
+    "read_run",
     "resolve_id",
     "role_label",
     "sample_keys",
@@ -95,7 +96,7 @@ def read_case(folder: str | Path) -> Case:
 
 
 def evidence_about(case: Case, campaign_id: str) -> pa.Table:
-    """The findings about a campaign or a group left alone: EVIDENCE rows in bits, each with its sentence.
+    """The findings about a campaign or a group left alone: EVIDENCE_DOOR rows in bits, each with its sentence.
 
     A kind of evidence whose plugin is not installed here keeps its name and its sentence.
     """

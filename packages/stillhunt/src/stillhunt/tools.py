@@ -23,7 +23,8 @@ from stillhunt.base.formatting import (
     shorten,
     verb,
 )
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.redaction import redacted
 from stillhunt.base.shape import TIMESTAMP, Table
@@ -37,36 +38,36 @@ from stillhunt.decide.names import name_of_person, note_of
 __all__ = [
     "DAY",
     "HOUR",
+    "LIST_KEYS",
     "MILLISECOND",
     "MINUTE",
+    "PSEUDONYMS_FILE",
     "SECOND",
     "TIMESTAMP",
     "UNSAFE",
     "Progress",
     "Silent",
     "Table",
+    "check_private",
     "count",
     "csv_bytes",
-    "derived",
     "escape_controls",
     "fill",
     "formatting",
     "hash_digits",
-    "judgement",
-    "measured",
+    "keys_folder",
     "name_of_person",
     "note_of",
     "number",
-    "parameter",
-    "parameter_table",
     "parquet_bytes",
     "percent",
     "plural",
+    "read_parameters",
+    "read_secret",
     "redacted",
     "remove_at_forced_end",
     "shorten",
     "table_of_parquet",
-    "values_of",
     "verb",
     "visible_id",
     "write_whole",

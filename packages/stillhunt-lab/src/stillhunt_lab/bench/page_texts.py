@@ -6,9 +6,9 @@ from stillhunt_lab.bench.cells import table
 
 INTRODUCTION = """<!-- Written by 'stillhunt lab bench'; only the part between the two marks is kept by hand. -->
 
-For whoever judges the method: stillhunt compared with methods in use today. All of them search the same simulated logs, in which every
-harvesting account is known, and are measured by the same definitions. Simulated worlds prove nothing about real logs:
-[worlds](worlds.md) lists what they leave out.
+For whoever judges the method: stillhunt compared with methods in use today. All of them search the same
+simulated logs, in which every harvesting account is known, and are measured by the same definitions. Simulated worlds
+prove nothing about real logs: [worlds](worlds.md) lists what they leave out.
 """
 
 DEFINITIONS = """- **Recall, precision**: of the flagged accounts. An account harvests if any of its requests does,

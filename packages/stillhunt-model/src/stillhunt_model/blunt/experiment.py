@@ -11,7 +11,7 @@ from stillhunt import ConfigError
 from stillhunt_model.blunt.adaptive import Attempt, Thief, best_attempt
 from stillhunt_model.blunt.harvest import Budgets, Condition, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order
-from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES
 from stillhunt_model.blunt.programs import BLUNT_TASKS
 from stillhunt_model.blunt.students import School, StudentSize
 from stillhunt_model.nets.net import Net
@@ -34,7 +34,7 @@ class BluntPlan:
     task: str
     seed: int = 0
     budgets: Budgets = field(default_factory=Budgets)
-    keep: int = P.keep_samples
+    keep: int = KEEP_SAMPLES
     size: StudentSize = field(default_factory=StudentSize)
 
     def conditions(self) -> list[Condition]:
@@ -105,8 +105,8 @@ def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, f
     return {
         "flagged_results_lost": results,
         "flagged_steps_lost": steps,
-        "results_lost": results * P.honest_flagged,
-        "steps_lost": steps * P.honest_flagged,
+        "results_lost": results * HONEST_FLAGGED_BOUND,
+        "steps_lost": steps * HONEST_FLAGGED_BOUND,
     }
 
 

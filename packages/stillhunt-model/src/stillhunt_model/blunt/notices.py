@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillhunt_model.blunt.measures import MeasureName
-from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.parameters import KEEP_SAMPLES, OUTLINE_EVERY
 
 _WHY = "This account belongs to a group whose requests look like an automated collection of answers."
 _WHAT: dict[MeasureName, str] = {
@@ -39,7 +39,7 @@ def refused_notice(until: str, appeal: str = "") -> str:
     return f"{_WHAT['cap']} It is reached, and further requests are refused until {until}. {_WHY} {_appeal(appeal)}"
 
 
-def measure_in_words(measure: MeasureName, keep: int = P.keep_samples) -> str:
+def measure_in_words(measure: MeasureName, keep: int = KEEP_SAMPLES) -> str:
     """One sentence on what a measure does, for terms and help.
 
     Args:
@@ -47,7 +47,7 @@ def measure_in_words(measure: MeasureName, keep: int = P.keep_samples) -> str:
     """
     return {
         "withhold": "The result is given in full; the working that led to it is withheld.",
-        "summarise": f"The result is given in full; of the working, one whole step in {P.outline_every} is shown, and "
+        "summarise": f"The result is given in full; of the working, one whole step in {OUTLINE_EVERY} is shown, and "
         "each gap says how many steps are left out.",
         "rewrite": "The result is given in full; all steps of the working are given, numbered, the last one first.",
         "cap": f"After {keep:,} distinct questions of the group, further requests are refused until the measure ends.",

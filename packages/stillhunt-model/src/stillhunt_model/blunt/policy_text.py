@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from stillhunt_model.blunt.measures import MEASURES, MeasureName
 from stillhunt_model.blunt.notices import measure_in_words
-from stillhunt_model.blunt.parameters import P
-from stillhunt_model.orders.order import P as ORDERS
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
 
 _BEFORE = """\
 <!-- A draft for the terms of service of the operator of a model. It is no legal advice: have it checked for your \
@@ -62,12 +62,12 @@ Evidence on which a finding rests is kept for [number] months, or until an appea
 """
 
 
-def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = P.keep_samples) -> str:
+def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = KEEP_SAMPLES) -> str:
     """Text for the terms of service.
 
     Args:
         keep: useful samples of a campaign that are answered under a cap.
     """
     allowed = "\n".join(f"- **{measure}**: {measure_in_words(measure, keep)}" for measure in measures)
-    after = _AFTER.format(days=ORDERS.longest, honest=f"{P.honest_flagged * 100_000:g}")
+    after = _AFTER.format(days=LONGEST_ORDER_DAYS, honest=f"{HONEST_FLAGGED_BOUND * 100_000:g}")
     return f"{_BEFORE}\n{allowed}\n{after}"

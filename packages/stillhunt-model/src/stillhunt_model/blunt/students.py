@@ -8,13 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from stillhunt_model.blunt.parameters import P
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.tasks.task import RESULT, Example, result_of
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
+
+# Share of an adaptive student's own draws that must give one result before it takes that for right (three of four: one
+# of two is a guess)
+_AGREEING_DRAWS = 0.75
+
 
 _SIGNS = "abcdefghij0123456789"
 _EXERCISES = 6000
@@ -131,7 +135,7 @@ class School:
         for prompt, *said in zip(prompts, *answers, strict=True):
             results = [result_of(one) for one in said]
             result, agreeing = Counter(results).most_common(1)[0]
-            if result is not None and agreeing >= P.agreeing_draws * draws:
+            if result is not None and agreeing >= _AGREEING_DRAWS * draws:
                 pairs.append(TextPair(prompt, said[results.index(result)]))
         return pairs
 

@@ -15,7 +15,17 @@ import pyarrow as pa
 
 from stillhunt.case import ALIKE, BUCKETS_OF_WORDS
 from stillhunt.logs import CONDUCT_FLAGS
-from stillhunt_model.damage.parameters import P
+
+# characters: length from which two samples with the same answer are kept on one side of the comparison (shorter answers
+# are those of different questions as well)
+_TELLING_ANSWER = 16
+# Share of the samples from which an answer or a set of words, such as a refusal, tells no question (the share from
+# which a word is one of the template, in alike_prompts)
+_COMMON_KEY = 0.05
+# share of samples: part that samples of one group may have before conversations alone are groups; ties are still kept
+# apart, at the price of samples that no student learns from
+_LARGEST_GROUP = 0.1
+
 
 _FOLLOW_UP = next(bit for bit, name, _ in CONDUCT_FLAGS if name == "FOLLOW_UP")
 
@@ -34,7 +44,7 @@ def what_belongs_together(tables: Sequence[pa.Table]) -> list[tuple[int, frozens
     ties = [tie for number, table in enumerate(tables) for tie in _ties(number, table)]
     talks = [f"talk {one}".encode() for table in tables for one in table["conversation"].to_pylist()]
     groups = _joined([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
-    if groups and max(Counter(groups).values()) > max(P.largest_group * len(groups), 1):
+    if groups and max(Counter(groups).values()) > max(_LARGEST_GROUP * len(groups), 1):
         groups = _joined([{talk} for talk in talks])
     return list(zip(groups, ties, strict=True))
 
@@ -57,7 +67,7 @@ def _answer_keys(table: pa.Table) -> list[bytes]:
     texts = [" ".join(one.lower().split()) for one in table["response"].to_pylist()]
     return [
         hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if len(one) >= P.telling_answer
+        if len(one) >= _TELLING_ANSWER
         else b""
         for one in texts
     ]
@@ -74,7 +84,7 @@ def _word_keys(table: pa.Table) -> list[bytes]:
 def _rare(keys: list[bytes]) -> list[bytes]:
     """The keys, empty where many have the same, such as a refusal or a word of everybody's."""
     often = Counter(keys)
-    most = max(2.0, P.common_key * len(keys))
+    most = max(2.0, _COMMON_KEY * len(keys))
     return [one if often[one] <= most else b"" for one in keys]
 
 

@@ -13,7 +13,7 @@ from stillhunt import __version__
 from stillhunt.tools import count, number, plural, shorten, write_whole
 from stillhunt_model.damage.curve import CurvePoint, LabelGain
 from stillhunt_model.damage.measuring import DamageResult
-from stillhunt_model.damage.parameters import P
+from stillhunt_model.damage.parameters import BEND_SHARE
 from stillhunt_model.damage.sentences import NOT_SHOWN, SHOWN_CHARS, bounded, damage_sentences, exact_share
 from stillhunt_model.damage.splitting import HARVESTED, HONEST
 
@@ -28,7 +28,7 @@ def damage_document(result: DamageResult) -> dict[str, Any]:
     spec = {**asdict(result.spec), "base": None if result.spec.base is None else result.spec.base.name}
     document = {"version": __version__, **asdict(result), "spec": spec, "sentences": damage_sentences(result)}
     document["curve"]["reached"] = [{"count": at, **asdict(reached)} for at, reached in result.curve.reached.items()]
-    document["bend_share"] = P.bend_share
+    document["bend_share"] = BEND_SHARE
     plain: dict[str, Any] = _plain(document)
     return plain
 

@@ -21,8 +21,12 @@ from stillhunt.case import NO_SKILL, SKILLS, Case, answered_requests, first_of_a
 from stillhunt.logs import REQUESTS, reading, sketch_requests, word_buckets
 from stillhunt.tools import Progress
 from stillhunt_model.damage.belonging import what_belongs_together
-from stillhunt_model.damage.parameters import P
 from stillhunt_model.training.pairs import TextPair
+
+# Harvested requests, and as many of honest accounts, that are read into memory, drawn by a keyed hash (ten times what a
+# narrow skill needs, and at most 80 MB of text)
+_MOST_REQUESTS = 10_000
+
 
 TEXT_CHARS = 4000
 """Characters kept of a prompt, at its end, and of an answer, at its beginning; more than any student here takes."""
@@ -160,7 +164,7 @@ class _Chosen:
 
 def _read(batches: Iterable[pa.Table], chosen: _Chosen, config: Config) -> tuple[pa.Table, pa.Table]:
     """Kept rows of the campaign and of honest accounts, by time, each request once."""
-    kept = (_Kept(P.most_requests, chosen.seed), _Kept(P.most_requests, chosen.seed))
+    kept = (_Kept(_MOST_REQUESTS, chosen.seed), _Kept(_MOST_REQUESTS, chosen.seed))
     for batch in batches:
         for part, keeper in zip(chosen.of(batch), kept, strict=True):
             rows = keeper.below(part)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhunt_model.damage.parameters import P
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.likelihood import scored_batches
 from stillhunt_model.training.pairs import NOT_LEARNED, TextPair, encode
+
+# bytes: longest answer of which it is counted whether a student gives it exactly (longer answers have many right forms)
+_SHORT_ANSWER = 48
 
 
 @dataclass(frozen=True)
@@ -47,5 +49,5 @@ def score_answers(net: Net, pairs: Sequence[TextPair]) -> AnswerScores:
         whole = one.tokens[-1:] == [end]
         text = pair.answer if whole else net.tokenizer.decode(one.tokens[one.start :])
         sizes.append(len(text.encode("utf-8", "surrogatepass")) + 1)
-        short.append(whole and sizes[-1] <= P.short_answer + 1)
+        short.append(whole and sizes[-1] <= _SHORT_ANSWER + 1)
     return AnswerScores(nats, [one.learned for one in encoded], sizes, short, exact)

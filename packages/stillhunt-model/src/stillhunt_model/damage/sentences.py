@@ -7,7 +7,7 @@ import math
 from stillhunt.tools import count, number, percent, plural, shorten
 from stillhunt_model.damage.curve import CurvePoint, Interval
 from stillhunt_model.damage.measuring import DamageResult
-from stillhunt_model.damage.parameters import P
+from stillhunt_model.damage.parameters import BEND_SHARE, LEAST_GAIN_SAMPLES
 from stillhunt_model.damage.splitting import HARVESTED, HONEST
 
 SHOWN_CHARS = 60
@@ -106,7 +106,7 @@ def _reached(result: DamageResult) -> str:
 
 
 def _bend(result: DamageResult) -> str:
-    curve, share = result.curve, percent(P.bend_share)
+    curve, share = result.curve, percent(BEND_SHARE)
     if curve.learned.low <= 0:
         return "More harvested samples taught nothing beyond chance, so that there is no curve to bend."
     if math.isinf(curve.bend.value):
@@ -122,7 +122,9 @@ def _bend(result: DamageResult) -> str:
 
 def _skills(result: DamageResult) -> list[str]:
     if not result.curve.gains:
-        return [f"No skill or subject has {P.least_pairs} held-out answers, so that none can be compared with another."]
+        return [
+            f"No skill or subject has {LEAST_GAIN_SAMPLES} held-out answers, so that none can be compared with another."
+        ]
     sure = [one for one in result.curve.gains if one.gain.low > 0]
     if not sure:
         return ["No skill or subject has a gain beyond chance."]

@@ -12,15 +12,15 @@ from stillhunt import __version__
 from stillhunt.tools import formatting, shorten
 from stillhunt_model.distil.job import DistilJob, Distilled
 from stillhunt_model.distil.judging import Spread
-from stillhunt_model.distil.parameters import P
+from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 
 CARD_FILE, FACTS_FILE = "README.md", "distillation.json"
 _LONGEST = 300
 _LEGEND = (
     "Bits a byte are what a model needs for the teacher's answers; fewer are better. The gap is that between the "
     "untrained student and the teacher. In brackets: intervals of 95 % (too few: fewer than "
-    f"{P.fewest_asked} prompts give none), and shares of the teacher's cost. Operations are without those of attention "
-    "over the context; seconds are those of the processor of one machine."
+    f"{FEWEST_ASKED_PROMPTS} prompts give none), and shares of the teacher's cost. Operations are without those of "
+    "attention over the context; seconds are those of the processor of one machine."
 )
 HEADINGS = ("model", "parameters", "right", "bits a byte", "of the gap", "operations a token", "CPU s for 1,000 tokens")
 

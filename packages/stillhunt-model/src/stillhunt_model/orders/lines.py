@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from stillhunt_model.orders.order import ORDER_DAY, Order, OrderKind, P
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, ORDER_DAY, Order, OrderKind
 
 LineKind = Literal["order", "end", "use"]
 """An order was signed; one was ended before its time; one was carried out by a command."""
@@ -82,7 +82,7 @@ def order_in_line(line: RegisterLine) -> Order | None:
         and order.kind in get_args(OrderKind)
         and all(_is_count(one, _LAST_MOMENT) for one in (order.made_at, order.expires_at))
     )
-    if not sound or not 0 < order.expires_at - order.made_at <= P.longest * ORDER_DAY:
+    if not sound or not 0 < order.expires_at - order.made_at <= LONGEST_ORDER_DAYS * ORDER_DAY:
         return None
     as_signed = (order.order_id, order.made_at, order.signed_by, order.reason)
     same = as_signed == (line.order_id, line.made_at, line.by, line.note)

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt import Config, ConfigError
+from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt.tools import formatting
 from stillhunt_model.orders.lines import RegisterLine, line_in, order_content, signed_orders, standing_orders
-from stillhunt_model.orders.order import Order, OrderKind, P, checked_reason, checked_signer
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, Order, OrderKind, checked_reason, checked_signer
 
 REGISTER_FILE = "orders.jsonl"
 _NAMES = LedgerNames(
@@ -242,6 +241,6 @@ class OrderRegister:
             raise ConfigError(
                 "this is no line that the register takes",
                 where=str(self.path),
-                next_step=f"orders last {P.longest} days at most; texts, times and counts must be what their names say",
+                next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as named",
             )
         return self._line(self._ledger.append(entry))

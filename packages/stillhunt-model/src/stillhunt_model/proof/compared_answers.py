@@ -27,7 +27,7 @@ from stillhunt_model.proof.control_answers import (
 )
 from stillhunt_model.proof.control_test import ControlScore, score_continuations, score_likelihoods
 from stillhunt_model.proof.mark_test import KeyedMark, score_texts
-from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
@@ -93,9 +93,9 @@ class ControlAnswersTest:
         usable = _with_honest(usable, honest)
         if not usable:
             return TestResult(self.name, 1.0, note=_NO_HONEST)
-        most = max(1, min(left // 2, P.most_answers, len(usable), len(honest)))
-        asking = _Asking(scores, continues, min(P.most_controls, max(1, left // most - 1)) if scores else 1, left)
-        many = min(left // (1 + asking.draws), P.most_answers)
+        most = max(1, min(left // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
+        asking = _Asking(scores, continues, min(MOST_CONTROL_ANSWERS, max(1, left // most - 1)) if scores else 1, left)
+        many = min(left // (1 + asking.draws), MOST_COMPARED_ANSWERS)
         parts = [
             DrawnAnswers(some, draw_controls(context.teacher, some, asking.draws, context.seed, like))
             for some, like in ((usable[:most], mark), (honest[:many], AnswerMark()))

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import ConfigError
-from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt import ConfigError
+from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 
 TRIALS_FILE = "trials.jsonl"
 _VERSION = 1

@@ -163,6 +163,7 @@ class Config(BaseModel):
     model: ModelSettings = Field(default_factory=ModelSettings)
     plugins: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
+        repr=False,
         description="Settings of plugins that you installed: one table [plugins.NAME] each, which is handed to the "
         "plugin as it is. `stillhunt plugin list` names them.",
     )

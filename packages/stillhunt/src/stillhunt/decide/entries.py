@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_end
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode, rank
+from stillhunt.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_end
 
 Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""

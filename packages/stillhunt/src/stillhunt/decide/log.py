@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, or_, select
 
 from stillhunt.base.errors import OutputError
-from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace, digest_of
 from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken
 from stillhunt.decide.verified import VERIFIED_FILE, kept_place
+from stillhunt.ledger.chain import LEDGER_START, LedgerPlace, digest_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, META
 

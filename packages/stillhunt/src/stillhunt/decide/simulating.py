@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.actions import Action, rank
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.rules import Findings, decide
 from stillhunt.decide.running import findings_of
+from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.follow_ups import read_follow_ups
 from stillhunt.watch.snapshots import all_snapshots

@@ -15,9 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillhunt.base.errors import CaseError
-from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.base.whole_files import write_whole
 from stillhunt.decide.table import DecisionTable, table_of
+from stillhunt.ledger.chain import LEDGER_START, LedgerPlace
 
 VERIFIED_FILE = "decisions.verified"
 _PLACE, _MADE = b"stillhunt_place", b"stillhunt_made"

@@ -25,9 +25,8 @@ _KINDS = ", ".join(door.kind for door in DOORS)
 def new_plugin(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What it brings: {_KINDS}.")],
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Its name: lower case, digits, dashes.")] = "example",
-    folder: Annotated[Path, typer.Option("--in", metavar="FOLDER", help="Where its folder is made.")] = Path(),
 ) -> None:
-    """Write a working package that brings something of your own, with its test."""
+    """Write a working package that brings something of your own, with its test, as a folder here."""
     door = next((one for one in DOORS if one.kind == kind), None)
     if door is None:
         raise ConfigError(f"no such kind: {kind[:40]}", where="plugin new", next_step=f"use one of {_KINDS}")
@@ -35,12 +34,12 @@ def new_plugin(
         raise ConfigError(
             f"no name: {name[:40]}", where="plugin new", next_step="use lower case, digits and dashes between them"
         )
-    target, module = folder / f"stillhunt-{name}", "stillhunt_" + name.replace("-", "_")
+    target, module = Path(f"stillhunt-{name}"), "stillhunt_" + name.replace("-", "_")
     if target.exists():
         raise OutputError("the folder is there already", where=str(target), next_step="choose another name")
     files = {"pyproject.toml": "pyproject.toml", f"{module}.py": kind, f"test_{module}.py": f"test_{kind}"}
     words = {"@NAME@": name, "@MODULE@": module, "@KIND@": kind.replace("-", " "), "@GROUP@": door.group}
-    target.mkdir(parents=True)
+    target.mkdir()
     for file, template in files.items():
         text = resources.files("stillhunt.plugins").joinpath("templates", f"{template}.txt").read_text("utf-8")
         for word, value in words.items():

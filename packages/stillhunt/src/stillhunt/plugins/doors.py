@@ -37,12 +37,12 @@ class Door:
 
 
 READERS = Door("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges=True)
-EVIDENCE = Door("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
+EVIDENCE_DOOR = Door("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
 ALERT_CHANNELS = Door("alert-channel", "stillhunt.alert_channels", "stillhunt.plugins.AlertChannel")
 GATEWAYS = Door("gateway", "stillhunt.gateways", "stillhunt.plugins.GatewayForm")
 SHARING = Door("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
 CONSOLE_PAGES = Door("console-page", "stillhunt.console_pages", "stillhunt.plugins.ConsolePage")
-DOORS = (READERS, EVIDENCE, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
+DOORS = (READERS, EVIDENCE_DOOR, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
 
 
 class Named(Protocol):

@@ -24,10 +24,9 @@ from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.plugins.doors import GATEWAYS, load_plugins
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE
+from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
 from stillhunt.web.bodies import BodyError
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.questions import (
@@ -40,7 +39,7 @@ from stillhunt.web.questions import (
     is_list_or_null,
 )
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
-from stillhunt.web.unasked import CallCounts
+from stillhunt.web.traffic import CallCounts
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
@@ -200,14 +199,7 @@ class Gateways:
         await reply(send, status, b"", headers)
 
     async def body(self, receive: Receive, scope: Scope, most: int) -> bytes:
-        """The body of a question.
-
-        Args:
-            most: bytes that it may have.
-
-        Raises:
-            RefusedError: it is longer, or ends too early, or this server holds too much already.
-        """
+        """The body of a question, of so many bytes at most; RefusedError where it is longer or cannot be had."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > most:
                 raise RefusedError(413, f"the body is longer than {most} bytes")
@@ -256,11 +248,7 @@ class Gateways:
         return GatewayQuestion(text, model.decode("latin-1"))
 
     def ask(self, scope: Scope, path: str, asked: GatewayQuestion) -> GatewayAnswer:
-        """What is decided of a question.
-
-        Args:
-            path: under which it is counted.
-        """
+        """What is decided of a question, which is counted under the path."""
         self.calls.asked(scope[SOURCE])
         if (late := asked.unanswered) is not None:
             self.calls.late(scope[SOURCE], late.asker, late.total, late.known)
@@ -387,18 +375,20 @@ def _path_faults(form: GatewayForm) -> str:
     """What is wrong with the path of a form, in words; empty where nothing is."""
     if not form.path.startswith("/v1/gateway/") or form.path.startswith(ENVOY_PATH):
         return "its path does not begin with /v1/gateway/NAME"
-    return "its path is taken" if form.path in {one.path for one in FORMS} else ""
+    return "its path is taken" if form.path in {one.path for one in GATEWAY_FORMS} else ""
 
 
-FORMS = (
+GATEWAY_FORMS = (
     GatewayForm("decide", DECIDE_PATH, Gateways._decide),
     GatewayForm("nginx", NGINX_PATH, Gateways._nginx),
     GatewayForm("litellm", LITELLM_PATH, Gateways._litellm),
 )
-"""What is built in. Envoy, which puts its prefix before the path that was asked for, has no path of its own here."""
+"""What is built in. Envoy has no path of its own: it puts its prefix before the path that was asked for."""
 
 
 @cache
 def all_forms() -> tuple[GatewayForm, ...]:
     """The forms of a question that are built in, and those of plugins."""
-    return FORMS + load_plugins(GATEWAYS, GatewayForm, (*(one.name for one in FORMS), "envoy"), _path_faults)
+    return GATEWAY_FORMS + load_plugins(
+        GATEWAYS, GatewayForm, (*(one.name for one in GATEWAY_FORMS), "envoy"), _path_faults
+    )

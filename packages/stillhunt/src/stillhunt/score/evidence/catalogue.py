@@ -14,7 +14,7 @@ from functools import cache
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.needs import FamilyNeed
-from stillhunt.plugins.doors import EVIDENCE, load_plugins
+from stillhunt.plugins.doors import EVIDENCE_DOOR, load_plugins
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 
@@ -57,7 +57,7 @@ def all_kinds() -> dict[str, EvidenceKind]:
 
     So a case gives the same sums where a plugin is missing. Not a constant, since plugins import this room.
     """
-    brought = load_plugins(EVIDENCE, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
+    brought = load_plugins(EVIDENCE_DOOR, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
     return KIND_OF | {kind.name: kind for kind in brought}
 
 

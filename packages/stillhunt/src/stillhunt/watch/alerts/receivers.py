@@ -12,13 +12,13 @@ from stillhunt.watch.alerts.mail import EMAIL
 from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver
 from stillhunt.watch.alerts.webhook import WEBHOOKS
 
-CHANNELS: tuple[AlertChannel, ...] = (WEBHOOKS, EMAIL, FILES)
+BUILT_IN_CHANNELS: tuple[AlertChannel, ...] = (WEBHOOKS, EMAIL, FILES)
 
 
 @cache
 def all_channels() -> tuple[AlertChannel, ...]:
     """The channels that are built in, and those of plugins."""
-    return CHANNELS + load_plugins(ALERT_CHANNELS, AlertChannel, (one.name for one in CHANNELS))
+    return BUILT_IN_CHANNELS + load_plugins(ALERT_CHANNELS, AlertChannel, (one.name for one in BUILT_IN_CHANNELS))
 
 
 def receivers_with(settings: AlertSettings) -> list[AlertReceiver]:
@@ -33,7 +33,7 @@ def receivers_of(settings: AlertSettings) -> dict[str, tuple[AlertKind, ...]]:
 
 
 def _receivers_through(channel: AlertChannel, settings: AlertSettings) -> Sequence[AlertReceiver]:
-    if channel in CHANNELS:
+    if channel in BUILT_IN_CHANNELS:
         return channel.receivers(settings)
     try:
         return [

@@ -41,10 +41,7 @@ class AlertReceiver(Protocol):
         """Kinds of alerts that it gets; none means all."""
 
     def deliver(self, due: Due, now: float) -> str:
-        """Send one alert.
-
-        Args:
-            now: seconds since 1970.
+        """Send one alert; `now` is in seconds since 1970.
 
         Returns:
             What was not perfect; empty where all was well.

@@ -2,26 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
+from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.passes import (
-    CHOOSING,
-    PHRASE,
-    SENDER,
-    STATING,
-    STYLE,
-    TOPIC_WORD,
-    TOTAL,
-    topic_words,
+from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, SENDER, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
+from stillhunt.watch.signatures.signature import (
+    SENDER_FEATURES,
+    STYLE_FEATURES,
+    FalseMatches,
+    StyleWeights,
+    fill_sentence,
 )
-from stillhunt.watch.signatures.senders import Senders, sender_hashes, sender_weights, senders_of
-from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, StyleWeights
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    Senders,
+    distinct,
+    hash_text,
+    sender_hashes,
+    sender_weights,
+    senders_of,
+    style_hashes,
+)
+
+_TELLING_BITS = 1.0
+"""Bits from which a feature of style is worth a sentence."""
+_WORDS = {
+    "settings": "temperature, top_p and max_tokens",
+    "model": "models",
+    "client": "client programs",
+    "tls": "TLS fingerprints",
+}
+
+
+def reasons_of(
+    material: Material, bits: Floats, known: Hashes, style: Mapping[str, StyleWeights], counts: Counts
+) -> list[str]:
+    """Sentences about the phrases, with their bits, and the style of a signature."""
+    requests, accounts = counts.total(CHOOSING)
+    elsewhere, _ = counts.of(PHRASE, known)
+    size = {"phrases": len(known), "requests": material.requests, "accounts": material.accounts}
+    size |= {"absent": int((elsewhere == 0).sum()), "honest": requests, "others": accounts}
+    found = [fill_sentence("rests_on", **size, most=float(bits.max()), all=float(bits.sum()))]
+    for name in STYLE_FEATURES:
+        hashes, own = material.style[name]
+        weights = np.array([style[name].values.get(f"{int(one):016x}", 0.0) for one in hashes])
+        telling = weights >= _TELLING_BITS
+        if telling.any():
+            share, times = float(own[telling].sum() / own.sum()), 2.0 ** float(weights[telling].min())
+            most = P.all_style_bits[1]
+            found.append(fill_sentence("rests_on_style", share=share, words=_WORDS[name], times=times, most=most))
+    return found
+
+
+def rate_sentences(rate: FalseMatches) -> list[str]:
+    """Sentences about what a signature matched in the honest traffic that had no part in making it."""
+    figures = {"requests": rate.requests, "accounts": rate.accounts, "matched": rate.matched}
+    found = [fill_sentence("rate", **figures, most=rate.at_most_per_million)]
+    if rate.set_aside:
+        found.append(fill_sentence("set_aside", accounts=rate.set_aside, matched=rate.set_aside_matched))
+    return found
+
+
+# Phrases of a signature: those in most of its requests (bounds the memory for each account that is followed)
+_MOST_PHRASES = 512
+# Least and most bits of one feature of style: settings, model, user agent, TLS fingerprint (a replacement pool may
+# change each of them; none of them names a campaign)
+_STYLE_BITS = (-3.0, 4.0)
+
 
 MOST_VALUES = 64
 """Values of a feature of style, and MOST_TOPICS topic words, that a signature keeps: the most frequent."""
@@ -29,11 +82,7 @@ MOST_TOPICS = 256
 
 
 class Counts:
-    """What was counted in honest traffic, over all partitions.
-
-    Args:
-        table: HONEST_COUNTS of all partitions.
-    """
+    """What was counted in honest traffic, over all partitions."""
 
     def __init__(self, table: pa.Table) -> None:
         total = table.group_by(["kind", "half", "key"]).aggregate([("requests", "sum"), ("accounts", "sum")])
@@ -62,7 +111,7 @@ class Counts:
 
     def enough(self) -> bool:
         """Whether both halves have accounts enough."""
-        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= P.least_honest_accounts
+        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= LEAST_HONEST_ACCOUNTS
 
 
 @dataclass(frozen=True)
@@ -118,11 +167,11 @@ def material_of(harvested: pa.Table) -> Material:
 
 def campaign_phrases(material: Material) -> Hashes:
     """Hashes of the phrases that recur in a campaign, ascending, at most `most_phrases`."""
-    least = np.maximum(P.phrase_share * material.requests, P.phrase_accounts)
-    recurs = (material.phrase_requests >= least) & (material.phrase_accounts >= P.phrase_accounts)
+    least = np.maximum(P.phrase_share * material.requests, LEAST_PHRASE_ACCOUNTS)
+    recurs = (material.phrase_requests >= least) & (material.phrase_accounts >= LEAST_PHRASE_ACCOUNTS)
     places = np.flatnonzero(recurs)
     # Twice as many as are kept: the most frequent ones may be ordinary language.
-    first = np.lexsort((material.phrases[places], -material.phrase_requests[places]))[: 2 * P.most_phrases]
+    first = np.lexsort((material.phrases[places], -material.phrase_requests[places]))[: 2 * _MOST_PHRASES]
     return np.sort(material.phrases[places[first]])
 
 
@@ -136,13 +185,13 @@ def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple
     requests, accounts = counts.of(PHRASE, phrases)
     all_requests, all_accounts = counts.total(CHOOSING)
     honest = np.maximum(
-        (requests + P.smoothing) / (all_requests + 2 * P.smoothing),
-        (accounts + P.smoothing) / (all_accounts + 2 * P.smoothing),
+        (requests + PHRASE_SMOOTHING) / (all_requests + 2 * PHRASE_SMOOTHING),
+        (accounts + PHRASE_SMOOTHING) / (all_accounts + 2 * PHRASE_SMOOTHING),
     )
-    rate = (own + P.smoothing * honest) / (material.requests + P.smoothing)
+    rate = (own + PHRASE_SMOOTHING * honest) / (material.requests + PHRASE_SMOOTHING)
     bits = np.minimum(np.log2(rate / honest), P.most_phrase_bits)
     kept = np.flatnonzero(bits >= P.least_phrase_bits)
-    kept = np.sort(kept[np.lexsort((phrases[kept], -own[kept]))[: P.most_phrases]])
+    kept = np.sort(kept[np.lexsort((phrases[kept], -own[kept]))[:_MOST_PHRASES]])
     return phrases[kept], np.round(bits[kept], 3)
 
 
@@ -156,7 +205,7 @@ def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]
     """Bits of the campaign's values of each feature of style, and of all other values."""
     result = {}
     all_requests, _ = counts.total(CHOOSING)
-    least, most = P.style_bits
+    least, most = _STYLE_BITS
     for number, name in enumerate(STYLE_FEATURES):
         hashes, own = material.style[name]
         honest, _ = counts.of(STYLE + number, hashes)
@@ -186,7 +235,7 @@ def topic_weights(material: Material, counts: Counts) -> dict[str, float]:
     words, own = material.topics
     honest, _ = counts.of(TOPIC_WORD, words)
     rate = (honest + 1.0) / (counts.total(CHOOSING)[0] + 2.0)
-    bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *P.style_bits)
-    telling = np.flatnonzero((bits >= 1.0) & (own >= P.phrase_accounts))
+    bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *_STYLE_BITS)
+    telling = np.flatnonzero((bits >= 1.0) & (own >= LEAST_PHRASE_ACCOUNTS))
     first = telling[np.lexsort((words[telling], -own[telling] * bits[telling]))[:MOST_TOPICS]]
     return {str(words[at]): round(float(bits[at]), 3) for at in np.sort(first).tolist()}

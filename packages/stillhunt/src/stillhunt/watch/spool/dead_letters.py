@@ -7,37 +7,28 @@ import os
 import re
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
-from stillhunt.watch.folder import OWNER_ONLY, sync_folder
+from stillhunt.watch.folder import OWNER_ONLY, sync_folder, write_synced
 
 LETTER_ENDING = ".letter"
 _HALF_WRITTEN = ".part"
 _NAME = re.compile(r"(\d{20})-\d+-\d+\.letter")
 
 
-@parameter_table("watch.dead_letters", "How much is kept of what could not be stored as records.")
-@dataclass(frozen=True)
-class DeadLetterLimits:
+class DeadLetterLimits(NamedTuple):
     """How much is kept of what could not be stored as records."""
 
-    most_letters: int = parameter(
-        1000,
-        unit="letters",
-        meaning="Most dead letters in the folder; further ones stay with their senders.",
-        provenance=judgement("one fault makes many letters that say the same; nobody reads a thousand"),
-    )
-    most_bytes: int = parameter(
-        256 << 20,
-        unit="bytes",
-        meaning="Most bytes of all dead letters; further ones stay with their senders.",
-        provenance=judgement("four bodies of the longest size that is allowed by default"),
-    )
+    # Most dead letters in the folder; further ones stay with their senders (one fault makes many letters that say the
+    # same; nobody reads a thousand)
+    most_letters: int = 1000
+    # Most bytes of all dead letters; further ones stay with their senders (four bodies of the longest size that is
+    # allowed by default)
+    most_bytes: int = 256 << 20
 
 
-LETTER_LIMITS = values_of(DeadLetterLimits)
+LETTER_LIMITS = DeadLetterLimits()
 
 
 def letters_of(folder: Path) -> list[tuple[Path, int]]:
@@ -70,7 +61,6 @@ class DeadLetters:
 
         Args:
             source: folder of the spool that it would have gone to.
-            data: its bytes, as they came.
             reason: the kind of the fault, such as "RecursionError"; nothing that the letter holds.
 
         Returns:
@@ -100,11 +90,7 @@ class DeadLetters:
         final = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{self._number}{LETTER_ENDING}"
         beside = final.with_suffix(_HALF_WRITTEN)
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(letter)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(beside, letter)
             beside.rename(final)
         except OSError:
             beside.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""What commands of other distributions share with those of the core: options, screens, progress, and refusals.
+
+Names are loaded when they are used, so that a command pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stillhunt.cli.compiling import compile_once
+    from stillhunt.cli.database import opened_database
+    from stillhunt.cli.entries import CommandEntry
+    from stillhunt.cli.exporting import STDOUT, refuse_existing
+    from stillhunt.cli.hunting import write_and_show
+    from stillhunt.cli.lazy import lazy_typer
+    from stillhunt.cli.moments import minute_of, read_clock
+    from stillhunt.cli.opening import OPEN_LISTEN, serve_demo
+    from stillhunt.cli.options import (
+        AccountsOption,
+        ForceFlag,
+        JsonFlag,
+        MapAccountsOption,
+        MapOption,
+        QuietFlag,
+        SeedOption,
+        SetOption,
+        SettingsOption,
+        load_config,
+        pairs,
+        refuse_unused,
+    )
+    from stillhunt.cli.progress import open_progress
+    from stillhunt.cli.terminal import (
+        json_text,
+        login_name,
+        message_console,
+        output_console,
+        print_bytes,
+        print_columns,
+        print_json,
+        safe_lines,
+    )
+    from stillhunt.triage.case_target import check_existing
+
+_HOMES = {
+    "stillhunt.cli.compiling": "compile_once",
+    "stillhunt.cli.database": "opened_database",
+    "stillhunt.cli.entries": "CommandEntry",
+    "stillhunt.cli.exporting": "STDOUT refuse_existing",
+    "stillhunt.cli.hunting": "write_and_show",
+    "stillhunt.cli.lazy": "lazy_typer",
+    "stillhunt.cli.moments": "minute_of read_clock",
+    "stillhunt.cli.opening": "OPEN_LISTEN serve_demo",
+    "stillhunt.cli.options": (
+        "AccountsOption ForceFlag JsonFlag MapAccountsOption MapOption QuietFlag SeedOption SetOption "
+        "SettingsOption load_config pairs refuse_unused"
+    ),
+    "stillhunt.cli.progress": "open_progress",
+    "stillhunt.cli.terminal": (
+        "json_text login_name message_console output_console print_bytes print_columns print_json safe_lines"
+    ),
+    "stillhunt.triage.case_target": "check_existing",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "OPEN_LISTEN",
+    "STDOUT",
+    "AccountsOption",
+    "CommandEntry",
+    "ForceFlag",
+    "JsonFlag",
+    "MapAccountsOption",
+    "MapOption",
+    "QuietFlag",
+    "SeedOption",
+    "SetOption",
+    "SettingsOption",
+    "check_existing",
+    "compile_once",
+    "json_text",
+    "lazy_typer",
+    "load_config",
+    "login_name",
+    "message_console",
+    "minute_of",
+    "open_progress",
+    "opened_database",
+    "output_console",
+    "pairs",
+    "print_bytes",
+    "print_columns",
+    "print_json",
+    "read_clock",
+    "refuse_existing",
+    "refuse_unused",
+    "safe_lines",
+    "serve_demo",
+    "write_and_show",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
