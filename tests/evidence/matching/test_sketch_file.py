@@ -16,11 +16,11 @@ from stillhunt.base.errors import CaseError, PackError
 from stillhunt_evidence.matching import sketch_file as module
 from stillhunt_evidence.matching.comparing import MATCH, FeatureWeight
 from stillhunt_evidence.matching.features import CampaignFeature, campaign_features, sketches_of_case
-from stillhunt_evidence.matching.pairs import match_files
 from stillhunt_evidence.matching.sketch_file import (
     check_comparable,
     feature_sets,
     hashed_feature,
+    match_files,
     opaque_name,
     read_sketch_file,
     sketch_file,

@@ -19,6 +19,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt_evidence.packs.contents import (
     PRIVATE_MODEL,
+    Pseudonyms,
     clean_name,
     cut_case,
     harvest_digest,
@@ -26,7 +27,6 @@ from stillhunt_evidence.packs.contents import (
     with_clean_names,
 )
 from stillhunt_evidence.packs.making import Pack
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 
 
 def table(pack: Pack, name: str) -> pa.Table:

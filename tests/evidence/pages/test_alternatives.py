@@ -20,8 +20,8 @@ from stillhunt_evidence.pages.alternatives import (
     signs_of,
     weigh_alternatives,
 )
-from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATION_OF
 from stillhunt_evidence.pages.group_signs import MOST_HAVE_IT, SOME_LACK_IT, GroupSigns
+from stillhunt_evidence.pages.kind_readings import BY_CHANCE, EXPLANATION_OF
 
 NOTHING_KNOWN = GroupSigns(12, None, None, 0, None, None, None, None, None)
 LOG = {"accounts": 3_000, "days": 14.0}

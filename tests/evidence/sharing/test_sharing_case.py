@@ -27,12 +27,18 @@ from evidence.sharing.share_scenes import (
 )
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import CASE_TABLES
-from stillhunt_evidence.keys.hashing import keyed_hash
+from stillhunt_evidence.keys.folder import keyed_hash
 from stillhunt_evidence.matching.features import campaign_features
 from stillhunt_evidence.matching.sketch_file import sketch_file
 from stillhunt_evidence.sharing.parameters import P
-from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, campaign_text, percent_of, shown_probability
-from stillhunt_evidence.sharing.shared_ids import ShareIds, public_uuid
+from stillhunt_evidence.sharing.shared_campaign import (
+    SharedCampaign,
+    ShareIds,
+    campaign_text,
+    percent_of,
+    public_uuid,
+    shown_probability,
+)
 from stillhunt_evidence.sharing.sharing_case import case_end
 from triage.fixtures import START, operator_rows
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from stillhunt.case import HARVEST_OPERATION
 from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor
-from stillhunt_evidence.actors.known_campaign_marks import tie_to
 from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase
 from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
-from stillhunt_evidence.actors.posterior import Weight
+from stillhunt_evidence.actors.purpose_marks import tie_to
 from stillhunt_evidence.actors.share_marks import network_test
-from stillhunt_evidence.actors.weights import Mark
+from stillhunt_evidence.actors.weights import Mark, Weight
 
 _KIND_BITS = 1.0  # bits: bits from which a kind counts as one that agrees (twice as common with the actor as without)
 # Share of accounts in another actor's own network from which it contradicts (as the share from which a mark is in a

@@ -35,8 +35,7 @@ from stillhunt_evidence.matching.intersection_files import (
     as_message,
     read_message,
 )
-from stillhunt_evidence.matching.pairs import match_files
-from stillhunt_evidence.matching.sketch_file import check_comparable, opaque_name, sketch_file
+from stillhunt_evidence.matching.sketch_file import check_comparable, match_files, opaque_name, sketch_file
 from stillhunt_evidence.packs.signed_sketches import open_sketches, signed_sketches
 
 match_commands = typer.Typer(no_args_is_help=True, help="Find the campaigns that two providers share.")

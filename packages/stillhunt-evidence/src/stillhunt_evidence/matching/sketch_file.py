@@ -9,15 +9,15 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from stillhunt import PackError
 from stillhunt.logs import SKETCH_VERSION
 from stillhunt.tools import UNSAFE
-from stillhunt_evidence.keys.hashing import HASH_DIGITS, keyed_hash
-from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight
+from stillhunt_evidence.keys.folder import HASH_DIGITS, keyed_hash
+from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight, PairScore, compare_campaigns
 from stillhunt_evidence.matching.features import FEATURE_KINDS, MOST_FEATURES, MOST_HALF_BITS, CampaignFeatures
 
 SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION = "stillhunt campaign sketches", 1
@@ -194,3 +194,23 @@ def _check_campaigns(found: SketchFile, where: str) -> None:
 
 def _unusable(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
     return PackError(f"the file of sketches cannot be used: {what}", where=where, next_step=next_step)
+
+
+class ScoredPair(NamedTuple):
+    """One campaign of each side, by the names in the files, and how alike they are."""
+
+    mine: str
+    theirs: str
+    score: PairScore
+
+
+def match_files(mine: SketchFile, theirs: SketchFile) -> list[ScoredPair]:
+    """Score every campaign of one file against every campaign of another, the most alike first.
+
+    A provider who sends phrases that it has from elsewhere gets a match by them, so a match is a reason to talk, and no
+    proof.
+    """
+    ours = [(one.name, feature_sets(one)) for one in mine.campaigns]
+    others = [(one.name, feature_sets(one)) for one in theirs.campaigns]
+    found = [ScoredPair(a, b, compare_campaigns(x, y)) for a, x in ours for b, y in others]
+    return sorted(found, key=lambda pair: (-pair.score.bits, pair.mine, pair.theirs))

@@ -1,22 +1,69 @@
-"""What goes into a pack: the case cut down to one campaign, under pseudonyms, with short redacted excerpts."""
+"""What goes into a pack: the case cut down to one campaign, under pseudonyms, with clean names and short excerpts."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt import CaseError
 from stillhunt.case import CASE_TABLES, CASE_VIEWS, Case, canonical_order, excerpt
-from stillhunt.tools import redacted
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
+from stillhunt.tools import escape_controls, redacted
+from stillhunt_evidence.keys.folder import keyed_hash, keyed_hashes
+
+PREFIXES = {
+    "account": "a-",
+    "request": "r-",
+    "organisation": "o-",
+    "domain": "d-",
+    "campaign": "c-",
+    "set of campaigns": "s-",
+}
+"""Kind of an id -> what its pseudonyms begin with."""
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """What ids are called in a pack.
+
+    Attributes:
+        key: 32 secret bytes; None leaves ids as they are.
+    """
+
+    key: bytes | None
+
+    def one(self, kind: str, value: str) -> str:
+        """What an id is called."""
+        return value if self.key is None else PREFIXES[kind] + keyed_hash(self.key, kind, value)
+
+    def column(self, kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+        """What the ids of a column are called; null stays null."""
+        if self.key is None:
+            return values
+        if pa.types.is_list(values.type):
+            ends = np.cumsum(pc.list_value_length(values).to_numpy(), dtype=np.int32)
+            hashed = self.column(kind, pa.chunked_array([pc.list_flatten(values)], pa.string()))
+            return pa.ListArray.from_arrays(np.append(np.int32(0), ends), hashed)
+        return keyed_hashes(self.key, kind, values, PREFIXES[kind])
+
+    def who_is_who(self, accounts: list[str]) -> bytes:
+        """A table of pseudonyms and accounts, for those alone who may know: CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["pseudonym", "account_id"])
+        writer.writerows([self.one("account", one), escape_controls(one)] for one in sorted(accounts))
+        return text.getvalue().encode()
+
 
 _COLUMNS = ("models", "model", "plan", "clients", "client", "networks", "network", "value")
 _OWN_MODEL = re.compile(r"(?is)^(ft:[^:]*):.*$")

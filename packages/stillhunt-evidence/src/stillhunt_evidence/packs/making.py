@@ -1,4 +1,4 @@
-"""Making an evidence pack: contents, header, manifest, stamp, signature, archive."""
+"""Making an evidence pack: its verdict derived again, header, manifest, stamp, signature, archive; and keeping it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ from stillhunt.verdicts import (
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import PublicKey, has_signing_key, new_signing_key, read_signer
 from stillhunt_evidence.packs.archive import archive_parts
-from stillhunt_evidence.packs.contents import SETTINGS_OF_HUNTS, Discretion, cut_case, harvest_digest, parquet_files
+from stillhunt_evidence.packs.contents import (
+    SETTINGS_OF_HUNTS,
+    Discretion,
+    Pseudonyms,
+    cut_case,
+    harvest_digest,
+    parquet_files,
+)
 from stillhunt_evidence.packs.manifest import (
     ENVELOPE_FILE,
     KEY_FILE,
@@ -42,7 +49,6 @@ from stillhunt_evidence.packs.manifest import (
     statement_of,
 )
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, ProofDocument, proof_of_campaign
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 from stillhunt_evidence.packs.rendering import (
     ATTRIBUTION_FILE,
     DOSSIER_FILE,

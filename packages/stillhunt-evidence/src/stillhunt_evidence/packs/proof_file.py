@@ -6,14 +6,36 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from stillhunt import PackError
-from stillhunt.tools import UNSAFE
-from stillhunt_evidence.packs.proof_weights import CONTROLS_TEST, PROOF_RULES, TEST_WEIGHTS
+from stillhunt.tools import UNSAFE, read_parameters
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
+
+MARKS_TEST, CANARIES_TEST, CONTROLS_TEST = "inherited marks", "canaries", "control answers"
+
+
+class ProofRules(NamedTuple):
+    """Parameters that the tests and the readers of their results share."""
+
+    marks_weight: float
+    canaries_weight: float
+    controls_weight: float
+    largest_alpha: float
+
+
+PROOF_RULES = read_parameters(ProofRules, "dossier.proof")
+"""Their values."""
+TEST_WEIGHTS = {
+    MARKS_TEST: PROOF_RULES.marks_weight,
+    CANARIES_TEST: PROOF_RULES.canaries_weight,
+    CONTROLS_TEST: PROOF_RULES.controls_weight,
+}
+"""Name of a test -> share of the error rate that it may use, fixed before anybody is asked. The shares of tests that
+cannot run are lost: to give them to others would need to know beforehand that they cannot."""
+
 
 PROOF_FILE = "proof.json"
 PROOF_VERSION = 1

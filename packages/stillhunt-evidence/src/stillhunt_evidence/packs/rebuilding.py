@@ -31,7 +31,7 @@ from stillhunt_evidence.packs.rendering import (
     report_page,
 )
 from stillhunt_evidence.packs.verifying import VerifiedPack
-from stillhunt_evidence.pages.changed_settings import changed_settings
+from stillhunt_evidence.pages.error_rates import changed_settings
 
 _MOST_MEMBERS = 1_000_000
 """Rows of members.parquet, and of tables that do not grow with it. Judgement: forty times the largest known."""

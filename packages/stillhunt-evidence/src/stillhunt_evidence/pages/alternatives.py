@@ -21,9 +21,14 @@ import pyarrow.compute as pc
 from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, Case, ScoreSum, Term, campaign_sum
 from stillhunt.tools import formatting
 from stillhunt.verdicts import HONEST_SEARCH, expected_false
-from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATIONS, HonestExplanation
 from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, group_signs, missing_signs
-from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
+from stillhunt_evidence.pages.kind_readings import (
+    BY_CHANCE,
+    EXPLANATIONS,
+    UNKNOWN_READING,
+    HonestExplanation,
+    all_readings,
+)
 
 NEARLY_ALL = 1.0
 """Bits left unexplained up to which an explanation explains nearly all: two to one."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from stillhunt.case import CampaignModel
 from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
-from stillhunt_evidence.pages.error_rates import measured_share
+from stillhunt_evidence.pages.error_rates import ChangedSettings, measured_share
 
 _VERDICT_WORDS = {
     "act": "Act: strong enough for a person to decide about the accounts",

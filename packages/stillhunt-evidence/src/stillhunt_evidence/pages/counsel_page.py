@@ -11,9 +11,8 @@ from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, fami
 from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, odds_of
 from stillhunt_evidence.pages.assessment import likelihood_beside
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import ErrorRate, error_rates
+from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences

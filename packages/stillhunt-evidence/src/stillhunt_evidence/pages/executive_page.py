@@ -12,9 +12,8 @@ from stillhunt.case import NAME_CHARS, CampaignModel, Case
 from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
 from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
-from stillhunt_evidence.pages.error_rates import calibration_sentence, false_groups_sentence
+from stillhunt_evidence.pages.error_rates import ChangedSettings, calibration_sentence, false_groups_sentence
 from stillhunt_evidence.pages.facts import DossierFacts
 
 _ROWS_OF_ASPECT = 2

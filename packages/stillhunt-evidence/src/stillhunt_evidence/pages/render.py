@@ -18,10 +18,10 @@ from stillhunt.case import CampaignModel, Case
 from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import signs_of, weigh_alternatives
 from stillhunt_evidence.pages.assessment import Assessment, assess
-from stillhunt_evidence.pages.changed_settings import changed_settings
 from stillhunt_evidence.pages.counsel_page import CounselPage, counsel_page
 from stillhunt_evidence.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, TimelineDrawing, timeline_drawing
 from stillhunt_evidence.pages.engineer_page import EngineerPage, engineer_page
+from stillhunt_evidence.pages.error_rates import changed_settings
 from stillhunt_evidence.pages.executive_page import ExecutivePage, executive_page
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS, rests, rests_on_row

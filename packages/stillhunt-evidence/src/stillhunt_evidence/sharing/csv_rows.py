@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.tools import csv_bytes
-from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -16,6 +15,7 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     shown_probability,
+    utc_text,
 )
 
 SHARED_COLUMNS = {

@@ -9,7 +9,6 @@ from stillhunt import __version__
 from stillhunt.plugins import OCSF_VERSION
 from stillhunt_evidence.sharing.indicators import indicators_of
 from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
-from stillhunt_evidence.sharing.share_times import utc_milliseconds
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -17,8 +16,9 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     percent_of,
+    utc_milliseconds,
 )
-from stillhunt_evidence.sharing.stix_facts import campaign_facts
+from stillhunt_evidence.sharing.stix_bundle import campaign_facts
 
 _FINDINGS, _DETECTION, _INCIDENT = 2, 2004, 2005
 _CREATE, _CLOSE = (1, "Create"), (3, "Close")

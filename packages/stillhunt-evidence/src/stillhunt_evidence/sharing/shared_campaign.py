@@ -6,14 +6,56 @@ prompt, so that no writer can write one.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from stillhunt.tools import formatting
-from stillhunt_evidence.sharing.atlas import AtlasTechnique
-from stillhunt_evidence.sharing.recommended import RecommendedMeasure
-from stillhunt_evidence.sharing.shared_ids import ShareIds
+from stillhunt_evidence.sharing.atlas import AtlasTechnique, RecommendedMeasure
 from stillhunt_evidence.sharing.tlp import TlpLabel
+
+
+def utc_text(time: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-03-03T14:05:00.000Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+
+
+def utc_milliseconds(time: datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(time.timestamp() * 1000)
+
+
+_UUID_BYTES = 16
+_PUBLIC_KEY = b"stillhunt sharing: ids of what everybody shares"
+
+
+@dataclass(frozen=True, repr=False)
+class ShareIds:
+    """Makes ids of one sharer in one circle."""
+
+    key: bytes
+    circle: str
+
+    def uuid(self, kind: str, *parts: str) -> str:
+        """The id of a thing.
+
+        Args:
+            kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
+        """
+        return _uuid(self.key, ["circle", self.circle, kind, *parts])
+
+
+def public_uuid(kind: str, *parts: str) -> str:
+    """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS."""
+    return _uuid(_PUBLIC_KEY, [kind, *parts])
+
+
+def _uuid(key: bytes, parts: list[str]) -> str:
+    digest = hmac.new(key, json.dumps(parts).encode(), hashlib.sha256).digest()
+    return str(uuid.UUID(bytes=digest[:_UUID_BYTES], version=4))
 
 
 @dataclass(frozen=True)

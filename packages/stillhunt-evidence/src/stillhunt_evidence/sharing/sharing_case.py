@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 
 from stillhunt import CaseError
 from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case
-from stillhunt_evidence.keys.hashing import keyed_hash
-from stillhunt_evidence.sharing.address_counts import AddressCounts
-from stillhunt_evidence.sharing.atlas import TECHNIQUES, techniques_of
+from stillhunt_evidence.keys.folder import keyed_hash
+from stillhunt_evidence.sharing.atlas import SENTENCES, TECHNIQUES, measures_for, techniques_of
 from stillhunt_evidence.sharing.clean_texts import TextCleaner
+from stillhunt_evidence.sharing.log_addresses import AddressCounts
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES, P
-from stillhunt_evidence.sharing.recommended import SENTENCES, measures_for
 from stillhunt_evidence.sharing.shared_campaign import (
     SharedCampaign,
     SharedCounts,
@@ -28,10 +27,9 @@ from stillhunt_evidence.sharing.shared_campaign import (
     SharedOperator,
     SharedValue,
     SharedValues,
+    ShareIds,
 )
-from stillhunt_evidence.sharing.shared_ids import ShareIds
-from stillhunt_evidence.sharing.shared_models import LEAST_SHARE, models_to_share, withheld_names
-from stillhunt_evidence.sharing.shared_settings import settings_of
+from stillhunt_evidence.sharing.shared_models import LEAST_SHARE, models_to_share, settings_of, withheld_names
 from stillhunt_evidence.sharing.tlp import TlpLabel
 
 # sentences: most findings of a campaign, the strongest first (beyond them findings weigh less than a bit)

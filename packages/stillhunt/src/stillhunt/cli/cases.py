@@ -17,7 +17,6 @@ from stillhunt.cli.moments import minute_of, read_clock, time_of
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption, refuse_unused
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members
 from stillhunt.decide.cases.changes import (
     ActOnCampaign,
     AddComment,
@@ -30,7 +29,7 @@ from stillhunt.decide.cases.changes import (
     ReopenCase,
     WatchCampaign,
 )
-from stillhunt.decide.cases.changing import change_work
+from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
 from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
 from stillhunt.decide.cases.work import CaseWork, WorkEvent, read_all_work, read_work, work_events
 from stillhunt.decide.running import findings_of

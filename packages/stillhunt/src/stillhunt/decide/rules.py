@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,8 +15,45 @@ import pyarrow.compute as pc
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, end_of, standing
-from stillhunt.decide.maybe_copied import maybe_copied
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
+
+ONE_CLIENT = 0.8
+"""Share of the other flagged members with one main client from which a campaign has a client. Judgement."""
+OF_FEW = 0.1
+"""Share of the other flagged members with its main client below which a member stands apart. Judgement: two customers
+with one client, whose end users copy the prompts of twenty accounts, still do."""
+
+
+def maybe_copied(facts: pa.Table, by_texts: AbstractSet[tuple[str, str]]) -> list[bool]:
+    """Whether each row's account may be one whose end users copy prompts.
+
+    It may where only texts tie it to the campaign and the accounts table says nothing about it. Where nearly all of a
+    campaign use one client program, it also may where it uses another one, and where only texts link it: those who
+    copy may be many, so they do not count as members here. Where a campaign uses many clients, they tell nothing.
+
+    Args:
+        facts: ACCOUNT_FACTS; of the clients of an account, the first is its main one.
+    """
+    names = ("account_id", "campaign_id", "flagged", "clients", "created_at")
+    rows = list(zip(*(facts[name].to_pylist() for name in names), strict=True))
+    used: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for account, campaign, flagged, clients, _ in rows:
+        if flagged and clients and (account, campaign) not in by_texts:
+            used[campaign][clients[0]] += 1
+    found = []
+    for account, campaign, flagged, clients, opened in rows:
+        only_texts, own = (account, campaign) in by_texts, clients[0] if clients else None
+        unknown = only_texts and opened is None
+        found.append(bool(flagged) and (unknown or _is_apart(own, used[campaign], only_texts)))
+    return found
+
+
+def _is_apart(own: str | None, used: Counter[str], only_texts: bool) -> bool:
+    counted = own is not None and not only_texts
+    others = used.total() - counted
+    one_client = others > 0 and max(used.values()) >= ONE_CLIENT * others
+    return one_client and (only_texts or (counted and used[own or ""] - 1 < OF_FEW * others))
+
 
 RENEWED = 0.5
 """Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
@@ -79,7 +118,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
             if wish.account_id not in begun and len(begun) >= policy.accounts_per_day:
                 continue
             begun.add(wish.account_id)
-        made.append(_decision(policy, wish, findings.sequence, (now, secret), before))
+        made.append(_decision(policy, wish, findings.sequence, now, secret, before))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
     return [*(end_of(entry, entry.author, note, now) for entry in ended), *made]
 
@@ -157,8 +196,7 @@ def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]
     return {entry.account_id for entry in ends if not entry.author.startswith("rule:")}
 
 
-def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: LogEntry | None) -> LogEntry:
-    now, secret = when
+def _decision(policy: Policy, wish: _Wish, sequence: int, now: int, secret: bytes, before: LogEntry | None) -> LogEntry:
     starts = now if before is not None else now + delay_of(policy, wish.account_id, wish.campaign_id, secret)
     return LogEntry(
         seq=0,

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.texts import (
+from stillhunt.decide.cases.work import CaseWork, EventKind
+from stillhunt.decide.names import (
     MOST_LABELS,
     MOST_NARRATIVE_CHARACTERS,
     label_text,
@@ -16,7 +17,6 @@ from stillhunt.decide.cases.texts import (
     note_text,
     person_text,
 )
-from stillhunt.decide.cases.work import CaseWork, EventKind
 
 DismissalReason = Literal[
     "unrelated_customers",

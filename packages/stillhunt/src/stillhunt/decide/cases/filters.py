@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.formatting import escape_controls
-from stillhunt.decide.cases.texts import person_text
+from stillhunt.decide.names import person_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import SAVED_FILTERS
 
