@@ -80,26 +80,6 @@ class Alternative:
     expected: float | None = None
 
     @property
-    def explained_bits(self) -> float:
-        """Bits of the findings for a harvest that it explains."""
-        return math.fsum(one.bits for one in self.explained)
-
-    @property
-    def unexplained_bits(self) -> float:
-        """Bits of the findings for a harvest that it does not explain."""
-        return math.fsum(one.bits for one in self.unexplained)
-
-    @property
-    def predicted_bits(self) -> float:
-        """Bits of the findings against a harvest that it predicts; negative or 0."""
-        return math.fsum(one.bits for one in self.predicted)
-
-    @property
-    def missing_bits(self) -> float:
-        """What its missing signs cost."""
-        return math.fsum(one.bits for one in self.missing)
-
-    @property
     def explains_nearly_all(self) -> bool:
         """Whether at most one bit is left unexplained."""
         return self.left <= NEARLY_ALL
@@ -145,6 +125,11 @@ class Alternative:
         return f"{times} times as likely under {first} as under {second}"
 
 
+def bits_of(parts: Sequence[ReadFinding | MissingSign]) -> float:
+    """The bits of some findings or missing signs together."""
+    return math.fsum(one.bits for one in parts)
+
+
 def odds_of(bits: float) -> str:
     """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`."""
     ratio = 2.0 ** min(abs(bits), 100.0)
@@ -176,11 +161,6 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
     return tuple(sorted(weighed, key=lambda one: (round(one.left, 6), place[one.explanation.key])))
 
 
-def leading_alternative(alternatives: Sequence[Alternative]) -> Alternative:
-    """The honest explanation that fits best."""
-    return alternatives[0]
-
-
 def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: GroupSigns) -> Alternative:
     explained, unexplained, predicted = [], [], []
     for term in findings:
@@ -193,7 +173,7 @@ def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: G
         else:
             unexplained.append(read)
     missing = missing_signs(explanation.key, signs)
-    left = math.fsum([*(one.bits for one in (*unexplained, *predicted)), *(one.bits for one in missing)])
+    left = bits_of([*unexplained, *predicted, *missing])
     return Alternative(explanation, tuple(explained), tuple(unexplained), tuple(predicted), missing, left)
 
 

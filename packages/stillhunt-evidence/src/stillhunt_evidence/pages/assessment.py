@@ -7,22 +7,14 @@ from dataclasses import dataclass
 
 from stillhunt.case import CampaignModel
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
+from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.error_rates import ChangedSettings, measured_share
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
-_VERDICT_WORDS = {
-    "act": "Act: strong enough for a person to decide about the accounts",
-    "review": "Review: a person should look; not strong enough to act on alone",
-    "none": "None: below the threshold of review",
-}
 _EVEN = 0.5
 NOT_SETTLED = "not settled: an honest explanation fits as well"
 """The words in place of `likely` and more, where an honest explanation explains nearly all of the evidence."""
 _NOT_MEASURED = "not measured: how many groups so stated are campaigns under settings other than the defaults"
-_NOT_TO_ACT_ON = {
-    "review": "This is not a finding to act on: something that the verdict act needs is missing. A person should look.",
-    "none": "This is not a finding to act on: the evidence is below the threshold of review.",
-}
 
 
 @dataclass(frozen=True)
@@ -49,16 +41,16 @@ class Assessment:
 
 def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> Assessment:
     """What stands wherever a verdict on the campaign is said."""
-    leading = leading_alternative(alternatives)
+    leading = alternatives[0]
     score: float = model.row["score"]
     return Assessment(
         verdict=model.verdict,
-        verdict_words=_VERDICT_WORDS[model.verdict],
+        verdict_words=PAGE_TEXTS["verdict_words"][model.verdict],
         probability=model.probability,
         likelihood=likelihood_beside(model, leading),
         measured=measured_share(score) if changed.rates_hold else _NOT_MEASURED,
         settings=changed.sentence,
-        caution=_NOT_TO_ACT_ON.get(model.verdict, ""),
+        caution=PAGE_TEXTS["not_to_act_on"].get(model.verdict, ""),
         leading=f"{formatting.sentence_case(leading.explanation.name)}: {leading.fit} ({leading.odds})",
         explains_nearly_all=leading.explains_nearly_all,
     )
@@ -72,7 +64,7 @@ def likelihood_beside(model: CampaignModel, leading: Alternative) -> str:
 
 def leading_sentences(alternatives: Sequence[Alternative]) -> tuple[str, ...]:
     """The leading alternative in plain sentences, without bits."""
-    leading = leading_alternative(alternatives)
+    leading = alternatives[0]
     name = leading.explanation.name
     if leading.expected is not None and leading.explains_nearly_all:
         first = (

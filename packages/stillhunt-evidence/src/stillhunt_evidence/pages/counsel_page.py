@@ -9,7 +9,7 @@ from typing import Any
 
 from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, odds_of
+from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, bits_of, odds_of
 from stillhunt_evidence.pages.assessment import likelihood_beside
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
 from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates
@@ -141,7 +141,8 @@ def _consistent(model: CampaignModel, leading: AlternativeRow, likelihood: str) 
 
 
 def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
-    explained, positive = one.explained_bits, one.explained_bits + one.unexplained_bits
+    explained = bits_of(one.explained)
+    positive = explained + bits_of(one.unexplained)
     return AlternativeRow(
         name=one.explanation.name,
         predicts=one.explanation.predicts,
@@ -151,7 +152,7 @@ def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
         odds=one.odds,
         unexplained=_by_reason(one.unexplained, _UNEXPLAINED_SHOWN),
         missing=tuple(f"Missing sign ({formatting.number(sign.bits)}): {sign.sentence}" for sign in one.missing),
-        predicted=formatting.bits(one.predicted_bits) if one.predicted else "",
+        predicted=formatting.bits(bits_of(one.predicted)) if one.predicted else "",
         check=one.explanation.check,
         clears=one.explanation.clears,
         bar=bar,

@@ -327,7 +327,7 @@ def _origins(table: pa.Table) -> TextTable:
     return TextTable(("Aspect", "Value", "Requests", "Accounts"), tuple(rows), max(0, table.num_rows - len(rows)))
 
 
-_IN_DICTIONARY = (
+_IN_DICTIONARY = [
     "campaigns",
     "accounts",
     "members",
@@ -339,7 +339,7 @@ _IN_DICTIONARY = (
     "origins",
     "operators",
     "samples",
-)
+]
 
 
 def _dictionary() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:

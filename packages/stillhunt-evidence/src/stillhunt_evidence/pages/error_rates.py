@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillhunt import Config
 from stillhunt.case import BUDGET, PRIOR, ScoreSum
 from stillhunt.tools import formatting
 from stillhunt.verdicts import HONEST_SEARCH
 from stillhunt_evidence.pages.alternatives import EXTRAPOLATED, expected_honest_groups, round_ratio
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
 _GROUPS = ("link", "resolve", "score")
 _SEED = "seed"
@@ -103,8 +104,7 @@ def _said(value: Any) -> str:
     return f"{value:,.15g}".replace("-", formatting.MINUS)
 
 
-@dataclass(frozen=True)
-class StatedShare:
+class StatedShare(NamedTuple):
     """One row of the calibration at the stated prior: stated probabilities, and how many groups were campaigns."""
 
     least: float
@@ -115,17 +115,7 @@ class StatedShare:
     interval: tuple[float, float]
 
 
-STATED_SHARES = (
-    StatedShare(0.0, 0.01, 2551, 3, 0.0006, (0.0, 0.002)),
-    StatedShare(0.01, 0.05, 364, 1, 0.0015, (0.0, 0.008)),
-    StatedShare(0.05, 0.2, 163, 3, 0.0101, (0.002, 0.029)),
-    StatedShare(0.2, 0.5, 58, 3, 0.0287, (0.006, 0.083)),
-    StatedShare(0.5, 0.8, 21, 4, 0.1130, (0.030, 0.281)),
-    StatedShare(0.8, 0.95, 7, 5, 0.5752, (0.181, 0.934)),
-    StatedShare(0.95, 0.99, 12, 10, 0.7303, (0.366, 0.962)),
-    StatedShare(0.99, 1.0, 115, 100, 0.7831, (0.676, 0.870)),
-)
-"""`docs/calibration.md`, candidates at the stated prior."""
+STATED_SHARES = tuple(StatedShare(*row[:5], (row[5], row[6])) for row in PAGE_TEXTS["stated_shares"])
 CALIBRATION_CANDIDATES, CALIBRATION_WORLDS = 3291, 84
 _OFTEN = 0.75
 _LEAST_WHOLE = 0.01
@@ -137,9 +127,8 @@ LADDER_FLAGGED, LADDER_ACCOUNTS = 7, 330_024
 """`docs/benchmark.md`: honest accounts of worlds with campaigns."""
 
 
-@dataclass(frozen=True)
-class ErrorRate:
-    """One measured or computed rate of error."""
+class ErrorRate(NamedTuple):
+    """One measured or computed rate of error, and where the figure comes from."""
 
     question: str
     answer: str
@@ -217,29 +206,16 @@ def error_rates(
             f"verdict act needs {formatting.number(float(budget['required_bits']), 1)} bits of evidence here; this "
             f"campaign has {formatting.number(evidence_bits(total), 1)}."
         )
-    return (
-        ErrorRate(
-            "How many honest groups look as strong as this one?",
-            false_groups_sentence(total, budget) + bar,
-            "Upper 95 % bound of a tail fitted to 80 honest simulated logs, and hourly looks at one; "
-            "benchmarks/quality/budget.py",
-        ),
-        ErrorRate(
-            "Is a stated probability right?",
-            calibration_sentence(probability),
-            f"{formatting.count(CALIBRATION_CANDIDATES)} groups of {CALIBRATION_WORLDS} simulated logs; "
-            "docs/calibration.md",
-        ),
-        ErrorRate(
-            "How many honest accounts were flagged where nobody harvests?",
-            f"{formatting.count(HONEST_FLAGGED)} of {formatting.count(HONEST_IN_ALL)} accounts in {HONEST_WORLDS} "
-            f"simulated logs; {HONEST_REVIEWS} groups got the verdict review.",
-            "README, 47 kinds of customers of three generators",
-        ),
-        ErrorRate(
-            "And where others do harvest?",
-            f"{formatting.count(LADDER_FLAGGED)} of {formatting.count(LADDER_ACCOUNTS)} honest accounts were flagged "
-            "together with a campaign.",
-            "docs/benchmark.md, simulated logs with campaigns",
-        ),
-    )
+    numbers = {
+        "honest_groups": false_groups_sentence(total, budget) + bar,
+        "calibration": calibration_sentence(probability),
+        "candidates": formatting.count(CALIBRATION_CANDIDATES),
+        "worlds": CALIBRATION_WORLDS,
+        "flagged": formatting.count(HONEST_FLAGGED),
+        "honest": formatting.count(HONEST_IN_ALL),
+        "honest_worlds": HONEST_WORLDS,
+        "reviews": HONEST_REVIEWS,
+        "ladder_flagged": formatting.count(LADDER_FLAGGED),
+        "ladder": formatting.count(LADDER_ACCOUNTS),
+    }
+    return tuple(ErrorRate(*(text.format_map(numbers) for text in rate.values())) for rate in PAGE_TEXTS["rates"])

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stillhunt.case import NAME_CHARS, CampaignModel, Case
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
+from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
 from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
 from stillhunt_evidence.pages.error_rates import ChangedSettings, calibration_sentence, false_groups_sentence
@@ -61,7 +61,7 @@ def executive_page(
 ) -> ExecutivePage:
     """What the executive's page says."""
     settings, row = model.run.settings, model.row
-    words = f"{likelihood_beside(model, leading_alternative(alternatives))}, {model.probability}"
+    words = f"{likelihood_beside(model, alternatives[0])}, {model.probability}"
     rates = (
         (false_groups_sentence(model.total, case.run.get("budget", {})), calibration_sentence(row["score"]))
         if changed.rates_hold
