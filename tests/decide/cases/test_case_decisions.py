@@ -16,17 +16,18 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
-from stillhunt.decide.cases.changes import (
-    AddLabel,
-    CampaignFacts,
-    CampaignMember,
-    DismissCampaign,
-    ReopenCase,
-    WatchCampaign,
-)
+from stillhunt.decide.cases.changes import AddLabel, CampaignMember, DismissCampaign, ReopenCase, WatchCampaign
 from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action, undo_change
-from stillhunt.decide.cases.dismissals import dismissed_campaigns, facts_when_decided, returned_for_another_look
-from stillhunt.decide.cases.work import CaseWork, read_all_work, read_work, work_events
+from stillhunt.decide.cases.work import (
+    CampaignFacts,
+    CaseWork,
+    dismissed_campaigns,
+    facts_when_decided,
+    read_all_work,
+    read_work,
+    returned_for_another_look,
+    work_events,
+)
 from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, standing
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import read_log

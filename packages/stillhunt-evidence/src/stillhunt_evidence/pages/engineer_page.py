@@ -327,19 +327,10 @@ def _origins(table: pa.Table) -> TextTable:
     return TextTable(("Aspect", "Value", "Requests", "Accounts"), tuple(rows), max(0, table.num_rows - len(rows)))
 
 
-_IN_DICTIONARY = [
-    "campaigns",
-    "accounts",
-    "members",
-    "member_details",
-    "evidence",
-    "cited",
-    "taken",
-    "timeline",
-    "origins",
-    "operators",
-    "samples",
-]
+_IN_DICTIONARY = (
+    *("campaigns", "accounts", "members", "member_details", "evidence"),
+    *("cited", "taken", "timeline", "origins", "operators", "samples"),
+)
 
 
 def _dictionary() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:

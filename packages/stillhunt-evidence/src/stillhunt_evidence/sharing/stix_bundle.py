@@ -187,23 +187,16 @@ class _StixWriter:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "type": "identity",
-            "spec_version": "2.1",
-            "id": self._sender,
-            "created": _CREATED,
-            "modified": _CREATED,
+            **_public_object("identity", self._sender),
             "name": self._share.sender,
             "identity_class": "organization",
         }
 
     def _mitigates(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
         source, target = _course_of_action_id(measure), _attack_pattern_id(technique)
+        uid = public_uuid("relationship", "mitigates", source, target)
         return {
-            "type": "relationship",
-            "spec_version": "2.1",
-            "id": f"relationship--{public_uuid('relationship', 'mitigates', source, target)}",
-            "created": _CREATED,
-            "modified": _CREATED,
+            **_public_object("relationship", f"relationship--{uid}"),
             "relationship_type": "mitigates",
             "source_ref": source,
             "target_ref": target,
@@ -314,6 +307,11 @@ class _StixWriter:
         }
 
 
+def _public_object(kind: str, uid: str) -> dict[str, Any]:
+    """What every object has that no campaign changes."""
+    return {"type": kind, "spec_version": "2.1", "id": uid, "created": _CREATED, "modified": _CREATED}
+
+
 def stix_pattern(indicator: SharedIndicator) -> str:
     """The pattern of an indicator; of keyed hashes one over the properties of our extension."""
     if indicator.kind == "network" and indicator.value is not None:
@@ -346,11 +344,7 @@ def _attack_pattern_id(technique: AtlasTechnique) -> str:
 
 def _attack_pattern(technique: AtlasTechnique) -> dict[str, Any]:
     return {
-        "type": "attack-pattern",
-        "spec_version": "2.1",
-        "id": _attack_pattern_id(technique),
-        "created": _CREATED,
-        "modified": _CREATED,
+        **_public_object("attack-pattern", _attack_pattern_id(technique)),
         "name": technique.name,
         "external_references": [{"source_name": ATLAS_SOURCE, "external_id": technique.id}],
         "kill_chain_phases": [{"kill_chain_name": ATLAS_SOURCE, "phase_name": technique.tactic.phase}],
@@ -363,11 +357,7 @@ def _course_of_action_id(measure: RecommendedMeasure) -> str:
 
 def _course_of_action(measure: RecommendedMeasure) -> dict[str, Any]:
     return {
-        "type": "course-of-action",
-        "spec_version": "2.1",
-        "id": _course_of_action_id(measure),
-        "created": _CREATED,
-        "modified": _CREATED,
+        **_public_object("course-of-action", _course_of_action_id(measure)),
         "name": measure.name,
         "description": measure.text,
         "external_references": [{"source_name": ATLAS_SOURCE, "external_id": measure.mitigation}],

@@ -21,7 +21,6 @@ from stillhunt.decide.cases.changes import (
     ActOnCampaign,
     AddComment,
     AssignCase,
-    CampaignFacts,
     CampaignMember,
     Change,
     DismissalReason,
@@ -30,8 +29,16 @@ from stillhunt.decide.cases.changes import (
     WatchCampaign,
 )
 from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
-from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
-from stillhunt.decide.cases.work import CaseWork, WorkEvent, read_all_work, read_work, work_events
+from stillhunt.decide.cases.work import (
+    CampaignFacts,
+    CaseWork,
+    WorkEvent,
+    facts_when_decided,
+    read_all_work,
+    read_work,
+    returned_for_another_look,
+    work_events,
+)
 from stillhunt.decide.running import findings_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder

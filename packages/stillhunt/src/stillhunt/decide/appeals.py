@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import rank
-from stillhunt.decide.entries import LogEntry, standing
+from stillhunt.decide.entries import LogEntry, end_of, standing
 from stillhunt.decide.log import about_account, log_locked
 from stillhunt.decide.names import DEADLINE, name_key, name_of_person, note_of, storable
 from stillhunt.decide.policy import AppealTerms
@@ -148,9 +148,9 @@ def decide_appeal(
             )
         status: AppealStatus = "overturned" if overturn else "upheld"
         if overturn:
-            ended = _acting(entries, now)
             why = f"appeal {appeal_id}: {note}"
-            log.append([*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)])
+            ends = [end_of(one, person, note_of(why), now) for one in _acting(entries, now)]
+            log.append([*ends, _let_through(appeal.account_id, person, why, terms, now)])
         decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=note_of(note))
         _write_decided(log.connection, [decided])
     return decided
@@ -179,7 +179,7 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
         for account, appeals in numbers.items():
             own = _acting(log.read(about_account(account)), now)
             why = f"appeal {', '.join(map(str, appeals))}: {note}"
-            new += _undone([entry for entry in own if entry.kind == "rule"], DEADLINE, why, now)
+            new += [end_of(entry, DEADLINE, note_of(why), now) for entry in own if entry.kind == "rule"]
             if all(entry.kind == "rule" for entry in own):
                 new.append(_let_through(account, DEADLINE, why, terms, now))
         if lapsed:
@@ -250,14 +250,6 @@ def _authors(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
     return {name_key(entry.author) for entry in counting}
-
-
-def _undone(ended: Iterable[LogEntry], author: str, why: str, now: int) -> Iterator[LogEntry]:
-    for entry in ended:
-        yield LogEntry(
-            0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
-            entry.campaign_id, undoes=entry.seq, note=note_of(why),
-        )  # fmt: skip
 
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:

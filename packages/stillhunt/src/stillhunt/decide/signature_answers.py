@@ -14,7 +14,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
 from stillhunt.decide.answers import Answers, GatewayAnswer
-from stillhunt.decide.cases.dismissals import dismissed_campaigns
+from stillhunt.decide.cases.work import dismissed_campaigns
 from stillhunt.decide.links import action_of
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import accounts_before, own_traffic, untouched_accounts

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.work import CaseWork, EventKind
+from stillhunt.decide.actions import DECISION_TEXTS, Action, ReasonCode
+from stillhunt.decide.cases.work import CampaignFacts, CaseWork, EventKind
 from stillhunt.decide.names import (
     MOST_LABELS,
     MOST_NARRATIVE_CHARACTERS,
@@ -29,27 +29,8 @@ DismissalReason = Literal[
     "data_error",
     "other",
 ]
-DISMISSAL_REASONS: dict[DismissalReason, str] = {
-    "unrelated_customers": "Separate customers write or work alike, and nothing else ties them.",
-    "shared_framework": "The accounts use the same framework or product, and nobody runs them as one.",
-    "benchmark_run": "The accounts run a published benchmark or test suite.",
-    "class_or_workshop": "People of one class or workshop do the same exercises.",
-    "reseller": "Many customers of one reseller or platform stand behind the accounts.",
-    "sanctioned_programme": "The use is agreed with us, and should be declared as a programme.",
-    "own_evaluation": "Our own people or systems evaluate the model.",
-    "data_error": "The logs or the accounts table are wrong or incomplete.",
-    "other": "There is another reason, which the note gives.",
-}
+DISMISSAL_REASONS: dict[DismissalReason, str] = DECISION_TEXTS["dismissals"]
 """Why a campaign is dismissed -> what that means, in a sentence that names no customer."""
-
-
-@dataclass(frozen=True)
-class CampaignFacts:
-    """What a hunt said of a campaign when it was decided."""
-
-    accounts: int
-    verdict: str
-    score: float
 
 
 @dataclass(frozen=True)

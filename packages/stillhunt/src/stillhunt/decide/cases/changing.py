@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from stillhunt.base import formatting
 from stillhunt.base.config import SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
+from stillhunt.decide.actions import ACTIONS, DECISION_TEXTS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
 from stillhunt.decide.cases.changes import (
     ActOnCampaign,
     CampaignMember,
@@ -36,12 +36,7 @@ from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 
 LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged"]
-LEFT_OUT_MEANINGS: dict[LeftOut, str] = {
-    "sanctioned": "belongs to a declared programme",
-    "pool": "customers stand behind it, and more than a tag would hit them",
-    "victim": "somebody uses it without its owner, whom more than a tag would hit",
-    "not_flagged": "its own verdict is not act",
-}
+LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]
 """Why an action leaves an account out -> what that means, said of one account."""
 
 
