@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from stillhunt import ConfigError, PackError
 from stillhunt_evidence.matching.comparing import Coverage, FeatureWeight, PairScore, covered_share, judge_coverage
-from stillhunt_evidence.matching.features import FEATURE_KINDS, CampaignFeatures
+from stillhunt_evidence.matching.features import FEATURE_KINDS, CampaignFeatures, SketchOrigin
 from stillhunt_evidence.matching.intersection_files import (
     INTERSECTION_VERSION,
     MOST_ANSWERED,
@@ -45,7 +45,7 @@ class AskedPair(NamedTuple):
 
 
 def ask(
-    campaigns: Sequence[CampaignFeatures], sketches: tuple[int, int], *, counts_only: bool = False
+    campaigns: Sequence[CampaignFeatures], sketches: SketchOrigin, *, counts_only: bool = False
 ) -> tuple[MatchRequest, MatchSecret]:
     """Make a request, and what is kept secret until the response is there.
 
@@ -84,7 +84,7 @@ def ask(
 
 
 def answer(
-    request: MatchRequest, campaigns: Sequence[CampaignFeatures], sketches: tuple[int, int], where: str
+    request: MatchRequest, campaigns: Sequence[CampaignFeatures], sketches: SketchOrigin, where: str
 ) -> MatchResponse:
     """Answer a request; each campaign is encrypted under a key of its own, which is forgotten.
 
@@ -97,7 +97,7 @@ def answer(
         raise PackError(f"an answer holds at most {MOST_ANSWERED:,} campaigns", next_step="name some of them")
     if (request.header.sketch_version, request.header.seed) != sketches:
         raise unusable_message(
-            f"it was made under seed {request.header.seed}, and your case under seed {sketches[1]}",
+            f"it was made under seed {request.header.seed}, and your case under seed {sketches.seed}",
             where,
             "hunt under the same seed on both sides",
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -18,7 +17,13 @@ from stillhunt.logs import SKETCH_VERSION
 from stillhunt.tools import UNSAFE
 from stillhunt_evidence.keys.folder import HASH_DIGITS, keyed_hash
 from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight, PairScore, compare_campaigns
-from stillhunt_evidence.matching.features import FEATURE_KINDS, MOST_FEATURES, MOST_HALF_BITS, CampaignFeatures
+from stillhunt_evidence.matching.features import (
+    FEATURE_KINDS,
+    MOST_FEATURES,
+    MOST_HALF_BITS,
+    CampaignFeatures,
+    SketchOrigin,
+)
 
 SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION = "stillhunt campaign sketches", 1
 MOST_CAMPAIGNS = 1_000
@@ -68,13 +73,12 @@ class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sketch_file(
-    campaigns: Sequence[CampaignFeatures], circle: str, keys: tuple[bytes, bytes], sketches: tuple[int, int]
+    campaigns: Sequence[CampaignFeatures], circle: str, circle_key: bytes, own_key: bytes, sketches: SketchOrigin
 ) -> bytes:
     """The content of a file of sketches.
 
     Args:
-        keys: of the circle, and of the provider's own pseudonyms, under which campaigns have their names.
-        sketches: version and seed of the sketches, as `sketches_of_case` gives them.
+        own_key: of the provider's own pseudonyms, under which campaigns have their names.
 
     Raises:
         PackError: there are too many campaigns for one file.
@@ -84,15 +88,15 @@ def sketch_file(
             f"the case has {len(campaigns)} campaigns, and a file holds {MOST_CAMPAIGNS}",
             next_step="name the campaigns that are to be shared",
         )
-    key, own = keys
     made = [
-        CampaignSketch(opaque_name(own, one.campaign_id), *(_sketched(key, kind, one) for kind in FEATURE_KINDS))
+        CampaignSketch(
+            opaque_name(own_key, one.campaign_id), *(_sketched(circle_key, kind, one) for kind in FEATURE_KINDS)
+        )
         for one in campaigns
     ]
     made.sort(key=lambda one: one.name)
-    check = _key_check(key, circle)
-    version, seed = sketches
-    found = SketchFile(SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION, circle, check, version, seed, made)
+    check = _key_check(circle_key, circle)
+    found = SketchFile(SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION, circle, check, *sketches, made)
     return msgspec.json.encode(found, order="sorted") + b"\n"
 
 
@@ -113,20 +117,6 @@ def _key_check(key: bytes, circle: str) -> str:
 def _sketched(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeatures:
     rows = sorted((hashed_feature(key, kind, one.value), one.share, one.bits) for one in campaign.kinds[kind])
     return SketchedFeatures([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
-
-
-def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
-    """Sketches from a file, which is not trusted.
-
-    Raises:
-        PackError: as `sketches_from_json`, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_SKETCH_BYTES + 1)
-    except OSError as error:
-        raise _unusable(error.strerror or "it cannot be read", str(path)) from error
-    return sketches_from_json(content, circle, key, where=str(path))
 
 
 def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -> SketchFile:

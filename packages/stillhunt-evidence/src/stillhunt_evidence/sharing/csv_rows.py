@@ -14,6 +14,7 @@ from stillhunt_evidence.sharing.shared_campaign import (
     SharedFile,
     campaign_name,
     campaign_text,
+    shown_probability,
     utc_text,
 )
 
