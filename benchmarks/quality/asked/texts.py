@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.extract.text.asked import ASKED_FLAGS
-from stillhunt_lab.second_worlds.languages import read_data as read_second
+from stillhunt_lab.second_worlds.texts import read_data as read_second
 from stillhunt_lab.worlds.grammar import compose_items, load_grammar
 from stillhunt_lab.worlds.grammar import read_data as read_first
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stillhunt_lab.baselines.log import AccountLog, Array
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
-from stillhunt_lab.baselines.shared_objects import shared_objects
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings
+from stillhunt_lab.baselines.shared_keys import shared_objects
 
 GRID_STEPS = 10
 DEVIATIONS = 3.0
@@ -25,13 +25,12 @@ MIN_OBJECTS = 5
 HITS_ROUNDS = 20
 
 
-def find_synchronised(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_synchronised(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Accounts whose shared objects are synchronised and abnormal.
 
     Returns:
         All flagged accounts as one group, as the paper reports them; the score is the distance to the bound.
     """
-    del settings
     log = AccountLog(requests, accounts)
     graph = shared_objects(log)
     if not graph.count:

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
-from stillhunt_lab.baselines.log import AccountLog, Array
+from stillhunt_lab.arrays import Array, count_within_owners
+from stillhunt_lab.baselines.method import AccountLog
 
 VECTOR_BUCKETS = 1 << 14
 DIMENSIONS = 64
@@ -70,6 +71,4 @@ def first_requests(log: AccountLog, most: int) -> Array:
         most: requests kept of one account.
     """
     order = np.lexsort((log.time, log.owner))
-    owner = log.owner[order]
-    rank = np.arange(len(order)) - np.searchsorted(owner, owner)
-    return order[rank < most]
+    return order[count_within_owners(log.owner, log.time)[order] < most]

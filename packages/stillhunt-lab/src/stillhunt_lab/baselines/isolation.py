@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.units import DAY, HOUR, MILLISECOND
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.baselines.embedding import scikit_learn
-from stillhunt_lab.baselines.log import AccountLog, Array, distinct_counts
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings, distinct_counts
 
 TREES = 100
 SAMPLE = 256

@@ -12,21 +12,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.units import HOUR
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.baselines import Method, MethodResult, MethodSettings
+from stillhunt_lab.baselines.method import is_correct_call
 from stillhunt_lab.bench.measures import Truth
-from stillhunt_lab.correct_call import is_correct_call
 
 GROWTH = 1.25
 FIRST_LOOK = 20
 """Harvested requests before the first look: five accounts with four each, the least that is judged."""
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import stillhunt
+import stillhunt_lab
 from stillhunt._version import __version__
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt_lab.bench.spec import BenchSpec, Run
 
 SIZES_FILE = "sizes.json"
-PACKAGE_FOLDER = Path(__file__).parents[2]
-NOT_DETECTING = ("lab", "cli", "web")
-"""Parts of the package that do not influence any verdict."""
+NOT_DETECTING = ("cli", "web")
+"""Parts of the core that do not influence any verdict."""
 
 
 def open_folder(out: Path, spec: BenchSpec) -> None:
@@ -126,7 +127,7 @@ def versions() -> dict[str, str]:
 
 
 def source_hash(*, detecting: bool) -> str:
-    """Hash of the package's source files, by name and content.
+    """Hash of the source files of the core or the lab, by name and content.
 
     Args:
         detecting: those that a verdict depends on; else those of the lab.
@@ -135,9 +136,10 @@ def source_hash(*, detecting: bool) -> str:
         Twelve hexadecimal digits of the SHA-256.
     """
     total = hashlib.sha256()
-    for path in sorted(PACKAGE_FOLDER.rglob("*.py")):
-        place = path.relative_to(PACKAGE_FOLDER)
-        if (place.parts[0] not in NOT_DETECTING) if detecting else (place.parts[0] == "lab"):
+    folder = Path((stillhunt if detecting else stillhunt_lab).__path__[0])
+    for path in sorted(folder.rglob("*.py")):
+        place = path.relative_to(folder)
+        if place.parts[0] not in NOT_DETECTING:
             total.update(place.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return total.hexdigest()[:12]
 

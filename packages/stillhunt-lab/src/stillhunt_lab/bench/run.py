@@ -12,9 +12,8 @@ import pyarrow as pa
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt_lab.baselines import MethodSettings
-from stillhunt_lab.bench.ablations import VARIANTS, poorer_log
 from stillhunt_lab.bench.measures import Quality, Truth, measure
-from stillhunt_lab.bench.methods import method_of, run_timed, stillhunt_method
+from stillhunt_lab.bench.methods import VARIANTS, method_of, poorer_log, run_timed, stillhunt_method
 from stillhunt_lab.bench.replay import first_calls
 from stillhunt_lab.bench.rows import is_measured, open_folder, write_row
 from stillhunt_lab.bench.spec import BenchSpec, Run, WorldKey, runs_of

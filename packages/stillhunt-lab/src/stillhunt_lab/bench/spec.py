@@ -9,8 +9,7 @@ from typing import Any
 
 from stillhunt.base.errors import ConfigError
 from stillhunt_lab.baselines import BASELINES
-from stillhunt_lab.bench.ablations import VARIANTS
-from stillhunt_lab.bench.methods import GROUPING, OURS
+from stillhunt_lab.bench.methods import GROUPING, OURS, VARIANTS
 
 GENERATORS = ("first", "second", "texts")
 HONEST_SEEDS_FROM = 500_000

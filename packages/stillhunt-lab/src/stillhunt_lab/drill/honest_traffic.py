@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +10,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.units import DAY, HOUR
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.drill.own_logs import OwnLogs
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 MIN_LOG_LENGTH = DAY
 PROVIDER_ACCOUNTS = 5

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt_lab.arrays import Array, split_evenly
 from stillhunt_lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
 from stillhunt_lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in
 from stillhunt_lab.drill.sentences import Sentences, draw_items, draw_subject
@@ -19,7 +20,6 @@ from stillhunt_lab.worlds.arrivals import Rhythm, expand_sessions
 from stillhunt_lab.worlds.grammar import integer_stream
 from stillhunt_lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["template", "paraphrase", "untemplated"]
 
 CAMPAIGN_KINDS: tuple[Kind, ...] = ("template", "paraphrase", "untemplated")
@@ -153,10 +153,7 @@ def _slots(honest: HonestTraffic, loads: Array, span: tuple[int, int], rng: np.r
     """Account and time of each request: leases at the busy hours of the user's own log."""
     start, end = span
     leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
-    account = np.repeat(np.arange(len(loads)), leases)
-    place = np.arange(len(account)) - np.repeat(np.cumsum(leases) - leases, leases)
-    sizes = loads[account] // leases[account] + (place < loads[account] % leases[account])
-    account, sizes = account[sizes > 0], sizes[sizes > 0]
+    account, sizes = split_evenly(loads, leases)
     hour = np.arange(honest.first // HOUR, honest.last // HOUR + 1) * HOUR
     weight = np.where((hour + HOUR > start) & (hour < end), honest.hours, 0.0)
     begin = rng.choice(hour, len(account), p=weight / weight.sum()) + rng.integers(0, HOUR, len(account))

@@ -12,7 +12,7 @@ from typing import Any
 from stillhunt._version import __version__
 from stillhunt.base.errors import OutputError
 from stillhunt.base.formatting import plural
-from stillhunt_lab.correct_call import MIN_ACCOUNTS
+from stillhunt_lab.baselines.method import MIN_ACCOUNTS
 from stillhunt_lab.drill.run import CellResult, DrillResult
 
 REPORT_COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
-from stillhunt_lab.second_worlds.records import Array
+from stillhunt_lab.arrays import Array, count_within
 from stillhunt_lab.second_worlds.spec import START
 
 _PERSISTENCE = 0.55  # shape of the number of later turns; smaller = a few very long conversations
@@ -137,8 +137,7 @@ def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array
     """
     nightly = np.maximum(1, np.round(counts / days)).astype(np.int64)
     owner = np.repeat(np.arange(len(counts)), nightly * days)
-    first = np.cumsum(nightly * days) - nightly * days
-    number = np.arange(len(owner)) - first[owner]
+    number = count_within(nightly * days)
     day, place = number // nightly[owner], number % nightly[owner]
     minute = rng.integers(0, 1440, len(counts))[owner]
     pace = rng.gamma(4.0, 3.0, len(counts))[owner] * (0.7 + 0.6 * rng.random(len(owner)))
@@ -187,7 +186,7 @@ def add_turns(rng: np.random.Generator, time: Array, turns: Array, end: int) -> 
     )
     talk = np.repeat(np.arange(len(time)), extra + 1)
     first = np.cumsum(extra + 1) - (extra + 1)
-    turn = np.arange(len(talk)) - first[talk]
+    turn = count_within(extra + 1)
     wait = np.where(turn > 0, rng.weibull(0.7, len(talk)) * 2.2 * MINUTE + 4 * SECOND, 0.0)
     total = np.cumsum(wait)
     moment = time[talk] + (total - total[first][talk]).astype(np.int64)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from stillhunt.base.units import DAY
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.network import PEOPLE_CLIENTS, PROGRAM_CLIENTS
-from stillhunt_lab.second_worlds.records import Array, People, WorldCalls
+from stillhunt_lab.second_worlds.records import People, WorldCalls
 from stillhunt_lab.second_worlds.scene import MODELS, Scene
 from stillhunt_lab.second_worlds.spec import START
 

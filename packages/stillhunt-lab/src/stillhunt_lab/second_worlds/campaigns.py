@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.second_worlds.accounts import disguise_calls, recruit
 from stillhunt_lab.second_worlds.arrivals import PROFILES, add_turns, week_curve
 from stillhunt_lab.second_worlds.call_details import blank_calls, fill_in_calls
-from stillhunt_lab.second_worlds.campaign_accounts import disguise_calls, recruit
-from stillhunt_lab.second_worlds.customer_kinds import TALKER
 from stillhunt_lab.second_worlds.customers import converse, follow_up, patience
+from stillhunt_lab.second_worlds.kinds import RUNGS, TALKER, Rung
 from stillhunt_lab.second_worlds.network import ZONES
-from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls, join_traffic, take
-from stillhunt_lab.second_worlds.rungs import RUNGS, Rung
+from stillhunt_lab.second_worlds.records import Block, Jobs, People, WorldCalls, join_traffic, take
 from stillhunt_lab.second_worlds.scene import Scene
 from stillhunt_lab.second_worlds.spec import START
 from stillhunt_lab.second_worlds.work_queues import QueueRules, Served, Shifts, run_queue

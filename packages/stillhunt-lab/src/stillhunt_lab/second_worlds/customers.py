@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from stillhunt_lab.arrays import Array, count_within_owners
 from stillhunt_lab.second_worlds import arrivals
 from stillhunt_lab.second_worlds.accounts import enroll
 from stillhunt_lab.second_worlds.call_details import blank_calls, fill_in_calls, place_calls
-from stillhunt_lab.second_worlds.customer_kinds import CustomerKind
+from stillhunt_lab.second_worlds.kinds import CustomerKind
 from stillhunt_lab.second_worlds.network import ZONES
-from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls
+from stillhunt_lab.second_worlds.records import Block, Jobs, People, WorldCalls
 from stillhunt_lab.second_worlds.scene import Scene
 
 _BRANCHING = 0.35
@@ -156,7 +157,7 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
 
 def _shared_list(rng: np.random.Generator, owner: Array, length: int, lists: int) -> Array:
     """Every account runs one of a few public lists from its start, so unrelated accounts send the same items."""
-    place = _rank_within(owner)
+    place = count_within_owners(owner)
     chosen = rng.integers(0, lists, int(owner.max(initial=0)) + 1)[owner]
     wanted = chosen * length + place % length
     rows: Array = np.minimum(wanted, max(len(owner) - 1, 0))
@@ -165,22 +166,13 @@ def _shared_list(rng: np.random.Generator, owner: Array, length: int, lists: int
 
 def _own_list(owner: Array, length: int) -> Array:
     """Each account sends its own short list again and again; its items are those of its first calls."""
-    place = _rank_within(owner)
+    place = count_within_owners(owner)
     first = np.zeros(int(owner.max(initial=0)) + 1, np.int64)
     order = np.argsort(owner, kind="stable")
     starts = np.searchsorted(owner[order], np.arange(len(first)))
     ranks = np.minimum(starts[owner] + place % length, max(len(owner) - 1, 0))
     rows: Array = order[ranks]
     return rows
-
-
-def _rank_within(owner: Array) -> Array:
-    """Number of each call within its account, in the order given."""
-    order = np.argsort(owner, kind="stable")
-    counts = np.bincount(owner) if len(owner) else np.zeros(0, np.int64)
-    place = np.empty(len(owner), np.int64)
-    place[order] = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return place
 
 
 def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, owner: Array, turn: Array) -> None:

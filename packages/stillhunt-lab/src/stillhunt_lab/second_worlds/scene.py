@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 from stillhunt.base.units import DAY
-from stillhunt_lab.second_worlds.languages import Language, build_languages
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.network import AddressBook
-from stillhunt_lab.second_worlds.records import Array, StringTable
+from stillhunt_lab.second_worlds.records import StringTable
 from stillhunt_lab.second_worlds.spec import START, SecondSpec, open_stream
-from stillhunt_lab.second_worlds.texts import ModelTexts, RealTexts, TextSource
+from stillhunt_lab.second_worlds.texts import Language, ModelTexts, RealTexts, TextSource, build_languages
 from stillhunt_lab.second_worlds.wording import InstructionGrammars
 
 MODELS = ("tern-mini", "tern-one", "tern-grand")

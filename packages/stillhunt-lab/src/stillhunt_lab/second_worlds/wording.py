@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt_lab.second_worlds.languages import Language, read_data
+from stillhunt_lab.second_worlds.texts import Language
+from stillhunt_lab.worlds.grammar import read_data
 
 FORMS = ("json", "numbered", "xml", "play")
 _CHOICE = re.compile(r"\{(?!\{)([^{}]*\|[^{}]*)\}")

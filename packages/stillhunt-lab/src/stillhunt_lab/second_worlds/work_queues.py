@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
-from stillhunt_lab.second_worlds.records import Array
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.spec import START
 
 DISCIPLINES = ("lease", "steal", "bucket")

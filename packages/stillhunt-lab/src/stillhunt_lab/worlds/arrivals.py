@@ -7,14 +7,14 @@ hours of its owner's zone; requests follow inside a session with log-normal gaps
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt_lab.arrays import Array, count_within
 
 Hours = Literal["office", "evening", "round", "nightly"]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes:
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
     first = np.cumsum(sizes) - sizes
-    position = np.arange(len(session)) - first[session]
+    position = count_within(sizes)
     gaps = np.exp(rng.normal(np.log(rhythm.gap), rhythm.gap_sigma, len(session)))
     gaps = np.minimum(gaps, 4 * 3600.0)
     gaps[first] = 0.0

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR, SECOND
-from stillhunt_lab.worlds.channels import API, SPREAD_CHANNELS, SUBSCRIPTION
-from stillhunt_lab.worlds.networks import draw_cloud_addresses
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.networks import API, SPREAD_CHANNELS, SUBSCRIPTION, draw_cloud_addresses
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene, draw_people, new_cards, own_domains, where_none
 from stillhunt_lab.worlds.shared_traits import share_cloud, share_vendor
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 SPREAD_RUNG = 10
 """Rung on which a campaign comes in by every channel."""

@@ -8,24 +8,21 @@ client programs serve all of them. Rungs 9, 12 and 13 have no queue: there other
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.units import DAY, HOUR
-from stillhunt_lab.worlds.account_events import adopt_release
-from stillhunt_lab.worlds.account_replacement import draw_tenures
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.account_events import adopt_release, draw_tenures
 from stillhunt_lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
 from stillhunt_lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.resold_traffic import draw_resold
 from stillhunt_lab.worlds.rungs import RUNGS, Wording
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
-from stillhunt_lab.worlds.traffic import draw_rows, set_parameters
+from stillhunt_lab.worlds.traffic import draw_resold, draw_rows, set_parameters
 from stillhunt_lab.worlds.work_queues import Orders, different_programs, draw_queue, hand_out_queue
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _REPLACEMENT_RUNG = 11
 _POOL_COVER = 0.6

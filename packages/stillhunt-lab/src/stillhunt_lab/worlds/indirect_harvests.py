@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from stillhunt.base.units import DAY
 from stillhunt_lab.worlds.arrivals import Rhythm
-from stillhunt_lab.worlds.grammar import Pattern, expand_alternatives, integer_stream, read_data
+from stillhunt_lab.worlds.grammar import Pattern, choose, expand_alternatives, integer_stream, read_data
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.resold_traffic import draw_resold
 from stillhunt_lab.worlds.rungs import Rung
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, draw_people, merge_drafts
 from stillhunt_lab.worlds.templates import load_skills
-from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_rows
+from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_resold, draw_rows
 from stillhunt_lab.worlds.work_queues import operate
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 USERS = replace(
     CHAT, load=8.0, load_sigma=0.9, session=5.0, follow=0.3, browsers=0.0, moving=0.0, recent=0.0, verbosity=2.2
@@ -144,8 +140,8 @@ def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int
     codes = []
     for _ in range(_HARNESSES):
         chosen = [words["role"], *(words["rule"][place::3] for place in range(3))]
-        texts = [expand_alternatives(options[next(draws) % len(options)]) for options in chosen]
-        text = " ".join(Pattern.parse(readings[next(draws) % len(readings)]).fill(pools, draws) for readings in texts)
+        texts = [expand_alternatives(choose(options, draws)) for options in chosen]
+        text = " ".join(Pattern.parse(choose(readings, draws)).fill(pools, draws) for readings in texts)
         codes.append(scene.system_code(text))
     tools = scene.tools_code(words["tools"].replace("{x}", product.lower()))
     sessions = int(draft.conversation.max(initial=-1)) + 1

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from stillhunt.base.units import DAY, SECOND
-from stillhunt_lab.worlds.channels import API
-from stillhunt_lab.worlds.networks import draw_cloud_addresses, draw_home_addresses
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.networks import API, draw_cloud_addresses, draw_home_addresses
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene, new_cards, own_domains
 
-Array = np.ndarray[Any, np.dtype[Any]]
 TraitSharing = Callable[[Scene, np.random.Generator, People, Array], None]
 
 EGRESS_ADDRESSES = 9
@@ -59,26 +57,23 @@ def share_vendor(scene: Scene, rng: np.random.Generator, people: People, group: 
     people.channel[:] = API  # a contract names the organisation, which an aggregator would withhold
 
 
-def share_egress(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_egress(scene: Scene, rng: np.random.Generator, people: People, _group: Array) -> None:
     """Unrelated apps on one serverless platform share a few egress addresses."""
-    del group  # strangers
     people.channel[:] = API  # another cloud would hide the address
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
     people.address = rng.choice(pool, len(people))
 
 
-def share_cloud(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_cloud(scene: Scene, rng: np.random.Generator, people: People, _group: Array) -> None:
     """Most programs run in a data centre, each on an address of its own; some belong to an organisation."""
-    del group  # strangers
     hosted = rng.random(len(people)) < 0.7
     people.address = np.where(hosted, draw_cloud_addresses(rng, scene.places, len(people)), people.address)
     firm = rng.random(len(people)) < 0.25
     people.organization = np.where(firm, _organizations(rng, len(people)), people.organization)
 
 
-def share_runners(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
+def share_runners(scene: Scene, rng: np.random.Generator, people: People, _group: Array) -> None:
     """Hosted runners of one pipeline service: unrelated projects share a few egress addresses."""
-    del group  # strangers
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
     people.address = rng.choice(pool, len(people))
     people.channel[:] = API

@@ -1,20 +1,18 @@
-"""Requests of ordinary use: who asks what, when and with which program, before a persona changes the prompts."""
+"""Requests of ordinary use: who asks what, when and with which program, and what resellers pass on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds import arrivals
 from stillhunt_lab.worlds.arrivals import Rhythm, Sessions
-from stillhunt_lab.worlds.channels import SUBSCRIPTION
 from stillhunt_lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences
-from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, new_draft
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.worlds.networks import SUBSCRIPTION
+from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, draw_people, new_draft
 
 REASONING_LENGTH = 1.7
 """Length of an answer that shows its reasoning, over one that does not."""
@@ -243,3 +241,41 @@ def _clients(scene: Scene, rng: np.random.Generator, browsing: Array, owner: Arr
     second = (rng.random(accounts) < 0.3)[owner] & (rng.random(len(owner)) < 0.4)
     chosen: Array = np.where(second, own[1][owner], own[0][owner])
     return chosen
+
+
+def draw_resold(
+    scene: Scene,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    people: People,
+    loads: Array,
+    *,
+    named: bool = False,
+    lines: int = 10,
+) -> Draft:
+    """Requests of hidden end users, sent through the given accounts.
+
+    Args:
+        recipe: laws of the end users.
+        loads: requests wanted of each account, met on average.
+        named: whether the end users are named to the provider.
+        lines: addresses that one account's calls are spread over; 1 = its own line only.
+    """
+    average = recipe.load * np.exp(recipe.load_sigma**2 / 2)
+    users = np.maximum(2, np.round(loads / average)).astype(np.int64)
+    behind = np.repeat(np.arange(len(people)), users)
+    # Some want chat, some run little programs: what is resold is as mixed as the population.
+    end_users = draw_people(scene, rng, "end user", len(behind), paid=0.0, recent=0.0)
+    wide = replace(recipe, breadth=4.0, browsers=0.0, moving=0.0)
+    draft = draw_rows(scene, rng, wide, end_users, draw_loads(rng, wide, end_users, scene))
+    if named:
+        draft.end_user = draft.owner
+    draft.owner = behind[draft.owner]
+    own = (people.address[:, None] >> 8 << 8) + rng.integers(1, 255, (len(people), lines))
+    own[:, 0] = people.address
+    draft.address = own[draft.owner, rng.integers(0, lines, len(draft))]
+    programs = rng.choice(len(scene.clients.weight), (len(people), 2), p=scene.clients.weight)
+    draft.client = programs[draft.owner, rng.integers(0, 2, len(draft))]
+    draft.model = draw_models(rng, len(people), draft.owner)
+    set_parameters(rng, draft, np.zeros(len(people), bool))
+    return draft

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds import arrivals
-from stillhunt_lab.worlds.account_replacement import Tenures, hand_over
-from stillhunt_lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data
-from stillhunt_lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
+from stillhunt_lab.worlds.account_events import Tenures, hand_over
+from stillhunt_lab.worlds.grammar import (
+    choose,
+    compose_follow_ups,
+    compose_items,
+    draw_sentences,
+    integer_stream,
+    read_data,
+)
 from stillhunt_lab.worlds.rungs import Calendar, Rung, Wording, draw_slots
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_draft
-from stillhunt_lab.worlds.templates import Family, Sentence, Skill, draw_family, draw_template, load_skills, paraphrase
+from stillhunt_lab.worlds.templates import (
+    APPROACHES,
+    Family,
+    Sentence,
+    Skill,
+    ask_obliquely,
+    draw_family,
+    draw_template,
+    load_skills,
+    paraphrase,
+    word_probe,
+)
 from stillhunt_lab.worlds.traffic import lengthen, set_answers, set_parameters
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _SECOND_STAGE = 0.1
 """Share of items with a second turn (a check, a harder variant), as in multi-stage recipes."""
@@ -103,7 +118,7 @@ def draw_queue(
         kept = rng.permutation(codes)[: int(rng.integers(3, 7))]
         topics[row, kept] = rng.dirichlet(np.full(len(kept), 3.0))
     stages = read_data("systems")["stages"]["fixed"]
-    stage = stages[next(draws) % len(stages)]
+    stage = choose(stages, draws)
     share = rng.dirichlet(np.full(count, 4.0))
     approaches = tuple(rng.permutation(len(APPROACHES))[: int(rng.integers(3, len(APPROACHES) + 1))].tolist())
     return Queue(name, families, templates, topics, share, stage, wording, approaches)
@@ -209,11 +224,11 @@ def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], to
     for code, item, tongue in zip(skill.tolist(), items, tongues, strict=True):
         if queue.wording == "fixed":
             templates = queue.templates[code]
-            prompts.append(templates[next(draws) % len(templates)] + item)
+            prompts.append(choose(templates, draws) + item)
         elif queue.wording == "paraphrased":
             prompts.append(paraphrase(draws, queue.families[code], item))
         else:
-            approach = queue.approaches[next(draws) % len(queue.approaches)]
+            approach = choose(queue.approaches, draws)
             prompts.append(ask_obliquely(draws, item, tongue, approach))
     return prompts
 
@@ -240,4 +255,4 @@ def _second_words(scene: Scene, draws: Iterator[int], queue: Queue, again: Draft
         with_reasoning = [ask_obliquely(draws, aside, tongue) for aside, tongue in zip(asides, tongues, strict=True)]
         return [asides[at] if next(draws) % 2 else text for at, text in enumerate(with_reasoning)]
     options = [Sentence.parse(text) for text in read_data("systems")["stages"]["check"]]
-    return [f"{options[next(draws) % len(options)].say(draws)} {aside}" for aside in asides]
+    return [f"{choose(options, draws).say(draws)} {aside}" for aside in asides]
