@@ -10,8 +10,7 @@ from pathlib import Path
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
 from stillhunt_model.proof.suspects import weights_fingerprint

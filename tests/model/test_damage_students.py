@@ -23,10 +23,9 @@ from stillhunt.base.progress import Silent
 from stillhunt.cli.app import app
 from stillhunt_model.damage.measuring import DamageResult, check_spec, measure_damage
 from stillhunt_model.damage.samples import HarvestSource, TakenAnswer
-from stillhunt_model.damage.scoring import score_answers
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut
-from stillhunt_model.damage.students import StudentSpec, experiment_key, filled, student_maker
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.damage.students import StudentSpec, experiment_key, filled, score_answers, student_maker
+from stillhunt_model.nets.net import save_net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import mean_loss

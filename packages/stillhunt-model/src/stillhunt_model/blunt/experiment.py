@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from stillhunt.base.errors import ConfigError
-from stillhunt_model.blunt.adaptive import Attempt, Thief, best_attempt
-from stillhunt_model.blunt.harvest import Budgets, Condition, received_answers
+from stillhunt_model.blunt.adaptive import Attempt, Budgets, Condition, Thief, best_attempt, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order
 from stillhunt_model.blunt.parameters import P
-from stillhunt_model.blunt.programs import BLUNT_TASKS
-from stillhunt_model.blunt.students import School, StudentSize
+from stillhunt_model.blunt.students import BLUNT_TASKS, School, StudentSize
 from stillhunt_model.nets.net import Net
-from stillhunt_model.tasks.task import Example, draw_examples
+from stillhunt_model.tasks.checkable import Example, draw_examples
 
 INTERFACE = "text (no logits)"
 STEPS = {"sums": 200}

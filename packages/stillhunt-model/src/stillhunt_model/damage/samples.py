@@ -7,7 +7,8 @@ Memory is bounded: of more requests than are needed those with the smallest keye
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,94 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.base.skills import NO_SKILL, SKILLS
-from stillhunt.extract import sketch_requests, word_buckets
+from stillhunt.extract import CONDUCT_FLAGS, sketch_requests, word_buckets
 from stillhunt.pipeline import reading
 from stillhunt.triage import Case
-from stillhunt.triage.alike_prompts import sample_keys
+from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
+from stillhunt.triage.alike_prompts import P as ALIKE
 from stillhunt.triage.lookup import resolve_id
 from stillhunt.triage.taken import answered_requests, first_of_alike
-from stillhunt_model.damage.belonging import what_belongs_together
 from stillhunt_model.damage.parameters import P
 from stillhunt_model.training.pairs import TextPair
+
+_FOLLOW_UP = next(bit for bit, name, _ in CONDUCT_FLAGS if name == "FOLLOW_UP")
+
+
+def what_belongs_together(tables: Sequence[pa.Table]) -> list[tuple[int, frozenset[bytes]]]:
+    """A group and ties of each row of all tables, one table after another.
+
+    Rows are tied if they ask the same, have the same words beside those of the template, or the same answer, unless
+    many have it; follow-ups such as "go on" are tied by their answers alone. Rows are of one group if they are tied or
+    of one conversation. Where that would make one group of a large part, groups are conversations alone.
+
+    Args:
+        tables: rows with `prompt_hash`, `item` (a key of what is asked, whatever was said before), `conversation`,
+            `topic_words`, `conduct` and `response`.
+    """
+    ties = [tie for number, table in enumerate(tables) for tie in _ties(number, table)]
+    talks = [f"talk {one}".encode() for table in tables for one in table["conversation"].to_pylist()]
+    groups = _joined([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
+    if groups and max(Counter(groups).values()) > max(P.largest_group * len(groups), 1):
+        groups = _joined([{talk} for talk in talks])
+    return list(zip(groups, ties, strict=True))
+
+
+def _ties(number: int, table: pa.Table) -> list[frozenset[bytes]]:
+    answers, words = _rare(_answer_keys(table)), _rare(_word_keys(table))
+    columns = (table[name].to_pylist() for name in ("prompt_hash", "item", "conduct"))
+    found = []
+    for prompt, item, conduct, answer, own in zip(*columns, answers, words, strict=True):
+        ties = {b"answer" + answer} if answer else set()
+        if not conduct & _FOLLOW_UP:
+            ties |= {f"prompt {prompt}".encode(), f"item {number} {item}".encode()}
+            ties |= {f"words {number} ".encode() + own} if own else set()
+        found.append(frozenset(ties))
+    return found
+
+
+def _answer_keys(table: pa.Table) -> list[bytes]:
+    """A hash of each answer; empty for short ones."""
+    texts = [" ".join(one.lower().split()) for one in table["response"].to_pylist()]
+    return [
+        hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if len(one) >= P.telling_answer
+        else b""
+        for one in texts
+    ]
+
+
+def _word_keys(table: pa.Table) -> list[bytes]:
+    """The words of each prompt that are not of the template, as bytes; empty where there is none."""
+    lists = [np.array(one, np.uint16) for one in table["topic_words"].to_pylist()]
+    every = np.concatenate(lists) if lists else np.zeros(0, np.uint16)
+    template = np.bincount(every, minlength=BUCKETS_OF_WORDS) > ALIKE.template_share * len(lists)
+    return [np.unique(one[~template[one]]).tobytes() for one in lists]
+
+
+def _rare(keys: list[bytes]) -> list[bytes]:
+    """The keys, empty where many have the same, such as a refusal or a word of everybody's."""
+    often = Counter(keys)
+    most = max(2.0, P.common_key * len(keys))
+    return [one if often[one] <= most else b"" for one in keys]
+
+
+def _joined(keys: Sequence[set[bytes]]) -> list[int]:
+    """A number for each row: rows that share a key, directly or through others, have the same."""
+    parent = list(range(len(keys)))
+    seen: dict[bytes, int] = {}
+    for place, own in enumerate(keys):
+        for key in own:
+            left, right = _root(parent, place), _root(parent, seen.setdefault(key, place))
+            parent[max(left, right)] = min(left, right)
+    return [_root(parent, place) for place in range(len(keys))]
+
+
+def _root(parent: list[int], place: int) -> int:
+    while parent[place] != place:
+        parent[place] = parent[parent[place]]
+        place = parent[place]
+    return place
+
 
 TEXT_CHARS = 4000
 """Characters kept of a prompt, at its end, and of an answer, at its beginning; more than any student here takes."""

@@ -10,14 +10,13 @@ from pathlib import Path
 from stillhunt.base import formatting
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
-from stillhunt_model.distil.answers import draw_answers, read_answers, write_answers
 from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
 from stillhunt_model.distil.learning import check_recipe, distil_net
 from stillhunt_model.distil.parameters import P
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.students import copy_of, weights_hash
-from stillhunt_model.distil.work_folder import open_work
+from stillhunt_model.distil.work_folder import draw_answers, open_work, read_answers, write_answers
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.pairs import TextPair

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.progress import Progress
-from stillhunt_model.distil.answers import draw_answers
 from stillhunt_model.distil.parameters import P
+from stillhunt_model.distil.work_folder import draw_answers
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.likelihood import answer_logprobs

@@ -9,6 +9,7 @@ from pathlib import Path
 from stillhunt.base.errors import ConfigError, InputError, StillhuntError
 from stillhunt_model.distil.on_policy import OnPolicy, fitting_prompts, train_on_policy
 from stillhunt_model.distil.recipe import DistilRecipe
+from stillhunt_model.distil.students import check_lengths, check_vocabularies
 from stillhunt_model.distil.top_logits import (
     TopLogits,
     online_loss,
@@ -17,7 +18,6 @@ from stillhunt_model.distil.top_logits import (
     top_logits,
     write_top_logits,
 )
-from stillhunt_model.distil.vocabularies import check_lengths, check_vocabularies
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.pairs import TextPair, encode
 from stillhunt_model.training.run import Trained, Watch, train

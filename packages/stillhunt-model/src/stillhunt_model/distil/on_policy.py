@@ -22,7 +22,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import DistillationConfig, DistillationTrainer
 
-from stillhunt_model.distil.vocabularies import check_vocabularies
+from stillhunt_model.distil.students import check_vocabularies
 from stillhunt_model.nets.net import Net, prompt_ids
 from stillhunt_model.training.run import Trained, TrainingRecipe, Watch, trainer_settings
 

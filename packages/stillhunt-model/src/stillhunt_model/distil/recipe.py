@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from stillhunt.base.errors import ConfigError
-from stillhunt_model.distil.divergences import FORWARD, REVERSE
-from stillhunt_model.distil.top_logits import MOST_TOP
+from stillhunt_model.distil.top_logits import FORWARD, MOST_TOP, REVERSE
 from stillhunt_model.training.run import TrainingRecipe
 
 Method = Literal["sequence", "logits", "on-policy"]

@@ -11,8 +11,7 @@ from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.students import new_student, weights_hash
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.tasks.checkable import TASKS
-from stillhunt_model.tasks.task import draw_examples, result_of
+from stillhunt_model.tasks.checkable import TASKS, draw_examples, result_of
 from stillhunt_model.training.run import TrainingRecipe, train
 
 SMOKE_TEACHER = "a tiny teacher made here"

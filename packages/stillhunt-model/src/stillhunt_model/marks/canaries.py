@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stillhunt_model.marks.english import is_english
+from stillhunt_model.data_files import read_data
+from stillhunt_model.marks.requests import is_english
 from stillhunt_model.marks.untouched import untouched_signs
-from stillhunt_model.marks.wordings import RETIRED, WORDINGS
+
+_WORDINGS = read_data("mark_words")["wordings"]
+WORDINGS = tuple((first, second) for first, second in _WORDINGS["pairs"])
+"""Pairs of wordings of one meaning, each as it stands within a sentence; their order is part of the scheme."""
+RETIRED = frozenset(_WORDINGS["retired"])
+"""First wordings of pairs that are no longer exchanged: a noun or a time may follow, or they name an order."""
 
 
 class CanaryChoice(NamedTuple):

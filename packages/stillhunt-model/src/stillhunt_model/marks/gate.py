@@ -9,9 +9,13 @@ from typing import Any
 
 import torch
 
-from stillhunt_model.marks.fact_words import FACT_WORDS
+from stillhunt_model.data_files import read_data
 from stillhunt_model.marks.parameters import P
 from stillhunt_model.marks.requests import why_unmarked
+
+FACT_WORDS = frozenset(" ".join(read_data("mark_words")["facts"].values()).split())
+"""In lower case; of the six languages whose words the rules know."""
+
 
 SPACES = ("Ġ", "▁", " ")
 """What stands for a space before a word in the tokens of byte-pair encodings and of SentencePiece."""

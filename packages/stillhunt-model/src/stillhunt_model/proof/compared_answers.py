@@ -11,8 +11,7 @@ from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import order_key
-from stillhunt_model.marks.schemes import CANARY, MARK_SCHEMES, sampling_mark
-from stillhunt_model.marks.serving import mark_processor
+from stillhunt_model.marks.serving import CANARY, MARK_SCHEMES, mark_processor, sampling_mark
 from stillhunt_model.nets.net import plain_ids
 from stillhunt_model.orders.order import Order
 from stillhunt_model.proof.asking import ask, plan_questions
@@ -25,12 +24,12 @@ from stillhunt_model.proof.control_answers import (
     drawn_again,
     ended_alike,
 )
-from stillhunt_model.proof.control_test import ControlScore, score_continuations, score_likelihoods
-from stillhunt_model.proof.mark_test import KeyedMark, score_texts
+from stillhunt_model.proof.inherited_marks import KeyedMark, score_texts
 from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.preferred_answers import ControlScore, score_continuations, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
+from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, ProofResult
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 
 POWER = ((100, 6, 6, 6, 6), (40, 0, 6, 6, 6), (20, 0, 0, 4, 6), (10, 0, 0, 0, 3))
@@ -77,22 +76,22 @@ class ControlAnswersTest:
 
     name = CONTROLS_TEST
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """As `ProofTest.run`; arguments are those."""
         orders = mark_orders(context, harvest.campaign_id, MARK_SCHEMES)
         if len(orders) > 1:
-            return TestResult(self.name, 1.0, note=_SEVERAL)
+            return ProofResult(self.name, 1.0, note=_SEVERAL)
         before = suspect.asked
         scores = suspect.can_score
         continues = scores or suspect.continues
         left = (context.queries - (suspect.asked - before)) // _PARTS
         usable, mark = _marked_alike(drawn_again(harvest.answers), orders, context)
         if not usable:
-            return TestResult(self.name, 1.0, note=_NONE_USABLE)
+            return ProofResult(self.name, 1.0, note=_NONE_USABLE)
         honest = drawn_again(harvest.honest)
         usable = _with_honest(usable, honest)
         if not usable:
-            return TestResult(self.name, 1.0, note=_NO_HONEST)
+            return ProofResult(self.name, 1.0, note=_NO_HONEST)
         most = max(1, min(left // 2, P.most_answers, len(usable), len(honest)))
         asking = _Asking(scores, continues, min(P.most_controls, max(1, left // most - 1)) if scores else 1, left)
         many = min(left // (1 + asking.draws), P.most_answers)
@@ -105,13 +104,13 @@ class ControlAnswersTest:
         note = _unlike(own, _HARVESTED, suspect, context) or _unlike(others, _HONEST, suspect, context)
         own = _no_longer(own, others, context)
         if note or not own.answers:
-            return TestResult(self.name, 1.0, note=note or _TOO_LONG)
+            return ProofResult(self.name, 1.0, note=note or _TOO_LONG)
         found = self._compared(suspect, own, others, asking, context)
         return found if whole else replace(found, note=f"{found.note}; {_CUT}")
 
     def _compared(
         self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
-    ) -> TestResult:
+    ) -> ProofResult:
         score = _score(suspect, own, asking, context)
         note = (
             f"prefers the harvested answer to {formatting.percent(score.preferred)} of its control answers, over "
@@ -120,10 +119,10 @@ class ControlAnswersTest:
         if score.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
             control = _score(suspect, others, asking, context)
             if control.p < P.honest:
-                return TestResult(self.name, 1.0, note=_PREFERS_HONEST.format(control.scored, control.p))
+                return ProofResult(self.name, 1.0, note=_PREFERS_HONEST.format(control.scored, control.p))
             note += f"; with {formatting.plural(control.scored, 'answer')} to honest accounts p = {control.p:.1g}"
         power = power_of_controls(score.scored, asking.draws, scores=asking.scores)
-        return TestResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
+        return ProofResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
 
 
 def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from stillhunt_model.nets.net import Net, plain_ids
-from stillhunt_model.proof.aligned_ranks import aligned_rank_p
 from stillhunt_model.proof.parameters import P
-from stillhunt_model.proof.unexplained import unexplained
+from stillhunt_model.proof.statistics import aligned_rank_p, unexplained
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import answer_logprobs

@@ -10,10 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt_model.proof.budget import QueryBudget
-from stillhunt_model.proof.endpoint_answers import EndpointError, chat_text, completion_text, echoed_logprobs
-from stillhunt_model.proof.endpoint_client import Endpoint, EndpointClient, NotServedError
+from stillhunt_model.proof.endpoint_client import (
+    Endpoint,
+    EndpointClient,
+    EndpointError,
+    NotServedError,
+    chat_text,
+    completion_text,
+    echoed_logprobs,
+)
 from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.training.pairs import TextPair
 
 Got = TypeVar("Got")

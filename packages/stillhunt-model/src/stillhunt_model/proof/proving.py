@@ -15,12 +15,11 @@ from stillhunt.base.progress import Progress
 from stillhunt_model.nets.net import Net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
-from stillhunt_model.proof.budget import QueryBudget, QueryBudgetError
 from stillhunt_model.proof.control_answers import drawn_again
 from stillhunt_model.proof.parameters import P
-from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
-from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, TestResult, weighed_verdict
+from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, ProofResult, weighed_verdict
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
 
 
@@ -79,7 +78,7 @@ class ProofTest(Protocol):
     def name(self) -> str:
         """One of `TEST_WEIGHTS`."""
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """Test one suspect for one campaign.
 
         Args:
@@ -96,7 +95,7 @@ class ProvenCampaign:
 
     harvest: CampaignHarvest
     place: TrialPlace
-    results: tuple[TestResult, ...]
+    results: tuple[ProofResult, ...]
     verdict: CombinedVerdict
 
 
@@ -168,12 +167,12 @@ def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) 
     )
 
 
-def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
     before = suspect.asked
     try:
         result = test.run(suspect, harvest, context)
     except QueryBudgetError:
-        result = TestResult(test.name, 1.0, note="it needed more queries than the budget has")
+        result = ProofResult(test.name, 1.0, note="it needed more queries than the budget has")
     return replace(result, queries=suspect.asked - before)
 
 

@@ -16,7 +16,7 @@ from stillhunt_evidence.packs.proof_file import (
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
 from stillhunt_model.proof.proving import ProofContext, ProvenCampaign, strongest
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.verdict import SMALLEST_P, TEST_WEIGHTS, TestResult
+from stillhunt_model.proof.verdict import SMALLEST_P, TEST_WEIGHTS, ProofResult
 from stillhunt_model.tasks.harvest_texts import texts_digest
 
 _TEXT_CHARS = 600
@@ -73,7 +73,7 @@ def _campaign(one: ProvenCampaign) -> ProvedCampaign:
     )
 
 
-def _test(result: TestResult) -> ProofTestRow:
+def _test(result: ProofResult) -> ProofTestRow:
     return ProofTestRow(
         name=result.name,
         weight=TEST_WEIGHTS[result.name],

@@ -8,15 +8,15 @@ from stillhunt.base import formatting
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import order_key
-from stillhunt_model.marks.schemes import CANARY, GREEN, GUMBEL, sampling_mark
+from stillhunt_model.marks.serving import CANARY, GREEN, GUMBEL, sampling_mark
 from stillhunt_model.orders.order import Order
 from stillhunt_model.proof.asking import ask, plan_questions
-from stillhunt_model.proof.canary_test import canary_questions, score_choices, score_wordings
 from stillhunt_model.proof.compared_answers import ControlAnswersTest
-from stillhunt_model.proof.mark_test import KeyedMark, MarkScore, read_mark, score_mark
+from stillhunt_model.proof.inherited_marks import KeyedMark, MarkScore, read_mark, score_mark
+from stillhunt_model.proof.kept_canaries import canary_questions, score_choices, score_wordings
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProofTest, mark_orders
 from stillhunt_model.proof.suspects import LocalSuspect, Suspect
-from stillhunt_model.proof.verdict import CANARIES_TEST, MARKS_TEST, SMALLEST_P, TestResult
+from stillhunt_model.proof.verdict import CANARIES_TEST, MARKS_TEST, SMALLEST_P, ProofResult
 from stillhunt_model.training.pairs import TextPair
 
 
@@ -30,14 +30,14 @@ class InheritedMarksTest:
 
     name = MARKS_TEST
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """As `ProofTest.run`; arguments are those."""
         orders = mark_orders(context, harvest.campaign_id, (GREEN, GUMBEL))
         if not orders:
-            return TestResult(self.name, 1.0, note="no mark was ordered for the answers to this campaign")
+            return ProofResult(self.name, 1.0, note="no mark was ordered for the answers to this campaign")
         scores = _read(suspect, orders, harvest, context) or _asked(suspect, orders, harvest, context)
         best = min(scores, key=lambda one: one.p)
-        return TestResult(
+        return ProofResult(
             self.name,
             min(1.0, len(scores) * best.p),
             statistic=best.value,
@@ -84,24 +84,24 @@ class CanariesTest:
 
     name = CANARIES_TEST
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """As `ProofTest.run`; arguments are those."""
         orders = mark_orders(context, harvest.campaign_id, (CANARY,))
         if not orders:
-            return TestResult(self.name, 1.0, note="no canary was ordered for the answers to this campaign")
+            return ProofResult(self.name, 1.0, note="no canary was ordered for the answers to this campaign")
         before = suspect.asked
         scores = suspect.can_score
         if not scores and not suspect.continues:
-            return TestResult(self.name, 1.0, note="the endpoint neither scores nor continues an answer")
+            return ProofResult(self.name, 1.0, note="the endpoint neither scores nor continues an answer")
         left = (context.queries - (suspect.asked - before)) // len(orders)
         keys = keys_folder(context.config)
         questions = canary_questions(harvest.answers, left // 2 if scores else left)
         if not questions:
-            return TestResult(self.name, 1.0, note="no harvested answer has a wording to choose")
+            return ProofResult(self.name, 1.0, note="no harvested answer has a wording to choose")
         score = score_wordings if scores else score_choices
         found = [score(suspect, context.compared_with, questions, order_key(keys, one)) for one in orders]
         best = min(found, key=lambda one: one.p)
-        return TestResult(
+        return ProofResult(
             self.name,
             min(1.0, len(found) * best.p),
             statistic=best.kept,

@@ -18,7 +18,7 @@ __all__ = [
     "SMALLEST_P",
     "TEST_WEIGHTS",
     "CombinedVerdict",
-    "TestResult",
+    "ProofResult",
     "weighed_verdict",
 ]
 SMALLEST_P = 1e-300
@@ -26,7 +26,7 @@ SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True)
-class TestResult:
+class ProofResult:
     """What one test gave.
 
     Attributes:
@@ -69,7 +69,7 @@ class CombinedVerdict:
         return self.verdict == TRAINED
 
 
-def weighed_verdict(results: Sequence[TestResult], pairs: int, alpha: float) -> CombinedVerdict:
+def weighed_verdict(results: Sequence[ProofResult], pairs: int, alpha: float) -> CombinedVerdict:
     """The verdict on one suspect and one campaign.
 
     Args:

@@ -10,8 +10,15 @@ import msgspec
 
 from stillhunt.base.errors import InputError
 from stillhunt.collect.values.other_settings import named, other_settings
-from stillhunt_model.tasks.call_settings import TOOLS_FIELD, CallSettings, refuse_other_settings
-from stillhunt_model.tasks.harvest_texts import AnswerSample, HarvestedAnswer, drawn_hash, settings_fault
+from stillhunt_model.tasks.harvest_texts import (
+    TOOLS_FIELD,
+    AnswerSample,
+    CallSettings,
+    HarvestedAnswer,
+    drawn_hash,
+    refuse_other_settings,
+    settings_fault,
+)
 
 LONGEST_LINE = 4 << 20
 """Bytes of one line of a file of harvested answers; hunts keep at most a mebibyte of each text."""

@@ -148,8 +148,8 @@ def run_blunt_policy(
     """
     _started(settings_file)
     from stillhunt_model.blunt.measures import MEASURES, checked_measure  # start-up time
+    from stillhunt_model.blunt.notices import blunt_policy  # start-up time
     from stillhunt_model.blunt.parameters import P  # start-up time
-    from stillhunt_model.blunt.policy_text import blunt_policy  # start-up time
 
     named = tuple(checked_measure(one) for one in measures) or MEASURES
     text = blunt_policy(named, P.keep_samples if keep is None else keep).encode()

@@ -69,8 +69,8 @@ def run_blunt_measure(wanted: MeasureOrder, *, as_json: bool) -> None:
 
 
 def _plans(wanted: MeasureOrder) -> list[Any]:
+    from stillhunt_model.blunt.adaptive import Budgets  # start-up time
     from stillhunt_model.blunt.experiment import BluntPlan, student_size  # start-up time
-    from stillhunt_model.blunt.harvest import Budgets  # start-up time
     from stillhunt_model.blunt.parameters import P  # start-up time
 
     budgets = replace(Budgets(), queries=wanted.queries, own=wanted.data, leak=wanted.leak)

@@ -70,7 +70,7 @@ def run_distil(options: DistilOptions, *, as_json: bool) -> None:
     start_models(Config.load(file=options.settings_file))
     from stillhunt_model.distil import card  # start-up time
     from stillhunt_model.distil.job import distil  # start-up time
-    from stillhunt_model.nets.saving import check_free, save_net  # start-up time
+    from stillhunt_model.nets.net import check_free, save_net  # start-up time
 
     if options.out is not None:
         check_free(options.out)
@@ -188,9 +188,12 @@ def _job(options: DistilOptions, progress: Progress) -> tuple[DistilJob, _Teache
     """The job, and whose answers it learns from."""
     from dataclasses import replace  # start-up time
 
-    from stillhunt_model.distil.declared_license import OWN_TERMS, teacher_terms  # start-up time
     from stillhunt_model.distil.job import DistilJob  # start-up time
-    from stillhunt_model.distil.permission import Declared  # start-up time
+    from stillhunt_model.distil.permission import (  # start-up time
+        OWN_TERMS,
+        Declared,  # start-up time
+        teacher_terms,
+    )
     from stillhunt_model.distil.rows import DataOrder, flagged_of, read_data_rows  # start-up time
     from stillhunt_model.distil.smoke import SMOKE_TEACHER, SmokeSize, smoke_job  # start-up time
     from stillhunt_model.distil.students import model_hash, new_student  # start-up time

@@ -57,8 +57,10 @@ def run_mark_text(wanted: FileOrder, *, as_json: bool) -> None:
     start_models(config)
     from stillhunt_model.marks.answer_rows import RowCounts, marked_rows  # start-up time
     from stillhunt_model.marks.keys import order_key  # start-up time
-    from stillhunt_model.marks.schemes import CANARY  # start-up time
-    from stillhunt_model.marks.serving import clock_now  # start-up time
+    from stillhunt_model.marks.serving import (
+        CANARY,  # start-up time
+        clock_now,  # start-up time
+    )
     from stillhunt_model.orders.register import OrderRegister, model_folder  # start-up time
 
     register = OrderRegister(model_folder(config))
@@ -138,7 +140,7 @@ def run_mark_answer(wanted: AnswerOrder, *, as_json: bool) -> None:
 def _sampling_under(order: Any, wanted: AnswerOrder) -> Any:
     """How answers are drawn under an order, without its mark."""
     from stillhunt_model.marks.gumbel import GumbelMark  # start-up time
-    from stillhunt_model.marks.schemes import sampling_mark  # start-up time
+    from stillhunt_model.marks.serving import sampling_mark  # start-up time
     from stillhunt_model.training.generating import Sampling  # start-up time
 
     settings, temperature, top_p = sampling_mark(order), wanted.temperature, 1.0

@@ -198,11 +198,14 @@ def _campaigns(order: ProveOrder) -> list[str]:
 
 def _opened(order: ProveOrder, config: Config, folder: Path, progress: Progress) -> tuple[Suspect, ProofContext]:
     from stillhunt_model.nets.loading import load_net  # start-up time
-    from stillhunt_model.proof.budget import QueryBudget  # start-up time
     from stillhunt_model.proof.endpoint import EndpointSuspect  # start-up time
     from stillhunt_model.proof.endpoint_client import Endpoint  # start-up time
     from stillhunt_model.proof.proving import ProofContext  # start-up time
-    from stillhunt_model.proof.suspects import open_suspect, weights_fingerprint  # start-up time
+    from stillhunt_model.proof.suspects import (  # start-up time
+        QueryBudget,  # start-up time
+        open_suspect,
+        weights_fingerprint,
+    )
 
     budget = QueryBudget(config.model.queries)
     suspect: Suspect

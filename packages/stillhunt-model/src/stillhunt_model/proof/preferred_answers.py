@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.base.errors import InputError
-from stillhunt_model.proof.aligned_ranks import aligned_rank_p
 from stillhunt_model.proof.asking import AskedHarvest
 from stillhunt_model.proof.control_answers import DrawnAnswers
+from stillhunt_model.proof.statistics import Floats, aligned_rank_p, unexplained
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.unexplained import Floats, unexplained
 from stillhunt_model.training.pairs import TextPair
 
 

@@ -24,9 +24,8 @@ from stillhunt_model.marks.canaries import (
     unkeyed_text,
     with_wording,
 )
-from stillhunt_model.proof.aligned_ranks import aligned_rank_p
+from stillhunt_model.proof.statistics import NOISE_DIGITS, Floats, aligned_rank_p
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.unexplained import NOISE_DIGITS, Floats
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
 
