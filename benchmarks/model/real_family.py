@@ -23,6 +23,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import torch
+from prose import prose_pairs, prose_world
 
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
@@ -35,7 +36,6 @@ from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark
 from stillhunt_model.proof.preferred_answers import score_continuations, score_likelihoods
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train

@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prose import prose_pairs, prose_world
 from scipy.stats import binom, wilcoxon
 
 from stillhunt.base.errors import InputError
@@ -27,7 +28,6 @@ from stillhunt_model.proof.kept_canaries import canary_questions
 from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.statistics import aligned_rank_p, green_tail, gumbel_tail
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.pairs import TextPair
 
 BLOCKS = st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=4), min_size=1, max_size=5)

@@ -12,6 +12,8 @@ import pytest
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
+from prose import prose_pairs, prose_world
+
 from model.model_server import serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
@@ -37,7 +39,6 @@ from stillhunt_model.proof.verdict import (
     ProofResult,
     weighed_verdict,
 )
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train

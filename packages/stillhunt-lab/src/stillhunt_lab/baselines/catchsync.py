@@ -48,10 +48,6 @@ def find_synchronised(requests: pa.Table, accounts: pa.Table | None, _settings: 
 def object_cells(account: Array, item: Array, accounts: int, items: int) -> Array:
     """Grid of each object in the plane of degree and authority.
 
-    Args:
-        account: account of each edge, shape (edges,).
-        item: object of each edge, shape (edges,).
-
     Returns:
         Number of the grid, shape (items,).
     """
@@ -73,11 +69,6 @@ def _grid_step(values: Array) -> Array:
 
 def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: int) -> Array:
     """How far each account's synchronicity lies above the least that its normality allows.
-
-    Args:
-        account: account of each edge, shape (edges,).
-        cell: grid of each edge's object, shape (edges,).
-        all_cells: grid of each object, shape (items,).
 
     Returns:
         Distance, 0 to 1, shape (accounts,); 0 for accounts without objects.

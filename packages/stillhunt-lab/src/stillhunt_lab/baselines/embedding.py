@@ -65,10 +65,6 @@ class PromptEmbedding:
 
 
 def first_requests(log: AccountLog, most: int) -> Array:
-    """Rows of the first requests of each account, by account and time.
-
-    Args:
-        most: requests kept of one account.
-    """
+    """Rows of the first requests of each account, by account and time."""
     order = np.lexsort((log.time, log.owner))
     return order[count_within_owners(log.owner, log.time)[order] < most]

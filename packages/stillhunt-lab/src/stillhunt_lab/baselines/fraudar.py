@@ -48,10 +48,6 @@ def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, _settings: 
 def densest_block(account: Array, item: Array, accounts: int, items: int) -> tuple[Array, Array, float]:
     """Algorithm 1 of the paper with logarithmic column weights.
 
-    Args:
-        account: account of each edge, shape (edges,).
-        item: object of each edge, shape (edges,).
-
     Returns:
         Accounts and objects of the best block, sorted, and its weight per node.
     """

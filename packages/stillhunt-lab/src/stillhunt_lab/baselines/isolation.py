@@ -24,9 +24,6 @@ ANOMALY = 0.6
 def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose aggregates are outliers.
 
-    Args:
-        settings: the seed of the forest.
-
     Returns:
         Flagged accounts without groups; the score is the paper's, 0 to 1.
     """

@@ -105,9 +105,6 @@ class AccountLog:
     def codes(self, column: str) -> Array:
         """One column of the requests as small numbers.
 
-        Args:
-            column: its name; may be absent.
-
         Returns:
             A number per request, equal where the values are equal, shape (requests,); -1 where null or absent.
         """
@@ -151,8 +148,6 @@ class AccountLog:
         """The result of a method that judges accounts.
 
         Args:
-            scores: per account, shape (accounts,).
-            flagged: whether the method acts, shape (accounts,).
             group: number of each account's group, shape (accounts,); -1 = none. None: the method makes no groups.
         """
         chosen = np.flatnonzero(flagged).tolist()
@@ -172,12 +167,7 @@ def _codes(column: pa.ChunkedArray) -> Array:
 
 
 def distinct_pairs(account: Array, code: Array) -> tuple[Array, Array]:
-    """Each pair of account and code once, without the codes below 0, sorted by account.
-
-    Args:
-        account: shape (n,).
-        code: shape (n,).
-    """
+    """Each pair of account and code once, without the codes below 0, sorted by account."""
     known = code >= 0
     if not known.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

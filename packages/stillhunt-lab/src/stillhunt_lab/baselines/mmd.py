@@ -52,11 +52,7 @@ def find_distant_windows(requests: pa.Table, _accounts: pa.Table | None, setting
 
 
 def median_gamma(points: Array) -> float:
-    """1 / median squared distance: the median heuristic.
-
-    Args:
-        points: shape (n, dimensions).
-    """
+    """1 / median squared distance: the median heuristic."""
     squares = _squares(points, points)
     median = float(np.median(squares[np.triu_indices(len(points), 1)]))
     return 1.0 / max(median, 1e-9)
@@ -81,7 +77,6 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
 
     Args:
         vectors: queries by account and time, shape (n, dimensions).
-        owner: account of each, in order, shape (n,).
 
     Returns:
         Discrepancies and accounts of the windows, each of shape (windows,).

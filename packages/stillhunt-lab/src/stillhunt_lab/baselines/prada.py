@@ -31,9 +31,6 @@ PRADA_QUERIES_PER_ACCOUNT = 600
 def find_abnormal_distances(requests: pa.Table, _accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose queries keep distances that are not normal.
 
-    Args:
-        settings: the seed of the embedding.
-
     Returns:
         Flagged accounts without groups; the score is 1 - W.
     """

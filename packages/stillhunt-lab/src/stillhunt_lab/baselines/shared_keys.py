@@ -44,11 +44,7 @@ class Objects:
         return np.bincount(self.object, minlength=self.count)
 
     def keep(self, wanted: Array) -> Objects:
-        """The graph of some of the objects.
-
-        Args:
-            wanted: whether each object stays, shape (objects,).
-        """
+        """The graph of some of the objects."""
         number = np.cumsum(wanted) - 1
         edge = wanted[self.object]
         return Objects(self.account[edge], number[self.object[edge]], self.kind[wanted])
@@ -116,12 +112,7 @@ def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, _settings: M
 
 
 def components(nodes: int, first: Array, second: Array) -> Array:
-    """Connected component of each node, numbered by its first node.
-
-    Args:
-        first: one end of each edge, shape (edges,).
-        second: the other end, shape (edges,).
-    """
+    """Connected component of each node, numbered by its first node."""
     edges = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(nodes, nodes))
     labels: Array = connected_components(edges, directed=False)[1]
     return labels

@@ -30,9 +30,6 @@ MIN_MATCHES = 5
 def find_lockstep(requests: pa.Table, _accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Groups of accounts whose actions match in object and day.
 
-    Args:
-        accounts: not used: it holds no actions.
-
     Returns:
         Single-linkage clusters as groups; the score is the highest similarity to any other account.
     """
@@ -55,7 +52,6 @@ def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Arr
     """Jaccard index of the actions of every pair of accounts that share enough of them.
 
     Args:
-        account: account of each action, shape (n,).
         action: object and window as one number, shape (n,); below 0 = none.
 
     Returns:

@@ -83,11 +83,7 @@ class Truth:
 
 
 def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
-    """The result that a case folder holds.
-
-    Args:
-        tables: case tables: accounts, harvest, campaigns.
-    """
+    """The result that a case folder holds."""
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     accounts = tables["accounts"]
     flagged = frozenset(account for account, acted in _lookup(accounts, "account_id", "flagged").items() if acted)
@@ -191,12 +187,7 @@ def _lookup(table: pa.Table, key: str, value: str) -> dict[str, Any]:
 
 
 def bcubed_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """B-cubed F1 of a partition (Bagga and Baldwin 1998).
-
-    Args:
-        truth: true class of each item.
-        found: class it was put in.
-    """
+    """B-cubed F1 of a partition (Bagga and Baldwin 1998)."""
     both, of_truth, of_found = Counter(zip(truth, found, strict=True)), Counter(truth), Counter(found)
     precision = sum(n * n / of_found[f] for (_, f), n in both.items()) / len(truth)
     recall = sum(n * n / of_truth[t] for (t, _), n in both.items()) / len(truth)
@@ -204,12 +195,7 @@ def bcubed_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
 
 
 def adjusted_rand_index(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985); 1 where both partitions are the same.
-
-    Args:
-        truth: true class of each item.
-        found: class it was put in.
-    """
+    """Adjusted Rand index (Hubert and Arabie 1985); 1 where both partitions are the same."""
     pairs = sum(comb(n, 2) for n in Counter(zip(truth, found, strict=True)).values())
     of_truth = sum(comb(n, 2) for n in Counter(truth).values())
     of_found = sum(comb(n, 2) for n in Counter(found).values())
@@ -222,9 +208,5 @@ def adjusted_rand_index(truth: Sequence[Hashable], found: Sequence[Hashable]) ->
 
 
 def upper_bound(events: int, worlds: int) -> float:
-    """Upper 95 % bound of the mean number of events per world, exact for Poisson counts.
-
-    Args:
-        events: events seen in all worlds together.
-    """
+    """Upper 95 % bound of the mean number of events per world, exact for Poisson counts."""
     return float(chi2.ppf(0.95, 2 * (events + 1)) / 2 / worlds)

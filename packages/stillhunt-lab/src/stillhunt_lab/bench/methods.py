@@ -75,11 +75,7 @@ VARIANTS: dict[str, Variant] = {
 
 
 def poorer_log(variant: Variant, requests: pa.Table, accounts: pa.Table, seed: int) -> tuple[pa.Table, pa.Table | None]:
-    """The log and the customer table of a variant.
-
-    Args:
-        seed: decides which rows are kept.
-    """
+    """The log and the customer table of a variant."""
     present: Callable[[str], bool] = requests.column_names.__contains__
     poorer = requests.drop_columns([name for name in variant.dropped if present(name)])
     if variant.kept_rows < 1:
@@ -130,11 +126,7 @@ def method_of(name: str) -> Method:
 
 
 def sparing(baseline: Method) -> Method:
-    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: as any provider would ensure.
-
-    Args:
-        baseline: the method as its paper has it.
-    """
+    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: as any provider would ensure."""
 
     def find(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
         found = baseline(requests, accounts, settings)
@@ -156,11 +148,7 @@ def sparing(baseline: Method) -> Method:
 
 
 def run_timed(method: Method, requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> Timed:
-    """Run a method and take its time.
-
-    Args:
-        settings: what it may use beside.
-    """
+    """Run a method and take its time."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = method(requests, accounts, settings)
     return Timed(result, time.process_time() - cpu, time.perf_counter() - wall)

@@ -50,9 +50,6 @@ class FirstCall:
 def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:
     """The true campaigns that a result names, by the rule of `correct_call`, and its other groups.
 
-    Args:
-        result: the answer; its groups are those to act on.
-
     Returns:
         Names of the true campaigns, and the number of groups that are none.
     """
@@ -74,10 +71,6 @@ def first_calls(
     method: Method, log: tuple[pa.Table, pa.Table], truth: Truth, settings: MethodSettings
 ) -> list[FirstCall]:
     """Replay a log for a method.
-
-    Args:
-        method: looks at the log as it stood.
-        settings: what the method may use beside.
 
     Returns:
         One entry for each true campaign, by name.

@@ -61,11 +61,7 @@ def write_report(out: Path, page: Path) -> int:
 
 
 def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_FIRST) -> str:
-    """The page.
-
-    Args:
-        kept: the part that is kept by hand.
-    """
+    """The page."""
     generators = [name for name in GENERATORS if select(rows, part="ladder", generator=name)]
     baselines = table(("name", "what it is", "thresholds"), _TEXTS["baseline_rows"])
     parts = [

@@ -31,9 +31,6 @@ WARM_ACCOUNTS = 40
 def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> tuple[int, int]:
     """Run what is missing of a benchmark.
 
-    Args:
-        progress: receiver of progress; silent when None.
-
     Returns:
         Number of runs done now, and of runs that were there already.
 
@@ -122,9 +119,6 @@ def _summary(measured: dict[str, Any]) -> str:
 
 def world_of(key: WorldKey, spec: BenchSpec) -> World:
     """Build one world of a benchmark.
-
-    Args:
-        key: generator, rung and seed; rung 0 is an honest world.
 
     Raises:
         ConfigError: the generator has no such rung.

@@ -157,9 +157,6 @@ def _customers(customers: pa.Table | None, donors: list[str]) -> Array:
 def private_customers(own: OwnLogs, honest: HonestTraffic) -> Array:
     """Donors whose customer rows a stranger may copy: those without an organisation and with a common mail provider.
 
-    Args:
-        honest: what was learned from them.
-
     Returns:
         Positions in `honest.rows_of`; all donors where the customer table is absent or has no such account.
     """

@@ -63,7 +63,6 @@ def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> Ow
 
     Args:
         config: settings; `seed` keys the sample.
-        progress: receiver of progress while reading.
 
     Raises:
         InputError: nothing can be read, the rows are too many for memory, or ids begin with the drill's own mark.

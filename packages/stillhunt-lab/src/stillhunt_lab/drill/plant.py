@@ -107,11 +107,7 @@ class _Draft:
 
 
 def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Planted:
-    """Build one campaign.
-
-    Args:
-        context: logs and what was learned from them.
-    """
+    """Build one campaign."""
     people = rng.choice(private_customers(context.own, context.honest), cell.accounts)
     draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")

@@ -201,9 +201,6 @@ def _line(left: int, sizes: Sequence[int], cells: Sequence[CellResult], colour: 
 def refuse_folder(out: Path, logs: Sequence[str]) -> None:
     """Refuse a folder that must not be written to, before any work is done.
 
-    Args:
-        logs: the user's logs, as given.
-
     Raises:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
     """
@@ -226,9 +223,6 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
 
 def write_results(result: DrillResult, out: Path) -> None:
     """Write `drill.json`, `drill.md` and `drill.svg`.
-
-    Args:
-        out: folder; made if absent.
 
     Raises:
         OutputError: it cannot be written.

@@ -47,7 +47,6 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
     """Compare one hunt with what was planted.
 
     Args:
-        planted: the campaign that was in the log.
         suspects: accounts flagged without any plant; never counted as touched.
     """
     own = frozenset(planted.account_ids)
@@ -174,10 +173,6 @@ def drill(
     """Plant every campaign of the grid into a copy of the logs in memory, hunt, and count.
 
     Each campaign is hunted by itself, because campaigns that share a log change one another's figures.
-
-    Args:
-        source: the user's logs; read, never written.
-        progress: receiver of progress while reading and hunting.
 
     Raises:
         InputError: the logs cannot be read, or are too small or too large to drill on.

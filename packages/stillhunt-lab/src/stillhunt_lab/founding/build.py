@@ -42,7 +42,6 @@ class SortedLog:
         """Take the rows of one block.
 
         Args:
-            requests: its part of the log, by time.
             truth: request_id, account_id and campaign of the same rows.
         """
         rows = requests.append_column("campaign", truth["campaign"])
@@ -56,9 +55,6 @@ class SortedLog:
 
     def write(self, folder: Path, advance: Callable[[int], None]) -> int:
         """Write the log and the truth of its requests by time, and remove the blocks.
-
-        Args:
-            advance: told of the rows written.
 
         Returns:
             Rows of the log.
@@ -178,10 +174,6 @@ class WorldSize:
 
 def write_founding_case(spec: FoundingSpec, out: Path, progress: Progress | None = None) -> WorldSize:
     """Build the founding case block by block and write its folder; the same spec gives the same bytes.
-
-    Args:
-        out: folder to make; may exist if empty.
-        progress: receiver of progress; silent when None.
 
     Raises:
         OutputError: the folder holds something, or cannot be written.

@@ -53,12 +53,7 @@ def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: in
 
 
 def blank_people(scene: Scene, rng: np.random.Generator, country: Array, client: Array, persona: str) -> People:
-    """Unrelated accounts with ordinary sign-up data.
-
-    Args:
-        country: where each lives, shape (n,).
-        client: usual client of each, shape (n,).
-    """
+    """Unrelated accounts with ordinary sign-up data."""
     count = len(country)
     paying = rng.random(count) < 0.8
     abroad = np.where(rng.random(count) < 0.06, rng.choice(len(WEIGHTS), count, p=WEIGHTS), country)
@@ -94,11 +89,7 @@ def new_cards(rng: np.random.Generator, count: int) -> Array:
 
 
 def draw_languages(scene: Scene, rng: np.random.Generator, country: Array) -> Array:
-    """Language of each account: its country's for most, English for others.
-
-    Args:
-        country: index of the country, shape (n,).
-    """
+    """Language of each account: its country's for most, English for others."""
     place = {language.name: number for number, language in enumerate(scene.languages)}
     own = np.array([place[name] for *_, name in COUNTRIES])[country]
     return np.where(rng.random(len(country)) < 0.7, own, 0)

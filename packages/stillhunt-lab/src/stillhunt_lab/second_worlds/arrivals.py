@@ -62,8 +62,6 @@ def through_curve(curves: Array, owner: Array, share: Array) -> Array:
     """Microseconds at which an account has done a share of its activity, shape (n,).
 
     Args:
-        curves: what `open_curves` gave.
-        owner: account of each, shape (n,).
         share: between 0 and 1, shape (n,).
     """
     hours = curves.shape[1] - 1
@@ -81,7 +79,6 @@ def excited_sessions(rng: np.random.Generator, curves: Array, counts: Array, bra
     """Sessions of which some beget others soon after.
 
     Args:
-        curves: what `open_curves` gave.
         counts: expected sessions of each account, shape (accounts,).
         branching: mean children of a session, below 1.
 
@@ -107,8 +104,6 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
     """Calls with heavy-tailed gaps in a time that runs with the account's week.
 
     Args:
-        curves: what `open_curves` gave.
-        counts: expected calls of each account, shape (accounts,).
         shape: tail exponent of the gaps, above 1.
 
     Returns:
@@ -129,9 +124,6 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
 def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array, Array]:
     """The same list of checks each night at the same minute, one after another.
 
-    Args:
-        counts: calls of each account in the whole log, shape (accounts,).
-
     Returns:
         Account and microseconds of each call.
     """
@@ -148,9 +140,6 @@ def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array
 
 def floods(rng: np.random.Generator, counts: Array, days: int, per_minute: float) -> tuple[Array, Array]:
     """One or a few runs of calls, as fast as a token bucket lets through.
-
-    Args:
-        counts: calls of each account, shape (accounts,).
 
     Returns:
         Account and microseconds of each call.

@@ -87,11 +87,7 @@ _NO_CONVERSATION = 0.12
 
 
 def write_texts(scene: Scene, name: str, jobs: Jobs) -> pa.Array:
-    """The text of each job: before, stock or item, after.
-
-    Args:
-        name: name of the block, for its random numbers.
-    """
+    """The text of each job: before, stock or item, after."""
     rng = scene.stream(f"texts/{name}")
     strings = pa.array([*scene.strings.texts, ""], pa.large_string())
     is_item = jobs.stock < 0
@@ -249,9 +245,6 @@ def _names(rng: np.random.Generator, prefix: str, count: int) -> pa.Array:
 
 def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> World:
     """Build a world of the second generator; the same spec gives the same rows.
-
-    Args:
-        progress: receiver of progress; silent when None.
 
     Raises:
         InputError: the file of real texts cannot be used.

@@ -22,15 +22,7 @@ _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 
 
 def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> WorldCalls:
-    """Calls without model, client, address or parameters.
-
-    Args:
-        owner: account, shape (n,).
-        time: microseconds, shape (n,).
-        talk: conversation, shape (n,).
-        turn: position in it, shape (n,).
-        job: text, shape (n,).
-    """
+    """Calls without model, client, address or parameters."""
     n = len(owner)
     left_out, none, zero = np.full(n, np.nan), np.full(n, -1), np.zeros(n, np.int64)
     return WorldCalls(
@@ -61,7 +53,6 @@ def fill_in_calls(
     """Set model, client, parameters, channel, key and answer as each account usually has them.
 
     Args:
-        calls: their calls, changed in place.
         best: chance that an account's usual model is the largest.
         answer: median tokens of an answer.
     """
@@ -107,7 +98,6 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: W
     """Addresses that the calls come from.
 
     Args:
-        calls: their calls, changed in place.
         kind: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
     """
     net, owner, n = scene.network, calls.owner, len(people)

@@ -36,11 +36,7 @@ def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
 def converse(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, loads: Array
 ) -> tuple[Jobs, WorldCalls]:
-    """Draw the conversations of accounts by the laws of their kind.
-
-    Args:
-        loads: expected calls of each account, shape (accounts,).
-    """
+    """Draw the conversations of accounts by the laws of their kind."""
     curves = _curves_with_absence(scene, rng, people, kind)
     owner, time = _sessions(scene, rng, kind, loads / kind.turns, curves)
     if kind.any_member:  # a member of the group at random, whoever's conversation it would be
@@ -100,11 +96,7 @@ def _any_of_group(rng: np.random.Generator, group: Array, owner: Array) -> Array
 
 
 def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: Array) -> Array:
-    """A topic for each conversation: one of its account's own, or for one in ten what anybody asks.
-
-    Args:
-        owner: account of each conversation, shape (n,).
-    """
+    """A topic for each conversation: one of its account's own, or for one in ten what anybody asks."""
     popularity = scene.texts.popularity
     place = (people.topic_cdf[owner] < rng.random((len(owner), 1))).sum(1)
     own = people.topics[owner, np.minimum(place, people.topics.shape[1] - 1)]
@@ -143,8 +135,6 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
 
     Args:
         jobs: one text per call, changed in place.
-        turn: position of the call in its conversation, shape (n,).
-        chance: chance that a later turn is one, shape (n,).
     """
     rows = np.flatnonzero((turn > 0) & (rng.random(len(turn)) < chance))
     codes_of_language = [scene.strings.put_all(list(language.follow)) for language in scene.languages]

@@ -57,9 +57,6 @@ class AddressBook:
     def homes(self, rng: np.random.Generator, country: Array) -> Array:
         """A household address for each, of its own; some are IPv6.
 
-        Args:
-            country: index of the country, shape (n,).
-
         Returns:
             Address codes, shape (n,).
         """
@@ -103,9 +100,6 @@ class AddressBook:
         """Household addresses that the carrier changes now and then.
 
         Args:
-            country: index of the country of each account, shape (accounts,).
-            owner: account of each call, shape (n,).
-            time: microseconds of each call, shape (n,).
             days: how long an account keeps its address, days, shape (accounts,).
 
         Returns:

@@ -156,11 +156,7 @@ def join_records(parts: list[Any]) -> Any:
 
 
 def join_traffic(parts: list[tuple[Jobs, WorldCalls]]) -> tuple[Jobs, WorldCalls]:
-    """Join traffic of the same people that was built in several parts; texts, conversations and end users stay apart.
-
-    Args:
-        parts: jobs and calls; the owners of all calls refer to the same people.
-    """
+    """Join traffic of the same people that was built in several parts; texts, conversations and end users stay apart."""
     jobs = talks = users = 0
     for made, calls in parts:
         calls.job = calls.job + jobs
@@ -173,9 +169,5 @@ def join_traffic(parts: list[tuple[Jobs, WorldCalls]]) -> tuple[Jobs, WorldCalls
 
 
 def take(records: Any, rows: Array) -> Any:
-    """Chosen entries of a record.
-
-    Args:
-        records: a `People`, `Jobs` or `WorldCalls`.
-    """
+    """Chosen entries of a record."""
     return type(records)(**{f.name: getattr(records, f.name)[rows] for f in fields(records)})

@@ -49,9 +49,6 @@ class Scene:
     def fixed_template(self, rng: np.random.Generator, trade: str) -> tuple[int, int]:
         """A new template with its wording settled.
 
-        Args:
-            trade: one of the wording's trades.
-
         Returns:
             Codes of the text before and behind; -1 = none.
         """

@@ -155,13 +155,7 @@ class TextSource(Protocol):
     """Share of each topic in what people ask, shape (topics,)."""
 
     def write(self, rng: np.random.Generator, topic: Array, language: Array, size: Array) -> pa.Array:
-        """Items.
-
-        Args:
-            topic: topic of each, shape (n,).
-            language: language of each, shape (n,).
-            size: words of each, about, shape (n,).
-        """
+        """Items."""
 
 
 def pitman_yor_shares(rng: np.random.Generator, count: int, strength: float, discount: float) -> Array:

@@ -54,9 +54,6 @@ class InstructionGrammars:
     def outline(self, rng: np.random.Generator, trade: str) -> list[str]:
         """The parts of one author's template, with their alternatives still open.
 
-        Args:
-            trade: one of `trades`.
-
         Returns:
             Sentences in the author's order; the last one leads over to the item.
         """
@@ -72,9 +69,6 @@ class InstructionGrammars:
     def fix(self, rng: np.random.Generator, outline: list[str]) -> tuple[str, str]:
         """One wording of an outline, for good.
 
-        Args:
-            outline: what `outline` gave.
-
         Returns:
             Text before the item and text behind it (may be empty).
         """
@@ -89,9 +83,6 @@ class InstructionGrammars:
 
     def paraphrase(self, rng: np.random.Generator, outline: list[str]) -> tuple[str, str]:
         """A new wording of an outline: other alternatives, another order, a sentence left out, before or behind.
-
-        Args:
-            outline: what `outline` gave.
 
         Returns:
             Text before the item and text behind it.

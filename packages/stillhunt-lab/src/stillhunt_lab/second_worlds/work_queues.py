@@ -134,10 +134,6 @@ class _RunningQueue:
 def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Served:
     """Run a work queue from its start to its end.
 
-    Args:
-        rules: how the queue hands out its items.
-        shifts: when each worker may work.
-
     Returns:
         Calls by time of fetching.
     """

@@ -43,7 +43,6 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
     """Draw bans over the campaign, one for each account in reserve.
 
     Args:
-        count: accounts, active and standing by.
         start: start of the operation, microseconds since the epoch.
     """
     order = rng.permutation(count)
@@ -59,10 +58,6 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
 
 def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft:
     """Turn the requests of a queue that all accounts serve into those of a queue that survives bans and limits.
-
-    Args:
-        draft: the queue as if every account worked all the time.
-        tenures: who is banned and who replaces it.
 
     Returns:
         The rows that are really sent: after a ban a few refused calls and then nothing; the work of the next hours goes
@@ -123,12 +118,7 @@ _LAST_CALLS = 3
 
 
 def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None:
-    """Move requests to the new model: those of honest accounts over weeks, those of a campaign within a day.
-
-    Args:
-        draft: requests; gets `model`.
-        name: name of the persona or campaign, for its chance.
-    """
+    """Move requests to the new model: those of honest accounts over weeks, those of a campaign within a day."""
     rng = scene.rng(f"release/{name}")
     slow = (
         np.where(rng.random(len(people)) < _MODEL_ADOPTERS, rng.exponential(_ADOPTION_DAYS, len(people)), np.inf) * DAY
@@ -144,11 +134,7 @@ def adopt_release(scene: Scene, people: People, draft: Draft, name: str) -> None
 
 
 def close_some(scene: Scene, people: People, draft: Draft, name: str) -> Draft:
-    """Close some honest accounts: a few calls are refused, then there are none.
-
-    Args:
-        name: name of the persona, for its chance.
-    """
+    """Close some honest accounts: a few calls are refused, then there are none."""
     rng = scene.rng(f"closing/{name}")
     closed = rng.random(len(people)) < _CLOSED
     at = scene.end - (rng.random(len(people)) * scene.days * DAY).astype(np.int64)

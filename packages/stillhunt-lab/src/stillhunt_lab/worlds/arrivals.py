@@ -63,7 +63,6 @@ def place_sessions(
     Args:
         owner: account of each session, shape (sessions,), codes into `zone`.
         zone: hours ahead of UTC of each account, shape (accounts,).
-        rhythm: how the users spread their work.
         window: start of the world in microseconds since the epoch, its first and its last-plus-one day.
 
     Returns:
@@ -85,8 +84,6 @@ def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes:
     """All requests of all sessions.
 
     Args:
-        owner: account of each session, shape (sessions,).
-        start: microseconds, shape (sessions,).
         sizes: requests per session, at least 1, shape (sessions,).
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
@@ -123,7 +120,6 @@ def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Arr
     """Times of day of people who are awake around a favourite local hour.
 
     Args:
-        owner: account per event, shape (n,).
         zone: hours ahead of UTC per account.
         centre: favourite local hour per account.
     """

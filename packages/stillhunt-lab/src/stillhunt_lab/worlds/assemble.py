@@ -28,7 +28,6 @@ def log_table(
     Args:
         columns: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths,
             -1 = not sent.
-        texts: request ids, account ids and prompts.
     """
     request_ids, owners, prompts = texts
     places, clients = scene.places, scene.clients

@@ -102,9 +102,6 @@ def compose_items(
     """One new prompt per row.
 
     Args:
-        rng: generator that every choice is drawn from.
-        topics: topic code per row, shape (n,).
-        languages: language code per row, shape (n,).
         sentences: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
     """
     draws = integer_stream(rng)
@@ -116,11 +113,6 @@ def compose_items(
 
 def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integers, languages: Integers) -> list[str]:
     """One short later turn per row: a stock phrase for two in five, else one on the topic.
-
-    Args:
-        rng: generator that every choice is drawn from.
-        topics: topic code per row, shape (n,).
-        languages: language code per row, shape (n,).
 
     Returns:
         n prompts of one to a dozen words.

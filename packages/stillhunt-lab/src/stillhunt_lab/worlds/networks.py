@@ -161,9 +161,6 @@ def draw_clients(rng: np.random.Generator) -> Clients:
 def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array) -> Array:
     """A household address per entry.
 
-    Args:
-        country: country code per entry, shape (n,).
-
     Returns:
         IPv4 addresses as integers, shape (n,).
     """

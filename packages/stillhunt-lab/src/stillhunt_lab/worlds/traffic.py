@@ -129,7 +129,6 @@ def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: A
     """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
 
     Args:
-        draft: requests; gets `temperature`, `max_tokens` and `top_p`.
         without_parameters: whether an account never sends any, shape (accounts,).
     """
     accounts = len(without_parameters)

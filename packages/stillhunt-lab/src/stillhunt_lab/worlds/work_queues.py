@@ -99,7 +99,6 @@ def draw_queue(
     """Draw the work queue of a lab.
 
     Args:
-        wording: the words around the items.
         skills: the skills themselves, or their number; drawn when None.
     """
     grammars = load_skills()
@@ -125,11 +124,7 @@ def draw_queue(
 
 
 def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
-    """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random.
-
-    Args:
-        orders: how it is worked off.
-    """
+    """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random."""
     owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily), orders.calendar)
     probes = round(orders.rung.probing * len(owner)) if queue.wording == "oblique" else 0
     if probes:  # many techniques by few requests each, before the winners are scaled up
@@ -173,7 +168,6 @@ def operate(
     """Set client programs (one to three for the campaign), models (mostly the best), parameters and answers.
 
     Args:
-        draft: requests; gets addresses, programs, models, parameters and answers.
         with_reasoning: whether the answers show their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]

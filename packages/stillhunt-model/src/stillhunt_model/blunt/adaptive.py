@@ -71,8 +71,6 @@ def received_answers(condition: Condition, asked: Sequence[Example], leak: float
     """What comes back, question by question; those from accounts that are not flagged come first.
 
     Args:
-        condition: what is done to the others.
-        asked: the questions with their right answers.
         leak: share of them from accounts that are not flagged.
     """
     leaked = round(leak * len(asked))
@@ -105,7 +103,6 @@ def asked_in_parts(asked: Sequence[Example], queries: int) -> tuple[list[TextPai
     thief knows how to divide a question, and that each part is answered rightly.
 
     Args:
-        asked: questions with their right answers.
         queries: how many questions it may ask.
 
     Returns:
@@ -168,11 +165,7 @@ class Thief:
         return self.school.student_of([TextPair(one.prompt, f"{RESULT}{one.result}") for one in self.own])
 
     def attempts(self, condition: Condition) -> Iterator[Attempt]:
-        """All ways that a thief tries under a condition, the passive one first.
-
-        Args:
-            condition: what is done to answers of its flagged accounts.
-        """
+        """All ways that a thief tries under a condition, the passive one first."""
         answers = received_answers(condition, self.asked, self.budgets.leak)
         received = [one.pair for one in answers if one.result is not None]
         yield self._attempt(PASSIVE, received, sum(one.whole for one in answers))

@@ -104,7 +104,6 @@ def blunted_rows(
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response, and mostly with reasoning.
-        is_meant: whether an account is one of the order's.
 
     Yields:
         Each line; those of other accounts byte for byte as they were. A changed one has a notice.

@@ -47,9 +47,7 @@ def run_blunt_cells(
     """Measure the conditions of one task and seed.
 
     Args:
-        base: model with which students begin.
         done: names of conditions that were measured before.
-        watch: called for each new student.
 
     Yields:
         One row for each condition: its budgets, each way of the thief, and the right answers question by question.
@@ -84,10 +82,6 @@ def run_blunt_cells(
 
 def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, float]:
     """What honest users lose: the share of wrongly flagged ones times what these lose of an answer.
-
-    Args:
-        condition: what is done to the answers of flagged accounts.
-        answers: right answers with reasoning that honest users asked for.
 
     Returns:
         Shares of all answers to a wrongly flagged user without the right result, and without all its steps; and both
@@ -149,11 +143,7 @@ def student_size(task: str, steps: int | None = None) -> StudentSize:
 
 
 def plan_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
-    """CheckableTask, seed and condition of a row.
-
-    Args:
-        row: from `run_blunt_cells`.
-    """
+    """CheckableTask, seed and condition of a row."""
     return row["task"], row["seed"], row["condition"]
 
 

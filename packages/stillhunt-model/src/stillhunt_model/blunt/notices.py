@@ -19,7 +19,6 @@ def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool =
 
     Args:
         appeal: address at which the customer appeals; empty where the terms name it.
-        has_result: whether the answer has anything beside its reasoning.
     """
     answer = _TEXTS["result" if has_result else "no_result"]
     return f"{_TEXTS['done'][measure]} {answer} {_TEXTS['why']} {_appeal(appeal)}"
@@ -30,18 +29,13 @@ def refused_notice(until: str, appeal: str = "") -> str:
 
     Args:
         until: when the order ends, in words.
-        appeal: address at which the customer appeals; empty where the terms name it.
     """
     refused = f"It is reached, and further requests are refused until {until}."
     return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_appeal(appeal)}"
 
 
 def measure_in_words(measure: MeasureName, keep: int = P.keep_samples) -> str:
-    """One sentence on what a measure does, for terms and help.
-
-    Args:
-        keep: useful samples that are answered under a cap.
-    """
+    """One sentence on what a measure does, for terms and help."""
     does: str = _TEXTS["does"][measure]
     return does.format(every=P.outline_every, keep=keep)
 
@@ -51,11 +45,7 @@ def _appeal(address: str) -> str:
 
 
 def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = P.keep_samples) -> str:
-    """Text for the terms of service.
-
-    Args:
-        keep: useful samples of a campaign that are answered under a cap.
-    """
+    """Text for the terms of service."""
     policy = _TEXTS["policy"]
     allowed = "\n".join(f"- **{measure}**: {measure_in_words(measure, keep)}" for measure in measures)
     after = policy["after"].format(days=ORDERS.longest, honest=f"{P.honest_flagged * 100_000:g}")

@@ -71,11 +71,7 @@ class Student:
     right: tuple[bool, ...]
 
     def share(self, first: int, last: int | None = None) -> float:
-        """Share of right answers among some of the questions.
-
-        Args:
-            last: place after the last; None for the end.
-        """
+        """Share of right answers among some of the questions."""
         some = self.right[first:last]
         return sum(some) / len(some)
 
@@ -141,11 +137,7 @@ class School:
         return [kept[one[0]] for one in known if one[0] in kept]
 
     def own_majority(self, student: Student, prompts: Sequence[str], draws: int) -> list[TextPair]:
-        """Answers of a student in whose result most of its own draws agree.
-
-        Args:
-            prompts: questions without a known result.
-        """
+        """Answers of a student in whose result most of its own draws agree."""
         answers = [
             generate(student.net, prompts, self._sampling(_TEMPERATURE, 100 + draw)) if prompts else []
             for draw in range(draws)

@@ -171,11 +171,7 @@ def _group_weights(groups: Sequence[int], source: np.random.Generator) -> Floats
 
 
 def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurve:
-    """What the students say of the harvest.
-
-    Args:
-        seed: of the draws of intervals.
-    """
+    """What the students say of the harvest."""
     losses = _Losses(students, held, seed)
     by_token = losses.mean(losses.nats, losses.tokens, losses.weights)
     by_byte = losses.mean(losses.nats, losses.bytes, losses.weights)

@@ -38,11 +38,7 @@ def bounded(one: Interval) -> str:
 
 
 def exact_share(point: CurvePoint | None) -> str:
-    """The share of short answers that students give exactly, with its bounds; empty where it is not known.
-
-    Args:
-        point: the students; None where there are none.
-    """
+    """The share of short answers that students give exactly, with its bounds; empty where it is not known."""
     if point is None or point.exact is None:
         return ""
     return f"{percent(point.exact.value)} ({percent(point.exact.low)} to {percent(point.exact.high)})"

@@ -176,7 +176,6 @@ def keyed_number(text: str, purpose: str, seed: int) -> int:
     """A number of 64 bits that depends on a text, what it is for, and the seed, and on no order.
 
     Args:
-        text: such as a request id.
         purpose: keeps draws for different purposes independent of each other.
     """
     key = f"{seed}-{purpose}".encode()[:64]
@@ -189,7 +188,6 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
 
     Args:
         config: settings; their seed must be that of the hunt.
-        progress: receiver of progress while reading.
 
     Raises:
         CaseError: there is no such campaign or case.

@@ -42,9 +42,6 @@ class HeldOut:
 def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
     """Part samples into those to learn from and those to ask; samples of one group stay together.
 
-    Args:
-        gathered: useful samples of the campaign and honest ones, with groups over both.
-
     Raises:
         InputError: there are too few to say anything.
     """

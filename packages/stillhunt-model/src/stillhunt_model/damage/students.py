@@ -147,7 +147,6 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
     """Train and ask all students.
 
     Args:
-        held: what they learn from, and what they are asked.
         work: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
     """
     counts = {kind: _counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS}
@@ -323,7 +322,6 @@ def experiment_key(held: HeldOut, spec: StudentSpec, first: Net) -> str:
     """A hash of all that a student's scores depend on: samples, what is asked, how it is made.
 
     Args:
-        held: what students learn from, and what they are asked.
         spec: how they are made; the number of seeds does not count, so that more seeds go on from fewer.
     """
     digest = hashlib.blake2b(digest_size=16)

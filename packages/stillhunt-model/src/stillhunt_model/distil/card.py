@@ -103,11 +103,7 @@ def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
 
 
 def model_card(facts: dict[str, Any], done: Distilled) -> str:
-    """The card in Markdown, with the front matter of Hugging Face.
-
-    Args:
-        facts: from `facts_of`.
-    """
+    """The card in Markdown, with the front matter of Hugging Face."""
     data, recipe, training = facts["data"], facts["recipe"]["training"], facts["training"]
     table, steps = result_cells(done), formatting.plural(recipe["steps"], "step")
     lines = [
@@ -156,11 +152,7 @@ def model_card(facts: dict[str, Any], done: Distilled) -> str:
 
 
 def facts_text(facts: dict[str, Any]) -> str:
-    """The facts as a JSON document.
-
-    Args:
-        facts: from `facts_of`.
-    """
+    """The facts as a JSON document."""
     return json.dumps(facts, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 

@@ -199,11 +199,7 @@ def _alone(
 
 
 def watched_training(name: str, steps: int, progress: Progress, training: Callable[[Watch], Trained]) -> Trained:
-    """Train with progress, and with the loss and the speed about ten times.
-
-    Args:
-        training: trains; is given the watch.
-    """
+    """Train with progress, and with the loss and the speed about ten times."""
     done = 0
     every = max(1, steps // _NOTES)
     noted = 0

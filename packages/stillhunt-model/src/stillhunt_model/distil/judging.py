@@ -78,10 +78,7 @@ def ask_model(
     """Ask a model the held-out questions, and score the teacher's answers with it.
 
     Args:
-        name: what it is called in the table.
         pairs: held-out prompts with the teacher's answers.
-        grade: says which answers are right.
-        tokens: most tokens of an answer.
     """
     began = time.process_time()
     named = Net(net.model, net.tokenizer, name)
@@ -131,11 +128,7 @@ def gap_recovered(model: AskedModel, untrained: AskedModel, teacher: AskedModel)
 
 
 def wilson_interval(right: int, asked: int) -> Spread:
-    """A share with its interval of 95 % by Wilson.
-
-    Args:
-        asked: of how many; 0 gives no value.
-    """
+    """A share with its interval of 95 % by Wilson."""
     if not asked:
         return Spread(math.nan, 0.0, 1.0)
     share, z = right / asked, _Z

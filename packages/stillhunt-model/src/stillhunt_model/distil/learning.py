@@ -62,8 +62,6 @@ def distil_net(
     """Distil a teacher into a student, in place.
 
     Args:
-        student: model; of the teacher's vocabulary unless the method is `sequence`.
-        pairs: prompts with the answers from which the student learns.
         folder: where checkpoints and stored logits are kept, and looked for; None for none.
 
     Raises:

@@ -43,11 +43,7 @@ class OnPolicy:
 
 
 def fitting_prompts(student: Net, prompts: Sequence[str], tokens: int) -> list[str]:
-    """Prompts that leave room for an answer.
-
-    Args:
-        tokens: most tokens of an answer.
-    """
+    """Prompts that leave room for an answer."""
     lengths = map(len, prompt_ids(student, prompts))
     return [prompt for prompt, length in zip(prompts, lengths, strict=True) if length + tokens <= student.longest]
 
@@ -65,9 +61,7 @@ def train_on_policy(
     """Distil on the student's own answers, in place.
 
     Args:
-        student: model of the same vocabulary.
         prompts: what is asked; those without room for an answer are left out.
-        settings: divergence, temperature and length of answers.
         folder: where checkpoints are kept, and looked for; None for none.
 
     Raises:

@@ -78,20 +78,12 @@ def terms_family(text: str) -> str:
 
 
 def terms_of(text: str) -> Terms:
-    """What declared terms say of training a model.
-
-    Args:
-        text: an id, a name of a licence, or a sentence.
-    """
+    """What declared terms say of training a model."""
     return TERMS.get(terms_family(text), UNKNOWN_TERMS)
 
 
 def accepts(accepted: str, declared: str) -> bool:
-    """Whether somebody who accepted some terms accepted these, under whatever spelling.
-
-    Args:
-        declared: terms of a row or a model.
-    """
+    """Whether somebody who accepted some terms accepted these, under whatever spelling."""
     words = _words(_clean(declared))
     return bool(words) and _words(_clean(accepted)) == words
 
@@ -234,7 +226,6 @@ def teacher_terms(stated: str, model: Path) -> str:
 
     Args:
         stated: terms that somebody states; empty for none.
-        model: folder or file of the teacher.
 
     Raises:
         InputError: the README declares terms that forbid training, or that are not known to allow it, and nothing

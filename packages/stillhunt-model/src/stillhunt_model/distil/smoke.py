@@ -40,7 +40,6 @@ def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> Dist
 
     Args:
         recipe: of the student; its seed is that of everything.
-        progress: hears of the teacher's training.
     """
     seed = recipe.training.seed
     examples = draw_examples(TASKS[size.task], size.questions, seed)

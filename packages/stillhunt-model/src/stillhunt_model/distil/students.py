@@ -81,8 +81,6 @@ def new_student(wanted: str, teacher: Net, seed: int) -> Net:
 
     Args:
         wanted: `tiny`, `tiny:WIDTHxLAYERS`, or a model folder or GGUF file.
-        teacher: whose tokens a tiny student speaks.
-        seed: of the weights of a tiny student.
 
     Raises:
         ConfigError: the shape is not one.
@@ -110,11 +108,7 @@ def copy_of(net: Net, name: str) -> Net:
 
 
 def model_hash(path: Path) -> str:
-    """SHA-256 over the weights and the configuration of a model folder or GGUF file.
-
-    Args:
-        path: folder or file that `load_net` read.
-    """
+    """SHA-256 over the weights and the configuration of a model folder or GGUF file."""
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted([*path.glob("*.safetensors"), *path.glob("*.json")])
     for file in files:

@@ -47,9 +47,6 @@ def divergence(student_logs: Any, teacher_logs: Any, beta: float) -> Any:
 def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
     """Log-probabilities of given tokens, and of all others together as the last outcome.
 
-    Args:
-        temperature: by which logits are divided.
-
     Returns:
         Positions x (N + 1).
     """
@@ -104,7 +101,6 @@ def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperatu
     """The teacher's top tokens over answers.
 
     Args:
-        encoded: prompts and answers, as the student takes them.
         top: tokens that are kept at each place.
 
     Raises:
@@ -187,7 +183,6 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
     """The loss of a batch against stored logits.
 
     Args:
-        stored: of the pairs that are trained, in their order.
         vocabulary: number of tokens; a model may have more rows than its tokenizer has tokens.
 
     Returns:
@@ -212,10 +207,6 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
 
 def online_loss(teacher: Net, beta: float, temperature: float) -> Any:
     """The loss of a batch against the teacher itself, over the whole vocabulary.
-
-    Args:
-        teacher: model of the student's vocabulary.
-        temperature: by which logits are divided.
 
     Returns:
         A function of model and batch: mean divergence over the tokens of answers, in nats.

@@ -27,7 +27,6 @@ def open_work(folder: Path, about: dict[str, Any], *, resume: bool) -> None:
 
     Args:
         about: what the run is: teacher, data, recipe; in what JSON has.
-        resume: go on where it stopped.
 
     Raises:
         ConfigError: there is nothing to resume, or a run that is not to be resumed or is another one.
@@ -97,11 +96,7 @@ _TOGETHER = 4
 
 
 def draw_answers(net: Net, prompts: Sequence[str], sampling: Sampling, progress: Progress) -> list[str]:
-    """A model's answers, with progress.
-
-    Args:
-        sampling: how; the batch is chosen here.
-    """
+    """A model's answers, with progress."""
     batch = PROMPTS_TOGETHER if net.parameters < LARGE_MODEL else LARGE_BATCH
     answers: list[str] = []
     with progress.stage(f"{net.name} answers", len(prompts), "prompts") as advance:

@@ -54,7 +54,6 @@ def marked_rows(file: BinaryIO, key: bytes, is_meant: Callable[[str], bool], cou
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response.
-        is_meant: whether an account is one of the order's.
 
     Yields:
         Each line; all but the answer of a changed one is byte for byte as it was.

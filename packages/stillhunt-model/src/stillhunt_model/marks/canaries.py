@@ -72,7 +72,6 @@ def canary_bit(key: bytes, pair: int, previous: str) -> int:
     """Which wording the key chooses.
 
     Args:
-        key: of the mark, as `mark_key` makes it.
         pair: place in `WORDINGS`.
         previous: the word before it, in lower case.
     """
@@ -102,11 +101,7 @@ def canary_choices(text: str) -> list[CanaryChoice]:
 
 
 def unkeyed_text(text: str) -> str:
-    """A text with the first wording of each pair, whatever a key chose.
-
-    Args:
-        text: an answer, with canaries or without.
-    """
+    """A text with the first wording of each pair, whatever a key chose."""
     return _chosen(text, lambda _: 0)[0]
 
 

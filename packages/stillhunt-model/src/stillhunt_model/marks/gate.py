@@ -69,11 +69,7 @@ class Gate:
 
 
 def gate_of(tokenizer: Any) -> Gate:
-    """The gate for a tokenizer.
-
-    Args:
-        tokenizer: a fast one of transformers.
-    """
+    """The gate for a tokenizer."""
     ids = list(range(len(tokenizer)))
     raw = tokenizer.convert_ids_to_tokens(ids)
     texts = tokenizer.batch_decode([[one] for one in ids])
@@ -92,11 +88,7 @@ def gate_of(tokenizer: Any) -> Gate:
 
 @lru_cache(maxsize=2**17)
 def is_plain_piece(piece: str) -> bool:
-    """Whether a token is a plain lower-case word, or a part of one, or a stop.
-
-    Args:
-        piece: its text, with the space before it.
-    """
+    """Whether a token is a plain lower-case word, or a part of one, or a stop."""
     word = piece.removeprefix(" ")
     if piece in STOPS:
         return True

@@ -92,11 +92,7 @@ def why_unmarked(prompt: str) -> str | None:
 
 
 def is_safety_word(word: str) -> bool:
-    """Whether a word is about safety, medicine, law or money.
-
-    Args:
-        word: with the signs around it.
-    """
+    """Whether a word is about safety, medicine, law or money."""
     return any(map(_is_safety, _WORD.findall(word.lower())))
 
 

@@ -103,8 +103,6 @@ def processor_for(
     """The logits processor of an order, for one batch at a time.
 
     Args:
-        order: in force, from `OrderRegister.active_order` or `OrderRegister.order_for`.
-        tokenizer: of the model, a fast one of transformers.
         gate: for this tokenizer, where there is one already; it is the same for every order.
 
     Raises:

@@ -91,9 +91,6 @@ def save_net(net: Net, folder: Path, more: Mapping[str, str] | None = None) -> N
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds something.
 
-    Args:
-        folder: where a model is to be written.
-
     Raises:
         OutputError: there is a file, or a folder that is not empty.
     """

@@ -82,10 +82,6 @@ def ask(
 ) -> AskedHarvest:
     """Ask a suspect.
 
-    Args:
-        controls: control answer of each; empty where there are none.
-        questions: of `plan_questions`.
-
     Raises:
         QueryBudgetError: the budget does not allow all of them; nothing was asked.
     """

@@ -129,7 +129,6 @@ def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
     """What the test of control answers could have seen, in a sentence.
 
     Args:
-        answers: harvested answers that were compared.
         scores: whether the suspect says how likely it finds an answer.
     """
     if not scores:

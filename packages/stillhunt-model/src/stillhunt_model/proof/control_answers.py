@@ -67,9 +67,6 @@ def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
     """The first answer to each prompt that the teacher can draw again.
 
     A cache, a retry or a fixed seed gives one answer many ids: one toss of a coin would count as many.
-
-    Args:
-        answers: harvested ones, in an order that depends on no text.
     """
     first: dict[str, HarvestedAnswer] = {}
     for one in filter(drawn_alone, answers):
@@ -80,11 +77,7 @@ def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
 def draw_controls(
     teacher: Net, answers: Sequence[HarvestedAnswer], draws: int, seed: int, mark: AnswerMark
 ) -> list[list[str]]:
-    """Other answers of the teacher to each prompt, with the settings of the first.
-
-    Args:
-        answers: harvested ones, each at a known temperature.
-    """
+    """Other answers of the teacher to each prompt, with the settings of the first."""
     groups: dict[tuple[float, float, int], list[int]] = defaultdict(list)
     longest, most = _longest(teacher, answers), _most_drawn(teacher, answers)
     for place, one in enumerate(answers):
@@ -122,9 +115,6 @@ def ended_alike(teacher: Net, parts: Sequence[DrawnAnswers]) -> bool:
     They did if the log has the limit of each, and lengths show no difference. How texts end is then compared as well;
     what is peculiar to the ends of logged answers must be seen in those to honest accounts, too, so that nearly as many
     of them must have ended by themselves.
-
-    Args:
-        parts: harvested answers and those to honest accounts, as they were logged and drawn.
     """
     ends = []
     for part in parts:
@@ -146,9 +136,6 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     A longer text is less likely under any model. Texts that did not end alike are cut to a common number of the
     teacher's tokens, and those that have fewer are left out, harvested answers as well as controls, so that one short
     text does not make all of them short.
-
-    Args:
-        whole: whether they ended alike, as `ended_alike` finds.
 
     Returns:
         Those that differ from a control, and their controls.
@@ -192,7 +179,6 @@ def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
 
     Args:
         model: the teacher, or a model that was not trained on the harvest.
-        drawn: from `comparable`.
         ends: whether the suspect says how likely it finds the end of a text.
     """
     scores = [one if ends else one[:-1] for one in answer_logprobs(model, drawn.pairs)]

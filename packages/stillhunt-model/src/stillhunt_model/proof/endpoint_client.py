@@ -84,10 +84,6 @@ def chat_text(content: bytes) -> str:
 def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
     """Log-probability of each token of an answer, from a completion that repeats what was sent.
 
-    Args:
-        before: what stood before the answer.
-        answer: the answer that was to be scored.
-
     Returns:
         Natural logarithms of the tokens that begin within the answer.
 

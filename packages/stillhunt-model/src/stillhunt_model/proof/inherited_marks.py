@@ -33,7 +33,6 @@ def distinct_tokens(gate: Gate, replies: Iterable[tuple[str, str, str]], width: 
     numbers of all pairs that remain are independent and uniform.
 
     Args:
-        gate: of the teacher's tokenizer, in whose tokens marks are.
         replies: prompt, beginning, and how the suspect went on.
         width: tokens of a context; all of them are of the answer.
 
@@ -149,11 +148,7 @@ def score_mark(asked: AskedHarvest, mark: KeyedMark) -> MarkScore:
 
 
 def score_texts(replies: Iterable[tuple[str, str, str]], mark: KeyedMark) -> MarkScore:
-    """Test texts for a mark.
-
-    Args:
-        replies: prompt, beginning, and how the suspect went on.
-    """
+    """Test texts for a mark."""
     key, settings = mark.key, mark.settings
     contexts, tokens = distinct_tokens(mark.gate, replies, settings.width)
     count = len(tokens)
@@ -173,7 +168,6 @@ def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair]
     """Test what a suspect finds likelier than the references do, in the harvested answers, which it reads.
 
     Args:
-        suspect: a model with the teacher's tokenizer.
         references: the teacher, and other models with its tokenizer that were not trained on the harvest.
     """
     key, settings = mark.key, mark.settings

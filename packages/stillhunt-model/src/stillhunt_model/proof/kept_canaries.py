@@ -54,11 +54,7 @@ class CanaryQuestion:
         return self.text[: self.site.start].rstrip()
 
     def worded(self, variant: int) -> str:
-        """The whole answer with one of the two wordings.
-
-        Args:
-            variant: 0 or 1.
-        """
+        """The whole answer with one of the two wordings."""
         end = self.site.start + len(with_wording(self.site, self.site.variant))
         return self.text[: self.site.start] + with_wording(self.site, variant) + self.text[end:]
 
@@ -79,11 +75,7 @@ class CanaryScore:
 
 
 def canary_questions(answers: Sequence[HarvestedAnswer], most: int) -> list[CanaryQuestion]:
-    """Places to ask about, of as many different choices as there are.
-
-    Args:
-        answers: harvested ones, as they were sent.
-    """
+    """Places to ask about, of as many different choices as there are."""
     found: dict[tuple[int, str], list[CanaryQuestion]] = defaultdict(list)
     for answer in sorted(answers, key=lambda one: one.request_id):
         for question in _of_answer(answer):
@@ -117,7 +109,6 @@ def score_wordings(
     Args:
         references: models that can score and were not trained on the harvest, the teacher first; what they prefer is
             taken out by regression.
-        questions: of `canary_questions`.
 
     Raises:
         QueryBudgetError: the budget does not allow it.
@@ -133,9 +124,7 @@ def score_choices(
     """Let a suspect go on, and see which wording it begins with; one query a question.
 
     Args:
-        suspect: one that continues a beginning.
         references: as of `score_wordings`: a choice that they find unlikely says more.
-        questions: of `canary_questions`.
 
     Raises:
         QueryBudgetError: the budget does not allow it.

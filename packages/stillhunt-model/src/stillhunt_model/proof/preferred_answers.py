@@ -44,7 +44,6 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
         references: models that were not trained on the harvest, the teacher first; what they find likely is taken out
             by regression, and so is what the number of tokens explains. They take noise out, the more the more alike
             they are to the suspect before it learned the harvest, and cannot make an innocent suspect guilty.
-        drawn: harvested answers, and at least one control of each.
 
     Raises:
         QueryBudgetError: the budget does not allow it.
@@ -77,11 +76,7 @@ def _compared(blocks: Sequence[Sequence[float]]) -> ControlScore:
 
 
 def score_continuations(asked: AskedHarvest) -> ControlScore:
-    """Compare how far a suspect's replies go the way of the harvested answers and of their controls.
-
-    Args:
-        asked: questions with replies, as many of each answer as of its control.
-    """
+    """Compare how far a suspect's replies go the way of the harvested answers and of their controls."""
     found: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for question, reply in zip(asked.questions, asked.replies, strict=True):
         answer, control = asked.answers[question.answer].answer, asked.controls[question.answer]

@@ -111,7 +111,6 @@ def prove_training(
 
     Args:
         suspect: not asked before its places in the register are written.
-        harvests: of the campaigns; at least one, each with answers.
         context: its `queries` are replaced by the share of each test.
 
     Returns:
@@ -146,11 +145,7 @@ def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
 
 
 def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str]) -> list[Order]:
-    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it.
-
-    Args:
-        context: with the folder of the register.
-    """
+    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it."""
     orders = OrderRegister(context.orders).all_orders()
     return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
 

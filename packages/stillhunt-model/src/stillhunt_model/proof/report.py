@@ -43,11 +43,7 @@ def proof_document(suspect: Suspect, proven: Sequence[ProvenCampaign], context: 
 
 
 def proof_bytes(document: ProofDocument) -> bytes:
-    """The file: JSON with sorted names, the same bytes for the same result.
-
-    Args:
-        document: from `proof_document`.
-    """
+    """The file: JSON with sorted names, the same bytes for the same result."""
     return as_plain_json(document.as_plain())
 
 

@@ -116,7 +116,6 @@ class Suspect(Protocol):
         Args:
             begun: beginning of each answer, which it continues; empty for none.
             temperature: of the draw; 0 takes the likeliest token.
-            seed: of the draws; an endpoint may not keep it.
 
         Returns:
             The answers without their beginnings.
@@ -180,9 +179,6 @@ class LocalSuspect:
 
 def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
     """A suspect, or a reference model, that is a folder or a GGUF file.
-
-    Args:
-        path: folder with safetensors, or a file that ends in `.gguf`.
 
     Raises:
         InputError: it is no model that can be opened.

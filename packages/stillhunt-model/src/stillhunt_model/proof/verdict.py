@@ -73,7 +73,6 @@ def weighed_verdict(results: Sequence[ProofResult], pairs: int, alpha: float) ->
     """The verdict on one suspect and one campaign.
 
     Args:
-        results: one for each test that was tried.
         pairs: of suspect and campaign, for which the register was made.
         alpha: bar on the corrected p-value.
 

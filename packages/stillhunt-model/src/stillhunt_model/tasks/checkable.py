@@ -84,11 +84,7 @@ def result_of(answer: str) -> str | None:
 
 
 def share_right(examples: Sequence[Example], answers: Sequence[str]) -> float:
-    """Share of answers with the right result.
-
-    Args:
-        examples: questions; at least one.
-    """
+    """Share of answers with the right result."""
     right = sum(result_of(answer) == one.result for one, answer in zip(examples, answers, strict=True))
     return right / len(examples)
 
@@ -129,11 +125,7 @@ class StringPrograms:
 
 
 def run_step(step: str, word: str) -> str:
-    """One step of a string program.
-
-    Args:
-        step: one of `StringPrograms.steps`.
-    """
+    """One step of a string program."""
     if step == "reverse":
         return word[::-1]
     if step == "swap":

@@ -45,7 +45,6 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
         path: each line has `request_id`, `campaign_id`, `prompt` and `response`, and may have `system_prompt`, `turn`,
             `temperature`, `top_p`, `max_tokens`, `model` and `day`.
         campaign_ids: campaigns; empty for all of the file.
-        limit: most answers of one campaign.
 
     Raises:
         InputError: the file cannot be read, a line is not of that form or has settings that no call can have, or a call

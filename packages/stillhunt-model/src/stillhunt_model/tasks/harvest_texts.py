@@ -41,7 +41,6 @@ class CallSettings:
 
         Args:
             other_settings: of the call, as in REQUESTS.
-            tools: whether it offers tools to the model.
         """
         self.calls += 1
         self.fields.update(other_settings.split(", ") if other_settings else ())
@@ -119,11 +118,7 @@ class AnswerSample:
     largest: int = 1 << 64
 
     def want(self, request_id: str, hashed: int) -> bool:
-        """Whether an answer can still be drawn; then it is wanted.
-
-        Args:
-            hashed: from `drawn_hash`.
-        """
+        """Whether an answer can still be drawn; then it is wanted."""
         if hashed > self.largest:
             return False
         self.wanted[request_id] = hashed
@@ -136,11 +131,7 @@ class AnswerSample:
             self.conflicting.add(answer.request_id)
 
     def bound(self, limit: int) -> None:
-        """Forget answers that cannot be drawn any more.
-
-        Args:
-            limit: most answers that will be drawn.
-        """
+        """Forget answers that cannot be drawn any more."""
         if len(self.found) > OVERSAMPLING * limit:
             self.wanted = _smallest(self.wanted, OVERSAMPLING * limit // 2)
             self.largest = max(self.wanted.values())
@@ -173,10 +164,6 @@ def campaign_answers(
     source: AnswerLogs, campaign_ids: Sequence[str], config: Config, limit: int, progress: Progress
 ) -> dict[str, list[HarvestedAnswer]]:
     """What campaigns harvested, as a sample drawn by a keyed hash of the request id.
-
-    Args:
-        config: settings; `seed` keys the sample.
-        progress: receiver of progress while reading.
 
     Returns:
         Campaign -> answers; fewer than `limit` where the logs have no more, none where they have no answers.
@@ -216,11 +203,7 @@ def campaign_answers(
 
 
 def answer_of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
-    """The answer of a row of a log, without its settings where they are unsound.
-
-    Args:
-        row: with a prompt and a response.
-    """
+    """The answer of a row of a log, without its settings where they are unsound."""
     answer = HarvestedAnswer(
         row["request_id"],
         row["prompt"],
@@ -252,11 +235,7 @@ def settings_fault(answer: HarvestedAnswer) -> str:
 
 
 def texts_digest(answers: Iterable[HarvestedAnswer]) -> str:
-    """SHA-256 of answers: of the sorted SHA-256 of each one's id, prompt, answer and settings, as a JSON list.
-
-    Args:
-        answers: whose texts are fixed by it.
-    """
+    """SHA-256 of answers: of the sorted SHA-256 of each one's id, prompt, answer and settings, as a JSON list."""
     lines = sorted(hashlib.sha256(json.dumps(list(astuple(one))).encode()).hexdigest() for one in answers)
     return hashlib.sha256("\n".join([*lines, ""]).encode()).hexdigest()
 
@@ -287,9 +266,6 @@ def check_honest(
     case_folder: Path | None, honest: Sequence[HarvestedAnswer], harvested: Mapping[str, Sequence[HarvestedAnswer]]
 ) -> None:
     """Refuse answers that are to stand for honest ones, and that were harvested.
-
-    Args:
-        case_folder: of the hunt; None where there is none.
 
     Raises:
         CaseError: harvest.parquet cannot be read.
@@ -342,11 +318,7 @@ def _smallest(ids: dict[str, int], most: int) -> dict[str, int]:
 
 
 def drawn_hash(request_id: str, seed: int) -> int:
-    """A number of 64 bits by which answers are drawn; it depends on no order.
-
-    Args:
-        request_id: of the answer, or the id of an account.
-    """
+    """A number of 64 bits by which answers are drawn; it depends on no order."""
     key = seed.to_bytes(8, "big")
     hashed = hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=b"harvest")
     return int.from_bytes(hashed.digest(), "big")

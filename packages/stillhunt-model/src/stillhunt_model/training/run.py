@@ -72,7 +72,6 @@ def train(
     """Train a model on pairs, in place.
 
     Args:
-        pairs: prompts and answers; at least one.
         folder: where checkpoints are kept, and looked for; None for none.
         loss: of a batch; None for the cross entropy of answers.
 
@@ -151,11 +150,7 @@ class _Collator:
 
 
 def trainer_settings(recipe: TrainingRecipe, folder: Path, *, checkpoints: bool) -> dict[str, Any]:
-    """What every trainer of transformers is given here.
-
-    Args:
-        recipe: how a model is trained.
-    """
+    """What every trainer of transformers is given here."""
     keeps = checkpoints and recipe.checkpoint_every > 0
     return {
         "output_dir": str(folder),
