@@ -11,7 +11,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def count_within(sizes: Array) -> Array:
     """Numbers from 0 within runs of the given sizes, shape (sum of sizes,)."""
-    return np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place: Array = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place
 
 
 def count_within_owners(owner: Array, time: Array | None = None) -> Array:

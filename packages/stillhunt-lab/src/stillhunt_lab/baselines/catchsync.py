@@ -46,11 +46,7 @@ def find_synchronised(requests: pa.Table, accounts: pa.Table | None, _settings: 
 
 
 def object_cells(account: Array, item: Array, accounts: int, items: int) -> Array:
-    """Grid of each object in the plane of degree and authority.
-
-    Returns:
-        Number of the grid, shape (items,).
-    """
+    """Grid of each object in the plane of degree and authority."""
     authority: Array = np.ones(items)
     for _ in range(HITS_ROUNDS):
         hub = np.bincount(account, authority[item], minlength=accounts)

@@ -38,11 +38,7 @@ def scikit_learn() -> Any:
 
 
 class PromptEmbedding:
-    """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs.
-
-    Args:
-        texts: prompts to learn weights and directions from.
-    """
+    """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs."""
 
     def __init__(self, texts: pa.Array, seed: int) -> None:
         learn = scikit_learn()

@@ -25,8 +25,6 @@ class Objects:
     """A bipartite graph of accounts and objects, each pair once.
 
     Attributes:
-        account: account of each edge, shape (edges,).
-        object: object of each edge, shape (edges,).
         kind: place in `OBJECT_KINDS` of each object, shape (objects,).
     """
 

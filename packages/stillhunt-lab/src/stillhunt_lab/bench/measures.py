@@ -25,13 +25,11 @@ class Quality:
     Attributes:
         recall: flagged harvesting accounts / harvesting accounts; None in an honest world.
         precision: flagged harvesting accounts / flagged accounts; None where nobody is flagged.
-        false_by_persona: flagged honest accounts by persona.
         bcubed_f1: B-cubed F1 of the harvesting accounts' main campaigns; None in an honest world.
         request_recall: truly harvested requests that are listed / truly harvested requests.
         request_precision: listed requests that are truly harvested / listed requests.
         request_ari: adjusted Rand index over the truly harvested requests, by campaign; unlisted = one class; None with
             fewer than two true campaigns, where the index is 0 by definition.
-        recall_by_campaign: recall of each true campaign's accounts.
         false_at_hits: honest accounts that score at least as high as the first n harvesting accounts, for n = 1, 2 ...
             as far as harvesting accounts have a score above 0.
         harvesting_accounts: accounts of which any request is harvested.

@@ -27,15 +27,7 @@ ABLATED_FAMILIES = tuple(FamilyCaps.model_fields)
 
 @dataclass(frozen=True)
 class Variant:
-    """One change of the settings or of the log.
-
-    Attributes:
-        title: what is changed, in words.
-        overrides: settings in place of the defaults.
-        dropped: columns that the log does not have.
-        accounts: whether there is a customer table.
-        kept_rows: share of the requests that were logged.
-    """
+    """One change of the settings or of the log."""
 
     title: str
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -126,7 +118,7 @@ def method_of(name: str) -> Method:
 
 
 def sparing(baseline: Method) -> Method:
-    """A baseline that neither flags nor ranks the accounts of sanctioned organisations: as any provider would ensure."""
+    """A baseline that neither flags nor ranks accounts of sanctioned organisations, as any provider would ensure."""
 
     def find(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
         found = baseline(requests, accounts, settings)

@@ -60,16 +60,14 @@ def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> t
                 progress.note(f"{key.generator} rung {key.rung} is left out: {error.what}")
                 advance(len(missing))
                 continue
-            done += _run_world(world, missing, (spec, out), (progress, advance))
+            done += _run_world(world, missing, spec, out, progress, advance)
     return done, total - sum(len(missing) for _, _, missing in worlds)
 
 
 def _run_world(
-    world: World, missing: list[Run], place: tuple[BenchSpec, Path], watchers: tuple[Progress, Callable[[int], None]]
+    world: World, missing: list[Run], spec: BenchSpec, out: Path, progress: Progress, advance: Callable[[int], None]
 ) -> int:
     """Do every missing run on one world; returns their number."""
-    spec, out = place
-    progress, advance = watchers
     truth = Truth(world.truth_accounts, world.truth_requests)
     key = missing[0].world
     settings = MethodSettings(key.seed, lambda: _history(key, spec), world.sanctioned)
@@ -123,31 +121,16 @@ def world_of(key: WorldKey, spec: BenchSpec) -> World:
     Raises:
         ConfigError: the generator has no such rung.
     """
-    accounts = spec.accounts if key.rung else spec.honest_accounts
+    sizes = {
+        "accounts": spec.accounts if key.rung else spec.honest_accounts,
+        "days": spec.days,
+        "seed": key.seed,
+        "campaign_accounts": spec.campaign_accounts,
+        "campaigns": spec.campaigns,
+    }
     if key.generator == "first":
-        world_spec = spec_for_rung(
-            key.rung,
-            accounts=accounts,
-            days=spec.days,
-            seed=key.seed,
-            campaign_accounts=spec.campaign_accounts,
-            campaigns=spec.campaigns,
-        )
-        return build_world(world_spec)
-    return _second_world(key, spec, accounts)
-
-
-def _second_world(key: WorldKey, spec: BenchSpec, accounts: int) -> World:
-    world_spec = SecondSpec(
-        rung=key.rung,
-        accounts=accounts,
-        days=spec.days,
-        seed=key.seed,
-        campaign_accounts=spec.campaign_accounts,
-        campaigns=spec.campaigns,
-        texts=spec.texts if key.generator == "texts" else None,
-    )
-    return build_second_world(world_spec)
+        return build_world(spec_for_rung(key.rung, **sizes))
+    return build_second_world(SecondSpec(key.rung, **sizes, texts=spec.texts if key.generator == "texts" else None))
 
 
 def _history(key: WorldKey, spec: BenchSpec) -> pa.Table:

@@ -23,11 +23,7 @@ class BenchSpec:
     Args:
         generators: of `GENERATORS`: the lab's worlds, those of other construction, and these with a corpus of texts.
         rungs: of the evasion ladder, 1 and up.
-        seeds: worlds of each generator and rung.
-        first_seed: seed of the first; the others follow.
-        accounts: honest accounts of a world.
         texts: corpus of generator `texts`.
-        baselines: whether the baselines run too.
         replay: whether logs are replayed, for the first correct call.
         ablations: whether stillhunt runs on poorer logs and without kinds of evidence.
     """
@@ -85,7 +81,6 @@ class Run:
 
     Attributes:
         part: ladder, honest, replay or ablation.
-        method: a method's name; of an ablation, the variant's.
     """
 
     part: str

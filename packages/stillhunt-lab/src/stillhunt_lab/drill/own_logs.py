@@ -31,7 +31,6 @@ class LogsToDrill:
 
     Args:
         accounts: path or table of the customers; None where there is none.
-        accounts_mapping: the same for the customers.
         sample: accounts to drill on, drawn by a keyed hash of their id, with all their requests; 0 = all.
     """
 
@@ -50,7 +49,6 @@ class OwnLogs:
         requests: by time; addresses are replaced by stand-ins of private ranges that are equal, and lie in one
             network, exactly where the true ones do.
         accounts: customers of those requests; None where there are none.
-        is_sample: whether accounts were left out.
     """
 
     requests: pa.Table

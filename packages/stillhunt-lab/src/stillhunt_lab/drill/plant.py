@@ -83,8 +83,6 @@ class DrillContext:
     """What all campaigns of a drill are planted into, and their common sizes.
 
     Args:
-        honest: what was learned from them.
-        sentences: sentences to make items of.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: items of one campaign at most.
     """
@@ -112,7 +110,7 @@ def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Plante
     draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")
     names = tuple(f"{ID_MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
-    requests = _requests(context, cell, draft, (people, order), rng)
+    requests = _requests(context, cell, draft, people, order, rng)
     start = context.honest.first + int(QUIET_SHARE * (context.honest.last - context.honest.first))
     return Planted(
         cell,
@@ -129,7 +127,7 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
     each = min(cell.pace * (honest.last - start) / DAY, context.queue / cell.accounts)
     end = min(start + int(max(each / cell.pace, 1 / 24) * DAY), honest.last)
     loads = np.maximum(1, np.round(each * rng.normal(1.0, LOAD_SPREAD, cell.accounts))).astype(np.int64)
-    owner, time = _slots(honest, loads, (start, end), rng)
+    owner, time = _slots(honest, loads, start, end, rng)
     # Each account's share of the subject must last for its load, or sentences would recur.
     size = max(400, 2 * int(loads.max()))
     subjects = [draw_subject(context.sentences, rng, size) for _ in range(SUBJECTS_PER_CAMPAIGN)]
@@ -145,9 +143,8 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
     return _Draft(owner, time, prompts, np.ones(len(owner), bool))
 
 
-def _slots(honest: HonestTraffic, loads: Array, span: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
+def _slots(honest: HonestTraffic, loads: Array, start: int, end: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Account and time of each request: leases at the busy hours of the user's own log."""
-    start, end = span
     leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
     account, sizes = split_evenly(loads, leases)
     hour = np.arange(honest.first // HOUR, honest.last // HOUR + 1) * HOUR
@@ -203,10 +200,9 @@ def _without_known(context: DrillContext, draft: _Draft) -> _Draft:
 
 
 def _requests(
-    context: DrillContext, cell: Cell, draft: _Draft, dressed: tuple[Array, Array], rng: np.random.Generator
+    context: DrillContext, cell: Cell, draft: _Draft, people: Array, order: Array, rng: np.random.Generator
 ) -> pa.Table:
     """The rows as the log would hold them; columns that the log leaves empty stay empty."""
-    people, order = dressed
     own, honest = context.own.requests, context.honest
     count = len(order)
     owner, prompts = draft.owner[order], pa.array(draft.prompt, pa.large_string()).take(pa.array(order))

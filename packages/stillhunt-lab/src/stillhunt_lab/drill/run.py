@@ -33,7 +33,6 @@ class Outcome:
     Args:
         correct: whether it was called correctly and enough of its accounts are flagged to say so.
         verdict: strongest verdict of the campaigns that are mostly its accounts; "unseen" where there is none.
-        flagged: its accounts with verdict act.
         touched: other accounts with verdict act, those flagged without any plant left out.
     """
 
@@ -79,10 +78,8 @@ class DrillSpec:
 
     Args:
         paces: harvest requests per account and day.
-        kinds: the words around the items.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: harvest requests of one campaign at most; it ends when they are done.
-        seed: seed of everything that is planted.
     """
 
     sizes: tuple[int, ...] = (10, 30, 100, 300)
@@ -121,7 +118,6 @@ class CellResult:
     Args:
         found: called correctly in the full log, with at least five of its accounts flagged.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
-        recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
         touched: honest accounts that are flagged in the full log with it, and not without it.
     """
@@ -142,7 +138,6 @@ class DrillResult:
     """The power curve.
 
     Args:
-        cells: one result per cell, in order of kind, pace and size.
         requests, accounts: what the user's logs hold, as drilled on.
         suspects: accounts flagged without any plant; left out of all counts.
     """

@@ -29,7 +29,6 @@ class SortedLog:
     """A log that is built by accounts and written by time.
 
     Args:
-        scene: world; gives the length of the log.
         scratch: folder for the blocks, which exists; it is empty again after `write`.
     """
 
@@ -54,11 +53,7 @@ class SortedLog:
         self._blocks.append(path)
 
     def write(self, folder: Path, advance: Callable[[int], None]) -> int:
-        """Write the log and the truth of its requests by time, and remove the blocks.
-
-        Returns:
-            Rows of the log.
-        """
+        """Write the log and the truth of its requests by time, and remove the blocks."""
         total = number = 0
         files = [pq.ParquetFile(path) for path in self._blocks]
         schema = pa.schema([(name, pa.string()) for name in _TRUTH])

@@ -28,8 +28,6 @@ class Task:
     """One kind of work of a lab, with a queue of its own.
 
     Args:
-        skills: template grammars that it uses, by name.
-        wording: the words around the items.
         share: of the lab's requests.
         begin: when it begins, as part of the operation.
         end: when it ends, as part of the operation.
@@ -51,13 +49,10 @@ class Lab:
     """One operator.
 
     Args:
-        name: name of its campaign in the truth.
         requests: harvest requests at full scale.
         rung: schedule, presence, templates and client programs; `daily` is not used.
         kept: requests in the log for each planned one: second turns and retries add, pauses and bans take.
         customers: share of the accounts' traffic that is unrelated customers of a reseller.
-        replaced: whether banned accounts are replaced from a reserve.
-        block: accounts that are built at a time.
     """
 
     name: str
@@ -120,13 +115,7 @@ _CUSTOMER = replace(CHAT, load=5.0)
 
 @dataclass(frozen=True)
 class Operation:
-    """What all blocks of a lab have in common.
-
-    Args:
-        calendar: its end and its pause.
-        queues: the work queue of each task.
-        programs: codes of its client programs.
-    """
+    """What all blocks of a lab have in common."""
 
     start: int
     calendar: Calendar
@@ -141,7 +130,7 @@ def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tupl
     people = lab.recruit(scene, rng, accounts, operation.start)
     tenures = draw_tenures(rng, accounts, operation.start, operation.calendar.stop) if lab.replaced else None
     parts = [
-        _work(scene, rng, (lab, task, people), (operation, queue), tenures)
+        _work(scene, rng, lab, task, people, operation, queue, tenures)
         for task, queue in zip(lab.tasks, operation.queues, strict=True)
     ]
     draft = parts[0]
@@ -171,12 +160,14 @@ def _operation(world: Scene, lab: Lab) -> Operation:
 def _work(
     scene: Scene,
     rng: np.random.Generator,
-    whose: tuple[Lab, Task, People],
-    plan: tuple[Operation, Queue],
+    lab: Lab,
+    task: Task,
+    people: People,
+    operation: Operation,
+    queue: Queue,
     tenures: Tenures | None,
 ) -> Draft:
     """Requests of one task."""
-    (lab, task, people), (operation, queue) = whose, plan
     whole = operation.calendar.stop - operation.start
     begin, end = (operation.start + int(part * whole) for part in (task.begin, task.end))
     daily = lab.requests * task.share / lab.accounts / ((end - begin) / DAY) / lab.kept

@@ -122,11 +122,7 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
 
 
 def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array, Array]:
-    """The same list of checks each night at the same minute, one after another.
-
-    Returns:
-        Account and microseconds of each call.
-    """
+    """The same list of checks each night at the same minute, one after another."""
     nightly = np.maximum(1, np.round(counts / days)).astype(np.int64)
     owner = np.repeat(np.arange(len(counts)), nightly * days)
     number = count_within(nightly * days)
@@ -139,11 +135,7 @@ def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array
 
 
 def floods(rng: np.random.Generator, counts: Array, days: int, per_minute: float) -> tuple[Array, Array]:
-    """One or a few runs of calls, as fast as a token bucket lets through.
-
-    Returns:
-        Account and microseconds of each call.
-    """
+    """One or a few runs of calls, as fast as a token bucket lets through."""
     owner = np.repeat(np.arange(len(counts)), np.maximum(1, np.round(counts)).astype(np.int64))
     runs = 1 + rng.poisson(1.0, len(counts))
     run = (rng.random(len(owner)) * runs[owner]).astype(np.int64)

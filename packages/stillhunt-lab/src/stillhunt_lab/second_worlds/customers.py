@@ -43,7 +43,7 @@ def converse(
         owner = _any_of_group(rng, people.group, owner)
     talk, turn, moment = arrivals.add_turns(rng, time, patience(rng, len(people), kind.turns)[owner], scene.end)
     owner = owner[talk]
-    jobs, job = _jobs(scene, rng, people, kind, (owner, talk, turn))
+    jobs, job = _jobs(scene, rng, people, kind, owner, talk, turn)
     calls = blank_calls(owner, moment, talk, turn, job)
     fill_in_calls(scene, rng, people, calls, kind.best, kind.answer)
     place_calls(scene, rng, people, calls, kind.network)
@@ -104,10 +104,9 @@ def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: A
 
 
 def _jobs(
-    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, calls: tuple[Array, Array, Array]
+    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, owner: Array, talk: Array, turn: Array
 ) -> tuple[Jobs, Array]:
     """Texts, and which text each call sends."""
-    owner, talk, turn = calls
     n = len(owner)
     talks = int(talk.max(initial=-1)) + 1
     of_talk = np.zeros(talks, np.int64)
@@ -126,7 +125,7 @@ def _jobs(
         job = _own_list(owner, 14)
     elif kind.items == "assignment":
         _assign(scene, rng, people, jobs, owner, turn)
-    _wrap(scene, rng, people, kind, jobs, (owner, turn))
+    _wrap(scene, rng, people, kind, jobs, owner, turn)
     return jobs, job
 
 
@@ -177,10 +176,15 @@ def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, 
 
 
 def _wrap(
-    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, jobs: Jobs, calls: tuple[Array, Array]
+    scene: Scene,
+    rng: np.random.Generator,
+    people: People,
+    kind: CustomerKind,
+    jobs: Jobs,
+    owner: Array,
+    turn: Array,
 ) -> None:
     """Put words around the items: an own, public or framework template, a probe, or a greeting."""
-    owner, turn = calls
     n, luck = len(people), rng.random(len(owner))
     if kind.wording == "template":
         _wrap_in_own(scene, rng, people, kind, jobs, owner, luck < 0.93)

@@ -24,7 +24,6 @@ class Scene:
     """A world under construction.
 
     Args:
-        strings: texts that occur word for word, by code.
         public_templates: templates of public collections: string codes of the words before and after an item, shape
             (templates, 2).
     """

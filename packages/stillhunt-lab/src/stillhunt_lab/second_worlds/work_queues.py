@@ -73,9 +73,6 @@ class Served:
     """The calls that a queue led to, one entry each.
 
     Args:
-        worker: worker of each call, shape (n,).
-        time: microseconds, shape (n,).
-        item: item, shape (n,).
         status: 200, or 403 where a banned worker was refused, shape (n,).
     """
 

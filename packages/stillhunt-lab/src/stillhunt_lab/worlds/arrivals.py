@@ -43,10 +43,7 @@ class Sessions:
     """Requests grouped in sessions, in order of session.
 
     Args:
-        session: session number of each request, shape (n,).
         position: place of each request in its session from 0, shape (n,).
-        time: microseconds since the epoch, shape (n,).
-        owner: account of each request, shape (n,).
     """
 
     session: Array
@@ -56,7 +53,7 @@ class Sessions:
 
 
 def place_sessions(
-    rng: np.random.Generator, owner: Array, zone: Array, rhythm: Rhythm, window: tuple[int, int, int]
+    rng: np.random.Generator, owner: Array, zone: Array, rhythm: Rhythm, origin: int, days: int
 ) -> Array:
     """Start of every session.
 
@@ -68,16 +65,15 @@ def place_sessions(
     Returns:
         Microseconds since the epoch (UTC), shape (sessions,).
     """
-    origin, first_day, end_day = window
-    accounts, days = len(zone), end_day - first_day
+    accounts = len(zone)
     weight = np.exp(rng.normal(0.0, rhythm.day_sigma, (accounts, days)))
-    weight *= np.where((np.arange(first_day, end_day) % 7) >= 5, rhythm.weekend, 1.0)  # the world starts on a Monday
+    weight *= np.where((np.arange(days) % 7) >= 5, rhythm.weekend, 1.0)  # the world starts on a Monday
     # Accounts differ: some are used daily, most now and then.
     share = rng.beta(2.0 * rhythm.presence, 2.0 * (1.0 - rhythm.presence) + 1e-9, (accounts, 1))
     present = rng.random((accounts, days)) < np.maximum(share, 1.0 / days)
     present[np.arange(accounts), rng.integers(0, days, accounts)] = True
     day = draw_columns(rng, weight * present, owner)
-    return origin + (first_day + day) * DAY + _hour_of_day(rng, owner, zone, rhythm.hours)
+    return origin + day * DAY + _hour_of_day(rng, owner, zone, rhythm.hours)
 
 
 def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes: Array, rhythm: Rhythm) -> Sessions:
@@ -103,9 +99,6 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
     Args:
         weights: non-negative, shape (r, c), each row with a positive sum.
         rows: row numbers, shape (n,).
-
-    Returns:
-        Column numbers, shape (n,).
     """
     cumulative = np.cumsum(weights, axis=1)
     cumulative /= cumulative[:, -1:]

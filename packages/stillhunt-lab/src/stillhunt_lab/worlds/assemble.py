@@ -21,7 +21,12 @@ _MASK = (1 << 64) - 1
 
 
 def log_table(
-    scene: Scene, people: People, columns: dict[str, Array], texts: tuple[pa.Array, pa.Array, pa.ChunkedArray]
+    scene: Scene,
+    people: People,
+    columns: dict[str, Array],
+    request_ids: pa.Array,
+    owners: pa.Array,
+    prompts: pa.ChunkedArray,
 ) -> pa.Table:
     """The log of requests.
 
@@ -29,7 +34,6 @@ def log_table(
         columns: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths,
             -1 = not sent.
     """
-    request_ids, owners, prompts = texts
     places, clients = scene.places, scene.clients
     channel = people.channel[columns["owner"]]
     network = places.network_of_block[columns["address"].astype(np.int64) >> 16]
@@ -196,7 +200,7 @@ def assemble(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[pa.Ta
     truth_requests = pa.table(
         {"request_id": request_ids, "account_id": owners, "campaign": pa.array(columns.pop("campaign"), pa.string())}
     )
-    requests = log_table(scene, people, columns, (request_ids, owners, prompts))
+    requests = log_table(scene, people, columns, request_ids, owners, prompts)
     by_id = pc.sort_indices(account_ids)  # the table's order must not tell the personas
     truth_accounts = pa.table(
         {

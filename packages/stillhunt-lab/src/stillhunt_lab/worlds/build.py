@@ -51,7 +51,6 @@ class World:
     """A built world.
 
     Args:
-        accounts: the provider's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
         sanctioned: organisations under contract to make synthetic data or to resell; they are honest, and the settings

@@ -97,25 +97,24 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         draft = sell_logs(scene, rng, people, name, daily)
     elif rung.work == "company":
         people = recruit_company(scene, rng, spec.accounts)
-        draft = _dedicated(scene, rng, spec, (people, name), Orders(rung, start, daily, spec.specialised, None))
+        draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
     else:
         people = recruit_workers(scene, rng, spec.rung, spec.accounts, start)
         if rung.work == "contractors":
             draft = write_by_hand(scene, rng, people, name, daily)
         elif rung.work == "relay":
-            draft = relay_users(scene, rng, people, name, (rung, start, daily))
+            draft = relay_users(scene, rng, people, name, rung, start, daily)
         else:
-            draft = _dedicated(scene, rng, spec, (people, name), Orders(rung, start, daily, spec.specialised, None))
+            draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
     adopt_release(scene, people, draft, f"campaign/{place}")
     people.campaign = _served(people, draft)
     return people, draft
 
 
 def _dedicated(
-    scene: Scene, rng: np.random.Generator, spec: CampaignSpec, workers: tuple[People, str], orders: Orders
+    scene: Scene, rng: np.random.Generator, spec: CampaignSpec, people: People, name: str, orders: Orders
 ) -> Draft:
     """Requests of one queue, and the cover traffic beside them."""
-    people, name = workers
     if spec.rung == _REPLACEMENT_RUNG:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
     wording = "untemplated" if spec.template == "none" else orders.rung.wording

@@ -72,8 +72,6 @@ class Grammar:
     """All vocabularies and patterns, loaded once.
 
     Args:
-        topics: topic names, the most popular first.
-        groups: topic group of each topic.
         languages: language names; index 0 is English.
         pools: [language][topic] -> slot letter -> phrases.
         tongues: [language][topic] -> patterns.

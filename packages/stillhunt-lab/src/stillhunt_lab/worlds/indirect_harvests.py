@@ -38,14 +38,14 @@ _REPLAYED = 0.12
 
 
 def relay_users(
-    scene: Scene, rng: np.random.Generator, people: People, name: str, pace: tuple[Rung, int, float]
+    scene: Scene, rng: np.random.Generator, people: People, name: str, rung: Rung, start: int, daily: float
 ) -> Draft:
     """Sessions of a rival product's users, routed over the accounts that are on duty that day.
 
     Args:
-        pace: defaults, start in microseconds since the epoch, requests per account and day of work.
+        start: microseconds since the epoch.
+        daily: requests per account and day of work.
     """
-    rung, start, daily = pace
     days = scene.days
     wanted = daily * rung.presence * days * len(people) / (1.0 + _REPLAYED)
     end_users = draw_people(scene, rng, "end user", max(2, round(wanted / 12.5 * 14 / days)), paid=0.0, recent=0.0)
@@ -58,7 +58,7 @@ def relay_users(
     draft = draft.keep(draft.time >= start)
     draft.end_user = draft.owner  # whom the relay serves; it tells nobody
     draft = _route(rng, draft, len(people), rung, days)
-    draft = merge_drafts(draft, _replay(scene, rng, draft, len(people), (rung, days)))
+    draft = merge_drafts(draft, _replay(scene, rng, draft, len(people), rung))
     _harness(scene, rng, draft, len(people))
     draft.end_user[:] = -1
     draft.campaign = np.full(len(draft), name, object)
@@ -123,12 +123,12 @@ def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, da
     return draft
 
 
-def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, routing: tuple[Rung, int]) -> Draft:
+def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung) -> Draft:
     sessions = int(draft.conversation.max(initial=-1)) + 1
     again = draft.keep((rng.random(sessions) < _REPLAYED)[draft.conversation])
     again.time = again.time + (rng.uniform(1.0, 4.0, sessions) * DAY).astype(np.int64)[again.conversation]
     again = again.keep(again.time < scene.end)
-    return _route(rng, again, accounts, *routing)
+    return _route(rng, again, accounts, rung, scene.days)
 
 
 def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:

@@ -23,7 +23,6 @@ class Channel:
     Args:
         name: value of the column `channel`; the clouds and the aggregator are inventions.
         account: shape of its account ids, with `{}` for sixteen hexadecimal digits.
-        request: shape of its request ids.
         hidden: columns of the log that it does not pass on to the provider.
         withheld: columns of the customer table that it does not pass on.
     """
@@ -61,13 +60,8 @@ class Places:
     """The world's map.
 
     Args:
-        share: share of users per country.
-        zone: hours ahead of UTC per country.
         language: language code (grammar's names) per country.
-        asn: autonomous system number of each network.
-        home: networks of households, by country.
         network_of_block: network of each /16 block, -1 where unused.
-        blocks: /16 blocks of each network.
     """
 
     countries: tuple[str, ...]

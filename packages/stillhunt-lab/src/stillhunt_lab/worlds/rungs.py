@@ -72,19 +72,20 @@ def draw_slots(
     rng: np.random.Generator,
     rung: Rung,
     people: People,
-    pace: tuple[int, float],
+    start: int,
+    daily: float,
     calendar: Calendar | None = None,
 ) -> tuple[Array, Array]:
     """Worker and time of each unit of work; all workers start, pause and stop together.
 
     Args:
-        pace: start of the operation in microseconds since the epoch, requests per account and day of work.
+        start: start of the operation, microseconds since the epoch.
+        daily: requests per account and day of work.
         calendar: its stop and its pause; drawn when None.
 
     Returns:
         Worker and microseconds since the epoch of each unit, lease by lease.
     """
-    start, daily = pace
     stop = calendar.stop if calendar else scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
     first = (start - ORIGIN) // DAY
     days = max(1, -((ORIGIN - stop) // DAY) - first)

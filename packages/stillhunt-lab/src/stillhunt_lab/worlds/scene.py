@@ -88,13 +88,8 @@ class People:
 
     Args:
         campaign: campaigns it works for, joined by "|"; empty = honest.
-        organization: organisation it declares, or None.
-        payment: fingerprint of what pays, or None.
-        country: code of the country it lives in.
-        signup_ip: IPv4 as integer.
         address: main line, IPv4 as integer.
         channel: code into `channels.CHANNELS`.
-        declared_use: purpose the customer stated, or None.
     """
 
     persona: Array
@@ -127,10 +122,8 @@ class Draft:
     Args:
         owner: account, counted within its `People`.
         conversation: conversation, counted within the draft.
-        turn: position in the conversation from 0.
         topic: topic code; not written to the log.
         language: language code; not written.
-        address: IPv4 as integer.
         client: code into `Clients`.
         model: code into `MODELS`.
         system: code into `Scene.systems`, -1 = none.

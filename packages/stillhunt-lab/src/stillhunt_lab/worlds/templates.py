@@ -44,7 +44,6 @@ class Skill:
     """The template grammar of one skill.
 
     Args:
-        topics: topic names that its items come from.
         sentences: position (role, duty, method, form) -> possible sentences.
     """
 

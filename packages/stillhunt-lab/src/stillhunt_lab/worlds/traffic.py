@@ -91,7 +91,7 @@ def draw_rows(
     topic = arrivals.draw_columns(rng, topic_preferences, owner[first_turns])[conversation]
     spoken = np.where(rng.random(first_turns.sum()) < 0.92, people.language[owner[first_turns]], 0)[conversation]
     draft = new_draft(
-        _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people)),
+        _texts(scene, rng, recipe, owner, turn, topic, spoken, len(people)),
         owner=owner,
         time=sessions.time,
         conversation=conversation,
@@ -170,7 +170,7 @@ def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: Pe
     typical = np.minimum(recipe.session * frequency, loads)[owner]
     sizes = np.exp(rng.normal(np.log(np.maximum(typical, 0.5)), recipe.session_sigma))
     sizes = np.clip(np.round(sizes), 1, 3.0 * loads[owner] + 1).astype(np.int64)
-    start = arrivals.place_sessions(rng, owner, people.zone, recipe.rhythm, (ORIGIN, 0, scene.days))
+    start = arrivals.place_sessions(rng, owner, people.zone, recipe.rhythm, ORIGIN, scene.days)
     # Before an account exists it cannot be used: earlier sessions move into the time that is left.
     opened = np.clip(people.created, ORIGIN, scene.end - HOUR)[owner]
     left = np.maximum(scene.end - opened, 1)
@@ -193,9 +193,15 @@ def _conversations(
 
 
 def _texts(
-    scene: Scene, rng: np.random.Generator, recipe: Recipe, columns: tuple[Array, Array, Array, Array], accounts: int
+    scene: Scene,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    owner: Array,
+    turn: Array,
+    topic: Array,
+    spoken: Array,
+    accounts: int,
 ) -> list[str]:
-    owner, turn, topic, spoken = columns
     verbosity = np.exp(rng.normal(np.log(recipe.verbosity), 0.65, accounts))
     # A later turn is a short reaction most of the time and a new question on the matter otherwise.
     short = (turn > 0) & (rng.random(len(turn)) < 0.7)

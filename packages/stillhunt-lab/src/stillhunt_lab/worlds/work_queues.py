@@ -49,13 +49,9 @@ class Queue:
     """The work queue of one lab.
 
     Args:
-        name: name of the campaign in the truth.
-        families: template grammar of each skill.
-        templates: fixed templates of each skill.
         topics: topic weights, shape (skills, topics).
         skill_share: shape (skills,).
         stage: fixed words of the second turn.
-        wording: the words around the items.
         approaches: oblique approaches that this lab found to work, codes into `oblique.APPROACHES`.
     """
 
@@ -75,7 +71,6 @@ class Orders:
 
     Args:
         daily: requests per account on a day of work.
-        specialised: each account works on one skill only.
         tenures: who works when, where accounts are banned and replaced; None = everyone all the time.
         calendar: stop and pause of the operation, where its accounts are built in several parts; drawn when None.
     """
@@ -125,7 +120,7 @@ def draw_queue(
 
 def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
     """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random."""
-    owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily), orders.calendar)
+    owner, time = draw_slots(scene, rng, orders.rung, people, orders.start, orders.daily, orders.calendar)
     probes = round(orders.rung.probing * len(owner)) if queue.wording == "oblique" else 0
     if probes:  # many techniques by few requests each, before the winners are scaled up
         scouts = rng.permutation(len(people))[: max(1, len(people) // 3)]

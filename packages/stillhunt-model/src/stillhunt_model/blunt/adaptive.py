@@ -104,9 +104,6 @@ def asked_in_parts(asked: Sequence[Example], queries: int) -> tuple[list[TextPai
 
     Args:
         queries: how many questions it may ask.
-
-    Returns:
-        Full answers, and how many of the questions they are about.
     """
     pairs: list[TextPair] = []
     for one in asked:
@@ -147,13 +144,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Thief:
-    """What a thief has.
-
-    Attributes:
-        asked: questions that it may ask, with their right answers.
-        own: questions of its own of which it knows the results, to learn from.
-        budgets: how many it may ask, and from where.
-    """
+    """What a thief has."""
 
     school: School
     asked: Sequence[Example]

@@ -28,7 +28,6 @@ class BluntTerms:
     """What is done, as an order says.
 
     Attributes:
-        measure: to the reasoning of each answer.
         keep_samples: useful samples of the campaign that are answered; None for all.
         until: when the order ends, in words.
         appeal: address at which a customer appeals; empty where the terms name it.
@@ -45,8 +44,6 @@ class BluntCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        of_campaign: answers to the accounts of the order.
-        changed: those whose reasoning was changed.
         refused: those that were refused, since the samples were used up.
         samples: useful samples that were answered; of equal prompts one.
         without_reasoning: answers that have no reasoning apart from the result; passed on as they are, if not refused.

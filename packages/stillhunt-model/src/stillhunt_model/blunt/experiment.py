@@ -23,11 +23,7 @@ FEWEST_OWN, FEWEST_QUERIES = 4, 4
 
 @dataclass(frozen=True)
 class BluntPlan:
-    """One part of the experiment: a task and a seed.
-
-    Attributes:
-        keep: useful samples that are answered under a cap.
-    """
+    """One part of the experiment: a task and a seed."""
 
     task: str
     seed: int = 0

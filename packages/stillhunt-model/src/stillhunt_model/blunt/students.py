@@ -61,11 +61,7 @@ class StudentSize:
 
 @dataclass(frozen=True)
 class Student:
-    """A trained student.
-
-    Attributes:
-        right: whether it answers each of the questions rightly.
-    """
+    """A trained student."""
 
     net: Net
     right: tuple[bool, ...]
@@ -77,13 +73,7 @@ class Student:
 
 
 class School:
-    """Makes students from one base model, and none twice.
-
-    Args:
-        base: model with which each begins.
-        seed: of the order of pairs.
-        watch: called for each new student; None for nobody.
-    """
+    """Makes students from one base model, and none twice."""
 
     def __init__(
         self,
@@ -120,9 +110,6 @@ class School:
 
         Args:
             known: prompt, beginning of the reasoning, right result of each question.
-
-        Returns:
-            One full answer for each question for which a draw agrees.
         """
         kept: dict[str, TextPair] = {}
         for draw in range(draws):

@@ -58,7 +58,6 @@ class LabelGain:
     """What the harvest teaches of one skill or subject.
 
     Attributes:
-        asked: held-out answers that show it.
         gain: nats a byte by which students of all harvested samples beat those of as many honest answers.
         share: the same as a share of the loss of the latter.
     """

@@ -125,7 +125,6 @@ class HarvestSource:
 
     Attributes:
         campaign: id of a campaign, or its beginning.
-        logs: the logs that were hunted, with responses.
     """
 
     case: Path
@@ -142,7 +141,6 @@ class TakenAnswer:
         pair: prompt and answer, cut to what students take at most.
         group: number that samples share which belong together; they are never on both sides of a comparison.
         ties: what it asks and answers, as hashes; samples that share one are never on both sides either.
-        labels: skills and subjects that it shows.
     """
 
     request_id: str
@@ -157,9 +155,7 @@ class GatheredAnswers:
     """What was read.
 
     Attributes:
-        harvested: useful samples of the campaign.
         honest: answers to accounts that no campaign and no group left alone has, of alike prompts one.
-        requests: harvested requests of the case.
         requests_read: those of them that were found in the logs, at most the number that is kept.
         useful: useful samples of the whole campaign, as the case counts them; None where it does not.
     """

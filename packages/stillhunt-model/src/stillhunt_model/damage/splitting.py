@@ -29,7 +29,6 @@ class HeldOut:
     Attributes:
         training: kind -> samples to learn from, in no order of meaning.
         choosing: held-out harvested samples that choose the best moment of a training.
-        asked: held-out harvested samples by which students are measured.
         asked_honest: held-out honest ones, to see what a student knows of ordinary traffic.
     """
 

@@ -82,8 +82,6 @@ class StudentSpec:
 
     Attributes:
         samples: most useful samples that a student learns from.
-        seeds: students of each kind and count.
-        steps: updates of each student, the same for every count.
         width, layers: shape of a tiny student.
         longest: tokens of a prompt and its answer together; what is longer is cut.
         vocabulary: tokens of tiny students, learned from the samples to learn from.
@@ -110,9 +108,6 @@ class StudentScores:
     Attributes:
         seed: number of the student among those of the same kind and count.
         best_step: updates after which it was best on the samples that choose.
-        nats: loss of each answer that is asked, summed over its tokens.
-        exact: whether it would give the answer exactly.
-        honest_nats: loss of each held-out honest answer.
         tokens_per_second: of its training; 0 where it was kept from an earlier run.
     """
 
@@ -132,7 +127,6 @@ class Students:
 
     Attributes:
         asked, asked_honest: sizes of the answers that were asked.
-        kept: students that were there from an earlier run.
     """
 
     counts: dict[str, tuple[int, ...]]
@@ -163,7 +157,7 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
             kept += found is not None
             if found is None:
                 pairs = [one.pair for one in shuffled(held.training[kind], spec.seed * 1000 + seed)[:count]]
-                found = _train_one((kind, count, seed), pairs, fresh(seed), held, spec, advance)
+                found = _train_one(kind, count, seed, pairs, fresh(seed), held, spec, advance)
                 shelf.keep(found)
                 loss = sum(found.nats) / max(1, sum(tokens.tokens))
                 progress.note(
@@ -224,14 +218,15 @@ def _of_base(base: Path, longest: int) -> Net:
 
 
 def _train_one(
-    which: tuple[str, int, int],
+    kind: str,
+    count: int,
+    seed: int,
     pairs: Sequence[TextPair],
     net: Net,
     held: HeldOut,
     spec: StudentSpec,
     advance: Callable[[int], None],
 ) -> StudentScores:
-    kind, count, seed = which
     exam = _Exam(net, held, spec.steps, advance)
     recipe = TrainingRecipe(spec.steps, spec.batch, spec.learning_rate, spec.seed * 1000 + seed)
     done = train(net, filled(pairs, spec.batch), recipe, watch=exam.watch)

@@ -31,7 +31,6 @@ class Permit:
     """Who permits a distillation, and of what.
 
     Attributes:
-        teacher: the teacher's name, as shown.
         day: of the run, ISO 8601.
     """
 

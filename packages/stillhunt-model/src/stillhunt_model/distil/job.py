@@ -34,10 +34,7 @@ class DistilJob:
 
     Attributes:
         student: model before it learns; it is changed in place.
-        data: prompts, and answers where the data has them.
         compare: train a second student of the same beginning without the teacher.
-        work: folder of checkpoints; None for none.
-        resume: go on in that folder.
         same: whether an answer counts as the one that was expected; None compares the texts.
     """
 
@@ -54,12 +51,7 @@ class DistilJob:
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One line of the table of results.
-
-    Attributes:
-        asked: the model on the held-out questions.
-        recovered: its share of the way from the untrained student to the teacher.
-    """
+    """One line of the table of results."""
 
     asked: AskedModel
     recovered: Spread
@@ -71,9 +63,6 @@ class Distilled:
 
     Attributes:
         rows: table of results: teacher, student, student without the teacher where there is one, untrained student.
-        questions: number of held-out questions.
-        right_means: when an answer counts as right.
-        notes: what a reader of the table must know.
     """
 
     student: Net

@@ -47,7 +47,6 @@ class AskedModel:
     Attributes:
         flops: floating-point operations of one token, without those of attention over the context.
         seconds: of processor time for answering 1,000 tokens, here and now; other work on the machine adds little.
-        right: for each question 1 where the answer is right, else 0.
         bits: for each question, the bits that the model needs for the teacher's answer.
         sizes: bytes of the teacher's answers.
     """

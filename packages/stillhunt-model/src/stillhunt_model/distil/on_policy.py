@@ -6,8 +6,6 @@ there is one, as everything else here asks.
 
 from __future__ import annotations
 
-import math
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +16,11 @@ from typing import Any
 
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
-from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import DistillationConfig, DistillationTrainer
 
 from stillhunt_model.distil.students import check_vocabularies
 from stillhunt_model.nets.net import Net, prompt_ids
-from stillhunt_model.training.run import Trained, TrainingRecipe, Watch, trainer_settings
+from stillhunt_model.training.run import Trained, TrainingMeter, TrainingRecipe, Watch, run_trainer, trainer_settings
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,6 @@ class OnPolicy:
     Attributes:
         beta: which divergence; 1 is the reverse one.
         temperature: of the student's answers and of the divergence.
-        tokens: most tokens of one answer.
     """
 
     beta: float = 1.0
@@ -80,11 +75,7 @@ def train_on_policy(
             processing_class=student.tokenizer,
             callbacks=[meter],
         )
-        trainer.remove_callback(PrinterCallback)  # what is shown is for the caller to say
-        last = get_last_checkpoint(str(folder)) if folder is not None and folder.is_dir() else None
-        resumed_at = int(last.rsplit("-", 1)[1]) if last else 0
-        trainer.train(resume_from_checkpoint=last)
-    return Trained(meter.loss, meter.tokens, meter.seconds, resumed_at)
+        return run_trainer(trainer, meter, folder)
 
 
 def _config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpoints: bool) -> Any:
@@ -112,26 +103,16 @@ def _quietly() -> Iterator[None]:
             enable_progress_bar()
 
 
-class _OnPolicyMeter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Counts tokens and time, and tells of progress."""
+class _OnPolicyMeter(TrainingMeter):
+    """Counts the tokens of the student's own answers, too, as the trainer does."""
 
-    def __init__(self, watch: Watch | None) -> None:
-        self._watch = watch
-        self._begun, self._before = time.perf_counter(), 0
-        self.loss, self.tokens, self.seconds = math.nan, 0, 0.0
+    _before = 0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        del args, control
-        self._begun, self._before = time.perf_counter(), int(state.num_input_tokens_seen)
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self._before = int(state.num_input_tokens_seen)
+        super().on_train_begin(args, state, control, **more)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        del args, control
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any) -> None:
         if logs and "loss" in logs:
-            self.loss = float(logs["loss"])
             self.tokens = int(state.num_input_tokens_seen) - self._before
-            self.seconds = time.perf_counter() - self._begun
-            if self._watch is not None:
-                self._watch(state.global_step, self.loss, self.tokens / max(self.seconds, 1e-9))
-
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        self.seconds = time.perf_counter() - self._begun
+        super().on_log(args, state, control, logs, **more)

@@ -120,7 +120,6 @@ class Declared:
 
     Attributes:
         text: as declared; empty where nothing was.
-        place: where: a file and line, or the teacher.
     """
 
     text: str

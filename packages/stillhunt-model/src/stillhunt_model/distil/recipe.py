@@ -22,7 +22,6 @@ class DistilRecipe:
     """How a student learns from a teacher.
 
     Attributes:
-        training: steps, batch, learning rate, seed, checkpoints.
         method: from the teacher's answers (sequence), from its logits over them, or from its logits over the student's
             own answers (on-policy).
         beta: divergence of logits: 0 forward, 1 reverse, between them the generalised Jensen-Shannon divergence.

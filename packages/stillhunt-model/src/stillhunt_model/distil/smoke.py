@@ -19,13 +19,7 @@ SMOKE_TEACHER = "a tiny teacher made here"
 
 @dataclass(frozen=True)
 class SmokeSize:
-    """How large a smoke run is.
-
-    Attributes:
-        task: which task of `TASKS` the teacher learns.
-        questions: how many there are, held-out ones included.
-        student: shape of the student, as `new_student` takes it.
-    """
+    """How large a smoke run is."""
 
     task: str = "sums"
     questions: int = 2000

@@ -80,7 +80,6 @@ class TopLogits:
         logs: natural logarithms of their probabilities.
         rest: natural logarithm of the probability of all others together.
         starts: first place of each answer, and the number of places at the end.
-        temperature: at which the probabilities were taken.
         bound: hash of the tokens to which they belong.
     """
 

@@ -28,11 +28,9 @@ class RowCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        of_campaign: answers to the accounts of the order.
         left_alone: those of these that get no mark: their prompt is refused, they mention safety, or UTF-8 cannot
             hold them.
         marked: those of these that hold at least one choice of wordings, as the key chooses it.
-        choices: choices of wordings in them.
         unread: lines that are no JSON object with account_id, prompt and response; passed on as they are.
     """
 

@@ -33,9 +33,6 @@ class Gate:
         plain: true for tokens that are a plain lower-case word, or a part of one, or a stop.
         starts: true for tokens that begin with a space.
         padding: token that fills rows from the left.
-        sure: see `GateParameters`.
-        plausible: see `GateParameters`.
-        unplain: see `GateParameters`.
         why_unmarked: why a prompt gets no marks; None where it may get them.
     """
 
@@ -54,9 +51,6 @@ class Gate:
 
         Args:
             within_plain_word: for each row, whether the word so far is plain, so that it may go on.
-
-        Returns:
-            A bool for each row.
         """
         shares = torch.softmax(scores.float(), dim=-1)
         plausible = shares >= self.plausible

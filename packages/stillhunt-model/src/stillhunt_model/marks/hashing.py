@@ -103,9 +103,6 @@ def numbers_below(numbers: Any, share: float) -> Any:
 
     Args:
         share: between 0 and 1, both left out.
-
-    Returns:
-        Bools of the same shape and kind.
     """
     bound = int(share * 2**NUMBER_BITS)
     if isinstance(numbers, np.ndarray):
@@ -115,11 +112,7 @@ def numbers_below(numbers: Any, share: float) -> Any:
 
 
 def unit_numbers(numbers: Any) -> Any:
-    """Numbers as shares of 2^64, never 0 or 1.
-
-    Returns:
-        Double precision, of the same shape and kind.
-    """
+    """Numbers as shares of 2^64, never 0 or 1."""
     dropped = NUMBER_BITS - _UNIT_BITS
     if isinstance(numbers, np.ndarray):
         kept = (numbers >> np.uint64(dropped)).astype(np.float64)

@@ -22,7 +22,6 @@ class SuspectQuestion:
     Attributes:
         answer: place of the harvested answer to which it belongs.
         begun: beginning that the suspect continues, whole words; empty for none.
-        of_control: whether the beginning is that of the control answer.
     """
 
     answer: int
@@ -35,7 +34,6 @@ class AskedHarvest:
     """Questions with the suspect's replies.
 
     Attributes:
-        answers: the harvested answers that were asked about.
         controls: control answer of each; empty where there are none.
     """
 

@@ -20,12 +20,7 @@ from stillhunt_model.training.pairs import TextPair
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """How the harvested answers were marked; controls are marked with the same key, so that they could change places.
-
-    Attributes:
-        processors: logits processors with the key.
-        rewrite: puts the key's wordings into an answer.
-    """
+    """How the harvested answers were marked; controls are marked with the same key, so that they could change places."""
 
     processors: Sequence[Any] = ()
     rewrite: Callable[[str], str] | None = None

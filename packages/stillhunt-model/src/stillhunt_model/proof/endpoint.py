@@ -34,10 +34,6 @@ _TOKEN_CHARS = 256
 class EndpointSuspect:
     """A suspect behind an endpoint; nothing is asked before the first answer is wanted.
 
-    Args:
-        budget: of queries; each request counts.
-        pause: waits so many seconds between two tries.
-
     Raises:
         ConfigError: the endpoint cannot be asked so.
     """

@@ -137,7 +137,6 @@ class Endpoint:
 
     Attributes:
         url: http or https, with or without `/v1` at its end; no user, password, query or fragment.
-        model: the model's name there.
         key: secret that goes into the header of each request; empty for none. It is never shown or written.
         form: how a prompt is put before a model by completions; the answer, or its beginning, follows it.
     """

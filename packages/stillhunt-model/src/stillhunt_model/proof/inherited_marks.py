@@ -112,13 +112,7 @@ LEAST_P = 1e-300
 
 @dataclass(frozen=True)
 class KeyedMark:
-    """A mark that is looked for.
-
-    Attributes:
-        key: of the campaign's mark.
-        settings: with which the answers were marked.
-        gate: of the teacher's tokenizer.
-    """
+    """A mark that is looked for."""
 
     key: bytes = field(repr=False)
     settings: GreenListMark | GumbelMark
@@ -131,7 +125,6 @@ class MarkScore:
 
     Attributes:
         p: one-sided p-value, valid for a key that the suspect does not know.
-        scored: distinct pairs of context and token.
         value: share of green tokens or mean of the Gumbel scores; of a suspect that reads, the part of its preferences
             that goes the way of the key, between -1 and 1.
     """

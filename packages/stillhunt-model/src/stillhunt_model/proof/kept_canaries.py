@@ -39,7 +39,6 @@ class CanaryQuestion:
     """A place of a harvested answer where the key chose a wording; nothing in it depends on the key.
 
     Attributes:
-        prompt: of the answer, with the first wording of each pair.
         text: of the answer, with the first wording of each pair.
         site: pair of wordings, and the word before it.
     """

@@ -28,7 +28,6 @@ class ControlScore:
     """How much a suspect prefers the harvested answers.
 
     Attributes:
-        scored: answers of which it prefers one.
         preferred: share of these of which it prefers the harvested one; chance gives one in two.
     """
 

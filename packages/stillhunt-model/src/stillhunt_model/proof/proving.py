@@ -46,7 +46,6 @@ class ProofContext:
     """What a test has beside the suspect and the harvest.
 
     Attributes:
-        teacher: the model whose answers were harvested.
         references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
         orders: folder with the register of orders of marks.
         queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
@@ -112,9 +111,6 @@ def prove_training(
     Args:
         suspect: not asked before its places in the register are written.
         context: its `queries` are replaced by the share of each test.
-
-    Returns:
-        One for each campaign, in the order of the harvests.
 
     Raises:
         ConfigError: the suspect is the teacher or a reference, or the register has too few places or refuses.

@@ -60,9 +60,6 @@ def unexplained(values: Floats, known: Sequence[Floats], sizes: Sequence[int]) -
     Args:
         values: one of each text, such as its log-probability in nats; blocks one after the other.
         known: other values of each text, such as its number of tokens, or what another model finds.
-
-    Returns:
-        Residuals, block by block, rounded.
     """
     own = _within(values, sizes)
     if known:
@@ -92,9 +89,6 @@ def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> f
     Args:
         weights: of distinct pairs of context and token.
         gamma: share of the green list.
-
-    Returns:
-        One-sided p-value.
     """
     weights = _scaled(weights)
     total = float(weights @ (green - gamma))
@@ -112,9 +106,6 @@ def gumbel_tail(weights: Floats, scores: Floats) -> float:
     Args:
         weights: of distinct pairs of context and token.
         scores: of each, exponential with mean 1 under the null hypothesis.
-
-    Returns:
-        One-sided p-value.
     """
     weights = _scaled(weights)
     total = float(weights @ (scores - 1))

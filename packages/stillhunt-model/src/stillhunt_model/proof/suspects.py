@@ -24,9 +24,6 @@ class QueryBudget:
     """Counts queries, and refuses the one that would be too many.
 
     One prompt is one query, one scored pair is one query, and each repeated request is one more.
-
-    Args:
-        most: queries that may be asked.
     """
 
     def __init__(self, most: int) -> None:

@@ -56,7 +56,6 @@ class CombinedVerdict:
 
     Attributes:
         corrected: for all pairs of the register.
-        verdict: `TRAINED` or `NO_CONCLUSION`.
     """
 
     p: float

@@ -26,11 +26,7 @@ _MOST_FIELDS, _MOST_CHARACTERS = 5, 80
 
 @dataclass
 class CallSettings:
-    """Fields of the calls of one campaign that control answers do not have.
-
-    Attributes:
-        fields: name of a field -> calls that have it.
-    """
+    """Fields of the calls of one campaign that control answers do not have."""
 
     campaign_id: str
     calls: int = 0
@@ -108,7 +104,6 @@ class AnswerSample:
     """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order.
 
     Attributes:
-        conflicting: ids with two different answers.
         largest: hash that can still be drawn.
     """
 
