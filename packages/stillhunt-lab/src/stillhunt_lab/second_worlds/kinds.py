@@ -10,31 +10,7 @@ from stillhunt_lab.worlds.grammar import read_data
 
 @dataclass(frozen=True)
 class CustomerKind:
-    """One kind of customer.
-
-    Args:
-        share: share of the honest accounts; the first kind takes the rest.
-        mean: calls of an account in 14 days, on average.
-        tail: shape of the loads between accounts; smaller = more unequal.
-        load_law: "pareto" (Lomax) or "gamma" (with Poisson calls: negative binomial).
-        arrival: "hawkes", "renewal", "clock" or "flood", see `arrivals`.
-        profile: week of the arrivals, see `arrivals.PROFILES`.
-        turns: mean turns of a conversation.
-        strength: strength of the Pitman-Yor process that draws topic preferences; larger = broader.
-        discount: its discount; larger = longer tail.
-        size: mean words of an item.
-        wording: "plain", "template" (its own), "public" (a collection that strangers share), "kit", "probe".
-        system: "none", "kit", "product", "group" (one for the group), "some" (a product's, for two accounts in five).
-        network: "home", "roaming", "office", "cloud", "gateway", "tunnel".
-        program: chance that the client is a program.
-        group: least and most members of a group that shares card, organisation and addresses; (0, 0) = none.
-        items: "own topics", "set" (public lists for everything), "assignment" (its group's) or "list" (its own,
-            again and again).
-        best: chance that its usual model is the largest.
-        answer: median tokens of an answer.
-        any_member: whether any member of a group may hold any of its conversations.
-        users: chance that it names its end users.
-    """
+    """One kind of customer; `data/second_kinds.toml` says what each field means."""
 
     name: str
     share: float
@@ -83,30 +59,7 @@ def customer_counts(accounts: int) -> list[tuple[CustomerKind, int]]:
 
 @dataclass(frozen=True)
 class Rung:
-    """How a campaign behaves.
-
-    Args:
-        papers: sign-up data: "burst" (shared cards, one mail domain), "cards" (virtual cards, throw-away mail) or
-            "clean".
-        opened_days: days over which accounts are opened.
-        network: "few" (a handful of cloud addresses), "pool" (rotating proxies), "fixed" or "home" (households).
-        clients: number of client programs the accounts pretend to use; 0 = those of ordinary people and programs.
-        discipline: how items are handed out, one of `work_queues.DISCIPLINES`.
-        profile: week of the shifts, "mixed" (each account its own) or "always".
-        pace: items of an account on a day of work, on average.
-        evenness: spread of the quotas between accounts (standard deviation over mean).
-        on_duty: chance that an account works on a day.
-        stay: days an account works before it rests for good, as a share of the log; 1 = all of it.
-        wording: "fixed", "paraphrase", "oblique", "relay" or "untemplated".
-        parameters: "one" set for all, a "few" sets, or "own" ones.
-        cover: least and most share of an account's traffic that is not harvested.
-        turns: mean turns of a task.
-        best: chance that an account asks for the largest model.
-        answer: median tokens of an answer.
-        channels: whether it works through several channels.
-        standby: share of the accounts that wait as replacements for banned ones.
-        labs: operations that share the accounts.
-    """
+    """How a campaign behaves; `data/second_kinds.toml` says what each field means."""
 
     papers: str = "clean"
     opened_days: float = 30.0

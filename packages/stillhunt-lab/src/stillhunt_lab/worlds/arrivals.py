@@ -19,16 +19,7 @@ Hours = Literal["office", "evening", "round", "nightly"]
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How one kind of user spreads its work.
-
-    Args:
-        hours: office and evening are hours of the owner's zone; round is any hour; nightly one fixed hour.
-        presence: share of days on which the account is used at all.
-        day_sigma: log-standard deviation of a day's weight.
-        weekend: weight of Saturday and Sunday against other days.
-        gap: median seconds between requests of a session.
-        gap_sigma: log-standard deviation of the gaps.
-    """
+    """How one kind of user spreads its work; `data/personas.toml` says what each field means."""
 
     hours: Hours = "evening"
     presence: float = 0.6

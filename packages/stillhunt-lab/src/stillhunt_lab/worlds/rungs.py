@@ -22,25 +22,7 @@ PAUSE = 10 * HOUR
 
 @dataclass(frozen=True)
 class Rung:
-    """Defaults of one rung.
-
-    Args:
-        daily: harvest requests per account on a day of work.
-        presence: share of the operation's days on which an account works.
-        cover: share of the accounts' traffic that is not harvest.
-        templates: fixed templates per skill, where wording is fixed.
-        client_programs: number of client programs of the campaign.
-        schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
-            jitter = the same with uneven days and gaps.
-        own_parameters: sampling parameters drawn per account instead of per client program.
-        wording: the words around the items; oblique = worded anew, elicits reasoning without asking for it;
-            mixed = each lab another one.
-        work: queue = one queue of items; pool = lists of three labs and customers through a reseller;
-            relay = real users of a rival product; contractors = people who write by hand; customers = accounts that
-            sell their logs; company = a queue behind one company with clean papers.
-        probing: requests of the probing phase before, over those of the campaign itself.
-        lease: tasks that a worker takes from the queue at a time.
-    """
+    """What a campaign does on one rung; `data/rungs.toml` says what each field means."""
 
     daily: float
     presence: float

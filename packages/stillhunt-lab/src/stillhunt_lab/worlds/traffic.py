@@ -20,26 +20,7 @@ REASONING_LENGTH = 1.7
 
 @dataclass(frozen=True)
 class Recipe:
-    """The parameters of one persona.
-
-    Args:
-        share: of the world's accounts.
-        least: accounts in any world, however small.
-        load: median requests of one account in 14 days.
-        load_sigma: log-standard deviation of the load between accounts.
-        session: median requests of one session.
-        session_sigma: log-standard deviation of session sizes.
-        follow: mean share of requests that continue a conversation, among accounts that do so.
-        talkers: share of accounts that ever continue a conversation.
-        breadth: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
-        verbosity: median sentences of a first turn.
-        browsers: share of accounts used by hand in a browser, without parameters; the rest run programs.
-        moving: share of requests that come from other lines than the account's main one.
-        paid: share of accounts with a card.
-        recent: share of accounts opened lately.
-        answer: median tokens of an answer.
-        group: accounts that belong together (an office, a class, a vendor); 1 = strangers.
-    """
+    """The laws of one persona; `data/personas.toml` says what each field means."""
 
     persona: str
     share: float
