@@ -16,20 +16,13 @@ from stillhunt_model.damage.curve import CurvePoint, Interval, LabelGain
 from stillhunt_model.damage.measuring import DamageResult
 from stillhunt_model.damage.parameters import P
 from stillhunt_model.damage.splitting import HARVESTED, HONEST
+from stillhunt_model.data_files import read_data
 
 SHOWN_CHARS = 60
 """Characters shown of an id or a name."""
-NOT_SHOWN = (
-    (
-        "This does not show what a large model gained. A small student shows that the answers teach, and from which "
-        "count on they teach little more; a model that knows much already needs fewer samples and gains other things."
-    ),
-    "It does not show that a model was trained on the harvest: 'prove' tests that.",
-    (
-        "Loss is measured on answers of the campaign's own kind: it says how well they can be imitated, not whether "
-        "they are right."
-    ),
-)
+_TEXTS = read_data("damage")
+_FOUND: dict[str, str] = _TEXTS["found"]
+NOT_SHOWN: list[str] = _TEXTS["not_shown"]
 
 
 def bounded(one: Interval) -> str:
@@ -46,7 +39,7 @@ def exact_share(point: CurvePoint | None) -> str:
 
 def damage_sentences(result: DamageResult) -> list[str]:
     """What was found, in sentences."""
-    return [_basis(result), _worth(result), _reached(result), _bend(result), *_skills(result), *_exactness(result)]
+    return [_basis(result), _worth(result), _reached(result), _bend(result), _skills(result), *_exactness(result)]
 
 
 def _largest(result: DamageResult, kind: str) -> CurvePoint:
@@ -55,31 +48,27 @@ def _largest(result: DamageResult, kind: str) -> CurvePoint:
 
 def _basis(result: DamageResult) -> str:
     most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
-    whole = "" if result.useful is None else f" of {count(result.useful)} that the campaign took"
-    return (
-        f"{plural(result.students, 'student')} of {count(result.parameters)} parameters learned from up to "
-        f"{plural(most, 'useful sample')}{whole}, or from up to {plural(honest, 'random honest answer')}, with "
-        f"{plural(result.spec.steps, 'update')} each whatever the count, and were asked "
-        f"{plural(result.asked, 'harvested answer')} that none of them had seen."
+    return _FOUND["basis"].format(
+        students=plural(result.students, "student"),
+        parameters=count(result.parameters),
+        samples=plural(most, "useful sample"),
+        whole="" if result.useful is None else _FOUND["whole"].format(useful=count(result.useful)),
+        honest=plural(honest, "random honest answer"),
+        updates=plural(result.spec.steps, "update"),
+        asked=plural(result.asked, "harvested answer"),
     )
 
 
 def _worth(result: DamageResult) -> str:
-    curve = result.curve
-    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
-    difference = bounded(curve.advantage)
+    curve, difference = result.curve, bounded(result.curve.advantage)
     if curve.advantage.low <= 0:
-        return (
-            "It is not certain that the harvest taught these students more than honest answers did: the difference is "
-            f"{difference} nats a byte, and more seeds make its interval narrower."
-        )
+        return _FOUND["no_advantage"].format(difference=difference)
+    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
     smallest = min(one.count for one in curve.points)
     worth = _answers(curve.honest_worth, (smallest, honest), "honest answers")
     inverse = _answers(curve.harvested_worth, (smallest, most), "harvested samples")
-    return (
-        f"{count(most)} harvested samples are worth {worth}; {count(honest)} honest answers are worth {inverse}. The "
-        f"difference is {difference} nats a byte."
-    )
+    counts = {"most": count(most), "honest": count(honest)}
+    return _FOUND["worth"].format(**counts, worth=worth, inverse=inverse, difference=difference)
 
 
 def _answers(worth: Interval, tried: tuple[int, int], what: str) -> str:
@@ -99,58 +88,43 @@ def _answer_count(one: float, tried: tuple[int, int]) -> str:
 
 
 def _reached(result: DamageResult) -> str:
-    if not result.curve.reached:
-        return "Since no gain over honest answers is certain, there is no share of it that fewer samples reach."
-    parts = [
-        f"{count(at)} samples {percent(one.value) if one.value > 0 else 'none'}"
-        for at, one in result.curve.reached.items()
-    ]
-    return f"Of the gain of all harvested samples over honest answers, fewer samples reach: {', '.join(parts)}."
+    reached = result.curve.reached.items()
+    parts = [f"{count(at)} samples {percent(one.value) if one.value > 0 else 'none'}" for at, one in reached]
+    return _FOUND["reached" if parts else "none_reached"].format(parts=", ".join(parts))
 
 
 def _bend(result: DamageResult) -> str:
     curve, share = result.curve, percent(P.bend_share)
     if curve.learned.low <= 0:
-        return "More harvested samples taught nothing beyond chance, so that there is no curve to bend."
+        return _FOUND["no_curve"]
     if math.isinf(curve.bend.value):
-        return (
-            f"The curve does not bend within these counts: the last doubling still brings {share} or more of what the "
-            f"best one brought (it bends in {percent(curve.bent)} of the draws). More samples would teach more."
-        )
-    return (
-        f"The curve bends at {_bend_count(curve.bend)}: from there on a doubling brings less than {share} of what the "
-        "best one brought."
-    )
+        return _FOUND["no_bend"].format(share=share, bent=percent(curve.bent))
+    return _FOUND["bend"].format(bend=_bend_count(curve.bend), share=share)
 
 
-def _skills(result: DamageResult) -> list[str]:
+def _skills(result: DamageResult) -> str:
     if not result.curve.gains:
-        return [f"No skill or subject has {P.least_pairs} held-out answers, so that none can be compared with another."]
+        return _FOUND["few_of_each"].format(pairs=P.least_pairs)
     sure = [one for one in result.curve.gains if one.gain.low > 0]
     if not sure:
-        return ["No skill or subject has a gain beyond chance."]
+        return _FOUND["no_gain"]
     best = max(sure, key=lambda one: (one.gain.value, one.name))
     shown = f"{best.aspect} {shorten(best.name, SHOWN_CHARS)!r}"
-    part = f"{number(100 * best.share.value, 0)} % of the loss, on {plural(best.asked, 'held-out answer')}"
-    return [f"The largest gain is in {shown}: {bounded(best.gain)} nats a byte, {part}."]
+    share, asked = number(100 * best.share.value, 0), plural(best.asked, "held-out answer")
+    return _FOUND["gain"].format(shown=shown, gain=bounded(best.gain), share=share, asked=asked)
 
 
 def _exactness(result: DamageResult) -> list[str]:
     best, honest = (_largest(result, kind) for kind in (HARVESTED, HONEST))
     if best.exact is None:
         return []
-    parts = f"students of all harvested samples give {exact_share(best)} exactly, those of honest answers"
-    return [f"Of the short held-out answers, {parts} {exact_share(honest)}.", *_exact_bend(result)]
-
-
-def _exact_bend(result: DamageResult) -> list[str]:
-    bend = result.curve.exact_bend
-    if bend is None:
-        return []
-    if math.isinf(bend.value):
+    said, bend = [_FOUND["exact"].format(best=exact_share(best), honest=exact_share(honest))], result.curve.exact_bend
+    if bend is not None and math.isinf(bend.value):
         low = "" if math.isinf(bend.low) else f" (95 % interval: from {count(round(bend.low))})"
-        return [f"By answers that are given exactly, the curve bends beyond these counts{low}: they still become more."]
-    return [f"By answers that are given exactly, the curve bends at {_bend_count(bend)}."]
+        said.append(_FOUND["exact_no_bend"].format(low=low))
+    elif bend is not None:
+        said.append(_FOUND["exact_bend"].format(bend=_bend_count(bend)))
+    return said
 
 
 def _bend_count(bend: Interval) -> str:
@@ -198,13 +172,9 @@ def curve_rows(result: DamageResult) -> list[tuple[str, ...]]:
         pair = [
             next((one for one in points if (one.kind, one.count) == (kind, at)), None) for kind in (HARVESTED, HONEST)
         ]
-        cells = [count(at), *(_loss_cell(one) for one in pair)]
+        cells = [count(at), *("" if one is None else bounded(one.loss_by_byte) for one in pair)]
         rows.append((*cells, *([exact_share(one) for one in pair] if exact else [])))
     return rows
-
-
-def _loss_cell(point: CurvePoint | None) -> str:
-    return "" if point is None else bounded(point.loss_by_byte)
 
 
 def gain_rows(result: DamageResult) -> list[tuple[str, ...]]:
@@ -219,58 +189,30 @@ def _gain_row(one: LabelGain) -> tuple[str, ...]:
 
 def damage_page(result: DamageResult) -> str:
     """The page `damage.md`."""
-    lines = [
-        f"# What the harvest of campaign {shorten(result.campaign, SHOWN_CHARS)} is worth",
-        "",
-        *(f"- {one}" for one in damage_sentences(result)),
-        "",
-        "## Learning curve",
-        "",
-        *_table(curve_rows(result)),
-        "",
-        (
-            "Loss of held-out harvested answers, with 95 % intervals over seeds and held-out answers; lower is better. "
-            "Each student is taken at its best moment, which other held-out answers chose. Counts are equal, tokens "
-            "are not: a long answer gives more to learn than a short one."
-        ),
-        "",
-        "## What was taught",
-        "",
-        *_table(gain_rows(result)),
-        "",
-        (
-            "Gain: by how much students of all harvested samples beat those of honest answers. A request may show "
-            "several skills. It belongs to the subject of whose name it has the most words, an approximation."
-        ),
-        "",
-        "## Basis",
-        "",
-        *_basis_lines(result),
-        *_honest_line(result),
-        "",
-        *(f"{one}\n" for one in NOT_SHOWN),
-    ]
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _basis_lines(result: DamageResult) -> list[str]:
-    spec = result.spec
-    return [
-        (
-            f"- {count(result.requests)} harvested requests in the case, {count(result.requests_read)} read with an "
-            f"answer; {count(result.samples)} useful samples to learn from, {count(result.asked)} held out to ask and "
-            f"{count(result.chosen_by)} to choose the best moment. Samples that belong together are on one side."
-        ),
-        (
-            f"- {count(result.honest)} honest answers to learn from, of alike prompts one, of accounts in no campaign "
-            f"and no group left alone; {count(result.overlapping)} more belong with held-out harvested ones and were "
-            "not used."
-        ),
-        (
-            f"- {count(spec.seeds)} seeds, {count(spec.steps)} updates of {count(spec.batch)} answers, "
-            f"{_student(result)}, seed {spec.seed}."
-        ),
-    ]
+    spec, losses, page = result.spec, result.curve.honest_loss, _TEXTS["page"]
+    kinds = {kind: bounded(loss) for kind, loss in losses.items()}
+    honest_loss = page["honest_loss"].format(asked=count(result.asked_honest), **kinds) if losses else ""
+    text: str = page["text"].format(
+        campaign=shorten(result.campaign, SHOWN_CHARS),
+        sentences="\n".join(f"- {one}" for one in damage_sentences(result)),
+        curve="\n".join(_table(curve_rows(result))),
+        gains="\n".join(_table(gain_rows(result))),
+        requests=count(result.requests),
+        read=count(result.requests_read),
+        samples=count(result.samples),
+        asked=count(result.asked),
+        choosing=count(result.chosen_by),
+        honest=count(result.honest),
+        overlapping=count(result.overlapping),
+        seeds=count(spec.seeds),
+        steps=count(spec.steps),
+        batch=count(spec.batch),
+        student=_student(result),
+        seed=spec.seed,
+        honest_loss=honest_loss,
+        not_shown="\n\n".join(NOT_SHOWN),
+    )
+    return text
 
 
 def _student(result: DamageResult) -> str:
@@ -279,18 +221,6 @@ def _student(result: DamageResult) -> str:
         return f"students that start from {shorten(spec.base.name, SHOWN_CHARS)}"
     shape = f"{plural(spec.layers, 'layer')} of width {spec.width}"
     return f"students made from nothing ({shape}, at most {spec.longest} tokens)"
-
-
-def _honest_line(result: DamageResult) -> list[str]:
-    losses = result.curve.honest_loss
-    if not losses:
-        return []
-    return [
-        (
-            f"- On {count(result.asked_honest)} held-out honest answers, students of the harvest have "
-            f"{bounded(losses[HARVESTED])} nats a byte, those of honest answers {bounded(losses[HONEST])}."
-        )
-    ]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
