@@ -29,7 +29,7 @@ from stillhunt_model.blunt.adaptive import (
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
 from stillhunt_model.blunt.parameters import P
-from stillhunt_model.blunt.students import BLUNT_TASKS, PROGRAM_STEPS, School, Student, StudentSize, copying_base
+from stillhunt_model.blunt.students import BLUNT_TASKS, School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
 from stillhunt_model.tasks.checkable import draw_examples
 from stillhunt_model.training.pairs import TextPair
@@ -38,7 +38,7 @@ from stillhunt_model.training.run import TrainingRecipe, train
 SMALL = StudentSize(TinySize(width=32, layers=2, heads=2, longest=128), base_steps=5, steps=3)
 ASKED = draw_examples(BLUNT_TASKS["programs"], 40, 0)
 ANSWERS = {one.prompt: one.answer for one in ASKED}
-LEAK = 0.1
+LEAK, PROGRAM_STEPS = 0.1, 3
 
 
 class CountingSchool(School):

@@ -11,32 +11,13 @@ from dataclasses import dataclass, field
 from stillhunt_model.blunt.parameters import P
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.tasks.checkable import RESULT, TASKS, CheckableTask, Example, StringPrograms, result_of, run_step
+from stillhunt_model.tasks.checkable import RESULT, TASKS, CheckableTask, Example, StringPrograms, result_of
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
-PROGRAM_STEPS = 3
-
-
-class LongPrograms:
-    """Programs of three steps over a word of four letters; each step shows the word after it."""
-
-    name = "programs"
-
-    def draw(self, source: random.Random) -> Example:
-        """One program with its word."""
-        word = "".join(source.choice("abcdef") for _ in range(4))
-        program = [source.choice(StringPrograms.steps) for _ in range(PROGRAM_STEPS)]
-        reasoning, now = "", word
-        for step in program:
-            now = run_step(step, now)
-            reasoning += f"{step}:{now};"
-        return Example(f"{' '.join(program)} {word}", reasoning, now)
-
-
-BLUNT_TASKS: dict[str, CheckableTask] = {**TASKS, LongPrograms.name: LongPrograms()}
-"""Name -> task of the experiment."""
+BLUNT_TASKS: dict[str, CheckableTask] = {**TASKS, "programs": StringPrograms("programs", 3)}
+"""Name -> task of the experiment; programs of two steps have answers that a student guesses without reasoning."""
 
 
 _SIGNS = "abcdefghij0123456789"

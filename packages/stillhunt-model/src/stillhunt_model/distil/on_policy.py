@@ -112,7 +112,7 @@ class _OnPolicyMeter(TrainingMeter):
         self._before = int(state.num_input_tokens_seen)
         super().on_train_begin(args, state, control, **more)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **more: Any) -> None:
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **more: Any) -> None:
         if logs and "loss" in logs:
             self.tokens = int(state.num_input_tokens_seen) - self._before
-        super().on_log(args, state, control, logs, **more)
+        super().on_log(_args, state, _control, logs, **more)

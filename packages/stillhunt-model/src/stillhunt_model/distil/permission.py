@@ -24,7 +24,7 @@ class Terms:
     why: str
 
 
-_DATA = read_data("terms")
+_DATA: dict[str, dict[str, str]] = read_data("terms")
 TERMS: Mapping[str, Terms] = {
     family: Terms(stance, why) for stance in get_args(Stance) for family, why in _DATA[stance].items()
 }

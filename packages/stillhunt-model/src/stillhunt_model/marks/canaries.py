@@ -13,7 +13,7 @@ from stillhunt_model.marks.requests import is_english
 from stillhunt_model.marks.untouched import untouched_signs
 
 _WORDINGS = read_data("mark_words")["wordings"]
-WORDINGS = tuple((first, second) for first, second in _WORDINGS["pairs"])
+WORDINGS: tuple[tuple[str, str], ...] = tuple((first, second) for first, second in _WORDINGS["pairs"])
 """Pairs of wordings of one meaning, each as it stands within a sentence; their order is part of the scheme."""
 RETIRED = frozenset(_WORDINGS["retired"])
 """First wordings of pairs that are no longer exchanged: a noun or a time may follow, or they name an order."""

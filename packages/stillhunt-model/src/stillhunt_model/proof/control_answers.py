@@ -20,7 +20,7 @@ from stillhunt_model.training.pairs import TextPair
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """How the harvested answers were marked; controls are marked with the same key, so that they could change places."""
+    """How harvested answers were marked; controls are marked with the same key, so that they could change places."""
 
     processors: Sequence[Any] = ()
     rewrite: Callable[[str], str] | None = None

@@ -108,15 +108,17 @@ class DigitSums:
 
 
 class StringPrograms:
-    """Programs of two steps over a short word; each step shows the word after it."""
+    """Programs of a few steps over a short word; each step shows the word after it."""
 
-    name = "strings"
     steps = ("reverse", "swap", "rotate", "double")
+
+    def __init__(self, name: str = "strings", length: int = 2) -> None:
+        self.name, self._length = name, length
 
     def draw(self, source: random.Random) -> Example:
         """One program with its word."""
         word = "".join(source.choice("abcdef") for _ in range(4))
-        program = [source.choice(self.steps) for _ in range(2)]
+        program = [source.choice(self.steps) for _ in range(self._length)]
         reasoning, now = "", word
         for step in program:
             now = run_step(step, now)

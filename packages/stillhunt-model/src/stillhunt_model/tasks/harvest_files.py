@@ -25,10 +25,11 @@ LONGEST_LINE = 4 << 20
 
 
 class _Line(msgspec.Struct):
+    """What a line says: an answer, field by field, and its campaign."""
+
     request_id: str
     prompt: str
     response: str
-    campaign_id: str = ""
     system_prompt: str = ""
     turn: int | None = None
     temperature: float | None = None
@@ -36,6 +37,7 @@ class _Line(msgspec.Struct):
     max_tokens: int | None = None
     model: str = ""
     day: str = ""
+    campaign_id: str = ""
 
 
 def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: int) -> dict[str, list[HarvestedAnswer]]:
@@ -81,18 +83,8 @@ def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
 
 
 def _take_line(sample: AnswerSample, line: _Line, where: str, seed: int, limit: int) -> None:
-    answer = HarvestedAnswer(
-        line.request_id,
-        line.prompt,
-        line.response,
-        line.system_prompt,
-        line.turn,
-        line.temperature,
-        line.top_p,
-        line.max_tokens,
-        line.model,
-        line.day,
-    )
+    *own, _ = msgspec.structs.astuple(line)
+    answer = HarvestedAnswer(*own)
     if fault := settings_fault(answer):
         raise _bad_line(where, fault)
     if line.prompt and line.response and sample.want(line.request_id, drawn_hash(line.request_id, seed)):
