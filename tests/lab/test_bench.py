@@ -21,8 +21,7 @@ from stillhunt_lab.bench.measures import Truth, average_precision, false_at_reca
 from stillhunt_lab.bench.methods import ABLATED_FAMILIES, VARIANTS, poorer_log, sparing
 from stillhunt_lab.bench.replay import called_campaigns, first_calls
 from stillhunt_lab.bench.report import BEGIN, END, render_page
-from stillhunt_lab.bench.rows import SIZES_FILE, read_rows, source_hash
-from stillhunt_lab.bench.spec import Run, WorldKey, runs_of
+from stillhunt_lab.bench.rows import SIZES_FILE, Run, WorldKey, read_rows, runs_of, source_hash
 from stillhunt_lab.bench.tables import best_baseline_sentence, equal_recall, first_call_cell, share_cell
 
 TINY = BenchSpec(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, baselines=False, honest_accounts=40)

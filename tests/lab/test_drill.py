@@ -18,8 +18,7 @@ from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
 from stillhunt_lab.drill import run as drill_run
-from stillhunt_lab.drill.honest_traffic import learn_honest_traffic
-from stillhunt_lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, read_own_logs
+from stillhunt_lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, learn_honest_traffic, read_own_logs
 from stillhunt_lab.drill.plant import Cell, DrillContext, Planted, plant
 from stillhunt_lab.drill.report import document, markdown, picture, refuse_folder, write_results
 from stillhunt_lab.drill.run import DrillResult, DrillSpec, Outcome, drill, judge

@@ -21,8 +21,7 @@ from stillhunt.base.progress import Silent
 from stillhunt_model.distil.card import Permit, facts_of, model_card, result_cells
 from stillhunt_model.distil.job import DistilJob, Distilled, ResultRow, distil, set_aside
 from stillhunt_model.distil.judging import AskedModel, flops_per_token, gap_recovered, wilson_interval
-from stillhunt_model.distil.learning import STORED_LOGITS, distil_net
-from stillhunt_model.distil.on_policy import fitting_prompts
+from stillhunt_model.distil.learning import STORED_LOGITS, distil_net, fitting_prompts
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.smoke import SmokeSize, same_result, smoke_job

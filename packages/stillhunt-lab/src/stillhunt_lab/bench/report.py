@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import OutputError
-from stillhunt_lab.bench.rows import read_rows, read_sizes
-from stillhunt_lab.bench.spec import GENERATORS
+from stillhunt_lab.bench.rows import GENERATORS, read_rows, read_sizes
 from stillhunt_lab.bench.tables import (
     Row,
     ablation_table,

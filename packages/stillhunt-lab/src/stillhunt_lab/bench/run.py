@@ -15,8 +15,7 @@ from stillhunt_lab.baselines import MethodSettings
 from stillhunt_lab.bench.measures import Quality, Truth, measure
 from stillhunt_lab.bench.methods import VARIANTS, method_of, poorer_log, run_timed, stillhunt_method
 from stillhunt_lab.bench.replay import first_calls
-from stillhunt_lab.bench.rows import is_measured, open_folder, write_row
-from stillhunt_lab.bench.spec import BenchSpec, Run, WorldKey, runs_of
+from stillhunt_lab.bench.rows import BenchSpec, Run, WorldKey, is_measured, open_folder, runs_of, write_row
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung

@@ -13,8 +13,15 @@ import pyarrow.compute as pc
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt_lab.arrays import Array, split_evenly
-from stillhunt_lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
-from stillhunt_lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in
+from stillhunt_lab.drill.own_logs import (
+    ID_MARK,
+    MIN_ANSWER_LIMIT,
+    HonestTraffic,
+    OwnLogs,
+    network_of,
+    private_customers,
+    stand_in,
+)
 from stillhunt_lab.drill.sentences import Sentences, draw_items, draw_subject
 from stillhunt_lab.worlds.arrivals import Rhythm, expand_sessions
 from stillhunt_lab.worlds.grammar import integer_stream

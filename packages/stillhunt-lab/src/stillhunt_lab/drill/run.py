@@ -18,8 +18,7 @@ from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.units import DAY
 from stillhunt_lab.baselines.method import MIN_ACCOUNTS, is_correct_call
-from stillhunt_lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
-from stillhunt_lab.drill.own_logs import LogsToDrill, OwnLogs, read_own_logs
+from stillhunt_lab.drill.own_logs import HonestTraffic, LogsToDrill, OwnLogs, learn_honest_traffic, read_own_logs
 from stillhunt_lab.drill.plant import CAMPAIGN_KINDS, Cell, DrillContext, Kind, Planted, plant
 from stillhunt_lab.drill.sentences import PROMPTS_READ, split_prompts
 

@@ -10,7 +10,7 @@ import numpy as np
 from stillhunt.base.units import DAY
 from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds.account_events import Tenures, adopt_release, draw_tenures
-from stillhunt_lab.worlds.campaign_accounts import recruit_pool, recruit_workers
+from stillhunt_lab.worlds.accounts import recruit_pool, recruit_workers
 from stillhunt_lab.worlds.grammar import compose_items, draw_sentences, read_data
 from stillhunt_lab.worlds.networks import SPREAD_CHANNELS
 from stillhunt_lab.worlds.personas import CHAT

@@ -16,7 +16,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.units import DAY, HOUR
 from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds.account_events import adopt_release, draw_tenures
-from stillhunt_lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
+from stillhunt_lab.worlds.accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
 from stillhunt_lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt_lab.worlds.personas import CHAT
 from stillhunt_lab.worlds.rungs import RUNGS, Wording

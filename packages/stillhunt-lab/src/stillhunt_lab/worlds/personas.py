@@ -6,11 +6,11 @@ import numpy as np
 
 from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds.account_events import adopt_release, close_some
+from stillhunt_lab.worlds.accounts import SHARED_TRAITS
 from stillhunt_lab.worlds.arrivals import Rhythm
 from stillhunt_lab.worlds.grammar import integer_stream, read_data
 from stillhunt_lab.worlds.persona_prompts import PROMPT_WRITERS, write_wordy
 from stillhunt_lab.worlds.scene import Draft, People, Scene, draw_people
-from stillhunt_lab.worlds.shared_traits import SHARED_TRAITS
 from stillhunt_lab.worlds.templates import Skill, load_skills
 from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_resold, draw_rows, draw_topic_preferences
 
