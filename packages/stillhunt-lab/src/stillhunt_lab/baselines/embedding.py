@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-from stillhunt.base.errors import ConfigError
 from stillhunt_lab.arrays import Array, count_within_owners
 from stillhunt_lab.baselines.method import AccountLog
 
@@ -17,38 +16,17 @@ LEARNED_PROMPTS = 8_000
 """Prompts that weights and directions are learned from."""
 
 
-def scikit_learn() -> Any:
-    """scikit-learn, which only the baselines need.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        import sklearn.decomposition  # an extra; the hunt itself does without
-        import sklearn.ensemble  # as above
-        import sklearn.feature_extraction.text  # as above
-    except ImportError as error:
-        raise ConfigError(
-            "the baselines need scikit-learn",
-            where="stillhunt_lab.baselines",
-            next_step="pip install 'stillhunt[lab]', or leave the baselines out",
-            command_step="pip install 'stillhunt[lab]', or use --no-baselines",
-        ) from error
-    return sklearn
-
-
 class PromptEmbedding:
     """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs."""
 
     def __init__(self, texts: pa.Array, seed: int) -> None:
-        learn = scikit_learn()
-        self._hashing = learn.feature_extraction.text.HashingVectorizer(
+        self._hashing = HashingVectorizer(
             n_features=VECTOR_BUCKETS, ngram_range=(1, 2), alternate_sign=False, norm=None
         )
-        self._weights = learn.feature_extraction.text.TfidfTransformer(sublinear_tf=True)
+        self._weights = TfidfTransformer(sublinear_tf=True)
         counts = self._weights.fit_transform(self._hashing.transform(texts.to_pylist()))
         dimensions = min(DIMENSIONS, len(texts) - 1)
-        directions = learn.decomposition.TruncatedSVD(dimensions, n_iter=4, random_state=seed)
+        directions = TruncatedSVD(dimensions, n_iter=4, random_state=seed)
         with np.errstate(invalid="ignore"):  # prompts without a word have no variance to explain
             self._directions = directions.fit(counts)
 

@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
 from typing import Any
 
 import pyarrow as pa
 from scipy.stats import chi2
+from sklearn.metrics import adjusted_rand_score
 
 from stillhunt_lab.baselines.method import MethodResult
 
@@ -120,7 +120,7 @@ def measure(found: MethodResult, truth: Truth) -> Quality:
         bcubed_f1=bcubed_f1(main_truth, main_found) if serves else None,
         request_recall=hits / len(harvested) if harvested else None,
         request_precision=hits / len(listed) if listed else None,
-        request_ari=adjusted_rand_index(
+        request_ari=adjusted_rand_score(
             [truth.campaign[r] for r in harvested], [listed.get(r, "unlisted") for r in harvested]
         )
         if len(members) > 1
@@ -190,19 +190,6 @@ def bcubed_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
     precision = sum(n * n / of_found[f] for (_, f), n in both.items()) / len(truth)
     recall = sum(n * n / of_truth[t] for (t, _), n in both.items()) / len(truth)
     return 2 * precision * recall / (precision + recall)
-
-
-def adjusted_rand_index(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985); 1 where both partitions are the same."""
-    pairs = sum(comb(n, 2) for n in Counter(zip(truth, found, strict=True)).values())
-    of_truth = sum(comb(n, 2) for n in Counter(truth).values())
-    of_found = sum(comb(n, 2) for n in Counter(found).values())
-    total = comb(len(truth), 2)
-    if not total:
-        return 1.0
-    expected = of_truth * of_found / total
-    most = (of_truth + of_found) / 2
-    return (pairs - expected) / (most - expected) if most != expected else 1.0
 
 
 def upper_bound(events: int, worlds: int) -> float:

@@ -148,44 +148,47 @@ def by_world(rows: Sequence[Row]) -> dict[Any, Quality]:
     return {(row["generator"], row["rung"], row["seed"]): Quality(**row["quality"]) for row in rows}
 
 
+_SHARES = {
+    "recall": "recall",
+    "precision": "precision",
+    "B-cubed F1": "bcubed_f1",
+    "ARI": "request_ari",
+    "harvest caught": "request_recall",
+    "of the listed, harvested": "request_precision",
+}
+
+
+def _shares(found: Sequence[Quality], *headings: str) -> dict[str, str]:
+    return {heading: share_cell(getattr(one, _SHARES[heading]) for one in found) for heading in headings}
+
+
+def _false_accounts(found: Sequence[Quality]) -> str:
+    return count_cell([one.false_accounts for one in found])
+
+
+def _table_of(lines: Sequence[dict[str, str]]) -> str:
+    return table(list(lines[0]) if lines else [], [list(line.values()) for line in lines])
+
+
 def summary_table(rows: Sequence[Row], generator: str) -> str:
-    """Stillhunt on every rung of one generator."""
+    """Stillhunt on every rung of one generator; there is at least one."""
     lines = []
-    for rung in _rungs(rows, generator):
+    for rung in sorted({row["rung"] for row in select(rows, part="ladder", generator=generator)}):
         own = select(rows, part="ladder", generator=generator, rung=rung, method=OURS)
         replays = select(rows, part="replay", generator=generator, rung=rung, method=OURS)
         found = qualities(own)
+        touched = sum(one.false_accounts for one in found) / max(sum(one.honest_accounts for one in found), 1)
         lines.append(
-            [
-                str(rung),
-                str(len(own)),
-                share_cell(q.recall for q in found),
-                share_cell(q.precision for q in found),
-                count_cell([q.false_accounts for q in found]),
-                percent_cell(sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1), 2),
-                share_cell(q.bcubed_f1 for q in found),
-                share_cell(q.request_ari for q in found),
-                share_cell(q.request_recall for q in found),
-                share_cell(q.request_precision for q in found),
-                first_call_cell(replays, groups=True),
-            ]
+            {"rung": str(rung), "worlds": str(len(own)), **_shares(found, "recall", "precision")}
+            | {"false accounts": _false_accounts(found), "honest touched": percent_cell(touched, 2)}
+            | _shares(found, "B-cubed F1", "ARI", "harvest caught", "of the listed, harvested")
+            | {"first correct call": first_call_cell(replays, groups=True)}
         )
-    head = [
-        "rung",
-        "worlds",
-        "recall",
-        "precision",
-        "false accounts",
-        "honest touched",
-        "B-cubed F1",
-        "ARI",
-        "harvest caught",
-    ]
-    return table([*head, "of the listed, harvested", "first correct call"], lines)
+    return _table_of(lines)
 
 
 def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
-    """Every method on one rung of one generator."""
+    """Every method on one rung of one generator; there is at least one."""
     ladder = select(rows, part="ladder", generator=generator, rung=rung)
     ours = by_world(select(ladder, method=OURS))
     lines = []
@@ -195,22 +198,15 @@ def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
             continue
         found = qualities(own)
         replays = select(rows, part="replay", generator=generator, rung=rung, method=method)
+        false_at_recall = equal_recall_cell(ours, by_world(own)) if method != OURS else NONE
+        calls = first_call_cell(replays, groups=method == OURS or method in GROUPING)
         lines.append(
-            [
-                method.replace("_", " "),
-                share_cell(q.recall for q in found),
-                share_cell(q.precision for q in found),
-                count_cell([q.false_accounts for q in found]),
-                persona_cell(found),
-                equal_recall_cell(ours, by_world(own)) if method != OURS else NONE,
-                share_cell(q.bcubed_f1 for q in found),
-                share_cell(q.request_recall for q in found),
-                first_call_cell(replays, groups=method == OURS or method in GROUPING),
-                cost_cell(own),
-            ]
+            {"method": method.replace("_", " "), **_shares(found, "recall", "precision")}
+            | {"false accounts": _false_accounts(found), "who (all worlds)": persona_cell(found)}
+            | {"false at stillhunt's recall": false_at_recall, **_shares(found, "B-cubed F1", "harvest caught")}
+            | {"first correct call": calls, "CPU s / M rows": cost_cell(own)}
         )
-    head = ["method", "recall", "precision", "false accounts", "who (all worlds)", "false at stillhunt's recall"]
-    return table([*head, "B-cubed F1", "harvest caught", "first correct call", "CPU s / M rows"], lines)
+    return _table_of(lines)
 
 
 def best_baseline_sentence(rows: Sequence[Row], generator: str, rung: int) -> str:
@@ -303,10 +299,6 @@ def replay_table(rows: Sequence[Row], generator: str) -> str:
         lines.append([str(rung), str(len(calls)), seen, "; worst ".join(waits), f"{held} of {len(calls)}"])
     head = ["rung", "campaigns", "harvested requests (share of the campaign), median", "after its first request"]
     return table([*head, f"within max({percent_cell(TARGET_SHARE, 0)}, {TARGET_REQUESTS} requests)"], lines)
-
-
-def _rungs(rows: Sequence[Row], generator: str) -> list[int]:
-    return sorted({row["rung"] for row in select(rows, part="ladder", generator=generator)})
 
 
 def ladder_places(rows: Sequence[Row]) -> list[tuple[int, str]]:

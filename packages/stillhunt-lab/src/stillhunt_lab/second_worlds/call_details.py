@@ -24,27 +24,10 @@ _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> WorldCalls:
     """Calls without model, client, address or parameters."""
     n = len(owner)
-    left_out, none, zero = np.full(n, np.nan), np.full(n, -1), np.zeros(n, np.int64)
-    return WorldCalls(
-        owner=owner,
-        time=time,
-        talk=talk,
-        turn=turn,
-        job=job,
-        model=zero.copy(),
-        client=zero.copy(),
-        address=none.copy(),
-        temperature=left_out.copy(),
-        top_p=left_out.copy(),
-        limit=left_out.copy(),
-        output=zero.copy(),
-        channel=zero.copy(),
-        key=zero.copy(),
-        user=none.copy(),
-        system=none.copy(),
-        campaign=none.copy(),
-        status=np.full(n, 200),
-    )
+    blank = {name: np.full(n, np.nan) for name in ("temperature", "top_p", "limit")}
+    blank |= {name: np.full(n, -1) for name in ("address", "user", "system", "campaign")}
+    blank |= {name: np.zeros(n, np.int64) for name in ("model", "client", "output", "channel", "key")}
+    return WorldCalls(owner=owner, time=time, talk=talk, turn=turn, job=job, status=np.full(n, 200), **blank)
 
 
 def fill_in_calls(
