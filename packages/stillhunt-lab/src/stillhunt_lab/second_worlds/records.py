@@ -81,7 +81,7 @@ class WorldCalls:
         user: end user, counted within the block; -1 = none named.
         system: code of the system prompt in the shelf; -1 = none.
         campaign: code of the campaign in the shelf; -1 = honest.
-        status: HTTP status; `failures` may still turn 200 into a failure.
+        status: HTTP status; `add_failures` may still turn 200 into a failure.
     """
 
     owner: Array

@@ -89,7 +89,7 @@ class People:
     Args:
         campaign: campaigns it works for, joined by "|"; empty = honest.
         address: main line, IPv4 as integer.
-        channel: code into `channels.CHANNELS`.
+        channel: code into `networks.CHANNELS`.
     """
 
     persona: Array

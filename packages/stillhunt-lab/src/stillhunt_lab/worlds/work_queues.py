@@ -52,7 +52,7 @@ class Queue:
         topics: topic weights, shape (skills, topics).
         skill_share: shape (skills,).
         stage: fixed words of the second turn.
-        approaches: oblique approaches that this lab found to work, codes into `oblique.APPROACHES`.
+        approaches: oblique approaches that this lab found to work, codes into `templates.APPROACHES`.
     """
 
     name: str
