@@ -39,10 +39,7 @@ def run_mark_order(wanted: NewOrder, *, as_json: bool) -> None:
     config = Config.load(file=wanted.settings_file)
     start_models(config)
     from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret  # start-up time
-    from stillhunt_model.marks.serving import (
-        clock_now,  # start-up time
-        scheme_settings,  # start-up time
-    )
+    from stillhunt_model.marks.serving import clock_now, scheme_settings  # start-up time
     from stillhunt_model.orders.lines import order_content  # start-up time
     from stillhunt_model.orders.order import OrderRequest, signed_order  # start-up time
     from stillhunt_model.orders.register import OrderRegister, model_folder  # start-up time

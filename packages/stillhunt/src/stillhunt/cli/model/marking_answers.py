@@ -57,10 +57,7 @@ def run_mark_text(wanted: FileOrder, *, as_json: bool) -> None:
     start_models(config)
     from stillhunt_model.marks.answer_rows import RowCounts, marked_rows  # start-up time
     from stillhunt_model.marks.keys import order_key  # start-up time
-    from stillhunt_model.marks.serving import (
-        CANARY,  # start-up time
-        clock_now,  # start-up time
-    )
+    from stillhunt_model.marks.serving import CANARY, clock_now  # start-up time
     from stillhunt_model.orders.register import OrderRegister, model_folder  # start-up time
 
     register = OrderRegister(model_folder(config))
