@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,26 +14,16 @@ from stillhunt_lab.worlds.accounts import recruit_pool, recruit_workers
 from stillhunt_lab.worlds.grammar import compose_items, draw_sentences, read_data
 from stillhunt_lab.worlds.networks import SPREAD_CHANNELS
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.rungs import Calendar, Rung, Schedule, Wording
+from stillhunt_lab.worlds.rungs import Calendar, Rung, Wording
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
 from stillhunt_lab.worlds.templates import load_skills
 from stillhunt_lab.worlds.traffic import draw_resold
 from stillhunt_lab.worlds.work_queues import Orders, Queue, different_programs, draw_queue, hand_out_queue
 
-Recruiting = Callable[[Scene, np.random.Generator, int, int], People]
-
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of work of a lab, with a queue of its own.
-
-    Args:
-        share: of the lab's requests.
-        begin: when it begins, as part of the operation.
-        end: when it ends, as part of the operation.
-        answered: whether each item comes with a finished answer, whose reasoning is asked for.
-        tools: tool set that its requests define, place in `data/systems.toml`; -1 = none.
-    """
+    """One kind of work of a lab, with a queue of its own; `data/labs.toml` says what each field means."""
 
     skills: tuple[str, ...]
     wording: Wording
@@ -46,19 +36,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Lab:
-    """One operator.
-
-    Args:
-        requests: harvest requests at full scale.
-        rung: schedule, presence, templates and client programs; `daily` is not used.
-        kept: requests in the log for each planned one: second turns and retries add, pauses and bans take.
-        customers: share of the accounts' traffic that is unrelated customers of a reseller.
-    """
+    """One operator; `data/labs.toml` says what each field means."""
 
     name: str
     accounts: int
     requests: int
-    recruit: Recruiting
+    opens_like: int
     rung: Rung
     tasks: tuple[Task, ...]
     kept: float
@@ -67,48 +50,13 @@ class Lab:
     block: int = 1_000
 
 
-def _shared_cards(scene: Scene, rng: np.random.Generator, count: int, start: int) -> People:
-    return recruit_workers(scene, rng, 1, count, start)
+def _lab_of(name: str, own: dict[str, Any]) -> Lab:
+    tasks = tuple(Task(**{**task, "skills": tuple(task["skills"])}) for task in own["tasks"])
+    rung = Rung(daily=0.0, presence=1.0, cover=0.0, lease=6.0, **own["rung"])
+    return Lab(name, **{**own, "rung": rung, "tasks": tasks})
 
 
-def _many_pathways(scene: Scene, rng: np.random.Generator, count: int, start: int) -> People:
-    return recruit_workers(scene, rng, 10, count, start)
-
-
-def _proxy_network(scene: Scene, rng: np.random.Generator, count: int, start: int) -> People:
-    people = recruit_pool(scene, rng, count, household=False)
-    people.channel = rng.choice(len(SPREAD_CHANNELS), count, p=SPREAD_CHANNELS)
-    people.created = np.minimum(people.created, start)
-    return people
-
-
-def _working(schedule: Schedule, templates: int, client_programs: int, *, own_parameters: bool) -> Rung:
-    return Rung(0.0, 1.0, 0.0, templates, client_programs, schedule, own_parameters=own_parameters, lease=6.0)
-
-
-LABS = (
-    Lab(
-        "reasoning", 1_100, 150_000, _shared_cards, _working("queue", 3, 1, own_parameters=False),
-        (Task(("stepwise", "grading"), "fixed", 0.7), Task(("articulate",), "fixed", 0.3, answered=True)),
-        kept=1.07,
-    ),
-    Lab(
-        "pathways", 900, 3_400_000, _many_pathways, _working("shifts", 0, 3, own_parameters=True),
-        (
-            Task(("agent", "analysis", "engineering"), "paraphrased", 0.75, end=0.7, tools=1),
-            Task(("agent", "analysis"), "oblique", 0.25, begin=0.7),
-        ),
-        kept=1.05, block=150,
-    ),
-    Lab(
-        "hydra", 22_000, 13_000_000, _proxy_network, _working("queue", 4, 3, own_parameters=True),
-        (Task(("engineering", "agent"), "fixed", 1.0, tools=0),),
-        kept=0.67, customers=0.2, replaced=True,
-    ),
-)  # fmt: skip
-"""The names of the accused stay out of the truth: nothing has been adjudicated, and this is a simulation."""
-
-
+LABS = tuple(_lab_of(name, own) for name, own in read_data("labs").items())
 _CUSTOMER = replace(CHAT, load=5.0)
 """A reseller's customer: so little that several fit on one account."""
 
@@ -127,7 +75,7 @@ def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tupl
     """Build some of the accounts of a lab and all their requests."""
     operation = _operation(world, lab)
     rng = scene.rng(f"lab/{lab.name}")
-    people = lab.recruit(scene, rng, accounts, operation.start)
+    people = _recruit(scene, rng, lab, accounts, operation.start)
     tenures = draw_tenures(rng, accounts, operation.start, operation.calendar.stop) if lab.replaced else None
     parts = [
         _work(scene, rng, lab, task, people, operation, queue, tenures)
@@ -142,6 +90,15 @@ def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tupl
     draft.client = rng.choice(operation.programs, accounts)[draft.owner]
     adopt_release(scene, people, draft, f"lab/{lab.name}")
     return people, draft
+
+
+def _recruit(scene: Scene, rng: np.random.Generator, lab: Lab, count: int, start: int) -> People:
+    if lab.opens_like:
+        return recruit_workers(scene, rng, lab.opens_like, count, start)
+    people = recruit_pool(scene, rng, count, household=False)
+    people.channel = rng.choice(len(SPREAD_CHANNELS), count, p=SPREAD_CHANNELS)
+    people.created = np.minimum(people.created, start)
+    return people
 
 
 def _operation(world: Scene, lab: Lab) -> Operation:

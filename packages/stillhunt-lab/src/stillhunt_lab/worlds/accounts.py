@@ -58,7 +58,7 @@ def share_vendor(scene: Scene, rng: np.random.Generator, people: People, group: 
 
 
 def share_egress(scene: Scene, rng: np.random.Generator, people: People, _group: Array) -> None:
-    """Unrelated apps on one serverless platform share a few egress addresses."""
+    """Unrelated apps on one serverless platform, or projects on one pipeline service, share a few egress addresses."""
     people.channel[:] = API  # another cloud would hide the address
     pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
     people.address = rng.choice(pool, len(people))
@@ -70,13 +70,6 @@ def share_cloud(scene: Scene, rng: np.random.Generator, people: People, _group: 
     people.address = np.where(hosted, draw_cloud_addresses(rng, scene.places, len(people)), people.address)
     firm = rng.random(len(people)) < 0.25
     people.organization = np.where(firm, _organizations(rng, len(people)), people.organization)
-
-
-def share_runners(scene: Scene, rng: np.random.Generator, people: People, _group: Array) -> None:
-    """Hosted runners of one pipeline service: unrelated projects share a few egress addresses."""
-    pool = draw_cloud_addresses(rng, scene.places, EGRESS_ADDRESSES)
-    people.address = rng.choice(pool, len(people))
-    people.channel[:] = API
 
 
 def share_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
@@ -123,7 +116,7 @@ SHARED_TRAITS: dict[str, TraitSharing] = {
     "nightly": share_cloud,
     "backfill": share_cloud,
     "reseller": share_cloud,
-    "ci_agent": share_runners,
+    "ci_agent": share_egress,
     "gateway": share_vendor,
     "audit_trail": share_office,
     "contracted_reseller": share_reseller,

@@ -65,7 +65,6 @@ def check_lengths(teacher: Net, encoded: Sequence[EncodedPair]) -> None:
         )
 
 
-TINY = "tiny"
 _SHAPE = re.compile(r"tiny(?::(\d+)x(\d+))?", re.ASCII)
 _WIDEST, _DEEPEST = 9999, 99
 _WIDTH, _LAYERS, _HEAD = 64, 2, 16
