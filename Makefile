@@ -22,12 +22,13 @@ MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 FUZZ_OPTIONS ?= --seconds 60
+QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve tests/score tests/triage tests/decide
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -101,6 +102,18 @@ test: lint tests ## all checks, then all tests
 
 tests: setup ## all tests
 	$(PY) -m pytest $(PYTEST_OPTIONS)
+
+check: setup lint ## what is quick, for use while you work: style, types, and tests without servers, browsers and kills
+	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)
+
+test-stillhunt: setup ## tests of the core; test-evidence, test-model and test-lab are those of the other distributions
+	$(PY) -m pytest $(PYTEST_OPTIONS) tests --ignore tests/evidence --ignore tests/model --ignore tests/lab
+
+test-evidence test-lab: setup
+	$(PY) -m pytest $(PYTEST_OPTIONS) tests/$(@:test-%=%)
+
+test-model: setup-model
+	$(PY) -m pytest $(PYTEST_OPTIONS) tests/model
 
 test-spark: setup-spark ## everything about Spark; the usual tests hold one part of it
 	STILLHUNT_REQUIRE_SERVICES=1 $(PY) -m pytest -m 'spark_more or not spark_more' tests/spark

@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.main import get_command
 
+import page_figures
 import pictures
 import python_api
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
@@ -318,3 +319,4 @@ PAGES = {
 if __name__ == "__main__":
     for file_name, page in PAGES.items():
         (FOLDER / file_name).write_text(page(), encoding="utf-8")
+    page_figures.fill_pages()

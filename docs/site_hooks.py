@@ -1,4 +1,4 @@
-"""What the site needs beside MkDocs: two pages from the root, and links to files that are no pages.
+"""What the site needs besides MkDocs: pages from the root, links to files that are no pages, and marks at old figures.
 
 The pages link to each other and to code as GitHub shows them. In the site, a link to code becomes the file's name,
 because the site has no code to show; with `repo_url` in mkdocs.yml it links there instead.
@@ -13,6 +13,8 @@ from typing import Any
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+
+import page_figures
 
 ROOT = Path(__file__).parent.parent
 FROM_ROOT = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
@@ -36,6 +38,8 @@ RARELY_SOUGHT = (
 """Pages that a search shows below the others."""
 SHOWN = re.compile(r"<!-- README\.md: (## .*) -->")
 """Place in the home page for a section of the README, which is written once."""
+ALL_FIGURES = "<!-- all figures -->"
+"""Place in a page for the table of all figures."""
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -54,6 +58,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     if name == "index.md":
         markdown = SHOWN.sub(lambda wanted: _readme_section(wanted[1], config), markdown)
     markdown = TERMINAL.sub(_with_commands_marked, markdown)
+    figures = page_figures.read_figures()
+    if ALL_FIGURES in markdown:
+        markdown = markdown.replace(ALL_FIGURES, page_figures.figures_table(figures))
+    markdown = page_figures.mark_figures(markdown, figures)
     return site_links(markdown, FROM_ROOT.get(name, f"docs/{name}"), config.repo_url or "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Move the slowest files to the front; the order within files and of all others stays."""
     places = {HERE / name: place for place, name in enumerate(SLOWEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went: the folders and the files of tests that took longest."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                file = report.nodeid.split("::")[0].removeprefix("tests/")
+                seconds[file] += report.duration
+                seconds[f"{file.split('/')[0]}/"] += report.duration
+    if not seconds:
+        return
+    folders = [(name, spent) for name, spent in seconds.most_common() if name.endswith("/")]
+    files = [(name, spent) for name, spent in seconds.most_common() if not name.endswith("/")][:15]
+    terminalreporter.section("where the time went (seconds of one worker)")
+    terminalreporter.write_line(", ".join(f"{name} {spent:.0f}" for name, spent in folders))
+    terminalreporter.write_line(", ".join(f"{name} {spent:.0f}" for name, spent in files))

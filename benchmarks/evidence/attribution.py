@@ -37,10 +37,10 @@ PERFECT_SEEDS = range(8001, 8021)
 BINS = 10
 PAGE = """# Figures of attribution
 
-How often [attribution](howto/attribute.md) names an actor, how often it is right, and what a false flag does. Written
-by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds 5001 to 5200) got the
-target's name: its own network for all accounts, and by chance a secret release after the end. Releases weigh less since
-then, and the tables are of other seeds.
+For whoever judges [attribution](howto/attribute.md): how often it names an actor, how often it is right, and what a
+false flag does. Written by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds
+5001 to 5200) got the target's name: its own network for all accounts, and by chance a secret release after the end.
+Releases weigh less since then, and the tables are of other seeds.
 
 The cases are made by a generator that knows no parameter of the product: 4 to 16 actors in the file, 8 who are not, 10
 campaigns a case of 3 to 120 accounts. Files are incomplete, and a tenth of their fields out of date; some call a hoster

@@ -22,7 +22,8 @@ COLUMNS = {
 }  # fmt: skip
 HEAD = """# How much redaction finds
 
-Written by `benchmarks/evidence/redaction.py --write`; `tests/base/test_redaction_figures.py` measures the table again.
+For whoever answers for privacy: what redaction hides in texts. Written by `benchmarks/evidence/redaction.py --write`;
+`tests/base/test_redaction_figures.py` measures the table again.
 
 The texts are made by a script (`benchmarks/evidence/held_out.py`) from lists of names, sentences and secrets that were
 written from general knowledge before the rules that are measured, without a look at the names that the rules know. A

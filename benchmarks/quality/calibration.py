@@ -174,11 +174,11 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         f"<!-- Written by {command}; edit benchmarks/quality/calibration.py, not this page. -->",
         "",
         (
-            "Does a stated probability match the observed share of true campaigns? Every candidate of every world "
-            f"counts, whatever its verdict: {candidates.num_rows:,} candidates of {worlds} worlds of 2,000 honest "
-            f"accounts and 14 days, {true} of them true campaigns. In a true campaign at least half of the members "
-            "harvest; campaigns have 12, 25 or 60 accounts: all three in a world of the first generator, one of them "
-            f"in a world of the second. Rungs: {rungs_text(candidates)}. Detector source: "
+            "For whoever relies on a probability: does a stated one match the observed share of true campaigns? Every "
+            f"candidate of every world counts, whatever its verdict: {candidates.num_rows:,} candidates of {worlds} "
+            f"worlds of 2,000 honest accounts and 14 days, {true} of them true campaigns. In a true campaign at least "
+            "half of the members harvest; campaigns have 12, 25 or 60 accounts: all three in a world of the first "
+            f"generator, one of them in a world of the second. Rungs: {rungs_text(candidates)}. Detector source: "
             f"{source_fingerprint()}."
         ),
         "",

@@ -5,7 +5,8 @@ Examples, from the repository's root:
     python benchmarks/quality/honest_worlds.py --rows FOLDER --texts TEXTS.parquet     100 worlds, 300,000 accounts
     python benchmarks/quality/honest_worlds.py --rows FOLDER --worlds 4 2 0            a short look
 
-Hunts are kept in FOLDER for each state of the detector's source. Exit code 1 where an account was flagged.
+`--write` puts the figures into `docs/figures`, from where pages take them. Hunts are kept in FOLDER for each state of
+the detector's source. Exit code 1 where an account was flagged.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from candidates import GENERATORS, WorldKind, gather
 
 from stillhunt_lab.bench.measures import upper_bound
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+from page_figures import FOLDER, HUNT, write_figures
+
+FIGURES = FOLDER / "honest_worlds.json"
 ACCOUNTS, DAYS = 3_000, 14
 SEEDS = (70_001, 80_001, 90_001)
 """First seeds of the three families of worlds; no constant was chosen on them."""
@@ -87,6 +92,19 @@ def report(candidates: pa.Table, accounts: pa.Table, kinds: list[WorldKind]) -> 
     return "\n".join(lines), int(flagged.sum())
 
 
+def write(candidates: pa.Table, accounts: pa.Table, worlds: int) -> None:
+    """Write the figures that pages state."""
+    flagged, total = sum(accounts["flagged"].to_pylist()), accounts.num_rows
+    cases = candidates["verdict"].to_pylist().count("review")
+    per_week = 1e6 * cases / total / (DAYS / WEEK)
+    values = {
+        "honest-flagged": (f"{flagged} of {total:,}", f"honest accounts that are flagged in {worlds} honest worlds"),
+        "honest-reviews": (f"{cases} groups for review", "groups for review in these worlds"),
+        "honest-review-rate": (f"{per_week:.1f} per million accounts and week", "groups for review"),
+    }
+    write_figures(FIGURES, "benchmarks/quality/honest_worlds.py", HUNT, values)
+
+
 def main(words: list[str] | None = None) -> int:
     """Gather and print; 1 where an account was flagged."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,11 +112,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--worlds", type=int, nargs=3, default=[50, 30, 20], help="worlds of each kind")
     parser.add_argument("--texts", type=Path, help="Parquet file of real texts with the columns text and topic")
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
+    parser.add_argument("--write", action="store_true", help="write docs/figures/honest_worlds.json")
     arguments = parser.parse_args(words)
     kinds = world_kinds(arguments.worlds, arguments.texts)
     candidates, accounts = gather(arguments.rows, kinds, arguments.threads)
     text, flagged = report(candidates, accounts, kinds)
     print(text)
+    if arguments.write:
+        write(candidates, accounts, len(kinds))
     return int(flagged > 0)
 
 

@@ -8,8 +8,8 @@ Examples, from the repository's root:
     python benchmarks/quality/hunt_worlds.py FOLDER...                  worlds on disk: requests/, accounts, truth/
 
 Settings come from `stillhunt.toml` and `STILLHUNT_*` as everywhere, so a setting can be tried:
-`STILLHUNT_SCORE__PRIOR_BITS=-12 python benchmarks/quality/hunt_worlds.py`. Exit code 1 where an honest account was
-flagged.
+`STILLHUNT_SCORE__PRIOR_BITS=-12 python benchmarks/quality/hunt_worlds.py`. `--honest --write` puts its figures into
+`docs/figures`, from where pages take them. Exit code 1 where an honest account was flagged.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ import stillhunt
 from stillhunt_lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 from stillhunt_lab.worlds.campaigns import CampaignSpec
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+from page_figures import FOLDER, HUNT, write_figures
 
 FIRST_SEED = 101
 SHARES = ("recall", "precision", "bcubed_f1", "request_recall", "request_precision", "request_ari")
@@ -193,6 +196,19 @@ def print_totals(all_hunted: list[Hunted]) -> None:
         )
 
 
+def write_honest(honest: Sequence[Hunted]) -> None:
+    """Write the figures that pages state about large honest worlds."""
+    flagged = sum(sum(hunted.quality.false_by_persona.values()) for hunted in honest)
+    accounts = sum(hunted.quality.honest_accounts for hunted in honest)
+    reviews = sum(hunted.quality.reviews for hunted in honest)
+    about = f"in {len(honest)} honest worlds of {HONEST_ACCOUNTS:,} accounts"
+    values = {
+        "large-honest-flagged": (f"{flagged} of {accounts:,}", f"honest accounts that are flagged {about}"),
+        "large-honest-reviews": (f"{reviews} campaigns", f"campaigns for review {about}"),
+    }
+    write_figures(FOLDER / "large_honest_worlds.json", "benchmarks/quality/hunt_worlds.py --honest", HUNT, values)
+
+
 def as_record(hunted: Hunted) -> dict[str, Any]:
     """A row for machines."""
     known = {"kind": hunted.kind, "name": hunted.name, "rows": hunted.rows, "seconds": hunted.seconds}
@@ -220,6 +236,9 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--strongest", action="store_true", help="list the strongest candidates of every world")
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
     parser.add_argument("--json", type=Path, help="also write the rows as JSON lines")
+    parser.add_argument(
+        "--write", action="store_true", help="with --honest: write docs/figures/large_honest_worlds.json"
+    )
     arguments = parser.parse_args(words)
     arguments.accounts = arguments.accounts or (HONEST_ACCOUNTS if arguments.honest else 2_000)
     return arguments
@@ -244,6 +263,8 @@ def main(words: list[str] | None = None) -> int:
     print_totals(all_hunted)
     if arguments.json:
         arguments.json.write_text("".join(json.dumps(as_record(hunted)) + "\n" for hunted in all_hunted), "utf-8")
+    if arguments.honest and arguments.write:
+        write_honest(all_hunted)
     return int(any(hunted.quality.false_by_persona for hunted in all_hunted))
 
 

@@ -23,8 +23,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.link.requests.index_requests import IndexedLog
+from stillhunt.link.template_groups import joined_labels
 from stillhunt.link.templates.clusters import cluster_phrases
-from stillhunt.link.templates.merge_fragments import joined_labels
 from stillhunt.link.templates.recurring_phrases import RECURRING_PHRASES, SharedPhrases, find_shared_phrases
 
 Ints = npt.NDArray[np.int64]

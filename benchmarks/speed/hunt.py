@@ -5,6 +5,7 @@
     python benchmarks/speed/hunt.py                          a lab world of 2,000 accounts
     python benchmarks/speed/hunt.py --accounts 20000         a larger one
 
+`--write` puts the figures of a log of a million requests into `docs/figures`, from where pages take them.
 Each run is a new process from the first import to the written case. Stages are those of run.json; "outside" is
 interpreter, imports, writing the case and the screen. Peak memory of a stage is that of the process until its end. The
 floor is a new process that decodes the prompt column with pyarrow and does nothing else, on one thread and on two, in
@@ -19,6 +20,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from processes import Run, decode_prompts, hunt, machine, print_table, request_files, scratch_folder, succeeded
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+from page_figures import FOLDER, HUNT, write_figures
+
+MILLION = 1_000_000
 
 
 def make_world(arguments: argparse.Namespace, folder: Path) -> None:
@@ -60,6 +66,18 @@ def print_run(number: int, run: Run, floors: dict[int, Run], rows: int) -> None:
     print(f"\nWall: {run.wall / floors[2].wall:.1f} times the floor on 2 threads.", flush=True)
 
 
+def write_run(run: Run, rows: int) -> None:
+    """Write the figures that pages state, which are of a million requests."""
+    if rows != MILLION:
+        raise SystemExit(f"pages state figures of a million requests, and this log has {rows:,}")
+    values = {
+        "hunt-million": (f"{run.wall:.0f} seconds", "one million requests, from start to written case"),
+        "hunt-million-cpu": (f"{run.cpu:.0f} CPU seconds", "the same"),
+        "hunt-million-memory": (f"{run.peak_mb / 1e3:.1f} GB", "peak memory of the same"),
+    }
+    write_figures(FOLDER / "hunt_speed.json", "benchmarks/speed/hunt.py FOLDER --files 2", HUNT, values)
+
+
 def read_arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,6 +90,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
+    parser.add_argument("--write", action="store_true", help="write docs/figures/hunt_speed.json")
     return parser.parse_args()
 
 
@@ -93,6 +112,8 @@ def main() -> int:
             floors = {count: decode_prompts(parts, count) for count in (1, 2)}
             run = succeeded(hunt(parts, accounts, options=options, threads=arguments.threads))
             print_run(number, run, floors, rows)
+        if arguments.write:
+            write_run(run, rows)
     return 0
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.coded import codes, is_coded, one_dictionary, plain
-from stillhunt.base.schema import CODED
+from stillhunt.base.shape import CODED
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 pieces = st.lists(st.lists(st.sampled_from(["", "a", "b", "z", "é", None]), max_size=6), max_size=4)

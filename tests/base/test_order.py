@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.order import CANONICAL_ORDER, canonical_order
 from stillhunt.base.schema import SKETCHES
+from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order
 
 steady = settings(derandomize=True, deadline=None, max_examples=60)
 

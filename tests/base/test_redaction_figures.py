@@ -13,7 +13,7 @@ import pytest
 from stillhunt.base.redaction import redacted
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks" / "dossier"))
+sys.path.insert(0, str(ROOT / "benchmarks" / "evidence"))
 
 
 @pytest.fixture(scope="module")

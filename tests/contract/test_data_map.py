@@ -92,7 +92,7 @@ def test_every_store_of_a_data_folder_is_in_the_map(folder: str) -> None:
 
 
 def test_tables_that_an_erasure_does_not_touch_say_so() -> None:
-    """What `stillhunt subject` looks through, the page says of its tables."""
+    """What `stillhunt data subject` looks through, the page says of its tables."""
     source = Path(database_rows.__code__.co_filename).read_text(encoding="utf-8")
     for name in ("decisions", "audit"):
         part = re.search(rf"### Database table `{name}`\n(.*?)\n\|", PAGE, flags=re.DOTALL)
@@ -102,5 +102,5 @@ def test_tables_that_an_erasure_does_not_touch_say_so() -> None:
     for name in erased:
         part = re.search(rf"### Database table `{name}`\n(.*?)\n\|", PAGE, flags=re.DOTALL)
         assert part is not None
-        assert "stillhunt subject" in part[1]
+        assert "stillhunt data subject" in part[1]
         assert name.upper() in source

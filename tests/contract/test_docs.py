@@ -89,6 +89,31 @@ def test_pages_name_no_path_of_a_machine() -> None:
         assert not found, f"{page.name}: {found}"
 
 
+@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("howto/*.md"))], ids=lambda p: p.name)
+def test_first_line_of_a_page_says_who_needs_it(page: Path) -> None:
+    """A page that nobody needs is not kept."""
+    text = page.read_text(encoding="utf-8").partition("\n# ")[2] if page.name == "index.md" else page.read_text("utf-8")
+    lines = [line for line in text.splitlines()[1:] if line.strip() and not line.startswith("<")]
+    assert lines[0].startswith("For "), lines[0]
+
+
+MOST_WORDS_OF_THE_README = 1_200
+MOST_WORDS_OF_THE_PAGES = 80_000
+WRITTEN_BY_SCRIPTS = {
+    "attribution-figures.md",
+    "benchmark.md",
+    "calibration.md",
+    "model-figures.md",
+    "redaction-figures.md",
+}
+
+
+def test_pages_stay_short_enough_to_be_read() -> None:
+    by_hand = [path for path in DOCS.rglob("*.md") if path.name not in WRITTEN_BY_SCRIPTS | set(generator.PAGES)]
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MOST_WORDS_OF_THE_README
+    assert sum(len(path.read_text(encoding="utf-8").split()) for path in by_hand) <= MOST_WORDS_OF_THE_PAGES
+
+
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=lambda p: p.name)
 def test_links_between_pages_exist(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))

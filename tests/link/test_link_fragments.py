@@ -17,8 +17,8 @@ from stillhunt.link import Linked, link_slices
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Ints
 from stillhunt.link.requests.index_requests import IndexedLog, index_requests
+from stillhunt.link.template_groups import joined_labels
 from stillhunt.link.templates.clusters import Clusters, content_clusters
-from stillhunt.link.templates.merge_fragments import joined_labels
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import NO_TOPIC
 

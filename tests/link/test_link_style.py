@@ -14,9 +14,9 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
-from stillhunt.link.style.blocks import blocks
 from stillhunt.link.style.parameters import STYLE_PARAMETERS
 from stillhunt.link.style.recurring_words import WordSample, recurring_words
+from stillhunt.link.style.style_groups import blocks
 from stillhunt.link.style.styles import beyond_chance, learned_styles
 
 WORKERS, CUSTOMERS, SUBJECTS = 30, 200, 40

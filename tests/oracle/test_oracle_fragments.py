@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from stillhunt.link.templates import merge_fragments as fragments
+from stillhunt.link import template_groups as fragments
 
 MIN_TOGETHER, MIN_LIFT, MIN_JACCARD, MOST_ACCOUNTS = 5, 4.0, 0.13, 0.5
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.coded import coded, joined, ranked
-from stillhunt.base.schema import CODED
+from stillhunt.base.shape import CODED
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
 from stillhunt.score.context.slices import slice_table

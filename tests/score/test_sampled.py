@@ -11,7 +11,7 @@ from stillhunt.base.config import Config
 from stillhunt.cli.findings import as_document
 from stillhunt.collect.checks.coverage import sampled_facts
 from stillhunt.score import evidence_needs
-from stillhunt.score.output.unsampled import unsampled
+from stillhunt.score.output.tables import unsampled
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 

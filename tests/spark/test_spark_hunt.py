@@ -18,7 +18,7 @@ from stillhunt.extract import Partials, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
-from stillhunt.triage.member_addresses import member_addresses
+from stillhunt.triage.excerpts import member_addresses
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world

@@ -11,8 +11,8 @@ import pytest
 
 from stillhunt.triage import Case
 from stillhunt.triage.account_graph import AccountGraph, account_graph, account_trait_rows
+from stillhunt.triage.account_page import neighbours
 from stillhunt.triage.case_traits import case_traits
-from stillhunt.triage.neighbours import neighbours
 from wording import assert_plain
 
 from .fixtures import START, demo_case

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.schema_case import CAMPAIGNS, CITED, EVIDENCE, MEMBERS
-from stillhunt.triage.cited import cited_table
+from stillhunt.triage.excerpts import cited_table
 
 from .harvested_traffic import traffic_of
 

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.schema_case import ADDRESS_KINDS, ADDRESSES, MEMBERS
+from stillhunt.triage.excerpts import ADDRESS_COLUMNS, ADDRESSES_OF_MEMBER, member_addresses
 from stillhunt.triage.folder import canonical_order
-from stillhunt.triage.member_addresses import ADDRESS_COLUMNS, ADDRESSES_OF_MEMBER, member_addresses
 
 Request = tuple[str, str, int | None, int | None]
 """Campaign, account, hash of the address, hash of its network; a text that is no address has no network."""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base.clients import OTHER, UNKNOWN
-from stillhunt.base.schema import CODED
 from stillhunt.base.schema_case import ORIGINS
+from stillhunt.base.shape import CODED
 from stillhunt.triage.origins import ASPECTS, MAX_VALUES, origin_words, origins_table
 
 AGENTS = ("OpenAI/Python 1.54.0", "AsyncOpenAI/Python 1.50.0", "curl/8.5.0", None)

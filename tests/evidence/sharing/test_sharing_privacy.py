@@ -228,6 +228,6 @@ def rich_case_tables() -> list[str]:
 
 @pytest.mark.parametrize("name", list(SHARE_FORMATS))
 def test_golden(name: str) -> None:
-    """The files of two campaigns of the demo case; `python tests/evidence/sharing/share_scenes.py` writes them again."""
+    """The files of two campaigns of the demo case; running `share_scenes.py` in this folder writes them again."""
     golden = GOLDEN / f"shared_{name}.{ENDINGS[name]}"
     assert golden_texts()[name] == golden.read_text(encoding="utf-8")

@@ -19,59 +19,18 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class ConsoleSettings(SettingsGroup):
     """Pages for people, and how they sign in."""
 
-    sign_in: Literal["local", "oidc", "proxy"] = Field(
-        "local",
-        description="How people sign in: local (names and passwords of `stillhunt user`), oidc (a provider of OpenID "
-        "Connect; stillhunt[oidc]) or proxy (a header of a proxy that has signed them in).",
-    )
-    session_hours: float = Field(
-        12.0, gt=0, le=24 * 30, description="Hours after which somebody has to sign in again. A day of work."
-    )
-    idle_hours: float = Field(
-        1.0,
-        gt=0,
-        le=24 * 30,
-        description="Hours without a request after which somebody has to sign in again; one, as NIST SP 800-63B-4 "
-        "advises for the second level of assurance.",
-    )
-    url: str = Field(
-        "",
-        max_length=1024,
-        description="Address at which people reach the console, such as https://hunt.example.com: needed for OpenID "
-        "Connect, and behind a proxy that changes Host. Empty: what the request says.",
-    )
-    default_role: Literal["none", "viewer", "analyst"] = Field(
-        "viewer",
-        description="Role of somebody whom the provider or the proxy names for the first time, or whose claim has no "
-        "role. none: only those whose claim has a role, or whom an administrator added, come in.",
-    )
-    oidc_issuer: str = Field(
-        "", max_length=1024, description="Issuer of OpenID Connect; its settings are read from /.well-known below it."
-    )
-    oidc_client_id: str = Field("", max_length=256, description="Name of this console at the issuer.")
-    oidc_client_secret: str = Field(
-        "", max_length=1024, repr=False, description="Its secret there. Empty: a public client, with PKCE alone."
-    )
-    oidc_role_claim: str = Field(
-        "roles",
-        max_length=256,
-        description="Claim of the id token that holds roles or groups; dots lead into it, as in realm_access.roles.",
-    )
-    oidc_roles: dict[str, PersonRole] = Field(
-        default_factory=dict,
-        description="Value of that claim -> role; the highest counts, anew with each sign-in. Empty: an administrator "
-        "gives roles.",
-    )
-    proxy_header: str = Field(
-        "x-forwarded-user",
-        pattern=r"^[A-Za-z0-9-]{1,64}$",
-        description="Header in which the proxy names who is signed in. It must remove what a client sent under it.",
-    )
-    proxy_addresses: tuple[Annotated[str, Field(max_length=64)], ...] = Field(
-        (),
-        description="Addresses or networks of proxies: that header and X-Forwarded-For count from them alone. Whoever "
-        "can connect from there can be anybody. Set it for every proxy, also where it only does TLS.",
-    )
+    sign_in: Literal["local", "oidc", "proxy"] = "local"
+    session_hours: float = Field(12.0, gt=0, le=24 * 30)
+    idle_hours: float = Field(1.0, gt=0, le=24 * 30)
+    url: str = Field("", max_length=1024)
+    default_role: Literal["none", "viewer", "analyst"] = "viewer"
+    oidc_issuer: str = Field("", max_length=1024)
+    oidc_client_id: str = Field("", max_length=256)
+    oidc_client_secret: str = Field("", max_length=1024, repr=False)
+    oidc_role_claim: str = Field("roles", max_length=256)
+    oidc_roles: dict[str, PersonRole] = Field(default_factory=dict)
+    proxy_header: str = Field("x-forwarded-user", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    proxy_addresses: tuple[Annotated[str, Field(max_length=64)], ...] = ()
 
     @field_validator("url", "oidc_issuer")
     @classmethod

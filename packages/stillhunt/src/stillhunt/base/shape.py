@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -10,6 +12,20 @@ from stillhunt.base.errors import ContractError
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 """Type of every moment."""
+CODED = pa.dictionary(pa.int32(), pa.string())
+"""Strings of few distinct values beside the rows: kept once each, four bytes a row."""
+
+_TYPES = {
+    "moment": TIMESTAMP,
+    "coded": CODED,
+    "bool": pa.bool_(),
+    "strings": pa.list_(pa.string()),
+    "doubles": pa.list_(pa.float64()),
+    "uint16s": pa.list_(pa.uint16()),
+    "uint32s": pa.list_(pa.uint32()),
+    "spans": pa.list_(pa.struct([pa.field("start", pa.int32()), pa.field("end", pa.int32())])),
+}
+"""Type of a column in a file of tables, where Arrow has no word for it."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +114,28 @@ def _as_type(value: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if isinstance(value, pa.Array | pa.ChunkedArray):
         return value if value.type == wanted else value.cast(wanted)
     return pa.array(value, wanted)
+
+
+def read_tables(name: str) -> dict[str, Table]:
+    """The tables of a file in this folder, whose first lines say how it is written.
+
+    Raises:
+        ContractError: the type of a column is unknown.
+    """
+    declared = tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return {table: Table(table, lines.get("", ""), _columns_of(table, declared)) for table, lines in declared.items()}
+
+
+def _columns_of(table: str, declared: dict[str, dict[str, str]]) -> tuple[Column, ...]:
+    columns: list[Column] = []
+    for name, text in declared[table].items():
+        if name.startswith("+"):
+            columns += _columns_of(name[1:], declared)
+        elif name:
+            kind, meaning = text.split(": ", 1)
+            plain = kind.rstrip("?")
+            arrow = _TYPES.get(plain) or getattr(pa, plain, lambda: None)()
+            if arrow is None:
+                raise ContractError(f"there is no type {plain}", where=f"{table}.{name}")
+            columns.append(Column(name, arrow, kind != plain, meaning))
+    return tuple(columns)

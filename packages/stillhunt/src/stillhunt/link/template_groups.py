@@ -6,18 +6,121 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Progress
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
-from stillhunt.link.requests.arrays import Floats, Ints
+from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.templates.clusters import Clusters
-from stillhunt.link.templates.merge_fragments import joined_labels
+from stillhunt.link.templates.fragment_kernels import label_joined, rarest_uses
 from stillhunt.link.templates.parameters import FRAGMENTS
+from stillhunt.link.templates.parameters import FRAGMENTS as P
+
+
+def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, complete: Ints) -> Ints:
+    """Label under which each cluster goes: the smallest label among the fragments of its template.
+
+    Args:
+        account: account of each distinct pair of an account and a cluster with a first occurrence, in any order.
+        cluster: cluster of the same pair.
+        complete: labels of clusters that are no fragments.
+    """
+    users = np.bincount(cluster, minlength=count)
+    fragment = users <= P.max_account_share * accounts
+    fragment[complete] = False
+    account, cluster = account[fragment[cluster]], cluster[fragment[cluster]]
+    start, cluster, account = _by(account, cluster, accounts)
+    kept = rarest_uses(start, cluster, users, P.max_clusters_per_account)
+    start, cluster, account = _by(account[kept], cluster[kept], accounts)
+    cluster_start, users_of, _ = _by(cluster, account, count)
+    limits = (P.min_accounts, P.min_relative_risk, P.min_jaccard)
+    chained = label_joined((start, cluster), (cluster_start, users_of), limits)
+    by_cluster = np.repeat(np.arange(count), np.diff(cluster_start))
+    return _held_together(chained, by_cluster, users_of, accounts)
+
+
+def _held_together(chained: Ints, cluster: Ints, account: Ints, accounts: int) -> Ints:
+    """The labels, where each chain is cut into parts that hold together; uses are by cluster."""
+    label = np.arange(len(chained))
+    several = np.bincount(chained, minlength=len(chained))[chained[cluster]] > 1
+    cluster, account = cluster[several], account[several]
+    order = np.argsort(chained[cluster], kind="stable")
+    for first, last in pairwise(np.flatnonzero(np.diff(chained[cluster[order]], prepend=-1, append=-1)).tolist()):
+        own = order[first:last]
+        names, fragment = np.unique(cluster[own], return_inverse=True)
+        label[names] = names[_joined_in_order(fragment, account[own], len(names), accounts)]
+    return label
+
+
+def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: int) -> Ints:
+    """The smallest fragment that each fragment of one chain is joined with."""
+    who, place = np.unique(account, return_inverse=True)
+    size = np.bincount(fragment, minlength=fragments)
+    bits = _packed(np.split(place[np.argsort(fragment, kind="stable")], np.cumsum(size)[:-1]), len(who))
+    root = np.arange(fragments)
+    pairs, joined = _alike_pairs(fragment, place, size, (len(who), accounts)), True
+    while joined:
+        joined = False
+        for left, right in pairs:
+            one, other = sorted((int(root[left]), int(root[right])))
+            both = np.bitwise_count(bits[one] & bits[other]).sum(dtype=np.int64)
+            if one != other and _belong(both, size[one], size[other], accounts):
+                bits[one] |= bits[other]
+                size[one] += size[other] - both
+                root[root == other] = one
+                joined = True
+    return root
+
+
+def _packed(sets: list[Ints], width: int) -> npt.NDArray[np.uint8]:
+    """One row of bits for each set."""
+    bits = np.empty((len(sets), -(-width // 8)), np.uint8)
+    flags = np.zeros(width, bool)
+    for row, chosen in zip(bits, sets, strict=True):
+        flags[chosen] = True
+        row[:] = np.packbits(flags)
+        flags[chosen] = False
+    return bits
+
+
+def _alike_pairs(fragment: Ints, place: Ints, size: Ints, shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """Pairs of fragments that belong together by themselves, the most alike first."""
+    ones = np.ones(len(fragment), np.int64)
+    table = sp.csr_array((ones, (fragment, place)), shape=(len(size), shape[0]))
+    met = sp.triu(table @ table.T, 1).tocoo()
+    left, right, both = met.row.astype(np.int64), met.col.astype(np.int64), met.data
+    alike = np.flatnonzero(_belong(both, size[left], size[right], shape[1]))
+    left, right, both = left[alike], right[alike], both[alike]
+    order = np.lexsort((right, left, -_jaccard(both, size[left], size[right])))
+    return list(zip(left[order].tolist(), right[order].tolist(), strict=True))
+
+
+def _jaccard(both: Ints, one: Ints, other: Ints) -> Floats:
+    return both / (one + other - both)
+
+
+def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
+    """Are sets of so many accounts, so many of them in both, fragments of one template?"""
+    fits = (both >= P.min_accounts) & (both >= P.min_jaccard * (one + other - both))
+    for here, there in ((one, other), (other, one)):
+        elsewhere = (there - both) / np.maximum(accounts - here, 1)
+        fits &= both / here >= P.min_relative_risk * elsewhere
+    return fits
+
+
+def _by(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
+    """Where the entries of each key start, and the values and the keys in that order."""
+    order = np.argsort(key, kind="stable")
+    start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=keys))])
+    return start, value[order], key[order]
+
 
 Found = list[tuple[ClusterSlices, Group]]
 """Groups with the slices of their cluster, in order of cluster and fold."""

@@ -3,22 +3,158 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I32, I64, U64
 from stillhunt.base.coded import codes, plain
 from stillhunt.base.config import Config
-from stillhunt.triage.cited import cited_table
-from stillhunt.triage.member_addresses import ADDRESS_COLUMNS, member_addresses
-from stillhunt.triage.member_details import member_details
-from stillhunt.triage.origins import ASPECTS, origins_table
+from stillhunt.base.formatting import hash_digits
+from stillhunt.base.schema_case import ADDRESS_KINDS, ADDRESSES, CITED
+from stillhunt.triage.member_details import member_details, row_of_member
+from stillhunt.triage.origins import ASPECTS, as_families, origins_table
 from stillhunt.triage.rereading import Rereading
 from stillhunt.triage.samples import sample_table
 from stillhunt.triage.taken import other_requests, taken_table
 from stillhunt.triage.timeline import timeline_table
+
+ADDRESS_COLUMNS = dict(zip(ADDRESS_KINDS, ("client_ip", "client_prefix"), strict=True))
+"""Kind -> the column of TRAFFIC that holds its hashes."""
+ADDRESSES_OF_MEMBER = 20
+"""Addresses, and as many networks, that are kept of each member: an attacker can have any number. Judgement: whoever
+searches has an address from a log, and one that is used often is found; a table of 5,000 members has 200,000 rows."""
+_BLOCK_ROWS = 1 << 13
+"""Requests that are counted at a time. In the processor's cache it costs a third; it changes no result."""
+
+
+def member_addresses(members: pa.Table, campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
+    """The addresses and networks that each member uses most in a campaign, as the log's own keyed hashes.
+
+    Misleads: members behind one proxy or one carrier have equal hashes and need not know of each other.
+
+    Args:
+        campaigns: campaign of each harvested request.
+        traffic: account_id and the columns of `ADDRESS_COLUMNS` of the same requests, row for row.
+
+    Returns:
+        An ADDRESSES table: by kind, member, requests (most first) and hash. Requests whose log names no IP address are
+        left out; a text in its place has a hash as well, but no network.
+    """
+    member = row_of_member(members, campaigns, traffic["account_id"]).to_numpy(zero_copy_only=False)
+    known = np.flatnonzero(traffic["client_prefix"].is_valid().to_numpy())
+    order = known[np.argsort(member[known], kind="stable")]
+    member = member[order].astype(np.int32)
+    starts = np.unique(np.searchsorted(member, member[::_BLOCK_ROWS])).tolist()
+    bounds = [0, *starts[1:], len(member)]
+    parts = []
+    for kind, column in ADDRESS_COLUMNS.items():
+        value = pc.fill_null(traffic[column], 0).to_numpy()[order]
+        blocks = [_most_used(member[first:last], value[first:last]) for first, last in pairwise(bounds)]
+        owner, hashes, requests, different = map(np.concatenate, zip(*blocks, strict=True))
+        whose = members.take(pa.array(owner))
+        parts.append(
+            ADDRESSES.build(
+                campaign_id=whose["campaign_id"],
+                account_id=whose["account_id"],
+                kind=[kind] * len(owner),
+                hash=[hash_digits(one) for one in hashes.tolist()],
+                requests=requests,
+                different=different,
+            )
+        )
+    return pa.concat_tables(parts)
+
+
+def _most_used(owner: I32, value: U64) -> tuple[I32, U64, I64, I64]:
+    """Owner, value, how often, and how many values the owner has; equally frequent values by number."""
+    order = np.lexsort((value, owner))
+    owner, value = owner[order], value[order]
+    begins = np.ones(len(owner), np.bool_)
+    begins[1:] = (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])
+    first = np.flatnonzero(begins)
+    count = np.diff(first, append=len(owner))
+    owner, value = owner[first], value[first]
+    order = np.lexsort((-count, owner))  # stable: equally frequent values stay in order
+    owner, value, count = owner[order], value[order], count[order]
+    start = np.searchsorted(owner, owner)
+    kept = np.arange(len(owner)) - start < ADDRESSES_OF_MEMBER
+    different = np.searchsorted(owner, owner[kept], "right") - start[kept]
+    return owner[kept], value[kept], count[kept], different
+
+
+Ints = npt.NDArray[np.integer[Any]]
+
+_COPIED = tuple(name for name in CITED.names if name not in ("campaign_id", "client"))
+"""Columns of CITED that the traffic has under the same name."""
+
+
+def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
+    """The requests that findings about campaigns and about their members name.
+
+    They are found by their ids among the requests of the campaign's members, because an id is unique within one source
+    only.
+
+    Args:
+        tables: the case tables campaigns, members and evidence.
+
+    Returns:
+        A CITED table: campaigns in their order, within each by account and time.
+    """
+    campaigns = tables["campaigns"]
+    names = campaigns.filter(pc.not_equal(campaigns["verdict"], "none"))["campaign_id"].combine_chunks()
+    request_id, namer, request_ids = _named(tables["evidence"], names)
+    if not len(request_id):
+        return CITED.empty()
+    account, ids = codes(traffic["account_id"])
+    member = _members(tables["members"], names, ids)
+    rows = np.flatnonzero(np.isin(account, member % len(ids)))
+    found = pc.fill_null(pc.index_in(traffic["request_id"].take(pa.array(rows)), request_ids), -1).to_numpy()
+    rows, found = rows[found >= 0], found[found >= 0]
+    # Each of these rows, once for each campaign that names its id; only those of members stay.
+    first, last = np.searchsorted(request_id, found), np.searchsorted(request_id, found, side="right")
+    times = last - first
+    row = np.repeat(rows, times)
+    campaign = namer[np.repeat(last - np.cumsum(times), times) + np.arange(len(row))]
+    inside = np.isin(campaign * len(ids) + account[row], member)
+    row, campaign = row[inside], campaign[inside]
+    order = np.lexsort((row, campaign))
+    return _table(traffic, row[order], names.take(pa.array(campaign[order])))
+
+
+def _table(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
+    columns = traffic.select([*_COPIED, "user_agent"]).take(pa.array(rows))
+    value, agents = codes(columns["user_agent"])
+    family, words = as_families(value, agents.to_pylist())
+    return CITED.build(
+        campaign_id=campaigns,
+        client=pa.array(words, pa.string()).take(pa.array(family, mask=family < 0)),
+        **{name: plain(columns[name]) for name in _COPIED},
+    )
+
+
+def _named(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
+    """Pairs of a request id and a campaign that names it, by id, each once; and the ids by code."""
+    own = evidence.select(["campaign_id", "request_ids"]).filter(pc.is_in(evidence["campaign_id"], names))
+    lists = own["request_ids"].combine_chunks()
+    coded = lists.flatten().dictionary_encode()
+    namer = pc.index_in(own["campaign_id"].combine_chunks(), names).to_numpy().astype(np.int64)
+    namer = np.repeat(namer, lists.value_lengths().to_numpy(zero_copy_only=False))
+    pairs = np.unique(coded.indices.to_numpy().astype(np.int64) * max(len(names), 1) + namer)
+    return pairs // max(len(names), 1), pairs % max(len(names), 1), coded.dictionary
+
+
+def _members(members: pa.Table, names: pa.Array, ids: pa.Array) -> Ints:
+    """Campaign times the number of accounts, plus account, of each member of one of the campaigns."""
+    own = members.filter(pc.is_in(members["campaign_id"], names))
+    campaign = pc.index_in(own["campaign_id"].combine_chunks(), names).to_numpy().astype(np.int64)
+    member: Ints = campaign * len(ids) + pc.index_in(own["account_id"].combine_chunks(), ids).to_numpy()
+    return member
+
 
 SAMPLED_REQUESTS = 24
 """Requests of each campaign whose prompts are read again; the excerpts are chosen among these."""

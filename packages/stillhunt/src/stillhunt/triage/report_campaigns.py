@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -16,9 +16,143 @@ from stillhunt.base import formatting
 from stillhunt.triage import charts
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.margins import log2_odds_of
-from stillhunt.triage.model import CampaignModel, CaseModel
+from stillhunt.triage.model import FULL_ID_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
-from stillhunt.triage.report_members import MemberTable, member_table
+from stillhunt.triage.roles import role_label
+
+_ALLOWED = "allowed"
+"""Shown instead of a verdict for accounts whose programme the settings declare."""
+
+_TEXT, _CHOICE, _FIGURE = "text", "choice", "figure"
+"""Kinds of columns: free text; few values, offered as a filter; numbers, ordered by value and set right."""
+
+_BETWEEN_VALUES = "; "
+"""Stands between the values of one cell; the page's script cuts there."""
+
+_VALUES_SHOWN = 3
+_VALUE_CHARS = 40
+_POINTS_DRAWN = 1500
+
+
+@dataclass(frozen=True)
+class MemberColumn:
+    """One column: its heading, its kind, and what it shows of a row of ACCOUNT_FACTS."""
+
+    title: str
+    kind: str
+    shown: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class MemberTable:
+    """The members of one campaign as the report shows them.
+
+    Attributes:
+        columns: those that the logs fill.
+        rows: one text per column; the most probable account first.
+        full_ids: for each row the whole account id where the row has it cut, else "".
+        total: members of the campaign, of which there may be more than rows.
+        points: account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart.
+    """
+
+    columns: tuple[MemberColumn, ...]
+    unknown: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    full_ids: tuple[str, ...]
+    total: int
+    points: tuple[tuple[Any, ...], ...]
+
+
+def member_table(facts: pa.Table, limit: int) -> MemberTable:
+    """The members of one campaign, ready to show.
+
+    Args:
+        facts: its rows of the ACCOUNT_FACTS table, in the order in which they are shown.
+    """
+    records = facts.select(_FACTS).slice(0, limit).to_pylist()
+    cells = [[column.shown(record) for record in records] for column in _COLUMNS]
+    filled = [place for place, texts in enumerate(cells) if any(texts) or _COLUMNS[place].kind == _FIGURE]
+    step = -(-len(records) // _POINTS_DRAWN) or 1
+    return MemberTable(
+        columns=tuple(_COLUMNS[place] for place in filled),
+        unknown=tuple(column.title for place, column in enumerate(_COLUMNS) if place not in filled),
+        rows=tuple(zip(*(cells[place] for place in filled), strict=True)),
+        full_ids=tuple(map(_full_id, records)),
+        total=facts.num_rows,
+        points=tuple(_point(record) for record in records[::step]),
+    )
+
+
+def _point(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        _account(record),
+        _role(record),
+        _verdict(record),
+        record["requests"],
+        round(record["share"], 6),
+        round(record["score"], 6),
+    )
+
+
+def _account(record: Mapping[str, Any]) -> str:
+    return formatting.shorten(record["account_id"], FULL_ID_CHARS)
+
+
+def _full_id(record: Mapping[str, Any]) -> str:
+    """What is copied and downloaded, where it is not what is shown."""
+    full = formatting.escape_controls(record["account_id"])
+    return "" if full == _account(record) else full
+
+
+def _verdict(record: Mapping[str, Any]) -> str:
+    return _ALLOWED if record["sanctioned"] else formatting.shorten(record["verdict"], 12)
+
+
+def _role(record: Mapping[str, Any]) -> str:
+    return role_label(record["role"])
+
+
+def _moment(name: str) -> Callable[[Mapping[str, Any]], str]:
+    def shown(record: Mapping[str, Any]) -> str:
+        moment: datetime | None = record[name]
+        return "" if moment is None else formatting.minute(moment).removesuffix(" UTC")
+
+    return shown
+
+
+def _value(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda record: formatting.shorten(record[name] or "", _VALUE_CHARS)
+
+
+def _values(name: str) -> Callable[[Mapping[str, Any]], str]:
+    def shown(record: Mapping[str, Any]) -> str:
+        values = [formatting.shorten(value, _VALUE_CHARS) for value in record[name][:_VALUES_SHOWN]]
+        rest = len(record[name]) - len(values)
+        return _BETWEEN_VALUES.join([*values, *([f"{rest} more"] if rest else [])])
+
+    return shown
+
+
+_COLUMNS = (
+    MemberColumn("Account", _TEXT, _account),
+    MemberColumn("Verdict", _CHOICE, _verdict),
+    MemberColumn("Probability", _FIGURE, lambda record: formatting.probability(record["score"])),
+    MemberColumn("Role", _CHOICE, _role),
+    MemberColumn("Requests", _FIGURE, lambda record: formatting.count(record["requests"])),
+    MemberColumn("Other requests", _FIGURE, lambda record: formatting.count(record["other_requests"])),
+    MemberColumn("Share", _FIGURE, lambda record: formatting.percent(record["share"])),
+    MemberColumn("First seen (UTC)", _TEXT, _moment("first_seen")),
+    MemberColumn("Last seen (UTC)", _TEXT, _moment("last_seen")),
+    MemberColumn("Signed up (UTC)", _TEXT, _moment("created_at")),
+    MemberColumn("Plan", _CHOICE, _value("plan")),
+    MemberColumn("Client", _CHOICE, _values("clients")),
+    MemberColumn("Country", _CHOICE, _values("countries")),
+)
+_FACTS = [
+    *("account_id", "verdict", "sanctioned", "score", "role", "requests", "other_requests", "share"),
+    *("first_seen", "last_seen", "created_at", "plan", "clients", "countries"),
+]
+
 
 CAMPAIGNS_IN_DETAIL = 200
 MEMBERS_AT_FIRST = 50

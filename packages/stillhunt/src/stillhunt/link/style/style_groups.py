@@ -17,13 +17,72 @@ import scipy.sparse as sp
 from stillhunt.base.config import Config
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
-from stillhunt.link.requests.arrays import Ints, list_array, lists, values
-from stillhunt.link.style.blocks import blocks
+from stillhunt.link.requests.arrays import Flags, Floats, Ints, list_array, lists, values
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.style.recurring_words import is_free, recurring_words, word_sample
 from stillhunt.link.style.styles import Styles, beyond_chance, learned_styles
 from stillhunt.link.templates.clusters import Clusters
+from stillhunt.link.topics.topic_kernels import orthonormal, word_vectors
 from stillhunt.link.topics.topics import WORD_BUCKETS
+
+_SCALE = 1 << 16
+"""Length of a vector, as an integer."""
+_CELL = 1 << 10
+"""Scale of a weight, as an integer."""
+
+
+def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
+    """Accounts x blocks, coarsely and finely divided; an account without a recurring word is in no block.
+
+    Args:
+        recurring: accounts x words, 1 where a word is a recurring word of an account.
+        seed: key of the random start.
+    """
+    used, word = np.unique(recurring.indices, return_inverse=True)
+    fine = int(np.clip(recurring.shape[0] // P.accounts_per_block, *P.fine_blocks))
+    if len(used) < fine or recurring.shape[0] < fine:
+        return [np.zeros((recurring.shape[0], 0), bool)]
+    vectors = _account_vectors(recurring, (used, word.astype(np.int64)), fine, seed)
+    known, divisions = np.diff(recurring.indptr) > 0, []
+    for count in (P.coarse_blocks, fine):
+        block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
+        divisions.append((block[:, None] == np.arange(count)) & known[:, None])
+    return divisions
+
+
+def _account_vectors(recurring: sp.csr_array, words: tuple[Ints, Ints], dimensions: int, seed: int) -> Floats:
+    """Orthonormal vectors, one entry an account, that span the strongest common recurring words.
+
+    `words` are the distinct words, and the position among them of each entry.
+    """
+    used, word = words
+    begins, count = recurring.indptr.astype(np.int64), recurring.shape[0]
+    account = np.repeat(np.arange(count), np.diff(begins))
+    rarity = np.log2(count / np.bincount(word))[word]
+    degree = np.bincount(account, weights=rarity, minlength=count)
+    degree += P.degree_smoothing * degree.mean()
+    weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    basis = generator.integers(-_SCALE, _SCALE, size=(len(used), dimensions)).astype(np.int32)
+    for _ in range(P.subspace_iterations):
+        step = word_vectors(begins, word, weight, basis, np.arange(count))
+        basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)
+    across = sp.csr_array((weight, word, begins), shape=(count, len(used)))
+    return orthonormal((across @ basis.astype(np.int64)).astype(np.float64))
+
+
+def _rotated(vectors: Floats) -> Floats:
+    """The same vectors, turned so that each account's largest entry is that of its block."""
+    left, chosen = vectors.copy(), []
+    for _ in range(vectors.shape[1]):
+        lengths = np.square(left).sum(axis=1)
+        chosen.append(int(lengths.argmax()))
+        direction = left[chosen[-1]] / np.sqrt(max(float(lengths[chosen[-1]]), 1e-12))
+        left -= np.outer((left * direction).sum(axis=1), direction)
+    first, _, second = np.linalg.svd(vectors[chosen].T)
+    turned: Floats = vectors @ (first @ second)
+    return turned
+
 
 StyleGroups = list[tuple[ClusterSlices, Group]]
 STYLED = pa.schema([("style", pa.int16())])

@@ -28,11 +28,30 @@ from stillhunt.score.output.evidence_table import budget_statement, evidence_tab
 from stillhunt.score.output.operator_table import first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.output.skills import models_of, skills_of
-from stillhunt.score.output.unsampled import unsampled
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.flags import member_ranks
 from stillhunt.score.verdict.rules import all_allowed
 from stillhunt.score.verdict.verdict import Judged
+
+
+def unsampled(values: Ints, rates: Floats | None) -> int:
+    """What a sum would be in a log that keeps every call: each value stands for 1 / rate of its kind.
+
+    Args:
+        values: whole numbers, one a request.
+        rates: share of such calls that the log keeps, of the same requests; None: all are kept.
+
+    Returns:
+        The Horvitz-Thompson estimate (1952), to the nearest whole; the sum itself where nothing is sampled.
+    """
+    if rates is None:
+        return int(values.sum())
+    known, place = np.unique(rates, return_inverse=True)
+    # Whole sums for each rate, added in order of rates: the same for any order of rows.
+    sums = [int(values[place == number].sum()) for number in range(len(known))]
+    total: float = sum(part / rate for part, rate in zip(sums, known.tolist(), strict=True))
+    return round(total)
+
 
 LEFT_ALONE = 500
 """Most candidates with verdict none that are kept in the tables, so that a reader sees what was looked at."""

@@ -1,0 +1,150 @@
+"""Figures of pages, each from a file that a benchmark wrote: `python docs/page_figures.py` puts them into the pages.
+
+A page writes `<!--fig NAME-->VALUE<!--/fig-->`. The value comes from `docs/figures/*.json`: one file for each
+benchmark, with its command, the commit that it measured, the code that it speaks of, and its figures. The site marks a
+figure whose code has changed since that commit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+FOLDER = Path(__file__).parent / "figures"
+HUNT = tuple(f"packages/stillhunt/src/stillhunt/{room}" for room in ("collect", "extract", "link", "resolve", "score"))
+"""The code that decides what a hunt finds."""
+MARK = re.compile(r"<!--fig (?P<name>[a-z0-9-]+)-->(?P<value>.*?)<!--/fig-->")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure, with what is needed to judge and to repeat it.
+
+    Attributes:
+        unit: what the value counts.
+        code: files and folders that it speaks of, from the root.
+        copied: taken from a page of that commit by hand, before benchmarks wrote files.
+    """
+
+    name: str
+    value: str
+    unit: str
+    command: str
+    commit: str
+    code: tuple[str, ...]
+    copied: bool = False
+
+
+def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
+    """All figures by name.
+
+    Raises:
+        ValueError: two files have a figure of one name.
+    """
+    found: dict[str, Figure] = {}
+    for path in sorted(folder.glob("*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        for name, figure in told["figures"].items():
+            if name in found:
+                raise ValueError(f"{path.name}: another file has a figure {name}, too")
+            shared = {key: told[key] for key in ("command", "commit", "copied") if key in told}
+            found[name] = Figure(name, **figure, **shared, code=tuple(told["code"]))
+    return found
+
+
+def write_figures(
+    path: Path, command: str, code: Iterable[str], values: dict[str, tuple[str, str]], root: Path = ROOT
+) -> None:
+    """Write what a benchmark measured, with the commit that it ran on.
+
+    Args:
+        command: what repeats it.
+        code: files and folders that the figures speak of, from the root.
+        values: name -> value and unit, as a page states them.
+
+    Raises:
+        ValueError: the code differs from its commit, so that no commit would stand for it.
+    """
+    code = sorted(code)
+    if _git(root, "status", "--porcelain", "--", *code):
+        raise ValueError("commit the code before you measure it: a figure names the commit that it speaks of")
+    told = {
+        "command": command,
+        "commit": _git(root, "rev-parse", "--short=8", "HEAD"),
+        "code": code,
+        "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in values.items()},
+    }
+    path.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fill_page(text: str, figures: dict[str, Figure]) -> str:
+    """A page with the values that its figures have now."""
+    return MARK.sub(lambda mark: f"<!--fig {mark['name']}-->{figures[mark['name']].value}<!--/fig-->", text)
+
+
+def mark_figures(markdown: str, figures: dict[str, Figure]) -> str:
+    """A page as the site shows it: each figure says where it comes from, and the old ones are marked."""
+
+    def marked(mark: re.Match[str]) -> str:
+        figure = figures[mark["name"]]
+        state = figure_state(figure)
+        told = f"{figure.unit}; {figure.command}; measured at {figure.commit}{'; ' + state if state else ''}"
+        kind = "figure old" if state else "figure"
+        return f'<span class="{kind}" title="{told.replace(chr(34), chr(39))}">{figure.value}</span>'
+
+    return MARK.sub(marked, markdown)
+
+
+def figures_table(figures: dict[str, Figure]) -> str:
+    """All figures as a table in Markdown, with command, commit and state."""
+    rows = [
+        f"| {one.value} | {one.unit} | `{one.command}` | {one.commit} | {figure_state(one) or 'current'} |"
+        for one in figures.values()
+    ]
+    return "\n".join(["| figure | of what | measured by | at commit | state |", "|---|---|---|---|---|", *rows])
+
+
+def figure_state(figure: Figure, root: Path = ROOT) -> str:
+    """Why a figure may not hold; "" where a benchmark wrote it and its code is as it was then."""
+    told = ["copied by hand"] if figure.copied else []
+    return "; ".join([*told, *filter(None, [_code_state(figure.commit, figure.code, root)])])
+
+
+@cache
+def _code_state(commit: str, code: tuple[str, ...], root: Path) -> str:
+    try:
+        changed = _git(root, "rev-list", "--count", f"{commit}..HEAD", "--", *code)
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return "without the history of the repository nobody can say whether the code has changed since"
+    return "" if changed == "0" else "the code has changed since"
+
+
+def _git(root: Path, *words: str) -> str:
+    git = shutil.which("git")
+    if git is None:
+        raise FileNotFoundError("git")
+    done = subprocess.run([git, "-C", str(root), *words], capture_output=True, text=True, check=True)  # noqa: S603 - no words of others
+    return done.stdout.strip()
+
+
+def pages() -> list[Path]:
+    """Pages that may state figures."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def fill_pages() -> None:
+    """Put the values that figures have now into all pages."""
+    figures = read_figures()
+    for page in pages():
+        page.write_text(fill_page(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    fill_pages()

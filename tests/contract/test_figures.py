@@ -1,0 +1,102 @@
+"""Each figure of a page comes from a file that a benchmark wrote, and one that is older than its code is marked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from source_tree import ROOT
+
+import page_figures
+
+FIGURES = page_figures.read_figures()
+
+
+def git(folder: Path, *words: str) -> None:
+    told = ["-c", "user.name=A", "-c", "user.email=a@b.example"]
+    subprocess.run(["git", "-C", str(folder), *told, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    for name in ("link.py", "web.py"):
+        (tmp_path / name).write_text("a = 1\n", encoding="utf-8")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def measured(repository: Path) -> page_figures.Figure:
+    path = repository / "speed.json"
+    page_figures.write_figures(path, "speed.py", ["link.py"], {"speed": ("5 s", 'one "hunt"')}, repository)
+    return page_figures.read_figures(repository)["speed"]
+
+
+def test_pages_state_what_the_files_say() -> None:
+    for page in page_figures.pages():
+        text = page.read_text(encoding="utf-8")
+        assert page_figures.fill_page(text, FIGURES) == text, f"{page.name}: run 'python docs/page_figures.py'"
+
+
+def test_every_figure_is_on_a_page_and_speaks_of_code_that_exists() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in page_figures.pages())
+    for figure in FIGURES.values():
+        assert f"<!--fig {figure.name}-->" in text
+        assert figure.code
+        assert not [name for name in figure.code if not (ROOT / name).exists()], figure.name
+
+
+def test_a_figure_is_marked_once_its_code_has_changed_and_not_before(repository: Path) -> None:
+    figure = measured(repository)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "the figure itself")
+    assert page_figures.figure_state(figure, repository) == ""
+    (repository / "web.py").write_text("a = 2\n", encoding="utf-8")
+    git(repository, "commit", "-q", "-a", "-m", "other code")
+    page_figures._code_state.cache_clear()
+    assert page_figures.figure_state(figure, repository) == ""
+    (repository / "link.py").write_text("a = 2\n", encoding="utf-8")
+    git(repository, "commit", "-q", "-a", "-m", "its code")
+    page_figures._code_state.cache_clear()
+    assert page_figures.figure_state(figure, repository) == "the code has changed since"
+
+
+def test_without_history_nobody_claims_that_a_figure_is_current(tmp_path: Path, repository: Path) -> None:
+    assert page_figures.figure_state(measured(repository), tmp_path / "nowhere").startswith("without the history")
+
+
+def test_a_figure_that_was_copied_by_hand_says_so(repository: Path) -> None:
+    figure = replace(measured(repository), copied=True)
+    assert page_figures.figure_state(figure, repository) == "copied by hand"
+
+
+def test_code_that_is_not_committed_is_not_measured(repository: Path) -> None:
+    (repository / "link.py").write_text("a = 3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="commit the code"):
+        measured(repository)
+
+
+def test_a_marked_figure_shows_where_it_comes_from(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
+    figure = measured(repository)
+    monkeypatch.setattr(page_figures, "figure_state", lambda _: "the code has changed since")
+    shown = page_figures.mark_figures("in <!--fig speed-->3 s<!--/fig-->.", {"speed": figure})
+    assert shown.startswith('in <span class="figure old" title="one \'hunt\'; speed.py; measured at ')
+    assert shown.endswith('; the code has changed since">5 s</span>.')
+
+
+def test_two_files_with_one_figure_are_noticed(repository: Path) -> None:
+    measured(repository)
+    (repository / "other.json").write_text((repository / "speed.json").read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(ValueError, match="speed"):
+        page_figures.read_figures(repository)
+
+
+def test_files_have_the_form_that_benchmarks_write() -> None:
+    for path in page_figures.FOLDER.glob("*.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        assert set(told) - {"copied"} == {"command", "commit", "code", "figures"}, path.name
+        assert all(set(figure) == {"value", "unit"} for figure in told["figures"].values()), path.name
