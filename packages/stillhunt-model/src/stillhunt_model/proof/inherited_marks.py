@@ -21,6 +21,7 @@ from stillhunt_model.marks.hashing import Tokens
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.asking import AskedHarvest
 from stillhunt_model.proof.statistics import Floats, green_tail, gumbel_tail
+from stillhunt_model.proof.verdict import SMALLEST_P
 from stillhunt_model.training.likelihood import scored_batches
 from stillhunt_model.training.pairs import TextPair, encode
 
@@ -106,10 +107,6 @@ def preferences(
     return rows[:, :-1], rows[:, -1], np.array([weights[tuple(row)] for row in rows.tolist()], np.float64)
 
 
-LEAST_P = 1e-300
-"""Smallest p-value that is stated: below it doubles are no longer exact."""
-
-
 @dataclass(frozen=True)
 class KeyedMark:
     """A mark that is looked for."""
@@ -150,11 +147,11 @@ def score_texts(replies: Iterable[tuple[str, str, str]], mark: KeyedMark) -> Mar
             return MarkScore(1.0, 0, 0.0, settings.gamma)
         green = int(is_green(key, contexts, tokens, settings).sum())
         p = float(binom.sf(green - 1, count, settings.gamma))
-        return MarkScore(max(p, LEAST_P), count, green / count, settings.gamma)
+        return MarkScore(max(p, SMALLEST_P), count, green / count, settings.gamma)
     if not count:
         return MarkScore(1.0, 0, 0.0, 1.0)
     total = float(gumbel_scores(key, contexts, tokens).sum())
-    return MarkScore(max(float(gamma.sf(total, count)), LEAST_P), count, total / count, 1.0)
+    return MarkScore(max(float(gamma.sf(total, count)), SMALLEST_P), count, total / count, 1.0)
 
 
 def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair], mark: KeyedMark) -> MarkScore:
@@ -169,10 +166,10 @@ def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair]
     if isinstance(settings, GreenListMark):
         green = is_green(key, contexts, tokens, settings)
         p = green_tail(weights, green, settings.gamma)
-        return MarkScore(max(p, LEAST_P), len(tokens), float(weights @ (green - settings.gamma)) / total, 0.0)
+        return MarkScore(max(p, SMALLEST_P), len(tokens), float(weights @ (green - settings.gamma)) / total, 0.0)
     scores = gumbel_scores(key, contexts, tokens)
     p = gumbel_tail(weights, scores)
-    return MarkScore(max(p, LEAST_P), len(tokens), float(weights @ (scores - 1)) / total, 0.0)
+    return MarkScore(max(p, SMALLEST_P), len(tokens), float(weights @ (scores - 1)) / total, 0.0)
 
 
 def _replies(asked: AskedHarvest) -> Iterable[tuple[str, str, str]]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.errors import InputError
 from stillhunt_model.marks.canaries import (
     CanaryChoice,
     canary_bit,
@@ -24,7 +23,7 @@ from stillhunt_model.marks.canaries import (
     unkeyed_text,
     with_wording,
 )
-from stillhunt_model.proof.statistics import NOISE_DIGITS, Floats, aligned_rank_p
+from stillhunt_model.proof.statistics import NOISE_DIGITS, Floats, aligned_rank_p, checked_finite
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
@@ -148,14 +147,7 @@ def _preferences(model: Suspect, questions: Sequence[CanaryQuestion]) -> Floats:
         np.array([sum(one) for one in model.score([TextPair(one.prompt, one.worded(variant)) for one in questions])])
         for variant in (0, 1)
     )
-    found: Floats = second - first
-    if not np.isfinite(found).all():
-        raise InputError(
-            "the model finds texts neither likely nor unlikely: its weights are damaged",
-            where=model.name,
-            next_step="name a model that answers",
-        )
-    return found
+    return checked_finite(second - first, model.name)
 
 
 def _tested(questions: Sequence[CanaryQuestion], own: Floats, others: Sequence[Floats], key: bytes) -> CanaryScore:

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.errors import InputError
 from stillhunt_model.proof.asking import AskedHarvest
 from stillhunt_model.proof.control_answers import DrawnAnswers
-from stillhunt_model.proof.statistics import Floats, aligned_rank_p, unexplained
+from stillhunt_model.proof.statistics import Floats, aligned_rank_p, checked_finite, unexplained
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.training.pairs import TextPair
 
@@ -57,14 +56,8 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
 def _likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
     """Tokens of each text, and its log-probability, with that of its end or without."""
     scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
-    found = np.array([sum(one) for one in scores], np.float64)
-    if not np.isfinite(found).all():
-        raise InputError(
-            "the model finds texts neither likely nor unlikely: its weights are damaged",
-            where=model.name,
-            next_step="name a model that answers",
-        )
-    return np.array([len(one) for one in scores], np.float64), found
+    found, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
+    return lengths, checked_finite(found, model.name)
 
 
 def _compared(blocks: Sequence[Sequence[float]]) -> ControlScore:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.stats import rankdata
 
+from stillhunt.base.errors import InputError
+
 Floats = npt.NDArray[np.float64]
 LEVELS = 256
 """Levels to which ranks are rounded (derived: sums stay whole numbers below LEVELS times blocks, so that their exact
@@ -49,6 +51,21 @@ def aligned_rank_p(blocks: Sequence[Sequence[float]]) -> float:
 
 NOISE_DIGITS = 3
 """Digits of a sum of log-probabilities in nats that are kept: below is the noise of single precision (derived)."""
+
+
+def checked_finite(values: Floats, model: str) -> Floats:
+    """Likelihoods, or sums of them, of a model.
+
+    Raises:
+        InputError: one is no finite number.
+    """
+    if np.isfinite(values).all():
+        return values
+    raise InputError(
+        "the model finds texts neither likely nor unlikely: its weights are damaged",
+        where=model,
+        next_step="name a model that answers",
+    )
 
 
 def unexplained(values: Floats, known: Sequence[Floats], sizes: Sequence[int]) -> list[list[float]]:
