@@ -103,28 +103,10 @@ def _count(group: Array) -> int:
 
 
 SHARED_TRAITS: dict[str, TraitSharing] = {
-    "seat": share_office,
-    "class": share_class,
-    "vendor": share_vendor,
-    "serverless": share_egress,
-    "app": share_cloud,
-    "framework": share_cloud,
-    "framework_random": share_cloud,
-    "benchmark": share_cloud,
-    "batch": share_cloud,
-    "one_template": share_cloud,
-    "nightly": share_cloud,
-    "backfill": share_cloud,
-    "reseller": share_cloud,
-    "ci_agent": share_egress,
-    "gateway": share_vendor,
-    "audit_trail": share_office,
-    "contracted_reseller": share_reseller,
-    "workshop": share_room,
-    "grader": share_vendor,
-    "localisation": share_office,
-}
-"""Persona -> the function that lets its accounts share something; accounts of other personas share nothing."""
+    "office": share_office, "class": share_class, "vendor": share_vendor, "egress": share_egress,
+    "cloud": share_cloud, "reseller": share_reseller, "room": share_room,
+}  # fmt: skip
+"""What accounts of personas share, by the name that `data/personas.toml` has for it."""
 
 
 SPREAD_RUNG = 10

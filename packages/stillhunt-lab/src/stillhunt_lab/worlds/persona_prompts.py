@@ -224,26 +224,10 @@ def _app_texts(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: i
 
 
 PROMPT_WRITERS: dict[str, PromptWriter] = {
-    "chat": write_public,
-    "developer": write_public,
-    "generalist": write_public,
-    "app": write_app,
-    "serverless": write_app,
-    "framework": write_framework,
-    "framework_random": write_framework_random,
-    "seat": write_seat,
-    "class": write_class,
-    "benchmark": write_benchmark,
-    "nightly": write_nightly,
-    "backfill": write_backfill,
-    "workshop": write_public,
-    "niche": write_public,
-    "ci_agent": write_ci_agent,
-    "gateway": write_gateway,
-    "team_key": write_team_key,
-    "audit_trail": write_audit_trail,
-    "safety": write_safety,
-    "grader": write_grader,
-    "localisation": write_localisation,
-}
-"""Persona -> the function that rewrites its prompts; the prompts of other personas stay as they are."""
+    "public": write_public, "app": write_app, "framework": write_framework,
+    "framework_random": write_framework_random, "seat": write_seat, "class": write_class,
+    "benchmark": write_benchmark, "nightly": write_nightly, "backfill": write_backfill, "ci_agent": write_ci_agent,
+    "gateway": write_gateway, "team_key": write_team_key, "audit_trail": write_audit_trail, "safety": write_safety,
+    "grader": write_grader, "localisation": write_localisation,
+}  # fmt: skip
+"""How the prompts of personas are rewritten, by the name that `data/personas.toml` has for it."""

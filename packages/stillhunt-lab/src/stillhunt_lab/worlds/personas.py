@@ -50,9 +50,8 @@ def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Dra
     rng = scene.rng(f"persona/{recipe.persona}")
     people = draw_people(scene, rng, recipe.persona, count, paid=recipe.paid, recent=recipe.recent)
     group = np.arange(count) // recipe.group
-    share_traits = SHARED_TRAITS.get(recipe.persona)
-    if share_traits is not None:
-        share_traits(scene, rng, people, group)
+    if recipe.shares:
+        SHARED_TRAITS[recipe.shares](scene, rng, people, group)
     draft = _persona_rows(scene, rng, recipe, people, group)
     adopt_release(scene, people, draft, recipe.persona)
     return people, close_some(scene, people, draft, recipe.persona)
@@ -66,9 +65,8 @@ def _persona_rows(scene: Scene, rng: np.random.Generator, recipe: Recipe, people
         draft = draw_resold(scene, rng, CHAT, people, loads, named=recipe.persona == "gateway")
     else:
         draft = draw_rows(scene, rng, recipe, people, loads, _topic_preferences(scene, rng, recipe, group))
-    write_prompts = PROMPT_WRITERS.get(recipe.persona)
-    if write_prompts is not None:
-        write_prompts(scene, rng, people, draft, group)
+    if recipe.prompts:
+        PROMPT_WRITERS[recipe.prompts](scene, rng, people, draft, group)
     return draft
 
 

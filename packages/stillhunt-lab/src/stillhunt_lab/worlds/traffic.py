@@ -40,6 +40,8 @@ class Recipe:
     recent: float = 0.3
     answer: float = 350.0
     group: int = 1
+    prompts: str = ""
+    shares: str = ""
 
 
 def draw_loads(rng: np.random.Generator, recipe: Recipe, people: People, scene: Scene) -> Array:
