@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pictures
 import python_api
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
 from stillhunt.base.families import FAMILY_OF
-from stillhunt.base.parameters import all_parameters
+from stillhunt.base.parameters import PARAMETER_FILE, Parameter, all_parameters
 from stillhunt.base.shape import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
@@ -101,42 +104,47 @@ def settings_page() -> str:
 
 def parameters_page() -> str:
     """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
-    import_module("stillhunt.pipeline")  # all rooms that a hunt computes with declare their tables
-    import_module("stillhunt.watch.hunting")  # and so do those of the watch
-    import_module("stillhunt.watch.signatures.tie")
-    for room in ("actors", "matching", "sharing"):
-        import_module(f"stillhunt_evidence.{room}.parameters")
-    import_module("stillhunt_evidence.packs.proof_weights")
-    import_module("stillhunt.web.brokers")
-    import_module("stillhunt.web.gateways")
-    import_module("stillhunt_model.orders.order")
-    for room in ("marks", "damage", "distil", "proof", "blunt"):
-        import_module(f"stillhunt_model.{room}.parameters")
+    import_module("stillhunt.pipeline")  # all rooms that a hunt computes with read their tables
+    for reader in ("watch.hunting", "watch.signatures.tie"):
+        import_module(f"stillhunt.{reader}")
+    for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_weights"):
+        import_module(f"stillhunt_evidence.{reader}")
+    for reader in ("marks", "proof"):
+        import_module(f"stillhunt_model.{reader}.parameters")
     parts = [
         "# Parameters",
         GENERATED,
         (
-            "For checking where a number of the method comes from. Source: the tables made with `parameter_table` in "
-            "`packages/stillhunt/src/stillhunt/`.\n"
+            f"For checking where a number of the method comes from. Source: the `{PARAMETER_FILE}` of each room in "
+            "`packages/`.\n"
         ),
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
-            "with a release only. Each was *measured* (on simulated worlds or real logs), *derived* (from other "
-            "numbers by a formula) or is a *judgement*. Where *measured* names no script, the figure was seen when the "
-            "number was set, and nothing in the repository repeats it. `benchmarks/quality/sensitivity.py` says how "
-            "much findings depend on each of them.\n"
+            "with a release only. Each is *measured* (by the script that is named), *derived* (from other numbers by a "
+            "formula) or a *judgement*; then the page says what would measure it. "
+            "`benchmarks/quality/sensitivity.py` says how much findings depend on each.\n"
         ),
     ]
-    for name, (about, parameters) in all_parameters().items():
-        parts += [f"## {name}\n", f"{_cell(about)}\n", "| name | value | unit | meaning | where it comes from |"]
-        parts.append("|---|---|---|---|---|")
-        parts += [
-            f"| `{one.name}` | {_cell(str(one.value))} | {_cell(one.unit)} | {_cell(one.meaning)} "
-            f"| {one.provenance.origin}: {_cell(one.provenance.how)} |"
-            for one in parameters
-        ]
+    rooms = groupby(all_parameters().items(), key=lambda table: table[0].partition(".")[0])
+    for room, tables in rooms:
+        parts += [f"## {room}\n", "| name | value, unit | meaning | where it comes from |", "|---|---|---|---|"]
+        parts += [line for name, (about, ones) in tables for line in _parameter_rows(name, about, ones)]
         parts.append("")
     return "\n".join(parts)
+
+
+def _parameter_rows(table: str, about: str, parameters: Sequence[Parameter]) -> Iterator[str]:
+    """A row for the table, with what would measure most of its judgements, and one for each number."""
+    measures = Counter(one.would_measure for one in parameters if one.would_measure)
+    usual = measures.most_common(1)[0][0] if measures else None
+    yield f"| **{table}** | | {_cell(about)} | {_cell(f'judgements: to measure by {usual}') if usual else ''} |"
+    for one in parameters:
+        value = ", ".join(f"{part:g}" for part in one.value) if isinstance(one.value, tuple) else f"{one.value:g}"
+        unit = "" if one.unit == "1" else f" {one.unit}"
+        origin = f"{one.provenance.origin}: {one.provenance.how}"
+        if one.would_measure not in (None, usual):
+            origin += f"; to measure by {one.would_measure}"
+        yield f"| `{one.name}` | {_cell(value + unit)} | {_cell(one.meaning)} | {_cell(origin)} |"
 
 
 def commands_page() -> str:

@@ -32,7 +32,7 @@ import yaml
 
 from stillhunt.base.units import DAY
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import log_locked
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import DECIDE, make_token
@@ -138,13 +138,11 @@ def _decided(folder: Path) -> str:
     """A data folder with decisions; its token."""
     database, now = WatchDatabase("", DataFolder(folder).database), time.time_ns() // 1000
     token = make_token(database, "gateway", frozenset((DECIDE,)))
-    append_to_log(
-        database,
-        lambda _log, _secret: [
+    with log_locked(database) as log:
+        log.append(
             LogEntry(0, now, "case", f"account-{i}", "tag", "operator_decision", "benchmark", False, now, now + DAY)
             for i in range(DECIDED)
-        ],
-    )
+        )
     database.close()
     return token
 

@@ -47,7 +47,7 @@ from stillhunt.watch.signatures.features import hash_text
 from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher
 from stillhunt.watch.signatures.inline_tables import known_style
 from stillhunt.watch.signatures.matcher import Matcher
-from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.parameters import MATCHING, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.signature import FalseMatches, Signature, StyleWeights, as_json, read_signatures
 from stillhunt_lab.worlds.build import World
 
@@ -211,7 +211,7 @@ def measure_odd(matcher: InlineMatcher, signature: Signature, template: str, pla
     turns = [{"role": role, "content": text} for text in plain[:10] for role in ("user", "assistant")]
     chat = [{"role": "system", "content": plain[11]}, *turns, {"role": "user", "content": plain[12]}]
     timed("texts of 22 messages", [lambda: texts_of_messages(chat)] * 1000)
-    most = MATCHING.most_accounts
+    most = MOST_FOLLOWED_ACCOUNTS
     before = psutil.Process().memory_info().rss
     flood = InlineMatcher([signature], 0, most_accounts=most)
     worst = 0.0

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from stillhunt.base.units import DAY
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import log_locked
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import DECIDE, make_token
@@ -99,13 +99,11 @@ def servers(made: Path) -> Iterator[tuple[int, int, str]]:
     database = WatchDatabase("", folder.database)
     token = make_token(database, "gateway", frozenset((DECIDE,)))
     now = time.time_ns() // 1000
-    append_to_log(
-        database,
-        lambda _log, _secret: [
+    with log_locked(database) as log:
+        log.append(
             LogEntry(0, now, "case", f"account-{i}", "tag", "operator_decision", "benchmark", False, now, now + DAY)
             for i in range(DECIDED)
-        ],
-    )
+        )
     database.close()
     ports = free_port(), free_port()
     stillhunt = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", "web", "--data", str(folder.path)]

@@ -27,6 +27,7 @@ from pathlib import Path
 import psutil
 from steady_sender import Sent, send_steadily
 
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.units import DAY
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.live import LiveDecisions
@@ -82,7 +83,7 @@ def write_rows(file: Path, number: int) -> None:
                 LogEntry(0, now, "case", one, "tag", "operator_decision", "benchmark", False, now, now + DAY)
                 for one in accounts
             ),
-            last,
+            last.place if last is not None else LEDGER_START,
         )
         last = made[-1]
         with connection:

@@ -43,7 +43,7 @@ from stillhunt_evidence.matching.intersection_files import (
     as_message,
     message_from_json,
 )
-from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
+from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 from stillhunt_evidence.matching.sketch_file import (
     feature_sets,
     hashed_feature,
@@ -211,8 +211,8 @@ def leakage(out: Path, rungs: set[int]) -> None:
     print(
         f"dictionary: {len(texts):,} texts, {len(distinct):,} phrases; {seconds:.0f} s to hash under the circle's key"
     )
-    print(f"requests for private set intersection to try all: {math.ceil(len(distinct) / P.most_asked):,} for phrases, "
-          f"{math.ceil(65_536 / P.most_asked)} for words")  # fmt: skip
+    phrases_asked, words_asked = (math.ceil(count / MOST_ASKED_FEATURES) for count in (len(distinct), 65_536))
+    print(f"requests for private set intersection to try all: {phrases_asked:,} for phrases, {words_asked} for words")
     rows = [
         _leaked(out, (name, side), found, (texts, phrases), hashes)
         for name in names

@@ -37,7 +37,7 @@ from stillhunt.extract import sketch_requests
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.features import style_hashes
-from stillhunt.watch.signatures.matcher import Matcher
+from stillhunt.watch.signatures.matcher import _CARRIERS, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
 from stillhunt.watch.signatures.senders import SenderTable, sender_hashes
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet, as_json, read_signatures
@@ -206,7 +206,7 @@ def like_senders(signatures: Sequence[Signature], sketches: pa.Table) -> set[str
     found: set[str] = set()
     for one in signatures:
         counts = Counter(owners[SenderTable(one).bits(hashes) >= round(MATCHING.sender_bits * MICRO)].tolist())
-        found |= {name for name, count in counts.items() if count >= MATCHING.carriers}
+        found |= {name for name, count in counts.items() if count >= _CARRIERS}
     return found
 
 

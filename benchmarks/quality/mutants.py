@@ -58,7 +58,7 @@ TESTS_OF = {
     **{f"score/{name}": tuple(f"score/{test}" for test in tests) for name, tests in SCORE_TESTS.items()},
 }
 """Module -> the files that test it; resolve's table of parameters is left out, since it only declares."""
-DECLARED = {"parameter", "parameter_table", "Null", "Column", "judgement", "measured", "derived", "dataclass"}
+DECLARED = {"read_parameters", "Null", "Column", "judgement", "measured", "derived", "dataclass"}
 """Calls whose arguments are declarations."""
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -168,7 +168,7 @@ def _changes(parent: ast.AST, name: str, place: int | None, node: ast.AST) -> It
 
 def _is_declaration(node: ast.AST) -> bool:
     if isinstance(node, ast.ClassDef):
-        return ast.unparse(node).startswith("@parameter_table")
+        return [ast.unparse(base) for base in node.bases] == ["NamedTuple"]
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") in DECLARED
 
 

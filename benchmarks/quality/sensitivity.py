@@ -5,7 +5,7 @@
     python benchmarks/quality/sensitivity.py --out FOLDER sample_a sample_b     worlds on disk
     python benchmarks/quality/sensitivity.py --out FOLDER --only-report         the table of the rows that are there
 
-Every number of the typed tables (`stillhunt.base.parameters`) is moved by -25 % and +25 %, one at a time, each in a
+Every number of the tables (`parameters.toml` of each room) is moved by -25 % and +25 %, one at a time, each in a
 fresh process. Whole numbers move by 1 at least. A share stays within 0 and 1. The numbers of a tuple move together,
 except where they sum to 1: there the first moves and the others make up for it. What has no number, and a value that
 cannot move (0, or a share of 1 upwards), is named below the table.

@@ -172,7 +172,7 @@ def range_of(truth: Truth, campaign_of: np.ndarray, every: np.ndarray, answered:
     topics = int(truth.topic.max()) + 1
     own = every[answered[every]]
     own = own[np.unique(truth.item[own], return_index=True)[1]]
-    enough = np.bincount(truth.topic[own][truth.topic[own] >= 0], minlength=topics) >= taken.P.enough_samples
+    enough = np.bincount(truth.topic[own][truth.topic[own] >= 0], minlength=topics) >= taken._LEAST_SAMPLES
     honest = truth.topic[(campaign_of == "") & (truth.topic >= 0)]
     return float(enough[honest].mean())
 

@@ -17,8 +17,6 @@ MOST_FUNCTION_LINES = 59
 MOST_PARAMETERS = 8
 
 LONG_MODULES: dict[str, str] = {
-    "stillhunt/base/schema_case.py": "one contract: the files of a case folder, column by column",
-    "stillhunt/collect/join/match_calls.py": "one question (which rows record one call); its steps share their arrays",
     "stillhunt/collect/normalise/standardise.py": "one batch from raw values to checked columns",
     "stillhunt/extract/text/row_kernels.py": "one pass over the text of a row; its steps share their scratch arrays",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -17,13 +18,16 @@ MARK = "<!-- worked example -->"
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> EvidenceKind:
+def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> EvidenceKind:
     """The kind that the page declares, loaded as a module that leaves no trace."""
-    code = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(MARK, 1)[1].split("```python\n", 1)[1]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split(MARK, 1)[1]
+    code, table = (page.split(f"```{language}\n", 1)[1].split("```", 1)[0] for language in ("python", "toml"))
+    (tmp_path / parameters.PARAMETER_FILE).write_text(table, encoding="utf-8")
     module = ModuleType("worked_example")
+    module.__file__ = str(tmp_path / "worked_example.py")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(parameters, "_TABLES", dict(parameters._TABLES))
-    exec(compile(code.split("```", 1)[0], "CONTRIBUTING.md", "exec"), module.__dict__)  # noqa: S102 - our own page
+    exec(compile(code, "CONTRIBUTING.md", "exec"), module.__dict__)  # noqa: S102 - our own page
     kind = module.__dict__["KIND"]
     assert isinstance(kind, EvidenceKind)
     return kind

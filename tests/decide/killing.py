@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from decide.scenes import DAY, NOW, findings, member, policy
-from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import append_to_log, read_log
-from stillhunt.decide.rules import Findings, decide
+from stillhunt.decide.log import log_locked, read_log
+from stillhunt.decide.rules import Findings
+from stillhunt.decide.running import apply_rules
 from stillhunt.watch.database.store import WatchDatabase
 
 LONGEST_SECONDS = 0.12
@@ -31,12 +31,9 @@ def decide_next(database: WatchDatabase) -> int:
     """Decide the first snapshot that is not decided yet, as a server does after its start; its number."""
     sequence = 1 + max((entry.snapshot for entry in read_log(database)), default=0)
     found, now = snapshot(sequence)
-
-    def made(log: list[LogEntry], secret: bytes) -> list[LogEntry]:
-        known = max((entry.snapshot for entry in log), default=0)
-        return decide(policy(), found, log, now, secret) if known < sequence else []
-
-    append_to_log(database, made)
+    with log_locked(database) as log:
+        if max((entry.snapshot for entry in log.lately(now, now)), default=0) < sequence:
+            apply_rules(log, policy(), found, now)
     return sequence
 
 

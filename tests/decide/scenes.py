@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.schema_case import ACCOUNT_FACTS
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
@@ -40,4 +41,4 @@ def policy(**changes: Any) -> Policy:
 
 def after(log: Sequence[LogEntry], policy: Policy, found: Findings, now: int) -> list[LogEntry]:
     """The log after the rules looked at a snapshot."""
-    return [*log, *chained(decide(policy, found, log, now, SECRET), log[-1] if log else None)]
+    return [*log, *chained(decide(policy, found, log, now, SECRET), log[-1].place if log else LEDGER_START)]

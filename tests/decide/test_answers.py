@@ -15,7 +15,7 @@ from stillhunt.decide.table import DecisionTable, empty_table
 
 def table_of(action: Any, account: str = "a") -> DecisionTable:
     entry = LogEntry(0, NOW, "case", account, action, "linked_accounts", "Ada", False, NOW, NOW + 100)
-    return empty_table().with_entries(chained([entry], None), NOW)
+    return empty_table().with_entries(chained([entry]), NOW)
 
 
 @pytest.mark.parametrize(

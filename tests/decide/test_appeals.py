@@ -35,10 +35,10 @@ from stillhunt.decide.appeals import (
 from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.entries import LogEntry, first_broken, in_force, standing
 from stillhunt.decide.field_rates import exact_share, field_rates
-from stillhunt.decide.log import append_to_log, read_log
+from stillhunt.decide.log import log_locked, read_log
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms, Policy
-from stillhunt.decide.rules import decide
+from stillhunt.decide.running import apply_rules
 from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import APPEALS, DECISIONS
@@ -61,7 +61,8 @@ def database(tmp_path: Path) -> Iterator[WatchDatabase]:
 def hunted(database: WatchDatabase, *accounts: str, at: int = NOW, by: Policy | None = None) -> list[LogEntry]:
     """What the rules append after a hunt that found these accounts."""
     found = findings([member(name) for name in accounts])
-    return append_to_log(database, lambda log, secret: decide(by or policy(), found, log, at, secret))
+    with log_locked(database) as log:
+        return apply_rules(log, by or policy(), found, at)
 
 
 def person(database: WatchDatabase, action: Any, by: str = "Ada", at: int = NOW, **more: Any) -> LogEntry:
@@ -607,7 +608,8 @@ def test_a_clock_that_is_ahead_grants_no_appeal(
     database: WatchDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = LogEntry(0, NOW, "rule", "a", "step_up", "linked_accounts", "rule:x", False, NOW, NOW + 99 * DAY)
-    append_to_log(database, lambda _log, _secret: [entry])
+    with log_locked(database) as log:
+        log.append([entry])
     appeal = file_appeal(database, 1, "a", "why", "portal", TERMS, NOW)
     believed_time(database, NOW, DAY // 96)
     between = BetweenHunts(DataFolder(tmp_path / "data"), database, Config(), lambda _made: None, pytest.fail)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from decide.killing import decide_next, snapshot
 from decide.scenes import SECRET, policy
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import read_log
 from stillhunt.decide.rules import decide
@@ -33,5 +34,7 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(opening: Opening, tmp
     expected: list[LogEntry] = []
     for sequence in range(1, last + 1):
         found, now = snapshot(sequence)
-        expected += chained(decide(policy(), found, expected, now, SECRET), expected[-1] if expected else None)
+        expected += chained(
+            decide(policy(), found, expected, now, SECRET), expected[-1].place if expected else LEDGER_START
+        )
     assert log == expected, "as if nobody had been killed: every place, every hash"

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from decide.scenes import DAY, NOW, after, findings, member, policy
-from stillhunt.decide.entries import Broken, LogEntry, chained, digest_of, first_broken, in_force, made_until
+from stillhunt.base.ledger.chain import LEDGER_START, digest_of
+from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken, in_force, made_until
 
 
 def log_of(*accounts: str) -> list[LogEntry]:
@@ -19,7 +20,7 @@ def by_person(kind: str, action: str, at: int = NOW, account: str = "a") -> LogE
 
 
 def appended(log: list[LogEntry], *entries: LogEntry) -> list[LogEntry]:
-    return [*log, *chained(entries, log[-1] if log else None)]
+    return [*log, *chained(entries, log[-1].place if log else LEDGER_START)]
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(LogEntry)])
@@ -40,7 +41,7 @@ def test_what_is_left_out_moved_or_added_is_seen() -> None:
     assert first_broken([log[0], log[0], log[1]]) == Broken(2, "entry 1 is there twice")
     assert first_broken(log[1:]) == Broken(1, "entry 1 is missing")
     forged = replace(log[1], account_id="x", digest="")
-    forged = replace(forged, digest=digest_of(forged))
+    forged = replace(forged, digest=digest_of(vars(forged)))
     assert first_broken([log[0], forged, log[2]]) == Broken(3, "it does not follow the entry before it")
     assert first_broken(log[:2]) is None, "the end is missing: only the last hash tells"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from decide.scenes import DAY, NOW, SECRET, after, findings, member, policy
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.entries import LogEntry, chained, in_force
 from stillhunt.decide.links import Link, decide_links
@@ -33,7 +34,7 @@ def linked(
     links: Sequence[Link] = LINKS,
 ) -> list[LogEntry]:
     made = decide_links(policy, links, spared, log, now, SECRET)
-    return [*log, *chained(made, log[-1] if log else None)]
+    return [*log, *chained(made, log[-1].place if log else LEDGER_START)]
 
 
 def test_a_linked_account_is_stopped_for_some_days_and_decided_once() -> None:
@@ -68,13 +69,13 @@ def test_later_evidence_that_is_no_text_raises_a_tag_once() -> None:
 
 def test_a_tag_that_a_person_undid_is_not_raised() -> None:
     log = linked([], signing(), links=TEXTS_ONLY)
-    ended = chained([replace(entry, kind="undo", undoes=entry.seq, author="Ada") for entry in log], log[-1])
+    ended = chained([replace(entry, kind="undo", undoes=entry.seq, author="Ada") for entry in log], log[-1].place)
     assert linked([*log, *ended], signing()) == [*log, *ended]
 
 
 def test_what_a_person_undid_is_not_decided_again() -> None:
     log = linked([], signing())
-    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada")], log[-1])
+    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada")], log[-1].place)
     assert linked([*log, *ended], signing()) == [*log, *ended]
 
 

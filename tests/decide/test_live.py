@@ -13,9 +13,10 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.decide import live as live_module
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.live import LiveDecisions
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import log_locked
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
+from stillhunt.decide.verified import kept_place
 from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
@@ -41,7 +42,8 @@ def person(database: WatchDatabase, account: str = "a") -> LogEntry:
 
 def by_rule(database: WatchDatabase, account: str = "ruled") -> None:
     entry = LogEntry(0, NOW, "rule", account, "step_up", "linked_accounts", "rule:x", False, NOW, NOW + 10**12)
-    append_to_log(database, lambda _log, _secret: [entry])
+    with log_locked(database) as log:
+        log.append([entry])
 
 
 def action(live: LiveDecisions, account: str = "a") -> str:
@@ -101,6 +103,44 @@ def test_a_log_that_lost_entries_ends_no_decision_until_somebody_accepts_it(
     live.look()
     assert (action(live, "old"), action(live, "new")) == ("none", "block" if replaced else "none")
     assert live.faults() == {}
+
+
+def test_a_server_goes_on_from_what_was_kept_and_verifies_the_rest_in_parts(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, file, read = opening(), tmp_path / "verified", list[list[int]]()
+    for name in "abcdef":
+        person(database, name)
+    keeping(opening, file)
+    person(database, "g")
+    found = live_module.read_log_from
+    monkeypatch.setattr(
+        live_module,
+        "read_log_from",
+        lambda *asked: (read.append([one.seq for one in found(*asked)]), found(*asked))[1],
+    )
+    monkeypatch.setattr(live_module, "WHOLE_AT_A_TIME", 3)
+    live = keeping(opening, file)
+    assert read == [[6, 7], [1, 2, 3]]
+    assert [action(live, name) for name in "abcdefg"] == ["block"] * 7
+    change(database, 5)
+    live.look()
+    assert live.problems["decisions"].startswith("the decision log was changed: entry 5")
+
+
+@pytest.mark.parametrize("other", ["declared", "clock"])
+def test_what_was_kept_under_other_settings_is_read_anew(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    database, file = opening(), tmp_path / "verified"
+    by_rule(database)
+    live = LiveDecisions(opening(), lambda: ENFORCED, frozenset(("ruled",) if other == "declared" else ()), kept=file)
+    if other == "clock":
+        monkeypatch.setattr(live_module.time, "time_ns", lambda: NOW * 1000 + 10**18)
+    live.look()
+    monkeypatch.undo()
+    monkeypatch.setattr(live_module, "WORKING_SHARE", math.inf)
+    assert action(keeping(opening, file, lambda: ENFORCED), "ruled") == "step_up"
 
 
 @pytest.mark.parametrize("changed", [1, 2, 3])
@@ -171,7 +211,7 @@ def test_a_damaged_file_of_verified_decisions_is_said_until_somebody_accepts_the
     database, file = opening(), tmp_path / "verified"
     person(database)
     keeping(opening, file)
-    whole = file.read_bytes()
+    whole, kept = file.read_bytes(), kept_place(file)
     file.write_bytes(bytes([*whole[:-9], whole[-9] ^ 1, *whole[-8:]]) if damage is None else damage)
     live = keeping(opening, file)
     assert action(live) == "block"
@@ -179,7 +219,7 @@ def test_a_damaged_file_of_verified_decisions_is_said_until_somebody_accepts_the
     assert file.read_bytes() != whole
     file.unlink()
     live.look()
-    assert file.read_bytes() == whole, "it was removed while the server ran"
+    assert kept == kept_place(file), "it was removed while the server ran"
     live.look()
     assert live.faults() == {}
 

@@ -15,10 +15,13 @@ from sqlalchemy import update
 from decide.scenes import DAY, NOW, findings, member, policy
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
 from stillhunt.base.visible_ids import visible_id
-from stillhunt.decide.entries import first_broken, in_force
-from stillhunt.decide.log import append_to_log, read_log
+from stillhunt.decide import log as log_module
+from stillhunt.decide.entries import LogEntry, first_broken, in_force
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.log import log_locked, read_log
 from stillhunt.decide.persons import decide_as_person, undo
-from stillhunt.decide.rules import decide
+from stillhunt.decide.policy import Policy
+from stillhunt.decide.running import apply_rules
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from watch.databases import Opening
@@ -29,7 +32,7 @@ import os, signal, sys
 from pathlib import Path
 from sqlalchemy import event
 from decide.scenes import NOW, findings, member, policy
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import log_locked
 from stillhunt.decide.rules import decide
 from stillhunt.watch.database.store import WatchDatabase
 
@@ -47,7 +50,8 @@ def made(log, secret):
 
 if moment == "before the commit":
     event.listen(database.engine, "commit", die)
-append_to_log(database, made)
+with log_locked(database) as opened:
+    opened.append(made(opened.lately(NOW, 0), opened.secret))
 if moment == "after the commit":
     die()
 """
@@ -55,11 +59,17 @@ MOMENTS = {"while deciding": 0, "before the commit": 0, "after the commit": 40, 
 """When a process is killed, and the entries that it leaves."""
 
 
+def ruled(database: WatchDatabase, now: int, by: Policy | None = None) -> list[LogEntry]:
+    """What rules append."""
+    with log_locked(database) as log:
+        return apply_rules(log, by or policy(), findings(ROWS), now)
+
+
 def test_what_is_appended_reads_back_and_follows_on(opening: Opening) -> None:
     database = opening()
-    first = append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW, secret))
+    first = ruled(database, NOW)
     assert len(first) == 40
-    assert append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW + 1, secret)) == []
+    assert ruled(database, NOW + 1) == []
     entry = decide_as_person(database, "acct-1", "observe", ("Ada", "a customer of ours"), (NOW, 3.0), "override")
     log = read_log(opening())
     assert log == [*first, entry]
@@ -100,12 +110,44 @@ def test_a_decision_names_accounts_as_tables_do(opening: Opening) -> None:
 
 def test_nothing_follows_a_log_that_was_changed(opening: Opening) -> None:
     database = opening()
-    append_to_log(database, lambda log, secret: decide(policy(), findings(ROWS), log, NOW, secret))
+    ruled(database, NOW)
     with database.write() as connection:
         connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 7).values(action="observe"))
-    with pytest.raises(OutputError, match="entry 7: its content is not what was hashed"):
+    changed = pytest.raises(OutputError, match="entry 7: its content is not what was hashed")
+    with changed:
+        ruled(database, NOW + 1)
+    with changed:
+        undo(database, 7, "Ada", "", NOW)
+    LiveDecisions(database, lambda: None).look()
+    with changed:
         decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
     assert len(read_log(database)) == 40
+    with database.write() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 7).values(action="step_up"))
+    live = LiveDecisions(database, lambda: None)
+    for _ in range(2):
+        live.look()
+    assert decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0)).seq == 41
+
+
+def test_nothing_follows_an_end_that_was_changed(opening: Opening) -> None:
+    database = opening()
+    ruled(database, NOW)
+    with database.write() as connection:
+        connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 40).values(note="x"))
+    with pytest.raises(OutputError, match="entry 40: its content is not what was hashed"):
+        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+
+
+def test_appending_reads_one_entry(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    database, read = opening(), list[LogEntry]()
+    ruled(database, NOW)
+    made = log_module.entries_of
+    monkeypatch.setattr(log_module, "entries_of", lambda rows: [(read.append(one), one)[1] for one in made(rows)])
+    decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+    assert [entry.seq for entry in read] == [40]
+    undo(database, 41, "Bo", "", NOW + 1)
+    assert [entry.seq for entry in read[1:]] == [41, 41]
 
 
 def test_many_who_append_at_once_make_one_chain(opening: Opening) -> None:
@@ -141,9 +183,9 @@ def test_the_delay_differs_from_folder_to_folder(tmp_path: Path) -> None:
     waiting = policy(delay_minutes=[0, 600])
     for name in ("one", "two"):
         database = WatchDatabase("", tmp_path / name)
-        log = append_to_log(database, lambda log, secret: decide(waiting, findings(ROWS), log, NOW, secret))
+        log = ruled(database, NOW, waiting)
         starts.append([entry.starts_at for entry in log])
-        late = append_to_log(database, lambda log, secret: decide(waiting, findings(ROWS), log, NOW + 8 * DAY, secret))
+        late = ruled(database, NOW + 8 * DAY, waiting)
         assert all(entry.starts_at == NOW + 8 * DAY for entry in late), "a renewal waits for nothing"
         database.close()
     assert starts[0] != starts[1]

@@ -67,7 +67,7 @@ def test_an_account_that_was_there_long_before_its_campaign_is_tagged_at_most(
 
 def test_what_a_person_ended_is_not_decided_again_for_a_time() -> None:
     log = after([], policy(), findings([member("a"), member("b")]), NOW)
-    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada", expires_at=NOW)], log[-1])
+    ended = chained([replace(log[0], kind="undo", undoes=log[0].seq, author="Ada", expires_at=NOW)], log[-1].place)
     log = after([*log, *ended], policy(), findings([member("a"), member("b")]), NOW + DAY)
     assert set(actions(log, NOW + DAY)) == {"b"}
     log = after(log, policy(), findings([member("a")]), NOW + 91 * DAY)

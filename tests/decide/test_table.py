@@ -33,7 +33,7 @@ def logs(draw: st.DrawFn) -> list[LogEntry]:
             LogEntry(0, NOW - 50 + place, kind, account, action, "operator_decision", "x", draw(st.booleans()), *times,
                      undoes=undoes)
         )  # fmt: skip
-    return chained(made, None)
+    return chained(made)
 
 
 def grown(log: Sequence[LogEntry], steps: int, now: int, **options: Any) -> DecisionTable:
@@ -56,6 +56,10 @@ def test_it_says_what_the_log_says(log: list[LogEntry], steps: int, later: int, 
         assert (found and found.seq) == (entry and entry.seq)
         if found and entry:
             assert found == (entry.seq, entry.kind, entry.action, entry.reason, entry.expires_at)
+    ordered = sorted((entry.seq, account) for account, entry in expected.items())
+    for after in (0, steps):
+        told = [(one.seq, account) for account, one in table.counting(now, after)]
+        assert told == [one for one in ordered if one[0] > after]
 
 
 def test_accounts_with_equal_hashes_are_with_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +68,7 @@ def test_accounts_with_equal_hashes_are_with_distinct_keys(monkeypatch: pytest.M
 
     monkeypatch.setattr(table_module, "_hashes_of", same)
     entries = [LogEntry(0, NOW, "case", name, "block", "operator_decision", "x", False, NOW, NOW + 9) for name in "ab"]
-    table = empty_table().with_entries(chained(entries, None), NOW)
+    table = empty_table().with_entries(chained(entries), NOW)
     assert table.find("one", NOW) is None, "its hash is that of both"
 
 
@@ -72,22 +76,22 @@ def test_what_ended_takes_no_memory() -> None:
     entries = [
         LogEntry(0, NOW, "case", f"a{i}", "tag", "operator_decision", "x", False, NOW, NOW + 10) for i in range(9000)
     ]
-    log = chained(entries, None)
+    log = chained(entries)
     table = empty_table().with_entries(log, NOW)
     assert len(table) == 9000
     late = LogEntry(0, NOW + 1, "case", "b", "tag", "operator_decision", "x", False, NOW, NOW + 99)
     after = NOW + KEPT_DAYS * DAY + 50
-    assert len(table.with_entries(chained([late] * 9001, log[-1]), after)) == 18_001, "the clock may be ahead"
+    assert len(table.with_entries(chained([late] * 9001, log[-1].place), after)) == 18_001, "the clock may be ahead"
     late = replace(late, made_at=after)
-    assert len(table.with_entries(chained([late] * 9001, log[-1]), NOW)) == 18_001, "a clock may have been ahead"
-    assert len(table.with_entries(chained([late] * 9001, log[-1]), after)) == 9001
+    assert len(table.with_entries(chained([late] * 9001, log[-1].place), NOW)) == 18_001, "a clock may have been ahead"
+    assert len(table.with_entries(chained([late] * 9001, log[-1].place), after)) == 9001
 
 
 def test_a_decision_ends_for_as_long_only_as_the_clock_says_so() -> None:
     def made(account: str, at: int) -> LogEntry:
         return LogEntry(0, at, "case", account, "block", "operator_decision", "Ada", False, at, at + 3 * DAY)
 
-    log = chained([made("a", NOW), made("b", NOW + 10 * DAY), made("c", NOW)], None)
+    log = chained([made("a", NOW), made("b", NOW + 10 * DAY), made("c", NOW)])
     table = empty_table().with_entries(log[:1], NOW).with_entries(log[1:2], NOW + 10 * DAY).with_entries(log[2:], NOW)
     assert [table.find(name, NOW + 10 * DAY) is not None for name in "abc"] == [False, True, False]
     for at in (NOW, NOW - 10 * DAY):
@@ -101,8 +105,7 @@ def test_rows_that_were_kept_say_the_same(monkeypatch: pytest.MonkeyPatch) -> No
         [
             LogEntry(0, NOW, kind, name * 3, "throttle", "resold_access", "x", False, NOW + late, NOW + 9)
             for name, kind, late in (("a", "rule", 0), ("b", "case", 3), ("c", "override", 0), ("d", "rule", 0))
-        ],
-        None,
+        ]
     )
     undo = LogEntry(0, NOW, "undo", "ddd", "throttle", "resold_access", "x", False, NOW, NOW, undoes=4)
     table = empty_table().with_entries([*log, undo], NOW)

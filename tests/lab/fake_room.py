@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 import stillhunt.score
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 
 
-@parameter_table("score.fake", "Parameters of a test.")
-@dataclass(frozen=True)
-class FakeParameters:
+class FakeParameters(NamedTuple):
     """One that counts, one that does not, one that cannot be moved."""
 
-    scale: float = parameter(1.0, unit="times", meaning="Factor of all bits.", provenance=judgement("a test"))
-    unused: int = parameter(3, unit="accounts", meaning="Nothing.", provenance=judgement("a test"))
-    method: str = parameter("plain", unit="name", meaning="No number.", provenance=judgement("a test"))
+    scale: float
+    unused: int
+    nothing: float
 
 
-@parameter_table("resolve.fake", "Parameters of a test.")
-@dataclass(frozen=True)
-class FakeResolveParameters:
-    """One that does nothing: what runs again from resolve must give the declared result."""
+class IdleParameters(NamedTuple):
+    """One that does nothing: what runs again from its room must give the declared result."""
 
-    idle: float = parameter(1.0, unit="share", meaning="Nothing.", provenance=judgement("a test"))
+    idle: float
 
 
-@parameter_table("link.fake", "Parameters of a test.")
-@dataclass(frozen=True)
-class FakeLinkParameters:
-    """The same for a full hunt."""
-
-    idle: float = parameter(1.0, unit="share", meaning="Nothing.", provenance=judgement("a test"))
-
-
-P = values_of(FakeParameters)
+P = read_parameters(FakeParameters, "score.fake")
+read_parameters(IdleParameters, "resolve.fake")
+read_parameters(IdleParameters, "link.fake")
 judge = stillhunt.score.score_campaigns
 
 

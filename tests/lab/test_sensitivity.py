@@ -134,7 +134,7 @@ def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path
         assert (changes["bits"], changes["verdicts"], changes["campaigns"]) == (0.0, 0, 0), name
     assert "- score.fake.unused" in first.split("## Changes nothing")[1].split("##")[0]
     assert "- score.fake.scale" in first.split("## Fragile")[1].split("##")[0]
-    assert "`score.fake.method`" in first.split("## Cannot be moved")[1]
+    assert "`score.fake.nothing`" in first.split("## Cannot be moved")[1]
     path.write_text("".join(f"{json.dumps(one)}\n" for one in rows if one["direction"] != "up"), "utf-8")
     assert "2/2 score.fake.unused up" in run()
     again = [json.loads(line) for line in path.read_text("utf-8").splitlines()]

@@ -14,9 +14,8 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
-from stillhunt.link.style.parameters import STYLE_PARAMETERS
 from stillhunt.link.style.recurring_words import WordSample, recurring_words
-from stillhunt.link.style.style_groups import blocks
+from stillhunt.link.style.style_groups import _COARSE_BLOCKS, _FINE_BLOCKS, blocks
 from stillhunt.link.style.styles import beyond_chance, learned_styles
 
 WORKERS, CUSTOMERS, SUBJECTS = 30, 200, 40
@@ -144,10 +143,10 @@ def test_accounts_of_each_planted_block_are_together() -> None:
     planted = np.repeat(np.arange(30), 20)
     held = rng.random((600, 900)) < np.where(planted[:, None] == np.arange(900) // 30, 0.4, 0.002)
     coarse, fine = blocks(sp.csr_array(held.astype(np.int32)), 0)
-    assert coarse.shape == (600, STYLE_PARAMETERS.coarse_blocks)
+    assert coarse.shape == (600, _COARSE_BLOCKS)
     assert coarse.sum(axis=1).tolist() == fine.sum(axis=1).tolist() == [1] * 600
     together = np.array([fine[planted == number].sum(axis=0).max() for number in range(30)])
-    assert (together >= 18).sum() >= STYLE_PARAMETERS.fine_blocks[0] - 1
+    assert (together >= 18).sum() >= _FINE_BLOCKS[0] - 1
     assert [one.shape for one in blocks(sp.csr_array((5, 900), dtype=np.int32), 0)] == [(5, 0)]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from drawn_sketches import Prompt, parted, rows_of, sketches_of
@@ -202,7 +200,7 @@ def test_requests_of_the_same_words_move_no_topic_by_their_order(monkeypatch: py
         prompts.append({"account_id": f"b{n % 60:02d}", "topic_words": sorted(words)})
     others = np.sort(keys_of([prompt["topic_words"] for prompt in prompts]))
     tied = next(w for w in ([n, n + 99, n + 200, 900, 901] for n in range(99)) if 300 < rank(others, w) < 1_500)
-    monkeypatch.setattr(topics_module, "P", replace(topics_module.P, sample=rank(others, tied) + 40))
+    monkeypatch.setattr(topics_module, "_SAMPLE", rank(others, tied) + 40)
     for n in range(80):
         kind = {"account_id": f"a{n % 2:02d}", "phrases": [10 * (n % 2) + k for k in range(3)]}
         prompts.append({**kind, "topic_words": tied})

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from stillhunt_model.blunt.parameters import OUTLINE_EVERY
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from hypothesis import example, given, settings
@@ -20,7 +22,6 @@ from stillhunt_model.blunt.measures import (
     steps_in_order,
 )
 from stillhunt_model.blunt.notices import blunt_policy
-from stillhunt_model.blunt.parameters import P
 from stillhunt_model.blunt.students import BLUNT_TASKS
 from stillhunt_model.tasks.checkable import draw_examples
 
@@ -70,7 +71,7 @@ def test_a_measure_says_nothing_that_was_not_there(measure: MeasureName, reasoni
 )
 def test_an_outline_keeps_one_whole_step_of_so_many_and_counts_the_others(reasoning: str) -> None:
     steps, outline = reasoning_steps(reasoning), blunted_reasoning("summarise", reasoning)
-    kept = steps[:: P.outline_every]
+    kept = steps[::OUTLINE_EVERY]
     assert "".join(kept) == ADDED.sub("", outline)
     missing = sum(int(one) for one in re.findall(r"\[(\d+) steps? left out\]", outline))
     assert missing + len(kept) == len(steps)

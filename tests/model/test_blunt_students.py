@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from typer.testing import CliRunner
@@ -28,7 +30,6 @@ from stillhunt_model.blunt.adaptive import (
 )
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
-from stillhunt_model.blunt.parameters import P
 from stillhunt_model.blunt.students import BLUNT_TASKS, School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
 from stillhunt_model.tasks.checkable import draw_examples
@@ -138,7 +139,7 @@ def test_honest_users_lose_what_a_wrongly_flagged_one_loses_times_their_share(
 ) -> None:
     lost = honest_loss(condition, ASKED)
     assert (lost["flagged_results_lost"], lost["flagged_steps_lost"]) == (results, steps)
-    assert lost["steps_lost"] == steps * P.honest_flagged
+    assert lost["steps_lost"] == steps * HONEST_FLAGGED_BOUND
 
 
 def cell(condition: str, seed: int, without: str, adaptive: str) -> dict[str, Any]:

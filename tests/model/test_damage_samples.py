@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +138,7 @@ def gathered_again(folder: Path, seed: int) -> GatheredAnswers:
 
 
 def test_of_very_many_requests_a_keyed_sample_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "P", replace(samples.P, most_requests=40))
+    monkeypatch.setattr(samples, "_MOST_REQUESTS", 40)
     rows = log_rows(task_pairs("strings", COUNT), prose(COUNT))
     found = gathered(tmp_path, rows)
     assert found.requests_read == 40

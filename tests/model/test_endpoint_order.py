@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from stillhunt_model.proof.endpoint import _CONNECTIONS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from model.model_server import serve_net
@@ -11,12 +13,11 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint
-from stillhunt_model.proof.parameters import P
 from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.training.pairs import TextPair
 
 PAIRS = [TextPair(f"write about {subject}", f"the {place}") for subject in ("sea", "sun") for place in range(14)]
-OVERTAKING = 2 * P.connections
+OVERTAKING = 2 * _CONNECTIONS
 """Places by which a request may come late: some are under way together."""
 
 

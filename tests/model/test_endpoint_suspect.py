@@ -11,6 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from stillhunt_model.proof.endpoint_client import _FIRST_PAUSE, _LONGEST_PAUSE
+from stillhunt_model.proof.parameters import QUERY_TRIES
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from starlette.requests import Request
@@ -23,7 +26,6 @@ from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.proof import endpoint_client
 from stillhunt_model.proof.endpoint import _PROBE, EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint, EndpointError
-from stillhunt_model.proof.parameters import P
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError
 from stillhunt_model.training.pairs import TextPair
 
@@ -167,7 +169,7 @@ def test_repeated_requests_count_against_the_budget(scripted: Scripted, most: in
     suspect = suspect_at(served, most)
     with pytest.raises((EndpointError, QueryBudgetError)):
         suspect.answer(["a"] * min(2, most), 2)
-    assert suspect.asked == len(served.asked) == min(most, P.tries)
+    assert suspect.asked == len(served.asked) == min(most, QUERY_TRIES)
 
 
 def test_a_busy_endpoint_is_asked_again_after_a_pause(scripted: Scripted) -> None:
@@ -184,7 +186,7 @@ def test_a_busy_endpoint_is_asked_again_after_a_pause(scripted: Scripted) -> Non
     served = scripted(lambda: next(replies))
     assert suspect_at(served, pauses=pauses).answer(["a"], 2) == ["yes"]
     assert len(served.asked) == 4
-    assert pauses == [7.0, P.longest_pause, 4 * P.first_pause]
+    assert pauses == [7.0, _LONGEST_PAUSE, 4 * _FIRST_PAUSE]
 
 
 def raw(content: bytes, **headers: str) -> Callable[[], Response]:
@@ -222,7 +224,7 @@ def test_hostile_answers_end_in_a_readable_error(scripted: Scripted, name: str) 
     suspect = suspect_at(served, 50)
     with pytest.raises(EndpointError, match="the endpoint cannot be asked") as found:
         suspect.answer(["a"], 2)
-    assert 1 <= suspect.asked == len(served.asked) <= P.tries
+    assert 1 <= suspect.asked == len(served.asked) <= QUERY_TRIES
     assert len(str(found.value)) < 500
     assert str(found.value).replace("\n", "").isprintable()
 
@@ -275,7 +277,7 @@ def test_an_answer_that_never_ends_in_time_is_given_up(scripted: Scripted, monke
     monkeypatch.setattr(endpoint_client, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with pytest.raises(EndpointError, match="ReadTimeout"):
         suspect.answer(["a"], 2)
-    assert len(served.asked) == P.tries
+    assert len(served.asked) == QUERY_TRIES
 
 
 def test_nobody_there_is_a_readable_error() -> None:
@@ -284,7 +286,7 @@ def test_nobody_there_is_a_readable_error() -> None:
         suspect = suspect_at(Served(f"http://127.0.0.1:{listener.getsockname()[1]}"), 9)
         with pytest.raises(EndpointError, match="ConnectError, 4 times"):
             suspect.answer(["a"], 2)
-    assert suspect.asked == P.tries
+    assert suspect.asked == QUERY_TRIES
 
 
 def scores(text: str, offsets: list[int], values: list[float | None]) -> Callable[[], Response]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from typer.testing import CliRunner
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 from cli.case_tables import account_row, campaign_row, case_tables, member_row, run_record
 from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError, OutputError, StillhuntError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.model.mark import mark_app
 from stillhunt.triage import Case
@@ -27,8 +29,8 @@ from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
 from stillhunt_model.marks.serving import MARK_SCHEMES, processor_for, sampling_mark, scheme_settings
 from stillhunt_model.nets.net import save_net
-from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, P, account_name, signed_order
-from stillhunt_model.orders.register import LAST_FILE, OrderRegister, model_folder
+from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, account_name, signed_order
+from stillhunt_model.orders.register import OrderRegister, model_folder
 
 KEY = bytes(32)
 
@@ -86,7 +88,7 @@ def test_an_order_is_about_flagged_accounts_alone_and_names_none() -> None:
         ({"by": "rule:night"}, "signed by a person"),
         ({"reason": " \n"}, "needs a reason"),
         ({"days": 0}, "lasts 1 to 90 days"),
-        ({"days": P.longest + 1}, "lasts 1 to 90 days"),
+        ({"days": LONGEST_ORDER_DAYS + 1}, "lasts 1 to 90 days"),
     ],
 )
 def test_an_order_that_may_not_be_signed_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -172,7 +174,7 @@ def test_a_changed_register_is_found_and_nothing_is_done_under_it(tmp_path: Path
     register, _ = written(tmp_path)
     lines = register.path.read_bytes().splitlines()
     register.path.write_bytes(b"".join(line + b"\n" for line in change(lines)))
-    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.last_hash):
+    for use in (lambda: register.orders_in_force(NOW), lambda: register.add_order(order()), register.lines):
         with pytest.raises(ConfigError, match="changed or damaged"):
             use()
 
@@ -180,7 +182,7 @@ def test_a_changed_register_is_found_and_nothing_is_done_under_it(tmp_path: Path
 def test_a_register_that_was_taken_away_is_found(tmp_path: Path) -> None:
     register, _ = written(tmp_path)
     register.path.unlink()
-    with pytest.raises(OutputError):
+    with pytest.raises(ConfigError, match="all of its lines are missing"):
         register.orders_in_force(NOW)
 
 
@@ -192,7 +194,7 @@ def test_what_a_process_left_that_died_in_writing_is_no_line(tmp_path: Path) -> 
     assert register.orders_in_force(NOW) == [signed]
     register.log_use(signed, "mark text", {"rows": 1}, NOW)
     assert [line.kind for line in register.lines()] == ["order", "use"]
-    assert register.last_hash() == (tmp_path / LAST_FILE).read_text(encoding="ascii").strip()
+    assert register.lines()[-1].digest == (tmp_path / "orders.last").read_text(encoding="ascii").strip()
     assert stat.S_IMODE(register.path.stat().st_mode) == 0o600
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 
 from stillhunt.base.errors import ConfigError
-from stillhunt_model.orders.lines import START_HASH, RegisterLine, line_bytes, order_content, placed_line
-from stillhunt_model.orders.order import ORDER_DAY, Order, P
-from stillhunt_model.orders.register import LAST_FILE, LOCK_FILE, OrderRegister
+from stillhunt.base.ledger.chain import FIRST_HASH, LEDGER_START, entry_place, placed
+from stillhunt.base.ledger.file_ledger import line_of
+from stillhunt_model.orders.lines import RegisterLine, order_content
+from stillhunt_model.orders.order import ORDER_DAY, Order
+from stillhunt_model.orders.register import OrderRegister
 
+LAST_FILE, LOCK_FILE = "orders.last", "orders.lock"
 NOW = 1_800_000_000_000_000
 
 
@@ -51,9 +56,9 @@ def test_one_line_after_the_known_end_is_finished_and_more_are_refused(tmp_path:
     register, _ = written(tmp_path)
     lines = register.lines()
     last = tmp_path / LAST_FILE
-    for digest in (lines[0].digest, START_HASH):
+    for digest in (lines[0].digest, FIRST_HASH):
         last.write_text(digest + "\n", encoding="ascii")
-        with pytest.raises(ConfigError, match="names an earlier line"):
+        with pytest.raises(ConfigError, match="older than one line"):
             register.lines()
     last.write_text(lines[1].digest + "\n", encoding="ascii")
     assert register.lines() == lines
@@ -64,7 +69,7 @@ def test_one_line_after_the_known_end_is_finished_and_more_are_refused(tmp_path:
 def test_a_process_that_died_in_the_first_line_leaves_a_register_that_goes_on(tmp_path: Path, with_line: bool) -> None:
     register, signed = OrderRegister(tmp_path), order()
     register.add_order(signed)
-    (tmp_path / LAST_FILE).write_text(START_HASH + "\n", encoding="ascii")
+    (tmp_path / LAST_FILE).write_text(FIRST_HASH + "\n", encoding="ascii")
     if not with_line:
         register.path.unlink()
     assert register.all_orders() == ([signed] if with_line else [])
@@ -72,19 +77,19 @@ def test_a_process_that_died_in_the_first_line_leaves_a_register_that_goes_on(tm
 
 def forged(register: OrderRegister, lines: list[RegisterLine]) -> None:
     """Write lines with right hashes, whatever they hold."""
-    placed: list[RegisterLine] = []
+    entries: list[dict[str, Any]] = []
     for line in lines:
-        placed.append(placed_line(line, placed[-1] if placed else None))
+        entries.append(placed(asdict(line), entry_place(entries[-1]) if entries else LEDGER_START))
     register.path.parent.mkdir(exist_ok=True)
-    register.path.write_bytes(b"".join(map(line_bytes, placed)))
-    register.path.with_name(LAST_FILE).write_text(placed[-1].digest + "\n", encoding="ascii")
+    register.path.write_bytes(b"".join(map(line_of, entries)))
+    register.path.with_name(LAST_FILE).write_text(entries[-1]["digest"] + "\n", encoding="ascii")
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"expires_at": 10**19},
-        {"expires_at": NOW + (P.longest + 1) * ORDER_DAY},
+        {"expires_at": NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY},
         {"expires_at": NOW},
         {"settings": {"keep_samples": "many"}},
         {"settings": {"keep_samples": True}},
@@ -130,7 +135,7 @@ def test_a_use_that_no_command_writes_is_no_line(tmp_path: Path, changes: dict[s
 def test_a_line_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     register, signed = OrderRegister(tmp_path), order()
     with pytest.raises(ConfigError, match="no line that the register takes"):
-        register.add_order(replace(signed, expires_at=NOW + (P.longest + 1) * ORDER_DAY))
+        register.add_order(replace(signed, expires_at=NOW + (LONGEST_ORDER_DAYS + 1) * ORDER_DAY))
     register.add_order(signed)
     assert register.all_orders() == [signed]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.score.stats.background_mixture import P, distance_from_background, part_earned
+from stillhunt.score.stats.background_mixture import _MIN_REQUESTS, P, distance_from_background, part_earned
 
 TOPICS = 12
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -68,7 +68,7 @@ def test_the_order_of_topics_changes_nothing(seed: int) -> None:
     assert distance(counts[order], customers[order]) == pytest.approx(distance(counts, customers), abs=1e-12)
 
 
-@pytest.mark.parametrize(("requests", "known"), [(0, False), (P.min_requests - 1, False), (P.min_requests, True)])
+@pytest.mark.parametrize(("requests", "known"), [(0, False), (_MIN_REQUESTS - 1, False), (_MIN_REQUESTS, True)])
 def test_a_few_requests_have_no_distance(requests: int, known: bool) -> None:
     counts = np.array([requests // 2, requests - requests // 2])
     assert (distance_from_background(counts, np.array([5.0, 5.0])) is not None) == known

@@ -218,7 +218,8 @@ def test_learning_settles(monkeypatch: pytest.MonkeyPatch) -> None:
     cards[:MEMBERS] = np.where(rng.random(MEMBERS) < 0.7, rng.integers(0, 3, MEMBERS), cards[:MEMBERS])
     case, core = case_of(cards), rng.normal(1.0, 3.0, MEMBERS)
     few = learned(case, CARD, core=core)[CARD]
-    monkeypatch.setattr(module, "P", replace(P, rounds=30, settled=0.0))
+    monkeypatch.setattr(module, "_ROUNDS", 30)
+    monkeypatch.setattr(module, "_SETTLED", 0.0)
     many = learned(case, CARD, core=core)[CARD]
     before, after = (1.0 / (1.0 + np.exp2(-core - bits)) for bits in (few, many))
     assert np.abs(before - after).max() < 0.05

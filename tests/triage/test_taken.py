@@ -14,7 +14,14 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import TOTALS
 from stillhunt.base.schema_case import MEMBERS, SAMPLES, TAKEN, TAKEN_ASPECTS
 from stillhunt.base.skills import NO_SKILL, SKILLS
-from stillhunt.triage.taken import ALL_SAMPLES, ENOUGH_SAMPLES, P, other_requests, taken_table
+from stillhunt.triage.taken import (
+    _LEAST_SAMPLES,
+    _MOST_SUBJECTS,
+    ALL_SAMPLES,
+    ENOUGH_SAMPLES,
+    other_requests,
+    taken_table,
+)
 from stillhunt.triage.taken_summary import taken_summary
 
 from .harvested_traffic import REREADING, WORDS, traffic_of
@@ -154,7 +161,7 @@ def test_range_is_what_everybody_asks_of_the_subjects_with_enough_samples() -> N
     (wide,) = taken_of(SUBJECTS, EVERYBODY)["range"].values()
     assert wide["value"] == ENOUGH_SAMPLES
     assert (wide["requests"], wide["everybody"]) == (70, pytest.approx(0.25))
-    few = [*on_subject(0, "limit", P.enough_samples - 1), *on_subject(1, "rhyme", 30)]
+    few = [*on_subject(0, "limit", _LEAST_SAMPLES - 1), *on_subject(1, "rhyme", 30)]
     (wide,) = taken_of(few, EVERYBODY)["range"].values()
     assert (wide["requests"], wide["everybody"]) == (30, 0.0)
     (wide,) = taken_of(few)["range"].values()
@@ -190,8 +197,8 @@ def test_every_aspect_is_declared() -> None:
 
 
 def test_only_the_largest_subjects_have_a_row() -> None:
-    rows = [row for topic in range(P.most_subjects + 3) for row in on_subject(topic, "limit rhyme", 5 + topic)]
-    assert len(taken_of(rows)["subject"]) <= P.most_subjects + 2
+    rows = [row for topic in range(_MOST_SUBJECTS + 3) for row in on_subject(topic, "limit rhyme", 5 + topic)]
+    assert len(taken_of(rows)["subject"]) <= _MOST_SUBJECTS + 2
 
 
 def test_other_requests_are_those_of_the_sample_outside_of_all_groups() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from triage.fixtures import demo_case
 ACT, OTHER_ACT, REVIEW = "hunt-7f3a91c2", "hunt-c41d08be", "hunt-0e9b55d7"
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 START = 1_772_500_000_000_000
-FAST = replace(LIMITS_OF_SENDING, poll=0.01, timeout=2.0)
+FAST = LIMITS_OF_SENDING._replace(poll=0.01, timeout=2.0)
 CASE = demo_case()
 CASE.run["budget"] = {"required_bits": 10.0, "days": 14.0}
 

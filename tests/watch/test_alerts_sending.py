@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -205,7 +204,7 @@ def test_what_was_sent_is_not_sent_again_and_each_receiver_is_on_its_own(tmp_pat
 
 
 def test_waits_double_up_to_a_limit_and_end(tmp_path: Path) -> None:
-    limits = replace(FAST, first_wait=5.0, longest_wait=60.0, most_tries=8)
+    limits = FAST._replace(first_wait=5.0, longest_wait=60.0, most_tries=8)
     bad, clock, waits = Told(file_name("/b"), refusals=10**6), [START / 1e6], []
     with database(tmp_path) as store:
         record(store, [some_alert()], AlertSettings(files=({"path": "/b"},)))

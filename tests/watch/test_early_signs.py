@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.watch.early_signs.finding import early_signs
+from stillhunt.watch.early_signs.moves import _MOST_QUESTIONS
 from stillhunt.watch.early_signs.parameters import EARLY
 from stillhunt.watch.early_signs.signs import (
     SIGNS_FILE,
@@ -153,7 +154,7 @@ def test_hostile_names_of_models_are_bounded_and_written_safely() -> None:
     flood = [row for name in four for at in range(500) for row in uses(name, f"m{at}", [BEGIN + 5 * DAY])]
     hostile = "\x1b]0;pwned\x07" + "x" * 500
     found = signs_of(others() + flood + group(8, hostile))
-    assert len(found) <= EARLY.most_questions
+    assert len(found) <= _MOST_QUESTIONS
     assert any(sign.model == hostile for sign in found)
     assert all("\x1b" not in sign.statement and len(sign.statement) < 400 for sign in found)
 

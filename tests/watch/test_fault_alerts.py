@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def test_it_is_sent_again_until_it_is_taken(refusals: int) -> None:
             return said
 
     receiver = Waiting("x", refusals)
-    limits = replace(FAST, fault_lasts=0.0, first_wait=0.01)
+    limits = FAST._replace(fault_lasts=0.0, first_wait=0.01)
     alerts = FaultAlerts(faults, AlertSettings(), [receiver], limits=limits)
     faults.begin("database", "it does not answer")
     alerts.start()

@@ -17,10 +17,10 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
-from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.compiling import _ALONE_SHARE, compile_signatures
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
-from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MATCHING
 from stillhunt.watch.signatures.signature import NO_REQUEST, SignatureSet, Unsigned, as_json, from_json, read_signatures
 from stillhunt.watch.signatures.tie import tie
 
@@ -92,7 +92,7 @@ def test_a_template_of_many_honest_accounts_gives_no_signature() -> None:
 
 def test_one_request_tells_the_campaign_unless_an_honest_account_sends_such_a_one(signed: SignatureSet) -> None:
     (one,) = signed.signatures
-    assert one.request_bits >= max(MATCHING.least_alone_bits, MATCHING.alone_share * one.harvest_bits)
+    assert one.request_bits >= max(MATCHING.least_alone_bits, _ALONE_SHARE * one.harvest_bits)
     assert one.request_bits < NO_REQUEST
     assert any(reason.startswith("One request of ") for reason in one.reasons)
     once = {f"quoting{number}": [*prompts, *honest(1, 20, number)["honest0"]] for number, prompts in
@@ -146,7 +146,7 @@ def test_one_public_sentence_links_nobody_however_often_it_is_used(signed: Signa
 
 def test_only_the_first_requests_of_an_account_are_weighed(signed: SignatureSet) -> None:
     chance = random.Random(7)
-    long = [QUOTED + sentence(chance)] + [sentence(chance) for _ in range(MATCHING.first_requests)]
+    long = [QUOTED + sentence(chance)] + [sentence(chance) for _ in range(FIRST_REQUESTS)]
     account = {"late": long + [TEMPLATE + sentence(chance) for _ in range(5)]}
     assert linked(signed, sketched(account)) == {}
 

@@ -20,14 +20,20 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.extract import PhraseReader, sketch_requests
-from stillhunt.watch.signatures.asked_texts import AskedTexts, as_read, texts_of_messages, valid
-from stillhunt.watch.signatures.asked_texts import P as BOUNDS
+from stillhunt.watch.signatures.asked_texts import (
+    _MOST_CHARACTERS,
+    _MOST_PARTS,
+    AskedTexts,
+    as_read,
+    texts_of_messages,
+    valid,
+)
 from stillhunt.watch.signatures.features import STYLE_COLUMNS, hash_text, style_hashes
 from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher
 from stillhunt.watch.signatures.inline_tables import known_style
 from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
-from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet
 from stillhunt.watch.signatures.weighing import Weigher
 
@@ -374,7 +380,7 @@ def test_a_feature_unknown_to_all_is_as_a_signature_without_it(
 
 def test_only_the_first_requests_of_an_account_are_weighed(two: list[Signature]) -> None:
     chance = random.Random(7)
-    most = MATCHING.first_requests
+    most = FIRST_REQUESTS
     for plain, links in ((most - 3, 1), (most - 2, 0)):  # the last two of `most` link; the last one does not
         prompts = [QUOTED + sentence(chance), *(sentence(chance) for _ in range(plain))]
         requests = [asked("late", p, n) for n, p in enumerate([*prompts, *templated(["late"], 4, 1, OTHER)["late"]])]
@@ -488,15 +494,15 @@ def nested(levels: int) -> Any:
     "messages",
     [
         nested(5_000),
-        [USER] * (BOUNDS.most_parts + 1),
-        [{"role": "user", "content": ["x"] * BOUNDS.most_parts}],
+        [USER] * (_MOST_PARTS + 1),
+        [{"role": "user", "content": ["x"] * _MOST_PARTS}],
         [{"role": "user", "content": [[["x"] * 9_999]] * 2 + [["y"] * 9_999]}],
-        [{"role": "user", "content": "x" * (BOUNDS.most_characters + 1)}],
-        [{"role": "user", "content": "x" * 1000}] * (BOUNDS.most_characters // 1000 + 1),
+        [{"role": "user", "content": "x" * (_MOST_CHARACTERS + 1)}],
+        [{"role": "user", "content": "x" * 1000}] * (_MOST_CHARACTERS // 1000 + 1),
     ],
     ids=["deep", "messages", "parts", "nested-parts", "one-text", "many-texts"],
 )
 def test_messages_over_a_bound_are_left_to_the_hunt(messages: Any) -> None:
     assert texts_of_messages(messages, ["short"]).prompt in ("short", "")
-    assert texts_of_messages([USER], ["y" * (BOUNDS.most_characters + 1)]).prompt == "What is rain?"
-    assert texts_of_messages(None, ["y" * (BOUNDS.most_characters + 1)]) == ("", "")
+    assert texts_of_messages([USER], ["y" * (_MOST_CHARACTERS + 1)]).prompt == "What is rain?"
+    assert texts_of_messages(None, ["y" * (_MOST_CHARACTERS + 1)]) == ("", "")

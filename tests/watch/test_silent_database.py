@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -80,7 +79,7 @@ def test_a_statement_ends_where_the_server_is_silent(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stillhunt.watch.database.bounded.BoundedConnection.silent_seconds", 1.0)
-    monkeypatch.setattr(patience, "PATIENCE", replace(patience.PATIENCE, connect_seconds=2, silent_seconds=1.0))
+    monkeypatch.setattr(patience, "PATIENCE", patience.PATIENCE._replace(connect_seconds=2, silent_seconds=1.0))
     database = opened(server, tmp_path)
     database.answers()
     with stopped(server):
@@ -96,7 +95,7 @@ def test_a_statement_ends_where_the_server_is_silent(
 def test_the_server_ends_long_statements_but_not_those_of_a_migration(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", replace(patience.PATIENCE, statement_seconds=1))
+    monkeypatch.setattr(patience, "PATIENCE", patience.PATIENCE._replace(statement_seconds=1))
     database = opened(server, tmp_path)
     with pytest.raises(OutputError, match="statement timeout"):
         database.read(text("SELECT pg_sleep(10)"))

@@ -88,7 +88,7 @@ def test_a_hunt_that_asks_gets_closed_parts(tmp_path: Path) -> None:
 
 def test_parts_are_closed_by_age_and_by_size(tmp_path: Path) -> None:
     time = [0.0]
-    limits = replace(LIMITS, part_seconds=100.0, part_bytes=10, idle_seconds=0.001)
+    limits = LIMITS._replace(part_seconds=100.0, part_bytes=10, idle_seconds=0.001)
     committer, answers = Committer(tmp_path, limits, lambda: time[0]), Answers()
     committer.submit(LINES, b"123456789\n", answers)
     committer.submit(SPANS, b"\x0a\x01a", answers)
@@ -109,7 +109,7 @@ def test_parts_are_closed_by_age_and_by_size(tmp_path: Path) -> None:
 
 
 def test_too_much_that_waits_is_refused_and_a_single_large_record_is_not(tmp_path: Path) -> None:
-    committer, answers = Committer(tmp_path, replace(LIMITS, waiting_bytes=100)), Answers()
+    committer, answers = Committer(tmp_path, LIMITS._replace(waiting_bytes=100)), Answers()
     committer.submit(LINES, b"x" * 1000 + b"\n", answers)
     answers.wait(1)
     with committer._wake:

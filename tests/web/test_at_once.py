@@ -101,5 +101,5 @@ def test_a_short_body_is_decoded_at_once_whatever_it_holds() -> None:
 
 
 def test_limits_are_looked_up_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_once, "AT_ONCE_LIMITS", replace(AT_ONCE_LIMITS, any_bytes=1))
+    monkeypatch.setattr(at_once, "AT_ONCE_LIMITS", AT_ONCE_LIMITS._replace(any_bytes=1))
     assert small_records(b"[{}]", PLAIN) is None

@@ -52,7 +52,7 @@ def test_a_body_gives_the_same_records_wherever_it_is_decoded(decoders: Decoders
     assert decoders.large_records([body], form) == records_of(body, form, LONGEST)
 
 
-MANY = bodies.BODY_LIMITS.most_records + 1
+MANY = bodies._MOST_RECORDS + 1
 
 
 @pytest.mark.parametrize(

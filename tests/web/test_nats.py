@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ from stillhunt.web.nats_inlet import NatsInlet
 from web.nats_servers import STREAM, Broker, broker
 
 pytestmark = pytest.mark.service
-QUICK = replace(PACE, fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
+QUICK = PACE._replace(fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from decide.cases.case_scenes import DISMISSAL, FACTS, acting, change, prepared
 from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.base.config import Config, SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
@@ -220,7 +221,7 @@ def test_rules_never_act_on_a_dismissed_campaign(
         links = [Link(f"new-{number}-{name}", campaign, now, 70.0) for name, campaign, _ in rows]
         made = decide_links(signing, links, (), log, now, b"", dismissed)
         begun = [entry for entry in [*log[before:], *made] if entry.kind == "rule"]
-        log += chained(made, log[-1] if log else None)
+        log += chained(made, log[-1].place if log else LEDGER_START)
         assert not {entry.campaign_id for entry in begun} & dismissed
         assert not {entry.campaign_id for entry in standing(log, now)} & dismissed
         expected = {name for name, campaign, _ in rows if campaign not in dismissed}

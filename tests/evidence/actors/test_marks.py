@@ -13,7 +13,7 @@ from attribution_cases import OWN_TIES, SELLER_TIE
 from stillhunt.base.schema_case import CASE_VIEWS
 from stillhunt_evidence.actors.decision import ActorComparison
 from stillhunt_evidence.actors.observed import MarkCoverage, seen_case
-from stillhunt_evidence.actors.parameters import MARK_RULES
+from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES
 from stillhunt_evidence.actors.posterior import posterior, weigh_marks
 from stillhunt_evidence.actors.weights import Mark, base_rate, coverage_bits
 from wording import assert_plain
@@ -81,7 +81,7 @@ def test_an_own_network_is_costly_only_over_nearly_all_accounts(share: float, co
     ways = replace(WAYS, networks=[(OWN, share), (HOSTER, 1 - share)], accounts=200)
     mark = mark_of(result(scene(ways)), "own_network")
     assert mark.costly == costly
-    assert mark.bits <= (MARK_RULES.used_network_cap if costly else MARK_RULES.network_cap)
+    assert mark.bits <= (MARK_RULES.used_network_cap if costly else MARK_CAPS["network"])
 
 
 def test_an_own_network_is_costly_only_over_nearly_all_days() -> None:
@@ -185,7 +185,7 @@ def test_a_tie_of_one_seller_or_of_an_imitation_is_not_costly() -> None:
     for tie in (SELLER_TIE, OWN_TIES[2], [("payment_fingerprint", 2.9), ("client_fingerprint", 8.0)]):
         mark = mark_of(result(scene(tie=tie)), "operator_tie")
         assert not mark.costly
-        assert mark.bits <= MARK_RULES.loose_tie_cap
+        assert mark.bits <= MARK_CAPS["loose_tie"]
 
 
 @pytest.mark.parametrize(("second", "costly", "bits"), [("template", True, 6.5), ("schedule", False, 2.0)])
@@ -218,7 +218,7 @@ def test_a_tie_through_another_campaign_is_as_strong_as_its_weakest_part(
 def test_accounts_used_before_count_little() -> None:
     known = {"accounts": [f"c-1-a{number}" for number in range(20)]}
     mark = mark_of(result(None, actors(NORTHERN | {"known": known})), "accounts")
-    assert 1 < mark.bits <= MARK_RULES.account_cap
+    assert 1 < mark.bits <= MARK_CAPS["account"]
     assert not mark.costly
 
 

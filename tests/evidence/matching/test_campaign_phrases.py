@@ -14,7 +14,7 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.schema import TOTALS, TRAFFIC
 from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.link import campaign_phrases as module
-from stillhunt.link.campaign_phrases import P, campaign_phrases
+from stillhunt.link.campaign_phrases import _LEAST_ACCOUNTS, campaign_phrases
 
 TEMPLATE, PUBLIC, SYSTEM, SUBJECT, COMMON, ONE_MEMBERS, MISSED = range(100, 120), 50, 60, 7, 8, 70, 90
 SAID_ONCE = 80
@@ -101,7 +101,7 @@ def test_what_others_use_is_left_out() -> None:
 
 def test_what_one_member_says_is_left_out() -> None:
     assert ONE_MEMBERS not in rows_of(known_by(), "phrase")
-    assert all(row["accounts"] >= P.least_accounts for row in known_by().to_pylist())
+    assert all(row["accounts"] >= _LEAST_ACCOUNTS for row in known_by().to_pylist())
 
 
 def test_a_part_of_a_template_is_compared_by_accounts_too() -> None:
@@ -135,15 +135,15 @@ def test_partitions_and_places_in_files_do_not_matter() -> None:
 
 
 def test_samples_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    small = type(P)(most_harvested=40, most_accounts=30, account_requests=4)
-    monkeypatch.setattr(module, "P", small)
+    for name, bound in (("_MOST_HARVESTED", 40), ("_MOST_ACCOUNTS", 30), ("_ACCOUNT_REQUESTS", 4)):
+        monkeypatch.setattr(module, name, bound)
     row = rows_of(known_by(), "phrase")[TEMPLATE[0]]
     assert row["looked_at"] == 40
     assert (row["compared"], row["compared_requests"]) == (30, 120)
     assert known_by(parts=4).equals(known_by())
-    monkeypatch.setattr(module, "P", type(P)(most_kept=5))
+    monkeypatch.setattr(module, "_MOST_KEPT", 5)
     assert len(rows_of(known_by(), "phrase")) == 5
-    monkeypatch.setattr(module, "P", type(P)(most_rows=30))
+    monkeypatch.setattr(module, "_MOST_ROWS", 30)
     assert rows_of(known_by(), "phrase")[TEMPLATE[0]]["looked_at"] == 30
 
 

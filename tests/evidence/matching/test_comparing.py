@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from evidence.matching.match_scenes import sets_of
 from stillhunt_evidence.matching.comparing import (
+    _LEAST_FEATURES,
     MATCH,
     NO_MATCH,
     TOO_LITTLE,
@@ -52,11 +53,11 @@ def test_the_same_subjects_alone_match_nobody() -> None:
 
 
 def test_too_few_features_say_nothing() -> None:
-    few = range(P.least_features - 1)
+    few = range(_LEAST_FEATURES - 1)
     score = compare_campaigns(sets_of(few, few), sets_of(few, few))
     assert (score.bits, score.verdict) == (0.0, TOO_LITTLE)
     assert score.sentences[0] == "One side has 7 phrases and the other 7; 8 are needed on both"
-    enough = range(P.least_features)
+    enough = range(_LEAST_FEATURES)
     assert compare_campaigns(sets_of(enough), sets_of(enough)).bits > 0
 
 

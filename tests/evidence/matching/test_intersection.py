@@ -27,7 +27,7 @@ from stillhunt_evidence.matching.intersection_files import (
     points_of,
     read_message,
 )
-from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
+from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 
 MINE = [features_of("c-one", range(1000, 1040), range(100, 140)), features_of("c-two", range(2000, 2040))]
 THEIRS = [features_of("t-one", range(1004, 1044), range(102, 142)), features_of("t-two", range(5000, 5009))]
@@ -106,7 +106,7 @@ def test_campaigns_are_answered_in_random_order() -> None:
 
 
 def test_a_request_is_bounded() -> None:
-    most = P.most_asked
+    most = MOST_ASKED_FEATURES
     ask([features_of("c", range(most))], SKETCHES_MADE)
     with pytest.raises(PackError, match="more than 2,048 features"):
         ask([features_of("c", range(most + 1))], SKETCHES_MADE)

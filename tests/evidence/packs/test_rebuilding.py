@@ -170,8 +170,18 @@ def test_settings_and_parameters_count(tmp_path: Path) -> None:
     run["settings"]["score"]["prior_bits"] = -6.0
     files = {**one_pack().files, RUN_FILE: json.dumps(run).encode()}
     assert rebuild_pack(opened(files, tmp_path)).differences
-    files = {**one_pack().files, "parameters.json": b"{}\n"}
-    assert any("parameters" in one for one in rebuild_pack(opened(files, tmp_path)).differences)
+    values = json.loads(one_pack().files["parameters.json"])
+    table, name = next((table, name) for table, ones in values.items() for name in ones)
+    for other in ({}, {**values, table: {**values[table], name: 999}}, []):
+        files = {**one_pack().files, "parameters.json": json.dumps(other).encode()}
+        assert any("parameters" in one for one in rebuild_pack(opened(files, tmp_path)).differences)
+
+
+def test_a_pack_may_name_numbers_that_are_no_parameters_any_more(tmp_path: Path) -> None:
+    values = json.loads(one_pack().files["parameters.json"])
+    older = {**values, "score.gone": {"least": 5}, "score.failover": {**values["score.failover"], "min_refusals": 5}}
+    files = {**one_pack().files, "parameters.json": json.dumps(older).encode()}
+    assert not rebuild_pack(opened(files, tmp_path)).differences
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from stillhunt.base.clients import client_families
-from stillhunt_evidence.sharing.clean_texts import HIDDEN_ID, TextCleaner
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.clean_texts import _SENTENCE_CHARS, _SHORTEST_ID, HIDDEN_ID, TextCleaner
+from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS
 from stillhunt_evidence.sharing.user_agents import user_agent_pattern
 
 ACTIVE = re.compile(
@@ -49,14 +49,14 @@ def test_ids_are_hidden_wherever_they_are() -> None:
 
 
 def test_the_shortest_id_that_is_hidden() -> None:
-    assert P.shortest_id == 6
+    assert _SHORTEST_ID == 6
     assert TextCleaner(["abcdef"]).value("xabcdefx") == f"x{HIDDEN_ID}x"
     assert TextCleaner(["abcde"]).value("xabcdex") == "xabcdex"
 
 
 def test_an_id_that_a_cut_divides_does_not_remain() -> None:
     one = "Q" * 600
-    for start in range(0, 8 * P.value_chars + 20, 7):
+    for start in range(0, 8 * SHARED_VALUE_CHARS + 20, 7):
         assert "QQQ" not in TextCleaner([one]).value("a " * (start // 2) + one)
     many = (one + " ") * 40
     assert "QQQ" not in TextCleaner([one]).value(many)
@@ -65,9 +65,9 @@ def test_an_id_that_a_cut_divides_does_not_remain() -> None:
 def test_texts_are_bounded_and_megabytes_are_quick() -> None:
     cleaner = TextCleaner([f"account-{number}" for number in range(200)])
     started = time.perf_counter()
-    assert len(cleaner.value("x" * 1_000_000)) <= P.value_chars
-    assert len(cleaner.sentence("<" * 1_000_000)) <= P.sentence_chars
-    assert len(cleaner.model("ft:" + "y" * 1_000_000)) <= P.value_chars
+    assert len(cleaner.value("x" * 1_000_000)) <= SHARED_VALUE_CHARS
+    assert len(cleaner.sentence("<" * 1_000_000)) <= _SENTENCE_CHARS
+    assert len(cleaner.model("ft:" + "y" * 1_000_000)) <= SHARED_VALUE_CHARS
     assert time.perf_counter() - started < 10
 
 

@@ -9,7 +9,7 @@ import pytest
 from evidence.sharing.format_checks import check_ecs, check_ocsf
 from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, changed, filled, phrase, rich_case, shared
 from stillhunt_evidence.sharing.formats import SHARE_FORMATS
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import MOST_EVENT_HASHES
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.tlp import tlp_label
 
@@ -66,12 +66,12 @@ def test_amber_strict_is_called_as_ocsf_does() -> None:
 
 
 def test_events_hold_the_most_used_hashes() -> None:
-    rows = [phrase(FIRST, number, 10 + number) for number in range(P.most_event_hashes + 5)]
+    rows = [phrase(FIRST, number, 10 + number) for number in range(MOST_EVENT_HASHES + 5)]
     share = shared(changed(rich_case(), phrases=filled("phrases", rows)), FIRST)
-    assert len(share.campaigns[0].hashes) == P.most_event_hashes + 5
+    assert len(share.campaigns[0].hashes) == MOST_EVENT_HASHES + 5
     finding, _ = ocsf(share)
     digests = [one["value"] for one in finding["osint"] if one["type"] == "Hash"]
-    assert digests == [one.digest for one in share.campaigns[0].hashes[: P.most_event_hashes]]
+    assert digests == [one.digest for one in share.campaigns[0].hashes[:MOST_EVENT_HASHES]]
     assert ecs(share)[0]["related"]["hash"] == digests
 
 

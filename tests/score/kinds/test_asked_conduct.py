@@ -13,7 +13,7 @@ from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.asked_conduct import KIND, TRAITS, P, Trait
+from stillhunt.score.evidence.kinds.asked_conduct import _ASKED_STRENGTH, _HONEST_STRENGTH, KIND, TRAITS, P, Trait
 from stillhunt.score.evidence.kinds.ordinary_use import OWN_DATA
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
@@ -125,7 +125,7 @@ def expected(conduct: list[int], elsewhere: list[list[float]]) -> tuple[float, T
             usual = max(usual, sum(kept) / len(kept))
         hits = sum(bool(flags & trait.flags) for flags in conduct)
         own = share_ratio(
-            hits, len(conduct), BetaPrior(usual, P.honest_strength), BetaPrior(P.asked_mean, P.asked_strength)
+            hits, len(conduct), BetaPrior(usual, _HONEST_STRENGTH), BetaPrior(P.asked_mean, _ASKED_STRENGTH)
         )
         ratio += trait.weight * own
         shown.append((trait.weight * own, trait, usual))

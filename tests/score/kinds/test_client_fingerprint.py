@@ -10,7 +10,13 @@ from row_logs import DAY, Array, finding_of, group_of, log_of_rows, untemplated_
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.client_fingerprint import KIND, P, _as_users_of_the_same
+from stillhunt.score.evidence.kinds.client_fingerprint import (
+    _MEMBER_AGAINST_BITS,
+    _MEMBER_BITS,
+    KIND,
+    P,
+    _as_users_of_the_same,
+)
 from stillhunt.score.stats.shared_keys import shared_value
 
 OTHERS = 150
@@ -106,8 +112,8 @@ def test_caps_are_eleven_bits_without_a_template_and_four_with_one() -> None:
     assert with_one.count == 600
     assert with_one.member_bits is not None
     assert without.member_bits is not None
-    assert with_one.member_bits.max() == P.member_bits
-    assert P.member_bits < without.member_bits.max() <= P.untemplated_member_bits
+    assert with_one.member_bits.max() == _MEMBER_BITS
+    assert _MEMBER_BITS < without.member_bits.max() <= P.untemplated_member_bits
 
 
 def test_the_client_of_most_requests_is_the_accounts_own() -> None:
@@ -126,7 +132,7 @@ def test_a_templated_member_with_a_client_of_its_own_is_judged_by_it() -> None:
     found = finding_of(KIND, log, group_of(log, 21))
     assert found is not None
     assert found.member_bits is not None
-    assert -P.member_against_bits <= found.member_bits[20] < 0 < found.member_bits[0]
+    assert -_MEMBER_AGAINST_BITS <= found.member_bits[20] < 0 < found.member_bits[0]
 
 
 def test_unknown_clients_say_nothing() -> None:

@@ -9,7 +9,15 @@ from row_logs import DAY, HOUR, MINUTE, Array, finding_of, group_of, log_of_rows
 from stillhunt.base.formatting import percent
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.failover import KIND, P, _apart, _started
+from stillhunt.score.evidence.kinds.failover import (
+    _RESENT_STRENGTH,
+    _USUAL_FLOOR,
+    _USUAL_STRENGTH,
+    KIND,
+    P,
+    _apart,
+    _started,
+)
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, share_ratio
 
 MEMBERS, EACH, DAYS = 20, 80, 10
@@ -122,8 +130,8 @@ def plain_ratios(rows: list[Row]) -> tuple[float, float, list[int]]:
             hits, trials = hits + by_other, trials + 1
         elif prompt:
             others, answered = others + by_other, answered + 1
-    usual = (others + P.usual_floor * P.usual_strength) / (answered + P.usual_strength)
-    resent = BetaPrior(P.resent_mean, P.resent_strength)
+    usual = (others + _USUAL_FLOOR * _USUAL_STRENGTH) / (answered + _USUAL_STRENGTH)
+    resent = BetaPrior(P.resent_mean, _RESENT_STRENGTH)
     kept: list[tuple[int, int]] = []
     for account, time in sorted((row[1], row[0]) for row in rows if row[3] in (403, 429)):
         if not [1 for other, when in kept if other == account and time - when <= 10 * MINUTE]:
@@ -134,7 +142,7 @@ def plain_ratios(rows: list[Row]) -> tuple[float, float, list[int]]:
         later_on = {row[1] for row in rows if time < row[0] <= time + 5 * MINUTE} - {account}
         after, before = after + len(later_on - earlier), before + len(earlier - later_on)
     return (
-        share_ratio(hits, trials, BetaPrior(usual, P.usual_strength), resent),
+        share_ratio(hits, trials, BetaPrior(usual, _USUAL_STRENGTH), resent),
         lean_ratio(after, after + before, P.start_strength),
         [hits, trials, others, answered, len(kept), after, before],
     )

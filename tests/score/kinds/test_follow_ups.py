@@ -11,7 +11,14 @@ from row_logs import finding_of, group_of, log_of_rows, with_accounts
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.follow_ups import KIND, P, client_rows, share_without_follow_ups
+from stillhunt.score.evidence.kinds.follow_ups import (
+    _MIN_COMPARISON_REQUESTS,
+    _MIN_REQUESTS,
+    KIND,
+    P,
+    client_rows,
+    share_without_follow_ups,
+)
 
 REQUESTS = 1000
 OTHERS = 63
@@ -101,13 +108,13 @@ def test_where_only_programs_send_later_turns_nothing_is_said() -> None:
 @pytest.mark.parametrize("known", [0, 1, 49])
 def test_the_absence_in_a_few_requests_says_nothing(known: int) -> None:
     assert with_later_turns(0, known=known) is None
-    assert known < P.min_requests
+    assert known < _MIN_REQUESTS
 
 
 def test_the_absence_in_enough_requests_is_evidence() -> None:
-    found = with_later_turns(0, known=P.min_requests)
+    found = with_later_turns(0, known=_MIN_REQUESTS)
     assert found is not None
-    assert (found.bits, found.count) == (P.none_bits, P.min_requests)
+    assert (found.bits, found.count) == (P.none_bits, _MIN_REQUESTS)
 
 
 def test_turns_count_from_the_earliest_of_each_account() -> None:
@@ -153,7 +160,7 @@ def test_without_other_accounts_it_is_no_evidence() -> None:
     assert found.bits == 0.0
 
 
-@pytest.mark.parametrize(("each", "share"), [(P.min_comparison_requests, 1 / 64), (P.min_comparison_requests - 2, 1.0)])
+@pytest.mark.parametrize(("each", "share"), [(_MIN_COMPARISON_REQUESTS, 1 / 64), (_MIN_COMPARISON_REQUESTS - 2, 1.0)])
 def test_accounts_of_a_few_requests_had_no_occasion_to_ask_back(each: int, share: float) -> None:
     log = group_among_others(0, each=each)
     assert share_without_follow_ups(log, group_of(log, 10)) == share

@@ -10,11 +10,11 @@ from row_logs import DAY, HOUR, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.new_model_adoption import KIND, P
+from stillhunt.score.evidence.kinds.new_model_adoption import _MOVED_STRENGTH, _SMOOTHING, KIND, P
 from stillhunt.score.stats.beta_binomial import BetaPrior, part_bits, share_ratio
 
 MEMBERS, EACH, DAYS = 20, 80, 10
-MOVING = BetaPrior(P.moved_mean, P.moved_strength)
+MOVING = BetaPrior(P.moved_mean, _MOVED_STRENGTH)
 
 
 def launching(rng: np.random.Generator, members_move: float, others_move: float, *, others: int = 200) -> ScoredLog:
@@ -110,7 +110,7 @@ def test_the_null_is_comparison_accounts_of_the_same_volume() -> None:
     assert found is not None
     took, active = {0: 3, 1: 1, 2: 6}, {0: 10, 1: 6, 2: 8}
     overall = (10 + 1.0) / (24 + 2.0)
-    rate = {level: (took[level] + P.smoothing * overall) / (active[level] + P.smoothing) for level in took}
+    rate = {level: (took[level] + _SMOOTHING * overall) / (active[level] + _SMOOTHING) for level in took}
     usual = np.mean([rate[0], rate[1], rate[1], rate[2], rate[2]])
     ratio = share_ratio(4, 5, BetaPrior(float(usual), P.usual_strength), MOVING)
     assert found.bits == pytest.approx(part_bits(ratio, P.part))
@@ -142,7 +142,7 @@ def test_the_mean_over_launches_is_weighed_and_the_clearest_is_shown() -> None:
     ratios = []
     for took in (0, 5):
         overall = (5 + 1.0) / (25 + 2.0)
-        usual = (5 + P.smoothing * overall) / (25 + P.smoothing)
+        usual = (5 + _SMOOTHING * overall) / (25 + _SMOOTHING)
         ratios.append(share_ratio(took, 5, BetaPrior(usual, P.usual_strength), MOVING))
     assert found.bits == pytest.approx(part_bits(float(np.mean(ratios)), P.part))
     assert found.statement.startswith("When a new model appeared, 5 of 5 active members")

@@ -12,7 +12,14 @@ from stillhunt.score.context import disposable_mail as mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.open_customers import DECLARED_KIND, OPEN_KIND, P, explained_by_customer
+from stillhunt.score.evidence.kinds.open_customers import (
+    _AGREEMENT,
+    _SHARED_DOMAIN,
+    _SMALLEST_PART,
+    DECLARED_KIND,
+    OPEN_KIND,
+    explained_by_customer,
+)
 
 MEMBERS = 20
 OTHERS = 60
@@ -165,15 +172,15 @@ def test_a_card_of_a_few_seats_is_not_the_payer_of_a_part() -> None:
 def test_a_customer_is_more_than_a_seat_or_two() -> None:
     """Twenty domains of one account each are twenty strangers to each other, whoever pays."""
     assert judged(firm(email_domain=[f"d{n}.example" for n in range(MEMBERS)])) is None
-    small = np.arange(MEMBERS) // (P.smallest_part - 1)
+    small = np.arange(MEMBERS) // (_SMALLEST_PART - 1)
     assert judged(firm(email_domain=[f"d{n}.example" for n in small])) is None
-    enough = np.minimum(np.arange(MEMBERS) // P.smallest_part, MEMBERS // P.smallest_part - 1)
+    enough = np.minimum(np.arange(MEMBERS) // _SMALLEST_PART, MEMBERS // _SMALLEST_PART - 1)
     domains = [f"d{n}.example" for n in enough]
     assert judged(firm(email_domain=domains, payment_fingerprint=(enough + 1).tolist())) is not None
 
 
 @pytest.mark.parametrize(
-    ("inside", "is_open"), [(round(P.agreement * MEMBERS), True), (round(P.agreement * MEMBERS) - 1, False)]
+    ("inside", "is_open"), [(round(_AGREEMENT * MEMBERS), True), (round(_AGREEMENT * MEMBERS) - 1, False)]
 )
 def test_most_members_must_belong(inside: int, is_open: bool) -> None:
     domains = ["firm.example" if n < inside else f"own{n}.example" for n in range(MEMBERS)]
@@ -183,12 +190,12 @@ def test_most_members_must_belong(inside: int, is_open: bool) -> None:
 def test_a_mail_provider_is_no_customer() -> None:
     """Who shares the mail provider of many customers shares nothing."""
     columns = firm()
-    assert P.shared_domain * 4 < OTHERS
+    assert _SHARED_DOMAIN * 4 < OTHERS
     parts = ["firm.example" if n < 4 else f"part{n % 4}.example" for n in range(MEMBERS)]
     columns["email_domain"][:MEMBERS] = parts
     columns["payment_fingerprint"][:MEMBERS] = [9 if n < 4 else n % 4 for n in range(MEMBERS)]
     assert judged(columns) is not None
-    others = [*parts, *["firm.example"] * (int(P.shared_domain) * 4 + 1)]
+    others = [*parts, *["firm.example"] * (int(_SHARED_DOMAIN) * 4 + 1)]
     columns["email_domain"][: len(others)] = others
     assert judged(columns) is None, "four seats of a domain that 21 comparison accounts have"
 

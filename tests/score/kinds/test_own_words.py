@@ -10,8 +10,15 @@ from row_logs import Array, finding_of, group_of, log_of_rows, with_requests
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.own_words import KIND
-from stillhunt.score.stats.word_recurrence import P, WordRecurrence, recurrence_bits, word_recurrence
+from stillhunt.score.evidence.kinds.own_words import _REQUESTS_PER_ACCOUNT, KIND
+from stillhunt.score.stats.word_recurrence import (
+    _MAX_GROUP_SHARE,
+    _MEMBERS_PER_BIT,
+    P,
+    WordRecurrence,
+    recurrence_bits,
+    word_recurrence,
+)
 
 MEMBERS, EACH, WORDS = 24, 20, 6
 ROWS = MEMBERS * EACH
@@ -90,7 +97,7 @@ def test_words_of_the_whole_groups_template_are_left_out() -> None:
         marked[chosen, 0] = 60_000
         return known_recurrence(marked)
 
-    limit = int(P.max_group_share * ROWS)
+    limit = int(_MAX_GROUP_SHARE * ROWS)
     # Four accounts with ten pairs each and one with six, of 23 others that each request could have met.
     assert with_word(limit).within - with_word(limit + 1).within == pytest.approx(46 / 23, abs=0.3)
 
@@ -132,7 +139,7 @@ def test_few_requests_and_few_members_say_little() -> None:
     """Of five accounts a queue earns no more than five eighths of a bit, of two there is nothing to compare."""
     owner = np.repeat(np.arange(5), 8)
     words = np.random.default_rng(6).integers(0, 60, (40, WORDS))
-    assert recurrence_bits(known_recurrence(words, owner), 5) <= 5 / P.members_per_bit
+    assert recurrence_bits(known_recurrence(words, owner), 5) <= 5 / _MEMBERS_PER_BIT
     assert recurrence(words, owner % 2) is None
 
 
@@ -181,7 +188,7 @@ def test_no_account_decides_alone() -> None:
         words=np.full(len(owner), 30),
         topic_words=[sorted({*row}) for row in words.tolist()],
     )
-    assert found_in(log).count == ROWS - EACH + P.requests_per_account
+    assert found_in(log).count == ROWS - EACH + _REQUESTS_PER_ACCOUNT
     assert found_in(log).bits > 0.0
 
 

@@ -13,11 +13,18 @@ from scipy.stats import norm
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.similar_workload import KIND, MIN_QUESTIONS, P, workload_finding
+from stillhunt.score.evidence.kinds.similar_workload import (
+    _MOST_WORKERS,
+    _VOLUMES_TRIED,
+    KIND,
+    MIN_QUESTIONS,
+    P,
+    workload_finding,
+)
 from stillhunt.score.stats.honest_reference import SPREADS
 
 CUSTOMERS = 150
-COST_BITS = math.log2(len(P.worker_shares) * P.volumes_tried)
+COST_BITS = math.log2(len(P.worker_shares) * _VOLUMES_TRIED)
 
 
 def log_of_volumes(volumes: Array, *, style: Array | None = None) -> ScoredLog:
@@ -72,7 +79,7 @@ def plain_bits(volumes: Array, inside: Array) -> float:
     gap = (without - customer.sum()) / math.log(2.0)
     ratio = np.exp(law(volumes, middle, spread) - customer)
     # An operation has hardly more workers than were found of it.
-    shares = [s for s in P.worker_shares if s * len(volumes) <= P.most_workers * inside.sum()] or [min(P.worker_shares)]
+    shares = [s for s in P.worker_shares if s * len(volumes) <= _MOST_WORKERS * inside.sum()] or [min(P.worker_shares)]
     return max(float(np.log2(1.0 - share + share * ratio).sum()) for share in shares) - COST_BITS - gap
 
 

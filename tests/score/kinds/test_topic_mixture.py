@@ -204,7 +204,7 @@ def test_what_is_usual_moves_only_in_the_groups_favour_and_never_below_a_queues_
             assert usual.honest_median < TOPIC_REFERENCE.honest_median
         else:
             assert own > TOPIC_REFERENCE.honest_median == usual.honest_median
-        assert replace(usual, honest_median=TOPIC_REFERENCE.honest_median) == replace(TOPIC_REFERENCE)
+        assert usual._replace(honest_median=TOPIC_REFERENCE.honest_median) == TOPIC_REFERENCE
     outside = with_accounts(log, background=np.arange(ACCOUNTS) >= MEMBERS)
     same = usual_here(outside, group, group_alike, "topic", TOPIC_REFERENCE)
     assert same.honest_median == pytest.approx(usual.honest_median), "members are no comparison accounts"

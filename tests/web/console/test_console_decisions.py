@@ -11,7 +11,9 @@ from stillhunt.decide.appeals import file_appeal, find_appeal
 from stillhunt.decide.cases.filters import filters_of
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
+from stillhunt.decide.persons import decide_as_person
 from stillhunt.decide.policy import AppealTerms
+from stillhunt.web.console import pages_decisions
 from stillhunt.web.people.users import all_users, find_user
 from web.console.console_html import page_of
 from web.console.console_routes import FORMS
@@ -44,6 +46,21 @@ def test_a_decision_is_ended_by_its_number_and_stays_in_the_log(scene: Scene) ->
     assert "0 decisions stand." in text
     assert read_log(scene.database)[-1].digest in text
     assert "<it> was wrong" in page_of(anna.get(account_path(ACCUSED))).text
+
+
+def test_a_page_of_the_log_leads_to_earlier_entries(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = scene.reader("anna")
+    for account in ("p-1", "p-2", "p-3"):
+        decide_as_person(scene.database, account, "tag", ("Ada", "for p"), (time.time_ns() // 1000, 1.0))
+    monkeypatch.setattr(pages_decisions, "ENTRIES_SHOWN", 2)
+    monkeypatch.setattr(pages_decisions, "STANDING_COUNTED", 3)
+    text = anna.get("/decisions?find=P-")
+    assert [row["Account"] for row in cells(anna, "/decisions?find=P-")] == ["p-3", "p-2"]
+    assert "More than 3 decisions stand." in page_of(text).text
+    assert "/decisions?find=P-&amp;seq.most=2" in text.text
+    assert [row["Number"] for row in cells(anna, "/decisions?find=P-&seq.most=2")] == ["2"]
+    assert [row["Number"] for row in cells(anna, "/decisions?state=stands&author=Ada&seq.least=3")] == ["4", "3"]
+    assert "Earlier entries" not in anna.get("/decisions?seq.most=2").text
 
 
 def test_an_account_is_decided_about_on_its_own_page(scene: Scene) -> None:

@@ -15,6 +15,11 @@ from stillhunt_evidence.actors.posterior import Weight
 from stillhunt_evidence.actors.share_marks import network_test
 from stillhunt_evidence.actors.weights import Mark
 
+_KIND_BITS = 1.0  # bits: bits from which a kind counts as one that agrees (twice as common with the actor as without)
+# Share of accounts in another actor's own network from which it contradicts (as the share from which a mark is in a
+# part of a campaign)
+_RIVAL_SHARE = 0.1
+
 _NAME_CHARACTERS = 60
 
 
@@ -94,7 +99,7 @@ def _of_the_marks(first: ActorComparison) -> list[str]:
         found.append(
             f"No actor of the file has the probability of {formatting.exact_percent(NAMING.bar)} that is needed."
         )
-    agreeing = [mark for mark in first.weight.by_source.values() if mark.bits >= NAMING.kind_bits]
+    agreeing = [mark for mark in first.weight.by_source.values() if mark.bits >= _KIND_BITS]
     covering = [mark for mark in agreeing if mark.coverage is None or mark.coverage >= MARK_RULES.most]
     if len(covering) < NAMING.kinds:
         found.append(
@@ -126,7 +131,7 @@ def contradictions(
         found.append(f"Marks of {who} are there, too, which the likeliest one does not explain.")
     networks = [one for one in other.actor.network if one.own]
     inside = seen.origin_coverage("network", network_test(networks)) if networks else None
-    if inside is not None and inside.with_mark >= max(NAMING.rival_share * inside.accounts, 1):
+    if inside is not None and inside.with_mark >= max(_RIVAL_SHARE * inside.accounts, 1):
         part = formatting.part_of(inside.with_mark, inside.accounts, "account")
         verb = formatting.verb(inside.with_mark, "sends", "send")
         found.append(f"{formatting.sentence_case(part)} mainly {verb} from {who}'s own network.")
@@ -145,6 +150,6 @@ def _rivals(first: ActorComparison, other: ActorComparison) -> bool:
     more = [
         mark.bits - mine.get(source, 0.0)
         for source, mark in other.weight.by_source.items()
-        if mark.bits - mine.get(source, 0.0) >= NAMING.kind_bits / 2
+        if mark.bits - mine.get(source, 0.0) >= _KIND_BITS / 2
     ]
     return len(more) >= NAMING.kinds and sum(more) >= NAMING.rival_bits

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from stillhunt.base import formatting
 from stillhunt.score.operators.ties import P as TIES
 from stillhunt_evidence.actors.observed import Row
-from stillhunt_evidence.actors.parameters import MARK_RULES
+from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES
 from stillhunt_evidence.actors.share_marks import ActorOnCampaign, Seeing, ShareKind, addresses_used
 from stillhunt_evidence.actors.weights import Mark
 
@@ -21,14 +21,14 @@ none of these."""
 ADDRESSES_USED = ShareKind(
     "addresses",
     "network",
-    MARK_RULES.address_cap,
+    MARK_CAPS["address"],
     ("sends from addresses that the actor used before", "send from addresses that the actor used before"),
     "The case has no hashes of addresses, or they are under another key",
 )
 ACCOUNTS_USED = ShareKind(
     "accounts",
     "accounts",
-    MARK_RULES.account_cap,
+    MARK_CAPS["account"],
     ("served the actor before", "served the actor before"),
     "The case names no accounts of the campaign",
 )
@@ -104,7 +104,7 @@ def _tied(way: Sequence[Row], known: str) -> Mark:
         OPERATOR_TIE,
         "tie",
         costly,
-        min(bits, MARK_RULES.tie_cap if costly else MARK_RULES.loose_tie_cap),
+        min(bits, MARK_RULES.tie_cap if costly else MARK_CAPS["loose_tie"]),
         None,
         True,
         statement,

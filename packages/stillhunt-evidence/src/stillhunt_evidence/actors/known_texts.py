@@ -8,7 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stillhunt_evidence.actors.observed import MarkCoverage, Runs, SeenCampaign, runs_of_words
-from stillhunt_evidence.actors.parameters import MARK_RULES
+
+# words: words in a row of a known text that an excerpt must hold; all of a shorter text (shorter runs recur by chance)
+_PHRASE_RUN = 8
+# Share of a known text's phrases that must be among those by which a campaign is known (a case keeps the phrases that
+# are rare in the log, not all)
+_PHRASE_HASHES = 0.3
 
 if TYPE_CHECKING:
     from stillhunt.extract import PhraseReader
@@ -37,7 +42,7 @@ class KnownTexts:
         Returns:
             A function of the campaign; None where the case kept neither excerpts nor phrases of it.
         """
-        runs = [runs_of_words(text, MARK_RULES.phrase_run) for text in texts]
+        runs = [runs_of_words(text, _PHRASE_RUN) for text in texts]
 
         def coverage(seen: SeenCampaign) -> MarkCoverage | None:
             found = [self._by_hashes(seen, texts), _by_excerpts(seen, runs)]
@@ -52,7 +57,7 @@ class KnownTexts:
         for text in texts if rows else ():
             wanted = self._hashes_of(text)
             found = sorted((rows[one] for one in wanted if one in rows), key=lambda row: -row["requests"])
-            if not wanted or len(found) < max(MARK_RULES.phrase_hashes * len(wanted), 1):
+            if not wanted or len(found) < max(_PHRASE_HASHES * len(wanted), 1):
                 continue
             middle = found[len(found) // 2]
             share = middle["requests"] / max(middle["looked_at"], 1)

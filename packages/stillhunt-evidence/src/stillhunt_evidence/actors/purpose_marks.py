@@ -10,9 +10,22 @@ from itertools import pairwise
 from stillhunt.base import formatting
 from stillhunt_evidence.actors.actors_file import PublishedModel, WorkHours
 from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign
-from stillhunt_evidence.actors.parameters import MARK_RULES
+from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES, OWN_MOST, OWN_PART
 from stillhunt_evidence.actors.share_marks import ActorOnCampaign, ShareKind
 from stillhunt_evidence.actors.weights import Mark, any_of, base_rate
+
+# days: time after the end of a campaign in which a model trained on it is published (training and tests; campaigns in
+# public reports ended weeks before a release)
+_RELEASE_DAYS = 60.0
+# Campaigns of an actor after which it publishes a model with that skill in that time (much of what is taken is never
+# published)
+_RELEASE_SHARE = 0.5
+# days: shortest period over which an actor's releases are counted, to see how often one follows by chance (a year has
+# every season of releases)
+_RELEASE_WINDOW_LEAST = 365.0
+# Share of requests in an actor's working hours from which the campaign keeps them (people start and stop queues; work
+# that runs around the clock keeps none)
+_HOURS_SHARE = 0.75
 
 RELEASE = "release"
 _NO_SKILLS = "The case does not say what the campaign took"
@@ -65,7 +78,7 @@ def _skills_mark(on: ActorOnCampaign) -> Mark:
     if coverage is None:
         return Mark("skills", "skills", False, 0.0, None, False, _NO_SKILLS)
     rate = _skill_rate(on, on.actor.skills)
-    bits = _known_share_bits(coverage.share, rate, MARK_RULES.skill_cap)
+    bits = _known_share_bits(coverage.share, rate, MARK_CAPS["skill"])
     wanted = formatting.join_some(sorted(on.actor.skills), 4)
     statement = (
         f"{formatting.percent(coverage.share)} of the requests take what it wants ({wanted}); about "
@@ -83,10 +96,10 @@ def _known_share_bits(share: float, rate: float, cap: float) -> float:
     """As `coverage_bits`, for a share that no small number of accounts makes uncertain."""
     if MARK_RULES.part <= share < MARK_RULES.most:
         return 0.0
-    other = min(rate, MARK_RULES.own_most)
+    other = min(rate, OWN_MOST)
     if share >= MARK_RULES.most:
-        return min(math.log2(MARK_RULES.own_most / other), cap)
-    ratio = (1.0 - MARK_RULES.own_most - MARK_RULES.own_part) / (1.0 - other - MARK_RULES.own_part)
+        return min(math.log2(OWN_MOST / other), cap)
+    ratio = (1.0 - OWN_MOST - OWN_PART) / (1.0 - other - OWN_PART)
     return max(math.log2(ratio), -MARK_RULES.against_cap)
 
 
@@ -99,7 +112,7 @@ def _release_mark(on: ActorOnCampaign, as_of: date | None) -> Mark:
             return Mark(RELEASE, "purpose", False, 0.0, None, False, _NO_SKILLS)
         if coverage.share >= MARK_RULES.most:
             fitting.append(model)
-    after = timedelta(days=MARK_RULES.release_days)
+    after = timedelta(days=_RELEASE_DAYS)
     followed = [model for model in fitting if ended < model.released <= ended + after]
     if not followed:
         return _no_release(fitting, as_of, ended)
@@ -107,8 +120,8 @@ def _release_mark(on: ActorOnCampaign, as_of: date | None) -> Mark:
     model = min(secret or followed, key=lambda one: (one.released, one.name))
     coverage = skill_coverage(on.seen, model.skills)
     chance = _chance_of_release(fitting, as_of)
-    cap = MARK_RULES.release_cap if secret else MARK_RULES.known_release_cap
-    bits = min(math.log2(MARK_RULES.release_share / min(chance, MARK_RULES.release_share)), cap)
+    cap = MARK_RULES.release_cap if secret else MARK_CAPS["known_release"]
+    bits = min(math.log2(_RELEASE_SHARE / min(chance, _RELEASE_SHARE)), cap)
     days = formatting.plural((model.released - ended).days, "day")
     known = (
         f"its date became known on {_day(model.announced)}, after the campaign had ended"
@@ -125,13 +138,13 @@ def _release_mark(on: ActorOnCampaign, as_of: date | None) -> Mark:
 
 
 def _no_release(fitting: list[PublishedModel], as_of: date | None, ended: date) -> Mark:
-    days = formatting.plural(round(MARK_RULES.release_days), "day")
-    if as_of is None or as_of < ended + timedelta(days=MARK_RULES.release_days):
+    days = formatting.plural(round(_RELEASE_DAYS), "day")
+    if as_of is None or as_of < ended + timedelta(days=_RELEASE_DAYS):
         statement = f"The file does not reach {days} beyond the campaign's end, and has no fitting model of that time"
         return Mark(RELEASE, "purpose", False, 0.0, None, False, statement)
     chance = _chance_of_release(fitting, as_of)
     bits = max(
-        math.log2((1.0 - MARK_RULES.release_share) / (1.0 - min(chance, MARK_RULES.release_share))),
+        math.log2((1.0 - _RELEASE_SHARE) / (1.0 - min(chance, _RELEASE_SHARE))),
         -MARK_RULES.against_cap,
     )
     statement = f"It published no model with these skills within {days} of the campaign's end"
@@ -142,26 +155,22 @@ def _chance_of_release(models: Sequence[PublishedModel], as_of: date | None) -> 
     """Share of days after which a release of one of some models follows within the time that counts."""
     if not models:
         return 0.0
-    days = {
-        model.released.toordinal() - back
-        for model in models
-        for back in range(1, math.floor(MARK_RULES.release_days) + 1)
-    }
+    days = {model.released.toordinal() - back for model in models for back in range(1, math.floor(_RELEASE_DAYS) + 1)}
     last = max(model.released for model in models)
     end = max(last, as_of or last).toordinal()
-    return min(len(days) / max(end - min(days), MARK_RULES.release_window_least), 1.0)
+    return min(len(days) / max(end - min(days), _RELEASE_WINDOW_LEAST), 1.0)
 
 
 def _hours_mark(on: ActorOnCampaign, hours: WorkHours) -> Mark:
-    kind = ShareKind("working_hours", "hours", MARK_RULES.hours_cap, ("works", "work"), _NO_HOURS)
+    kind = ShareKind("working_hours", "hours", MARK_CAPS["hours"], ("works", "work"), _NO_HOURS)
     share = _hours_share(on.seen, hours)
     if share is None:
         return Mark(kind.name, kind.source, False, 0.0, None, False, _NO_HOURS)
     others = [_hours_share(one, hours) for one in on.others]
-    seen = [MarkCoverage(1, int(one >= MARK_RULES.hours_share), 1.0, 1) for one in others if one is not None]
+    seen = [MarkCoverage(1, int(one >= _HOURS_SHARE), 1.0, 1) for one in others if one is not None]
     rate = base_rate(on.stated("hours"), seen)
     length = ((hours.end - hours.begin) % _HOURS_OF_DAY or _HOURS_OF_DAY) / _HOURS_OF_DAY
-    kept = MARK_RULES.most if share >= MARK_RULES.hours_share else MARK_RULES.part if share > length else 0.0
+    kept = MARK_RULES.most if share >= _HOURS_SHARE else MARK_RULES.part if share > length else 0.0
     bits = _known_share_bits(kept, rate, kind.cap)
     statement = (
         f"{formatting.percent(share)} of the requests fall in its working hours ({hours.begin} to {hours.end} o'clock "

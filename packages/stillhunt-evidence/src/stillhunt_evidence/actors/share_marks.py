@@ -12,8 +12,12 @@ from stillhunt.base import formatting
 from stillhunt_evidence.actors.actors_file import Actor, ActorNetwork, BaseRates
 from stillhunt_evidence.actors.known_texts import KnownTexts
 from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign, SeenCase, Wanted
-from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
+from stillhunt_evidence.actors.parameters import CAUTIOUS_RATES, MARK_CAPS, MARK_RULES
 from stillhunt_evidence.actors.weights import Mark, any_of, base_rate, coverage_bits
+
+# Share of the accounts, requests and days that a network must cover to be costly to plant (planting is usually in a
+# part of the accounts)
+_COSTLY_SHARE = 0.8
 
 _ASN = re.compile(r"AS(\d+)\b")
 _SHOWN = 4
@@ -55,7 +59,7 @@ class ActorOnCampaign:
             kind: field of `BaseRates`.
         """
         rate = getattr(self.rates, kind)
-        return float(getattr(MARK_RULES, f"{kind}_rate") if rate is None else rate)
+        return float(CAUTIOUS_RATES[kind] if rate is None else rate)
 
 
 Seeing = Callable[[SeenCampaign], MarkCoverage | None]
@@ -113,7 +117,7 @@ class ShareKind:
         return f"{who} {verb}{' ' * bool(values)}{values}{requests}{usual}"
 
 
-NETWORK = ShareKind("network", "network", MARK_RULES.network_cap, _SENDS, "The case knows no networks")
+NETWORK = ShareKind("network", "network", MARK_CAPS["network"], _SENDS, "The case knows no networks")
 OWN_NETWORK = ShareKind(
     "own_network",
     "network",
@@ -121,21 +125,21 @@ OWN_NETWORK = ShareKind(
     ("mainly sends from the actor's own networks", "mainly send from the actor's own networks"),
     NETWORK.lacks,
 )
-COUNTRY = ShareKind("country", "network", MARK_RULES.country_cap, _SENDS, "The case knows no countries")
+COUNTRY = ShareKind("country", "network", MARK_CAPS["country"], _SENDS, "The case knows no countries")
 CLIENTS_USED = ShareKind(
-    "client", "program", MARK_RULES.client_cap, ("mainly uses", "mainly use"), "The case knows no clients"
+    "client", "program", MARK_CAPS["client"], ("mainly uses", "mainly use"), "The case knows no clients"
 )
 SETTINGS_USED = ShareKind(
     "settings",
     "program",
-    MARK_RULES.settings_cap,
+    MARK_CAPS["settings"],
     ("mainly sets", "mainly set"),
     "The case cites no requests with these settings",
 )
 PHRASE_MARK = ShareKind(
     "phrases",
     "wording",
-    MARK_RULES.phrase_cap,
+    MARK_CAPS["phrase"],
     ("sends", "send"),
     "The case has neither excerpts nor phrases of this campaign, or the text was in no form to compare",
 )
@@ -189,15 +193,15 @@ def _own(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
     known = on.seen.origin_coverage("network", wanted)
     hidden = 0.0 if known is None else known.with_mark / known.members  # accounts of unknown network do not count
     statement = f"{mark.statement}; they are active in {formatting.percent(days)} of its duration"
-    if min(mark.coverage, days, hidden) >= NAMING.costly_share:
+    if min(mark.coverage, days, hidden) >= _COSTLY_SHARE:
         used = addresses_used(on.actor)(on.seen)
         if used is None or used.share < MARK_RULES.most:
             return Mark(mark.kind, mark.source, True, mark.bits, mark.coverage, True, statement)
-        more = coverage_bits(used, base_rate(on.stated("address"), ()), MARK_RULES.address_cap)
+        more = coverage_bits(used, base_rate(on.stated("address"), ()), MARK_CAPS["address"])
         bits = min(mark.bits + more, MARK_RULES.used_network_cap)
         statement = f"{statement}, most of them from addresses that it used before"
         return Mark(mark.kind, mark.source, True, bits, mark.coverage, True, statement)
-    bits = min(mark.bits, MARK_RULES.network_cap)
+    bits = min(mark.bits, MARK_CAPS["network"])
     return Mark(mark.kind, mark.source, False, bits, mark.coverage, True, f"{statement}, too little to be sure of it")
 
 
@@ -251,7 +255,7 @@ def _sign_up_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         kind = ShareKind(
             column,
             "sign_up",
-            MARK_RULES.sign_up_cap,
+            MARK_CAPS["sign_up"],
             verbs,
             f"The table of accounts has no column {column}",
             "other campaigns and groups",

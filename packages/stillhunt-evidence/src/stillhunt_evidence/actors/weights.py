@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from scipy.special import betainc
 
 from stillhunt_evidence.actors.observed import MarkCoverage
-from stillhunt_evidence.actors.parameters import MARK_RULES
+from stillhunt_evidence.actors.parameters import MARK_RULES, OWN_MOST, OWN_PART
+
+# share of the stated rate: lowest base rate to which the case may bring a stated one (the campaigns of one case are no
+# sample of all campaigns)
+_RAREST = 0.25
 
 LEAST_ABSENT = 0.05
 """Lowest chance of an absent mark; only keeps a logarithm finite where a base rate is near 1."""
@@ -52,7 +56,7 @@ def base_rate(stated: float, others: Iterable[MarkCoverage | None]) -> float:
     """
     shares = [one.share >= MARK_RULES.most for one in others if one is not None]
     found = (stated * MARK_RULES.comparison + sum(shares)) / (MARK_RULES.comparison + len(shares))
-    return max(found, stated * MARK_RULES.rarest)
+    return max(found, stated * _RAREST)
 
 
 def any_of(rates: Iterable[float]) -> float:
@@ -82,10 +86,10 @@ def coverage_bits(coverage: MarkCoverage, rate: float, cap: float) -> float:
         float(betainc(hits + 0.5, coverage.accounts - hits + 0.5, edge)) for edge in (MARK_RULES.most, MARK_RULES.part)
     )
     seen = (1.0 - below_most, below_most - below_part, below_part)
-    other = min(rate, MARK_RULES.own_most)  # what most campaigns have is no evidence against the actor
-    absent = max(1.0 - other - MARK_RULES.own_part, LEAST_ABSENT)
-    of_actor = (MARK_RULES.own_most, MARK_RULES.own_part, 1.0 - MARK_RULES.own_most - MARK_RULES.own_part)
-    of_others = (other, MARK_RULES.own_part, absent)
+    other = min(rate, OWN_MOST)  # what most campaigns have is no evidence against the actor
+    absent = max(1.0 - other - OWN_PART, LEAST_ABSENT)
+    of_actor = (OWN_MOST, OWN_PART, 1.0 - OWN_MOST - OWN_PART)
+    of_others = (other, OWN_PART, absent)
     ratio = _weighted(seen, of_actor) / _weighted(seen, of_others)
     return min(max(math.log2(ratio), -MARK_RULES.against_cap), cap)
 

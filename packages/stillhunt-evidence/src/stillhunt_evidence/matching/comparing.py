@@ -11,6 +11,13 @@ from stillhunt.score.stats.beta_binomial import BetaPrior
 from stillhunt_evidence.matching.features import FEATURE_KINDS
 from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
 
+# Features that count as independent of each other: the phrases of a template come together (a template has a dozen
+# sentences; coverage says more than their number)
+_MOST_TRIALS = 24
+# Features of a kind that both sides need; with fewer, the kind says nothing (two sentences of some ten words)
+_LEAST_FEATURES = 8
+
+
 MATCH, NO_MATCH, TOO_LITTLE = "match", "no match", "too little to say"
 _LOG2 = 1.4426950408889634
 _NAMES = {"phrase": "phrase", "word": "telling word"}
@@ -116,9 +123,9 @@ def judge_coverage(found: Mapping[str, Coverage]) -> PairScore:
 def _bits(kind: str, coverage: Coverage) -> float:
     one, two = {"phrase": (P.phrases_of_one, P.phrases_of_two), "word": (P.words_of_one, P.words_of_two)}[kind]
     compared = min(coverage.mine, coverage.theirs)
-    if compared < P.least_features:
+    if compared < _LEAST_FEATURES:
         return 0.0
-    trials = min(compared, P.most_trials)
+    trials = min(compared, _MOST_TRIALS)
     hits = trials * coverage.lower
     ratio = BetaPrior(*one).log_likelihood(hits, trials) - BetaPrior(*two).log_likelihood(hits, trials)
     return max(min(ratio * _LOG2, P.most_bits), -P.most_bits)
@@ -127,17 +134,17 @@ def _bits(kind: str, coverage: Coverage) -> float:
 def _verdict(found: Mapping[str, Coverage], bits: float) -> str:
     if bits >= P.match_bits:
         return MATCH
-    enough = any(min(one.mine, one.theirs) >= P.least_features for one in found.values())
+    enough = any(min(one.mine, one.theirs) >= _LEAST_FEATURES for one in found.values())
     return NO_MATCH if enough and bits <= P.apart_bits else TOO_LITTLE
 
 
 def _sentence(kind: str, coverage: Coverage, bits: float) -> str:
-    if min(coverage.mine, coverage.theirs) < P.least_features:
+    if min(coverage.mine, coverage.theirs) < _LEAST_FEATURES:
         return fill(
             f"One side has {{fewer:{_NAMES[kind]}}} and the other {{more:#}}; {{least:#}} are needed on both",
             fewer=min(coverage.mine, coverage.theirs),
             more=max(coverage.mine, coverage.theirs),
-            least=P.least_features,
+            least=_LEAST_FEATURES,
         )
     template = (
         f"They share {{shared:{_NAMES[kind]}}} of {{mine:#}} here and {{theirs:#}} there, {{lower:%}} of their weight: "

@@ -29,7 +29,7 @@ from stillhunt_evidence.matching.intersection_files import (
     points_of,
     unusable_message,
 )
-from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
+from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 
 PSI_EXTRA = "stillhunt[psi]"
 _UNUSED_RATE = 1e-9
@@ -68,9 +68,9 @@ def ask(
     values = {kind: _shuffled({one.value for c in campaigns for one in c.kinds[kind]}) for kind in FEATURE_KINDS}
     if not any(values.values()):
         raise PackError("nothing is known of these campaigns by which they could be found", next_step="name others")
-    if max(len(one) for one in values.values()) > P.most_asked:
+    if max(len(one) for one in values.values()) > MOST_ASKED_FEATURES:
         raise PackError(
-            f"these campaigns have more than {P.most_asked:,} features of one kind",
+            f"these campaigns have more than {MOST_ASKED_FEATURES:,} features of one kind",
             next_step="make several requests, each for some of the campaigns",
         )
     encrypted = {kind: _encrypted(client, kind, own) for kind, own in values.items()}

@@ -12,7 +12,7 @@ from stillhunt.base.errors import PackError
 from stillhunt.base.formatting import UNSAFE
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt_evidence.matching.features import MOST_FEATURES, MOST_HALF_BITS
-from stillhunt_evidence.matching.parameters import MATCH_VALUES as P
+from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 
 INTERSECTION_VERSION = 1
 MOST_MESSAGE_BYTES = 64 << 20
@@ -147,9 +147,11 @@ def message_from_json(content: bytes, kind: type[Message], *, where: str) -> Mes
         raise unusable_message("it was made by another version of stillhunt", where)
     if isinstance(found, MatchRequest):
         for one in (found.phrase, found.word):
-            if len(points_of(one, where)) > P.most_asked:
+            if len(points_of(one, where)) > MOST_ASKED_FEATURES:
                 raise unusable_message(
-                    f"it asks for more than {P.most_asked:,} features of one kind", where, "ask for fewer campaigns"
+                    f"it asks for more than {MOST_ASKED_FEATURES:,} features of one kind",
+                    where,
+                    "ask for fewer campaigns",
                 )
     return found
 

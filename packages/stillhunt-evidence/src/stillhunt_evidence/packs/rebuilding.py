@@ -24,7 +24,7 @@ from stillhunt.triage import Case
 from stillhunt.triage.folder import canonical_order
 from stillhunt_evidence.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
 from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT
-from stillhunt_evidence.packs.manifest import PARAMETERS_FILE, as_plain_json
+from stillhunt_evidence.packs.manifest import PARAMETERS_FILE
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, decoded_proof, proof_faults
 from stillhunt_evidence.packs.rendering import (
     ATTRIBUTION_FILE,
@@ -123,7 +123,13 @@ def case_of_pack(pack: VerifiedPack) -> Case:
 
 
 def _other_parameters(pack: VerifiedPack) -> Iterator[str]:
-    if pack.files.get(PARAMETERS_FILE) != as_plain_json(verdict_parameters()):
+    try:
+        theirs = msgspec.json.decode(pack.files.get(PARAMETERS_FILE, b""), type=dict[str, dict[str, Any]])
+    except msgspec.MsgspecError:
+        theirs = {}
+    # An older pack also names numbers that are no parameters any more; each that is one must be the same.
+    own = verdict_parameters()
+    if any(theirs.get(table, {}).get(name) != value for table, ones in own.items() for name, value in ones.items()):
         yield "parameters: those of this stillhunt are others than those of the pack"
 
 

@@ -11,8 +11,15 @@ from collections.abc import Iterable
 
 from stillhunt.base import formatting
 from stillhunt.triage import excerpt
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS
 from stillhunt_evidence.sharing.shared_models import base_model
+
+# characters: longest sentence of a finding (the longest sentence that a kind of evidence makes has some 200)
+_SENTENCE_CHARS = 300
+# characters: ids from this length on are hidden wherever they appear in a text that is shared (shorter ones are parts
+# of ordinary words and numbers)
+_SHORTEST_ID = 6
+
 
 HIDDEN_ID = "(hidden id)"
 _HARMLESS = str.maketrans(
@@ -31,7 +38,7 @@ class TextCleaner:
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._ids = sorted({one for one in ids if len(one) >= P.shortest_id}, key=lambda one: (-len(one), one))
+        self._ids = sorted({one for one in ids if len(one) >= _SHORTEST_ID}, key=lambda one: (-len(one), one))
         self._longest = len(self._ids[0]) if self._ids else 0
 
     def value(self, text: str) -> str:
@@ -40,7 +47,7 @@ class TextCleaner:
         Args:
             text: from a log; may be hostile and megabytes long.
         """
-        return self._clean(text, P.value_chars)
+        return self._clean(text, SHARED_VALUE_CHARS)
 
     def model(self, text: str) -> str:
         """The name of a model without a customer's part; empty where it has no other part."""
@@ -48,7 +55,7 @@ class TextCleaner:
 
     def sentence(self, text: str) -> str:
         """A finding in a sentence."""
-        return self._clean(text, P.sentence_chars)
+        return self._clean(text, _SENTENCE_CHARS)
 
     def _clean(self, text: str, chars: int) -> str:
         shown, _ = excerpt(self._without_ids(self._beginning(text, chars)), chars)

@@ -9,7 +9,7 @@ from stillhunt._version import __version__
 from stillhunt.watch.alerts.siem import ECS_VERSION
 from stillhunt_evidence.sharing.atlas import ATLAS, AtlasTechnique
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
 from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
@@ -87,7 +87,7 @@ def _alert(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
 
 
 def _first_hashes(campaign: SharedCampaign, kind: str) -> Iterable[Any]:
-    return campaign.hashes_of(kind)[: P.most_event_hashes]
+    return campaign.hashes_of(kind)[:MOST_EVENT_HASHES]
 
 
 def _indicator(share: SharedFile, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
@@ -147,4 +147,4 @@ def _confidence_word(percent: int, *, withdrawn: bool) -> str:
     """Confidence in the words of ECS, cut where STIX cuts its scale of none, low, medium and high."""
     if withdrawn:
         return "None"
-    return "High" if percent >= P.high_confidence else "Medium" if percent >= P.medium_confidence else "Low"
+    return "High" if percent >= HIGH_CONFIDENCE else "Medium" if percent >= MEDIUM_CONFIDENCE else "Low"

@@ -6,9 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stillhunt.base import formatting
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES
 from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, SharedHash, SharedValue, percent_of
 from stillhunt_evidence.sharing.user_agents import client_families, user_agent_pattern
+
+# percent: most confidence of an indicator that is a client (an SDK has many honest users: the lowest step of the STIX
+# scale that is not none)
+_CLIENT_CONFIDENCE = 10
+# percent: most confidence of an indicator that is an autonomous system (most of its addresses belong to others: low on
+# the STIX scale)
+_NETWORK_CONFIDENCE = 20
+# percent: most confidence of an indicator of keyed hashes of addresses (carriers and proxies put many people behind one
+# address: medium on the STIX scale)
+_ADDRESS_CONFIDENCE = 60
+# percent: most confidence of an indicator of keyed hashes of phrases (a template can be copied, and is then used by
+# others: high on the STIX scale)
+_PHRASE_CONFIDENCE = 85
+
 
 _ALSO = "Honest customers use it as well: a match is a reason to look, and no evidence by itself."
 _HASHED = (
@@ -16,9 +30,9 @@ _HASHED = (
     "can try values."
 )
 _HASHES = (
-    ("address", ("address", "addresses"), P.address_confidence),
-    ("network", ("network (/24, /48)", "networks (/24, /48)"), P.address_confidence),
-    ("phrase", ("recurring phrase", "recurring phrases"), P.phrase_confidence),
+    ("address", ("address", "addresses"), _ADDRESS_CONFIDENCE),
+    ("network", ("network (/24, /48)", "networks (/24, /48)"), _ADDRESS_CONFIDENCE),
+    ("phrase", ("recurring phrase", "recurring phrases"), _PHRASE_CONFIDENCE),
 )
 """Kind, its words for one and for many, and its most confidence in percent."""
 NOT_FOR_BLOCKING = "not-for-blocking"
@@ -73,7 +87,7 @@ def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple
 
 def _possible() -> Iterator[SharedIndicator]:
     """Every indicator that a campaign can have, without what it was."""
-    for place in range(P.most_values):
+    for place in range(MOST_SHARED_VALUES):
         nothing = SharedValue("", 0, number=_RESERVED_AS)
         yield SharedIndicator("network", str(place), "Autonomous system", _WITHDRAWN, 0, 0, 0, value=nothing)
     for family in client_families():
@@ -85,7 +99,7 @@ def _possible() -> Iterator[SharedIndicator]:
 
 
 def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
-    confidence = min(P.network_confidence, percent_of(campaign))
+    confidence = min(_NETWORK_CONFIDENCE, percent_of(campaign))
     numbered = [one for one in campaign.values.networks if one.number is not None]
     return [
         SharedIndicator(
@@ -103,7 +117,7 @@ def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
 
 
 def _clients(campaign: SharedCampaign) -> list[SharedIndicator]:
-    confidence = min(P.client_confidence, percent_of(campaign))
+    confidence = min(_CLIENT_CONFIDENCE, percent_of(campaign))
     return [
         SharedIndicator(
             "client",

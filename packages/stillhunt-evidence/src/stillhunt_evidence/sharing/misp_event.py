@@ -6,7 +6,7 @@ from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt_evidence.sharing.indicators import SharedIndicator, indicators_of
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES
 from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
@@ -39,8 +39,8 @@ _CATEGORIES = {
     **dict.fromkeys(("AS", "anonymised"), "Network activity"),
     "stix2-pattern": "Payload installation",
 }
-_ASPECTS = dict.fromkeys(("skill", "model", "language", "client", "country", "settings"), P.most_values)
-_MOST_HASHES = {"address": P.most_addresses, "network": P.most_addresses, "phrase": P.most_phrases}
+_ASPECTS = dict.fromkeys(("skill", "model", "language", "client", "country", "settings"), MOST_SHARED_VALUES)
+_MOST_HASHES = {"address": MOST_SHARED_ADDRESSES, "network": MOST_SHARED_ADDRESSES, "phrase": MOST_SHARED_PHRASES}
 """Lists of attributes, and the most that each can have."""
 _HASH_METHOD = "hash - A hash function maps each attribute to a new (not necessarily unique) attribute."
 _HASHED_BY = {

@@ -8,7 +8,7 @@ from typing import Any
 from stillhunt._version import __version__
 from stillhunt.watch.alerts.siem import OCSF_VERSION
 from stillhunt_evidence.sharing.indicators import indicators_of
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
 from stillhunt_evidence.sharing.share_times import utc_milliseconds
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
@@ -174,7 +174,7 @@ def _osint(share: SharedFile, campaign: SharedCampaign) -> list[dict[str, Any]]:
         if value is None:
             made += [
                 {**_typed(_HASH), "value": one.digest, "desc": f"Keyed hash: {one.kind}", **common}
-                for one in indicator.hashes[: P.most_event_hashes]
+                for one in indicator.hashes[:MOST_EVENT_HASHES]
             ]
         elif value.number is not None:
             system = {"number": value.number} | ({"name": value.value} if value.value else {})
@@ -198,7 +198,7 @@ def _typed(kind: tuple[int, str]) -> dict[str, Any]:
 
 def _confidence(percent: int) -> tuple[int, str]:
     """Confidence in the three steps of OCSF, cut where STIX cuts its scale of low, medium and high."""
-    return _HIGH if percent >= P.high_confidence else _MEDIUM if percent >= P.medium_confidence else _LOW
+    return _HIGH if percent >= HIGH_CONFIDENCE else _MEDIUM if percent >= MEDIUM_CONFIDENCE else _LOW
 
 
 def _facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:

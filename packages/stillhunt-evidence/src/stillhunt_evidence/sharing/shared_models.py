@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stillhunt.base.clients import OTHER, UNKNOWN
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS, P
 
 LEAST_SHARE = 0.05
 """Share of the requests of a campaign from which a value is a trait of it. Judgement: rarer ones are chance."""
-_LONGEST = 4 * P.value_chars
+_LONGEST = 4 * SHARED_VALUE_CHARS
 _FINE_TUNED = re.compile(r"(ft:[^:]*):.*", re.DOTALL)
 _PUBLIC = re.compile(
     r"arn:[^:]*:bedrock:[^:]*:\d*:(?:foundation-model|inference-profile)/(?P<bedrock>[^/]+)"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES, P
 from stillhunt_evidence.sharing.shared_campaign import SharedValue
 
 
@@ -34,4 +34,4 @@ def settings_of(cited: Iterable[Mapping[str, Any]]) -> tuple[SharedValue, ...]:
         for value in requests
         if len(accounts[value]) >= P.least_accounts
     ]
-    return tuple(sorted(shared, key=lambda one: (-one.requests, one.value))[: P.most_values])
+    return tuple(sorted(shared, key=lambda one: (-one.requests, one.value))[:MOST_SHARED_VALUES])

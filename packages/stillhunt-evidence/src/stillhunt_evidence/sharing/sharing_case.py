@@ -19,7 +19,7 @@ from stillhunt_evidence.keys.hashing import keyed_hash
 from stillhunt_evidence.sharing.address_counts import AddressCounts
 from stillhunt_evidence.sharing.atlas import TECHNIQUES, techniques_of
 from stillhunt_evidence.sharing.clean_texts import TextCleaner
-from stillhunt_evidence.sharing.parameters import P
+from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES, P
 from stillhunt_evidence.sharing.recommended import SENTENCES, measures_for
 from stillhunt_evidence.sharing.shared_campaign import (
     SharedCampaign,
@@ -35,6 +35,13 @@ from stillhunt_evidence.sharing.shared_ids import ShareIds
 from stillhunt_evidence.sharing.shared_models import LEAST_SHARE, models_to_share, withheld_names
 from stillhunt_evidence.sharing.shared_settings import settings_of
 from stillhunt_evidence.sharing.tlp import TlpLabel
+
+# sentences: most findings of a campaign, the strongest first (beyond them findings weigh less than a bit)
+_MOST_SENTENCES = 12
+# First and last times are widened to multiples of it (an exact time finds the request in another log; an hour holds
+# thousands)
+_TIME_STEP = 3600
+
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_STEP = timedelta(milliseconds=1)
@@ -142,7 +149,7 @@ class _CampaignReader:
         row, members = self._row, self._rows(self._case.members)
         evidence = [one for one in self._rows(self._case.evidence) if one["account_id"] is None]
         evidence = [one for one in evidence if one["family"] in FAMILIES and one["bits"]]
-        step = timedelta(seconds=P.time_step)
+        step = timedelta(seconds=_TIME_STEP)
         counts = SharedCounts(
             row["accounts"],
             self._flagged([one["account_id"] for one in members]),
@@ -186,7 +193,7 @@ class _CampaignReader:
             SharedFinding(
                 one["family"], self._clean.value(one["kind"]), self._clean.sentence(one["statement"]), one["bits"]
             )
-            for one in strongest[: P.most_sentences]
+            for one in strongest[:_MOST_SENTENCES]
         )
 
     def _values(self) -> SharedValues:
@@ -205,7 +212,7 @@ class _CampaignReader:
     def _named(self, names: Iterable[str]) -> tuple[SharedValue, ...]:
         """Values that the case only names, in the order that it gives them."""
         values = [self._clean.value(one) for one in names if one not in _NOT_VALUES] if self._enough else []
-        return tuple(SharedValue(one, 0) for one in dict.fromkeys(values) if one)[: P.most_values]
+        return tuple(SharedValue(one, 0) for one in dict.fromkeys(values) if one)[:MOST_SHARED_VALUES]
 
     def _skills(self) -> tuple[SharedValue, ...]:
         """Those that the campaign is named after, and others of which it took a noticeable part."""
@@ -245,7 +252,7 @@ class _CampaignReader:
             )
             for one in sorted(rows, key=lambda one: (one["accounts"], one["requests"]))
         }
-        return sorted(found.values(), key=_most_accounts)[: P.most_phrases]
+        return sorted(found.values(), key=_most_accounts)[:MOST_SHARED_PHRASES]
 
     def _address_hashes(self, addresses: AddressCounts | None) -> list[SharedHash]:
         counted = addresses.of(self._name) if addresses is not None else {}
@@ -259,7 +266,7 @@ class _CampaignReader:
                     if accounts >= P.address_accounts
                 ),
                 key=_most_accounts,
-            )[: P.most_addresses]
+            )[:MOST_SHARED_ADDRESSES]
         ]
 
 
@@ -279,7 +286,7 @@ def _joined(values: Iterable[SharedValue]) -> tuple[SharedValue, ...]:
             requests = known.requests + one.requests
             joined[key] = SharedValue(known.value, requests, max(known.accounts, one.accounts), one.number)
     named = [one for one in joined.values() if one.value or one.number is not None]
-    return tuple(sorted(named, key=lambda one: (-one.requests, one.value, one.number or 0))[: P.most_values])
+    return tuple(sorted(named, key=lambda one: (-one.requests, one.value, one.number or 0))[:MOST_SHARED_VALUES])
 
 
 def _ids_of(case: Case, campaigns: Sequence[str]) -> set[str]:
@@ -319,7 +326,7 @@ def _operators(
     for row in case.operators.to_pylist():
         if row["relation"] == "one_operator" and row["campaign_id"] in rows and row["campaign_id"] in campaigns:
             found.setdefault(row["operator_id"], []).append(row)
-    step = timedelta(seconds=P.time_step)
+    step = timedelta(seconds=_TIME_STEP)
     operators = []
     for name, ties in found.items():
         strongest = min(ties, key=lambda tie: (-tie["bits"], tie["campaign_id"]))
@@ -329,7 +336,7 @@ def _operators(
                 uid=ids.uuid("intrusion-set", name),
                 campaigns=tuple(sorted({ids.uuid("campaign", tie["campaign_id"]) for tie in ties})),
                 bits=strongest["bits"],
-                sentences=tuple(cleaner.sentence(one) for one in strongest["statements"][: P.most_sentences]),
+                sentences=tuple(cleaner.sentence(one) for one in strongest["statements"][:_MOST_SENTENCES]),
                 first_seen=_widened(min(one["first_seen"] for one in own), step, up=False),
                 last_seen=_widened(max(one["last_seen"] for one in own), step, up=True),
             )

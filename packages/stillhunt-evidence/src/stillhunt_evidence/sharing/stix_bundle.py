@@ -8,7 +8,6 @@ from typing import Any
 from stillhunt.base import formatting
 from stillhunt_evidence.sharing.atlas import ATLAS_SOURCE, AtlasTechnique
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
-from stillhunt_evidence.sharing.parameters import P
 from stillhunt_evidence.sharing.recommended import RecommendedMeasure
 from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
@@ -29,6 +28,11 @@ from stillhunt_evidence.sharing.stix_facts import (
     hash_facts,
     value_facts,
 )
+
+# Days after the last request until an indicator expires (addresses and clients change hands; a campaign that goes on is
+# shared again)
+_VALID_DAYS = 90
+
 
 FIRST_VERSION = datetime(2020, 1, 1, tzinfo=UTC)
 """When every object was created, as STIX sees it: the time may never change, and a later hunt may see another first
@@ -165,7 +169,7 @@ class _StixWriter:
             "pattern_type": "stix",
             "pattern_version": "2.1",
             "valid_from": utc_text(campaign.first_seen),
-            "valid_until": utc_text(campaign.last_seen + timedelta(days=P.valid_days)),
+            "valid_until": utc_text(campaign.last_seen + timedelta(days=_VALID_DAYS)),
             "confidence": indicator.confidence,
             "labels": [NOT_FOR_BLOCKING],
         }

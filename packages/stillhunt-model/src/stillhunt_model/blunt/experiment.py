@@ -10,7 +10,7 @@ from typing import Any
 from stillhunt.base.errors import ConfigError
 from stillhunt_model.blunt.adaptive import Attempt, Budgets, Condition, Thief, best_attempt, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order
-from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES
 from stillhunt_model.blunt.students import BLUNT_TASKS, School, StudentSize
 from stillhunt_model.nets.net import Net
 from stillhunt_model.tasks.checkable import Example, draw_examples
@@ -28,7 +28,7 @@ class BluntPlan:
     task: str
     seed: int = 0
     budgets: Budgets = field(default_factory=Budgets)
-    keep: int = P.keep_samples
+    keep: int = KEEP_SAMPLES
     size: StudentSize = field(default_factory=StudentSize)
 
     def conditions(self) -> list[Condition]:
@@ -93,8 +93,8 @@ def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, f
     return {
         "flagged_results_lost": results,
         "flagged_steps_lost": steps,
-        "results_lost": results * P.honest_flagged,
-        "steps_lost": steps * P.honest_flagged,
+        "results_lost": results * HONEST_FLAGGED_BOUND,
+        "steps_lost": steps * HONEST_FLAGGED_BOUND,
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 from stillhunt.base.errors import ConfigError
-from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.parameters import OUTLINE_EVERY
 
 MeasureName = Literal["withhold", "summarise", "rewrite", "cap"]
 """No reasoning; an outline of it; all steps, numbered and the last first; nothing at all after a number of samples."""
@@ -127,7 +127,7 @@ def steps_in_order(reasoning: str) -> str:
 def _outline(reasoning: str) -> str:
     steps, outline, missing = reasoning_steps(reasoning), "", 0
     for place, step in enumerate(steps):
-        if place % P.outline_every or len(steps) == 1:
+        if place % OUTLINE_EVERY or len(steps) == 1:
             missing += 1
         else:
             outline += _headed(_left_out(missing), step)

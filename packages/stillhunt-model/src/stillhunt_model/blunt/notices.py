@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stillhunt_model.blunt.measures import MEASURES, MeasureName
-from stillhunt_model.blunt.parameters import P
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES, OUTLINE_EVERY
 from stillhunt_model.data_files import read_data
-from stillhunt_model.orders.order import P as ORDERS
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
 
 _TEXTS = read_data("notices")
 REFUSED_ANSWER: str = _TEXTS["refused_answer"]
@@ -34,19 +34,19 @@ def refused_notice(until: str, appeal: str = "") -> str:
     return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_appeal(appeal)}"
 
 
-def measure_in_words(measure: MeasureName, keep: int = P.keep_samples) -> str:
+def measure_in_words(measure: MeasureName, keep: int = KEEP_SAMPLES) -> str:
     """One sentence on what a measure does, for terms and help."""
     does: str = _TEXTS["does"][measure]
-    return does.format(every=P.outline_every, keep=keep)
+    return does.format(every=OUTLINE_EVERY, keep=keep)
 
 
 def _appeal(address: str) -> str:
     return f"If this is wrong, appeal at {address}." if address else "If this is wrong, appeal as the terms say."
 
 
-def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = P.keep_samples) -> str:
+def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = KEEP_SAMPLES) -> str:
     """Text for the terms of service."""
     policy = _TEXTS["policy"]
     allowed = "\n".join(f"- **{measure}**: {measure_in_words(measure, keep)}" for measure in measures)
-    after = policy["after"].format(days=ORDERS.longest, honest=f"{P.honest_flagged * 100_000:g}")
+    after = policy["after"].format(days=LONGEST_ORDER_DAYS, honest=f"{HONEST_FLAGGED_BOUND * 100_000:g}")
     return f"{policy['before']}\n{allowed}\n{after}"

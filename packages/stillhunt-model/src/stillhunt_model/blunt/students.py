@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from stillhunt_model.blunt.parameters import P
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.tasks.checkable import RESULT, TASKS, CheckableTask, Example, StringPrograms, result_of
@@ -18,6 +17,9 @@ from stillhunt_model.training.run import TrainingRecipe, train
 
 BLUNT_TASKS: dict[str, CheckableTask] = {**TASKS, "programs": StringPrograms("programs", 3)}
 """Name -> task of the experiment; programs of two steps have answers that a student guesses without reasoning."""
+# Share of an adaptive student's own draws that must give one result before it takes that for right (three of four: one
+# of two is a guess)
+_AGREEING_DRAWS = 0.75
 
 
 _SIGNS = "abcdefghij0123456789"
@@ -114,7 +116,7 @@ class School:
         for prompt, *said in zip(prompts, *answers, strict=True):
             results = [result_of(one) for one in said]
             result, agreeing = Counter(results).most_common(1)[0]
-            if result is not None and agreeing >= P.agreeing_draws * draws:
+            if result is not None and agreeing >= _AGREEING_DRAWS * draws:
                 pairs.append(TextPair(prompt, said[results.index(result)]))
         return pairs
 

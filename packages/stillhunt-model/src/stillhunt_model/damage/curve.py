@@ -14,9 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student_t
 
-from stillhunt_model.damage.parameters import P
+from stillhunt_model.damage.parameters import BEND_SHARE, LEAST_GAIN_SAMPLES
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, KINDS, HeldOut
 from stillhunt_model.damage.students import Students
+
+# Draws of seeds and held-out groups from which intervals come (the bounds of a 95 % interval are then known to one or
+# two percent of its width)
+_RESAMPLES = 1000
+
 
 Floats = npt.NDArray[np.float64]
 _BOUNDS = (0.025, 0.975)
@@ -120,7 +125,7 @@ class _Losses:
         self.honest = _stacked(students, [one.honest_nats for one in students.scores])
         source = np.random.default_rng(seed)
         seeds = self.nats[HARVESTED].shape[1]
-        chosen = source.multinomial(seeds, np.full(seeds, 1 / seeds), P.resamples) / seeds
+        chosen = source.multinomial(seeds, np.full(seeds, 1 / seeds), _RESAMPLES) / seeds
         even = np.full((1, seeds), 1 / seeds)
         self.seed_weights = np.vstack([even, even + _widening(seeds) * (chosen - even)])
         self.weights = _group_weights([one.group for one in held.asked], source)
@@ -164,8 +169,8 @@ def _group_weights(groups: Sequence[int], source: np.random.Generator) -> Floats
     """How often each answer is drawn, draws x answers; answers of a group are drawn together; all once at first."""
     names, place = np.unique(np.array(groups, np.int64), return_inverse=True)
     if not len(names):
-        return np.zeros((P.resamples + 1, 0))
-    drawn = source.multinomial(len(names), np.full(len(names), 1 / len(names)), P.resamples)
+        return np.zeros((_RESAMPLES + 1, 0))
+    drawn = source.multinomial(len(names), np.full(len(names), 1 / len(names)), _RESAMPLES)
     return np.vstack([np.ones((1, len(groups))), drawn[:, place].astype(float)])
 
 
@@ -246,7 +251,7 @@ def bend_of(losses: Floats, counts: Sequence[int]) -> float:
     gains = (losses[:-1] - losses[1:]) / doublings
     if not len(gains) or gains.max() <= 0:
         return math.inf
-    small = gains < P.bend_share * gains.max()
+    small = gains < BEND_SHARE * gains.max()
     place = len(gains)
     while place > 0 and small[place - 1]:
         place -= 1
@@ -256,7 +261,7 @@ def bend_of(losses: Floats, counts: Sequence[int]) -> float:
 def _exact_shares(students: Students, losses: _Losses) -> dict[str, Floats]:
     """Kind -> share of the short answers that are given exactly, draws x counts; empty where too few are short."""
     short = np.array(students.asked.short)
-    if short.sum() < P.least_pairs:
+    if short.sum() < LEAST_GAIN_SAMPLES:
         return {}
     # A draw without a short answer would have no share; there are enough of them that none comes.
     return losses.mean(losses.exact, short.astype(float), losses.weights * short)
@@ -312,7 +317,7 @@ def _gains(losses: _Losses, held: HeldOut) -> tuple[LabelGain, ...]:
     gains = []
     for aspect, name in labels:
         shows = np.array([(aspect, name) in one.labels for one in held.asked])
-        if shows.sum() < P.least_pairs:
+        if shows.sum() < LEAST_GAIN_SAMPLES:
             continue
         weights = losses.weights * shows
         drawn = (weights @ losses.bytes) > 0

@@ -14,7 +14,7 @@ from stillhunt.base.formatting import count, number, percent, plural, shorten
 from stillhunt.base.whole_files import write_whole
 from stillhunt_model.damage.curve import CurvePoint, Interval, LabelGain
 from stillhunt_model.damage.measuring import DamageResult
-from stillhunt_model.damage.parameters import P
+from stillhunt_model.damage.parameters import BEND_SHARE, LEAST_GAIN_SAMPLES
 from stillhunt_model.damage.splitting import HARVESTED, HONEST
 from stillhunt_model.data_files import read_data
 
@@ -94,7 +94,7 @@ def _reached(result: DamageResult) -> str:
 
 
 def _bend(result: DamageResult) -> str:
-    curve, share = result.curve, percent(P.bend_share)
+    curve, share = result.curve, percent(BEND_SHARE)
     if curve.learned.low <= 0:
         return _FOUND["no_curve"]
     if math.isinf(curve.bend.value):
@@ -104,7 +104,7 @@ def _bend(result: DamageResult) -> str:
 
 def _skills(result: DamageResult) -> str:
     if not result.curve.gains:
-        return _FOUND["few_of_each"].format(pairs=P.least_pairs)
+        return _FOUND["few_of_each"].format(pairs=LEAST_GAIN_SAMPLES)
     sure = [one for one in result.curve.gains if one.gain.low > 0]
     if not sure:
         return _FOUND["no_gain"]
@@ -144,7 +144,7 @@ def damage_document(result: DamageResult) -> dict[str, Any]:
     spec = {**asdict(result.spec), "base": None if result.spec.base is None else result.spec.base.name}
     document = {"version": __version__, **asdict(result), "spec": spec, "sentences": damage_sentences(result)}
     document["curve"]["reached"] = [{"count": at, **asdict(reached)} for at, reached in result.curve.reached.items()]
-    document["bend_share"] = P.bend_share
+    document["bend_share"] = BEND_SHARE
     plain: dict[str, Any] = _plain(document)
     return plain
 

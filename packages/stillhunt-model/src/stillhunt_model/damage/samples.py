@@ -29,9 +29,20 @@ from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
 from stillhunt.triage.alike_prompts import P as ALIKE
 from stillhunt.triage.lookup import resolve_id
 from stillhunt.triage.taken import answered_requests, first_of_alike
-from stillhunt_model.damage.parameters import P
 from stillhunt_model.training.pairs import TextPair
 
+# characters: length from which two samples with the same answer are kept on one side of the comparison (shorter answers
+# are those of different questions as well)
+_TELLING_ANSWER = 16
+# Share of the samples from which an answer or a set of words, such as a refusal, tells no question (the share from
+# which a word is one of the template, in alike_prompts)
+_COMMON_KEY = 0.05
+# share of samples: part that samples of one group may have before conversations alone are groups; ties are still kept
+# apart, at the price of samples that no student learns from
+_LARGEST_GROUP = 0.1
+# Harvested requests, and as many of honest accounts, that are read into memory, drawn by a keyed hash (ten times what a
+# narrow skill needs, and at most 80 MB of text)
+_MOST_REQUESTS = 10_000
 _FOLLOW_UP = next(bit for bit, name, _ in CONDUCT_FLAGS if name == "FOLLOW_UP")
 
 
@@ -49,7 +60,7 @@ def what_belongs_together(tables: Sequence[pa.Table]) -> list[tuple[int, frozens
     ties = [tie for number, table in enumerate(tables) for tie in _ties(number, table)]
     talks = [f"talk {one}".encode() for table in tables for one in table["conversation"].to_pylist()]
     groups = _joined([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
-    if groups and max(Counter(groups).values()) > max(P.largest_group * len(groups), 1):
+    if groups and max(Counter(groups).values()) > max(_LARGEST_GROUP * len(groups), 1):
         groups = _joined([{talk} for talk in talks])
     return list(zip(groups, ties, strict=True))
 
@@ -72,7 +83,7 @@ def _answer_keys(table: pa.Table) -> list[bytes]:
     texts = [" ".join(one.lower().split()) for one in table["response"].to_pylist()]
     return [
         hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        if len(one) >= P.telling_answer
+        if len(one) >= _TELLING_ANSWER
         else b""
         for one in texts
     ]
@@ -89,7 +100,7 @@ def _word_keys(table: pa.Table) -> list[bytes]:
 def _rare(keys: list[bytes]) -> list[bytes]:
     """The keys, empty where many have the same, such as a refusal or a word of everybody's."""
     often = Counter(keys)
-    most = max(2.0, P.common_key * len(keys))
+    most = max(2.0, _COMMON_KEY * len(keys))
     return [one if often[one] <= most else b"" for one in keys]
 
 
@@ -241,7 +252,7 @@ class _Chosen:
 
 def _read(batches: Iterable[pa.Table], chosen: _Chosen, config: Config) -> tuple[pa.Table, pa.Table]:
     """Kept rows of the campaign and of honest accounts, by time, each request once."""
-    kept = (_Kept(P.most_requests, chosen.seed), _Kept(P.most_requests, chosen.seed))
+    kept = (_Kept(_MOST_REQUESTS, chosen.seed), _Kept(_MOST_REQUESTS, chosen.seed))
     for batch in batches:
         for part, keeper in zip(chosen.of(batch), kept, strict=True):
             rows = keeper.below(part)

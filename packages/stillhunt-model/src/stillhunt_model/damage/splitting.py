@@ -7,8 +7,20 @@ from dataclasses import dataclass
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.formatting import plural, verb
-from stillhunt_model.damage.parameters import P
 from stillhunt_model.damage.samples import GatheredAnswers, TakenAnswer, keyed_number
+
+# Share of useful samples that no student sees, drawn by a keyed hash of their group (three in four teach, one in four
+# says what was learned)
+_HELD_OUT = 0.25
+# Held-out samples that students are asked; a third of them chooses the best moment of a training (the loss is then
+# known to a few percent, and asking costs less than training)
+_MOST_HELD_OUT = 384
+_FEWEST_HELD_OUT = 12  # Held-out samples below which nothing is said (fewer give intervals that hold everything)
+# Useful samples to learn from below which nothing is said (a curve needs at least three counts, and a student some
+# samples)
+_FEWEST_SAMPLES = 32
+_SMALLEST_COUNT = 4  # samples: smallest count of the curve (fewer samples are an anecdote)
+
 
 HARVESTED, HONEST = "harvested", "honest"
 KINDS = (HARVESTED, HONEST)
@@ -51,8 +63,8 @@ def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
         drawn[one.group] = min(number, drawn.get(one.group, _WHOLE))
     # The least hash of several is small: it is hashed once more, so that large groups are held out as often as others.
     place = {group: keyed_number(str(number), "side", seed) for group, number in drawn.items()}
-    out = {group for group, number in place.items() if number < P.held_out * _WHOLE}
-    held = shuffled([one for one in gathered.harvested if one.group in out], seed)[: P.most_held_out]
+    out = {group for group, number in place.items() if number < _HELD_OUT * _WHOLE}
+    held = shuffled([one for one in gathered.harvested if one.group in out], seed)[:_MOST_HELD_OUT]
     chooses = {group for group, number in place.items() if not keyed_number(str(number), "chooses", seed) % _CHOOSING}
     asked = [one for one in held if one.group not in chooses]
     choosing = _without_ties([one for one in held if one.group in chooses], asked)
@@ -73,16 +85,16 @@ def _without_ties(samples: Sequence[TakenAnswer], others: Sequence[TakenAnswer])
 
 def _check(training: dict[str, list[TakenAnswer]], choosing: int, asked: int) -> None:
     for kind, samples in training.items():
-        if len(samples) < P.fewest_samples:
+        if len(samples) < _FEWEST_SAMPLES:
             raise InputError(
                 f"there {verb(len(samples), 'is', 'are')} {plural(len(samples), f'{kind} answer')} to learn from, "
-                f"and {P.fewest_samples} are needed",
+                f"and {_FEWEST_SAMPLES} are needed",
                 where="LOGS",
                 next_step=_MORE[kind],
             )
-    if choosing < 2 or asked < P.fewest_held_out:
+    if choosing < 2 or asked < _FEWEST_HELD_OUT:
         raise InputError(
-            f"only {choosing} and {asked} useful samples could be held out, and 2 and {P.fewest_held_out} are needed",
+            f"only {choosing} and {asked} useful samples could be held out, and 2 and {_FEWEST_HELD_OUT} are needed",
             where="LOGS",
             next_step="name all logs of the hunt, or a campaign whose samples are not all of a few conversations",
         )
@@ -96,4 +108,4 @@ def shuffled(samples: Sequence[TakenAnswer], seed: int) -> list[TakenAnswer]:
 def curve_counts(most: int) -> tuple[int, ...]:
     """Counts of samples at which students are trained: a sixteenth, an eighth ... and all."""
     counts = [most >> halvings for halvings in (4, 3, 2, 1, 0)]
-    return tuple(one for one in counts if one >= P.smallest_count)
+    return tuple(one for one in counts if one >= _SMALLEST_COUNT)

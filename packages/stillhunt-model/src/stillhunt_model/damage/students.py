@@ -16,7 +16,6 @@ from stillhunt.base.formatting import count as count_words
 from stillhunt.base.formatting import number, plural
 from stillhunt.base.progress import Progress
 from stillhunt.base.whole_files import write_whole
-from stillhunt_model.damage.parameters import P
 from stillhunt_model.damage.splitting import HARVESTED, KINDS, HeldOut, curve_counts, shuffled
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
@@ -62,10 +61,12 @@ def score_answers(net: Net, pairs: Sequence[TextPair]) -> AnswerScores:
         whole = one.tokens[-1:] == [end]
         text = pair.answer if whole else net.tokenizer.decode(one.tokens[one.start :])
         sizes.append(len(text.encode("utf-8", "surrogatepass")) + 1)
-        short.append(whole and sizes[-1] <= P.short_answer + 1)
+        short.append(whole and sizes[-1] <= _SHORT_ANSWER + 1)
     return AnswerScores(nats, [one.learned for one in encoded], sizes, short, exact)
 
 
+# bytes: longest answer of which it is counted whether a student gives it exactly (longer answers have many right forms)
+_SHORT_ANSWER = 48
 CHECKED_AT = (0.125, 0.25, 0.5, 0.75)
 """Shares of a training after which a student is asked, beside its end; the best moment counts. A student of few samples
 forgets what it can do when it goes on."""

@@ -14,7 +14,7 @@ from stillhunt.base.formatting import shorten
 from stillhunt_model.data_files import read_data
 from stillhunt_model.distil.job import DistilJob, Distilled
 from stillhunt_model.distil.judging import Spread
-from stillhunt_model.distil.parameters import P
+from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 
 CARD_FILE, FACTS_FILE = "README.md", "distillation.json"
 _LONGEST = 300
@@ -117,7 +117,7 @@ def model_card(facts: dict[str, Any], done: Distilled) -> str:
         seed=recipe["seed"],
         loss=training["loss"] if training["loss"] is not None else "unknown",
         questions=formatting.plural(facts["questions"], "prompt"),
-        legend=_TEXTS["legend"].format(fewest=P.fewest_asked),
+        legend=_TEXTS["legend"].format(fewest=FEWEST_ASKED_PROMPTS),
         right=facts["right means"],
         table="\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)]),
         notes="\n\n".join(facts["notes"]),

@@ -12,7 +12,6 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
 from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
 from stillhunt_model.distil.learning import check_recipe, distil_net
-from stillhunt_model.distil.parameters import P
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.students import copy_of, weights_hash
@@ -21,6 +20,15 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import Trained, Watch, train
+
+# Share of different prompts that no student sees, and of which all models are asked (one in ten says what was learned,
+# and nine teach)
+_HELD_OUT = 0.1
+# Most prompts of which all models are asked (derived: a share of 50 % is then known to 7 points each way: 1.96 x
+# sqrt(0.25 / 200))
+_MOST_HELD_OUT = 200
+_FEWEST_PROMPTS = 20  # Different prompts below which no distillation begins (fewer leave one or none to judge by)
+
 
 ANSWERS_FILE = "answers.jsonl"
 TEACHER, STUDENT, ALONE, UNTRAINED = "teacher", "student", "student without the teacher", "untrained student"
@@ -124,13 +132,13 @@ def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[D
         InputError: there are too few different prompts.
     """
     prompts = sorted({row.prompt for row in rows})
-    if len(prompts) < P.fewest_prompts:
+    if len(prompts) < _FEWEST_PROMPTS:
         raise InputError(
             f"there {formatting.verb(len(prompts), 'is', 'are')} only "
             f"{formatting.plural(len(prompts), 'different prompt')}",
-            next_step=f"give at least {P.fewest_prompts}",
+            next_step=f"give at least {_FEWEST_PROMPTS}",
         )
-    count = min(P.most_held_out, max(1, round(P.held_out * len(prompts))))
+    count = min(_MOST_HELD_OUT, max(1, round(_HELD_OUT * len(prompts))))
     chosen = set(random.Random(f"held-out-{seed}").sample(prompts, count))  # noqa: S311  # the draw is no secret
     first = {row.prompt: row for row in reversed(rows) if row.prompt in chosen}
     return [row for row in rows if row.prompt not in chosen], [first[prompt] for prompt in sorted(first)]

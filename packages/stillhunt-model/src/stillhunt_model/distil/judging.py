@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.progress import Progress
-from stillhunt_model.distil.parameters import P
+from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 from stillhunt_model.distil.work_folder import draw_answers
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
+
+_RESAMPLES = 2000  # Draws of the bootstrap over questions (the ends of an interval of 95 % then rest on 50 draws each)
+
 
 Grade = Callable[[int, str], bool]
 """Whether an answer to the question with this number is right."""
@@ -63,7 +66,7 @@ class AskedModel:
     def share_right(self) -> Spread:
         """Share of right answers, with Wilson's interval."""
         share = wilson_interval(int(self.right.sum()), len(self.right))
-        return share if len(self.right) >= P.fewest_asked else Spread(share.value, math.nan, math.nan)
+        return share if len(self.right) >= FEWEST_ASKED_PROMPTS else Spread(share.value, math.nan, math.nan)
 
     @property
     def bits_per_byte(self) -> Spread:
@@ -138,9 +141,9 @@ def wilson_interval(right: int, asked: int) -> Spread:
 
 def _resampled(statistic: Callable[[Any], Floats], questions: int) -> Spread:
     value = float(statistic(np.arange(questions)[None])[0])
-    if questions < P.fewest_asked:
+    if questions < FEWEST_ASKED_PROMPTS:
         return Spread(value, math.nan, math.nan)
-    drawn = np.random.default_rng(0).integers(0, questions, (P.resamples, questions))
+    drawn = np.random.default_rng(0).integers(0, questions, (_RESAMPLES, questions))
     found = statistic(drawn)
     found = found[np.isfinite(found)]
     if not len(found):

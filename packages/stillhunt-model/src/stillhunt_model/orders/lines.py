@@ -1,18 +1,14 @@
-"""Lines of the register of orders, each with the hash of the one before it, and what they say at a time."""
+"""Lines of the register of orders, and what they say at a time."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from stillhunt_model.orders.order import ORDER_DAY, Order, OrderKind, P
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, ORDER_DAY, Order, OrderKind
 
-START_HASH = "0" * 64
-"""Stands before the first line."""
 LineKind = Literal["order", "end", "use"]
 """An order was signed; one was ended before its time; one was carried out by a command."""
 
@@ -41,7 +37,7 @@ class RegisterLine:
     digest: str = ""
 
 
-_COLUMNS = {field.name: field for field in fields(RegisterLine)}
+_COLUMNS = [field.name for field in fields(RegisterLine)]
 _NUMBERS, _TEXTS = ("seq", "made_at"), ("kind", "order_id", "by", "note", "before", "digest")
 _LAST_MOMENT = 253_402_300_800 * 1_000_000
 """The end of the year 9999 in microseconds since 1970: later times cannot be written as a date."""
@@ -50,48 +46,13 @@ _LARGEST_COUNT = 1 << 53
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def line_digest(line: RegisterLine) -> str:
-    """SHA-256 of a line with the hash of the one before it, in hexadecimal.
-
-    Args:
-        line: with any digest, which is left out.
-    """
-    content = {name: getattr(line, name) for name in _COLUMNS if name != "digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def placed_line(line: RegisterLine, last: RegisterLine | None) -> RegisterLine:
-    """A line with its place and hashes.
-
-    Args:
-        last: the last line of the register; None where it is empty.
-    """
-    seq, before = (last.seq, last.digest) if last is not None else (0, START_HASH)
-    placed = replace(line, seq=seq + 1, before=before, digest="")
-    return replace(placed, digest=line_digest(placed))
-
-
-def line_bytes(line: RegisterLine) -> bytes:
-    """A line as the file has it.
-
-    Args:
-        line: with its place and hashes.
-    """
-    content = {name: getattr(line, name) for name in _COLUMNS}
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def parsed_line(raw: bytes) -> RegisterLine | None:
-    """A line of the file; None where it is none."""
-    try:
-        content = json.loads(raw)
-    except (ValueError, RecursionError):
+def line_in(entry: Mapping[str, Any]) -> RegisterLine | None:
+    """The line that an entry of the ledger is; None where no command writes such a one."""
+    if set(entry) != set(_COLUMNS) or not isinstance(entry["content"], dict):
         return None
-    if not isinstance(content, dict) or set(content) != set(_COLUMNS) or not isinstance(content["content"], dict):
-        return None
-    numbers = all(_is_count(content[name], _LAST_MOMENT) for name in _NUMBERS)
-    texts = all(_is_text(content[name]) for name in _TEXTS) and content["kind"] in get_args(LineKind)
-    line = RegisterLine(**content) if numbers and texts else None
+    numbers = all(_is_count(entry[name], _LAST_MOMENT) for name in _NUMBERS)
+    texts = all(_is_text(entry[name]) for name in _TEXTS) and entry["kind"] in get_args(LineKind)
+    line = RegisterLine(**entry) if numbers and texts else None
     return line if line is not None and _holds_what_its_kind_holds(line) else None
 
 
@@ -121,7 +82,7 @@ def order_in_line(line: RegisterLine) -> Order | None:
         and order.kind in get_args(OrderKind)
         and all(_is_count(one, _LAST_MOMENT) for one in (order.made_at, order.expires_at))
     )
-    if not sound or not 0 < order.expires_at - order.made_at <= P.longest * ORDER_DAY:
+    if not sound or not 0 < order.expires_at - order.made_at <= LONGEST_ORDER_DAYS * ORDER_DAY:
         return None
     as_signed = (order.order_id, order.made_at, order.signed_by, order.reason)
     same = as_signed == (line.order_id, line.made_at, line.by, line.note)

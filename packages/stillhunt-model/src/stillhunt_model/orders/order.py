@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.decide.names import name_of_person, note_of
 from stillhunt.triage import Case
 from stillhunt.triage.lookup import resolve_id
@@ -23,20 +22,9 @@ ORDER_DAY = 86_400 * 1_000_000
 _ID_BYTES = 4
 
 
-@parameter_table("model.orders", "How long an order may last.")
-@dataclass(frozen=True)
-class OrderParameters:
-    """Parameters of orders."""
-
-    longest: int = parameter(
-        90,
-        unit="days",
-        meaning="Longest time for which an order is in force; then somebody must sign again.",
-        provenance=judgement("a quarter: long enough for a harvest to be trained on, too short to be forgotten"),
-    )
-
-
-P = values_of(OrderParameters)
+# days: longest time for which an order is in force; then somebody must sign again (a quarter: long enough for a harvest
+# to be trained on, too short to be forgotten)
+LONGEST_ORDER_DAYS = 90
 
 
 @dataclass(frozen=True)
@@ -108,12 +96,12 @@ def signed_order(case: Case, request: OrderRequest, key: bytes, now: int) -> Ord
         )
     signed_by = checked_signer(request.by)
     reason = checked_reason(request.reason)
-    if not 1 <= request.days <= P.longest:
+    if not 1 <= request.days <= LONGEST_ORDER_DAYS:
         raise ConfigError(
-            f"an order lasts 1 to {P.longest} days, not {request.days}",
+            f"an order lasts 1 to {LONGEST_ORDER_DAYS} days, not {request.days}",
             where="days",
             next_step="give a number of days in this range; sign again when it ends",
-            command_step=f"give --days from 1 to {P.longest}; sign again when it ends",
+            command_step=f"give --days from 1 to {LONGEST_ORDER_DAYS}; sign again when it ends",
         )
     accounts = tuple(sorted(account_name(key, one) for one in accounts_to_act_on(case, campaign)))
     if not accounts:

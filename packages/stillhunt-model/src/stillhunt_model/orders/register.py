@@ -1,35 +1,27 @@
-"""The register of orders: a file of JSON lines, each with the hash of the one before it, appended and never changed."""
+"""The register of orders: a ledger in a file."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.whole_files import write_whole
-from stillhunt_model.orders.lines import (
-    START_HASH,
-    RegisterLine,
-    line_bytes,
-    line_digest,
-    order_content,
-    parsed_line,
-    placed_line,
-    signed_orders,
-    standing_orders,
-)
-from stillhunt_model.orders.order import Order, OrderKind, P, checked_reason, checked_signer
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt_model.orders.lines import RegisterLine, line_in, order_content, signed_orders, standing_orders
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS, Order, OrderKind, checked_reason, checked_signer
 
-REGISTER_FILE, LAST_FILE, LOCK_FILE = "orders.jsonl", "orders.last", "orders.lock"
-LARGEST_REGISTER = 1 << 28
-"""Bytes that are read; an order on a thousand accounts takes some 20 kB."""
+REGISTER_FILE = "orders.jsonl"
+_NAMES = LedgerNames(
+    "register of orders",
+    "nothing is done under it until it is restored from a backup",
+    "set model.folder to a folder of yours; nothing is done without the register",
+)
 
 
 def model_folder(config: Config) -> Path:
@@ -57,10 +49,9 @@ class OrderUse:
 
 
 class OrderRegister:
-    """The register of one model folder. Every call reads it and checks that it follows from its first line to its last.
+    """The register of one model folder. Whatever reads it raises a ConfigError where a line was changed.
 
-    A file beside has the hash of the last line, so that a cut in one of the two files alone is found. A cut end with a
-    file beside that fits is found only by comparing `last_hash` with one that was kept elsewhere.
+    A cut end with a file beside that fits is found only by comparing the last hash with one that was kept elsewhere.
 
     Args:
         folder: the model folder; made when the first order is added.
@@ -68,6 +59,7 @@ class OrderRegister:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / REGISTER_FILE
+        self._ledger = FileLedger(self.path, _NAMES)
 
     def add_order(self, order: Order) -> RegisterLine:
         """Put an order in force.
@@ -80,7 +72,7 @@ class OrderRegister:
                 the register takes, or the register was changed.
             OutputError: it cannot be written.
         """
-        with self._locked():
+        with self._ledger.locked():
             lines = self._read()
             for one in standing_orders(lines, order.made_at):
                 if (one.kind, one.campaign_id) == (order.kind, order.campaign_id):
@@ -100,7 +92,7 @@ class OrderRegister:
                     )
             content = order_content(order)
             line = RegisterLine(order.made_at, "order", order.order_id, order.signed_by, order.reason, content)
-            return self._append(lines, line)
+            return self._append(line)
 
     def end_order(self, order_id: str, by: str, reason: str, now: int) -> RegisterLine:
         """End an order before its time.
@@ -115,10 +107,10 @@ class OrderRegister:
             OutputError: the register cannot be written.
         """
         by, reason = checked_signer(by), checked_reason(reason)
-        with self._locked():
+        with self._ledger.locked():
             lines = self._read()
             order = self._one_in_force(lines, order_id, now)
-            return self._append(lines, RegisterLine(now, "end", order.order_id, by, reason, {}))
+            return self._append(RegisterLine(now, "end", order.order_id, by, reason, {}))
 
     def log_use(self, order: Order, what: str, counts: Mapping[str, int], now: int) -> RegisterLine:
         """Write down that an order was carried out.
@@ -132,8 +124,8 @@ class OrderRegister:
             ConfigError: the register was changed.
             OutputError: it cannot be written.
         """
-        with self._locked():
-            return self._append(self._read(), RegisterLine(now, "use", order.order_id, "", what, dict(counts)))
+        with self._ledger.locked():
+            return self._append(RegisterLine(now, "use", order.order_id, "", what, dict(counts)))
 
     @contextmanager
     def use_in_progress(
@@ -155,41 +147,24 @@ class OrderRegister:
             ConfigError: there is none in force, it is of another kind, or the register was changed.
             OutputError: the register cannot be written.
         """
-        with self._locked():
+        with self._ledger.locked():
             lines = self._read()
             order = self._one_of_kind(lines, order_id, now, kind)
             uses = [line.content for line in lines if line.kind == "use" and line.order_id == order.order_id]
             use = OrderUse(order, uses, what)
             yield use
             if use.counts:
-                self._append(lines, RegisterLine(now, "use", order.order_id, "", what, dict(use.counts)))
+                self._append(RegisterLine(now, "use", order.order_id, "", what, dict(use.counts)))
 
     def lines(self) -> list[RegisterLine]:
-        """All lines, in order, where none was changed.
-
-        Raises:
-            ConfigError: one was.
-        """
+        """All lines, in order."""
         if not self.path.parent.is_dir():
             return []
-        with self._locked():
+        with self._ledger.locked():
             return self._read()
 
-    def last_hash(self) -> str:
-        """Hash of the last line, which fixes all of the register; that of the empty register is zeros.
-
-        Raises:
-            ConfigError: a line was changed.
-        """
-        lines = self.lines()
-        return lines[-1].digest if lines else START_HASH
-
     def all_orders(self) -> list[Order]:
-        """All orders that were ever signed, in order.
-
-        Raises:
-            ConfigError: a line was changed.
-        """
+        """All orders that were ever signed, in order."""
         return signed_orders(self.lines())
 
     def orders_in_force(self, now: int) -> list[Order]:
@@ -197,9 +172,6 @@ class OrderRegister:
 
         Args:
             now: microseconds since 1970.
-
-        Raises:
-            ConfigError: a line was changed.
         """
         return standing_orders(self.lines(), now)
 
@@ -209,9 +181,6 @@ class OrderRegister:
         Args:
             name: what `account_name` makes of an account, or the id of a campaign.
             now: microseconds since 1970.
-
-        Raises:
-            ConfigError: a line was changed.
         """
         for order in self.orders_in_force(now):
             if kind in (None, order.kind) and (name == order.campaign_id or name in order.accounts):
@@ -258,110 +227,21 @@ class OrderRegister:
             "'stillhunt model blunt list' show which there are",
         )
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time; each holds it for a line, or for a use."""
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self.path.parent / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
     def _read(self) -> list[RegisterLine]:
-        try:
-            last = self.path.with_name(LAST_FILE)
-            known = last.read_text(encoding="ascii", errors="replace").strip() if last.exists() else ""
-            if not self.path.exists() and known in ("", START_HASH):
-                return []
-            with self.path.open("rb") as file:
-                content = file.read(LARGEST_REGISTER + 1)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        if len(content) > LARGEST_REGISTER:
-            raise self._changed(0, "the file is too large")
-        *whole, _ = content.split(b"\n")  # what follows the last line feed was left by a process that died in writing
-        lines: list[RegisterLine] = []
-        for place, raw in enumerate(whole, 1):
-            line = parsed_line(raw)
-            if line is None:
-                raise self._changed(place, "it is no line of a register")
-            if line.seq != place or line.before != (lines[-1].digest if lines else START_HASH):
-                raise self._changed(place, "it does not follow the line before it")
-            if line_digest(line) != line.digest:
-                raise self._changed(place, "its content is not what was hashed")
-            if line_bytes(line) != raw + b"\n":
-                raise self._changed(place, "it is written in another way")
-            lines.append(line)
-        self._check_end([START_HASH, *(line.digest for line in lines)], known)
-        return lines
+        return [self._line(entry) for entry in self._ledger.entries()]
 
-    def _check_end(self, digests: list[str], known: str) -> None:
-        """Compare the end with the file beside; finish what a process left that died between the two files."""
-        if known == digests[-1] or (not known and len(digests) == 1):
-            return
-        if not known:
-            raise self._changed(len(digests) - 1, f"the file {LAST_FILE} with the hash of the last line is missing")
-        if known not in digests:
-            raise self._changed(len(digests), "the end of the register is missing")
-        if known != digests[-2]:
-            raise self._changed(len(digests) - 1, f"{LAST_FILE} names an earlier line as the last one")
-        write_whole(self.path.with_name(LAST_FILE), [digests[-1].encode() + b"\n"])
+    def _line(self, entry: Mapping[str, Any]) -> RegisterLine:
+        line = line_in(entry)
+        if line is None:
+            raise self._ledger.changed(f"line {entry.get('seq')}: it is no line of a register")
+        return line
 
-    def _append(self, lines: list[RegisterLine], line: RegisterLine) -> RegisterLine:
-        """Write one line to the disk, then that it is the last one."""
-        placed = placed_line(line, lines[-1] if lines else None)
-        raw = line_bytes(placed)
-        if parsed_line(raw.removesuffix(b"\n")) is None:
+    def _append(self, line: RegisterLine) -> RegisterLine:
+        entry = asdict(line)
+        if line_in(entry) is None:
             raise ConfigError(
                 "this is no line that the register takes",
                 where=str(self.path),
-                next_step=f"orders last {P.longest} days at most; texts, times and counts must be what their names say",
+                next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as named",
             )
-        last = self.path.with_name(LAST_FILE)
-        if not lines:  # so that a register of one line without this file is never what a dead process left
-            write_whole(last, [START_HASH.encode() + b"\n"])
-        try:
-            write_line(self.path, raw, sum(len(line_bytes(one)) for one in lines))
-        except OSError as error:
-            raise self._unwritable(error) from error
-        write_whole(last, [placed.digest.encode() + b"\n"])
-        return placed
-
-    def _changed(self, place: int, what: str) -> ConfigError:
-        return ConfigError(
-            f"the register of orders was changed or damaged: line {place}: {what}",
-            where=str(self.path),
-            next_step="nothing is done under it until it is restored from a backup",
-        )
-
-    def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(
-            f"the register of orders cannot be used: {error.strerror or error}",
-            where=str(self.path),
-            next_step="set model.folder to a folder of yours; nothing is done without the register",
-        )
-
-
-def write_line(path: Path, line: bytes, end: int) -> None:
-    """Write a line behind the whole ones of a register, in place of what a process that died left of one.
-
-    Args:
-        path: of the register; no link.
-        end: bytes of the whole lines.
-
-    Raises:
-        OSError: it cannot be written, or there is no room.
-    """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.ftruncate(handle, end)
-        if os.pwrite(handle, line, end) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return self._line(self._ledger.append(entry))

@@ -10,9 +10,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stillhunt_model.proof.parameters import ASKING
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
+
+# Words between two beginnings of one answer (a continuation of some words ends where the next one begins: little is
+# asked twice)
+_STRIDE = 4
+_SPAN = 8  # Tokens of a continuation (some words: as far as the next beginning)
+# Tokens of an answer where the suspect cannot continue a beginning, as at chat endpoints (a short paragraph)
+_WHOLE_SPAN = 96
 
 
 @dataclass(frozen=True)
@@ -86,15 +92,15 @@ def ask(
     prompts = [answers[one.answer].prompt for one in questions]
     begun = [one.begun for one in questions]
     if any(begun):
-        replies = suspect.answer(prompts, ASKING.span, begun=begun, temperature=0.0)
+        replies = suspect.answer(prompts, _SPAN, begun=begun, temperature=0.0)
     else:
-        replies = suspect.answer(prompts, ASKING.whole_span, temperature=0.0)
+        replies = suspect.answer(prompts, _WHOLE_SPAN, temperature=0.0)
     return AskedHarvest(answers, controls, questions, replies)
 
 
 def _beginnings(text: str) -> list[str]:
     words = text.split()
-    return [" ".join(words[:count]) for count in range(0, len(words), ASKING.stride)]
+    return [" ".join(words[:count]) for count in range(0, len(words), _STRIDE)]
 
 
 def _draw(request_id: str) -> bytes:

@@ -26,7 +26,7 @@ from stillhunt_model.proof.control_answers import (
     ended_alike,
 )
 from stillhunt_model.proof.inherited_marks import KeyedMark, score_texts
-from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.preferred_answers import ControlScore, score_continuations, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
 from stillhunt_model.proof.suspects import Suspect
@@ -74,9 +74,9 @@ class ControlAnswersTest:
         usable = _with_honest(usable, honest)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
-        most = max(1, min(left // 2, P.most_answers, len(usable), len(honest)))
-        asking = _Asking(scores, continues, min(P.most_controls, max(1, left // most - 1)) if scores else 1, left)
-        many = min(left // (1 + asking.draws), P.most_answers)
+        most = max(1, min(left // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
+        asking = _Asking(scores, continues, min(MOST_CONTROL_ANSWERS, max(1, left // most - 1)) if scores else 1, left)
+        many = min(left // (1 + asking.draws), MOST_COMPARED_ANSWERS)
         parts = [
             DrawnAnswers(some, draw_controls(context.teacher, some, asking.draws, context.seed, like))
             for some, like in ((usable[:most], mark), (honest[:many], AnswerMark()))

@@ -19,9 +19,12 @@ from stillhunt_model.proof.endpoint_client import (
     completion_text,
     echoed_logprobs,
 )
-from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.parameters import QUERY_TRIES
 from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.training.pairs import TextPair
+
+_CONNECTIONS = 4  # Requests to an endpoint that are under way together (little enough not to be a load)
+
 
 Got = TypeVar("Got")
 _PROBE = TextPair("The days of the week are", "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.")
@@ -122,7 +125,7 @@ class EndpointSuspect:
         messages = [{"role": "user", "content": pair.prompt}]
         return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
 
-    def _scored(self, pair: TextPair, tries: int = P.tries) -> list[float]:
+    def _scored(self, pair: TextPair, tries: int = QUERY_TRIES) -> list[float]:
         before = self._form(pair.prompt)
         body = {"prompt": before + pair.answer, "max_tokens": 0, "echo": True, "logprobs": 1}
         return self._client.post("completions", body, lambda got: echoed_logprobs(got, before, pair.answer), tries)
@@ -151,7 +154,7 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
             except StillhuntError as error:
                 failures.append(error)
 
-    pool = ThreadPoolExecutor(P.connections)
+    pool = ThreadPoolExecutor(_CONNECTIONS)
     try:
         # The first alone: by it the kind of request is found that the endpoint serves.
         for sent in range(min(1, len(order))):

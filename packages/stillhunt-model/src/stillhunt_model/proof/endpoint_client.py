@@ -15,7 +15,7 @@ import msgspec
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.parameters import QUERY_TRIES
 from stillhunt_model.proof.suspects import QueryBudget
 
 _ROUNDING = 1e-6
@@ -118,6 +118,13 @@ def _first_choice(content: bytes) -> _Choice:
     return choices[0]
 
 
+_FIRST_PAUSE = 1.0  # seconds: pause before the second try; it doubles each time (as clients of such services do)
+_LONGEST_PAUSE = 60.0  # seconds: longest pause that an endpoint can ask for (limits of services are by the minute)
+# seconds: how long an endpoint may take for one query, from its first byte to its last (a long answer of a large model
+# takes a minute)
+_PATIENCE = 120.0
+# bytes: longest answer of an endpoint that is read (32,768 tokens with their log-probabilities take some 3 MB)
+_MOST_ANSWER_BYTES = 8_388_608
 Result = TypeVar("Result")
 _BUSY = frozenset({408, 409, 425, 429})
 """Answers of 4xx after which the same request may succeed."""
@@ -171,9 +178,11 @@ class EndpointClient:
         if endpoint.key:
             headers["authorization"] = f"Bearer {endpoint.key}"
         # Without the environment: a .netrc would send somebody's password, and a proxy would read the key.
-        self._client = httpx.Client(headers=headers, timeout=P.patience, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(headers=headers, timeout=_PATIENCE, trust_env=False, follow_redirects=False)
 
-    def post(self, path: str, body: Mapping[str, Any], read: Callable[[bytes], Result], tries: int = P.tries) -> Result:
+    def post(
+        self, path: str, body: Mapping[str, Any], read: Callable[[bytes], Result], tries: int = QUERY_TRIES
+    ) -> Result:
         """Send one query until it is answered.
 
         Args:
@@ -189,7 +198,7 @@ class EndpointClient:
         reason, asked_pause = "", 0.0
         for place in range(tries):
             if place:
-                self._pause(min(P.longest_pause, max(asked_pause, P.first_pause * 2 ** (place - 1))))
+                self._pause(min(_LONGEST_PAUSE, max(asked_pause, _FIRST_PAUSE * 2 ** (place - 1))))
             try:
                 status, content, asked_pause = self._send(f"{self._endpoint.base}/{path}", body)
                 if status == httpx.codes.OK:
@@ -229,7 +238,7 @@ class EndpointClient:
         raise self._failed("it redirects without end")
 
     def _once(self, url: httpx.URL, body: Mapping[str, Any]) -> tuple[int, bytes, httpx.Headers]:
-        deadline = time.monotonic() + P.patience
+        deadline = time.monotonic() + _PATIENCE
         content = bytearray()
         written = json.dumps(body).encode()  # in ASCII, so that no text of a log fails here
         with self._client.stream("POST", url, content=written, headers=_JSON) as answer:
@@ -237,7 +246,7 @@ class EndpointClient:
                 raise MalformedAnswerError("its answer is compressed, which nobody asked for")
             for part in answer.iter_raw():
                 content += part
-                if len(content) > P.most_answer_bytes:
+                if len(content) > _MOST_ANSWER_BYTES:
                     raise MalformedAnswerError("its answer is too long")
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("the answer takes too long")

@@ -16,7 +16,7 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.control_answers import drawn_again
-from stillhunt_model.proof.parameters import P
+from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
 from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, ProofResult, weighed_verdict
@@ -216,7 +216,7 @@ def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) ->
 
 def answers_needed(context: ProofContext) -> int:
     """Harvested answers, and honest ones, without which the test of control answers cannot reach the bar."""
-    return math.ceil(-math.log(largest_p(context)) / math.log(1 + P.most_controls))
+    return math.ceil(-math.log(largest_p(context)) / math.log(1 + MOST_CONTROL_ANSWERS))
 
 
 def largest_p(context: ProofContext) -> float:

@@ -14,7 +14,7 @@ from stillhunt.cli.deciding import DecisionsOrder
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import LogEntry, standing
-from stillhunt.decide.log import read_log
+from stillhunt.decide.log import about_account, read_log
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.folder import DataFolder
@@ -56,7 +56,7 @@ def run_appeals_show(order: DecisionsOrder, appeal_id: int) -> None:
     now = _now()
     with opened_database(order.data, order.settings_file) as database:
         appeal = find_appeal(database, appeal_id)
-        log = [entry for entry in read_log(database) if entry.account_id == appeal.account_id]
+        log = read_log(database, about_account(appeal.account_id))
     about = [entry for entry in log if entry.seq == appeal.decision]
     others = [entry for entry in standing(log, now) if entry.seq != appeal.decision]
     if order.as_json:

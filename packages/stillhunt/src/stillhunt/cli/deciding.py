@@ -12,16 +12,27 @@ from typing import Any, get_args
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.cli.databases import opened_database
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
-from stillhunt.decide.entries import Kind, LogEntry, first_broken, in_force, made_until, standing
-from stillhunt.decide.log import read_log
+from stillhunt.decide.entries import Kind, LogEntry, in_force, standing
+from stillhunt.decide.log import (
+    about_account,
+    count_entries,
+    lost_since,
+    note_changed,
+    read_log,
+    read_newest,
+    read_state,
+    verified_log,
+)
+from stillhunt.decide.names import storable
 from stillhunt.decide.persons import decide_as_person, undo
-from stillhunt.decide.verified import VERIFIED_FILE, lost_since, read_verified
-from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.decide.verified import VERIFIED_FILE, read_verified
+from stillhunt.watch.database.tables import DECISIONS
 
 _MOMENTS = ("made_at", "starts_at", "expires_at")
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
@@ -63,7 +74,7 @@ def run_decisions_replay(order: DecisionsOrder, at: str | None) -> None:
     moment = _now() if at is None else _moment(at)
     config = Config.load(file=order.settings_file)
     with opened_database(order.data, order.settings_file) as database:
-        log = made_until(read_log(database), moment)
+        log = read_state(database, moment)
     counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
     trying = [entry for entry in standing(log, moment) if entry.dry_run]
     if order.as_json:
@@ -98,21 +109,20 @@ def run_decisions_log(order: DecisionsOrder, account: str | None, last: int) -> 
         CaseError: the folder has no database.
     """
     with opened_database(order.data, order.settings_file) as database:
-        log = read_log(database)
-    names = (account, visible_id(account)) if account is not None else ()
-    found = [entry for entry in log if account is None or entry.account_id in names]
-    shown = found[-last:]
+        of_account = (
+            [DECISIONS.c.account_id.in_({storable(account), visible_id(account)})] if account is not None else []
+        )
+        found = count_entries(database, *of_account)
+        shown = read_newest(database, last, *of_account)[::-1]
     if order.as_json:
-        print_json({"entries": len(found), "shown": _fields_of(shown)})
+        print_json({"entries": found, "shown": _fields_of(shown)})
         return
     console = output_console()
     if not found:
         console.print("No entries.")
         return
-    if len(shown) < len(found):
-        console.print(
-            f"The last {formatting.count(len(shown))} of {formatting.plural(len(found), 'entry', 'entries')}:"
-        )
+    if len(shown) < found:
+        console.print(f"The last {formatting.count(len(shown))} of {formatting.plural(found, 'entry', 'entries')}:")
     print_columns(console, [_LOG_HEADINGS, *map(_log_cells, shown)])
 
 
@@ -128,17 +138,21 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
     Raises:
         CaseError: the folder has no database, or the file of what was verified is damaged.
     """
-    with opened_database(order.data, order.settings_file) as database:
-        log = read_log(database)
     kept = order.data / VERIFIED_FILE
     verified = None if accept else read_verified(kept)
-    broken, last = first_broken(log), log[-1].digest if log else ""
-    lost = lost_since(verified, log) if verified is not None else ""
+    place = LEDGER_START if verified is None else verified.last
+    with opened_database(order.data, order.settings_file) as database:
+        end, broken = verified_log(database)
+        number = count_entries(database)
+        there = read_newest(database, 1, DECISIONS.c.seq == place.seq)
+        lost = lost_since(place, number, there[0].digest if there else "")
+        note_changed(database, broken)
+    last = end.digest if end.seq else ""
     if accept and broken is None:
         kept.unlink(missing_ok=True)
     if order.as_json:
         shown = None if broken is None else asdict(broken)
-        print_json({"entries": len(log), "broken": shown, "lost": lost or None, "last": last})
+        print_json({"entries": number, "broken": shown, "lost": lost or None, "last": last})
     elif broken is not None:
         output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
     elif lost:
@@ -148,7 +162,7 @@ def run_decisions_verify(order: DecisionsOrder, *, accept: bool = False) -> int:
         )
     else:
         output_console().print(
-            f"{formatting.plural(len(log), 'entry', 'entries')}, all as they were written. Last hash: {last or 'none'}"
+            f"{formatting.plural(number, 'entry', 'entries')}, all as they were written. Last hash: {last or 'none'}"
         )
     return EXIT_BROKEN if broken is not None or lost else 0
 
@@ -164,10 +178,10 @@ def run_decisions_add(
     known: Action = _one_of(action, get_args(Action), "action")
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
     with opened_database(order.data, order.settings_file) as database:
-        _refuse_lost(order.data, database)
         kind: Kind = "override" if override else "case"
         made = decide_as_person(database, account, known, by, (_now(), days), kind, code)
-        counting = in_force(read_log(database), _now()).get(made.account_id)
+        about = read_log(database, about_account(made.account_id))
+    counting = in_force(about, _now()).get(made.account_id)
     account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
     until, kind_said = _minute(made.expires_at), ", as an override" if override else ""
     output_console().print(
@@ -192,22 +206,9 @@ def run_decisions_undo(order: DecisionsOrder, seq: int, by: tuple[str, str]) -> 
         CaseError: no such decision stands.
     """
     with opened_database(order.data, order.settings_file) as database:
-        _refuse_lost(order.data, database)
         ended = undo(database, seq, *by, _now())
     account_id = formatting.shorten(ended.account_id, _ACCOUNT_CHARS)
     output_console().print(safe_lines(f"Entry {ended.seq} ends decision {seq}: {ended.action} for {account_id}."))
-
-
-def _refuse_lost(data: Path, database: WatchDatabase) -> None:
-    """Refuse to decide on a log that servers do not follow: they would never enforce it."""
-    verified = read_verified(data / VERIFIED_FILE)
-    lost = lost_since(verified, read_log(database)) if verified is not None else ""
-    if lost:
-        raise OutputError(
-            f"this is not the log that a server verified before: {lost}",
-            where="table decisions",
-            next_step="restore it from a backup; or, where it is right, run 'stillhunt decisions verify --accept'",
-        )
 
 
 def _one_of(given: str, known: Sequence[str], name: str) -> Any:

@@ -14,7 +14,7 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import rank
 from stillhunt.decide.entries import LogEntry, standing
-from stillhunt.decide.log import append_within, entries_about, log_locked
+from stillhunt.decide.log import about_account, log_locked
 from stillhunt.decide.names import DEADLINE, name_key, name_of_person, note_of, storable
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
@@ -116,8 +116,9 @@ def file_appeal(
             next_step="shorten it",
         )
     filed_by = _name(by)
-    with log_locked(database) as connection:
-        entries = entries_about(connection, account) if account == storable(account) else []
+    with log_locked(database) as log:
+        connection = log.connection
+        entries = log.read(about_account(account)) if account == storable(account) else []
         first = _first_of_renewed(entries)
         if first.get(decision) not in {first[entry.seq] for entry in _acting(entries, now) if entry.starts_at <= now}:
             raise AppealError(
@@ -158,11 +159,11 @@ def decide_appeal(
         OutputError: the database cannot be used, or its log was changed.
     """
     person = _name(by)
-    with log_locked(database) as connection:
-        appeal = _only(_appeals(connection, _numbered(appeal_id)), appeal_id)
+    with log_locked(database) as log:
+        appeal = _only(_appeals(log.connection, _numbered(appeal_id)), appeal_id)
         if appeal.status != "open":
             raise _decided_already(appeal)
-        entries = entries_about(connection, appeal.account_id)
+        entries = log.read(about_account(appeal.account_id))
         if name_key(person) in _authors(entries, appeal.decision, now):
             raise AppealError(
                 "same_person",
@@ -173,10 +174,9 @@ def decide_appeal(
         if overturn:
             ended = _acting(entries, now)
             why = f"appeal {appeal_id}: {note}"
-            new = [*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)]
-            append_within(connection, lambda _log, _secret: new)
+            log.append([*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)])
         decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=note_of(note))
-        _write_decided(connection, [decided])
+        _write_decided(log.connection, [decided])
     return decided
 
 
@@ -200,28 +200,25 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
     overdue = against_rules.where(APPEALS.c.status == "open", APPEALS.c.due_at <= now, DECISIONS.c.kind == "rule")
     if terms.overdue == "keep" or not database.read(overdue):
         return []
-    with log_locked(database) as connection:
+    with log_locked(database) as log:
         note = "nobody decided by its deadline"
         lapsed = [
             replace(one, status="lapsed", decided_at=now, decided_by=DEADLINE, note=note)
-            for one in _appeals(connection, overdue)
+            for one in _appeals(log.connection, overdue)
         ]
         numbers: dict[str, list[int]] = {}
         for one in lapsed:
             numbers.setdefault(one.account_id, []).append(one.appeal_id)
-
-        def granted(log: Sequence[LogEntry], _secret: bytes) -> Iterator[LogEntry]:
-            acting = _acting(log, now)
-            for account, appeals in numbers.items():
-                own = [entry for entry in acting if entry.account_id == account]
-                why = f"appeal {', '.join(map(str, appeals))}: {note}"
-                yield from _undone([entry for entry in own if entry.kind == "rule"], DEADLINE, why, now)
-                if all(entry.kind == "rule" for entry in own):
-                    yield _let_through(account, DEADLINE, why, terms, now)
-
+        new: list[LogEntry] = []
+        for account, appeals in numbers.items():
+            own = _acting(log.read(about_account(account)), now)
+            why = f"appeal {', '.join(map(str, appeals))}: {note}"
+            new += _undone([entry for entry in own if entry.kind == "rule"], DEADLINE, why, now)
+            if all(entry.kind == "rule" for entry in own):
+                new.append(_let_through(account, DEADLINE, why, terms, now))
         if lapsed:
-            append_within(connection, granted)
-            _write_decided(connection, lapsed)
+            log.append(new)
+            _write_decided(log.connection, lapsed)
     return lapsed
 
 

@@ -15,8 +15,8 @@ from stillhunt.decide.appeals import lift_overdue
 from stillhunt.decide.cases.dismissals import dismissed_within
 from stillhunt.decide.customers import read_customers
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.links import Link, decide_links
-from stillhunt.decide.log import append_within, log_locked
+from stillhunt.decide.links import Link, append_links
+from stillhunt.decide.log import log_locked
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.spared import spared_accounts
@@ -81,11 +81,8 @@ class BetweenHunts:
         customers = read_customers(self._config) if found else None
         links = weighed_links(self._folder, self._database, found, customers)
         spared = spared_accounts(self._folder, self._database, links, self._config, policy, customers)
-        with log_locked(self._database) as connection:  # under which nobody dismisses a campaign or reopens it
-            dismissed = dismissed_within(connection)
-            made = append_within(
-                connection, lambda log, secret: decide_links(policy, links, spared, log, now, secret, dismissed)
-            )
+        with log_locked(self._database) as log:  # under which nobody dismisses a campaign or reopens it
+            made = append_links(log, policy, links, spared, now, dismissed_within(log.connection))
         self._decided(made)
         self._known = set(found.items())
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from stillhunt.base.config import Config
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
+from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 
 _CARD, _SIGN_UP = "payment_fingerprint", ("signup_prefix", "email_domain")
@@ -64,8 +65,8 @@ def sign_up_bits(customers: pa.Table, accounts: Sequence[str], members: Collecti
     sign_up: dict[str, float] = {}
     for name in _SIGN_UP:
         for account, (inside, outside, ours, others) in _in_common(customers, name, accounts, members).items():
-            if inside >= P.phrase_accounts:
-                elsewhere = (outside + P.smoothing) / (others + 2.0 * P.smoothing)
+            if inside >= LEAST_PHRASE_ACCOUNTS:
+                elsewhere = (outside + PHRASE_SMOOTHING) / (others + 2.0 * PHRASE_SMOOTHING)
                 bits = min(math.log2(inside / ours / elsewhere), P.most_sender_bits)
                 sign_up[account] = max(bits, sign_up.get(account, 0.0))
     return {name: found.get(name, 0.0) + sign_up.get(name, 0.0) for name in sorted({*found, *sign_up})}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_end
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode, rank
 
 Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
 PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")
 """Who wins, the last one first."""
-FIRST_HASH = "0" * 64
-"""Stands before the first entry."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,11 @@ class LogEntry:
     before: str = ""
     digest: str = ""
 
+    @property
+    def place(self) -> LedgerPlace:
+        """Its number and its hash."""
+        return LedgerPlace(self.seq, self.digest)
+
 
 @dataclass(frozen=True)
 class Broken:
@@ -66,54 +68,31 @@ class Broken:
     what: str
 
 
-_HASHED = tuple(field.name for field in fields(LogEntry) if field.name != "digest")
-
-
-def digest_of(entry: LogEntry) -> str:
-    """SHA-256 of an entry with the hash of the one before it, in hexadecimal."""
-    content = {name: getattr(entry, name) for name in _HASHED}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def chained(entries: Iterable[LogEntry], last: LogEntry | None) -> list[LogEntry]:
+def chained(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> list[LogEntry]:
     """Entries with their places and hashes.
 
     Args:
         entries: to be appended, in this order.
-        last: the last entry of the log; None where it is empty.
+        last: of the log.
     """
-    seq, before = (last.seq, last.digest) if last is not None else (0, FIRST_HASH)
     made = []
     for entry in entries:
-        seq += 1
-        placed = replace(entry, seq=seq, before=before, digest="")
-        placed = replace(placed, digest=digest_of(placed))
-        before = placed.digest
-        made.append(placed)
+        made.append(LogEntry(**placed(vars(entry), last)))
+        last = made[-1].place
     return made
 
 
-def first_broken(entries: Sequence[LogEntry], last: LogEntry | None = None) -> Broken | None:
+def first_broken(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> Broken | None:
     """The first entry of a log that was changed, moved, added or left out; None where there is none.
 
     It cannot see that entries were cut off at the end, nor a log that was written anew with new hashes: compare the
     last hash with one that was kept elsewhere.
 
     Args:
-        last: the entry before them; None for a whole log.
+        last: the entry before them.
     """
-    before, first = (FIRST_HASH, 1) if last is None else (last.digest, last.seq + 1)
-    for place, entry in enumerate(entries, first):
-        if entry.seq != place:
-            return Broken(
-                place, f"entry {place} is missing" if entry.seq > place else f"entry {entry.seq} is there twice"
-            )
-        if entry.before != before:
-            return Broken(place, "it does not follow the entry before it")
-        if digest_of(entry) != entry.digest:
-            return Broken(place, "its content is not what was hashed")
-        before = entry.digest
-    return None
+    end, wrong = verified_end(map(vars, entries), last)
+    return Broken(end.seq + 1, wrong) if wrong else None
 
 
 def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:

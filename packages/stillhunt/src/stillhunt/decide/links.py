@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry
+from stillhunt.decide.log import NAMED_AT_A_TIME, DecisionLog
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy
-from stillhunt.decide.rules import accounts_begun, delay_of, let_go_lately
+from stillhunt.decide.rules import accounts_begun, delay_of, let_go_lately, remembered_span
+from stillhunt.watch.database.tables import DECISIONS
 
 SIGNATURE_AUTHOR = f"rule:{SIGNATURE_RULE}"
 
@@ -58,7 +60,8 @@ def decide_links(
     Args:
         spared: accounts that were there before their campaign was found, accounts of declared programmes, and those
             that customers or victims stand behind.
-        log: all entries so far, in order.
+        log: entries so far that stand or were made within `rules.remembered_span`, and all about linked accounts, in
+            order.
         now: microseconds since 1970.
         secret: of the data folder; the delay is made of it.
         dismissed: campaigns that an analyst dismissed; nothing is decided for them.
@@ -93,3 +96,28 @@ def decide_links(
         )  # fmt: skip
         made.append(entry)
     return made
+
+
+def append_links(
+    log: DecisionLog,
+    policy: Policy,
+    links: Sequence[Link],
+    spared: Collection[str],
+    now: int,
+    dismissed: frozenset[str] = frozenset(),
+) -> list[LogEntry]:
+    """Append what the policy decides about linked accounts; see `decide_links`.
+
+    Returns:
+        What was appended.
+
+    Raises:
+        OutputError: the log was changed.
+    """
+    known = {entry.seq: entry for entry in log.lately(now, remembered_span(policy))}
+    accounts = sorted({link.account_id for link in links})
+    for start in range(0, len(accounts), NAMED_AT_A_TIME):
+        some = accounts[start : start + NAMED_AT_A_TIME]
+        known |= {entry.seq: entry for entry in log.read(DECISIONS.c.account_id.in_(some))}
+    entries = [known[seq] for seq in sorted(known)]
+    return log.append(decide_links(policy, links, spared, entries, now, log.secret, dismissed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,9 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stillhunt.base.errors import CaseError, StillhuntError
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.decide.answers import Answers
 from stillhunt.decide.entries import Broken, LogEntry, first_broken
-from stillhunt.decide.log import ChangedLogError, read_log_after
+from stillhunt.decide.log import ChangedLogError, note_changed, read_log_from
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
@@ -27,23 +27,27 @@ RELOAD_SECONDS = 1.0
 STALE_SECONDS = 10.0
 """How long a look may take before what is known counts as stale. Judgement: looks take milliseconds."""
 WORKING_SHARE = 0.02
-"""Share of the time that may be spent on keeping what was verified, and on verifying the whole log again. Judgement: it
-must not be felt."""
+"""Share of the time that may be spent on keeping what was verified. Judgement: it must not be felt."""
 WHOLE_SECONDS = 600.0
-"""How often the whole log is verified again, where that takes little time. Judgement: a changed entry is noticed while
-what stood before is still in memory."""
+"""Time from one verification of the whole log to the next. Judgement: a changed entry is noticed while what stood
+before is still in memory."""
+WHOLE_AT_A_TIME = 2_000
+"""Entries of it in one look: some 40 milliseconds of a second. Judgement: it must not be felt, and ten million take an
+hour and a half."""
 OFF, STALE = f"{ENFORCEMENT} off", f"{ENFORCEMENT} stale"
 """Names of the faults: nothing is enforced; what is enforced is not what the log or the policy says now."""
 _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
-READ_AT_A_TIME = 100_000
-"""Entries of the log read in one statement: some 100 MB of objects."""
+READ_AT_A_TIME = 10_000
+"""New entries of the log read in one statement: some 10 MB of objects."""
+_NOTHING: tuple[DecisionTable, LedgerPlace] = (empty_table(), LEDGER_START)
+"""What is known before anything was read."""
 
 
 class LiveDecisions:
     """Decisions as they stand in the database, in memory.
 
-    Where the log was changed, or entries of it were lost, what was verified last stays, unless the policy says
-    otherwise; a process that starts then has it from a file.
+    A process goes on from what an earlier one kept in a file, and verifies what lies before in the background. Where
+    the log was changed, or entries of it were lost, what was verified last stays, unless the policy says otherwise.
 
     Args:
         policy: reads the policy; None where there is none.
@@ -66,10 +70,12 @@ class LiveDecisions:
         self._reads = {"policy": self._read_policy, "decisions": self._read_log, "kept decisions": self._keep, **others}
         self.allowed = allowed
         self._kept, self._steps = kept, steps or ClockSteps()
-        self._known: tuple[DecisionTable, LogEntry | None] = (empty_table(), None)
-        self._written, self._write_at, self._whole_at = "", 0.0, math.inf
+        self._written, self._write_at, self._whole_at = "", 0.0, 0.0
         self._unread: CaseError | None = None
-        self._verified = self._read_kept()
+        self._verified = found = self._read_kept()
+        self._known = _NOTHING if found is None or not found.goes_on else (found.table, found.last)
+        self._whole: LedgerPlace | None = None
+        self._looking = threading.Lock()
         self.table: DecisionTable = empty_table()
         self.answers = Answers(Policy())
         self.has_policy = False
@@ -94,10 +100,16 @@ class LiveDecisions:
         self._try("kept decisions")
 
     def look(self) -> None:
-        """Read what is new, once."""
-        for name in self._reads:
-            self._try(name)
-        self._looked_at = time.monotonic()
+        """Read what is new, once, and verify more of what was read before."""
+        with self._looking:
+            for name in self._reads:
+                self._try(name)
+            self._looked_at = time.monotonic()
+
+    def catch_up(self) -> None:
+        """Read new decisions, for who wants to see what was just decided."""
+        with self._looking:
+            self._try("decisions")
 
     def faults(self) -> dict[str, str]:
         """What does not work now: name of the fault -> what follows from it."""
@@ -134,69 +146,81 @@ class LiveDecisions:
 
     def _read_log(self) -> None:
         if self._steps.moved():
-            self._known = (empty_table(), None)  # by a wrong clock, what had not ended may have been left out
-        began = time.monotonic()
-        if began >= self._whole_at:
-            self._known = (empty_table(), None)  # an entry that was verified may have been changed since then
-        whole = self._known[1] is None
+            self._known = _NOTHING  # by a wrong clock, what had not ended may have been left out
         try:
             table, last = self._known = self._read_on(*self._known)
+            self._verify_more()
         except ChangedLogError as error:
-            self._known = (empty_table(), None)
             self._hold(error)
+            if error.lost:
+                self._known, self._whole = _NOTHING, None
+            else:
+                self._whole_at = 0.0
+                note_changed(self._database, error.broken)
             raise
         except StillhuntError:
             if not self.revision:
                 self._show(self._verified)
             raise
-        self._verified = VerifiedDecisions(last.seq if last else 0, last.digest if last else "", table)
+        self._verified = VerifiedDecisions(last, table)
         self._show(self._verified)
-        if whole:
-            took = time.monotonic() - began
-            self._whole_at = time.monotonic() + max(WHOLE_SECONDS, took / WORKING_SHARE)
+
+    def _verify_more(self) -> None:
+        """Verify again a part of the entries that are known, from the first on; an entry may have been changed."""
+        end = self._known[1]
+        if self._whole is None:
+            if not end.seq or time.monotonic() < self._whole_at:
+                return
+            self._whole = LEDGER_START
+        found = read_log_from(self._database, self._whole.seq + 1, WHOLE_AT_A_TIME)
+        broken = first_broken(found, self._whole)
+        if broken is not None:
+            self._whole = found[broken.seq - found[0].seq - 1].place if broken.seq > found[0].seq else self._whole
+            raise ChangedLogError(broken)
+        self._whole = found[-1].place if found else end
+        if self._whole.seq >= end.seq:
+            self._whole, self._whole_at = None, time.monotonic() + WHOLE_SECONDS
+            note_changed(self._database, None)
 
     def _read_kept(self) -> VerifiedDecisions | None:
         """What an earlier process verified; None where it cannot be read, a fault until somebody accepts that."""
         if self._kept is None:
             return None
         try:
-            found = read_verified(self._kept, self.allowed)
+            found = read_verified(self._kept, self.allowed, time.time_ns() // 1000)
         except CaseError as error:
             self._unread = error
             return None
         self._written = found.revision if found is not None else ""
         return found
 
-    def _read_on(self, table: DecisionTable, last: LogEntry | None) -> tuple[DecisionTable, LogEntry | None]:
+    def _read_on(self, table: DecisionTable, last: LedgerPlace) -> tuple[DecisionTable, LedgerPlace]:
         """The table with what follows its last entry, all of it verified."""
         while True:
-            found = read_log_after(self._database, last.seq if last is not None else 0, READ_AT_A_TIME)
-            if last is not None and (not found or found[0].digest != last.digest):
+            found = read_log_from(self._database, max(last.seq, 1), READ_AT_A_TIME)
+            if last.seq and (not found or found[0].place != last):
                 raise ChangedLogError(Broken(last.seq, "it is gone, or another one than before"), lost=True)
-            new = found[1:] if last is not None else found
+            new = found[1:] if last.seq else found
             broken = first_broken(new, last)
             whole = new[: broken.seq - new[0].seq] if broken else new
             if whole:
                 self._compare(whole)
-                table, last = table.with_entries(whole, time.time_ns() // 1000, self.allowed), whole[-1]
+                table, last = table.with_entries(whole, time.time_ns() // 1000, self.allowed), whole[-1].place
+                self._known = table, last
             if broken:
-                if self._verified is None and last is not None:  # the first start of a version that keeps a file
-                    self._verified = VerifiedDecisions(last.seq, last.digest, table)
+                if self._verified is None and last.seq:  # the first start of a version that keeps a file
+                    self._verified = VerifiedDecisions(last, table)
                 raise ChangedLogError(broken)
             if len(found) < READ_AT_A_TIME:
                 break
-        if self._verified is not None and self._verified.seq > (last.seq if last else 0):
-            raise ChangedLogError(
-                Broken((last.seq if last else 0) + 1, "it is gone, with all that followed"), lost=True
-            )
+        if self._verified is not None and self._verified.last.seq > last.seq:
+            raise ChangedLogError(Broken(last.seq + 1, "it is gone, with all that followed"), lost=True)
         return table, last
 
     def _compare(self, entries: list[LogEntry]) -> None:
         """Refuse a log in which the entry that was verified last is another one."""
-        known = self._verified
-        if known is None or not entries[0].seq <= known.seq <= entries[-1].seq:
-            return
-        if entries[known.seq - entries[0].seq].digest != known.digest:
+        known = self._verified.last if self._verified is not None else LEDGER_START
+        if entries[0].seq <= known.seq <= entries[-1].seq and entries[known.seq - entries[0].seq].place != known:
             raise ChangedLogError(Broken(known.seq, "it is another one than before"), lost=True)
 
     def _hold(self, error: ChangedLogError) -> None:
@@ -224,7 +248,7 @@ class LiveDecisions:
         if self._written == known.revision and self._kept.exists():
             return
         began = time.monotonic()
-        write_verified(self._kept, known)
+        write_verified(self._kept, known, self.allowed, time.time_ns() // 1000)
         self._written, took = known.revision, time.monotonic() - began
         self._write_at = time.monotonic() + took / WORKING_SHARE
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
-from stillhunt.decide.log import append_to_log
+from stillhunt.decide.log import log_locked
 from stillhunt.decide.names import name_of_person, note_of
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import DECISIONS
 
 LONGEST_DAYS = 3650
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -44,7 +44,8 @@ def decide_as_person(
         OutputError: the database cannot be used, or its log was changed.
     """
     entry = person_entry(_account(account), action, by, when, kind, reason)
-    (made,) = append_to_log(database, lambda _log, _secret: [entry])
+    with log_locked(database) as log:
+        (made,) = log.append([entry])
     return made
 
 
@@ -86,16 +87,13 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     """
     name = _author(author)
 
-    def ended(log: Sequence[LogEntry], _secret: bytes) -> Iterable[LogEntry]:
-        for entry in standing(log, now):
-            if entry.seq == seq:
-                yield end_of(entry, name, note_of(note), now)
-                return
-        raise CaseError(
-            f"no decision {seq} stands", where="decision log", next_step="look at what is in force for its number"
-        )
-
-    (made,) = append_to_log(database, ended)
+    with log_locked(database) as log:
+        stands = [entry for entry in standing(log.read(DECISIONS.c.seq == seq), now) if entry.seq == seq]
+        if not stands:
+            raise CaseError(
+                f"no decision {seq} stands", where="decision log", next_step="look at what is in force for its number"
+            )
+        (made,) = log.append([end_of(stands[0], name, note_of(note), now)])
     return made
 
 

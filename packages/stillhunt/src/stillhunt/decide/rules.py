@@ -50,7 +50,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     """Entries that the rules append to the log after a snapshot.
 
     Args:
-        log: all entries so far, in order.
+        log: entries so far that stand or were made within `remembered_span`, in order.
         now: microseconds since 1970.
         secret: of the data folder; the delay is made of it.
 
@@ -135,6 +135,11 @@ def _signature_says(entry: LogEntry, policy: Policy) -> bool:
     wanted = policy.signature.linked
     known = entry.action in (wanted, weaker(wanted, WITHOUT_FLAG)) and entry.account_id not in policy.exempt.accounts
     return known and not policy.kill_switch and entry.dry_run == (policy.mode == "dry_run")
+
+
+def remembered_span(policy: Policy) -> int:
+    """Microseconds for which rules look back at what was decided and has ended."""
+    return max(DAY, int(policy.appeals.let_through_days * DAY))
 
 
 def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str]:

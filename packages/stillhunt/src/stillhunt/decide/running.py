@@ -8,9 +8,9 @@ from pathlib import Path
 from stillhunt.base.config import Config
 from stillhunt.decide.cases.dismissals import dismissed_within
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.log import append_within, log_locked
+from stillhunt.decide.log import DecisionLog, log_locked
 from stillhunt.decide.policy import Policy, read_policy
-from stillhunt.decide.rules import Findings, decide
+from stillhunt.decide.rules import Findings, decide, remembered_span
 from stillhunt.decide.weighed_links import known_by_texts
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
@@ -66,6 +66,21 @@ def decide_latest(
         return []
     findings = findings_of(snapshot)
     findings = replace(findings, by_texts=known_by_texts(folder, database, findings.facts, config))
-    with log_locked(database) as connection:  # under which nobody dismisses a campaign or reopens it
-        found = replace(findings, dismissed=dismissed_within(connection))
-        return append_within(connection, lambda log, secret: decide(policy, found, log, now, secret))
+    with log_locked(database) as log:  # under which nobody dismisses a campaign or reopens it
+        return apply_rules(log, policy, replace(findings, dismissed=dismissed_within(log.connection)), now)
+
+
+def apply_rules(log: DecisionLog, policy: Policy, findings: Findings, now: int) -> list[LogEntry]:
+    """Append what the rules of a policy decide.
+
+    Args:
+        now: microseconds since 1970.
+
+    Returns:
+        What was appended.
+
+    Raises:
+        OutputError: the log was changed.
+    """
+    lately = log.lately(now, remembered_span(policy))
+    return log.append(decide(policy, findings, lately, now, log.secret))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from stillhunt.base.ledger.chain import LEDGER_START
 from stillhunt.decide.actions import Action, rank
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
@@ -61,7 +62,7 @@ def simulate(policy: Policy, folder: DataFolder) -> Simulation:
     for snapshot in all_snapshots(folder):
         findings = findings_of(snapshot)
         made_at: int = snapshot.facts()["made_at"]
-        log += chained(decide(tried, findings, log, made_at, b""), log[-1] if log else None)
+        log += chained(decide(tried, findings, log, made_at, b""), log[-1].place if log else LEDGER_START)
         about.update(_facts_by_account(findings))
         counted = read_follow_ups(snapshot.path)
         again = {**(again or {}), **counted} if counted is not None else again

@@ -18,11 +18,11 @@ from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, latest_snapshot
 
 SPARED_ROLES = ("pool", "victim")
-OWN_REQUESTS = MATCHING.first_requests
+OWN_REQUESTS = FIRST_REQUESTS
 """Requests by which an account that a hunt did not flag has a history of its own: as many as a link looks at."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from struct import Struct
 from typing import NamedTuple, get_args
@@ -32,6 +33,8 @@ _HASH_BITS = 64
 _ALL_BITS = (1 << _HASH_BITS) - 1
 _HASHED_AT_A_TIME = 1 << 14
 """Ids hashed without a pause for other threads: some 2 milliseconds."""
+_COUNTED_AT_A_TIME = 1 << 10
+"""Decisions of which one page of a list is made; a page has a thousand."""
 RECENT_ROWS = 1 << 12
 RECENT_SHARE = 1 / 16
 """Newer decisions stand in a small table of their own, made anew each time, until they are more than this number and
@@ -97,6 +100,25 @@ class DecisionTable:
                 ):
                     best, best_weight = (seq, *_CODES[code], expires_at), _WEIGHTS[code]
         return InForce._make(best) if best is not None else None
+
+    def counting(self, now: int, after: int = 0) -> Iterator[tuple[str, InForce]]:
+        """Accounts and the decisions that count for them, in order of the log.
+
+        Args:
+            now: microseconds since 1970.
+            after: place in the log; only decisions behind it.
+        """
+        for part in (self._settled, self._recent):  # what is recent is behind what is settled
+            order, seqs = part.by_seq, part.columns["seq"]
+            begin = bisect_right(order, after, key=seqs.__getitem__)
+            for start in range(begin, len(order), _COUNTED_AT_A_TIME):
+                some = order[start : start + _COUNTED_AT_A_TIME]
+                some = some[part.columns["expires_at"][some] > now]
+                accounts = part.accounts.take(pa.array(some)).to_pylist()
+                for seq, account in zip(seqs[some].tolist(), accounts, strict=True):
+                    decision = self.find(account, now)
+                    if decision is not None and decision.seq == seq:
+                        yield account, decision
 
     def with_entries(
         self, entries: Sequence[LogEntry], now: int, allowed: frozenset[str] = frozenset()
@@ -165,6 +187,7 @@ class _Rows:
         first = np.searchsorted(rows["hash"] >> np.uint64(self.shift), np.arange((1 << bits) + 1, dtype=np.uint64))
         self.first = first.astype(np.uint32).data
         self.columns = rows
+        self.by_seq = np.argsort(rows["seq"]).astype(np.uint32)
         self.packed = rows.view(np.uint8).data
         self.ids = memoryview(ids).cast("B") if ids is not None else memoryview(b"")
 

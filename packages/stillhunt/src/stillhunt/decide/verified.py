@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from stillhunt.base.errors import CaseError
+from stillhunt.base.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.base.whole_files import write_whole
-from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.table import DecisionTable, table_of
 
 VERIFIED_FILE = "decisions.verified"
-_PLACE = b"stillhunt_place"
+_PLACE, _MADE = b"stillhunt_place", b"stillhunt_made"
+_MAGIC_BYTES = 8
+"""Of an Arrow file before its schema."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -28,28 +31,32 @@ class VerifiedDecisions:
     """What was verified.
 
     Attributes:
-        seq: place of the last entry; 0 for a log without entries.
-        digest: its hash; "" for a log without entries.
+        last: the last entry; LEDGER_START for a log without entries.
+        goes_on: whether later entries may be added to the table: it has all that a table made anew would have.
     """
 
-    seq: int
-    digest: str
+    last: LedgerPlace
     table: DecisionTable
+    goes_on: bool = True
 
     @property
     def revision(self) -> str:
         """Place and hash in short."""
-        return f"{self.seq}-{self.digest[:16]}" if self.seq else "0"
+        return f"{self.last.seq}-{self.last.digest[:16]}" if self.last.seq else "0"
 
 
-def write_verified(path: Path, verified: VerifiedDecisions) -> None:
+def write_verified(path: Path, verified: VerifiedDecisions, allowed: frozenset[str], now: int) -> None:
     """Keep what was verified.
+
+    Args:
+        allowed: accounts of declared programmes, about which the table has no decisions of rules.
+        now: microseconds since 1970.
 
     Raises:
         OutputError: it cannot be written.
     """
-    place = json.dumps([verified.seq, verified.digest]).encode()
-    rows = verified.table.rows().replace_schema_metadata({_PLACE: place})
+    about = {_PLACE: json.dumps(verified.last).encode(), _MADE: json.dumps([now, sorted(allowed)]).encode()}
+    rows = verified.table.rows().replace_schema_metadata(about)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, rows.schema) as file:
         file.write_table(rows)
@@ -57,11 +64,12 @@ def write_verified(path: Path, verified: VerifiedDecisions) -> None:
     write_whole(path, (hashlib.sha256(content).digest(), content))
 
 
-def read_verified(path: Path, allowed: frozenset[str] = frozenset()) -> VerifiedDecisions | None:
+def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 0) -> VerifiedDecisions | None:
     """What was kept; None where nothing was.
 
     Args:
         allowed: accounts of declared programmes, about which rules say nothing.
+        now: microseconds since 1970; a table that was made later may lack what had ended by then.
 
     Raises:
         CaseError: it is damaged.
@@ -76,21 +84,35 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset()) -> Verified
         raise _damaged(path, "its checksum is wrong")
     try:
         rows = pa.ipc.open_file(pa.py_buffer(content[_DIGEST_BYTES:])).read_all()
-        seq, digest = json.loads((rows.schema.metadata or {})[_PLACE])
-        return VerifiedDecisions(int(seq), str(digest), table_of(rows, allowed))
+        about = rows.schema.metadata or {}
+        made_at, left_out = json.loads(about.get(_MADE, b"[null, []]"))
+        goes_on = made_at is not None and made_at <= now and left_out == sorted(allowed)
+        return VerifiedDecisions(_place_in(about), table_of(rows, allowed), goes_on)
     except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, "this version does not know its form") from error
 
 
-def lost_since(verified: VerifiedDecisions, log: list[LogEntry]) -> str:
-    """What is wrong with a log, compared with what was verified of it before; empty where it goes on from there."""
-    if not verified.seq:
-        return ""
-    if len(log) < verified.seq:
-        return f"it had {verified.seq} entries and has {len(log)}"
-    if log[verified.seq - 1].digest != verified.digest:
-        return f"entry {verified.seq} is another one than before"
-    return ""
+def kept_place(path: Path) -> LedgerPlace:
+    """The last entry that was verified, without reading the table; LEDGER_START where nothing was kept.
+
+    Raises:
+        CaseError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(_DIGEST_BYTES + _MAGIC_BYTES)
+            return _place_in(pa.ipc.read_schema(pa.PythonFile(file)).metadata or {})
+    except FileNotFoundError:
+        return LEDGER_START
+    except OSError as error:
+        raise _damaged(path, error.strerror or "it cannot be read") from error
+    except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, "this version does not know its form") from error
+
+
+def _place_in(about: Mapping[bytes, bytes]) -> LedgerPlace:
+    seq, digest = json.loads(about[_PLACE])
+    return LedgerPlace(int(seq), str(digest)) if seq else LEDGER_START
 
 
 def _damaged(path: Path, why: str) -> CaseError:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.extract.lexicon.stopwords import STOP_WORDS
 from stillhunt.extract.text.words import SCRIPTS, fold, script_of
 
@@ -50,50 +48,17 @@ _WORD = re.compile(r"(?![b-df-hj-np-tv-xz]\b)[^\W\d_]+(?:['\u2019][^\W\d_]+)*", 
 """A word; single consonants are none: they are the variables of formulas more often than elided articles."""
 
 
-@parameter_table("extract.languages", "When function words tell the language of a prompt.")
-@dataclass(frozen=True)
-class LanguageParameters:
-    """Parameters of the language of a prompt."""
-
-    characters: int = parameter(
-        4_000,
-        unit="characters",
-        meaning="Characters of a prompt that are read.",
-        provenance=judgement("some hundred function words, more change no answer"),
-    )
-    least_words: float = parameter(
-        2.0,
-        unit="words",
-        meaning="Function words, each shared among its languages, from which a language is told.",
-        provenance=measured("benchmarks/quality/taken.py: languages beside those of a trained model"),
-    )
-    least_share: float = parameter(
-        0.08,
-        unit="share of words",
-        meaning="Share of the words that these must be.",
-        provenance=judgement("a third of the share in running text, so that code and lists tell none"),
-    )
-    lead: float = parameter(
-        1.15,
-        unit="times",
-        meaning="How much more of them than of the next language.",
-        provenance=judgement("close relatives share many"),
-    )
-    script_share: float = parameter(
-        0.3,
-        unit="share of letters",
-        meaning="Share of the letters in a script of one language from which that language is told.",
-        provenance=judgement("a name or a quotation has less"),
-    )
-    kana_share: float = parameter(
-        0.1,
-        unit="share of letters",
-        meaning="Share of kana among Han and kana from which these are Japanese.",
-        provenance=judgement("Japanese sentences have far more, Chinese ones none"),
-    )
-
-
-P = values_of(LanguageParameters)
+_CHARACTERS = 4000  # Characters of a prompt that are read (some hundred function words, more change no answer)
+# Function words, each shared among its languages, from which a language is told (measured: benchmarks/quality/taken.py:
+# languages beside those of a trained model)
+_LEAST_WORDS = 2.0
+# Share of the words that these must be (a third of the share in running text, so that code and lists tell none)
+_LEAST_SHARE = 0.08
+_LEAD = 1.15  # times: how much more of them than of the next language (close relatives share many)
+# Share of the letters in a script of one language from which that language is told (a name or a quotation has less)
+_SCRIPT_SHARE = 0.3
+# Share of kana among Han and kana from which these are Japanese (Japanese sentences have far more, Chinese ones none)
+_KANA_SHARE = 0.1
 
 
 def languages_of(prompts: Sequence[str | None]) -> list[str | None]:
@@ -104,7 +69,7 @@ def languages_of(prompts: Sequence[str | None]) -> list[str | None]:
     Args:
         prompts: texts; None where there is none.
     """
-    return [None if text is None else _language_of(text[: P.characters]) for text in prompts]
+    return [None if text is None else _language_of(text[:_CHARACTERS]) for text in prompts]
 
 
 def _language_of(text: str) -> str | None:
@@ -123,7 +88,7 @@ def _language_of(text: str) -> str | None:
         return None
     best, most = ranked[0]
     second = ranked[1][1] if len(ranked) > 1 else 0.0
-    clear = most >= max(P.least_words, P.least_share * len(words)) and most >= P.lead * second
+    clear = most >= max(_LEAST_WORDS, _LEAST_SHARE * len(words)) and most >= _LEAD * second
     return LANGUAGES[best] if clear else None
 
 
@@ -133,11 +98,11 @@ def _of_script(text: str) -> str | None:
     total = letters.total()
     letters.pop("latin", None)
     script, most = max(sorted(letters.items()), key=lambda one: one[1], default=("", 0))
-    if not total or script not in _BY_SCRIPT or most < P.script_share * total:
+    if not total or script not in _BY_SCRIPT or most < _SCRIPT_SHARE * total:
         return None
     if script in ("han", "japanese"):
         kana = letters["japanese"] / (letters["han"] + letters["japanese"])
-        return "ja" if kana >= P.kana_share else "zh"
+        return "ja" if kana >= _KANA_SHARE else "zh"
     return _BY_SCRIPT[script]
 
 

@@ -19,81 +19,36 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
 from stillhunt.base.schema_case import PHRASE_HASHES
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Hashes, Ints, list_array, lists, values
 
 _SIGNED = "watch.signatures uses the same; benchmarks/live/signatures.py"
 
 
-@parameter_table("link.campaign_phrases", "Which phrases and words a campaign is known by in other logs.")
-@dataclass(frozen=True)
-class CampaignPhraseParameters:
-    """Samples, and when a phrase or word is kept."""
-
-    most_harvested: int = parameter(
-        2_000,
-        unit="requests",
-        meaning="Harvested requests of a campaign that are looked at, spread evenly by a keyed sample.",
-        provenance=judgement("a rate of half a percent is then known to a third of it"),
-    )
-    most_rows: int = parameter(
-        200_000,
-        unit="requests",
-        meaning="Harvested requests of all campaigns that are looked at; with many campaigns, fewer of each.",
-        provenance=judgement("some 50 MB of hashes"),
-    )
-    most_accounts: int = parameter(
-        4_096,
-        unit="accounts",
-        meaning="Accounts outside of campaigns that are looked at.",
-        provenance=judgement("what one account in a thousand uses is seen four times"),
-    )
-    account_requests: int = parameter(
-        20,
-        unit="requests",
-        meaning="Requests of each of them that are looked at.",
-        provenance=judgement("a template that an account uses in one request of seven is then seen 19 times in 20"),
-    )
-    least_share: float = parameter(
-        0.005,
-        unit="share of requests",
-        meaning="Share of the harvested requests in which a phrase or word must stand.",
-        provenance=measured(f"parts of paraphrased templates reach 0.5 to 20 %; {_SIGNED}"),
-    )
-    least_accounts: int = parameter(
-        3,
-        unit="accounts",
-        meaning="Members of the campaign that must use a phrase or word: what one customer alone says is not kept.",
-        provenance=judgement(f"a phrase of fewer accounts links nobody; {_SIGNED}"),
-    )
-    phrase_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="How much more frequent than elsewhere a phrase must be, by requests and by accounts.",
-        provenance=judgement(f"what is less than 8 times as frequent is ordinary language; {_SIGNED}"),
-    )
-    word_bits: float = parameter(
-        1.0,
-        unit="bits",
-        meaning="How much more frequent than elsewhere a word must be.",
-        provenance=judgement("a subject is told by many words of little weight"),
-    )
-    most_kept: int = parameter(
-        256,
-        unit="phrases",
-        meaning="Phrases of a campaign that are kept, and as many words: those of most weight in its requests.",
-        provenance=derived("the phrases of four full prompts, 64 each"),
-    )
-    smoothing: float = parameter(
-        0.5,
-        unit="counts",
-        meaning="Counts added to what is seen elsewhere.",
-        provenance=judgement("half a count, the usual prior of a rate (Jeffreys)"),
-    )
+# Harvested requests of a campaign that are looked at, spread evenly by a keyed sample (a rate of half a percent is then
+# known to a third of it)
+_MOST_HARVESTED = 2000
+# Harvested requests of all campaigns that are looked at; with many campaigns, fewer of each (some 50 MB of hashes)
+_MOST_ROWS = 200_000
+# Accounts outside of campaigns that are looked at (what one account in a thousand uses is seen four times)
+_MOST_ACCOUNTS = 4096
+# Requests of each of them that are looked at (a template that an account uses in one request of seven is then seen 19
+# times in 20)
+_ACCOUNT_REQUESTS = 20
+# Share of the harvested requests in which a phrase or word must stand (measured: parts of paraphrased templates reach
+# 0.5 to 20 %; watch.signatures uses the same; benchmarks/live/signatures.py)
+_LEAST_SHARE = 0.005
+# accounts: members of the campaign that must use a phrase or word: what one customer alone says is not kept
+_LEAST_ACCOUNTS = 3
+_PHRASE_BITS = 3.0  # bits: how much more frequent than elsewhere a phrase must be, by requests and by accounts
+# bits: how much more frequent than elsewhere a word must be (a subject is told by many words of little weight)
+_LEAST_WORD_BITS = 1.0
+# Phrases of a campaign that are kept, and as many words: those of most weight in its requests (derived: the phrases of
+# four full prompts, 64 each)
+_MOST_KEPT = 256
+_SMOOTHING = 0.5  # Counts added to what is seen elsewhere (half a count, the usual prior of a rate (Jeffreys))
 
 
-P = values_of(CampaignPhraseParameters)
 PHRASE_KIND, WORD_KIND = "phrase", "word"
 _LISTS = {PHRASE_KIND: ("phrases", "system_phrases"), WORD_KIND: ("topic_words",)}
 _PLACE = ("origin_file", "origin_row")
@@ -177,7 +132,7 @@ def _harvested_sample(
     group = code.combine_chunks().to_numpy().astype(np.int64)
     known = np.flatnonzero(group >= 0)
     rows, group = harvested.to_numpy()[known].astype(np.int64), group[known]
-    most = max(1, min(P.most_harvested, P.most_rows // len(campaigns)))
+    most = max(1, min(_MOST_HARVESTED, _MOST_ROWS // len(campaigns)))
     kept = _sampled(traffic, rows, group, most)
     return rows[kept], group[kept]
 
@@ -190,11 +145,11 @@ def _others_sample(traffic: pa.Table, tables: Mapping[str, pa.Table], totals: pa
         pc.is_in(totals["account_id"], value_set=inside.combine_chunks())
     )))  # fmt: skip
     drawn = sorted(outside.to_pylist(), key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
-    wanted = pa.array(drawn[: P.most_accounts], pa.string())
+    wanted = pa.array(drawn[:_MOST_ACCOUNTS], pa.string())
     account = traffic["account_id"].unify_dictionaries()
     chosen = [_flags(chunk, wanted) for chunk in account.chunks]
     rows = np.flatnonzero(np.concatenate([np.zeros(0, bool), *chosen]))
-    kept = _sampled(traffic, rows, _codes(account)[rows], P.account_requests)
+    kept = _sampled(traffic, rows, _codes(account)[rows], _ACCOUNT_REQUESTS)
     return rows[kept]
 
 
@@ -338,9 +293,9 @@ def _kept(kind: str, campaign: str, own: _Counter, others: _Counter) -> pa.Table
     bits = _bits((requests, own.all_requests), (elsewhere, others.all_requests))
     if kind == PHRASE_KIND:  # a phrase of many people is no rarer for being used once; every word is used by many
         bits = np.minimum(bits, _bits((accounts, own.all_accounts), (users, others.all_accounts)))
-    telling = np.flatnonzero(bits >= (P.phrase_bits if kind == PHRASE_KIND else P.word_bits))
+    telling = np.flatnonzero(bits >= (_PHRASE_BITS if kind == PHRASE_KIND else _LEAST_WORD_BITS))
     weight = np.round(requests[telling] * bits[telling] * 1024).astype(np.int64)
-    first = np.sort(telling[np.lexsort((hashes[telling], -weight))[: P.most_kept]])
+    first = np.sort(telling[np.lexsort((hashes[telling], -weight))[:_MOST_KEPT]])
     size = len(first)
     return PHRASE_HASHES.build(
         campaign_id=[campaign] * size,
@@ -359,12 +314,12 @@ def _kept(kind: str, campaign: str, own: _Counter, others: _Counter) -> pa.Table
 
 def _recurs(own: _Counter) -> Flags:
     """Which hashes recur in a campaign, and in several of its members."""
-    enough: Flags = (own.requests >= P.least_share * own.all_requests) & (own.accounts >= P.least_accounts)
+    enough: Flags = (own.requests >= _LEAST_SHARE * own.all_requests) & (own.accounts >= _LEAST_ACCOUNTS)
     return enough
 
 
 def _bits(own: tuple[Ints, int], others: tuple[Ints, int]) -> Floats:
     """How much more frequent each is in the campaign, log2."""
-    smoothed = (others[0] + P.smoothing) / (others[1] + 2.0 * P.smoothing)
+    smoothed = (others[0] + _SMOOTHING) / (others[1] + 2.0 * _SMOOTHING)
     bits: Floats = np.log2(own[0] / max(own[1], 1) / smoothed)
     return bits

@@ -20,8 +20,11 @@ from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.templates.fragment_kernels import label_joined, rarest_uses
-from stillhunt.link.templates.parameters import FRAGMENTS
 from stillhunt.link.templates.parameters import FRAGMENTS as P
+
+# Clusters of one account that are compared: those with the fewest accounts (bounds the work that a reseller causes)
+_MAX_CLUSTERS_PER_ACCOUNT = 256
+_MIN_ACCOUNTS = 5  # Accounts that must have requests in both clusters (the fewest accounts of a campaign)
 
 
 def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, complete: Ints) -> Ints:
@@ -37,10 +40,10 @@ def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, compl
     fragment[complete] = False
     account, cluster = account[fragment[cluster]], cluster[fragment[cluster]]
     start, cluster, account = _by(account, cluster, accounts)
-    kept = rarest_uses(start, cluster, users, P.max_clusters_per_account)
+    kept = rarest_uses(start, cluster, users, _MAX_CLUSTERS_PER_ACCOUNT)
     start, cluster, account = _by(account[kept], cluster[kept], accounts)
     cluster_start, users_of, _ = _by(cluster, account, count)
-    limits = (P.min_accounts, P.min_relative_risk, P.min_jaccard)
+    limits = (_MIN_ACCOUNTS, P.min_relative_risk, P.min_jaccard)
     chained = label_joined((start, cluster), (cluster_start, users_of), limits)
     by_cluster = np.repeat(np.arange(count), np.diff(cluster_start))
     return _held_together(chained, by_cluster, users_of, accounts)
@@ -108,7 +111,7 @@ def _jaccard(both: Ints, one: Ints, other: Ints) -> Floats:
 
 def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
     """Are sets of so many accounts, so many of them in both, fragments of one template?"""
-    fits = (both >= P.min_accounts) & (both >= P.min_jaccard * (one + other - both))
+    fits = (both >= _MIN_ACCOUNTS) & (both >= P.min_jaccard * (one + other - both))
     for here, there in ((one, other), (other, one)):
         elsewhere = (there - both) / np.maximum(accounts - here, 1)
         fits &= both / here >= P.min_relative_risk * elsewhere
@@ -176,7 +179,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     clusters, own = search.clusters, np.arange(search.clusters.count)
     found = search.groups(own, "finding groups")
     strongest = _strongest(found, clusters.count)
-    complete = np.flatnonzero(strongest >= FRAGMENTS.complete_bits)
+    complete = np.flatnonzero(strongest >= P.complete_bits)
     joined = joined_labels(clusters.account, clusters.cluster, search.accounts, clusters.count, complete)
     changed = np.isin(joined, np.unique(joined[joined != own]))
     if not changed.any():

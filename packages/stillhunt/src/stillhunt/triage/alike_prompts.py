@@ -9,14 +9,13 @@ on what was said before. Misleads: items that differ in numbers and short symbol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 
 Ints = npt.NDArray[np.integer[Any]]
 Hashes = npt.NDArray[np.uint64]
@@ -30,34 +29,19 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
 
-@parameter_table("triage.alike_prompts", "Which prompts of a campaign count as one sample.")
-@dataclass(frozen=True)
-class AlikeParameters:
+# Requests of a campaign, evenly chosen, in which words are counted to find its template (a share of 5 % is known to 0.1
+# %)
+_COUNTED_REQUESTS = 50_000
+
+
+class AlikeParameters(NamedTuple):
     """Parameters of alike prompts."""
 
-    template_share: float = parameter(
-        0.05,
-        unit="share of requests",
-        meaning="Share of a campaign's requests from which a word is one of its template and says nothing of the item.",
-        provenance=measured("benchmarks/quality/taken.py: planted copies found and other items merged, by this share"),
-    )
-    item_words: int = parameter(
-        5,
-        unit="words",
-        meaning="Words of the item that must be the same.",
-        provenance=measured(
-            "benchmarks/quality/taken.py: as for the share; fewer merge more items than they find copies"
-        ),
-    )
-    counted_requests: int = parameter(
-        50_000,
-        unit="requests",
-        meaning="Requests of a campaign, evenly chosen, in which words are counted to find its template.",
-        provenance=judgement("a share of 5 % is known to 0.1 %"),
-    )
+    template_share: float
+    item_words: int
 
 
-P = values_of(AlikeParameters)
+P = read_parameters(AlikeParameters, "triage.alike_prompts")
 
 
 def evenly(rows: Ints, most: int) -> Ints:
@@ -108,7 +92,7 @@ def _later_turns(keys: Hashes, conversation: Hashes, turn: Ints) -> Flags:
 
 def _template(column: pa.ChunkedArray, rows: Ints) -> Flags:
     """True for the buckets of words that many of the requests have."""
-    looked_at = evenly(rows, P.counted_requests)
+    looked_at = evenly(rows, _COUNTED_REQUESTS)
     counts = np.zeros(BUCKETS_OF_WORDS, np.int64)
     for first in range(0, len(looked_at), BLOCK_ROWS):
         _, words = words_of(column, looked_at[first : first + BLOCK_ROWS])

@@ -18,7 +18,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.coded import codes
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.triage.alike_prompts import BLOCK_ROWS, BUCKETS_OF_WORDS, evenly, words_of
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -29,54 +28,23 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2}|(?<![\w@/.-])[^\W\d_\u3040-
 _LABEL = re.compile(r"\[[a-z -]+\]")
 
 
-@parameter_table("triage.subjects", "How subjects of a campaign are named.")
-@dataclass(frozen=True)
-class SubjectParameters:
-    """Parameters of the names of subjects."""
-
-    words: int = parameter(3, unit="words", meaning="Most words of a name.", provenance=judgement("more are not read"))
-    least_words: int = parameter(
-        2, unit="words", meaning="Fewest words of a name.", provenance=judgement("one alone is too often a common word")
-    )
-    least_accounts: int = parameter(
-        3,
-        unit="accounts",
-        meaning="Accounts of the campaign that must use a word before it may be part of a name.",
-        provenance=judgement("what one or two wrote may be private"),
-    )
-    least_requests: int = parameter(
-        5,
-        unit="requests",
-        meaning="Requests of a topic that hold a word before it may name the topic.",
-        provenance=judgement("fewer may be chance or a name"),
-    )
-    least_share: float = parameter(
-        0.08,
-        unit="share of requests",
-        meaning="Share of a topic's requests that must hold a word before it may name the topic.",
-        provenance=judgement("a word of one request in twelve or more stands for the topic"),
-    )
-    most_share: float = parameter(
-        0.8,
-        unit="share of requests",
-        meaning="Share of the campaign's requests above which a word is of its template and names no subject.",
-        provenance=judgement("templates have few variants, so that their words are in nearly all requests"),
-    )
-    least_lift: float = parameter(
-        3.0,
-        unit="times",
-        meaning="How much commoner a word is in the topic than in the campaign's other topics and in other traffic.",
-        provenance=judgement("less tells no subject"),
-    )
-    counted_requests: int = parameter(
-        10_000,
-        unit="requests",
-        meaning="Requests of a campaign, and as many of comparison accounts, in which words are counted.",
-        provenance=judgement("bounds the time to some tenths of a second"),
-    )
-
-
-P = values_of(SubjectParameters)
+_WORDS = 3  # Most words of a name (more are not read)
+_LEAST_WORDS = 2  # Fewest words of a name (one alone is too often a common word)
+# Accounts of the campaign that must use a word before it may be part of a name (what one or two wrote may be private)
+_LEAST_ACCOUNTS = 3
+_LEAST_REQUESTS = 5  # Requests of a topic that hold a word before it may name the topic (fewer may be chance or a name)
+# Share of a topic's requests that must hold a word before it may name the topic (a word of one request in twelve or
+# more stands for the topic)
+_LEAST_SHARE = 0.08
+# Share of the campaign's requests above which a word is of its template and names no subject (templates have few
+# variants, so that their words are in nearly all requests)
+_MOST_SHARE = 0.8
+# times: how much commoner a word is in the topic than in the campaign's other topics and in other traffic (less tells
+# no subject)
+_LEAST_LIFT = 3.0
+# Requests of a campaign, and as many of comparison accounts, in which words are counted (bounds the time to some tenths
+# of a second)
+_COUNTED_REQUESTS = 10_000
 
 
 def candidate_words(excerpts: Sequence[str]) -> list[str]:
@@ -111,7 +79,7 @@ def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> Wo
         traffic: TRAFFIC with the column `topic` of SLICED.
         rows: positions of requests; at most `counted_requests` of them, evenly spread, are looked at.
     """
-    rows = evenly(rows, P.counted_requests)
+    rows = evenly(rows, _COUNTED_REQUESTS)
     own = traffic.select(["account_id", "topic"]).take(pa.array(rows))
     topic = own["topic"].to_numpy().astype(np.int64)
     ids, account = np.unique(codes(own["account_id"])[0], return_inverse=True)
@@ -145,14 +113,14 @@ def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: Wo
     """
     total, requests = own.holding.sum(axis=0), int(own.requests.sum())
     everywhere = others.holding.sum(axis=0) / max(int(others.requests.sum()), 1)
-    usable = (total <= P.most_share * requests) & (own.accounts >= P.least_accounts)
+    usable = (total <= _MOST_SHARE * requests) & (own.accounts >= _LEAST_ACCOUNTS)
     names: dict[int, str] = {}
     for topic in np.argsort(-own.requests[:-1], kind="stable").tolist():
         holding, inside = own.holding[topic], own.holding[topic] / max(int(own.requests[topic]), 1)
         outside = (total - holding) / max(requests - int(own.requests[topic]), 1)
         usual = np.maximum(np.maximum(outside, everywhere), 1e-6)
-        fits = usable & (holding >= P.least_requests) & (inside >= P.least_share)
-        fits &= inside >= P.least_lift * usual
+        fits = usable & (holding >= _LEAST_REQUESTS) & (inside >= _LEAST_SHARE)
+        fits &= inside >= _LEAST_LIFT * usual
         name = _name(words, place, np.where(fits, inside * np.log2(np.maximum(inside / usual, 1e-9)), 0.0))
         if name and name not in names.values():
             names[topic] = name
@@ -165,9 +133,9 @@ def _name(words: Sequence[str], place: Ints, telling: Floats) -> str:
     ranked = sorted((-float(weights[at]), words[at], int(place[at])) for at in np.flatnonzero(weights > 0.0).tolist())
     chosen: dict[int, str] = {}
     for _, word, bucket in ranked:
-        if len(chosen) < P.words and not any(_same_stem(word, other) for other in chosen.values()):
+        if len(chosen) < _WORDS and not any(_same_stem(word, other) for other in chosen.values()):
             chosen.setdefault(bucket, word)
-    return ", ".join(chosen.values()) if len(chosen) >= P.least_words else ""
+    return ", ".join(chosen.values()) if len(chosen) >= _LEAST_WORDS else ""
 
 
 def _same_stem(word: str, other: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.coded import codes
 from stillhunt.base.config_report import ReportSettings
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import TAKEN
 from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage.alike_prompts import sample_keys
@@ -31,36 +31,21 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
-@parameter_table("triage.taken", "What counts as taken.")
-@dataclass(frozen=True)
-class TakenParameters:
+# Useful samples of a subject from which a campaign has taken a part of the model's range (a few are a test; a model
+# learns a subject from some dozens at least)
+_LEAST_SAMPLES = 20
+_MOST_SUBJECTS = 20  # Subjects that are named, those with the most requests; the rest is one row (more are not read)
+
+
+class TakenParameters(NamedTuple):
     """Parameters of what was taken."""
 
-    enough_samples: int = parameter(
-        20,
-        unit="samples",
-        meaning="Useful samples of a subject from which a campaign has taken a part of the model's range.",
-        provenance=judgement("a few are a test; a model learns a subject from some dozens at least"),
-    )
-    least_part: float = parameter(
-        0.5,
-        unit="times",
-        meaning="How common a subject of the range must be in the campaign, beside how common it is with everybody.",
-        provenance=measured(
-            "benchmarks/quality/taken.py: without it, requests on the wrong topic widen large campaigns"
-        ),
-    )
-    most_subjects: int = parameter(
-        20,
-        unit="subjects",
-        meaning="Subjects that are named, those with the most requests; the rest is one row.",
-        provenance=judgement("more are not read"),
-    )
+    least_part: float
 
 
-P = values_of(TakenParameters)
+P = read_parameters(TakenParameters, "triage.taken")
 ALL_SAMPLES = "useful samples"
-ENOUGH_SAMPLES = f"subjects with at least {P.enough_samples} useful samples"
+ENOUGH_SAMPLES = f"subjects with at least {_LEAST_SAMPLES} useful samples"
 
 
 @dataclass(frozen=True)
@@ -279,14 +264,14 @@ def _subject_rows(volumes: _Volumes, subjects: _Subjects, campaign: str, rows: I
     topics, everybody = subjects.topics, subjects.everybody
     code = np.where(subjects.topic[rows] >= 0, subjects.topic[rows], topics)
     requests = np.bincount(code, minlength=topics + 1)
-    named = sorted(subjects.names[campaign], key=lambda one: (-int(requests[one]), one))[: P.most_subjects]
+    named = sorted(subjects.names[campaign], key=lambda one: (-int(requests[one]), one))[:_MOST_SUBJECTS]
     # Where each topic is counted: its name's row, that of what has no name, that of what shows none.
     target = np.full(topics + 1, len(named))
     target[named], target[topics] = np.arange(len(named)), len(named) + 1
     names = [*(subjects.names[campaign][one] for one in named), OTHER, UNKNOWN]
     counted = _of_each("subject", volumes.by(target[code], len(names)), names)
     samples = np.bincount(code[volumes.first], minlength=topics + 1)[:topics]
-    enough = samples >= P.enough_samples
+    enough = samples >= _LEAST_SAMPLES
     if everybody is not None:
         enough &= samples >= P.least_part * everybody * samples.sum()
     taken = volumes.by(np.append(enough, False)[code].astype(np.int64), 2)[1]

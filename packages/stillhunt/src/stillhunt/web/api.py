@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
@@ -12,11 +13,12 @@ from starlette.responses import Response
 
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
-from stillhunt.decide.entries import Kind, LogEntry, in_force
+from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
-from stillhunt.decide.log import read_whole_log
+from stillhunt.decide.live import LiveDecisions
+from stillhunt.decide.log import read_log, read_newest
 from stillhunt.decide.persons import decide_as_person, undo
-from stillhunt.watch.database.tables import TOKENS
+from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 from stillhunt.web import forms
 from stillhunt.web.api_routes import ApiRoute, Call, ProblemError
@@ -42,15 +44,27 @@ def _entry(entry: LogEntry) -> forms.Decision:
 def _decisions(call: Call) -> forms.Decisions:
     named, after = call.query.get("account_id"), _number(call.query.get("after", "0"), "after")
     account = None if named is None else visible_id(named)  # as the readers of logs write it
-    log = read_whole_log(call.sources.database)
-    counting = in_force(log, _now(), call.sources.decisions.allowed).values()
-    wanted = sorted(one.seq for one in counting if account in (None, one.account_id) and one.seq > after)
+    known, now = _caught_up(call), _now()
+    if account is None:
+        wanted = [one.seq for _account, one in islice(known.table.counting(now, after), PAGE + 1)]
+    else:
+        counts = known.table.find(account, now)
+        wanted = [counts.seq] if counts is not None and counts.seq > after else []
     page = wanted[:PAGE]
     return forms.Decisions(
-        revision=f"{log[-1].seq}-{log[-1].digest[:16]}" if log else "0",
-        decisions=[_entry(log[seq - 1]) for seq in page],
+        revision=known.revision,
+        decisions=[
+            _entry(one) for one in reversed(read_newest(call.sources.database, PAGE, DECISIONS.c.seq.in_(page)))
+        ],
         next=page[-1] if len(wanted) > PAGE else None,
     )
+
+
+def _caught_up(call: Call) -> LiveDecisions:
+    """What is in force, with what was just decided; refused where the log was changed or shortened."""
+    call.sources.decisions.catch_up()
+    _check_log(call)
+    return call.sources.decisions
 
 
 def _check_log(call: Call) -> None:
@@ -73,8 +87,7 @@ def _undo(call: Call) -> forms.Decision:
 
 
 def _bundle(call: Call) -> Response:
-    counting = in_force(read_whole_log(call.sources.database), _now(), call.sources.decisions.allowed)
-    revision, bundle = bundle_of(counting.values())
+    revision, bundle = bundle_of(dict(_caught_up(call).table.counting(_now())))
     tag = {"etag": f'"{revision}"'}
     if call.unchanged == revision:
         return Response(status_code=304, headers=tag)
@@ -124,7 +137,8 @@ def _decide_appeal(call: Call) -> forms.FullAppeal:
 
 def _rates(call: Call) -> forms.Rates:
     database = call.sources.database
-    found = field_rates(read_whole_log(database), list_appeals(database, open_only=False), _now())
+    _caught_up(call)
+    found = field_rates(read_log(database), list_appeals(database, open_only=False), _now())
     return forms.Rates.model_validate({**asdict(found), "misleads": FIELD_RATES_MISLEAD})
 
 

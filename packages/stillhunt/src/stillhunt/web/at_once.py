@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
 from stillhunt.watch.spool.parts import fields_of
 from stillhunt.web.bodies import BodyError, Records, unpacked
 from stillhunt.web.decoding import BodyForm, records_of
 
-_SCRIPT = "benchmarks/live/decoding_cost.py"
 
-
-@parameter_table("web.at_once", "Which bodies are decoded at once, while other clients wait.")
-@dataclass(frozen=True)
-class AtOnceLimits:
+class AtOnceLimits(NamedTuple):
     """Which bodies are decoded at once, while other clients wait."""
 
-    any_bytes: int = parameter(
-        1 << 10,
-        unit="bytes",
-        meaning="Longest body that is decoded at once, whatever it holds: JSON arrays and OTLP in JSON, too.",
-        provenance=measured(f"the worst costs 1.0 ms: {_SCRIPT}"),
-    )
-    object_bytes: int = parameter(
-        80 << 10,
-        unit="bytes",
-        meaning="The same for JSON objects on few lines, and for protobuf of few and mostly long parts.",
-        provenance=measured(f"the worst costs 0.3 and 0.8 ms, and 100 spans of 780 bytes 0.08: {_SCRIPT}"),
-    )
-    few: int = parameter(
-        64,
-        unit="lines or fields",
-        meaning="Most lines of JSON; most fields of an OTLP request in protobuf and of its resources, together.",
-        provenance=judgement("a gateway sends single calls, and a resource with its spans takes four fields"),
-    )
-    short_bytes: int = parameter(
-        6000,
-        unit="bytes",
-        meaning="Most bytes below 16 in protobuf: each part of up to 15 bytes begins with its length, which is one.",
-        provenance=measured(f"100 spans have 3,900; 6,000 empty spans with long ones cost 0.8 ms: {_SCRIPT}"),
-    )
+    # bytes: longest body that is decoded at once, whatever it holds: JSON arrays and OTLP in JSON, too (measured: the
+    # worst costs 1.0 ms: benchmarks/live/decoding_cost.py)
+    any_bytes: int = 1 << 10
+    # bytes: the same for JSON objects on few lines, and for protobuf of few and mostly long parts (measured: the worst
+    # costs 0.3 and 0.8 ms, and 100 spans of 780 bytes 0.08: benchmarks/live/decoding_cost.py)
+    object_bytes: int = 80 << 10
+    # Most lines of JSON; most fields of an OTLP request in protobuf and of its resources, together (a gateway sends
+    # single calls, and a resource with its spans takes four fields)
+    few: int = 64
+    # Most bytes below 16 in protobuf: each part of up to 15 bytes begins with its length, which is one (measured: 100
+    # spans have 3,900; 6,000 empty spans with long ones cost 0.8 ms: benchmarks/live/decoding_cost.py)
+    short_bytes: int = 6000
 
 
-AT_ONCE_LIMITS = values_of(AtOnceLimits)
+AT_ONCE_LIMITS = AtOnceLimits()
 _SHORT = 16
 """Length from which a part is long; see `short_bytes`."""
 _PACKED_SHARE = 4

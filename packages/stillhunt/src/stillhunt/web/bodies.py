@@ -15,7 +15,6 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.base.parameters import derived, parameter, parameter_table, values_of
 from stillhunt.watch.spool.parts import whole_fields
 
 GZIP_OR_ZLIB = 47
@@ -28,20 +27,9 @@ UNDECODABLE = (msgspec.DecodeError, RecursionError)
 """What is raised for a text that is no JSON, or that is nested so deeply that it is meant to do harm."""
 
 
-@parameter_table("web.bodies", "What one request body may hold.")
-@dataclass(frozen=True)
-class BodyLimits:
-    """What one request body may hold."""
-
-    most_records: int = parameter(
-        200_000,
-        unit="records",
-        meaning="Most records of one body; one that holds more is refused.",
-        provenance=derived("64 MB by 320 bytes, a record with time, account, model and a short prompt"),
-    )
-
-
-BODY_LIMITS = values_of(BodyLimits)
+# Most records of one body; one that holds more is refused (derived: 64 MB by 320 bytes, a record with time, account,
+# model and a short prompt)
+_MOST_RECORDS = 200_000
 
 
 class BodyError(Exception):
@@ -144,10 +132,8 @@ def _too_long(longest: int) -> BodyError:
 
 
 def _check_count(records: int) -> None:
-    if records > BODY_LIMITS.most_records:
-        raise BodyError(
-            413, f"the body holds more than {BODY_LIMITS.most_records:,} records or lines; send smaller batches"
-        )
+    if records > _MOST_RECORDS:
+        raise BodyError(413, f"the body holds more than {_MOST_RECORDS:,} records or lines; send smaller batches")
 
 
 def json_lines(body: bytes) -> Records:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
@@ -18,44 +17,24 @@ from stillhunt.web.traffic import Limits, Traffic
 NATS_EXTRA = "stillhunt[nats]"
 
 
-@parameter_table("web.nats", "How messages are fetched from NATS JetStream.")
-@dataclass(frozen=True)
-class NatsPace:
+class NatsPace(NamedTuple):
     """How messages are fetched, and when that is tried again."""
 
-    batch: int = parameter(
-        128,
-        unit="messages",
-        meaning="Most messages that are fetched, synced and acknowledged together.",
-        provenance=judgement("a sync takes milliseconds; at NATS' usual limit of 1 MB a message, 128 MB of memory"),
-    )
-    fetch_seconds: float = parameter(
-        1.0,
-        unit="seconds",
-        meaning="How long one fetch waits for messages.",
-        provenance=judgement("the process ends within it"),
-    )
-    acknowledge_seconds: float = parameter(
-        60.0,
-        unit="seconds",
-        meaning="Time after which a message that was not acknowledged is delivered again; of a consumer made here.",
-        provenance=judgement("longer than a sync on a disk that is busy"),
-    )
-    first_wait: float = parameter(
-        1.0,
-        unit="seconds",
-        meaning="Wait after a failure; it doubles with each further one.",
-        provenance=judgement("a broker that is restarted is back within seconds"),
-    )
-    longest_wait: float = parameter(
-        30.0,
-        unit="seconds",
-        meaning="Longest wait between two tries.",
-        provenance=judgement("soon enough for a broker that was away for hours"),
-    )
+    # Most messages that are fetched, synced and acknowledged together (a sync takes milliseconds; at NATS' usual limit
+    # of 1 MB a message, 128 MB of memory)
+    batch: int = 128
+    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
+    # seconds: time after which a message that was not acknowledged is delivered again; of a consumer made here (longer
+    # than a sync on a disk that is busy)
+    acknowledge_seconds: float = 60.0
+    # seconds: wait after a failure; it doubles with each further one (a broker that is restarted is back within
+    # seconds)
+    first_wait: float = 1.0
+    # seconds: longest wait between two tries (soon enough for a broker that was away for hours)
+    longest_wait: float = 30.0
 
 
-PACE = values_of(NatsPace)
+PACE = NatsPace()
 
 
 @contextmanager

@@ -7,27 +7,27 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from stillhunt.decide.actions import REASON_TEXTS
-from stillhunt.decide.entries import LogEntry
+from stillhunt.decide.table import InForce
 
 BUNDLE_TYPE = "application/gzip"
 ROOT = "stillhunt"
 """Where the data lies in OPA: `data.stillhunt.decisions`."""
 
 
-def bundle_of(counting: Iterable[LogEntry]) -> tuple[str, bytes]:
+def bundle_of(counting: Mapping[str, InForce]) -> tuple[str, bytes]:
     """A bundle of the decisions that count now, and its revision: equal bytes for equal decisions.
 
     It has the end of each decision, since OPA goes on with what it has where it cannot reach the server; a rule should
     compare it with the time.
 
     Args:
-        counting: one decision for each account.
+        counting: account -> the decision about it.
     """
-    decisions = {entry.account_id: _content(entry) for entry in sorted(counting, key=lambda one: one.account_id)}
+    decisions = {account: _content(counting[account]) for account in sorted(counting)}
     data = json.dumps({"decisions": decisions}, separators=(",", ":")).encode()
     revision = hashlib.sha256(data).hexdigest()[:32]
     manifest = json.dumps({"revision": revision, "roots": [ROOT]}).encode()
@@ -40,7 +40,7 @@ def bundle_of(counting: Iterable[LogEntry]) -> tuple[str, bytes]:
     return revision, gzip.compress(packed.getvalue(), mtime=0)
 
 
-def _content(entry: LogEntry) -> dict[str, str | int]:
+def _content(entry: InForce) -> dict[str, str | int]:
     return {
         "action": entry.action,
         "reason": entry.reason,

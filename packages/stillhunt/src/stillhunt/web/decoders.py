@@ -13,13 +13,17 @@ import msgspec
 from stillhunt.web.at_once import small_records
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoding import (
-    DECODING_LIMITS,
     BodyForm,
     DecodedOutcome,
     DecodingOrder,
     receive_framed,
     send_framed,
 )
+
+# seconds: the same by the clock, on a machine that has other work; the sender is asked to send again (no sender waits
+# for longer)
+_WALL_SECONDS = 60.0
+
 
 PROCESSES = 2
 """Bodies that are decoded at a time. Judgement: one sender of hostile bodies then keeps no other one waiting."""
@@ -42,7 +46,7 @@ class Decoders:
         seconds: by the clock that one may take.
     """
 
-    def __init__(self, longest: int, processes: int = PROCESSES, seconds: float = DECODING_LIMITS.wall_seconds) -> None:
+    def __init__(self, longest: int, processes: int = PROCESSES, seconds: float = _WALL_SECONDS) -> None:
         self.longest, self._seconds = longest, seconds
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(processes):

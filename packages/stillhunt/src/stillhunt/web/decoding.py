@@ -17,36 +17,16 @@ from pathlib import Path
 
 import msgspec
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.web.bodies import UNDECODABLE, BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
 
-
-@parameter_table("web.decoding", "What a body may cost that a process of its own decodes.")
-@dataclass(frozen=True)
-class DecodingLimits:
-    """What a body may cost that a process of its own decodes."""
-
-    cpu_seconds: int = parameter(
-        10,
-        unit="seconds",
-        meaning="CPU time that one body may take; then its process ends, and it is refused.",
-        provenance=judgement("a body of 64 MB with 190,000 records takes 1.6"),
-    )
-    wall_seconds: float = parameter(
-        60.0,
-        unit="seconds",
-        meaning="The same by the clock, on a machine that has other work; the sender is asked to send again.",
-        provenance=judgement("no sender waits for longer"),
-    )
-    memory_factor: int = parameter(
-        8,
-        unit="times serve.max_body_mb",
-        meaning="Address space of a process that decodes, beside what it has when it is started.",
-        provenance=judgement("what was unpacked, in pieces and whole, its records, and the lines made of them, twice"),
-    )
+# seconds: cPU time that one body may take; then its process ends, and it is refused (a body of 64 MB with 190,000
+# records takes 1.6)
+_CPU_SECONDS = 10
+# times serve.max_body_mb: address space of a process that decodes, beside what it has when it is started (what was
+# unpacked, in pieces and whole, its records, and the lines made of them, twice)
+_MEMORY_FACTOR = 8
 
 
-DECODING_LIMITS = values_of(DecodingLimits)
 _LENGTH_BYTES = 8
 _NICE = 5
 """By which these processes are less urgent than the server, where they share a core. Judgement."""
@@ -203,13 +183,13 @@ def _serve(connection: socket.socket) -> None:
 
 def _bound_time() -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    most = int(used.ru_utime + used.ru_stime) + 1 + DECODING_LIMITS.cpu_seconds
+    most = int(used.ru_utime + used.ru_stime) + 1 + _CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))  # the signal ends this process
 
 
 def _bound_memory(longest: int) -> None:
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    most = used + DECODING_LIMITS.memory_factor * longest
+    most = used + _MEMORY_FACTOR * longest
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 

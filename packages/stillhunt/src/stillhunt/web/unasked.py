@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stillhunt.base.formatting import percent
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ServiceFaults
 
@@ -23,32 +23,21 @@ _MINUTE = 60.0
 _MOST_ASKERS = 1024
 
 
-@parameter_table("web.unasked", "When too many calls pass without a question.")
-@dataclass(frozen=True)
-class UnaskedLimits:
+class UnaskedLimits(NamedTuple):
     """When too many calls pass without a question."""
 
-    minutes: int = parameter(
-        10,
-        unit="minutes",
-        meaning="Time over which calls are counted against questions.",
-        provenance=judgement("calls are logged minutes after they were asked about, where they take long"),
-    )
-    share: float = parameter(
-        0.2,
-        unit="share",
-        meaning="Share of calls without a question, above which it is a fault.",
-        provenance=judgement("retries that are logged twice, and keys without a guardrail, stay below it"),
-    )
-    least_calls: int = parameter(
-        100,
-        unit="calls",
-        meaning="Calls in that time, and questions of the source so far, below which nothing is said.",
-        provenance=judgement("a person who tries a question makes no source one that asks"),
-    )
+    # minutes: time over which calls are counted against questions (calls are logged minutes after they were asked
+    # about, where they take long)
+    minutes: int = 10
+    # Share of calls without a question, above which it is a fault (retries that are logged twice, and keys without a
+    # guardrail, stay below it)
+    share: float = 0.2
+    # Calls in that time, and questions of the source so far, below which nothing is said (a person who tries a question
+    # makes no source one that asks)
+    least_calls: int = 100
 
 
-UNASKED_LIMITS = values_of(UnaskedLimits)
+UNASKED_LIMITS = UnaskedLimits()
 
 
 @dataclass(frozen=True)

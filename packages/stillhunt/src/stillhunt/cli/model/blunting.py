@@ -17,6 +17,7 @@ from stillhunt.cli.model.starting import start_models
 from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, print_json, safe_lines
 from stillhunt.triage import Case
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
+from stillhunt_model.blunt.parameters import KEEP_SAMPLES
 
 _USE = "blunt apply"
 
@@ -56,13 +57,12 @@ def run_blunt_order(wanted: NewBluntOrder, *, as_json: bool) -> None:
     config = _started(wanted.settings_file)
     from stillhunt_model.blunt.measures import checked_measure  # start-up time
     from stillhunt_model.blunt.notices import measure_in_words  # start-up time
-    from stillhunt_model.blunt.parameters import P  # start-up time
     from stillhunt_model.orders.lines import order_content  # start-up time
     from stillhunt_model.orders.order import OrderRequest, signed_order  # start-up time
     from stillhunt_model.orders.register import OrderRegister, model_folder  # start-up time
 
     measure = checked_measure(wanted.measure)
-    keep = P.keep_samples if measure == "cap" and wanted.keep_samples is None else wanted.keep_samples
+    keep = KEEP_SAMPLES if measure == "cap" and wanted.keep_samples is None else wanted.keep_samples
     settings = {} if keep is None else {"keep_samples": keep}
     request = OrderRequest("blunt", measure, wanted.campaign, wanted.by, wanted.note, wanted.days, settings)
     order = signed_order(Case.read(wanted.case), request, pseudonyms_key(keys_folder(config)), _now())
@@ -149,10 +149,9 @@ def run_blunt_policy(
     _started(settings_file)
     from stillhunt_model.blunt.measures import MEASURES, checked_measure  # start-up time
     from stillhunt_model.blunt.notices import blunt_policy  # start-up time
-    from stillhunt_model.blunt.parameters import P  # start-up time
 
     named = tuple(checked_measure(one) for one in measures) or MEASURES
-    text = blunt_policy(named, P.keep_samples if keep is None else keep).encode()
+    text = blunt_policy(named, KEEP_SAMPLES if keep is None else keep).encode()
     if out is None:
         print_bytes(text)
         return

@@ -15,6 +15,7 @@ from stillhunt.base.whole_files import write_whole
 from stillhunt.cli.model.starting import start_models
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import json_text, message_console, output_console, print_columns, print_json
+from stillhunt_model.blunt.parameters import KEEP_SAMPLES
 
 _LARGEST = 1 << 26
 """Bytes of a file of rows; a row takes some 2 kB."""
@@ -71,10 +72,9 @@ def run_blunt_measure(wanted: MeasureOrder, *, as_json: bool) -> None:
 def _plans(wanted: MeasureOrder) -> list[Any]:
     from stillhunt_model.blunt.adaptive import Budgets  # start-up time
     from stillhunt_model.blunt.experiment import BluntPlan, student_size  # start-up time
-    from stillhunt_model.blunt.parameters import P  # start-up time
 
     budgets = replace(Budgets(), queries=wanted.queries, own=wanted.data, leak=wanted.leak)
-    keep = P.keep_samples if wanted.keep_samples is None else wanted.keep_samples
+    keep = KEEP_SAMPLES if wanted.keep_samples is None else wanted.keep_samples
     return [
         BluntPlan(task, seed, budgets, keep, student_size(task, wanted.steps))
         for seed in range(wanted.seeds)

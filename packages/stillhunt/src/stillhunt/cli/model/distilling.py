@@ -14,6 +14,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.cli.model.starting import start_models
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
+from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 
 if TYPE_CHECKING:
     from stillhunt_model.distil.job import DistilJob, Distilled
@@ -231,7 +232,6 @@ def _job(options: DistilOptions, progress: Progress) -> tuple[DistilJob, _Teache
 
 def _print(job: DistilJob, done: Distilled, options: DistilOptions) -> None:
     from stillhunt_model.distil.card import result_cells  # start-up time
-    from stillhunt_model.distil.parameters import P  # start-up time
 
     console = output_console()
     console.print(formatting.sentence(job.recipe.in_words()))
@@ -242,7 +242,7 @@ def _print(job: DistilJob, done: Distilled, options: DistilOptions) -> None:
     console.print(
         f"Asked {formatting.plural(done.questions, 'prompt')} that no student saw; an answer is right where it is "
         f"{done.right_means}. "
-        + ("Intervals of 95 %." if done.questions >= P.fewest_asked else "Too few for intervals.")
+        + ("Intervals of 95 %." if done.questions >= FEWEST_ASKED_PROMPTS else "Too few for intervals.")
     )
     print_columns(console, result_cells(done))
     for note in done.notes:

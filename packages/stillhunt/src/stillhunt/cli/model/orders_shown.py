@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
+from stillhunt.base.ledger.chain import FIRST_HASH
 from stillhunt.cli.model.starting import start_models
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json
 
@@ -87,7 +88,7 @@ def order_moment(at: int) -> str:
 def _documents(config: Config, kind: OrderKind) -> tuple[list[dict[str, Any]], str]:
     """Orders of one kind, and the hash of the register's last line."""
     from stillhunt_model.marks.serving import clock_now  # start-up time
-    from stillhunt_model.orders.lines import START_HASH, order_content, signed_orders, standing_orders  # start-up time
+    from stillhunt_model.orders.lines import order_content, signed_orders, standing_orders  # start-up time
     from stillhunt_model.orders.register import OrderRegister, model_folder  # start-up time
 
     lines = OrderRegister(model_folder(config)).lines()
@@ -106,7 +107,7 @@ def _documents(config: Config, kind: OrderKind) -> tuple[list[dict[str, Any]], s
                 "uses": [{"made_at": use.made_at, "what": use.note, **use.content} for use in uses],
             }
         )
-    return documents, lines[-1].digest if lines else START_HASH
+    return documents, lines[-1].digest if lines else FIRST_HASH
 
 
 def _cells(document: Document, counts: Mapping[str, Callable[[Document], int]]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from stillhunt.triage.lookup import resolve_id
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
+from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
 
 if TYPE_CHECKING:  # start-up time: these need torch
     from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
@@ -171,7 +172,6 @@ def _of_logs(
 ) -> tuple[dict[str, list[HarvestedAnswer]], dict[str, list[HarvestedAnswer]]]:
     """Campaign -> what it harvested, and -> answers to honest accounts, where no file has them."""
     from stillhunt_model.proof.control_answers import drawn_again, drawn_alone  # start-up time
-    from stillhunt_model.proof.parameters import P  # start-up time
     from stillhunt_model.tasks.harvest_texts import AnswerLogs, campaign_answers  # start-up time
     from stillhunt_model.tasks.honest_texts import honest_answers  # start-up time
 
@@ -181,7 +181,7 @@ def _of_logs(
     found = campaign_answers(source, campaigns, config, limit, progress)
     if order.honest is not None:
         return found, {}
-    compared = {campaign: drawn_again(answers)[: P.most_answers] for campaign, answers in found.items()}
+    compared = {campaign: drawn_again(answers)[:MOST_COMPARED_ANSWERS] for campaign, answers in found.items()}
     return found, honest_answers(source, compared, drawn_alone, config, progress)
 
 

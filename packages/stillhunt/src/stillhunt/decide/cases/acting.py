@@ -151,17 +151,19 @@ def reversed_entries(
     for an account of a declared programme.
 
     Args:
-        span: the first and the last place of what the change wrote.
+        log: what is known about the accounts of what the change wrote.
+        span: the first and the last place of it.
         why: name of the analyst, and what was decided.
         now: microseconds since 1970.
     """
-    written = log[span[0] - 1 : span[1]]
+    written = [entry for entry in log if span[0] <= entry.seq <= span[1]]
+    known = {entry.seq: entry for entry in log}
     stands = {entry.seq: entry for entry in standing(log, now)}
     begun = [stands.pop(entry.seq) for entry in written if entry.seq in stands]
     yield from (_ended(entry, why, now) for entry in begun)
     taken = {(entry.kind, entry.account_id) for entry in stands.values()}
     for end in written:
-        earlier = log[end.undoes - 1] if end.kind == "undo" else None
+        earlier = known[end.undoes] if end.kind == "undo" else None
         if earlier is None or earlier.expires_at <= now or earlier.account_id in declared:
             continue
         if (earlier.kind, earlier.account_id) in taken:

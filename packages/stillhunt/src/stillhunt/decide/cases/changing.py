@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,13 +16,12 @@ from stillhunt.decide.cases.changes import ActOnCampaign, Change, DismissCampaig
 from stillhunt.decide.cases.texts import person_text
 from stillhunt.decide.cases.work import STATE_FIELDS, CaseWork, WorkEvent, event_of_row, seen_work
 from stillhunt.decide.entries import Kind, LogEntry
-from stillhunt.decide.log import append_within, log_locked
+from stillhunt.decide.log import log_locked, of_campaign
 from stillhunt.decide.names import storable
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 
-_Entries = Callable[[Sequence[LogEntry], bytes], Iterable[LogEntry]]
 _DISMISSAL_ENDS: tuple[Kind, ...] = ("rule", "case")
 """Whose decisions end with a dismissal; an operator's override is about the account, whatever the campaign is."""
 
@@ -49,7 +48,8 @@ def change_work(
         OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
-    with log_locked(database) as connection:
+    with log_locked(database) as log:
+        connection = log.connection
         work = seen_work(connection, campaign_id, seen_version)
         if not work.version:
             _check_campaign(connection, campaign_id)
@@ -61,11 +61,13 @@ def change_work(
             said = {name: getattr(change, name) for name in ("action", "days", "reason")}
             said = {"act": {**said, "accounts": len(plan.accounts), "left_out": dict(plan.left_out)}}
             step = replace(step, said={**step.said, **said})
-            step = _logged(connection, step, lambda log, _: act_entries(campaign_id, change, plan, person, log, now))
+            known = log.read(of_campaign(campaign_id))
+            step = _logged(step, log.append(act_entries(campaign_id, change, plan, person, known, now)))
         elif isinstance(change, WatchCampaign | DismissCampaign):
             kinds: tuple[Kind, ...] = ("case",) if isinstance(change, WatchCampaign) else _DISMISSAL_ENDS
             why = person, f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip()
-            step = _logged(connection, step, lambda log, _: ends_of_campaign(log, campaign_id, kinds, why, now))
+            known = log.read(of_campaign(campaign_id))
+            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, kinds, why, now)))
         return _written(connection, work, step, person, now)
 
 
@@ -94,7 +96,8 @@ def undo_change(
         OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
-    with log_locked(database) as connection:
+    with log_locked(database) as log:
+        connection = log.connection
         work = seen_work(connection, campaign_id, seen_version)
         latest = _latest_change(connection, campaign_id)
         step = Step("undo", _put_back(latest), said={"undoes": latest.version} if latest else {})
@@ -105,13 +108,12 @@ def undo_change(
             )
         why = person, f"{latest.kind} of the campaign is undone"
         if step.fields.get("status") == "dismissed":  # also what rules began since it was reopened
-            step = _logged(
-                connection, step, lambda log, _: ends_of_campaign(log, campaign_id, _DISMISSAL_ENDS, why, now)
-            )
+            known = log.read(of_campaign(campaign_id))
+            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, _DISMISSAL_ENDS, why, now)))
         elif span:
-            step = _logged(
-                connection, step, lambda log, _: reversed_entries(log, (span[0], span[1]), why, now, declared)
-            )
+            accounts = select(DECISIONS.c.account_id).where(DECISIONS.c.seq.between(*span))
+            known = log.read(DECISIONS.c.account_id.in_(accounts))
+            step = _logged(step, log.append(reversed_entries(known, (span[0], span[1]), why, now, declared)))
         return _written(connection, work, step, person, now)
 
 
@@ -140,9 +142,8 @@ def _changed(work: CaseWork, step: Step) -> list[str]:
     return [name for name in STATE_FIELDS if name in step.fields and step.fields[name] != getattr(work, name)]
 
 
-def _logged(connection: Connection, step: Step, entries: _Entries) -> Step:
-    """The step with the place in the log of what it appends."""
-    made = append_within(connection, entries)
+def _logged(step: Step, made: Sequence[LogEntry]) -> Step:
+    """The step with the place in the log of what it appended."""
     return replace(step, said={**step.said, "log": [made[0].seq, made[-1].seq]}) if made else step
 
 

@@ -26,10 +26,15 @@ from stillhunt.link.groups.fold_kernels import (
 )
 from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
 
-MAX_DEVIATION = P.max_deviation
-MIN_VARIANCE = P.min_variance
-SMOOTHING = P.rate_smoothing
-MIN_VARIED = P.min_varied
+# Standardised mean square deviation beyond which a slice counts as no more foreign (distance says no more beyond it)
+MAX_DEVIATION = 30.0
+# prompts squared: variance added to each phrase count (keeps a phrase that hardly varies from deciding a distance)
+MIN_VARIANCE = 0.25
+# Prompts added to each phrase or topic count behind a rate (half a count, the usual prior of a rate (Jeffreys))
+SMOOTHING = 0.5
+# Prompts of a set with, and without, a phrase from which the phrase counts as varied (a phrase in all prompts but one
+# says nothing about a mixture)
+MIN_VARIED = 2
 FORMING_CAP = P.forming_cap_bits
 MIN_EXPECTED_DEVIATION = 1e-6
 """Keeps a division from overflowing."""

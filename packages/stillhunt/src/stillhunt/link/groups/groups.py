@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
-from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
+from stillhunt.link.groups.parameters import MIN_SLICE_PROMPTS
 from stillhunt.link.groups.search_kernels import Shown, in_order, search
 from stillhunt.link.groups.slices import ClusterSlices
 from stillhunt.link.requests.arrays import Floats, Ints
@@ -51,7 +51,7 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     Args:
         least: slices that a group needs.
     """
-    if (slices.size[formed_on] >= P.min_prompts).sum() < least:
+    if (slices.size[formed_on] >= MIN_SLICE_PROMPTS).sum() < least:
         return []
     inside, phrase, topic, freedom = search(_shown(slices, formed_on), _shown(slices, 1 - formed_on), least)[0]
     return [
@@ -62,7 +62,7 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
 
 def compile_search() -> None:
     """Compile the search without a log: it takes longer than all other kernels of this room together."""
-    two, nothing = np.full((2, 2), P.min_prompts), (np.zeros(0, np.int64),) * 2  # fewer prompts are not searched
+    two, nothing = np.full((2, 2), MIN_SLICE_PROMPTS), (np.zeros(0, np.int64),) * 2  # fewer prompts are not searched
     slices = ClusterSlices(0, two[0], two, two[:, :, None], two[:, :, None], nothing, nothing, nothing)
     search(_shown(slices, 0), _shown(slices, 1), 3)
 

@@ -35,16 +35,23 @@ from stillhunt.link.groups.fold_kernels import (
     take_sums,
 )
 from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
+from stillhunt.link.groups.parameters import MIN_SLICE_PROMPTS
 from stillhunt.link.groups.split_kernels import join_sets, split_sets
 
-MAX_SEEDERS = P.max_seeders
-NEIGHBOUR_DEVIATIONS = P.neighbour_deviations
+# Slices of a cluster among which seeds of groups are sought; the others only join (keeps the search linear in slices)
+MAX_SEEDERS = 600
+# standard deviations: distance beyond chance up to which two slices are neighbours (three standard deviations of the
+# distance between slices of one work queue)
+NEIGHBOUR_DEVIATIONS = 3.0
 CHANCE = 1.0
 """Mean distance of two slices of one work queue, in standard units."""
-SETTLE_ROUNDS = P.settle_rounds
-COMPETE_ROUNDS = P.compete_rounds
-MAX_GROUPS = P.max_groups
-MIN_PROMPTS = P.min_prompts
+# Rounds in which slices join and leave a set, or sets compete for slices (sets settle earlier; bounds time where they
+# do not)
+SETTLE_ROUNDS = 8
+# rounds: times that sets are joined and then compete for slices (what the first competition moves may join once more)
+COMPETE_ROUNDS = 2
+MAX_GROUPS = 12  # Groups that are sought in one cluster on one fold (bounds time)
+MIN_PROMPTS = MIN_SLICE_PROMPTS
 
 
 @part

@@ -12,11 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
-from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
 from stillhunt.link.groups.slice_kernels import Lists, count_phrases, phrase_users
 from stillhunt.link.requests.arrays import Array, Ints, list_array, lists, values
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topics import TOPICS
+
+# Phrases of a cluster by which its slices are compared: those that most slices have (bounds the work that one hostile
+# or chained cluster causes)
+_MAX_PHRASES = 256
+
 
 Codes = npt.NDArray[np.int32]
 
@@ -185,7 +189,7 @@ def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
 
 def _most_shared(names: Ints, users: Ints) -> Ints:
     """The phrases that most slices have, up to a limit; the smaller code on ties."""
-    kept: Ints = np.sort(names[np.lexsort((names, -users))[: P.max_phrases]])
+    kept: Ints = np.sort(names[np.lexsort((names, -users))[:_MAX_PHRASES]])
     return kept
 
 

@@ -22,12 +22,13 @@ from stillhunt.link.groups.fold_kernels import (
     set_members,
     take_sums,
 )
-from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
 
 MIN_GAIN = SLICE_PARAMETERS.min_split_bits
-DIRECTION_ROUNDS = P.direction_rounds
-LLOYD_ROUNDS = P.lloyd_rounds
-MAX_DEPTH = P.max_split_depth
+# Rounds of power iteration by which the main direction of variation is found (bounds time; Lloyd's rounds correct the
+# rest)
+DIRECTION_ROUNDS = 20
+LLOYD_ROUNDS = 12  # Rounds in which slices move to the nearer of two parts (parts settle earlier)
+MAX_DEPTH = 4  # Splits above one another (16 operators in one cluster)
 SPLIT_LANES = 8
 """Partial sums of an inner product."""
 

@@ -16,8 +16,23 @@ import scipy.sparse as sp
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
 from stillhunt.link.requests.arrays import Flags, Ints, counted, list_array, lists, values
+from stillhunt.link.style.parameters import MIN_HOLDERS, STYLE_MAX_ACCOUNT_SHARE
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+# Most accounts in which recurring words are sought; of more, a sample by a fixed hash (bounds time and memory)
+_MAX_ACCOUNTS = 20_000
+# Requests of one account that are looked at, roughly; of more, a sample by their prompts (measured: worlds of rung 7
+# and 0 of two generators, seeds of docs/adr/0024; no script repeats it)
+_ACCOUNT_REQUESTS = 30
+_MIN_REQUESTS = 5  # Requests from which an account can show a recurring word (fewer show none)
+# Requests of the sample below which a word is no word of a style (a style needs words that several accounts repeat)
+_MIN_WORD_REQUESTS = 8
+_MAX_WORD_SHARE = 0.2  # Share of requests above which a word is everybody's (words of every text)
+# Requests of one account, and topics of these, in which a word is a recurring word of the account (measured: worlds of
+# rung 7 and 0 of two generators, seeds of docs/adr/0024; no script repeats it)
+_RECURRING_REQUESTS = 2
+
 
 _ALL = (1 << 64) - 1
 WORD_SAMPLE = pa.schema([("account", pa.int32()), ("topic", pa.int8()), ("words", pa.list_(pa.uint16()))])
@@ -74,7 +89,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
         rows: the requests with cluster and topic.
         grouped: True for content clusters in which a group was found.
     """
-    limit = np.uint64(min(int(P.max_accounts / max(accounts, 1) * 2.0**64), _ALL))
+    limit = np.uint64(min(int(_MAX_ACCOUNTS / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
     order = np.argsort(account, kind="stable")
@@ -82,7 +97,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     place[order] = np.arange(len(order))
     begins, words = lists(found, "words")
     used = np.bincount(words, minlength=WORD_BUCKETS)
-    common = (used >= P.min_word_requests) & (used <= P.max_word_share * len(account))
+    common = (used >= _MIN_WORD_REQUESTS) & (used <= _MAX_WORD_SHARE * len(account))
     codes = np.flatnonzero(common)
     code = np.cumsum(common, dtype=np.int32) - 1
     kept = common[words]
@@ -105,9 +120,9 @@ def _sampled(table: pa.Table, context: Any) -> pa.Table:
     chosen = chosen[np.sort(np.unique(values(table, "conversation")[chosen], return_index=True)[1])]
     owner = account[chosen]
     size = np.bincount(owner, minlength=1)
-    share = np.minimum(P.account_requests / np.maximum(size, 1), 1.0)[owner]
+    share = np.minimum(_ACCOUNT_REQUESTS / np.maximum(size, 1), 1.0)[owner]
     drawn = (values(table, "prompt_hash")[chosen] * GOLDEN_RATIO).astype(np.float64) <= share * 2.0**64
-    chosen = chosen[drawn & (size[owner] >= P.min_requests)]
+    chosen = chosen[drawn & (size[owner] >= _MIN_REQUESTS)]
     begins, words = lists(table, "topic_words")
     lengths = np.diff(begins)[chosen]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
@@ -138,9 +153,9 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     topics = np.diff(first, append=len(key))
     uses = np.add.reduceat(times, first) if len(first) else times
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
-    recurs = (uses >= P.recurring_requests) & (topics >= P.recurring_requests)
+    recurs = (uses >= _RECURRING_REQUESTS) & (topics >= _RECURRING_REQUESTS)
     recurs &= uses * len(sample.topic) >= P.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
-    recurs &= (holders[word] >= P.min_holders) & (holders[word] <= P.max_account_share * sample.accounts)
+    recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)
     cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])
     return sp.csr_array(cells, shape=(sample.accounts, width))

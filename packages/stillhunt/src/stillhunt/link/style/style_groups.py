@@ -18,13 +18,27 @@ from stillhunt.base.config import Config
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slices
 from stillhunt.link.requests.arrays import Flags, Floats, Ints, list_array, lists, values
-from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.style.recurring_words import is_free, recurring_words, word_sample
 from stillhunt.link.style.styles import Styles, beyond_chance, learned_styles
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topic_kernels import orthonormal, word_vectors
 from stillhunt.link.topics.topics import WORD_BUCKETS
 
+# Styles that become candidates: those whose groups have the most held-out bits (a candidate costs time, and a campaign
+# stands out)
+_MOST_STYLES = 4
+# Blocks of accounts into which recurring words are divided first; in a small log, finer ones tear campaigns apart
+_COARSE_BLOCKS = 6
+# Fewest and most blocks into which they are divided once more (measured: as above, and one world of 20,000 accounts,
+# seed 431, in which 24 and 48 do not find it)
+_FINE_BLOCKS = (24, 64)
+# Accounts for each of these blocks (a campaign of 60 accounts should be a good part of its block)
+_ACCOUNTS_PER_BLOCK = 150
+# Rounds of subspace iteration by which the blocks are found (the space hardly turns after that)
+_SUBSPACE_ITERATIONS = 10
+# means: added to the rarity of an account's recurring words together before accounts are compared, as a multiple of its
+# mean over accounts
+_DEGREE_SMOOTHING = 2.0
 _SCALE = 1 << 16
 """Length of a vector, as an integer."""
 _CELL = 1 << 10
@@ -39,12 +53,12 @@ def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
         seed: key of the random start.
     """
     used, word = np.unique(recurring.indices, return_inverse=True)
-    fine = int(np.clip(recurring.shape[0] // P.accounts_per_block, *P.fine_blocks))
+    fine = int(np.clip(recurring.shape[0] // _ACCOUNTS_PER_BLOCK, *_FINE_BLOCKS))
     if len(used) < fine or recurring.shape[0] < fine:
         return [np.zeros((recurring.shape[0], 0), bool)]
     vectors = _account_vectors(recurring, (used, word.astype(np.int64)), fine, seed)
     known, divisions = np.diff(recurring.indptr) > 0, []
-    for count in (P.coarse_blocks, fine):
+    for count in (_COARSE_BLOCKS, fine):
         block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
         divisions.append((block[:, None] == np.arange(count)) & known[:, None])
     return divisions
@@ -60,11 +74,11 @@ def _account_vectors(recurring: sp.csr_array, words: tuple[Ints, Ints], dimensio
     account = np.repeat(np.arange(count), np.diff(begins))
     rarity = np.log2(count / np.bincount(word))[word]
     degree = np.bincount(account, weights=rarity, minlength=count)
-    degree += P.degree_smoothing * degree.mean()
+    degree += _DEGREE_SMOOTHING * degree.mean()
     weight = np.rint(_CELL * np.sqrt(rarity / degree[account])).astype(np.int64)
     generator = np.random.Generator(np.random.PCG64(seed))
     basis = generator.integers(-_SCALE, _SCALE, size=(len(used), dimensions)).astype(np.int32)
-    for _ in range(P.subspace_iterations):
+    for _ in range(_SUBSPACE_ITERATIONS):
         step = word_vectors(begins, word, weight, basis, np.arange(count))
         basis = np.rint(_SCALE * orthonormal(step.astype(np.float64))).astype(np.int32)
     across = sp.csr_array((weight, word, begins), shape=(count, len(used)))
@@ -139,7 +153,7 @@ def _strongest(groups: StyleGroups, styles: int) -> Ints:
     strength = np.zeros(styles)
     for _, group in groups:
         strength[group.cluster] = max(strength[group.cluster], group.strength)
-    order = np.argsort(-strength, kind="stable")[: P.most_styles]
+    order = np.argsort(-strength, kind="stable")[:_MOST_STYLES]
     chosen: Ints = np.sort(order[strength[order] > 0.0])
     return chosen
 

@@ -10,9 +10,21 @@ import scipy.sparse as sp
 from scipy.stats import binom
 
 from stillhunt.link.requests.arrays import Flags, Ints
+from stillhunt.link.style.parameters import MIN_HOLDERS, STYLE_MAX_ACCOUNT_SHARE
 from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.style.recurring_words import WordSample
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+# rounds: times that the words of a style are learned from its accounts, and its accounts from their requests (blocks
+# settle earlier)
+_ROUNDS = 3
+# Share of a block's requests in which a word of its style stands (measured: worlds of rung 7 and 0 of two generators,
+# seeds of docs/adr/0024; no script repeats it)
+_MIN_RATE = 0.01
+# Times that share of an account's requests that must look so, beyond chance (an account may share a few words with
+# anybody)
+_MATCHING_LIFT = 5.0
+
 
 Weights = npt.NDArray[np.int32]
 
@@ -59,9 +71,9 @@ def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[
 def _learned(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int) -> tuple[Weights, Ints, Flags]:
     """Weights, thresholds and accounts of the styles of one division."""
     weights, thresholds = np.zeros((len(sample.codes), 0), np.int32), np.zeros(0, np.int64)
-    for _ in range(P.rounds):
+    for _ in range(_ROUNDS):
         sizes = inside.sum(axis=0)
-        inside = inside[:, (sizes >= least) & (sizes <= P.max_account_share * len(inside))]
+        inside = inside[:, (sizes >= least) & (sizes <= STYLE_MAX_ACCOUNT_SHARE * len(inside))]
         weights = _weights(sample, recurring, inside)
         enough = (weights > 0).sum(axis=0) >= P.min_words
         weights, inside = weights[:, enough], inside[:, enough]
@@ -92,8 +104,8 @@ def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weig
     rate = (within + 0.5) / (size + 1.0)
     elsewhere = (total - within + 0.5) / (len(of_request) - size + 1.0)
     holders = recurring.T @ inside.astype(np.int32)
-    needed = np.maximum(P.holder_share * inside.sum(axis=0), P.min_holders - 1)
-    words = (rate >= P.min_rate) & (rate >= P.min_lift * elsewhere) & (holders >= needed)
+    needed = np.maximum(P.holder_share * inside.sum(axis=0), MIN_HOLDERS - 1)
+    words = (rate >= _MIN_RATE) & (rate >= P.min_lift * elsewhere) & (holders >= needed)
     for number in range(inside.shape[1]):
         own = np.flatnonzero(words[:, number])
         words[own, number] = _neutral(sample, np.flatnonzero(of_request[:, number]), own)
@@ -156,5 +168,5 @@ def beyond_chance(hits: Ints, requests: Ints) -> Flags:
     Args:
         hits: its requests in the style.
     """
-    beyond: Flags = binom.sf(hits - 1, requests, P.matching_lift * P.matching_share) < P.max_chance
+    beyond: Flags = binom.sf(hits - 1, requests, _MATCHING_LIFT * P.matching_share) < P.max_chance
     return beyond

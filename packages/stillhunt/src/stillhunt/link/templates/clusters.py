@@ -25,6 +25,12 @@ from stillhunt.link.templates.phrase_kernels import assign_clusters
 from stillhunt.link.templates.phrase_pair_kernels import pairs_by_account
 from stillhunt.link.templates.recurring_phrases import SharedPhrases
 
+# Phrases of one request that are paired (bounds the work that one hostile prompt can cause)
+_MAX_PHRASES_PER_REQUEST = 48
+# Requests of one account whose phrases are paired, spread evenly over its time (what stands in fewer is no template)
+_MAX_PAIRED_REQUESTS = 4096
+
+
 PAIRS = pa.schema([("pair", pa.int64()), ("accounts", pa.int32())])
 CLUSTERED = pa.schema([("cluster", pa.int32()), ("matched", pa.int32())])
 USES = pa.schema([("cluster", pa.int32()), ("account", pa.int32()), ("prompts", pa.int64())])
@@ -111,7 +117,7 @@ def _pairs_of(table: pa.Table, context: Any) -> pa.Table:
         (*lists(table, "known"), shared_of),
         (begins, phrases),
         size,
-        (P.max_phrases_per_request, P.max_paired_requests, P.min_pair_requests),
+        (_MAX_PHRASES_PER_REQUEST, _MAX_PAIRED_REQUESTS, P.min_pair_requests),
     )
     pair, users = counted(pair)
     return pa.table({"pair": pair, "accounts": users})

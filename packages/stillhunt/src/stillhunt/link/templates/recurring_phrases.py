@@ -22,6 +22,14 @@ from stillhunt.link.requests.index_requests import IndexedLog, account_runs
 from stillhunt.link.templates.parameters import PHRASE_VALUES as P
 from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases, recurring_phrases
 
+# Share of an account's prompts above which the account is left out of the phrase's common rate (a campaign must not
+# raise the common rate against which it is measured)
+_OWN_RATE = 0.02
+# Prompts with the phrase that are added to the count behind its common rate (half a count, the usual prior of a rate
+# (Jeffreys))
+_SMOOTHING = 0.5
+
+
 FILTER_WORDS = 1 << 18
 """Size of the filter by which most phrases of the log are passed over, in words of 64 bits."""
 
@@ -75,14 +83,14 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
 
 def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:
     """Smoothed rate of each phrase over the accounts that rarely use it."""
-    often = count > P.own_rate * log.prompts[account]
+    often = count > _OWN_RATE * log.prompts[account]
     counted = rows.gather(_phrase_counts, PHRASE_COUNTS, size, ["known", "first_occurrence"])
     seen = np.zeros(size, np.int64)
     np.add.at(seen, values(counted, "code"), values(counted, "prompts"))
     np.subtract.at(seen, phrase[often], count[often])
     left_out = np.zeros(size, np.int64)
     np.add.at(left_out, phrase[often], log.prompts[account[often]])
-    common: Floats = (seen + P.smoothing) / (log.prompts.sum() - left_out + 2.0 * P.smoothing)
+    common: Floats = (seen + _SMOOTHING) / (log.prompts.sum() - left_out + 2.0 * _SMOOTHING)
     return common
 
 

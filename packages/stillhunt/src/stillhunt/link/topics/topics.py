@@ -35,6 +35,19 @@ from stillhunt.link.topics.topic_word_kernels import (
     word_keys,
 )
 
+_DIMENSIONS = 64  # Dimensions of the latent space in which topics are sought (as many as topics)
+# Rounds of subspace iteration by which the latent space is found (the space hardly turns after that)
+_SUBSPACE_ITERATIONS = 6
+_CENTRE_ROUNDS = 12  # Rounds of spherical k-means (few requests change their topic after that)
+# 1 / share: a new centre starts at this part of the sample in order of distance from the centres so far (the very
+# farthest points are outliers)
+_START_QUANTILE = 8
+_SAMPLE = 30_000  # Requests from which topics are learned, chosen by a keyed hash (bounds time and memory)
+_MIN_WORD_REQUESTS = 5  # Requests below which a word shows no topic (misspellings and names)
+_WRAPPER_WORD_REQUESTS = 2  # Requests of an account in a cluster from which a word recurs there (once is no recurrence)
+_WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one account's words may be its topic)
+
+
 Vectors = npt.NDArray[np.int32]
 
 TOPICS = P.topics
@@ -62,7 +75,7 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
-    shows_topic = (frequency >= P.min_word_requests) & (frequency <= max(P.max_word_share * rows, P.min_word_requests))
+    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= max(P.max_word_share * rows, _MIN_WORD_REQUESTS))
     telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
@@ -85,7 +98,7 @@ def _template_words(clusters: Clusters, least: int) -> Ints:
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
-    needed = np.maximum(P.wrapper_account_share * users[key // WORD_BUCKETS], P.wrapper_min_accounts)
+    needed = np.maximum(P.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
     words: Ints = key[hits >= needed]
     return words
 
@@ -112,7 +125,7 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     run, word = recurring_words(
-        ordered, edges, *lists(table, "topic_words"), P.wrapper_word_requests, P.wrapper_word_rate
+        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, P.wrapper_word_rate
     )
     of_cluster = cluster[ordered[edges[run]]].astype(np.int64)
     key, accounts = np.unique(of_cluster * WORD_BUCKETS + word, return_counts=True)
@@ -133,11 +146,11 @@ def _telling_words(
 
 def _sampled(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
     """Requests of the smallest keys, at least `P.sample` of those with enough telling words, or all of these."""
-    share = min(4.0 * P.sample / max(requests, 1), 1.0)
+    share = min(4.0 * _SAMPLE / max(requests, 1), 1.0)
     while True:
         limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
         sampled = rows.gather(_sample, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
-        if sampled.num_rows >= P.sample or share >= 1.0:
+        if sampled.num_rows >= _SAMPLE or share >= 1.0:
             return sampled
         share = min(8.0 * share, 1.0)
 
@@ -164,8 +177,8 @@ def _sample(table: pa.Table, context: Any) -> pa.Table:
 
 def _drawn(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     """Positions of the sample, in its order."""
-    if len(keys) > 2 * P.sample:
-        limit = np.partition(keys, P.sample)[P.sample]
+    if len(keys) > 2 * _SAMPLE:
+        limit = np.partition(keys, _SAMPLE)[_SAMPLE]
         near = np.flatnonzero(keys <= limit)
         return near[_drawn_all(keys[near], telling[near], lengths[near])]
     return _drawn_all(keys, telling, lengths)
@@ -173,7 +186,7 @@ def _drawn(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
 
 def _drawn_all(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     # Requests of the same words have the same key; they differ at most by the template words of their clusters.
-    return np.lexsort((telling, lengths, keys))[: P.sample]
+    return np.lexsort((telling, lengths, keys))[:_SAMPLE]
 
 
 def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
@@ -188,7 +201,7 @@ def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors,
     weights = _row_weights(row, weight[words], len(order))
     starts, everything = offsets.astype(np.int64), np.arange(len(order))
     basis = _start(used, seed)
-    for _ in range(P.subspace_iterations):
+    for _ in range(_SUBSPACE_ITERATIONS):
         projected = word_vectors(starts, word, weights, basis, everything)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
     return used, basis, _centres(request_vectors(starts, word, weights, basis))
@@ -205,7 +218,7 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     known: Flags = np.diff(offsets) >= P.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
-    vectors = np.empty((REQUEST_BLOCK, P.dimensions), np.float32)
+    vectors = np.empty((REQUEST_BLOCK, _DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, P.min_words, block)
@@ -224,7 +237,7 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
 def _start(used: Ints, seed: int) -> Vectors:
     """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, P.dimensions)).astype(np.int32)[used]
+    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int32)[used]
 
 
 def _centres(sample: Vectors) -> Vectors:
@@ -235,12 +248,12 @@ def _centres(sample: Vectors) -> Vectors:
     for _ in range(TOPICS - 1):
         # An eighth into the order of distance, not the very farthest: those are outliers.
         order = np.argsort(nearest, kind="stable")
-        chosen.append(int(order[len(order) // P.start_quantile]))
+        chosen.append(int(order[len(order) // _START_QUANTILE]))
         nearest = np.maximum(nearest, unit.astype(np.int64) @ unit[chosen[-1]].astype(np.int64))
     centres = unit[chosen]
-    for _ in range(P.centre_rounds):
+    for _ in range(_CENTRE_ROUNDS):
         label = nearest_topics(unit, centres)
-        sums = np.zeros((TOPICS, P.dimensions), np.int64)
+        sums = np.zeros((TOPICS, _DIMENSIONS), np.int64)
         np.add.at(sums, label, unit.astype(np.int64))
         empty = np.bincount(label, minlength=TOPICS) == 0
         centres = np.where(empty[:, None], centres, _unit_rows(sums))

@@ -20,7 +20,19 @@ from scipy.special import gammaln
 from stillhunt.link.requests.arrays import Floats, Ints
 from stillhunt.link.workload.mixture_kernels import Rows, add_shares, preference_likelihoods, sparse_rows, weighted_sums
 from stillhunt.link.workload.parameters import BACKGROUND as P
+from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
+
+_BLUR = 0.3  # Standard deviation by which the density of log loads and log rates is smoothed (about a third of a load)
+_CELL = 0.05  # log: width of a cell of that density (a sixth of the blur)
+# share of workers: workers who keep the load only: they make it up on other days (derived: half of those who do not
+# keep both)
+_KEEPS_LOAD = 0.2
+# share of workers: workers who keep the daily rate only: they miss days (derived: half of those who do not keep both)
+_KEEPS_RATE = 0.2
+# density ratio: likelihood ratio added for any load and rate (one absurd day must not outweigh all topics)
+_MIN_LIKELIHOOD = 1e-12
+
 
 SMALL = 64
 """Counts below this are looked up."""
@@ -95,7 +107,7 @@ def background_model(untemplated: UntemplatedSlices, request_style: int, fold: i
     """
     chosen = np.flatnonzero(untemplated.request_style == request_style)
     # Each slice counts alike, or one reseller with thousands of questions would be the common mixture.
-    share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + P.topic_smoothing
+    share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + TOPIC_SMOOTHING
     common = share / share.sum()
     order, cells = _cells(untemplated.log_load[chosen], untemplated.log_rate[chosen])
     rows = rows_of(untemplated.topics[fold], chosen[order])
@@ -139,18 +151,18 @@ def _cells(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
 
 def _densities(load: Floats, rate: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
     """Smoothed density of all slices at each cell's load and rate, together and alone; `count` slices in each."""
-    column = np.floor((load - load.min()) / P.cell).astype(np.int64)
-    row = np.floor((rate - rate.min()) / P.cell).astype(np.int64)
-    margin = round(4 * P.blur / P.cell)
+    column = np.floor((load - load.min()) / _CELL).astype(np.int64)
+    row = np.floor((rate - rate.min()) / _CELL).astype(np.int64)
+    margin = round(4 * _BLUR / _CELL)
     table = np.zeros((int(column.max()) + 1 + 2 * margin, int(row.max()) + 1 + 2 * margin))
     np.add.at(table, (column + margin, row + margin), count.astype(np.float64))
     table /= count.sum()
-    smooth = gaussian_filter(table, P.blur / P.cell, mode="constant", truncate=4.0)
+    smooth = gaussian_filter(table, _BLUR / _CELL, mode="constant", truncate=4.0)
     place = (column + margin, row + margin)
     return (
-        smooth[place] / P.cell**2,
-        (smooth.sum(axis=1) / P.cell)[column + margin],
-        (smooth.sum(axis=0) / P.cell)[row + margin],
+        smooth[place] / _CELL**2,
+        (smooth.sum(axis=1) / _CELL)[column + margin],
+        (smooth.sum(axis=0) / _CELL)[row + margin],
     )
 
 
@@ -180,9 +192,9 @@ def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
     kept_rate = _narrow(cells.rates, rate, np.full(len(rate), P.rate_spread))[cells.rate]
     likelihood = (
         P.keeps_both * kept_load * kept_rate / cells.density[:, None]
-        + P.keeps_load * kept_load / cells.load_density[:, None]
-        + P.keeps_rate * kept_rate / cells.rate_density[:, None]
-        + P.min_likelihood
+        + _KEEPS_LOAD * kept_load / cells.load_density[:, None]
+        + _KEEPS_RATE * kept_rate / cells.rate_density[:, None]
+        + _MIN_LIKELIHOOD
     )
     bits: Floats = np.log2(likelihood)
     return bits

@@ -26,10 +26,23 @@ from stillhunt.link.workload.background_model import (
     work_bits,
 )
 from stillhunt.link.workload.mixture_kernels import weighted_sums
-from stillhunt.link.workload.parameters import OPERATORS as P
-from stillhunt.link.workload.parameters import QUEUES
+from stillhunt.link.workload.parameters import QUEUE_SMOOTHING
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
 from stillhunt.link.workload.work_queues import find_work_queues
+
+# Least standard deviation of log load and log rate within a client (keeps three workers that happen to agree from
+# deciding)
+_MIN_SPREAD = 0.12
+# Slices of the usual mixture of clients that are added to either side of a comparison (half a count, the usual prior of
+# a rate (Jeffreys))
+_CLIENT_SMOOTHING = 0.5
+# Accounts with slices of both clients from which these are two customers of one pool (an operator keeps one program per
+# account)
+_MIN_POOL_ACCOUNTS = 3
+_MEMBER_ROUNDS = 3  # Rounds in which clients say who else works for a queue (membership settles earlier)
+# Clients of a queue that are compared, the most used; other slices go to the nearest part (bounds time)
+_MAX_CLIENTS = 40
+_MIN_CLIENT_SLICES = 3  # Slices of a queue that a client needs to be compared (fewer have no median)
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ def _workers(untemplated: UntemplatedSlices, background: BackgroundModel, queue:
     """Slices whose topics, work and client fingerprint together outweigh chance."""
     members = queue.formed
     own = queue_bits(background, queue) + float(np.log2(queue.share / (1.0 - queue.share)))
-    for _ in range(P.member_rounds):
+    for _ in range(_MEMBER_ROUNDS):
         moved = background.slices[own + client_bits(untemplated, background, members) > 0]
         if np.array_equal(moved, members):
             break
@@ -111,14 +124,14 @@ def client_bits(untemplated: UntemplatedSlices, background: BackgroundModel, mem
     flags[members] = 1
     inside, code = flags[background.slices], untemplated.client[background.slices] + 1
     users = np.bincount(code, minlength=width)
-    usual = (users + P.client_smoothing) / (users + P.client_smoothing).sum()
+    usual = (users + _CLIENT_SMOOTHING) / (users + _CLIENT_SMOOTHING).sum()
     users_inside = np.bincount(code[inside == 1], minlength=width)
-    outside = users - users_inside + P.client_smoothing * usual
-    own = users_inside + P.client_smoothing * usual
+    outside = users - users_inside + _CLIENT_SMOOTHING * usual
+    own = users_inside + _CLIENT_SMOOTHING * usual
     by_code = np.zeros((2, width))
     for member in (0, 1):
         # A member is no witness for its own client; a client of one slice alone is set to 0 below.
-        fellows = np.maximum(own - member, P.client_smoothing * usual) / max(own.sum() - member, P.client_smoothing)
+        fellows = np.maximum(own - member, _CLIENT_SMOOTHING * usual) / max(own.sum() - member, _CLIENT_SMOOTHING)
         by_code[member] = np.log2(fellows / (outside / outside.sum()))
     # Nothing follows from a slice of several clients, of an unknown client, or of one that nobody else has: smoothing
     # alone would make the last likelier among the few members than among the many others.
@@ -132,8 +145,8 @@ def _by_client(untemplated: UntemplatedSlices, members: Ints, fold: int, least: 
     """Parts of a queue's slices that belong to different operators by their clients; other slices join the nearest."""
     client = untemplated.client[members]
     clients, count = np.unique(client, return_counts=True)
-    large = np.flatnonzero((count >= P.min_client_slices) & (clients >= 0))
-    large = np.sort(large[np.lexsort((large, -count[large]))[: P.max_clients]])
+    large = np.flatnonzero((count >= _MIN_CLIENT_SLICES) & (clients >= 0))
+    large = np.sort(large[np.lexsort((large, -count[large]))[:_MAX_CLIENTS]])
     if len(large) < 2:
         return [members]
     accounts, code = np.unique(untemplated.account[members], return_inverse=True)
@@ -206,7 +219,7 @@ def _gap(
     `met` accounts of the queue's `accounts` have a slice in both; `mixed` is the fold that makes mixtures, and the
     mixture of all slices.
     """
-    if met >= P.min_pool_accounts:
+    if met >= _MIN_POOL_ACCOUNTS:
         return None
     gap = _apart(left, right, *mixed)
     # No account with both is evidence for one operator: two customers of one pool would share some by chance (Poisson).
@@ -223,14 +236,14 @@ def _apart(left: QueuePart, right: QueuePart, fold: int, everything: Floats) -> 
         bits += float((part.topics[1 - fold] * np.log2(_mixture(part.topics[fold], everything) / mean)).sum())
     size, both = len(left.slices) * len(right.slices), len(left.slices) + len(right.slices)
     for measure in (0, 1):
-        spread = max(float(np.sqrt((left.variance[measure] + right.variance[measure]) / 2.0)), P.min_spread)
+        spread = max(float(np.sqrt((left.variance[measure] + right.variance[measure]) / 2.0)), _MIN_SPREAD)
         shift = (left.middle[measure] - right.middle[measure]) / spread
         bits += (0.5 * size / both * shift**2 / NATS_PER_BIT) - 0.5 * float(np.log2(both))
     return bits
 
 
 def _mixture(topics: Ints, everything: Floats) -> Floats:
-    counted = topics + QUEUES.smoothing * everything
+    counted = topics + QUEUE_SMOOTHING * everything
     mixture: Floats = counted / counted.sum()
     return mixture
 

@@ -22,8 +22,12 @@ from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
 from stillhunt.link.requests.clients import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
-from stillhunt.link.workload.parameters import BACKGROUND
-from stillhunt.link.workload.parameters import UNTEMPLATED as P
+from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
+
+# Client fingerprints of one account and request style that become slices of their own (an account with more is many
+# customers behind one account, and stays one slice)
+_MAX_CLIENTS = 3
+
 
 SLICE_COLUMNS = (
     "account",
@@ -108,7 +112,7 @@ class UntemplatedSlices:
     def everything(self) -> Floats:
         """Share of each topic in all slices, shape (TOPICS,)."""
         total = self.topics[0].sum(axis=0, dtype=np.int64) + self.topics[1].sum(axis=0, dtype=np.int64)
-        smoothed = total + BACKGROUND.topic_smoothing
+        smoothed = total + TOPIC_SMOOTHING
         share: Floats = smoothed / smoothed.sum()
         return share
 
@@ -188,7 +192,7 @@ def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
     code, own_names = numbered(own)
     large = np.bincount(code[counts], minlength=len(own_names)) >= least
     holder, holders = numbered(own_names // width)
-    large &= (np.bincount(holder[large], minlength=len(holders)) <= P.max_clients)[holder]
+    large &= (np.bincount(holder[large], minlength=len(holders)) <= _MAX_CLIENTS)[holder]
     code, names_of = numbered(np.where(large[code], own, own - client - 1))
     enough = np.bincount(code[counts], minlength=len(names_of)) >= least
     kept = np.sort(names_of[enough])

@@ -22,7 +22,31 @@ import numpy as np
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.workload.background_model import BackgroundModel, WorkQueue, cell_work
 from stillhunt.link.workload.mixture_kernels import EMPTY, Lanes, Singles, Words, cell_sums, judge, sums_by, weigh
+from stillhunt.link.workload.parameters import QUEUE_SMOOTHING
 from stillhunt.link.workload.parameters import QUEUES as P
+
+_SEED_STEP = 0.25  # Distance between seeds in log load and log rate (about the spread of one queue's workers)
+# Share of all slices that a queue is thought to hold at first, at least (a seed of few slices must be able to grow)
+_MIN_FIRST_SHARE = 0.01
+# Share of all slices that a queue is thought to hold later, at least (keeps a lane from dying of one weak round)
+_MIN_SHARE = 0.002
+# share of the fewest members: expected slices, in parts of the fewest that a queue needs, below which a trial is given
+# up (it will not recover)
+_MIN_HELD = 0.5
+# Rounds of expectation-maximisation by which a seed shows whether it leads anywhere (most of the way is made in the
+# first rounds)
+_GLANCE_ROUNDS = 3
+_ROUNDS = 30  # Rounds of expectation-maximisation at most (trials settle earlier; bounds time)
+# Largest change of a membership probability at which a trial has settled (far below what decides membership)
+_SETTLED = 0.001
+_MAX_TRIALS = 30  # trials: seeds that are followed to the end (bounds time)
+# Share of a seed's slices that a better seed already holds, above which both lead to the same queue (neighbouring seeds
+# meet)
+_SAME_TRIAL = 0.8
+_MAX_QUEUES = 12  # Work queues that are kept for one request style and fold (bounds time)
+# Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
+_MAX_OVERLAP = 0.3
+
 
 QUEUE_LANES = 64
 LANE_STEP = 16
@@ -108,7 +132,7 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
     queues: list[WorkQueue] = []
     taken = np.zeros(int(background.slices.max(initial=-1)) + 1, bool)
     for _, queue in found:
-        if taken[queue.formed].sum() <= P.max_overlap * len(queue.formed) and len(queues) < P.max_queues:
+        if taken[queue.formed].sum() <= _MAX_OVERLAP * len(queue.formed) and len(queues) < _MAX_QUEUES:
             taken[queue.formed] = True
             queues.append(queue)
     return queues
@@ -118,12 +142,12 @@ def _seeds(background: BackgroundModel, least: int) -> list[Flags]:
     """Cells of each region of load and rate that is dense enough."""
     cells, size = background.cells, np.diff(background.cells.starts)
     seeds = []
-    for load in np.arange(cells.loads.min(), cells.loads.max() + P.seed_step, P.seed_step):
-        near = np.abs(cells.loads - load)[cells.load] < P.seed_step
+    for load in np.arange(cells.loads.min(), cells.loads.max() + _SEED_STEP, _SEED_STEP):
+        near = np.abs(cells.loads - load)[cells.load] < _SEED_STEP
         if size[near].sum() < least:
             continue
-        for rate in np.arange(0.0, cells.rates.max() + P.seed_step, P.seed_step):
-            inside = near & (np.abs(cells.rates - rate)[cells.rate] < P.seed_step)
+        for rate in np.arange(0.0, cells.rates.max() + _SEED_STEP, _SEED_STEP):
+            inside = near & (np.abs(cells.rates - rate)[cells.rate] < _SEED_STEP)
             if size[inside].sum() >= least:
                 seeds.append(inside)
     return seeds
@@ -138,7 +162,7 @@ def _glance(background: BackgroundModel, sums: Ints, seeds: Flags, least: int) -
     flags = np.zeros((len(size), len(_slots(seeds.shape[1]))), np.float32)
     flags[:, : seeds.shape[1]] = seeds
     weights = np.repeat(flags, size, axis=0)
-    return _settle(background, laws, weights, least, P.glance_rounds)
+    return _settle(background, laws, weights, least, _GLANCE_ROUNDS)
 
 
 def _resume(background: BackgroundModel, trials: list[Trial], least: int) -> list[Trial]:
@@ -151,11 +175,11 @@ def _resume(background: BackgroundModel, trials: list[Trial], least: int) -> lis
     )
     shares = _first_shares(background, held[:, slots >= 0])
     laws = replace(_together([trial.law for trial in trials]), share=shares)
-    return _settle(background, laws, weights, least, P.rounds)
+    return _settle(background, laws, weights, least, _ROUNDS)
 
 
 def _first_shares(background: BackgroundModel, held: Floats) -> Floats:
-    shares: Floats = np.maximum(held.sum(axis=0) / len(background.slices), P.min_first_share)
+    shares: Floats = np.maximum(held.sum(axis=0) / len(background.slices), _MIN_FIRST_SHARE)
     return shares
 
 
@@ -178,13 +202,13 @@ def _settle(background: BackgroundModel, laws: Laws, weights: Singles, least: in
             background.rows, background.preference, background.cells.starts, _lanes(background, current), weights
         )
         total = held.sum(axis=0)
-        fitted = _fit(background, counted, held, np.clip(total / len(background.slices), P.min_share, P.max_share))
+        fitted = _fit(background, counted, held, np.clip(total / len(background.slices), _MIN_SHARE, P.max_share))
         busy = slots >= 0
         before = before.updated(slots[busy], current.chosen(busy))
         laws = laws.updated(slots[busy], fitted.chosen(busy))
-        few = total < P.min_held * least
+        few = total < _MIN_HELD * least
         lost[slots[busy & few]] = True
-        going = busy & ~few & (moved >= P.settled)
+        going = busy & ~few & (moved >= _SETTLED)
         if not going.any():
             break
         slots = np.where(going, slots, -1)
@@ -223,7 +247,7 @@ def _lanes(background: BackgroundModel, laws: Laws) -> Lanes:
 def _fit(background: BackgroundModel, counted: Floats, held: Floats, share: Floats) -> Laws:
     """Laws of slices held by lanes: questions by topic, shape (TOPICS, lanes), and probabilities by cell."""
     cells = background.cells
-    topics = counted[: len(background.common)] + P.smoothing * background.common[:, None]
+    topics = counted[: len(background.common)] + QUEUE_SMOOTHING * background.common[:, None]
     return Laws(
         topics / topics.sum(axis=0),
         _weighted_medians(cells.loads, cells.load, held),
@@ -243,10 +267,10 @@ def _distinct(trials: list[Trial]) -> list[Trial]:
     """Trials that lead to different work queues, the most hopeful first: seeds near each other meet."""
     kept: list[Trial] = []
     for trial in trials:
-        if len(kept) == P.max_trials:
+        if len(kept) == _MAX_TRIALS:
             break
         shared = (int(np.bitwise_count(trial.formed & other.formed).sum(dtype=np.int64)) for other in kept)
-        if not any(count > P.same_trial * trial.size for count in shared):
+        if not any(count > _SAME_TRIAL * trial.size for count in shared):
             kept.append(trial)
     return kept
 

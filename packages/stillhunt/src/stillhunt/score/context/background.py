@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.units import HOUR
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.group_traits import GroupTraits, group_traits
@@ -21,20 +20,7 @@ ACCOUNT_WEIGHT = 1_000_000
 """What the requests of one account count together where accounts weigh alike; an integer, so that order is free."""
 
 
-@parameter_table("score.windows", "Windows of time in which accounts are compared.")
-@dataclass(frozen=True)
-class WindowParameters:
-    """Parameters of windows of time."""
-
-    active: int = parameter(
-        12 * HOUR,
-        unit="µs",
-        meaning="Windows in which active and idle times are compared.",
-        provenance=judgement("a working day and a night"),
-    )
-
-
-TIME_BIN = values_of(WindowParameters).active
+TIME_BIN = 12 * HOUR  # µs: windows in which active and idle times are compared (a working day and a night)
 
 
 @dataclass(frozen=True)

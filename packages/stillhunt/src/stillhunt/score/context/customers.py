@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.units import HOUR
 from stillhunt.score.context.disposable_mail import disposable
 from stillhunt.score.stats.arrays import Ints
@@ -27,20 +26,7 @@ INSTITUTION = r"\.(edu|gov|ac)(\.[a-z]{2})?$"
 """Mail domains that are given to institutions only: their people come from many countries and hide nothing by that."""
 
 
-@parameter_table("score.sign_ups", "Windows in which sign-ups are compared.")
-@dataclass(frozen=True)
-class SignUpParameters:
-    """Parameters of sign-ups."""
-
-    window: int = parameter(
-        12 * HOUR,
-        unit="µs",
-        meaning="Windows in which bursts of sign-ups are seen.",
-        provenance=judgement("a working session of one operator"),
-    )
-
-
-P = values_of(SignUpParameters)
+_WINDOW = 12 * HOUR  # µs: windows in which bursts of sign-ups are seen (a working session of one operator)
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,7 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         of_code = np.append(of_domain, np.int32(0))
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
-    out["created_at"] = _aligned(np.where(created < 0, -1, created // P.window), found)
+    out["created_at"] = _aligned(np.where(created < 0, -1, created // _WINDOW), found)
     return Customers(out, accounts.column("organization_id").combine_chunks().take(position))
 
 

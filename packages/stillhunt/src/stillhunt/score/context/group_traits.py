@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.score import kernels
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 
@@ -14,20 +13,9 @@ FLAG_BITS = 32
 """Conduct flags of a request, see `extract/text/conduct.py`."""
 
 
-@parameter_table("score.group_traits", "Which content clusters count as groups that others are compared with.")
-@dataclass(frozen=True)
-class GroupTraitParameters:
-    """Parameters of the comparison groups."""
-
-    min_requests: int = parameter(
-        40,
-        unit="requests",
-        meaning="Requests from which a content cluster is a group that others are compared with.",
-        provenance=judgement("a share of a smaller group is mostly noise"),
-    )
-
-
-P = values_of(GroupTraitParameters)
+# Requests from which a content cluster is a group that others are compared with (a share of a smaller group is mostly
+# noise)
+_MIN_REQUESTS = 40
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ def group_traits(rows: Ints, cluster: Ints, conduct: Ints, model: Ints, output_t
     of_row = cluster[rows]
     size = int(of_row.max(initial=-1)) + 1
     requests = np.bincount(of_row, minlength=size)
-    kept = np.flatnonzero(requests >= P.min_requests)
+    kept = np.flatnonzero(requests >= _MIN_REQUESTS)
     tokens = output_tokens[rows]
     answered = np.bincount(of_row[tokens >= 0], minlength=size)
     total = np.bincount(of_row, weights=np.maximum(tokens, 0), minlength=size)

@@ -6,37 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Flags, Ints
 
-
-@parameter_table("score.model_launches", "When a model counts as newly launched.")
-@dataclass(frozen=True)
-class LaunchParameters:
-    """Parameters of model launches."""
-
-    quiet_start: int = parameter(
-        2 * DAY,
-        unit="µs",
-        meaning="A model first seen so soon after the log begins may be old.",
-        provenance=judgement("most models in use are asked for within two days"),
-    )
-    min_adopters: int = parameter(
-        5,
-        unit="accounts",
-        meaning="Accounts that use a model within its first day, from which it is a launch and not a mistyped name.",
-        provenance=judgement("as many as a campaign needs accounts"),
-    )
-    max_launches: int = parameter(
-        16,
-        unit="launches",
-        meaning="Launches that are looked at, those with the most adopters first.",
-        provenance=judgement("bounds the work; the simulated worlds have one launch"),
-    )
-
-
-P = values_of(LaunchParameters)
+# µs: a model first seen so soon after the log begins may be old (most models in use are asked for within two days)
+_QUIET_START = 2 * DAY
+# Accounts that use a model within its first day, from which it is a launch and not a mistyped name (as many as a
+# campaign needs accounts)
+_MIN_ADOPTERS = 5
+# Launches that are looked at, those with the most adopters first (bounds the work; the simulated worlds have one
+# launch)
+_MAX_LAUNCHES = 16
 
 
 @dataclass(frozen=True)
@@ -76,18 +56,18 @@ def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> 
     accounts = len(background)
     first = np.full(int(model.max()) + 1, np.iinfo(np.int64).max)
     np.minimum.at(first, model, time)
-    late = (first >= time.min() + P.quiet_start) & (first <= time.max() - DAY)
+    late = (first >= time.min() + _QUIET_START) & (first <= time.max() - DAY)
     if not late.any():
         return ()
     new = np.flatnonzero(late[model])
     new = new[time[new] < first[model[new]] + DAY]
     pairs = np.unique(model[new].astype(np.int64) * accounts + account[new])
     adopters = np.bincount(pairs // accounts, minlength=len(first))
-    chosen = [code for code in np.argsort(-adopters, kind="stable").tolist() if adopters[code] >= P.min_adopters]
+    chosen = [code for code in np.argsort(-adopters, kind="stable").tolist() if adopters[code] >= _MIN_ADOPTERS]
     seen = np.full(accounts, np.iinfo(np.int64).max)
     np.minimum.at(seen, account, time)
     launches = []
-    for code in chosen[: P.max_launches]:
+    for code in chosen[:_MAX_LAUNCHES]:
         start = int(first[code])
         volume = np.bincount(account[(time >= start) & (time < start + DAY)], minlength=accounts).astype(np.int32)
         adopted = np.zeros(accounts, bool)

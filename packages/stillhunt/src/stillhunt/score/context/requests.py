@@ -11,32 +11,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, joined
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import whole_numbers
 from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
-from stillhunt.score.stats.word_recurrence import P as RARE_WORDS
+
+# Share of all requests up to which a word is rare (a word in one of 500 requests belongs to a subject, not to a
+# language)
+_MAX_LOG_SHARE = 0.002
+# The same as a number of requests, where the share is less than that (a small log has few requests)
+_MAX_LOG_REQUESTS = 5
+
 
 FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 
 
-@parameter_table("score.turns", "Which later turns count as written by a person.")
-@dataclass(frozen=True)
-class TurnParameters:
-    """Parameters of turns."""
-
-    short_turn_words: int = parameter(
-        12,
-        unit="words",
-        meaning="Words up to which any later turn counts as one that a person wrote.",
-        provenance=judgement("people ask back in a sentence; programs send their template again"),
-    )
-
-
-P = values_of(TurnParameters)
+# Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
+# template again)
+_SHORT_TURN_WORDS = 12
 
 
 @dataclass(frozen=True)
@@ -137,9 +131,7 @@ class Requests:
     def rare_words(self) -> Ints:
         """1 for each word bucket that stands in few of the requests."""
         counts = np.bincount(self.topic_words[1], minlength=1 << 16)
-        rare: Ints = (counts <= max(RARE_WORDS.max_log_share * len(self.time), RARE_WORDS.max_log_requests)).astype(
-            np.uint8
-        )
+        rare: Ints = (counts <= max(_MAX_LOG_SHARE * len(self.time), _MAX_LOG_REQUESTS)).astype(np.uint8)
         return rare
 
     @cached_property
@@ -165,7 +157,7 @@ class Requests:
     @cached_property
     def asks_back(self) -> Flags:
         """True for later turns that look as if a person had written them."""
-        human = (self.numbers("words") <= P.short_turn_words) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        human = (self.numbers("words") <= _SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
         return np.asarray(human & (self.turn > 0), bool)
 
     @cached_property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from stillhunt.score.context.candidate import Candidate
@@ -46,7 +44,7 @@ def usual_here(
         return reference
     alike = log.background.mixtures(view, candidate.accounts).correlation
     # Comparison accounts that are more alike than one queue makes them are no evidence against anybody.
-    return replace(reference, honest_median=float(np.clip(alike, reference.queue_median, reference.honest_median)))
+    return reference._replace(honest_median=float(np.clip(alike, reference.queue_median, reference.honest_median)))
 
 
 def part_of_own(case: CandidateCase) -> float:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 
 
-@parameter_table("score.member_evidence", "How much one kind of evidence may say about one member.")
-@dataclass(frozen=True)
-class MemberEvidence:
+class MemberEvidence(NamedTuple):
     """Bounds of evidence about single members."""
 
-    key_bits: float = parameter(
-        6.0,
-        unit="bits",
-        meaning="Most bits that one kind may say about one account's membership.",
-        provenance=judgement("a member needs a second kind to be all but certain"),
-    )
+    key_bits: float
 
 
-CAPS = values_of(MemberEvidence)
+CAPS = read_parameters(MemberEvidence, "score.member_evidence")

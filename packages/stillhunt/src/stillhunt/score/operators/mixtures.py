@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
@@ -22,71 +23,32 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 from stillhunt.score.verdict.verdict import Judged
 
+# bits: log2 odds from which a group with the verdict none is looked at, too (measured: no group of six honest worlds
+# looked like a mixture; no script repeats it)
+_LEAST_BITS = 0.0
+_MIN_USERS = 5  # accounts: members of a client fingerprint that takes part (the fewest accounts of a campaign)
+# Most client fingerprints that take part, those with the most members (derived: all 511 ways to divide them in two are
+# tried)
+_MAX_FINGERPRINTS = 10
+# permutations: random exchanges of fingerprints among the members that show what chance does (derived: the deviation is
+# known to 9 %)
+_PERMUTATIONS = 60
+_WORD_SHARE = 0.01  # share: requests in which a word must stand to be compared (rarer words are those of single items)
+# Most requests of an account that are read (measured: 9 to 14 requests an account told all members of ten mixtures; no
+# script repeats it)
+_ACCOUNT_REQUESTS = 30
+# accounts: most members, evenly chosen, on whom fingerprints are exchanged (more change no result, and cost time)
+_MOST_ACCOUNTS = 2000
+_ROUNDS = 4  # Rounds of putting each member where its words are likelier, at most (ten mixtures were settled after two)
 
-@parameter_table("score.mixtures", "When one campaign is two operators.")
-@dataclass(frozen=True)
-class MixtureParameters:
+
+class MixtureParameters(NamedTuple):
     """Parameters of mixtures."""
 
-    min_z: float = parameter(
-        10.0,
-        unit="standard deviations",
-        meaning="How far words have to depend on the client fingerprint before a campaign is a mixture.",
-        provenance=measured(
-            "true mixtures 12 to 39, others up to 2.3, in worlds as those of benchmarks/quality/operators.py"
-        ),
-    )
-    least_bits: float = parameter(
-        0.0,
-        unit="bits",
-        meaning="Log2 odds from which a group with the verdict none is looked at, too.",
-        provenance=measured("no group of six honest worlds looked like a mixture; no script repeats it"),
-    )
-    min_users: int = parameter(
-        5,
-        unit="accounts",
-        meaning="Members of a client fingerprint that takes part.",
-        provenance=judgement("the fewest accounts of a campaign"),
-    )
-    max_fingerprints: int = parameter(
-        10,
-        unit="fingerprints",
-        meaning="Most client fingerprints that take part, those with the most members.",
-        provenance=derived("all 511 ways to divide them in two are tried"),
-    )
-    permutations: int = parameter(
-        60,
-        unit="permutations",
-        meaning="Random exchanges of fingerprints among the members that show what chance does.",
-        provenance=derived("the deviation is known to 9 %"),
-    )
-    word_share: float = parameter(
-        0.01,
-        unit="share",
-        meaning="Requests in which a word must stand to be compared.",
-        provenance=judgement("rarer words are those of single items"),
-    )
-    account_requests: int = parameter(
-        30,
-        unit="requests",
-        meaning="Most requests of an account that are read.",
-        provenance=measured("9 to 14 requests an account told all members of ten mixtures; no script repeats it"),
-    )
-    most_accounts: int = parameter(
-        2000,
-        unit="accounts",
-        meaning="Most members, evenly chosen, on whom fingerprints are exchanged.",
-        provenance=judgement("more change no result, and cost time"),
-    )
-    rounds: int = parameter(
-        4,
-        unit="rounds",
-        meaning="Rounds of putting each member where its words are likelier, at most.",
-        provenance=judgement("ten mixtures were settled after two"),
-    )
+    min_z: float
 
 
-P = values_of(MixtureParameters)
+P = read_parameters(MixtureParameters, "score.mixtures")
 
 
 @dataclass(frozen=True)
@@ -133,7 +95,7 @@ def split_mixtures(
     splits: list[Split] = []
     while waiting:
         whole = waiting.pop()
-        likely = whole.verdict != "none" or whole.bits >= P.least_bits
+        likely = whole.verdict != "none" or whole.bits >= _LEAST_BITS
         found = _parts_of(log, whole.candidate) if likely else None
         if found is None:
             done.append(whole)
@@ -158,8 +120,8 @@ def _parts_of(log: ScoredLog, candidate: Candidate) -> tuple[Flags, float] | Non
     members = len(candidate.accounts)
     used = commonest(candidate.row_account, log.requests.client_fingerprint[candidate.rows], members)
     fingerprints, users = np.unique(used[used >= 0], return_counts=True)
-    large = np.lexsort((fingerprints, -users))[: P.max_fingerprints]
-    fingerprints = fingerprints[large][users[large] >= P.min_users]
+    large = np.lexsort((fingerprints, -users))[:_MAX_FINGERPRINTS]
+    fingerprints = fingerprints[large][users[large] >= _MIN_USERS]
     if len(fingerprints) < 2:
         return None
     words = _words_of(log, candidate)
@@ -169,13 +131,13 @@ def _parts_of(log: ScoredLog, candidate: Candidate) -> tuple[Flags, float] | Non
     for place, fingerprint in enumerate(fingerprints.tolist()):
         group[used == fingerprint] = place
     read = np.flatnonzero((group >= 0) & (words.requests > 0))
-    read = read[:: max(1, -(-len(read) // P.most_accounts))]
+    read = read[:: max(1, -(-len(read) // _MOST_ACCOUNTS))]
     own = _Words(words.uses[read], words.requests[read])
     of_first, z = _divided(own, group[read], len(fingerprints))
     if z < P.min_z:
         return None
     inside = _by_words(words, np.where(group >= 0, of_first[group], -1))
-    return (inside, z) if min(inside.sum(), (~inside).sum()) >= P.min_users else None
+    return (inside, z) if min(inside.sum(), (~inside).sum()) >= _MIN_USERS else None
 
 
 def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
@@ -183,12 +145,12 @@ def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
     order = np.argsort(candidate.row_account, kind="stable")
     owner = candidate.row_account[order]
     place = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    chosen = place < P.account_requests
+    chosen = place < _ACCOUNT_REQUESTS
     rows, owner = candidate.rows[order][chosen], owner[chosen]
     begins, buckets = log.requests.topic_words
     lengths = begins[rows + 1] - begins[rows]
     word, speaker = buckets[ranges(begins[rows], begins[rows + 1])], np.repeat(owner, lengths)
-    frequent = np.flatnonzero(np.bincount(word) >= P.word_share * len(rows))
+    frequent = np.flatnonzero(np.bincount(word) >= _WORD_SHARE * len(rows))
     at = np.searchsorted(frequent, word)
     known = frequent[np.minimum(at, len(frequent) - 1)] == word if len(frequent) else np.zeros(len(word), bool)
     uses = np.bincount(speaker[known] * len(frequent) + at[known], minlength=members * len(frequent))
@@ -205,7 +167,7 @@ def _divided(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
     sides = np.column_stack([np.ones(len(numbers), np.int64), numbers[:, None] >> np.arange(groups - 1) & 1])
     rng = np.random.default_rng(0)
     seen = _differences(words, group, sides)
-    chance = np.array([_differences(words, rng.permutation(group), sides).max() for _ in range(P.permutations)])
+    chance = np.array([_differences(words, rng.permutation(group), sides).max() for _ in range(_PERMUTATIONS)])
     best, spread = int(seen.argmax()), float(chance.std())
     return sides[best], float((seen[best] - chance.mean()) / spread) if spread > 0.0 else 0.0
 
@@ -228,7 +190,7 @@ def _by_words(words: _Words, side: Ints) -> Flags:
     Args:
         side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
     """
-    for _ in range(P.rounds):
+    for _ in range(_ROUNDS):
         likelier = np.zeros(len(side))
         for one, sign in ((1, 1.0), (0, -1.0)):
             own = (side == one)[:, None]

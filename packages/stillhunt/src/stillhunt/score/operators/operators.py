@@ -15,12 +15,16 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.ties import (
     CampaignKeys,
     Comparison,
-    P,
     Tie,
     one_operator,
     shared_accounts,
     ties_between,
 )
+
+# Share of the smaller campaign's accounts in common from which both use one pool (measured: operations on one
+# reseller's accounts; no script repeats it)
+_POOL_SHARE = 0.45
+
 
 POOL_WORDS = (
     "{common:account} {common:serves|serve} both campaigns, {share} of the smaller one: one pool of accounts, which "
@@ -78,7 +82,7 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
     tied, pooled = [], []
     for first, second in combinations(range(len(campaigns)), 2):
         common, share = shared_accounts(keys[first], keys[second])
-        if share >= P.pool_share:
+        if share >= _POOL_SHARE:
             words = fill(POOL_WORDS, common=common, share=formatting.percent(share))
             pooled.append(Pair(first, second, statement=words, common=common))
             continue

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import HOUR
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
@@ -26,57 +27,22 @@ from stillhunt.score.stats.pauses import DAY_HOURS, common_schedule, schedule_of
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
 from stillhunt.score.verdict.members import CUSTOMER_KEYS
 
+_MIN_ACCOUNTS = 5  # Accounts of their own that each of two campaigns needs (the fewest accounts of a campaign)
+# Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance (derived: a week: that
+# both opened accounts in one season is no tie, that they did in one hour is)
+_NEAR_WINDOWS = 14
 
-@parameter_table("score.ties", "When one operator runs two campaigns.")
-@dataclass(frozen=True)
-class TieParameters:
+
+class TieParameters(NamedTuple):
     """Parameters of ties."""
 
-    kind_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="Bits from which a kind ties two campaigns.",
-        provenance=measured("three generators of worlds: other pairs mostly have up to 1.9; no script repeats it"),
-    )
-    independent_kinds: int = parameter(
-        2,
-        unit="kinds",
-        meaning="Kinds, each independent of the others, that make one operator.",
-        provenance=judgement("two operators may have bought one thing from the same seller"),
-    )
-    cap_bits: float = parameter(
-        8.0,
-        unit="bits",
-        meaning="Most bits of one kind.",
-        provenance=judgement("no single kind may decide"),
-    )
-    settings_cap_bits: float = parameter(
-        2.0,
-        unit="bits",
-        meaning="The same of the settings.",
-        provenance=judgement("frameworks set them for their users, so that they never tie two campaigns"),
-    )
-    min_accounts: int = parameter(
-        5,
-        unit="accounts",
-        meaning="Accounts of their own that each of two campaigns needs.",
-        provenance=judgement("the fewest accounts of a campaign"),
-    )
-    pool_share: float = parameter(
-        0.45,
-        unit="share",
-        meaning="Share of the smaller campaign's accounts in common from which both use one pool.",
-        provenance=measured("operations on one reseller's accounts; no script repeats it"),
-    )
-    near_windows: int = parameter(
-        14,
-        unit="windows",
-        meaning="Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance.",
-        provenance=derived("a week: that both opened accounts in one season is no tie, that they did in one hour is"),
-    )
+    kind_bits: float
+    independent_kinds: int
+    cap_bits: float
+    settings_cap_bits: float
 
 
-P = values_of(TieParameters)
+P = read_parameters(TieParameters, "score.ties")
 
 
 @dataclass(frozen=True)
@@ -238,14 +204,14 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
         np.flatnonzero(~np.isin(one.accounts, other.accounts, assume_unique=True))
         for one, other in ((first, second), (second, first))
     ]
-    if min(len(own) for own in own_places) < P.min_accounts:
+    if min(len(own) for own in own_places) < _MIN_ACCOUNTS:
         return []
     ties = []
     for kind in KINDS:
         if kind.name not in first.draws or kind.name not in second.draws or comparison.keys[kind.name].empty:
             continue
         own = [one.of(kind.name, kept) for one, kept in zip((first, second), own_places, strict=True)]
-        if min(len(owner) for owner, _ in own) < P.min_accounts:
+        if min(len(owner) for owner, _ in own) < _MIN_ACCOUNTS:
             continue
         draws = [comparison.drawn(kind.name, one, part) for one, part in zip((first, second), own, strict=True)]
         cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
@@ -284,8 +250,8 @@ def _known(value: Ints) -> tuple[Ints, Ints]:
 
 def _spread(values: Ints, counts: Ints) -> Floats:
     """Chance of each window of sign-ups by the campaign's own sign-ups of about a week."""
-    near = np.abs(values[:, None] - values[None, :]) <= P.near_windows
-    return np.asarray(near @ counts / (counts.sum() * (2 * P.near_windows + 1)), np.float64)
+    near = np.abs(values[:, None] - values[None, :]) <= _NEAR_WINDOWS
+    return np.asarray(near @ counts / (counts.sum() * (2 * _NEAR_WINDOWS + 1)), np.float64)
 
 
 def _template_users(log: ScoredLog) -> KeyFrequencies:

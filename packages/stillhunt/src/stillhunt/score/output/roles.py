@@ -9,7 +9,7 @@ of hands, at work before the harvest began, is a customer whose key was taken.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.arrays import CODE_RANGE
 from stillhunt.base.coded import coded
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import ROLES
 from stillhunt.base.units import DAY
 from stillhunt.score.context.candidate import Candidate
@@ -25,77 +25,36 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.stats.arrays import Flags, Ints
 
-_WORLDS = measured("worlds of two generators, seeds 301, 302 and 441; `benchmarks/quality/roles.py` counts others")
+# share: the same of requests from networks without harvested requests (measured: worlds of two generators, seeds 301,
+# 302 and 441; `benchmarks/quality/roles.py` counts others)
+_OTHER_NETWORKS = 0.5
+_OWN_REQUESTS = 5  # Requests of other hands from which they may be the owner's (fewer may be an operator's tests)
+_OWN_DAYS = 2  # Different days of such requests (a customer comes back)
+# µs: time by which they must begin before the harvest (cover begins with the harvest or after it; a day bridges a batch
+# that was cut off)
+_OWN_LEAD = DAY
+# Share of them that may come from networks that other hands of other members use too (customers have networks of their
+# own; cover leaves through an operator's)
+_OWN_NETWORKS = 0.5
+# Settings that come back in other requests and never in the harvest, for customers to be behind (measured: worlds of
+# two generators, seeds 301, 302 and 441; `benchmarks/quality/roles.py` counts others)
+_CUSTOMER_SETTINGS = 3
+# Share of the other requests with such settings, for the same (measured: worlds of two generators, seeds 301, 302 and
+# 441; `benchmarks/quality/roles.py` counts others)
+_CUSTOMER_SHARE = 0.2
+# share: members with customers, of those with other traffic, above which nobody's is called cover (a reseller's
+# accounts are alike, and few of them show it)
+_POOLED_MEMBERS = 0.1
 
 
-@parameter_table("score.roles", "Which part an account plays in a campaign.")
-@dataclass(frozen=True)
-class RoleParameters:
+class RoleParameters(NamedTuple):
     """Parameters of the members' roles."""
 
-    dedicated_share: float = parameter(
-        0.8,
-        unit="share",
-        meaning="Share of an account's traffic that campaigns have, from which it serves them alone.",
-        provenance=judgement("the rest is tried by hand or cut otherwise"),
-    )
-    other_hands: float = parameter(
-        0.1,
-        unit="share",
-        meaning="Share of the other requests that may come from other hands where the harvester's send them.",
-        provenance=_WORLDS,
-    )
-    other_networks: float = parameter(
-        0.5,
-        unit="share",
-        meaning="The same of requests from networks without harvested requests.",
-        provenance=_WORLDS,
-    )
-    own_requests: int = parameter(
-        5,
-        unit="requests",
-        meaning="Requests of other hands from which they may be the owner's.",
-        provenance=judgement("fewer may be an operator's tests"),
-    )
-    own_days: int = parameter(
-        2,
-        unit="days",
-        meaning="Different days of such requests.",
-        provenance=judgement("a customer comes back"),
-    )
-    own_lead: int = parameter(
-        DAY,
-        unit="µs",
-        meaning="Time by which they must begin before the harvest.",
-        provenance=judgement("cover begins with the harvest or after it; a day bridges a batch that was cut off"),
-    )
-    own_networks: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Share of them that may come from networks that other hands of other members use too.",
-        provenance=judgement("customers have networks of their own; cover leaves through an operator's"),
-    )
-    customer_settings: int = parameter(
-        3,
-        unit="settings",
-        meaning="Settings that come back in other requests and never in the harvest, for customers to be behind.",
-        provenance=_WORLDS,
-    )
-    customer_share: float = parameter(
-        0.2,
-        unit="share",
-        meaning="Share of the other requests with such settings, for the same.",
-        provenance=_WORLDS,
-    )
-    pooled_members: float = parameter(
-        0.1,
-        unit="share",
-        meaning="Members with customers, of those with other traffic, above which nobody's is called cover.",
-        provenance=judgement("a reseller's accounts are alike, and few of them show it"),
-    )
+    dedicated_share: float
+    other_hands: float
 
 
-P = values_of(RoleParameters)
+P = read_parameters(RoleParameters, "score.roles")
 DEDICATED, MIXED, POOL, VICTIM, UNKNOWN_ROLE = ROLES
 
 
@@ -188,7 +147,7 @@ def _roles(traffic: _Traffic, flagged: Flags) -> list[str]:
     same = _same_hands(traffic, others)
     customers = same & (share < P.dedicated_share) & _customers(traffic, others)
     cover = same & (share < P.dedicated_share) & ~customers
-    pooled = customers.sum() > P.pooled_members * (customers | cover).sum()
+    pooled = customers.sum() > _POOLED_MEMBERS * (customers | cover).sum()
     roles = np.full(traffic.members, ROLES.index(UNKNOWN_ROLE))
     roles[flagged & same & (share >= P.dedicated_share)] = ROLES.index(DEDICATED)
     roles[flagged & cover & ~pooled] = ROLES.index(MIXED)
@@ -203,7 +162,7 @@ def _same_hands(traffic: _Traffic, others: Ints) -> Flags:
     # Other hands may be hidden in the harvest, too: an owner's own template.
     strangers = traffic.count(traffic.other_hands)
     elsewhere = ~traffic.harvest & traffic.new_to_harvest(traffic.network)
-    same: Flags = (strangers <= P.other_hands * others) & (traffic.count(elsewhere) <= P.other_networks * others)
+    same: Flags = (strangers <= P.other_hands * others) & (traffic.count(elsewhere) <= _OTHER_NETWORKS * others)
     # An owner may use the client that the harvester uses.
     return same & (unknown <= P.other_hands * others) & ~_at_work_before(traffic, elsewhere)
 
@@ -214,9 +173,9 @@ def _customers(traffic: _Traffic, others: Ints) -> Flags:
     new = ~traffic.harvest & traffic.new_to_harvest(settings)
     pair, times = np.unique(traffic.owner[new] * CODE_RANGE + settings[new], return_counts=True)
     owner, back = pair // CODE_RANGE, times > 1
-    several = np.bincount(owner[back], minlength=traffic.members) >= P.customer_settings
+    several = np.bincount(owner[back], minlength=traffic.members) >= _CUSTOMER_SETTINGS
     requests = np.bincount(owner[back], weights=times[back], minlength=traffic.members)
-    return np.asarray(several & (requests >= P.customer_share * others))
+    return np.asarray(several & (requests >= _CUSTOMER_SHARE * others))
 
 
 def _taken_keys(traffic: _Traffic) -> Flags:
@@ -226,12 +185,12 @@ def _taken_keys(traffic: _Traffic) -> Flags:
     holders = np.bincount(np.unique(traffic.owner[own] * CODE_RANGE + place) % CODE_RANGE, minlength=len(networks))
     common = np.zeros(len(own), bool)
     common[own] = holders[place] > 1
-    return _at_work_before(traffic, own) & (traffic.count(common) <= P.own_networks * traffic.count(own))
+    return _at_work_before(traffic, own) & (traffic.count(common) <= _OWN_NETWORKS * traffic.count(own))
 
 
 def _at_work_before(traffic: _Traffic, chosen: Flags) -> Flags:
     """Members whose chosen requests are several, on several days, and begin before the harvest of the main hands."""
     days = traffic.distinct(traffic.time // DAY, chosen)
-    lead = traffic.first(traffic.harvest & ~traffic.other_hands) - P.own_lead
-    several = (traffic.count(chosen) >= P.own_requests) & (days >= P.own_days)
+    lead = traffic.first(traffic.harvest & ~traffic.other_hands) - _OWN_LEAD
+    several = (traffic.count(chosen) >= _OWN_REQUESTS) & (days >= _OWN_DAYS)
     return np.asarray(several & (traffic.first(chosen) <= lead))

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.base.skills import NO_SKILL, SKILLS
 
 MOST_NAMED = 5
 
 
-@parameter_table("score.skills", "Which skills are named.")
-@dataclass(frozen=True)
-class SkillParameters:
-    """Parameters of skills."""
-
-    named_share: float = parameter(
-        0.25,
-        unit="share",
-        meaning="Share of the requests from which a skill is named.",
-        provenance=judgement("flags favour precision, so a quarter is clear"),
-    )
-
-
-P = values_of(SkillParameters)
+_NAMED_SHARE = 0.25  # Share of the requests from which a skill is named (flags favour precision, so a quarter is clear)
 
 
 def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
     """Skills named by the conduct flags of a campaign's requests, the commonest first."""
     share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
-    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= P.named_share]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= _NAMED_SHARE]
     return named[:MOST_NAMED] or [NO_SKILL]
 
 

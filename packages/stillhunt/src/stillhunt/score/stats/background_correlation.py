@@ -12,39 +12,26 @@ Source: estimator of moments with weights of a random effects model (Kleinman 19
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.stats.arrays import Floats, Ints
 
+# Effective number of comparison accounts below which nothing is estimated (derived: a correlation between accounts
+# needs two of them)
+_MIN_EFFECTIVE_ACCOUNTS = 2.0
 
-@parameter_table("score.background_correlation", "How alike the comparison accounts are among themselves.")
-@dataclass(frozen=True)
-class CorrelationParameters:
+
+class CorrelationParameters(NamedTuple):
     """Parameters of the estimate."""
 
-    weighting: float = parameter(
-        0.03,
-        unit="intra-class correlation",
-        meaning="Correlation for which the weights of accounts are best; others only widen the noise.",
-        provenance=measured("median over honest groups, as in score.topic_dispersion"),
-    )
-    standard_errors: float = parameter(
-        1.645,
-        unit="standard errors",
-        meaning="Added to the estimate, so that few comparison accounts change nothing.",
-        provenance=derived("one-sided bound of 95 % of a normal estimate"),
-    )
-    min_effective_accounts: float = parameter(
-        2.0,
-        unit="accounts",
-        meaning="Effective number of comparison accounts below which nothing is estimated.",
-        provenance=derived("a correlation between accounts needs two of them"),
-    )
+    weighting: float
+    standard_errors: float
 
 
-P = values_of(CorrelationParameters)
+P = read_parameters(CorrelationParameters, "score.background_correlation")
 _CELLS = 1 << 22
 """Cells of accounts by categories that are counted at a time; bounds memory."""
 
@@ -81,7 +68,7 @@ class Mixtures:
         """Upper bound (95 %) of the intra-class correlation of the accounts' categories; 1 where there are too few."""
         total, squared = self.weight.tolist()
         effective = total**2 / squared if squared > 0 else 0.0
-        if effective < P.min_effective_accounts:
+        if effective < _MIN_EFFECTIVE_ACCOUNTS:
             return 1.0
         own = self.same[0] / total
         spread = max(self.same[2] - 2.0 * own * self.same[1] + own**2 * squared, 0.0)

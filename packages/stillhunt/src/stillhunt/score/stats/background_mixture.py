@@ -10,40 +10,26 @@ bias for a sample of that size (Miller 1955). It misleads for a harvester who sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.stats.arrays import Floats, Ints
 
+# Requests of known topic below which no distance is measured (derived: the bias of the estimate is then about as large
+# as `different`)
+_MIN_REQUESTS = 20
 
-@parameter_table("score.background_mixture", "Groups whose mixture of topics is that of all customers.")
-@dataclass(frozen=True)
-class BackgroundMixtureParameters:
+
+class BackgroundMixtureParameters(NamedTuple):
     """Parameters of the distance from the comparison accounts."""
 
-    same: float = parameter(
-        0.2,
-        unit="bits",
-        meaning="Distance up to which a group's mixture is that of all customers, and being alike earns nothing.",
-        provenance=measured("a group of safety researchers in the real texts of the second generator: 0.23"),
-    )
-    different: float = parameter(
-        0.4,
-        unit="bits",
-        meaning="Distance from which it is a mixture of its own, and being alike earns all.",
-        provenance=measured("the lowest of 103 campaigns of two generators: 0.45"),
-    )
-    min_requests: int = parameter(
-        20,
-        unit="requests",
-        meaning="Requests of known topic below which no distance is measured.",
-        provenance=derived("the bias of the estimate is then about as large as `different`"),
-    )
+    same: float
+    different: float
 
 
-P = values_of(BackgroundMixtureParameters)
+P = read_parameters(BackgroundMixtureParameters, "score.background_mixture")
 
 
 def distance_from_background(counts: Ints, background: Floats) -> float | None:
@@ -57,7 +43,7 @@ def distance_from_background(counts: Ints, background: Floats) -> float | None:
         The divergence; None where the group's requests are too few or there are no comparison accounts.
     """
     sent, weight = int(counts.sum()), float(background.sum())
-    if sent < P.min_requests or weight <= 0.0:
+    if sent < _MIN_REQUESTS or weight <= 0.0:
         return None
     # One more account without preferences, so that a topic that only the group asks about has a chance.
     expected = (background + 1.0 / len(background)) / (weight + 1.0)

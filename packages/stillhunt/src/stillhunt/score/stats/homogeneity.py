@@ -10,47 +10,28 @@ of r (`honest_reference.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score import kernels
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS, Overdispersion
 
+MIN_COMPARED_ACCOUNTS = 3  # Accounts from which mixtures and volumes are compared (two accounts can agree by chance)
+# Accounts from which volumes are trimmed at all (in a smaller group the ends are a large part of it)
+_MIN_TRIMMED_ACCOUNTS = 8
 
-@parameter_table("score.dispersion_index", "How the dispersion index is computed and weighed.")
-@dataclass(frozen=True)
-class DispersionParameters:
+
+class DispersionParameters(NamedTuple):
     """Parameters of the dispersion index."""
 
-    min_expected: int = parameter(
-        5,
-        unit="requests",
-        meaning="Requests below which categories are pooled.",
-        provenance=derived("the usual rule for chi-square (Cochran 1954)"),
-    )
-    min_accounts: int = parameter(
-        3,
-        unit="accounts",
-        meaning="Accounts from which mixtures and volumes are compared.",
-        provenance=judgement("two accounts can agree by chance"),
-    )
-    trimmed_share: float = parameter(
-        0.05,
-        unit="share",
-        meaning="Share cut from each end of the volumes.",
-        provenance=judgement("one stranger in the group must not hide that the rest are equal"),
-    )
-    min_trimmed_accounts: int = parameter(
-        8,
-        unit="accounts",
-        meaning="Accounts from which volumes are trimmed at all.",
-        provenance=judgement("in a smaller group the ends are a large part of it"),
-    )
+    min_expected: int
+    trimmed_share: float
 
 
-P = values_of(DispersionParameters)
+P = read_parameters(DispersionParameters, "score.dispersion_index")
 _CORRELATIONS = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
 """Intra-class correlations over which likelihoods are averaged."""
 _DENSE = 4_096
@@ -142,7 +123,7 @@ def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
         found: index of the candidate, on requests that did not form it.
         reference: distributions of the intra-class correlation under both hypotheses.
     """
-    if found.freedom < 1 or found.accounts < P.min_accounts:
+    if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         return 0.0
     honest = _likelihood(found, reference.honest_median, reference.honest_spread, reference.noise)
     queue = _likelihood(found, reference.queue_median, reference.queue_spread, reference.noise)
@@ -166,7 +147,7 @@ def volume_evenness(volumes: Ints) -> Homogeneity:
     """Variance over mean of the accounts' volumes, in the same form: 1 where tasks are assigned at random."""
     count = len(volumes)
     mean = float(volumes.mean()) if count else 0.0
-    if count < P.min_accounts or mean == 0:
+    if count < MIN_COMPARED_ACCOUNTS or mean == 0:
         return Homogeneity(0.0, 0.0, 0.0, count)
     square = float(((volumes - mean) ** 2).sum() / mean)
     return Homogeneity(square, float(count - 1), mean + 1.0, count)
@@ -189,4 +170,4 @@ def trimmed(volumes: Ints) -> Ints:
     """Volumes without the few smallest and largest, at least one of each; all of them in a small group."""
     cut = max(1, round(P.trimmed_share * len(volumes)))
     ordered: Ints = np.sort(volumes)
-    return ordered[cut:-cut] if len(volumes) >= P.min_trimmed_accounts else ordered
+    return ordered[cut:-cut] if len(volumes) >= _MIN_TRIMMED_ACCOUNTS else ordered

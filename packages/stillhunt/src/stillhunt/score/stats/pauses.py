@@ -11,36 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
 from stillhunt.score.stats.arrays import Floats, Ints
 
-
-@parameter_table("score.pauses", "When two campaigns keep the same schedule.")
-@dataclass(frozen=True)
-class PauseParameters:
-    """Parameters of beginnings, pauses and ends."""
-
-    min_expected: float = parameter(
-        7.0,
-        unit="account-hours",
-        meaning="Active accounts by the hour that a silence must lack before it counts.",
-        provenance=derived("a chance of e^-7 for each request, which is charged by the number of pauses found"),
-    )
-    max_hours: int = parameter(
-        24,
-        unit="h",
-        meaning="Longest silence that is a pause.",
-        provenance=judgement("weekends and holidays are longer, and everybody has them"),
-    )
-    edge_hours: int = parameter(
-        6,
-        unit="h",
-        meaning="Most hours between two beginnings, or two ends, that may be one.",
-        provenance=judgement("small campaigns are late to begin again"),
-    )
+# account-hours: active accounts by the hour that a silence must lack before it counts (derived: a chance of e^-7 for
+# each request, which is charged by the number of pauses found)
+_MIN_EXPECTED = 7.0
+_MAX_HOURS = 24  # Longest silence that is a pause (weekends and holidays are longer, and everybody has them)
+# Most hours between two beginnings, or two ends, that may be one (small campaigns are late to begin again)
+_EDGE_HOURS = 6
 
 
-P = values_of(PauseParameters)
 DAY_HOURS = 24
 
 
@@ -75,10 +55,10 @@ def schedule_of(active: Ints, others: Floats) -> Schedule:
     usual = np.bincount(of_day, weights=active, minlength=DAY_HOURS) / days
     missed = np.concatenate([[0.0], np.cumsum(usual[of_day] * np.minimum(others, 1.0))])
     begin, end = seen[:-1] + 1, seen[1:]
-    kept = (missed[end] - missed[begin] >= P.min_expected) & (end - begin <= P.max_hours)
+    kept = (missed[end] - missed[begin] >= _MIN_EXPECTED) & (end - begin <= _MAX_HOURS)
     return Schedule(
-        int(seen[0]) if missed[seen[0]] >= P.min_expected else None,
-        int(seen[-1]) if missed[-1] - missed[seen[-1] + 1] >= P.min_expected else None,
+        int(seen[0]) if missed[seen[0]] >= _MIN_EXPECTED else None,
+        int(seen[-1]) if missed[-1] - missed[seen[-1] + 1] >= _MIN_EXPECTED else None,
         np.column_stack([begin[kept], end[kept]]),
     )
 
@@ -98,12 +78,12 @@ def common_schedule(first: Schedule, second: Schedule, hours: int, unlike: float
     chances = {"begin": 1.0, "pause": 1.0, "end": 1.0}
     for name, edge in (("begin", -1), ("end", hours)):
         one, other = getattr(first, name), getattr(second, name)
-        if one is not None and other is not None and abs(one - other) <= P.edge_hours:
+        if one is not None and other is not None and abs(one - other) <= _EDGE_HOURS:
             near = min(abs(one - edge), abs(other - edge))
             chances[name] = (2 * abs(one - other) + 1) / min(hours, 2 * near)
     if len(first.pauses) and len(second.pauses):
         apart = np.abs(first.pauses[:, None, :] - second.pauses[None, :, :]).max(axis=2)
-        if apart.min() <= P.edge_hours:
+        if apart.min() <= _EDGE_HOURS:
             chances["pause"] = unlike * (2 * int(apart.min()) + 1) * apart.size / hours
     found = [name for name, chance in chances.items() if chance < 1.0]
     return sum((-float(np.log2(chances[name])) for name in found), start=0.0), found

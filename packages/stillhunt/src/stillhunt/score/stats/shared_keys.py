@@ -11,44 +11,25 @@ rate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammainc
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.key_frequencies import KeyFrequencies
 
 
-@parameter_table("score.shared_keys", "When a key is shared beyond chance.")
-@dataclass(frozen=True)
-class SharedKeyParameters:
+class SharedKeyParameters(NamedTuple):
     """Parameters of shared keys."""
 
-    pool_shares: tuple[float, ...] = parameter(
-        tuple(s / 20 for s in range(8, 20)),
-        unit="share",
-        meaning="Shares of the members that may draw from the operation's own pool; all are tried.",
-        provenance=judgement("who buys keys in bulk uses them for at least 0.4 of the accounts"),
-    )
-    selected_pool_shares: tuple[float, ...] = parameter(
-        tuple(2.0**-k for k in range(9, 1, -1)),
-        unit="share",
-        meaning="Smaller shares that are tried too where the members were selected by the key.",
-        provenance=derived("few of many may share it then; powers of two"),
-    )
-    unlike_all: float = parameter(
-        3.0,
-        unit="times",
-        meaning="Times the comparison accounts' rate that still counts as chance.",
-        provenance=judgement(
-            "customers of one subject differ from all customers by factors of two or three in countries, networks and "
-            "age without any operator"
-        ),
-    )
+    pool_shares: tuple[float, ...]
+    selected_pool_shares: tuple[float, ...]
+    unlike_all: float
 
 
-P = values_of(SharedKeyParameters)
+P = read_parameters(SharedKeyParameters, "score.shared_keys")
 _SELECTED_SHARES = P.selected_pool_shares + P.pool_shares
 COST_BITS = float(np.log2(len(_SELECTED_SHARES)))
 """What choosing among the shares costs."""

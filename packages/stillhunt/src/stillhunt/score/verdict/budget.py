@@ -16,68 +16,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.parameters import measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score.stats.arrays import Ints
 
-_WORLDS = measured(
-    "benchmarks/quality/budget.py: upper 95 % bound from 80 honest worlds of two generators, 14 days, 2,000 accounts "
-    "each"
-)
-_GROWTH = measured(
-    "benchmarks/quality/budget.py: the same bound from 24 worlds of 28 days against that of the 80 of 14 days"
-)
 
-
-@parameter_table("score.false_alarms", "Honest candidates above high levels of bits: the null of the whole search.")
-@dataclass(frozen=True)
-class SearchNull:
+class SearchNull(NamedTuple):
     """Honest candidates above high levels of bits; more worlds would make these bounds narrower."""
 
-    level: float = parameter(
-        5.0, unit="bits", meaning="Bits, prior excluded, from which the tail is exponential.", provenance=_WORLDS
-    )
-    per_thousand: float = parameter(
-        0.25,
-        unit="candidates",
-        meaning="Honest candidates above that level at one look, for each thousand accounts of the log.",
-        provenance=_WORLDS,
-    )
-    scale: float = parameter(
-        1.85, unit="bits", meaning="Bits over which their number falls by a factor of e.", provenance=_WORLDS
-    )
-    days: float = parameter(
-        14.0, unit="days", meaning="Length of the logs on which it was measured.", provenance=_WORLDS
-    )
-    rate_growth: float = parameter(
-        1.99,
-        unit="power",
-        meaning="Power of the log's length over `days` by which the rate grows.",
-        provenance=_GROWTH,
-    )
-    scale_growth: float = parameter(
-        0.18,
-        unit="power",
-        meaning="Power of the log's length over `days` by which the scale grows.",
-        provenance=_GROWTH,
-    )
-    month: float = parameter(
-        45.5,
-        unit="times",
-        meaning="Distinct groups above a bar in 30 days of hourly looks, for each that stands above it at one look.",
-        provenance=measured(
-            "benchmarks/quality/budget.py: upper 95 % bound from 720 hourly looks at one world of 500 accounts, for "
-            "the scale above"
-        ),
-    )
+    level: float
+    per_thousand: float
+    scale: float
+    days: float
+    rate_growth: float
+    scale_growth: float
+    month: float
 
 
-HONEST_SEARCH = values_of(SearchNull)
+HONEST_SEARCH = read_parameters(SearchNull, "score.false_alarms")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base.families import EVIDENCE_FAMILIES
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.stats.arrays import Floats
 
@@ -16,22 +17,16 @@ LINKAGE = tuple(family.name for family in EVIDENCE_FAMILIES if family.linkage)
 """Families that say "one operator", which is not yet "one that harvests"."""
 
 
-@parameter_table("score.member_caps", "Most bits of each family about one member's part.")
-@dataclass(frozen=True)
-class MemberCaps:
+class MemberCaps(NamedTuple):
     """Caps of evidence about one member; families that say nothing of single members have none."""
 
-    content: float = parameter(12.0, unit="bits", meaning="Phrases.", provenance=judgement("twice one kind's bound"))
-    queue: float = parameter(6.0, unit="bits", meaning="Topics and volume.", provenance=judgement("one kind's bound"))
-    identity: float = parameter(
-        8.0, unit="bits", meaning="Cards, domains, sign-ups.", provenance=judgement("as for the whole group")
-    )
-    network: float = parameter(
-        8.0, unit="bits", meaning="Addresses and clients.", provenance=judgement("as for the whole group")
-    )
+    content: float
+    queue: float
+    identity: float
+    network: float
 
 
-P = values_of(MemberCaps)
+P = read_parameters(MemberCaps, "score.member_caps")
 
 
 def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: float) -> list[Finding]:

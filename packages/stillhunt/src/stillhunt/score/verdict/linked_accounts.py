@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -28,63 +29,24 @@ from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.verdict.rules import linked_verdict, weigh_findings
 from stillhunt.score.verdict.verdict import Judged
 
+_MIN_ACCOUNTS = 8  # Accounts from which a group is looked at (families and small firms have fewer)
+_MAX_ACCOUNTS = 2000  # Accounts with one value up to which it forms a group (more have a carrier or a campus in common)
+_MAX_GROUPS = 200  # Groups that are looked at, the largest first (bounds the time to about a second)
+_MOST_KEY_BITS = 4.0  # Most bits of one key (half of what a family may earn, so that it takes two)
+# Accounts between their first and last request at one time, on average, that are used in turn (who uses up credits
+# opens the next account; classes attend together)
+_MOST_AT_ONCE = 2.0
 
-@parameter_table("score.linked_accounts", "Accounts of one operator that work off no queue.")
-@dataclass(frozen=True)
-class LinkedParameters:
+
+class LinkedParameters(NamedTuple):
     """Parameters of the search for linked accounts."""
 
-    min_accounts: int = parameter(
-        8,
-        unit="accounts",
-        meaning="Accounts from which a group is looked at.",
-        provenance=judgement("families and small firms have fewer"),
-    )
-    max_accounts: int = parameter(
-        2_000,
-        unit="accounts",
-        meaning="Accounts with one value up to which it forms a group.",
-        provenance=judgement("more have a carrier or a campus in common"),
-    )
-    max_groups: int = parameter(
-        200,
-        unit="groups",
-        meaning="Groups that are looked at, the largest first.",
-        provenance=judgement("bounds the time to about a second"),
-    )
-    key_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="Bits of the client fingerprint, and of a further key, that a group needs.",
-        provenance=judgement("as a family needs to count as independent; classes share networks, not clients"),
-    )
-    most_key_bits: float = parameter(
-        4.0,
-        unit="bits",
-        meaning="Most bits of one key.",
-        provenance=judgement("half of what a family may earn, so that it takes two"),
-    )
-    most_at_once: float = parameter(
-        2.0,
-        unit="accounts",
-        meaning="Accounts between their first and last request at one time, on average, that are used in turn.",
-        provenance=judgement("who uses up credits opens the next account; classes attend together"),
-    )
-    programs: float = parameter(
-        5.0,
-        unit="settings",
-        meaning="Settings that come back in the median account, from which many programs stand behind it.",
-        provenance=judgement("people use one or two, a team's key five or six of all its members"),
-    )
-    trace_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="Bits of either trace of abuse.",
-        provenance=judgement("as one family that counts"),
-    )
+    key_bits: float
+    programs: float
+    trace_bits: float
 
 
-P = values_of(LinkedParameters)
+P = read_parameters(LinkedParameters, "score.linked_accounts")
 
 
 @dataclass(frozen=True)
@@ -133,12 +95,12 @@ def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
     for place, key in enumerate(FORMED_BY):
         codes = log.accounts.customers.codes.get(key, np.zeros(0, np.int32))
         values, holder, holders = np.unique(codes, return_index=True, return_counts=True)
-        fits = np.flatnonzero((values >= 0) & (holders >= P.min_accounts) & (holders <= P.max_accounts))
+        fits = np.flatnonzero((values >= 0) & (holders >= _MIN_ACCOUNTS) & (holders <= _MAX_ACCOUNTS))
         seeds += [(-int(holders[at]), place, int(holder[at])) for at in fits.tolist()]
-    for _, place, one in sorted(seeds)[: P.max_groups]:
+    for _, place, one in sorted(seeds)[:_MAX_GROUPS]:
         codes = log.accounts.customers.codes[FORMED_BY[place]]
         members = np.flatnonzero((codes == codes[one]) & present & ~taken)
-        if len(members) >= P.min_accounts:
+        if len(members) >= _MIN_ACCOUNTS:
             yield FORMED_BY[place], members
 
 
@@ -158,7 +120,7 @@ def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | 
     traces = _traces(case)
     if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
         return None
-    keys = [replace(finding, bits=min(finding.bits, P.most_key_bits)) for finding in weighed if finding.bits != 0.0]
+    keys = [replace(finding, bits=min(finding.bits, _MOST_KEY_BITS)) for finding in weighed if finding.bits != 0.0]
     findings = keys + list(traces.values())
     measured = within_sample(case.log, findings)
     total = weigh_findings(measured, len(case.candidate.accounts), settings, works_off_queue=False)
@@ -180,7 +142,7 @@ def _traces(case: CandidateCase) -> dict[str, Finding]:
     programs = float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
     if programs >= P.programs:
         kind, statement = "many_programs", fill(_PROGRAMS, settings=programs)
-    elif at_once <= P.most_at_once:
+    elif at_once <= _MOST_AT_ONCE:
         kind, statement = "used_in_turn", fill(_IN_TURN, accounts=accounts, at_once=at_once)
     else:
         return {}

@@ -10,11 +10,12 @@ follow, and all is learned anew (expectation maximisation, Dempster et al. 1977)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
@@ -23,81 +24,30 @@ from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.stats.key_frequencies import KeyFrequencies
 from stillhunt.score.verdict.caps import member_evidence
 
+_ROUNDS = 6  # Rounds of learning, at most (it hardly moves after three)
+_SETTLED = 0.01  # probability: change of every membership below which learning ends (no verdict hangs on a hundredth)
+# accounts: members with a value, each by its probability, from which a key is learned at all (the fewest accounts of a
+# campaign)
+_MIN_CORE = 5.0
+_VOLUME_TAIL = 0.03  # share: members whose volume is anywhere (late joiners and early bans)
+# share: spread of the core's volumes, of that of customers, above which volume says nothing (uneven volumes mark
+# nobody)
+_MOST_VOLUME_SPREAD = 0.8
+# log units: least spread that the volumes of members are taken to have (equal volumes may be few volumes)
+_MIN_VOLUME_SPREAD = 0.15
 
-@parameter_table("score.members", "What the confident core says about each member.")
-@dataclass(frozen=True)
-class CoreParameters:
+
+class CoreParameters(NamedTuple):
     """Parameters of what is learned from the core."""
 
-    rounds: int = parameter(
-        6,
-        unit="rounds",
-        meaning="Rounds of learning, at most.",
-        provenance=judgement("it hardly moves after three"),
-    )
-    settled: float = parameter(
-        0.01,
-        unit="probability",
-        meaning="Change of every membership below which learning ends.",
-        provenance=judgement("no verdict hangs on a hundredth"),
-    )
-    min_core: float = parameter(
-        5.0,
-        unit="accounts",
-        meaning="Members with a value, each by its probability, from which a key is learned at all.",
-        provenance=judgement("the fewest accounts of a campaign"),
-    )
-    min_bits: float = parameter(
-        6.0,
-        unit="bits",
-        meaning="Bits that sharing must explain over all members before a key says anything.",
-        provenance=derived("the number of shares tried, squared"),
-    )
-    min_share: float = parameter(
-        0.3,
-        unit="share",
-        meaning="Share of members from the pool below which a key says nothing of single members.",
-        provenance=judgement("a pool of few is no mark of the campaign"),
-    )
-    key_bits: float = parameter(
-        8.0,
-        unit="bits",
-        meaning="Most bits of one key, either way.",
-        provenance=judgement("no single key may decide"),
-    )
-    settings_bits: float = parameter(
-        4.0,
-        unit="bits",
-        meaning="The same of the settings.",
-        provenance=judgement("frameworks set them for their users"),
-    )
-    set_apart_bits: float = parameter(
-        2.0,
-        unit="bits",
-        meaning="Bits of one key against a member from which the member is not flagged with the others.",
-        provenance=derived("3 of 4 members draw the key from the pool; who does not may be a customer"),
-    )
-    volume_tail: float = parameter(
-        0.03,
-        unit="share",
-        meaning="Members whose volume is anywhere.",
-        provenance=judgement("late joiners and early bans"),
-    )
-    most_volume_spread: float = parameter(
-        0.8,
-        unit="share",
-        meaning="Spread of the core's volumes, of that of customers, above which volume says nothing.",
-        provenance=judgement("uneven volumes mark nobody"),
-    )
-    min_volume_spread: float = parameter(
-        0.15,
-        unit="log units",
-        meaning="Least spread that the volumes of members are taken to have.",
-        provenance=judgement("equal volumes may be few volumes"),
-    )
+    min_bits: float
+    min_share: float
+    key_bits: float
+    settings_bits: float
+    set_apart_bits: float
 
 
-P = values_of(CoreParameters)
+P = read_parameters(CoreParameters, "score.members")
 _SHARES = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
 LEARNED_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at", "client_fingerprint")
 CUSTOMER_KEYS = LEARNED_KEYS[:4]
@@ -109,7 +59,7 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
     volume = np.log(np.maximum(case.candidate.volumes, 1))
     current = list(findings)
     weight = _probability(current, case)
-    for _ in range(P.rounds):
+    for _ in range(_ROUNDS):
         learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
         if any(f.kind == "even_volume" and f.member_bits is not None for f in findings):  # not in an uneven sample
             learned["even_volume"] = _volume_bits(volume, weight)
@@ -118,7 +68,7 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
             for finding in findings
         ]
         before, weight = weight, _probability(current, case)
-        if np.abs(weight - before).max(initial=0.0) < P.settled:
+        if np.abs(weight - before).max(initial=0.0) < _SETTLED:
             break
     return current
 
@@ -161,7 +111,7 @@ def _key_bits(own: Ints, key: KeyFrequencies, case: CandidateCase, weight: Float
     bits = np.zeros(len(own))
     known = own >= 0
     weights = weight[known]
-    if key.empty or known.sum() < P.min_core or weights.sum() < P.min_core:
+    if key.empty or known.sum() < _MIN_CORE or weights.sum() < _MIN_CORE:
         return bits
     members = case.candidate.accounts
     values, place = np.unique(own[known], return_inverse=True)
@@ -183,11 +133,11 @@ def _volume_bits(volume: Floats, weight: Floats) -> Floats:
     order = np.argsort(volume, kind="stable")
     ranks = np.cumsum(weight[order]) / max(float(weight.sum()), 1e-9)
     low, middle, high = volume[order][np.minimum(np.searchsorted(ranks, (0.1, 0.5, 0.9)), len(volume) - 1)]
-    spread = max((high - low) / 2.56, P.min_volume_spread)  # a normal law holds 80 % within 2.56 deviations
-    if spread > P.most_volume_spread * SPREADS.customers:
+    spread = max((high - low) / 2.56, _MIN_VOLUME_SPREAD)  # a normal law holds 80 % within 2.56 deviations
+    if spread > _MOST_VOLUME_SPREAD * SPREADS.customers:
         return np.zeros(len(volume))
     customers = _normal(volume - middle, SPREADS.customers)
-    workers = (1.0 - P.volume_tail) * _normal(volume - middle, spread) + P.volume_tail * customers
+    workers = (1.0 - _VOLUME_TAIL) * _normal(volume - middle, spread) + _VOLUME_TAIL * customers
     return np.asarray(np.clip(np.log2(workers / customers), -SPREADS.member_cap_bits, SPREADS.member_cap_bits))
 
 

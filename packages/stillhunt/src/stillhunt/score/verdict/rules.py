@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import EVIDENCE_FAMILIES
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds import open_customers
 from stillhunt.score.stats.arrays import Flags, Floats
@@ -31,44 +32,17 @@ OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
 help desk that hand out tickets cannot be told from a harvest by their logs."""
 
 
-@parameter_table("score.verdict", "From evidence to verdicts, beside the settings.")
-@dataclass(frozen=True)
-class VerdictParameters:
+class VerdictParameters(NamedTuple):
     """Parameters of the verdict."""
 
-    member_probability: float = parameter(
-        0.5,
-        unit="probability",
-        meaning="P(member | campaign) from which an account stays in the candidate.",
-        provenance=derived("likelier a member than not"),
-    )
-    independent_families: int = parameter(
-        2,
-        unit="families",
-        meaning="Families above the floor that the verdict act needs.",
-        provenance=judgement("no single family may convict, however strong it is"),
-    )
-    act_floors: float = parameter(
-        1.5,
-        unit="floors",
-        meaning="Times the floor of one family from which content and queue together do for act.",
-        provenance=judgement("each alone may fall short where both are there"),
-    )
-    review_floors: float = parameter(
-        1.0,
-        unit="floors",
-        meaning="The same for review.",
-        provenance=judgement('what only says "one operator" is a class or a company, and no work for anybody'),
-    )
-    decisive_bits: float = parameter(
-        8.0,
-        unit="bits",
-        meaning="Bits from which independent evidence also says who was found in the group by mistake.",
-        provenance=judgement("it must be beyond doubt for the group before it counts against a member"),
-    )
+    member_probability: float
+    independent_families: int
+    act_floors: float
+    review_floors: float
+    decisive_bits: float
 
 
-P = values_of(VerdictParameters)
+P = read_parameters(VerdictParameters, "score.verdict")
 LIKELY_MEMBER = P.member_probability
 
 

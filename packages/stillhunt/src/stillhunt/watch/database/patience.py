@@ -3,67 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, event
-
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 
 if TYPE_CHECKING:
     import psycopg
 
 
-@parameter_table("watch.database", "How long a database may keep somebody waiting.")
-@dataclass(frozen=True)
-class DatabasePatience:
+class DatabasePatience(NamedTuple):
     """How long a database may keep somebody waiting."""
 
-    connect_seconds: int = parameter(
-        4,
-        unit="seconds",
-        meaning="Longest time until a server of PostgreSQL accepts a connection.",
-        provenance=judgement("a server in the same network accepts within milliseconds"),
-    )
-    statement_seconds: int = parameter(
-        30,
-        unit="seconds",
-        meaning="Longest time of one statement, with its wait for locks, after which the server ends it.",
-        provenance=judgement("statements take milliseconds; another process may hold the decision log for seconds"),
-    )
-    silent_seconds: float = parameter(
-        35.0,
-        unit="seconds",
-        meaning="Silence of a server in a statement after which the connection is given up.",
-        provenance=judgement("longer than the server itself takes to end a statement"),
-    )
-    network_seconds: int = parameter(
-        10,
-        unit="seconds",
-        meaning="Time for which what was sent may stay unacknowledged by the server's machine.",
-        provenance=judgement("a network that loses packets delivers within seconds"),
-    )
-    idle_transaction_seconds: int = parameter(
-        120,
-        unit="seconds",
-        meaning="Longest pause inside of a transaction, after which the server ends it and frees its locks.",
-        provenance=judgement("a process that was stopped must not hold the decision log for ever"),
-    )
-    pool_seconds: float = parameter(
-        5.0,
-        unit="seconds",
-        meaning="Longest wait for one of the process's connections.",
-        provenance=judgement("a page that waits for longer is loaded again"),
-    )
-    migration_seconds: float = parameter(
-        3600.0,
-        unit="seconds",
-        meaning="Longest silence while tables are brought to another version.",
-        provenance=judgement("a table of millions of rows is rewritten within minutes"),
-    )
+    # seconds: longest time until a server of PostgreSQL accepts a connection (a server in the same network accepts
+    # within milliseconds)
+    connect_seconds: int = 4
+    # seconds: longest time of one statement, with its wait for locks, after which the server ends it (statements take
+    # milliseconds; another process may hold the decision log for seconds)
+    statement_seconds: int = 30
+    # seconds: silence of a server in a statement after which the connection is given up (longer than the server itself
+    # takes to end a statement)
+    silent_seconds: float = 35.0
+    # seconds: time for which what was sent may stay unacknowledged by the server's machine (a network that loses
+    # packets delivers within seconds)
+    network_seconds: int = 10
+    # seconds: longest pause inside of a transaction, after which the server ends it and frees its locks (a process that
+    # was stopped must not hold the decision log for ever)
+    idle_transaction_seconds: int = 120
+    # seconds: longest wait for one of the process's connections (a page that waits for longer is loaded again)
+    pool_seconds: float = 5.0
+    # seconds: longest silence while tables are brought to another version (a table of millions of rows is rewritten
+    # within minutes)
+    migration_seconds: float = 3600.0
 
 
-PATIENCE = values_of(DatabasePatience)
+PATIENCE = DatabasePatience()
 
 
 def keep_patience(engine: Engine) -> None:

@@ -21,7 +21,7 @@ from stillhunt.watch.database import tables_console  # noqa: F401 - its tables b
 from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
-VERSION = 5
+VERSION = 6
 """Version of the tables; `migrations/versions` says what each has."""
 IDENTITY_ROW = "identity"
 """Name of the row of META by which this database is told from others."""
@@ -67,6 +67,7 @@ class WatchDatabase:
         self._as_it_is, self._there, self._opened = as_it_is, there, False
         self._shown = str(file) if not url else "watch.database"
         self._file = None if url else file
+        self.folder = file.parent
         self._place: tuple[int, int] | None = None
         try:
             if not url:

@@ -175,6 +175,11 @@ DECISIONS = Table(
     Column("note", Text, nullable=False),
     Column("before", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Index("decisions_of_account", "account_id", postgresql_using="hash"),  # ids may be too long for a tree
+    Index("decisions_of_campaign", "campaign_id", "seq"),
+    Index("decisions_by_made_at", "made_at"),
+    Index("decisions_by_expires_at", "expires_at"),
+    Index("decisions_by_undoes", "undoes"),
 )
 """The decision log: rows are added and never changed; each has the hash of the one before it (`stillhunt.decide`)."""
 

@@ -15,6 +15,7 @@ ADDED_TABLES = {
     3: ("appeals",),
     4: ("cases", "case_events", "saved_filters", "users", "sessions", "audit"),
     5: ("linked_senders",),
+    6: (),
 }
 """Tables that each version has added, and that an older one does not have."""
 

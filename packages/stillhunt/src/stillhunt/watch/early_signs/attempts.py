@@ -12,6 +12,11 @@ from stillhunt.watch.early_signs import passes
 from stillhunt.watch.early_signs.parameters import EARLY
 from stillhunt.watch.early_signs.signs import Seen
 
+# hours: stretch in which different attempts to extract hidden text are counted (a phase of probing is short;
+# researchers try a few attempts on many days)
+_ATTEMPT_HOURS = 48
+
+
 _SENTENCE = "{attempts:#} different attempts to extract hidden instructions or reasoning within {hours:#} hours"
 
 
@@ -26,7 +31,7 @@ def extraction_attempts(
     for group, own in [*members.items(), *singles]:
         hour, attempts = _densest(by_account, own)
         if attempts >= EARLY.least_attempts:
-            said = fill(_SENTENCE, attempts=attempts, hours=EARLY.attempt_hours)
+            said = fill(_SENTENCE, attempts=attempts, hours=_ATTEMPT_HOURS)
             yield Seen("extraction_attempts", group, own, "", hour, said)
 
 
@@ -55,7 +60,7 @@ def _densest(by_account: Mapping[str, Mapping[int, int]], accounts: Collection[s
     begin, inside, best = 0, 0, (0, 0)
     for hour in hours:
         inside += together[hour]
-        while hours[begin] <= hour - EARLY.attempt_hours:
+        while hours[begin] <= hour - _ATTEMPT_HOURS:
             inside -= together[hours[begin]]
             begin += 1
         best = max(best, (inside, -hours[begin]))

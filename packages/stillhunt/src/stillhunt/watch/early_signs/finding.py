@@ -16,8 +16,11 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.units import HOUR
 from stillhunt.watch.early_signs.attempts import extraction_attempts
 from stillhunt.watch.early_signs.moves import unusual_moves
-from stillhunt.watch.early_signs.parameters import EARLY
 from stillhunt.watch.early_signs.signs import EarlySign
+
+# Signs that are kept at a hunt, those of most accounts first (more cannot be read; bounds what hostile traffic can
+# cost)
+_MOST_SIGNS = 200
 
 
 def early_signs(sketches: Dataset, tables: Mapping[str, pa.Table], now: int) -> list[EarlySign]:
@@ -46,4 +49,4 @@ def early_signs(sketches: Dataset, tables: Mapping[str, pa.Table], now: int) -> 
         EarlySign("", one.kind, one.group, sorted(one.accounts), one.model, one.hour * HOUR, now, one.statement)
         for one in seen
     ]
-    return sorted(signs, key=lambda one: (-len(one.accounts), one.kind, one.accounts))[: EARLY.most_signs]
+    return sorted(signs, key=lambda one: (-len(one.accounts), one.kind, one.accounts))[:_MOST_SIGNS]

@@ -20,6 +20,21 @@ from stillhunt.watch.early_signs.parameters import EARLY
 from stillhunt.watch.early_signs.passes import Burst
 from stillhunt.watch.early_signs.signs import Seen, SignKind
 
+_BURST_HOURS = 24  # hours: length of a burst on a model (campaigns were seen to move within a day)
+# share: most accounts of the group that take part in the probe (a few scouts; where all try a model for themselves,
+# nobody probes for the others)
+_PROBE_ACCOUNTS = 0.25
+# accounts: members of a group that use a model for the first time within the burst (few tell nothing, as with the
+# evidence from new models)
+_LEAST_MEMBERS = 4
+# hours: how long a group must have been at work before its first use of a model, for that to tell anything (a log that
+# has just begun shows everybody's first use of every model)
+_HOURS_BEFORE = 48
+# Bursts that are compared with other accounts at a hunt, and models of a group, the busiest first (bounds what hostile
+# names of models can cost)
+_MOST_QUESTIONS = 64
+
+
 _SENTENCES: Mapping[SignKind, str] = {
     "new_model": "Model {model} appeared, and {moved:#} of {active:member} at work began with it within a day; "
     "{usual:%} of the other accounts at work did",
@@ -78,7 +93,7 @@ def unusual_moves(sketches: Dataset, groups: Mapping[str, frozenset[str]], aside
     Args:
         aside: ids of accounts of any group, which are not compared with.
     """
-    large = {group: own for group, own in groups.items() if len(own) >= EARLY.least_members}
+    large = {group: own for group, own in groups.items() if len(own) >= _LEAST_MEMBERS}
     accounts = sorted(frozenset[str]().union(*large.values()))
     if not accounts:
         return
@@ -98,7 +113,7 @@ def unusual_moves(sketches: Dataset, groups: Mapping[str, frozenset[str]], aside
     for group, own in large.items():
         found += _moves_of(group, use.of(sorted(place_of[account] for account in own)), models.to_pylist(), starts)
     found = sorted(found, key=lambda move: (-len(move.moved), move.group, move.burst.model))
-    for move, usual in _beside_others(sketches, found[: EARLY.most_questions], aside):
+    for move, usual in _beside_others(sketches, found[:_MOST_QUESTIONS], aside):
         model = formatting.shorten(formatting.escape_controls(move.burst.model), _MODEL_CHARS)
         figures = {**move.figures, "model": model, "moved": len(move.moved), "active": move.active, "usual": usual}
         who = [accounts[place] for place in move.moved]
@@ -114,14 +129,14 @@ def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | No
     """
     began = int(use.hour.min(initial=np.iinfo(np.int64).max))
     names, row = np.unique(use.model, return_inverse=True)
-    busiest = np.argsort(-np.bincount(row, use.requests), kind="stable")[: EARLY.most_questions]
+    busiest = np.argsort(-np.bincount(row, use.requests), kind="stable")[:_MOST_QUESTIONS]
     for place in np.sort(names[busiest]).tolist():
         own = use.where(use.model == place)
         first, launch = int(own.hour.min()), starts[models[place]]
-        if first - began < EARLY.hours_before:
+        if first - began < _HOURS_BEFORE:
             continue
         move = None
-        if launch - starts[None] >= EARLY.hours_before:
+        if launch - starts[None] >= _HOURS_BEFORE:
             move = _move("new_model", group, use, own, _burst(models[place], launch))
         if move is None:
             move = _probed_move(group, use, own, models[place])
@@ -131,14 +146,14 @@ def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | No
 
 def _probed_move(group: str, use: _Use, own: _Use, model: str) -> _Move | None:
     """The first burst that is large beside all use of the model before it, by few accounts."""
-    most_scouts = EARLY.probe_accounts * len(np.unique(use.account))
+    most_scouts = _PROBE_ACCOUNTS * len(np.unique(use.account))
     hours = np.unique(own.hour)
     for start in hours[1:].tolist():
         before = own.where(own.hour < start)
         scouts = len(np.unique(before.account))
         if scouts > most_scouts:
             return None
-        burst = int(own.requests[(own.hour >= start) & (own.hour < start + EARLY.burst_hours)].sum())
+        burst = int(own.requests[(own.hour >= start) & (own.hour < start + _BURST_HOURS)].sum())
         probe = int(before.requests.sum())
         if burst >= max(EARLY.least_burst, EARLY.burst_ratio * probe):
             figures = {"probe": probe, "scouts": scouts, "burst": burst}
@@ -147,7 +162,7 @@ def _probed_move(group: str, use: _Use, own: _Use, model: str) -> _Move | None:
 
 
 def _burst(model: str, hour: int) -> Burst:
-    return Burst(model, hour, EARLY.burst_hours, EARLY.hours_before)
+    return Burst(model, hour, _BURST_HOURS, _HOURS_BEFORE)
 
 
 def _move(
@@ -165,7 +180,7 @@ def _move(
     active = there & (use.first_hours(size) <= burst.hour - burst.hours_before)
     first = own.first_hours(size)
     moved = np.flatnonzero(active & (first >= burst.hour) & (first < end))
-    if len(moved) < EARLY.least_members:
+    if len(moved) < _LEAST_MEMBERS:
         return None
     return _Move(kind, group, burst, moved, int(active.sum()), figures or {})
 

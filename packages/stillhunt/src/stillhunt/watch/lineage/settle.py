@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.watch.lineage import reasons
 from stillhunt.watch.lineage.assignment import best_pairs
 from stillhunt.watch.lineage.campaigns import (
@@ -29,30 +30,14 @@ from stillhunt.watch.lineage.campaigns import (
 from stillhunt.watch.lineage.overlap import Overlap, common_share, overlaps
 
 
-@parameter_table("watch.lineage", "When a campaign of a new hunt is one that is known.")
-@dataclass(frozen=True)
-class LineageParameters:
+class LineageParameters(NamedTuple):
     """Limits of the matching of campaigns from hunt to hunt."""
 
-    same: float = parameter(
-        0.25,
-        unit="share",
-        meaning="Share of the harvested requests of one of two campaigns that both have of the same accounts, from "
-        "which they may be one campaign.",
-        provenance=derived(
-            "half of the accounts stay, each with a third of the harvest of those that left: 1 / (1 + 3)"
-        ),
-    )
-    part: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Share of a campaign's harvested requests from which it is said to be a part of another one: it "
-        "merged into it, or was split from it.",
-        provenance=judgement("the larger part of it"),
-    )
+    same: float
+    part: float
 
 
-P = values_of(LineageParameters)
+P = read_parameters(LineageParameters, "watch.lineage")
 
 
 def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], window_start: int) -> Settled:

@@ -6,35 +6,20 @@ bound is left to the hunt, which reads the log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.collect.formats.shared.request_bodies import as_messages
 from stillhunt.collect.values.chat import read_chat
 from stillhunt.collect.values.strings import sample_text
 
-
-@parameter_table("watch.inline", "How much of a request is read while its gateway waits.")
-@dataclass(frozen=True)
-class InlineParameters:
-    """Bounds of the work for one request."""
-
-    most_parts: int = parameter(
-        20_000,
-        unit="values",
-        meaning="Values in the messages of one request, nested ones too; messages with more are not read.",
-        provenance=judgement("a conversation of 2,000 messages; an agent's have about 10 values each"),
-    )
-    most_characters: int = parameter(
-        8 << 20,
-        unit="characters",
-        meaning="Characters in the messages, or in a plain text, of one request; longer ones are not read.",
-        provenance=judgement("two million tokens: hardly any model takes as many"),
-    )
+# Values in the messages of one request, nested ones too; messages with more are not read (a conversation of 2,000
+# messages; an agent's have about 10 values each)
+_MOST_PARTS = 20_000
+# Characters in the messages, or in a plain text, of one request; longer ones are not read (two million tokens: hardly
+# any model takes as many)
+_MOST_CHARACTERS = 8 << 20
 
 
-P = values_of(InlineParameters)
 _NOTHING: list[Any] = []
 
 
@@ -84,12 +69,12 @@ def valid(text: str) -> str:
 
 
 def _plain_text(part: list[Any]) -> str:
-    return part[0] if part and isinstance(part[0], str) and len(part[0]) <= P.most_characters else ""
+    return part[0] if part and isinstance(part[0], str) and len(part[0]) <= _MOST_CHARACTERS else ""
 
 
 def _is_bounded(messages: list[Any]) -> bool:
     """Whether messages have no more values and characters than are read; looks at no more than so many."""
-    parts, characters = P.most_parts, P.most_characters
+    parts, characters = _MOST_PARTS, _MOST_CHARACTERS
     waiting: list[Any] = [messages]
     while waiting:
         value = waiting.pop()

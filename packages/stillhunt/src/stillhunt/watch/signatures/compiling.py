@@ -20,7 +20,7 @@ from stillhunt.watch.signatures import passes
 from stillhunt.watch.signatures.features import style_hashes
 from stillhunt.watch.signatures.harvested import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
-from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, LEAST_HONEST_ACCOUNTS, MATCHING
 from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
 from stillhunt.watch.signatures.signature import (
     MICRO,
@@ -43,6 +43,16 @@ from stillhunt.watch.signatures.weights import (
     style_weights,
     topic_weights,
 )
+
+# Harvested requests that a campaign needs for a signature (a phrase in half a percent of fewer requests was seen once)
+_LEAST_HARVESTED = 50
+# Share of the mean bits of a harvested request that such a request needs, too (who quotes one sentence of a template
+# shows a part of it)
+_ALONE_SHARE = 0.8
+# Accounts of no group that may reach the threshold, as a share of the campaign's members. They are taken for members
+# that the hunt missed, and are no part of the honest traffic; of more, none is set aside
+_MOST_SET_ASIDE = 0.1
+
 
 _UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
 _SURE = 0.95
@@ -104,13 +114,13 @@ def _draft(
     campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
-    if material.requests < SIGNATURES.least_harvested:
-        template, least = "It has {own:harvested request}; a signature needs {least:#}", SIGNATURES.least_harvested
+    if material.requests < _LEAST_HARVESTED:
+        template, least = "It has {own:harvested request}; a signature needs {least:#}", _LEAST_HARVESTED
         return _without(campaign, template, own=material.requests, least=least)
     if not counts.enough():
         template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
         honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
-        return _without(campaign, template, honest=honest, least=SIGNATURES.least_honest_accounts)
+        return _without(campaign, template, honest=honest, least=LEAST_HONEST_ACCOUNTS)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
         template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
@@ -152,7 +162,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     """The signature with its threshold and rate, or why there is none."""
     group, bits, matched, most = (values(scores, name) for name in ("group", "bits", "matched", "most"))
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
-    if alike.sum() > max(1.0, MATCHING.most_set_aside * len(campaign.members)):
+    if alike.sum() > max(1.0, _MOST_SET_ASIDE * len(campaign.members)):
         alike[:] = False  # many who are no members use its wording
     highest = int(bits[(group == passes.CHOOSING) & ~alike].max(initial=0)) / MICRO
     own = pc.is_in(scores["account_id"], value_set=pa.array(campaign.members, pa.string())).to_numpy()
@@ -187,7 +197,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         usual=usual,
         caught=caught,
         all=len(campaign.members),
-        first=MATCHING.first_requests,
+        first=FIRST_REQUESTS,
         bar=bar,
         honest=counts.total(passes.CHOOSING)[1],
         highest=highest,
@@ -206,7 +216,7 @@ def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: fl
     """
     choosing, stating = honest
     highest = int(most[choosing].max(initial=0)) / MICRO
-    usual = MATCHING.alone_share * harvest_bits
+    usual = _ALONE_SHARE * harvest_bits
     bar = round(max(MATCHING.least_alone_bits, usual, MATCHING.honest_margin * highest), 3)
     reached = most >= round(bar * MICRO)
     if (reached & stating).any() or not (reached & own).any():

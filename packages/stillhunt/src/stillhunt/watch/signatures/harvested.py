@@ -14,7 +14,10 @@ from stillhunt.base.schema import SKETCHES
 from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.link.requests.arrays import values
 from stillhunt.watch.signatures import passes
-from stillhunt.watch.signatures.parameters import SIGNATURES
+
+# Harvested requests of a campaign from which its signature is made, spread evenly by a keyed sample (a rate of half a
+# percent is then known to a tenth of it)
+_MOST_HARVESTED = 20_000
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,11 @@ def harvested_requests(
         harvest["request_id"].combine_chunks(),
         pa.array([account_of[one] for one in harvest["slice_id"].to_pylist()], pa.string()),
         np.array([number[one] for one in harvest["campaign_id"].to_pylist()], np.int64),
-        SIGNATURES.most_harvested,
+        _MOST_HARVESTED,
     )
     schema = passes.harvested_schema(SKETCHES.arrow)
     found = sketches.gather(passes.fetch_harvested, schema, wanted, passes.HARVESTED_COLUMNS)
     # Partitions come in any order, and each gave as many as the whole sample may have.
     found = found.sort_by("request_key")
-    kept = passes.kept_sample(values(found, "request_key"), values(found, "campaign"), SIGNATURES.most_harvested)
+    kept = passes.kept_sample(values(found, "request_key"), values(found, "campaign"), _MOST_HARVESTED)
     return found.take(pa.array(kept)).combine_chunks()

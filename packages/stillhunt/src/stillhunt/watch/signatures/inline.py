@@ -28,7 +28,7 @@ from stillhunt.watch.signatures.matcher import (
     links_of,
     without_least,
 )
-from stillhunt.watch.signatures.parameters import MATCHING as P
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.senders import known_sender_bits
 from stillhunt.watch.signatures.signature import MICRO, Signature
 from stillhunt.watch.signatures.weighing import WeighedMatch
@@ -124,7 +124,7 @@ class InlineMatcher:
         signatures: Sequence[Signature],
         seed: int,
         *,
-        most_accounts: int = P.most_accounts,
+        most_accounts: int = MOST_FOLLOWED_ACCOUNTS,
         most_text_bytes: int = _MOST_TEXT_BYTES,
     ) -> None:
         self._signatures = list(signatures)
@@ -191,7 +191,7 @@ class InlineMatcher:
         request = asked.now, self._conversation(asked.conversation), prompt_hash
         style = known_style(asked.model, asked.user_agent, asked.settings)
         senders = known_senders(style)
-        counts = account.seen <= P.first_requests
+        counts = account.seen <= FIRST_REQUESTS
         found = []
         for number, phrases in entries:
             signature, bits = self._signatures[number], sum(phrases.values())

@@ -22,10 +22,16 @@ import pyarrow as pa
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.senders import SENDER_COLUMNS
 from stillhunt.watch.signatures.signature import MICRO, Signature
 from stillhunt.watch.signatures.weighing import WeighedMatch, WeighedRequests, Weigher
+
+# Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
+# chat links nobody)
+_CARRIERS = 2
+
 
 MATCHED_COLUMNS = (
     *("account_id", "account_key", "request_key", "timestamp", "conversation", "prompt_hash"),
@@ -84,7 +90,7 @@ class _Shown:
         self.phrases = self.bits = self.style = self.matched = self.later = self.first = self.most = 0
         self.conversation = self.prompt = -1
         self.conversations = self.prompts = 0
-        self.senders = [0] * P.carriers
+        self.senders = [0] * _CARRIERS
 
     def add(self, phrases: Mapping[int, int]) -> None:
         for phrase, weight in phrases.items():
@@ -107,7 +113,7 @@ class _Shown:
         return self.bits + self.style // max(self.matched, 1)
 
     def carried(self) -> bool:
-        return min(self.conversations, self.prompts) >= P.carriers
+        return min(self.conversations, self.prompts) >= _CARRIERS
 
 
 class FollowedAccount:
@@ -155,7 +161,7 @@ class FollowedAccount:
     def link(self, number: int, signature: Signature) -> LinkedAccount:
         """The account's link to a signature, with what all its weighed requests show."""
         shown = self.shown[number]
-        seen = min(self.seen, P.first_requests)
+        seen = min(self.seen, FIRST_REQUESTS)
         reasons = (
             fill(
                 "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
@@ -220,7 +226,7 @@ class Matcher:
         most_accounts: accounts that are followed at a time.
     """
 
-    def __init__(self, signatures: Sequence[Signature], most_accounts: int = P.most_accounts) -> None:
+    def __init__(self, signatures: Sequence[Signature], most_accounts: int = MOST_FOLLOWED_ACCOUNTS) -> None:
         self._signatures = list(signatures)
         self._weigher = Weigher(self._signatures)
         self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
@@ -274,7 +280,7 @@ class Matcher:
         rank = np.full(len(keys), -1, np.int64)
         rank[followed[order]] = np.arange(len(followed))
         place = self._count(keys, followed[order], weighed.row, sketches)
-        wanted = np.flatnonzero((place[weighed.row] >= 0) & (place[weighed.row] < P.first_requests))
+        wanted = np.flatnonzero((place[weighed.row] >= 0) & (place[weighed.row] < FIRST_REQUESTS))
         wanted = wanted[np.argsort(rank[weighed.row[wanted]], kind="stable")]
         names = [values(sketches, name) for name in ("conversation", "prompt_hash")]
         self._count_later(keys, weighed, place)
@@ -288,7 +294,7 @@ class Matcher:
 
     def _count_later(self, keys: Ints, weighed: WeighedRequests, place: Ints) -> None:
         """Count requests that carry a template after those that are weighed."""
-        late = (place[weighed.row] >= P.first_requests) & (weighed.bits >= REQUEST_BITS)
+        late = (place[weighed.row] >= FIRST_REQUESTS) & (weighed.bits >= REQUEST_BITS)
         columns = (weighed.row, weighed.signature, weighed.bits)
         for row, number, bits in zip(*(column[late].tolist() for column in columns), strict=True):
             shown = self._accounts[int(keys[row])].shown.get(number)

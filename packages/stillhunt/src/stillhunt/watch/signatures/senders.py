@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from stillhunt.link.requests.arrays import Hashes, Ints, values
 from stillhunt.watch.signatures.features import STYLE_COLUMNS, distinct, hash_text, mixed
+from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 
@@ -85,10 +86,10 @@ def sender_weights(senders: Senders, accounts: int, honest: Ints, all_honest: in
     Args:
         honest: honest accounts with each value.
     """
-    elsewhere = (honest + P.smoothing) / (all_honest + 2.0 * P.smoothing)
+    elsewhere = (honest + PHRASE_SMOOTHING) / (all_honest + 2.0 * PHRASE_SMOOTHING)
     share = senders.accounts / max(accounts, 1)
     bits = np.minimum(np.log2(np.maximum(share, 1e-9) / elsewhere), P.most_sender_bits)
-    telling = np.flatnonzero((bits >= 1.0) & (senders.accounts >= P.phrase_accounts))
+    telling = np.flatnonzero((bits >= 1.0) & (senders.accounts >= LEAST_PHRASE_ACCOUNTS))
     first = telling[np.lexsort((senders.hashes[telling], -senders.accounts[telling]))[:_MOST_VALUES]]
     return {hash_text(senders.hashes[at]): round(float(bits[at]), 3) for at in first.tolist()}
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.formatting import bits as shown_bits
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, lists, values
@@ -22,89 +23,32 @@ from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.signature import MICRO, Signature
 from stillhunt.watch.signatures.weighing import Weigher
 
-_MEASURED = "benchmarks/live/signatures.py on development seeds"
+# Least share of accounts that it is taken to link in another operation (operations use public templates more often than
+# customers do)
+_STRANGER_SHARE = 0.05
+# Least and most bits from the topic words of the queue (campaigns of strangers take the same skills, too)
+_QUEUE_BITS = (-2.0, 3.0)
+# Least and most bits from the pause between the campaigns (a pool is replaced within days of a ban)
+_TIMING_BITS = (-1.0, 2.0)
+# days: mean pause of an operation that came back; of strangers, any pause up to the window is as likely (bought
+# accounts are ready)
+_PAUSE_DAYS = 2.0
+# days: time over which the beginning of a stranger's campaign is spread (about two windows of a hunt)
+_STRANGER_DAYS = 30.0
 
 
-@parameter_table("watch.returned", "Evidence that a new campaign is an old one that came back.")
-@dataclass(frozen=True)
-class ReturnParameters:
+class ReturnParameters(NamedTuple):
     """Caps and rates of the evidence for a return."""
 
-    template_bits: tuple[float, float] = parameter(
-        (-4.0, 8.0),
-        unit="bits",
-        meaning="Least and most bits from the accounts that the old signature links.",
-        provenance=judgement("the cap of the family content: templates are sold, and alone no proof"),
-    )
-    kept_share: float = parameter(
-        0.8,
-        unit="share of accounts",
-        meaning="Accounts that the old signature links in an operation that came back.",
-        provenance=measured(f"70 to 100 % within their first requests, paraphrased or not; {_MEASURED}"),
-    )
-    stranger_share: float = parameter(
-        0.05,
-        unit="share of accounts",
-        meaning="Least share of accounts that it is taken to link in another operation.",
-        provenance=judgement("operations use public templates more often than customers do"),
-    )
-    kept_wording: tuple[float, float] = parameter(
-        (0.95, 0.2),
-        unit="ratio",
-        meaning="Mean and deviation of the bits of phrases of one request in an operation that came back, over those "
-        "of the old campaign's; of strangers, any ratio from 0 to 1 is as likely.",
-        provenance=measured(
-            f"0.82 to 1.06, 0.5 where a hunt had found only the most templated half; at most 0.6 between "
-            f"strangers with one public grammar; {_MEASURED}"
-        ),
-    )
-    wording_bits: tuple[float, float] = parameter(
-        (-6.0, 1.0),
-        unit="bits",
-        meaning="Least and most bits from that ratio: against, it takes back most of what the accounts gave.",
-        provenance=judgement("strangers who share a part of their sentences are not one operation"),
-    )
-    style_bits: tuple[float, float] = parameter(
-        (-2.0, 3.0),
-        unit="bits",
-        meaning="Least and most bits from settings, models and clients.",
-        provenance=judgement("they are changed easily, and many strangers share them"),
-    )
-    queue_bits: tuple[float, float] = parameter(
-        (-2.0, 3.0),
-        unit="bits",
-        meaning="Least and most bits from the topic words of the queue.",
-        provenance=judgement("campaigns of strangers take the same skills, too"),
-    )
-    timing_bits: tuple[float, float] = parameter(
-        (-1.0, 2.0),
-        unit="bits",
-        meaning="Least and most bits from the pause between the campaigns.",
-        provenance=judgement("a pool is replaced within days of a ban"),
-    )
-    pause_days: float = parameter(
-        2.0,
-        unit="days",
-        meaning="Mean pause of an operation that came back; of strangers, any pause up to the window is as likely.",
-        provenance=judgement("bought accounts are ready"),
-    )
-    stranger_days: float = parameter(
-        30.0,
-        unit="days",
-        meaning="Time over which the beginning of a stranger's campaign is spread.",
-        provenance=judgement("about two windows of a hunt"),
-    )
-    least_bits: float = parameter(
-        10.0,
-        unit="bits",
-        meaning="Bits from which a new campaign is said to be an earlier one that came back.",
-        provenance=measured(
-            "benchmarks/live/signatures.py: 25 of 28 true returns reach it; of 98 pairs of strangers none has over 6.7"
-        ),
-    )
+    template_bits: tuple[float, float]
+    kept_share: float
+    kept_wording: tuple[float, float]
+    wording_bits: tuple[float, float]
+    style_bits: tuple[float, float]
+    least_bits: float
 
 
-RETURNED = values_of(ReturnParameters)
+RETURNED = read_parameters(ReturnParameters, "watch.returned")
 
 
 @dataclass(frozen=True)
@@ -149,7 +93,7 @@ def _template(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     matcher.match(harvested)
     linked = len(matcher.linked())
     rate = old.false_matches
-    stranger = min(max((rate.linked + 1.0) / (rate.accounts + 2.0), RETURNED.stranger_share), 0.5)
+    stranger = min(max((rate.linked + 1.0) / (rate.accounts + 2.0), _STRANGER_SHARE), 0.5)
     kept = RETURNED.kept_share
     bits = linked * math.log2(kept / stranger) + (accounts - linked) * math.log2((1.0 - kept) / (1.0 - stranger))
     text = fill(
@@ -189,17 +133,17 @@ def _queue(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     # A request of a stranger has such a word about every second time, since the words are those of whole skills.
     bits = 4.0 * (share - 0.5)
     text = fill("{share:%} of its requests use words that are frequent in the old campaign's queue", share=share)
-    return _bounded(bits, RETURNED.queue_bits), text
+    return _bounded(bits, _QUEUE_BITS), text
 
 
 def _timing(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     pause = (int(values(harvested, "timestamp", pa.int64()).min()) - old.last_seen) / DAY
     if pause < 0:
         return 0.0, "It began before the old campaign's last request"
-    likely = math.exp(-pause / RETURNED.pause_days) / RETURNED.pause_days
-    bits = math.log2(max(likely, 1e-12) * RETURNED.stranger_days)
+    likely = math.exp(-pause / _PAUSE_DAYS) / _PAUSE_DAYS
+    bits = math.log2(max(likely, 1e-12) * _STRANGER_DAYS)
     text = fill("It began {days:.1f} days after the old campaign's last request", days=pause)
-    return _bounded(bits, RETURNED.timing_bits), text
+    return _bounded(bits, _TIMING_BITS), text
 
 
 def _account_means(harvested: pa.Table, bits: Ints) -> float:

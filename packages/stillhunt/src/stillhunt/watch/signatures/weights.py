@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
+from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.passes import (
     CHOOSING,
@@ -22,6 +23,13 @@ from stillhunt.watch.signatures.passes import (
 )
 from stillhunt.watch.signatures.senders import Senders, sender_hashes, sender_weights, senders_of
 from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, StyleWeights
+
+# Phrases of a signature: those in most of its requests (bounds the memory for each account that is followed)
+_MOST_PHRASES = 512
+# Least and most bits of one feature of style: settings, model, user agent, TLS fingerprint (a replacement pool may
+# change each of them; none of them names a campaign)
+_STYLE_BITS = (-3.0, 4.0)
+
 
 MOST_VALUES = 64
 """Values of a feature of style, and MOST_TOPICS topic words, that a signature keeps: the most frequent."""
@@ -62,7 +70,7 @@ class Counts:
 
     def enough(self) -> bool:
         """Whether both halves have accounts enough."""
-        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= P.least_honest_accounts
+        return min(self.total(half)[1] for half in (CHOOSING, STATING)) >= LEAST_HONEST_ACCOUNTS
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,11 @@ def material_of(harvested: pa.Table) -> Material:
 
 def campaign_phrases(material: Material) -> Hashes:
     """Hashes of the phrases that recur in a campaign, ascending, at most `most_phrases`."""
-    least = np.maximum(P.phrase_share * material.requests, P.phrase_accounts)
-    recurs = (material.phrase_requests >= least) & (material.phrase_accounts >= P.phrase_accounts)
+    least = np.maximum(P.phrase_share * material.requests, LEAST_PHRASE_ACCOUNTS)
+    recurs = (material.phrase_requests >= least) & (material.phrase_accounts >= LEAST_PHRASE_ACCOUNTS)
     places = np.flatnonzero(recurs)
     # Twice as many as are kept: the most frequent ones may be ordinary language.
-    first = np.lexsort((material.phrases[places], -material.phrase_requests[places]))[: 2 * P.most_phrases]
+    first = np.lexsort((material.phrases[places], -material.phrase_requests[places]))[: 2 * _MOST_PHRASES]
     return np.sort(material.phrases[places[first]])
 
 
@@ -136,13 +144,13 @@ def phrase_weights(material: Material, phrases: Hashes, counts: Counts) -> tuple
     requests, accounts = counts.of(PHRASE, phrases)
     all_requests, all_accounts = counts.total(CHOOSING)
     honest = np.maximum(
-        (requests + P.smoothing) / (all_requests + 2 * P.smoothing),
-        (accounts + P.smoothing) / (all_accounts + 2 * P.smoothing),
+        (requests + PHRASE_SMOOTHING) / (all_requests + 2 * PHRASE_SMOOTHING),
+        (accounts + PHRASE_SMOOTHING) / (all_accounts + 2 * PHRASE_SMOOTHING),
     )
-    rate = (own + P.smoothing * honest) / (material.requests + P.smoothing)
+    rate = (own + PHRASE_SMOOTHING * honest) / (material.requests + PHRASE_SMOOTHING)
     bits = np.minimum(np.log2(rate / honest), P.most_phrase_bits)
     kept = np.flatnonzero(bits >= P.least_phrase_bits)
-    kept = np.sort(kept[np.lexsort((phrases[kept], -own[kept]))[: P.most_phrases]])
+    kept = np.sort(kept[np.lexsort((phrases[kept], -own[kept]))[:_MOST_PHRASES]])
     return phrases[kept], np.round(bits[kept], 3)
 
 
@@ -156,7 +164,7 @@ def style_weights(material: Material, counts: Counts) -> dict[str, StyleWeights]
     """Bits of the campaign's values of each feature of style, and of all other values."""
     result = {}
     all_requests, _ = counts.total(CHOOSING)
-    least, most = P.style_bits
+    least, most = _STYLE_BITS
     for number, name in enumerate(STYLE_FEATURES):
         hashes, own = material.style[name]
         honest, _ = counts.of(STYLE + number, hashes)
@@ -186,7 +194,7 @@ def topic_weights(material: Material, counts: Counts) -> dict[str, float]:
     words, own = material.topics
     honest, _ = counts.of(TOPIC_WORD, words)
     rate = (honest + 1.0) / (counts.total(CHOOSING)[0] + 2.0)
-    bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *P.style_bits)
-    telling = np.flatnonzero((bits >= 1.0) & (own >= P.phrase_accounts))
+    bits = np.clip(np.log2((own + rate) / (material.requests + 1.0) / rate), *_STYLE_BITS)
+    telling = np.flatnonzero((bits >= 1.0) & (own >= LEAST_PHRASE_ACCOUNTS))
     first = telling[np.lexsort((words[telling], -own[telling] * bits[telling]))[:MOST_TOPICS]]
     return {str(words[at]): round(float(bits[at]), 3) for at in np.sort(first).tolist()}

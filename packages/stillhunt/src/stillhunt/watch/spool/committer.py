@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.kept_thread import KeptThread
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
@@ -35,46 +35,26 @@ class SpoolBusyError(Exception):
     """More waits to be written than may; the client should try again."""
 
 
-@parameter_table("watch.spool", "When parts are closed, and how much may wait to be written.")
-@dataclass(frozen=True)
-class SpoolLimits:
+class SpoolLimits(NamedTuple):
     """When parts are closed, and how much may wait to be written."""
 
-    part_seconds: float = parameter(
-        300.0,
-        unit="seconds",
-        meaning="Age at which a part is closed, so that the next hunt reads it.",
-        provenance=judgement("three parts for each hunt of the default schedule; a day of one source is 288 files"),
-    )
-    part_bytes: int = parameter(
-        256 << 20,
-        unit="bytes",
-        meaning="Size at which a part is closed.",
-        provenance=judgement("small enough to be read again quickly where a file changed, large enough to be few"),
-    )
-    waiting_bytes: int = parameter(
-        64 << 20,
-        unit="bytes",
-        meaning="Most bytes that wait to be written; more are refused.",
-        provenance=judgement("a second of a disk that writes 64 MB/s"),
-    )
-    idle_seconds: float = parameter(
-        0.25,
-        unit="seconds",
-        meaning="How often an idle writer looks for parts to close.",
-        provenance=judgement("a hunt that asks for closed parts waits at most this long"),
-    )
-    probe_seconds: float = parameter(
-        5.0,
-        unit="seconds",
-        meaning="Time without a failed write after which a small file is written, to see whether the disk works again.",
-        provenance=judgement(
-            "a disk that fails now and then stays a fault; one that has room again is one soon no more"
-        ),
-    )
+    # seconds: age at which a part is closed, so that the next hunt reads it (three parts for each hunt of the default
+    # schedule; a day of one source is 288 files)
+    part_seconds: float = 300.0
+    # bytes: size at which a part is closed (small enough to be read again quickly where a file changed, large enough to
+    # be few)
+    part_bytes: int = 256 << 20
+    # Most bytes that wait to be written; more are refused (a second of a disk that writes 64 MB/s)
+    waiting_bytes: int = 64 << 20
+    # seconds: how often an idle writer looks for parts to close (a hunt that asks for closed parts waits at most this
+    # long)
+    idle_seconds: float = 0.25
+    # seconds: time without a failed write after which a small file is written, to see whether the disk works again (a
+    # disk that fails now and then stays a fault; one that has room again is one soon no more)
+    probe_seconds: float = 5.0
 
 
-LIMITS = values_of(SpoolLimits)
+LIMITS = SpoolLimits()
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import os
 import re
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
 from stillhunt.watch.folder import OWNER_ONLY, sync_folder
 
 LETTER_ENDING = ".letter"
@@ -18,26 +17,18 @@ _HALF_WRITTEN = ".part"
 _NAME = re.compile(r"(\d{20})-\d+-\d+\.letter")
 
 
-@parameter_table("watch.dead_letters", "How much is kept of what could not be stored as records.")
-@dataclass(frozen=True)
-class DeadLetterLimits:
+class DeadLetterLimits(NamedTuple):
     """How much is kept of what could not be stored as records."""
 
-    most_letters: int = parameter(
-        1000,
-        unit="letters",
-        meaning="Most dead letters in the folder; further ones stay with their senders.",
-        provenance=judgement("one fault makes many letters that say the same; nobody reads a thousand"),
-    )
-    most_bytes: int = parameter(
-        256 << 20,
-        unit="bytes",
-        meaning="Most bytes of all dead letters; further ones stay with their senders.",
-        provenance=judgement("four bodies of the longest size that is allowed by default"),
-    )
+    # Most dead letters in the folder; further ones stay with their senders (one fault makes many letters that say the
+    # same; nobody reads a thousand)
+    most_letters: int = 1000
+    # Most bytes of all dead letters; further ones stay with their senders (four bodies of the longest size that is
+    # allowed by default)
+    most_bytes: int = 256 << 20
 
 
-LETTER_LIMITS = values_of(DeadLetterLimits)
+LETTER_LIMITS = DeadLetterLimits()
 
 
 def letters_of(folder: Path) -> list[tuple[Path, int]]:

@@ -21,7 +21,7 @@ from stillhunt.decide.cases.changes import DISMISSAL_REASONS, CampaignFacts, Cam
 from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
 from stillhunt.decide.cases.work import WorkEvent, read_work, work_events
 from stillhunt.decide.entries import standing
-from stillhunt.decide.log import decisions_about
+from stillhunt.decide.log import of_campaign, read_log
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
 from stillhunt.web.console.context import case_of, console_of
@@ -123,7 +123,7 @@ def workers(database: WatchDatabase) -> list[str]:
 
 def _decided(database: WatchDatabase, campaign: str) -> list[tuple[str, str]]:
     """What stands about accounts for this campaign, counted: what in words, and where the rows are."""
-    entries = decisions_about(database, campaign)
+    entries = read_log(database, of_campaign(campaign))
     counted = Counter((one.action, one.author, one.dry_run) for one in standing(entries, time.time_ns() // 1000))
     found = []
     for (action, author, dry_run), number in sorted(counted.items()):

@@ -7,11 +7,16 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy import and_, false, or_
 
 from stillhunt.decide.entries import LogEntry
+from stillhunt.decide.log import LogCondition, is_standing
+from stillhunt.decide.names import storable
+from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.web.console.member_table import campaign_link
 from stillhunt.web.console.rendering import account_url, decision_url, moment
 from stillhunt.web.console.table_columns import TableColumn
+from stillhunt.web.console.table_query import TableQuery
 from stillhunt.web.console.tables import TableSpec
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -21,6 +26,31 @@ def decision_row(entry: LogEntry | Mapping[str, Any]) -> dict[str, Any]:
     """An entry of the log with moments in place of microseconds."""
     row = dict(entry) if isinstance(entry, Mapping) else asdict(entry)
     return {**row, **{name: moment(row[name]) for name in ("made_at", "starts_at", "expires_at")}}
+
+
+def conditions_of(query: TableQuery, now: int) -> list[LogCondition]:
+    """What the database can leave out of the decisions that a reader asks for; the table itself does the rest.
+
+    Args:
+        now: microseconds since 1970.
+    """
+    row = DECISIONS.c
+    states = {
+        "stands": and_(is_standing(now), row.dry_run.is_(False)),
+        "dry run": and_(is_standing(now), row.dry_run.is_(True)),
+        "ends another": row.kind == "undo",
+        "ended": and_(row.kind != "undo", ~is_standing(now)),
+    }
+    found: list[LogCondition] = [
+        row[name].in_([storable(one) for one in values]) for name, values in query.choices.items() if name in row
+    ]
+    if "state" in query.choices:
+        found.append(or_(false(), *(states[one] for one in query.choices["state"] if one in states)))
+    if query.find and not any(query.find.casefold() in state for state in states):
+        texts = ("account_id", "kind", "action", "author", "reason", "campaign_id", "note")
+        found.append(or_(*(row[name].icontains(storable(query.find), autoescape=True) for name in texts)))
+    found += [row.seq >= bound for bound in query.least.values()]
+    return found + [row.seq <= bound for bound in query.most.values()]
 
 
 DECISIONS_TABLE = TableSpec(

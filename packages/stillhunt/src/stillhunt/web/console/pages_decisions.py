@@ -18,16 +18,17 @@ from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_ap
 from stillhunt.decide.cases.calibration import dismissal_calibration
 from stillhunt.decide.cases.dismissals import facts_when_decided
 from stillhunt.decide.cases.work import read_all_work
-from stillhunt.decide.entries import Kind, LogEntry, standing
+from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_rates
-from stillhunt.decide.log import read_log
+from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms
+from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.console.case_forms import database_of, days_of
-from stillhunt.web.console.context import answer_table, console_of, look
+from stillhunt.web.console.context import answer_table, asked, console_of, look
 from stillhunt.web.console.decision_table import (
     APPEALS_SCHEMA,
     APPEALS_TABLE,
@@ -37,14 +38,21 @@ from stillhunt.web.console.decision_table import (
     DECISIONS_TABLE,
     SIGNS_SCHEMA,
     SIGNS_TABLE,
+    conditions_of,
     decision_row,
 )
 from stillhunt.web.console.rendering import decision_url, moment, render
-from stillhunt.web.console.table_query import whole_number
+from stillhunt.web.console.table_query import query_of, whole_number
 from stillhunt.web.people.form_body import posted
 from stillhunt.web.people.guard import require_role
 from stillhunt.web.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
 
+ENTRIES_SHOWN = 1_000
+"""Entries of the log behind one page of the table; a link leads to earlier ones. Judgement: twenty screens."""
+ENTRIES_EXPORTED = 100_000
+"""Newest entries that fit of one export. Judgement: more than a spreadsheet is read for; the command has all."""
+STANDING_COUNTED = 10_000
+"""Up to which decisions that stand are counted. Judgement: ten milliseconds, and nobody needs the number beyond."""
 AUDIT_SHOWN = 20_000
 """Newest rows of the audit that the page filters and exports. Judgement: weeks of a team; all are in the database."""
 
@@ -52,16 +60,23 @@ AUDIT_SHOWN = 20_000
 def decisions(request: Request) -> Response:
     """The decision log, the latest first."""
     look(request, "decisions", "all")
-    log = read_log(database_of(request))
-    stands = {entry.seq for entry in standing(log, _now())}
-    rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in reversed(log)]
-    in_force = formatting.plural(sum(row["state"] == "stands" for row in rows), "decision")
+    database, now = database_of(request), _now()
+    query = query_of(asked(request), DECISIONS_TABLE.columns)
+    most = ENTRIES_EXPORTED if query.export else ENTRIES_SHOWN
+    some = read_newest(database, most + 1, *conditions_of(query, now))
+    found = some[:most]
+    stands = still_standing(database, found, now)
+    rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in found]
+    in_force = count_entries(database, is_standing(now), DECISIONS.c.dry_run.is_(False), most=STANDING_COUNTED + 1)
+    counted = formatting.plural(min(in_force, STANDING_COUNTED), "decision")
     values = {
         "title": "Decisions",
-        "headline": f"{in_force} {'stands' if in_force.startswith('1 ') else 'stand'}.",
+        "headline": f"{'More than ' if in_force > STANDING_COUNTED else ''}{counted} "
+        f"{formatting.verb(in_force, 'stands', 'stand')}.",
         "meaning": "Everything that rules and persons decided, the latest first. Entries are never changed: an undo is "
         "an entry of its own.",
-        "last": log[-1].digest if log else "",
+        "last": "".join(one.digest for one in read_newest(database, 1)),
+        "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if len(some) > most else "",
     }
     table = (DECISIONS_TABLE, pa.Table.from_pylist(rows, DECISIONS_SCHEMA))
     return answer_table(request, "decisions.html", table, values)

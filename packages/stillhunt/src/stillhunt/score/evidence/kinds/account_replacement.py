@@ -8,11 +8,11 @@ one end of term is one coincidence. Where several accounts start every hour, the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
@@ -21,40 +21,23 @@ from stillhunt.score.evidence.kinds.failover import REFUSED
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.beta_binomial import lean_ratio, least_bits, part_bits
 
+# µs: silence at either end of the log from which an account counts as new, or as stopped for good (after less it may
+# have been there before, or come back after)
+_MARGIN = 2 * DAY
+# µs: time within which the next start and the last one are compared; stops within it are one event (closed pools are
+# usually replaced within a day)
+_WITHIN = DAY
 
-@parameter_table("score.account_replacement", "Evidence from accounts that start where others stop.")
-@dataclass(frozen=True)
-class ReplacementParameters:
+
+class ReplacementParameters(NamedTuple):
     """Parameters of the evidence from account replacement."""
 
-    margin: int = parameter(
-        2 * DAY,
-        unit="µs",
-        meaning="Silence at either end of the log from which an account counts as new, or as stopped for good.",
-        provenance=judgement("after less it may have been there before, or come back after"),
-    )
-    within: int = parameter(
-        DAY,
-        unit="µs",
-        meaning="Time within which the next start and the last one are compared; stops within it are one event.",
-        provenance=judgement("closed pools are usually replaced within a day"),
-    )
-    strength: float = parameter(
-        10.0,
-        unit="strength",
-        meaning="Strength with which starts of honest groups are as near before a stop as after it.",
-        provenance=judgement("honest groups stay within 0.15 of 0.5"),
-    )
-    part: float = parameter(
-        0.3,
-        unit="share",
-        meaning="Operations that lose accounts and replace them while the log runs.",
-        provenance=judgement("most logs are shorter than a pool's life"),
-    )
-    cap_bits: float = parameter(5.0, unit="bits", meaning="Most bits.", provenance=judgement("few events in one log"))
+    strength: float
+    part: float
+    cap_bits: float
 
 
-P = values_of(ReplacementParameters)
+P = read_parameters(ReplacementParameters, "score.account_replacement")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -65,8 +48,8 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     np.minimum.at(first, owner, log.time[rows])
     np.maximum.at(last, owner, log.time[rows])
     begin, end = log.span
-    starts = np.sort(first[first >= begin + P.margin])
-    stops = last <= end - P.margin
+    starts = np.sort(first[first >= begin + _MARGIN])
+    stops = last <= end - _MARGIN
     votes = _votes(np.sort(last[stops]), starts)
     ahead, trials = int((votes > 0).sum()), int((votes != 0).sum())
     closing = rows[(log.time[rows] == last[owner]) & stops[owner]]
@@ -86,15 +69,15 @@ def _votes(stops: Ints, starts: Ints) -> Ints:
     if not len(starts):
         return np.zeros(0, np.int64)
     at = np.searchsorted(starts, stops, side="right")
-    wait = np.where(at < len(starts), starts[np.minimum(at, len(starts) - 1)] - stops, 2 * P.within)
-    since = np.where(at > 0, stops - starts[np.maximum(at - 1, 0)], 2 * P.within)
-    leans = np.sign(np.minimum(since, P.within) - np.minimum(wait, P.within))
+    wait = np.where(at < len(starts), starts[np.minimum(at, len(starts) - 1)] - stops, 2 * _WITHIN)
+    since = np.where(at > 0, stops - starts[np.maximum(at - 1, 0)], 2 * _WITHIN)
+    leans = np.sign(np.minimum(since, _WITHIN) - np.minimum(wait, _WITHIN))
     votes: list[int] = []
     until = int(np.iinfo(np.int64).min)
     for stop, lean in zip(stops.tolist(), leans.tolist(), strict=True):
         if stop >= until:
             votes.append(0)
-            until = stop + P.within
+            until = stop + _WITHIN
         votes[-1] += lean
     return np.sign(np.array(votes, np.int64))
 

@@ -9,10 +9,11 @@ away, so that neither the candidate nor another campaign makes itself usual.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
@@ -20,91 +21,29 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
+# Strength of the distribution over honest groups (a template either asks for a thing or it does not)
+_HONEST_STRENGTH = 1.0
+_ASKED_STRENGTH = 4.0  # Strength of that distribution (operations differ)
+# Share of the log's groups cut away at the upper end before they say what is usual (other campaigns are among them)
+_TRIMMED_GROUPS = 0.1
+_MIN_GROUPS = 10  # Other groups from which the log may raise what is usual (fewer are no sample of what is usual)
+MIN_CONDUCT_REQUESTS = 20  # Requests below which no share is judged (mostly noise)
 
-@parameter_table("score.asked_conduct", "Evidence from what requests ask for.")
-@dataclass(frozen=True)
-class ConductParameters:
+
+class ConductParameters(NamedTuple):
     """Parameters of the evidence from conduct; of each trait, its usual share and its weight."""
 
-    reasoning: tuple[float, float] = parameter(
-        (0.06, 0.18),
-        unit="share, share",
-        meaning="Elicits reasoning: honest groups that live on it, operations that do.",
-        provenance=judgement("operations that providers have described"),
-    )
-    grading: tuple[float, float] = parameter(
-        (0.05, 0.08),
-        unit="share, share",
-        meaning="Has answers graded: the same two shares.",
-        provenance=judgement("operations that providers have described"),
-    )
-    cleaning: tuple[float, float] = parameter(
-        (0.02, 0.06),
-        unit="share, share",
-        meaning="Has traces rewritten or cleaned: the same two shares.",
-        provenance=judgement("operations that providers have described"),
-    )
-    probing: tuple[float, float] = parameter(
-        (0.02, 0.06),
-        unit="share, share",
-        meaning="Probes for hidden instructions or reasoning: the same two shares.",
-        provenance=judgement("operations that providers have described"),
-    )
-    agents: tuple[float, float] = parameter(
-        (0.06, 0.12),
-        unit="share, share",
-        meaning="Drives tools step by step: the same two shares.",
-        provenance=judgement("operations that providers have described"),
-    )
-    any_of_them: tuple[float, float] = parameter(
-        (0.12, 0.10),
-        unit="share, share",
-        meaning="Any of these at once: the same two shares. All weights add up to 0.6: the rest ask for nothing "
-        "special, or word it so that neither lexicon nor classifier sees it.",
-        provenance=judgement("operations that take several skills at once"),
-    )
-    honest_strength: float = parameter(
-        1.0,
-        unit="strength",
-        meaning="Strength of the distribution over honest groups.",
-        provenance=judgement("a template either asks for a thing or it does not"),
-    )
-    asked_mean: float = parameter(
-        0.75,
-        unit="share",
-        meaning="Mean share of an operation's requests that show its trait.",
-        provenance=judgement("most, less what rewording hides"),
-    )
-    asked_strength: float = parameter(
-        4.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
-    )
-    trimmed_groups: float = parameter(
-        0.1,
-        unit="share",
-        meaning="Share of the log's groups cut away at the upper end before they say what is usual.",
-        provenance=judgement("other campaigns are among them"),
-    )
-    min_groups: int = parameter(
-        10,
-        unit="groups",
-        meaning="Other groups from which the log may raise what is usual.",
-        provenance=judgement("fewer are no sample of what is usual"),
-    )
-    min_requests: int = parameter(
-        20, unit="requests", meaning="Requests below which no share is judged.", provenance=judgement("mostly noise")
-    )
-    most_bits: float = parameter(
-        1.0,
-        unit="bits",
-        meaning="Most bits for.",
-        provenance=measured(
-            "honest groups with one template ask for one thing in every request, too: 2^bits has a mean of 1.10 over "
-            "honest groups of eight worlds (a0, b0 of seeds 411, 412; a3, b3, a7, t3 of 401), 1.28 without the bound"
-        ),
-    )
+    reasoning: tuple[float, float]
+    grading: tuple[float, float]
+    cleaning: tuple[float, float]
+    probing: tuple[float, float]
+    agents: tuple[float, float]
+    any_of_them: tuple[float, float]
+    asked_mean: float
+    most_bits: float
 
 
-P = values_of(ConductParameters)
+P = read_parameters(ConductParameters, "score.asked_conduct")
 
 
 @dataclass(frozen=True)
@@ -132,12 +71,12 @@ TRAITS = (
     Trait("drive tools step by step", 1 << 5, *P.agents),
     Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *P.any_of_them),
 )
-_ASKED = BetaPrior(P.asked_mean, P.asked_strength)
+_ASKED = BetaPrior(P.asked_mean, _ASKED_STRENGTH)
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     rows = case.candidate.rows
-    if len(rows) < P.min_requests:
+    if len(rows) < MIN_CONDUCT_REQUESTS:
         return None
     conduct = case.log.requests.numbers("conduct", rows)
     # A mixture over the traits: an operation lives on one of them, or on none.
@@ -145,7 +84,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     for trait in TRAITS:
         hits = int(np.count_nonzero(conduct & trait.flags))
         usual = max(trait.usual, _usual_in_log(case.log, case.candidate, trait))
-        own = share_ratio(hits, len(rows), BetaPrior(usual, P.honest_strength), _ASKED)
+        own = share_ratio(hits, len(rows), BetaPrior(usual, _HONEST_STRENGTH), _ASKED)
         ratio += trait.weight * own
         if trait.weight * own > strongest:
             shown, strongest = trait, trait.weight * own
@@ -163,11 +102,11 @@ def _usual_in_log(log: ScoredLog, candidate: Candidate, trait: Trait) -> float:
     """Mean share over the log's other groups, each counting once, without the upper tenth of them."""
     groups = log.background.groups
     others = groups.others(candidate.slice_cluster)
-    if others.sum() < P.min_groups:
+    if others.sum() < _MIN_GROUPS:
         return 0.0
     order, share = groups.by_share(trait.flags)
     share = share[others[order]]
-    return float(share[: len(share) - int(np.ceil(P.trimmed_groups * len(share)))].mean())
+    return float(share[: len(share) - int(np.ceil(_TRIMMED_GROUPS * len(share)))].mean())
 
 
 _WORDS = "{share:%} of its requests {verb}; {usual:%} elsewhere on average (most groups are near 0 % or 100 %)"

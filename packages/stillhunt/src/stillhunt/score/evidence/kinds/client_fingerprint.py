@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
@@ -14,51 +14,24 @@ from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededCol
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
+# accounts: members whose one fingerprint is a part of an untemplated group, however popular it is (a popular
+# fingerprint is no evidence, but none against them either)
+_SHARED_BY = 3
+# Most bits that a fingerprint may say against one member (one worker may use another client)
+_MEMBER_AGAINST_BITS = 3.0
+# Most bits that a fingerprint may say for one member of a templated group (the template may bring the client with it)
+_MEMBER_BITS = 3.0
 
-@parameter_table("score.client_fingerprint", "Evidence from shared client fingerprints.")
-@dataclass(frozen=True)
-class FingerprintParameters:
+
+class FingerprintParameters(NamedTuple):
     """Parameters of the evidence from client fingerprints."""
 
-    cap_bits: float = parameter(
-        4.0,
-        unit="bits",
-        meaning="Most bits where a template formed the group.",
-        provenance=judgement("a popular framework brings its own client, so that its users share both"),
-    )
-    untemplated_cap_bits: float = parameter(
-        11.0,
-        unit="bits",
-        meaning="Most bits about a group that was formed without looking at fingerprints.",
-        provenance=judgement("they could have refuted the group"),
-    )
-    shared_by: int = parameter(
-        3,
-        unit="accounts",
-        meaning="Members whose one fingerprint is a part of an untemplated group, however popular it is.",
-        provenance=judgement("a popular fingerprint is no evidence, but none against them either"),
-    )
-    member_against_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="Most bits that a fingerprint may say against one member.",
-        provenance=judgement("one worker may use another client"),
-    )
-    member_bits: float = parameter(
-        3.0,
-        unit="bits",
-        meaning="Most bits that a fingerprint may say for one member of a templated group.",
-        provenance=judgement("the template may bring the client with it"),
-    )
-    untemplated_member_bits: float = parameter(
-        8.0,
-        unit="bits",
-        meaning="The same in an untemplated group.",
-        provenance=judgement("no template brings the client with it there"),
-    )
+    cap_bits: float
+    untemplated_cap_bits: float
+    untemplated_member_bits: float
 
 
-P = values_of(FingerprintParameters)
+P = read_parameters(FingerprintParameters, "score.client_fingerprint")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -80,7 +53,7 @@ def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
             "values": found.values,
         },
         count=len(candidate.rows),
-        member_bits=np.clip(found.member_bits, -P.member_against_bits, P.member_bits),
+        member_bits=np.clip(found.member_bits, -_MEMBER_AGAINST_BITS, _MEMBER_BITS),
     )
 
 
@@ -105,7 +78,7 @@ def _untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
             "values": found.values,
         },
         count=len(candidate.rows),
-        member_bits=np.clip(bits, -P.member_against_bits, P.untemplated_member_bits),
+        member_bits=np.clip(bits, -_MEMBER_AGAINST_BITS, P.untemplated_member_bits),
         independent=True,
         variant=0,
     )
@@ -119,7 +92,7 @@ def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
     # A popular fingerprint that several members share is no evidence, but it is not evidence against them either.
     counts = np.bincount(used[used >= 0], minlength=int(used.max(initial=-1)) + 1)
     common = np.zeros(len(used), bool)
-    common[used >= 0] = counts[used[used >= 0]] > P.shared_by
+    common[used >= 0] = counts[used[used >= 0]] > _SHARED_BY
     return np.where(common, np.maximum(known, 0.0), known)
 
 

@@ -9,11 +9,11 @@ calendar, classes their term.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, read_parameters
 from stillhunt.score.context.background import ACCOUNT_WEIGHT
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -29,59 +29,23 @@ _HONEST_CANDIDATES = measured(
 )
 
 
-@parameter_table("score.common_days", "Evidence from days that rise and fall together.")
-@dataclass(frozen=True)
-class DayParameters:
+_MIN_DAYS = 6  # Days from which they are compared (a week less a day off)
+_MIN_MEMBERS = 4  # accounts: members from which days are compared (six pairs)
+_MOST_BINS = 120  # Longer logs are cut into bins of several days (bounds the work)
+
+
+class DayParameters(NamedTuple):
     """Parameters of the evidence from common days."""
 
-    min_days: int = parameter(
-        6, unit="days", meaning="Days from which they are compared.", provenance=judgement("a week less a day off")
-    )
-    min_members: int = parameter(
-        4, unit="accounts", meaning="Members from which days are compared.", provenance=judgement("six pairs")
-    )
-    most_bins: int = parameter(
-        120,
-        unit="bins",
-        meaning="Longer logs are cut into bins of several days.",
-        provenance=judgement("bounds the work"),
-    )
-    calm: tuple[float, float] = parameter(
-        (0.80, 0.012),
-        unit="share, correlation",
-        meaning="Honest groups near independence: part of them, and scale (half normal).",
-        provenance=_HONEST_CANDIDATES,
-    )
-    calendar: tuple[float, float] = parameter(
-        (0.15, 0.05),
-        unit="share, correlation",
-        meaning="Honest groups with a common calendar: part of them, and scale (exponential).",
-        provenance=_HONEST_CANDIDATES,
-    )
-    term: tuple[float, float] = parameter(
-        (0.05, 0.12),
-        unit="share, correlation",
-        meaning="Honest groups with a common term: part of them, and scale (exponential).",
-        provenance=_HONEST_CANDIDATES,
-    )
-    operations: tuple[float, float] = parameter(
-        (0.02, 1.0),
-        unit="correlation",
-        meaning="Least and largest correlation of operations, even in the logarithm between them.",
-        provenance=measured("campaigns of seeded worlds: 0.01 (uneven human days) to 0.75 (one queue)"),
-    )
-    part: float = parameter(
-        0.6,
-        unit="share",
-        meaning="Operations whose days rise and fall together at all.",
-        provenance=judgement("some start and end with the log"),
-    )
-    cap_bits: float = parameter(
-        4.0, unit="bits", meaning="Most bits.", provenance=judgement("seats of one company earn up to 3.3 bits")
-    )
+    calm: tuple[float, float]
+    calendar: tuple[float, float]
+    term: tuple[float, float]
+    operations: tuple[float, float]
+    part: float
+    cap_bits: float
 
 
-P = values_of(DayParameters)
+P = read_parameters(DayParameters, "score.common_days")
 _CORRELATIONS = np.linspace(0.0, 0.999, 1000)
 
 
@@ -102,9 +66,9 @@ def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int]
     """Mean correlation of two members, members that can be compared, and days; None where there are too few."""
     requests, background = log.requests, log.background
     days = requests.days
-    width = -(-days // P.most_bins)
+    width = -(-days // _MOST_BINS)
     bins = -(-days // width)
-    if bins < P.min_days:
+    if bins < _MIN_DAYS:
         return None
     accounts = len(candidate.accounts)
     day = requests.day(candidate.rows) // width
@@ -120,7 +84,7 @@ def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int]
     length = np.sqrt((level**2).sum(axis=1, keepdims=True))
     level = (level / np.where(length > 0, length, 1.0))[length[:, 0] > 0]
     members = len(level)
-    if members < P.min_members:
+    if members < _MIN_MEMBERS:
         return None
     # All pairs at once: the square of the sum is the sum over pairs plus one for each member with itself.
     pairs = float((level.sum(axis=0) ** 2).sum()) - members

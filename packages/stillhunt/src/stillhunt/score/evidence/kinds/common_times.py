@@ -9,15 +9,14 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
 from stillhunt.score.stats.beta_binomial import least_bits
-from stillhunt.score.stats.homogeneity import P as DISPERSION
-from stillhunt.score.stats.homogeneity import index_bits
+from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
 from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log, case.candidate
     found = held_out_homogeneity(log, candidate, log.requests.time[candidate.rows] // TIME_BIN)
-    if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
+    if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         return kind.insufficient()
     usual = usual_here(log, candidate, found, "time", TIME_REFERENCE)
     return kind.finding(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
@@ -16,23 +16,14 @@ from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededCol
 from stillhunt.score.stats.shared_keys import shared_value
 
 
-@parameter_table("score.constant_settings", "Evidence from sampling settings that accounts keep.")
-@dataclass(frozen=True)
-class SettingsParameters:
+class SettingsParameters(NamedTuple):
     """Parameters of the evidence from constant settings."""
 
-    constant_share: float = parameter(
-        0.9,
-        unit="share",
-        meaning="Share of an account's requests with its commonest setting, from which it counts as constant.",
-        provenance=judgement("a few requests are tried by hand"),
-    )
-    cap_bits: float = parameter(
-        2.0, unit="bits", meaning="Most bits.", provenance=judgement("users of one framework share its settings, too")
-    )
+    constant_share: float
+    cap_bits: float
 
 
-P = values_of(SettingsParameters)
+P = read_parameters(SettingsParameters, "score.constant_settings")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

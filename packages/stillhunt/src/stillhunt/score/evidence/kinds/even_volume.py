@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, read_parameters
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
@@ -16,54 +16,22 @@ from stillhunt.score.stats.cut_volumes import cut_volume_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE
 
+_MIN_CUT_ACCOUNTS = 5  # Accounts from which such volumes are judged (the fewest accounts of a campaign)
+# variance over mean: evenness below which such volumes are those of a list that everybody got, and earn nothing
+# (derived: drawing at random gives 1; a quarter of it is no random drawing)
+_SAME_FOR_ALL = 0.25
 
-@parameter_table("score.volume", "How much evenness of volume may say.")
-@dataclass(frozen=True)
-class VolumeParameters:
+
+class VolumeParameters(NamedTuple):
     """Parameters of the evidence from volume."""
 
-    cap_bits: float = parameter(
-        6.0,
-        unit="bits",
-        meaning="Most bits from even volumes.",
-        provenance=judgement("a roster of equal machines is even, too"),
-    )
-    bits_per_topic_bit: float = parameter(
-        2.0,
-        unit="bits",
-        meaning="Most bits from volume or workload for each bit of the topic mixture.",
-        provenance=judgement(
-            "a class that does one assignment is even, too: volume corroborates that one queue is worked off, and "
-            "establishes nothing alone"
-        ),
-    )
-    cut_off: int = parameter(
-        3,
-        unit="times",
-        meaning="Times the smallest slice below which a mean volume is judged under a law that is cut off there.",
-        provenance=judgement("small volumes look even where the smaller ones are missing"),
-    )
-    min_cut_accounts: int = parameter(
-        5,
-        unit="accounts",
-        meaning="Accounts from which such volumes are judged.",
-        provenance=judgement("the fewest accounts of a campaign"),
-    )
-    cut_cap_bits: float = parameter(
-        1.5,
-        unit="bits",
-        meaning="Most bits from such volumes.",
-        provenance=measured("classes with small, even volumes reach 3 bits in seeded worlds of two generators"),
-    )
-    same_for_all: float = parameter(
-        0.25,
-        unit="variance over mean",
-        meaning="Evenness below which such volumes are those of a list that everybody got, and earn nothing.",
-        provenance=derived("drawing at random gives 1; a quarter of it is no random drawing"),
-    )
+    cap_bits: float
+    bits_per_topic_bit: float
+    cut_off: int
+    cut_cap_bits: float
 
 
-P = values_of(VolumeParameters)
+P = read_parameters(VolumeParameters, "score.volume")
 
 
 def bits_by_topics(case: CandidateCase) -> float:
@@ -84,10 +52,10 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if float(volumes.mean()) < P.cut_off * case.min_slice_requests:
         even = (
             cut_volume_bits(inner, case.min_slice_requests, VOLUME_REFERENCE)
-            if len(inner) >= P.min_cut_accounts
+            if len(inner) >= _MIN_CUT_ACCOUNTS
             else 0.0
         )
-        if inner.var() < P.same_for_all * inner.mean():
+        if inner.var() < _SAME_FOR_ALL * inner.mean():
             even = min(even, 0.0)
         even = min(even, P.cut_cap_bits)
     else:

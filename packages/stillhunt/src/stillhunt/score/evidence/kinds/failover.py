@@ -8,11 +8,11 @@ that need no model of anybody's hours: requests that were *answered*, whose prom
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, read_parameters
 from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -26,76 +26,32 @@ REFUSED = (403, 429)
 """HTTP status of a ban and of a rate limit."""
 
 
-@parameter_table("score.failover", "Evidence from what others do when one account is refused.")
-@dataclass(frozen=True)
-class FailoverParameters:
+# µs: time within which a refused prompt counts as sent again by another member (a refused task goes back to the queue;
+# leases of an hour are long)
+_RESENT_WITHIN = 60 * MINUTE
+# µs: time after a refusal within which another member counts as started (a dispatcher turns to the next account at
+# once)
+_START_WITHIN = 5 * MINUTE
+_MIN_REFUSALS = 5  # Refusals from which failover is judged (fewer tell nothing)
+# Strength of the beta distribution around the share of answered prompts that others send, too (in honest groups refused
+# and answered prompts are alike in this, up to so much)
+_USUAL_STRENGTH = 20.0
+# Share of answered prompts that others send, before any is counted (retries by another account of one person)
+_USUAL_FLOOR = 0.02
+_RESENT_STRENGTH = 2.0  # Strength of that distribution (operations differ)
+_MOST_EVENTS = 4000  # Refusals that are looked at, evenly thinned (bounds the work)
+
+
+class FailoverParameters(NamedTuple):
     """Parameters of the evidence from failover."""
 
-    resent_within: int = parameter(
-        60 * MINUTE,
-        unit="µs",
-        meaning="Time within which a refused prompt counts as sent again by another member.",
-        provenance=judgement("a refused task goes back to the queue; leases of an hour are long"),
-    )
-    start_within: int = parameter(
-        5 * MINUTE,
-        unit="µs",
-        meaning="Time after a refusal within which another member counts as started.",
-        provenance=judgement("a dispatcher turns to the next account at once"),
-    )
-    min_refusals: int = parameter(
-        5,
-        unit="refusals",
-        meaning="Refusals from which failover is judged.",
-        provenance=judgement("fewer tell nothing"),
-    )
-    usual_strength: float = parameter(
-        20.0,
-        unit="strength",
-        meaning="Strength of the beta distribution around the share of answered prompts that others send, too.",
-        provenance=judgement("in honest groups refused and answered prompts are alike in this, up to so much"),
-    )
-    usual_floor: float = parameter(
-        0.02,
-        unit="share",
-        meaning="Share of answered prompts that others send, before any is counted.",
-        provenance=judgement("retries by another account of one person"),
-    )
-    resent_mean: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Mean share of an operation's refused prompts that another member sends.",
-        provenance=judgement("some tasks wait longer or are dropped"),
-    )
-    resent_strength: float = parameter(
-        2.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
-    )
-    start_strength: float = parameter(
-        600.0,
-        unit="strength",
-        meaning="Strength with which honest groups start as often before a refusal as after it.",
-        provenance=measured(
-            "152 honest groups (288 starts after, 313 before) show no spread of their own; they are let lean by 0.02"
-        ),
-    )
-    part: float = parameter(
-        0.3,
-        unit="share",
-        meaning="Operations whose refused tasks go to other accounts.",
-        provenance=judgement("the rest wait and try again themselves"),
-    )
-    most_events: int = parameter(
-        4_000,
-        unit="refusals",
-        meaning="Refusals that are looked at, evenly thinned.",
-        provenance=judgement("bounds the work"),
-    )
-    cap_bits: float = parameter(
-        6.0, unit="bits", meaning="Most bits.", provenance=judgement("one rule of one dispatcher")
-    )
+    resent_mean: float
+    start_strength: float
+    part: float
+    cap_bits: float
 
 
-P = values_of(FailoverParameters)
+P = read_parameters(FailoverParameters, "score.failover")
 
 
 @dataclass(frozen=True)
@@ -110,7 +66,7 @@ class _Way:
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     refused = np.isin(case.log.requests.numbers("status", case.candidate.rows), REFUSED)
-    if refused.sum() < P.min_refusals:
+    if refused.sum() < _MIN_REFUSALS:
         return None
     ways = (_resent(case.log, case.candidate, refused), _started(case.log, case.candidate, refused))
     # The mean of both ratios, since both show one rule.
@@ -124,14 +80,14 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 def _resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Refused prompts that another member sends."""
     prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
-    by_other = _next_by_other(prompt, candidate.row_account, time) <= P.resent_within
+    by_other = _next_by_other(prompt, candidate.row_account, time) <= _RESENT_WITHIN
     known = prompt != 0
     hits, trials = int((by_other & refused & known).sum()), int((refused & known).sum())
     others, answered = int((by_other & ~refused & known).sum()), int((~refused & known).sum())
-    usual = (others + P.usual_floor * P.usual_strength) / (answered + P.usual_strength)
-    resent = BetaPrior(P.resent_mean, P.resent_strength)
+    usual = (others + _USUAL_FLOOR * _USUAL_STRENGTH) / (answered + _USUAL_STRENGTH)
+    resent = BetaPrior(P.resent_mean, _RESENT_STRENGTH)
     return _Way(
-        share_ratio(hits, trials, BetaPrior(usual, P.usual_strength), resent),
+        share_ratio(hits, trials, BetaPrior(usual, _USUAL_STRENGTH), resent),
         0,
         {"hits": hits, "trials": trials, "usual": others / max(answered, 1)},
         candidate.rows[by_other & refused & known],
@@ -161,7 +117,7 @@ def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     events = _apart(time[refused], candidate.row_account[refused])
     after = before = 0
     starts = np.array([start for start, _ in events], np.int64)
-    bounds = starts[:, None] + np.array([-P.start_within, 0, 1, P.start_within + 1])
+    bounds = starts[:, None] + np.array([-_START_WITHIN, 0, 1, _START_WITHIN + 1])
     places = np.searchsorted(when, bounds.ravel()).reshape(-1, 4).tolist()
     for (_, account), (low, middle, up, high) in zip(events, places, strict=True):
         earlier, later = set(who[low:middle].tolist()) - {account}, set(who[up:high].tolist()) - {account}
@@ -180,9 +136,9 @@ def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     order = np.lexsort((time, account))
     kept: list[tuple[int, int]] = []
     for when, who in zip(time[order].tolist(), account[order].tolist(), strict=True):
-        if not kept or kept[-1][1] != who or when - kept[-1][0] > 2 * P.start_within:
+        if not kept or kept[-1][1] != who or when - kept[-1][0] > 2 * _START_WITHIN:
             kept.append((when, who))
-    step = -(-len(kept) // P.most_events)
+    step = -(-len(kept) // _MOST_EVENTS)
     return kept[::step] if step else kept
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
@@ -14,52 +14,23 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints
 
+# Requests with a known turn from which the absence of follow-ups says anything (fewer show none by chance)
+_MIN_REQUESTS = 50
+# Requests with a known turn from which a comparison account counts as one that asks back or does not (an account of one
+# request has no occasion to ask back)
+_MIN_COMPARISON_REQUESTS = 10
 
-@parameter_table("score.follow_ups", "Evidence from later turns in the slices.")
-@dataclass(frozen=True)
-class FollowUpParameters:
+
+class FollowUpParameters(NamedTuple):
     """Parameters of the evidence from follow-ups."""
 
-    leaked_share: float = parameter(
-        0.03,
-        unit="share",
-        meaning="Share of follow-ups up to which nobody is said to ask back.",
-        provenance=judgement("cover traffic leaks some follow-ups into a campaign's slices"),
-    )
-    none_bits: float = parameter(
-        1.5,
-        unit="bits",
-        meaning="Most bits where there is no follow-up at all; fewer the nearer the share comes to `leaked_share`, "
-        "and never more than the surprise of it: log2 of one over the share of other accounts that ask nothing back.",
-        provenance=judgement("pipelines of honest firms have none either"),
-    )
-    against_bits: float = parameter(
-        8.0,
-        unit="bits",
-        meaning="Bits against, times the share of follow-ups.",
-        provenance=judgement("people who ask back use the answers"),
-    )
-    most_against_bits: float = parameter(
-        6.0,
-        unit="bits",
-        meaning="Most bits against.",
-        provenance=judgement("conversations can be made up"),
-    )
-    min_requests: int = parameter(
-        50,
-        unit="requests",
-        meaning="Requests with a known turn from which the absence of follow-ups says anything.",
-        provenance=judgement("fewer show none by chance"),
-    )
-    min_comparison_requests: int = parameter(
-        10,
-        unit="requests",
-        meaning="Requests with a known turn from which a comparison account counts as one that asks back or does not.",
-        provenance=judgement("an account of one request has no occasion to ask back"),
-    )
+    leaked_share: float
+    none_bits: float
+    against_bits: float
+    most_against_bits: float
 
 
-P = values_of(FollowUpParameters)
+P = read_parameters(FollowUpParameters, "score.follow_ups")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -71,7 +42,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     # Follow-ups that people write lack the template, and so are in no slice; their conversations show them.
     continued = float((case.log.requests.human_turns[rows] > 0).mean())
     share = max(later / known, continued)
-    if share < P.leaked_share and known >= P.min_requests:
+    if share < P.leaked_share and known >= _MIN_REQUESTS:
         usual = share_without_follow_ups(case.log, case.candidate)
         bits = min(P.none_bits, -np.log2(usual)) * (1.0 - share / P.leaked_share)
     else:  # programs send later turns, too: steps of an agent, a second request for the same item
@@ -92,7 +63,7 @@ def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
         The share, with one more account that asks nothing back, so that it is above 0.
     """
     known, later = log.background.turns
-    counted = known >= P.min_comparison_requests
+    counted = known >= _MIN_COMPARISON_REQUESTS
     counted[candidate.accounts] = False
     few = later[counted] < P.leaked_share * known[counted]
     return (int(few.sum()) + 1) / (len(few) + 1)

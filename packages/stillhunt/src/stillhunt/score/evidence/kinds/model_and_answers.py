@@ -2,45 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import derived, judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import derived, read_parameters
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
+_MIN_GROUPS = 20  # Other groups from which ranks are told (steps of 5 %)
 
-@parameter_table("score.ranks", "Evidence from ranks among other groups or other customers.")
-@dataclass(frozen=True)
-class RankParameters:
+
+class RankParameters(NamedTuple):
     """Parameters of the evidence from ranks."""
 
-    min_groups: int = parameter(
-        20, unit="groups", meaning="Other groups from which ranks are told.", provenance=judgement("steps of 5 %")
-    )
-    power: float = parameter(
-        3.0,
-        unit="power",
-        meaning="How strongly operations lean to high ranks: density 3 rank^2.",
-        provenance=derived("an operation's mean rank is 0.75 where an honest group's is 0.5"),
-    )
-    part: float = parameter(
-        0.5, unit="share", meaning="Operations that lean to high ranks at all.", provenance=judgement("many mix models")
-    )
+    power: float
+    part: float
 
 
-P = values_of(RankParameters)
+P = read_parameters(RankParameters, "score.ranks")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     requests, rows, groups = case.log.requests, case.candidate.rows, case.log.background.groups
     others = groups.others(case.candidate.slice_cluster)
-    if others.sum() < P.min_groups or not len(rows):
+    if others.sum() < _MIN_GROUPS or not len(rows):
         return None
     share = float(np.bincount(requests.model[rows]).max() / len(rows))
     ranks = [_rank(share, groups.one_model[others])]
@@ -48,7 +38,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     answer = float(tokens[tokens >= 0].mean()) if (tokens >= 0).any() else float("nan")
     answers = ""
     known = others & ~np.isnan(groups.answer)
-    if not np.isnan(answer) and known.sum() >= P.min_groups:
+    if not np.isnan(answer) and known.sum() >= _MIN_GROUPS:
         ranks.append(_rank(answer, groups.answer[known]))
         answers = f", and its answers average {formatting.plural(round(answer), 'token')}"
     ratio = float(np.mean([rank_ratio(rank, P.power) for rank in ranks]))

@@ -7,12 +7,11 @@ volume did on the same day, with honest groups (users of one framework, whose de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score.context.model_launches import Launch
 from stillhunt.score.evidence.case import CandidateCase
@@ -21,51 +20,23 @@ from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
+_MOVED_STRENGTH = 4.0  # Strength of that distribution (operations differ)
+_MIN_MEMBERS = 4  # accounts: members at work at a launch, from which it counts (few tell nothing)
+# Comparison accounts' worth of the overall share that is added to each level of volume (steadies levels that few
+# accounts reach)
+_SMOOTHING = 10.0
 
-@parameter_table("score.new_model_adoption", "Evidence from the take-up of a new model.")
-@dataclass(frozen=True)
-class AdoptionParameters:
+
+class AdoptionParameters(NamedTuple):
     """Parameters of the evidence from new-model adoption."""
 
-    usual_strength: float = parameter(
-        2.5,
-        unit="strength",
-        meaning="Strength of the beta distribution of honest groups around the comparison accounts' share.",
-        provenance=judgement("users of one framework move when it does"),
-    )
-    moved_mean: float = parameter(
-        0.6,
-        unit="share",
-        meaning="Mean share of an operation's accounts that ask for the new model within its first day.",
-        provenance=judgement("reports of campaigns speak of nearly half of the traffic"),
-    )
-    moved_strength: float = parameter(
-        4.0, unit="strength", meaning="Strength of that distribution.", provenance=judgement("operations differ")
-    )
-    part: float = parameter(
-        0.3,
-        unit="share",
-        meaning="Operations that follow a launch within the day.",
-        provenance=judgement("others finish the queue with the old model"),
-    )
-    min_members: int = parameter(
-        4,
-        unit="accounts",
-        meaning="Members at work at a launch, from which it counts.",
-        provenance=judgement("few tell nothing"),
-    )
-    smoothing: float = parameter(
-        10.0,
-        unit="accounts",
-        meaning="Comparison accounts' worth of the overall share that is added to each level of volume.",
-        provenance=judgement("steadies levels that few accounts reach"),
-    )
-    cap_bits: float = parameter(
-        5.0, unit="bits", meaning="Most bits.", provenance=judgement("one or two launches in a log")
-    )
+    usual_strength: float
+    moved_mean: float
+    part: float
+    cap_bits: float
 
 
-P = values_of(AdoptionParameters)
+P = read_parameters(AdoptionParameters, "score.new_model_adoption")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -73,11 +44,11 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     launches, ratios, figures, shown = log.background.launches, list[float](), dict[str, Any](), 0
     for launch in launches:
         active = candidate.accounts[launch.volume[candidate.accounts] > 0]
-        if len(active) < P.min_members:
+        if len(active) < _MIN_MEMBERS:
             continue
         moved = int(launch.adopted[active].sum())
         usual = _usual(launch, log.accounts.background, active)
-        moving = BetaPrior(P.moved_mean, P.moved_strength)
+        moving = BetaPrior(P.moved_mean, _MOVED_STRENGTH)
         ratios.append(share_ratio(moved, len(active), BetaPrior(usual, P.usual_strength), moving))
         if ratios[-1] >= max(ratios):
             shown, figures = launch.model, {"moved": moved, "active": len(active), "usual": usual}
@@ -98,7 +69,7 @@ def _usual(launch: Launch, background: Flags, active: Ints) -> float:
     others = launch.active - np.bincount(level[aside], minlength=size)
     took = launch.took - np.bincount(level[aside & launch.adopted[active]], minlength=size)
     overall = (float(took.sum()) + 1.0) / (float(others.sum()) + 2.0)
-    rate: Floats = (took + P.smoothing * overall) / (others + P.smoothing)
+    rate: Floats = (took + _SMOOTHING * overall) / (others + _SMOOTHING)
     return float(rate[level].mean())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score import kernels
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
@@ -17,60 +18,19 @@ from stillhunt.score.stats.arrays import Ints
 Hashes = npt.NDArray[np.uint64]
 
 
-@parameter_table("score.no_repeats", "Evidence from prompts that several accounts send.")
-@dataclass(frozen=True)
-class RepeatParameters:
+class RepeatParameters(NamedTuple):
     """Parameters of the evidence from repeated prompts."""
 
-    tolerated_share: float = parameter(
-        0.02,
-        unit="share",
-        meaning="Share of prompts that several members send, up to which tasks count as not repeated.",
-        provenance=judgement("retries and tiny tasks"),
-    )
-    none_bits: float = parameter(
-        0.5,
-        unit="bits",
-        meaning="Bits where no prompt repeats; fewer the nearer the share comes to `tolerated_share`.",
-        provenance=measured("two in three honest candidates of seeded worlds repeat none either"),
-    )
-    against_bits: float = parameter(
-        20.0,
-        unit="bits",
-        meaning="Bits against, times the share above `tolerated_share`.",
-        provenance=judgement("a queue does not hand a task out twice"),
-    )
-    most_against_bits: float = parameter(
-        10.0, unit="bits", meaning="Most bits against.", provenance=judgement("some queues repeat tasks on purpose")
-    )
-    shared_items: float = parameter(
-        0.1,
-        unit="share",
-        meaning="Share from which the prompts may be those of a public data set or an assignment.",
-        provenance=measured("campaigns of seeded worlds that hand out each task once stay below 3 %"),
-    )
-    assignment_overlap: float = parameter(
-        0.12,
-        unit="share",
-        meaning="Share of one account's prompts that another one sends, too, on average over pairs, from which the "
-        "accounts work through the same items; below it they draw from a pool that is far larger than their volume.",
-        provenance=measured(
-            "seeded worlds with real texts: evaluators of one set 0.34 to 0.93; campaigns that draw at random 0.006 to "
-            "0.05; the value is the middle on a logarithmic scale"
-        ),
-    )
-    most_against_draws: float = parameter(
-        5.0,
-        unit="bits",
-        meaning="Most bits against where the accounts draw at random from a large pool.",
-        provenance=judgement(
-            "half of `most_against_bits`: a queue that wants several answers to a task, or chooses tasks at random, "
-            "looks like this, and strangers who sample one large public set do so, too"
-        ),
-    )
+    tolerated_share: float
+    none_bits: float
+    against_bits: float
+    most_against_bits: float
+    shared_items: float
+    assignment_overlap: float
+    most_against_draws: float
 
 
-P = values_of(RepeatParameters)
+P = read_parameters(RepeatParameters, "score.no_repeats")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

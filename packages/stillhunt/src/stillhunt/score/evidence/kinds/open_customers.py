@@ -7,62 +7,35 @@ behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 from stillhunt.score.stats.arrays import Ints
 
+# Times a part's size, from which comparison accounts make its mail domain a public provider's (a firm's own domain has
+# few users outside its group)
+_SHARED_DOMAIN = 5.0
+# share: accounts that must agree for a group to be one open customer, or belong to one for it to be several (a few
+# seats pay or sign up elsewhere)
+_AGREEMENT = 0.9
+_SMALLEST_PART = 3  # Accounts of one mail domain that are a customer (several seats)
 
-@parameter_table("score.open_customers", "When a group openly is one customer, or several.")
-@dataclass(frozen=True)
-class CustomerParameters:
+
+class CustomerParameters(NamedTuple):
     """Parameters of open customers."""
 
-    declared_share: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Members that declare one organisation, from which it explains the group.",
-        provenance=judgement("most of them"),
-    )
-    bits: float = parameter(
-        -6.0,
-        unit="bits",
-        meaning="Bits of a group that hides nothing.",
-        provenance=judgement("no verdict act in any case"),
-    )
-    other_member_bits: float = parameter(
-        -4.0,
-        unit="bits",
-        meaning="Bits of a member that declares the organisation.",
-        provenance=judgement("a seat of a known customer"),
-    )
-    shared_domain: float = parameter(
-        5.0,
-        unit="times",
-        meaning="Times a part's size, from which comparison accounts make its mail domain a public provider's.",
-        provenance=judgement("a firm's own domain has few users outside its group"),
-    )
-    agreement: float = parameter(
-        0.9,
-        unit="share",
-        meaning="Accounts that must agree for a group to be one open customer, or belong to one for it to be several.",
-        provenance=judgement("a few seats pay or sign up elsewhere"),
-    )
-    smallest_part: int = parameter(
-        3,
-        unit="accounts",
-        meaning="Accounts of one mail domain that are a customer.",
-        provenance=judgement("several seats"),
-    )
+    declared_share: float
+    bits: float
+    other_member_bits: float
 
 
-P = values_of(CustomerParameters)
+P = read_parameters(CustomerParameters, "score.open_customers")
 
 
 def explained_by_customer(case: CandidateCase) -> bool:
@@ -106,7 +79,7 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         inside = own == value
         others = (int(accounts.mail_domain_holders[value]) - int((inside & background).sum())) * weight
         part = members[inside]
-        if inside.sum() < P.smallest_part or others > P.shared_domain * inside.sum():
+        if inside.sum() < _SMALLEST_PART or others > _SHARED_DOMAIN * inside.sum():
             continue
         if (disposable[part] > 0).any():  # mail that anybody can have, however few have it here
             continue
@@ -114,7 +87,7 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
             is_open |= inside
             parts += 1
             payers += _payer(accounts, part)
-    if not parts or is_open.mean() < P.agreement or len(set(payers)) < len(payers):
+    if not parts or is_open.mean() < _AGREEMENT or len(set(payers)) < len(payers):
         return None
     return kind.finding(
         P.bits, {"customers": parts}, count=len(case.candidate.rows), member_bits=np.zeros(len(members))
@@ -123,19 +96,19 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 def _one_payer(accounts: Accounts, part: Ints) -> bool:
     """One payer, or one network from which all signed up."""
-    return max(_agreement(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= P.agreement
+    return max(_agreement(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= _AGREEMENT
 
 
 def _payer(accounts: Accounts, part: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
     values = accounts.customers.codes["payment_fingerprint"]
     known, holders = np.unique(values[part][values[part] >= 0], return_counts=True)
-    return [int(known[np.argmax(holders)])] if holders.sum() >= P.agreement * len(part) else []
+    return [int(known[np.argmax(holders)])] if holders.sum() >= _AGREEMENT * len(part) else []
 
 
 def _one_country(accounts: Accounts, part: Ints) -> bool:
     countries = [_agreement(accounts, part, name) for name in ("signup_country", "payment_country")]
-    return not any(0.0 < country < P.agreement for country in countries)
+    return not any(0.0 < country < _AGREEMENT for country in countries)
 
 
 def _agreement(accounts: Accounts, part: Ints, name: str) -> float:

@@ -6,84 +6,39 @@ evidence against a harvest where they are there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import judgement, measured, read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
-from stillhunt.score.evidence.kinds.asked_conduct import P as CONDUCT
+from stillhunt.score.evidence.kinds.asked_conduct import MIN_CONDUCT_REQUESTS
 from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
 OWN_DATA = 1 << 11
 """Conduct flag of prompts about the writer's own files, firm or mail, see `extract/text/conduct.py`."""
-_UNIT = "share, strength"
 
 
-@parameter_table("score.ordinary_use", "Evidence from own data, checks that recur and conversations.")
-@dataclass(frozen=True)
-class OrdinaryUseParameters:
+class OrdinaryUseParameters(NamedTuple):
     """Parameters of the signs of ordinary use: mean and strength of each share, over honest groups and operations."""
 
-    honest_own_data: tuple[float, float] = parameter(
-        (0.10, 2.0),
-        unit=_UNIT,
-        meaning="Requests about the writer's own data, in honest groups.",
-        provenance=measured("none to a quarter in honest groups of seeded worlds"),
-    )
-    harvest_own_data: tuple[float, float] = parameter(
-        (0.02, 20.0),
-        unit=_UNIT,
-        meaning="The same in operations.",
-        provenance=measured("up to 8 % in campaigns of seeded worlds, whose items are borrowed from users"),
-    )
-    honest_checks: tuple[float, float] = parameter(
-        (0.05, 1.5),
-        unit=_UNIT,
-        meaning="Requests that repeat the account's own prompt of an earlier day, in honest groups.",
-        provenance=judgement("scheduled checks"),
-    )
-    harvest_checks: tuple[float, float] = parameter(
-        (0.002, 30.0),
-        unit=_UNIT,
-        meaning="The same in operations.",
-        provenance=judgement("a queue repeats hardly anything"),
-    )
-    honest_talk: tuple[float, float] = parameter(
-        (0.06, 3.0),
-        unit=_UNIT,
-        meaning="Conversations in which somebody asks back twice or more as people do, in honest groups.",
-        provenance=judgement("people use the answers"),
-    )
-    harvest_talk: tuple[float, float] = parameter(
-        (0.004, 40.0), unit=_UNIT, meaning="The same in operations.", provenance=judgement("nobody reads the answers")
-    )
-    min_follow_ups: int = parameter(
-        2,
-        unit="turns",
-        meaning="Human follow-ups from which a conversation counts.",
-        provenance=judgement("one may be a retry"),
-    )
-    part: float = parameter(
-        0.85,
-        unit="share",
-        meaning="Operations without own data, checks and conversations.",
-        provenance=judgement("relays of real customers have them"),
-    )
-    most_bits: float = parameter(
-        0.5,
-        unit="bits",
-        meaning="Most bits for.",
-        provenance=judgement("pipelines of honest firms have none of them either"),
-    )
+    honest_own_data: tuple[float, float]
+    harvest_own_data: tuple[float, float]
+    honest_checks: tuple[float, float]
+    harvest_checks: tuple[float, float]
+    honest_talk: tuple[float, float]
+    harvest_talk: tuple[float, float]
+    min_follow_ups: int
+    part: float
+    most_bits: float
 
 
-P = values_of(OrdinaryUseParameters)
+P = read_parameters(OrdinaryUseParameters, "score.ordinary_use")
 
 
 def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -126,7 +81,7 @@ def _conversations_unknown(case: CandidateCase) -> bool:
 def _weighed(
     kind: EvidenceKind, rows: Ints, shown: Flags, honest: tuple[float, float], harvest: tuple[float, float]
 ) -> Finding | None:
-    if len(shown) < CONDUCT.min_requests:
+    if len(shown) < MIN_CONDUCT_REQUESTS:
         return None
     hits = int(shown.sum())
     bits = part_bits(share_ratio(hits, len(shown), BetaPrior(*honest), BetaPrior(*harvest)), P.part)

@@ -13,11 +13,16 @@ from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Word
 from stillhunt.score.stats.arrays import Ints, ranges
 from stillhunt.score.stats.word_recurrence import P, recurrence_bits, word_recurrence
 
+_REQUESTS_PER_ACCOUNT = 40  # Most requests of one account, chosen by their hash (no account may decide alone)
+# Most requests of a group, chosen by their hash (bounds the time; the ratio is known to a few percent from far fewer)
+_MAX_REQUESTS = 20_000
+_MIN_WORDS = 6  # Words from which a prompt is looked at (a shorter prompt hardly shows a subject)
+
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log.requests, case.candidate
     asked = log.first_of_conversation[candidate.rows] & log.first_occurrence[candidate.rows]
-    asked &= log.numbers("words", candidate.rows) >= P.min_words
+    asked &= log.numbers("words", candidate.rows) >= _MIN_WORDS
     chosen = np.flatnonzero(asked)
     chosen = chosen[_sampled(log.prompt_hash[candidate.rows[chosen]], candidate.row_account[chosen])]
     rows = candidate.rows[chosen]
@@ -42,9 +47,9 @@ def _sampled(hashes: Ints, account: Ints) -> Ints:
     order = np.lexsort((key, account))
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
-    kept: Ints = np.sort(order[rank < P.requests_per_account])
-    if len(kept) > P.max_requests:
-        kept = np.sort(kept[np.argsort(key[kept], kind="stable")[: P.max_requests]])
+    kept: Ints = np.sort(order[rank < _REQUESTS_PER_ACCOUNT])
+    if len(kept) > _MAX_REQUESTS:
+        kept = np.sort(kept[np.argsort(key[kept], kind="stable")[:_MAX_REQUESTS]])
     return kept
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, read_parameters
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -15,33 +15,15 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
 
 
-@parameter_table("score.phrase_mixture", "Evidence from the phrases of one template.")
-@dataclass(frozen=True)
-class PhraseMixtureParameters:
+class PhraseMixtureParameters(NamedTuple):
     """Parameters of the phrase mixture."""
 
-    unit_bits: float = parameter(
-        20.0,
-        unit="bits",
-        meaning="Held-out bits over all slices that count as one unit of evidence.",
-        provenance=measured("honest groups reach 1 to 7 bits by sharing the phrases of public data sets"),
-    )
-    bits_per_doubling: float = parameter(
-        2.0,
-        unit="bits",
-        meaning="Bits of evidence for each doubling of those units.",
-        provenance=judgement("phrases of one template are not independent of each other"),
-    )
-    min_lift_bits: float = parameter(
-        4.0,
-        unit="bits",
-        meaning="Log2 of how much more often members use the phrases, up to which these tell nothing; from twice "
-        "that on they count in full.",
-        provenance=judgement("16 times the background's share is still everybody's language"),
-    )
+    unit_bits: float
+    bits_per_doubling: float
+    min_lift_bits: float
 
 
-P = values_of(PhraseMixtureParameters)
+P = read_parameters(PhraseMixtureParameters, "score.phrase_mixture")
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import measured, read_parameters
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
 from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
+_MIN_CUSTOMERS = 20  # accounts: other customers of a plan from which ranks are told (steps of 5 %)
+_MIN_KNOWN = 0.5  # share: members with a rank, from which the group has one (most of them)
 
-@parameter_table("score.plan_use", "Evidence from use against the price plan.")
-@dataclass(frozen=True)
-class PlanParameters:
+
+class PlanParameters(NamedTuple):
     """Parameters of the evidence from use of the plan."""
 
-    power: float = parameter(
-        2.0,
-        unit="power",
-        meaning="How strongly operations lean to high ranks.",
-        provenance=judgement("groups found at all use more than the median customer, so that ranks lean less"),
-    )
-    usual_rank: float = parameter(
-        0.67,
-        unit="share",
-        meaning="Middle rank of honest groups that are found at all.",
-        provenance=measured("0.6 to 0.7 over honest candidates"),
-    )
-    min_customers: int = parameter(
-        20,
-        unit="accounts",
-        meaning="Other customers of a plan from which ranks are told.",
-        provenance=judgement("steps of 5 %"),
-    )
-    min_known: float = parameter(
-        0.5,
-        unit="share",
-        meaning="Members with a rank, from which the group has one.",
-        provenance=judgement("most of them"),
-    )
+    power: float
+    usual_rank: float
 
 
-P = values_of(PlanParameters)
+P = read_parameters(PlanParameters, "score.plan_use")
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
@@ -62,11 +40,11 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         # Members are not compared with each other: what they add to the background's ranks is taken off.
         aside = np.sort(used[accounts.background[members[of_member == own]]])
         others = accounts.use_by_plan.get(own, aside)
-        if own < 0 or len(others) - len(aside) < P.min_customers:
+        if own < 0 or len(others) - len(aside) < _MIN_CUSTOMERS:
             continue
         below = sum(np.searchsorted(others, used, side) - np.searchsorted(aside, used, side) for side in _SIDES)
         ranks += ((below / 2.0 + 0.5) / (len(others) - len(aside) + 1.0)).tolist()
-    if len(ranks) < P.min_known * len(members):
+    if len(ranks) < _MIN_KNOWN * len(members):
         return None
     middle = float(np.median(ranks))
     # Ranks of groups that are found at all have their middle at `usual_rank`; a power makes them uniform again.

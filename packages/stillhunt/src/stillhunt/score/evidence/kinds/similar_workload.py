@@ -8,12 +8,12 @@ nothing by itself; the choice of volume and share is charged for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr
 
-from stillhunt.base.parameters import derived, judgement, measured, parameter, parameter_table, values_of
+from stillhunt.base.parameters import derived, read_parameters
 from stillhunt.base.shared_parameters import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -25,51 +25,25 @@ from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.homogeneity import volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS
 
+# Volumes that differ by a worker's spread; with the shares, what the choice is charged for (about as many volumes
+# differ by the spread of one operation's workers)
+_VOLUMES_TRIED = 24
+# times: workers that may be assumed for each member found (others who happen to be as busy are no evidence for these)
+_MOST_WORKERS = 1.5
 
-@parameter_table("score.similar_workload", "Evidence from the workload of untemplated groups.")
-@dataclass(frozen=True)
-class WorkloadParameters:
+
+class WorkloadParameters(NamedTuple):
     """Parameters of the evidence from workload."""
 
-    cap_bits: float = parameter(
-        6.0,
-        unit="bits",
-        meaning="Most bits from similar workload.",
-        provenance=judgement("as for even volumes"),
-    )
-    worker_shares: tuple[float, ...] = parameter(
-        (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
-        unit="share",
-        meaning="Shares of workers among all slices that are tried.",
-        provenance=judgement("from a handful of accounts to half of the log"),
-    )
-    volumes_tried: int = parameter(
-        24,
-        unit="volumes",
-        meaning="Volumes that differ by a worker's spread; with the shares, what the choice is charged for.",
-        provenance=judgement("about as many volumes differ by the spread of one operation's workers"),
-    )
-    most_workers: float = parameter(
-        1.5,
-        unit="times",
-        meaning="Workers that may be assumed for each member found.",
-        provenance=judgement("others who happen to be as busy are no evidence for these"),
-    )
-    customer_spreads: tuple[float, ...] = parameter(
-        (0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0),
-        unit="log units",
-        meaning="Standard deviations of the log volume of honest untemplated slices that are tried.",
-        provenance=measured(
-            "1.0 and 1.3 to 1.65 in worlds of two generators; one frozen value gave honest accounts of another spread "
-            "up to 20 bits"
-        ),
-    )
+    cap_bits: float
+    worker_shares: tuple[float, ...]
+    customer_spreads: tuple[float, ...]
 
 
-P = values_of(WorkloadParameters)
+P = read_parameters(WorkloadParameters, "score.similar_workload")
 MIN_QUESTIONS = SLICE_PARAMETERS.min_untemplated_questions
 """Distinct questions below which a slice is not counted: volumes are cut off there, and their law with them."""
-_COST_BITS = float(np.log2(len(P.worker_shares) * P.volumes_tried))
+_COST_BITS = float(np.log2(len(P.worker_shares) * _VOLUMES_TRIED))
 
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -98,7 +72,7 @@ def workload_finding(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, c
     without_operation = _customer_law(volume, everybody)
     spread = float(np.sqrt(np.exp(-middle) + SPREADS.untemplated_workers**2))
     ratio = np.exp(_above_floor(volume, middle, spread) - customers)
-    most = P.most_workers * int(own.sum()) / max(float(everybody.sum()), 1.0)
+    most = _MOST_WORKERS * int(own.sum()) / max(float(everybody.sum()), 1.0)
     shares = [share for share in P.worker_shares if share <= most] or P.worker_shares[:1]
     raw = max(float((everybody * np.log2(1.0 - share + share * ratio)).sum()) for share in shares) - _COST_BITS
     raw -= float((everybody * (without_operation - customers)).sum()) / float(np.log(2.0))

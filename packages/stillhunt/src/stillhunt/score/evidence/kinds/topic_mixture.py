@@ -12,8 +12,7 @@ from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededCol
 from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits
-from stillhunt.score.stats.homogeneity import P as DISPERSION
-from stillhunt.score.stats.homogeneity import index_bits
+from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
 
@@ -38,7 +37,7 @@ def _weighed(case: CandidateCase) -> Finding:
     found = held_out_homogeneity(case.log, judged, topic)
     usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
     members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
-    if found.freedom < 1 or found.accounts < DISPERSION.min_accounts:
+    if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         known = int(np.count_nonzero(topic >= 0))
         return KIND.insufficient({"known": known, "requests": len(judged.rows)}, members)
     bits = index_bits(found, usual)

@@ -1,0 +1,70 @@
+"""Entries of a ledger: each has its place, the hash of the one before, and a hash of all this.
+
+Whoever can write a ledger can cut off its end, or write it anew with new hashes. So the place of its last entry is kept
+elsewhere, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+FIRST_HASH = "0" * 64
+"""Stands before the first entry."""
+
+
+class LedgerPlace(NamedTuple):
+    """An entry by its number, from 1, and its hash, which fixes all that came before; kept, it is a checkpoint."""
+
+    seq: int
+    digest: str
+
+
+LEDGER_START = LedgerPlace(0, FIRST_HASH)
+
+
+def digest_of(entry: Mapping[str, Any]) -> str:
+    """SHA-256 of an entry with the hash of the one before it, in hexadecimal; its own hash is left out."""
+    content = {name: value for name, value in entry.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def entry_place(entry: Mapping[str, Any]) -> LedgerPlace:
+    """Where an entry stands."""
+    return LedgerPlace(entry["seq"], entry["digest"])
+
+
+def placed(content: Mapping[str, Any], last: LedgerPlace) -> dict[str, Any]:
+    """An entry that follows another one.
+
+    Args:
+        content: all but place and hashes, which are put in its stead where it has some.
+        last: the entry before it; LEDGER_START where there is none.
+    """
+    entry = {**content, "seq": last.seq + 1, "before": last.digest}
+    return {**entry, "digest": digest_of(entry)}
+
+
+def misfit(entry: Mapping[str, Any], last: LedgerPlace) -> str:
+    """What is wrong with an entry in the place behind another one; empty where it is as it was written."""
+    place, seq = last.seq + 1, entry["seq"]
+    if seq != place:
+        return f"entry {place} is missing" if seq > place else f"entry {seq} is there twice"
+    if entry["before"] != last.digest:
+        return "it does not follow the entry before it"
+    return "" if digest_of(entry) == entry["digest"] else "its content is not what was hashed"
+
+
+def verified_end(entries: Iterable[Mapping[str, Any]], last: LedgerPlace = LEDGER_START) -> tuple[LedgerPlace, str]:
+    """The last entry that is as it was written, and what is wrong with the one that follows; empty where none does.
+
+    Args:
+        last: the entry before them.
+    """
+    for entry in entries:
+        if wrong := misfit(entry, last):
+            return last, wrong
+        last = entry_place(entry)
+    return last, ""
