@@ -24,8 +24,8 @@ from stillhunt.base.shape import Table
 from stillhunt.cli.app import app
 from stillhunt.cli.findings import EXIT_MEANINGS
 from stillhunt.cli.lookups import named_tables, setting_text
-from stillhunt.collect.checks.coverage import coverage
 from stillhunt.collect.formats import SOURCES, Source
+from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
 from stillhunt.score.evidence.catalogue import CATALOGUE
 
@@ -105,7 +105,7 @@ def settings_page() -> str:
 def parameters_page() -> str:
     """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with read their tables
-    for reader in ("watch.hunting", "watch.signatures.tie"):
+    for reader in ("watch.hunting", "watch.signatures.returns"):
         import_module(f"stillhunt.{reader}")
     for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_weights"):
         import_module(f"stillhunt_evidence.{reader}")

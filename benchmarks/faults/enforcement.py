@@ -31,7 +31,7 @@ from trials import Fell, Trial
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import StillhuntError
-from stillhunt.cli.backing_up import run_backup
+from stillhunt.cli.data import backup
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import decide_as_person
 from stillhunt.decide.running import policy_of
@@ -39,7 +39,7 @@ from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.known_database import DatabaseFiles, open_database
-from stillhunt.watch.snapshot_files import SnapshotFiles
+from stillhunt.watch.snapshots import SnapshotFiles
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.tokens import DECIDE, make_token
 from watch.small_world import lines
@@ -74,7 +74,7 @@ class Scene:
         (folder.path / "policy.toml").write_text('mode = "enforce"\n')
         with Enforcing(folder.path) as enforcing:
             enforcing.faults()  # it writes down what it verified
-        run_backup(folder.path, place / "backup", None, quiet=True)
+        backup(folder.path, place / "backup", quiet=True)
 
     def copy(self) -> Path:
         """A new folder like the template."""

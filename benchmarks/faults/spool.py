@@ -31,9 +31,9 @@ from served import Served, served
 
 from stillhunt.watch.spool import open_part as open_part_module
 from stillhunt.watch.spool.checking import check_spool
-from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.ledger import SpoolLedger
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
 from stillhunt.watch.spool.sums import sums_path
 

@@ -22,14 +22,12 @@ from stillhunt.base.errors import StillhuntError
 from stillhunt.collect.decode.columnar import UnusableInputError
 from stillhunt.collect.decode.delimited import CsvReader
 from stillhunt.collect.decode.lines import TextFile
-from stillhunt.collect.decode.protobuf_framing import messages
-from stillhunt.collect.decode.record_readers import framed_records
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed, lines
-from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.decode.record_readers import framed_records, messages
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompress_pieces, lines
+from stillhunt.collect.formats.otlp.attributes import value_of
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests, times
 from stillhunt.collect.values.chat import fill_from_messages, read_chat, settle_messages
-from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map, from_arrow, from_object, python_column
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.values.fields import REQUEST_FIELDS, RawBatch, field_map, from_arrow, from_object, python_column
 from stillhunt.collect.values.rejects import Rejects
 
 LONGEST = 1 << 12
@@ -165,12 +163,12 @@ def streams(data: bytes) -> None:
         packed = gzip.compress(content[:half], mtime=0) + gzip.compress(content[half:], mtime=0) * (mode & 2 > 0)
     expected = content if mode & 2 else content[:half]
     for size in (len(packed) + 1, *CUTS[1:]):
-        if b"".join(decompressed(_Cut(packed, size).pieces())) != expected:
+        if b"".join(decompress_pieces(_Cut(packed, size).pieces())) != expected:
             raise Harm(f"other content in pieces of {size} bytes")
     for broken in (content, packed[: mode * len(packed) // 256], packed + content):
         size = 0
         try:
-            for piece in decompressed(_Cut(broken, 1 << 20).pieces()):
+            for piece in decompress_pieces(_Cut(broken, 1 << 20).pieces()):
                 size += len(piece)
                 if size > MOST_BYTES:
                     break

@@ -34,8 +34,7 @@ from watched import WINDOW_DAYS, Watched
 
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.watch.early_signs.attempts import most_attempts
-from stillhunt.watch.early_signs.finding import early_signs
+from stillhunt.watch.early_signs.finding import attempts_by_account, densest, early_signs
 from stillhunt.watch.early_signs.signs import EarlySign, settle_signs
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
@@ -84,7 +83,9 @@ def looks(world: World) -> Iterator[Look]:
             pc.is_in(tables["members"]["campaign_id"], value_set=acting.combine_chunks())
         )
         new = [sign for sign in signs if sign.sign_id not in known]
-        yield Look(at, new, frozenset(members["account_id"].to_pylist()), most_attempts(sketches))
+        by_account = attempts_by_account(sketches)
+        most = max((densest(by_account, {account})[1] for account in by_account), default=0)
+        yield Look(at, new, frozenset(members["account_id"].to_pylist()), most)
 
 
 def planted(kind: str, rung: int, seed: int) -> tuple[World, frozenset[str], int]:

@@ -14,7 +14,7 @@ from fault_rig import Rig, Server, wait_for
 import stillhunt
 from stillhunt.triage import Case
 from stillhunt.triage.folder import canonical_order
-from stillhunt.watch.lineage.rename import with_lasting_ids
+from stillhunt.watch.lineage.settle import with_lasting_ids
 from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 from stillhunt.watch.spool.parts import closed_parts, open_parts
 

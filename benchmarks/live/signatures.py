@@ -36,12 +36,11 @@ from stillhunt.decide.customers import sign_up_bits
 from stillhunt.extract import sketch_requests
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures
-from stillhunt.watch.signatures.features import style_hashes
 from stillhunt.watch.signatures.matcher import _CARRIERS, Matcher
 from stillhunt.watch.signatures.parameters import MATCHING
-from stillhunt.watch.signatures.senders import SenderTable, sender_hashes
+from stillhunt.watch.signatures.returns import tie
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet, as_json, read_signatures
-from stillhunt.watch.signatures.tie import tie
+from stillhunt.watch.signatures.weighing import SenderTable, sender_hashes, style_hashes
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung

@@ -39,8 +39,8 @@ from prose import prose_pairs, prose_world
 import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
-from stillhunt.cli.model.starting import start_models
 from stillhunt.triage import Case
+from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.damage.curve import Interval
 from stillhunt_model.damage.measuring import DamageResult, result_of_students
 from stillhunt_model.damage.report import damage_document
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--small", action="store_true")
     given = parser.parse_args()
-    start_models(stillhunt.Config())
+    start_models(None)
     spec = StudentSpec(given.samples, given.seeds, given.steps, 16, 64, 2, 96, 512, learning_rate=5e-3, seed=given.seed)
     if given.small:
         spec = StudentSpec(256, 3, 60, 16, 32, 2, 96, 512, learning_rate=5e-3, seed=given.seed)

@@ -28,7 +28,8 @@ HEAD = """# Figures of models
 
 For owners of a model: what `stillhunt model` does on models that are trained here, by the scripts in
 `benchmarks/model`; this page is written by `benchmarks/model/page.py` from their rows. Models are tiny, and
-tasks are simple: what a large model gains or keeps, nobody has measured with this tool. The tables say how many students and seeds there were.
+tasks are simple: what a large model gains or keeps, nobody has measured with this tool. The
+tables say how many students and seeds there were.
 {missing}
 """
 PROVE = """## Prove

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.decode.record_readers import messages
 from stillhunt.collect.formats.otlp.entries import Export, entries
 from stillhunt.collect.formats.otlp.identity import call_id_of
 

@@ -33,7 +33,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
-from stillhunt.collect.decode.protobuf_framing import messages
+from stillhunt.collect.decode.record_readers import messages
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.collect.sources.fixtures import FIXTURES  # the records of the tests

@@ -10,7 +10,7 @@ import pytest
 
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import CASE_VERSION
-from stillhunt.cli.demo import clear_earlier_demo
+from stillhunt_lab.commands.demo import clear_earlier_demo
 
 LOG = Path("world/requests/part-0000.parquet")
 

@@ -21,7 +21,7 @@ from running import PROGRAM, clean_environment, run
 from stillhunt.base.case_folder import CASE_FILES
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_VERSION, MEMBER_DETAILS
-from stillhunt.cli.exporting import ExportOrder, run_export
+from stillhunt.cli.exporting import export
 from stillhunt.triage import Case
 
 FIRST = datetime(2026, 11, 3, 8, 15, 30, 5, tzinfo=UTC)
@@ -103,7 +103,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(out: Path, case: Path, campaign: str | None = None, **options: Any) -> list[dict[str, Any]]:
     """What a file holds that was exported; CSV as texts."""
-    run_export(ExportOrder(case, campaign, out=out, quiet=True, **options))
+    export(case, campaign, out=out, quiet=True, **options)
     if out.suffix == ".json":
         return list(json.loads(out.read_text("ascii")))
     if out.suffix == ".parquet":
@@ -226,7 +226,7 @@ def test_refusals_say_what_to_do(folder: Path, tmp_path: Path, arguments: list[s
 
 def test_folder_without_a_case_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match="not a case folder"):
-        run_export(ExportOrder(tmp_path))
+        export(tmp_path)
 
 
 def test_file_is_for_its_owner_only_and_replaced_on_demand(folder: Path, tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_what_is_no_file_and_what_belongs_to_the_case_is_never_replaced(folder: 
     (tmp_path / "loose").symlink_to("nowhere")
     for out in (tmp_path, Path("/dev/null"), tmp_path / "loose"):
         with pytest.raises(OutputError, match=r"not a file|link to nothing"):
-            run_export(ExportOrder(folder, out=out, force=True))
+            export(folder, out=out, force=True)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -258,7 +258,7 @@ def test_nothing_is_written_into_a_case_folder(folder: Path, tmp_path: Path, for
     into = [case / name for case in (folder, other, tmp_path / "link") for name in names]
     for out in (*into, tmp_path / "members.parquet"):
         with pytest.raises(OutputError, match="not written into a case folder"):
-            run_export(ExportOrder(folder, out=out, force=force))
+            export(folder, out=out, force=force)
     assert {path: path.read_bytes() for case in (folder, other) for path in case.iterdir()} == before
     assert {path.name for path in folder.iterdir()} == CASE_FILES
 

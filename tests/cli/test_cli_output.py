@@ -14,7 +14,8 @@ import stillhunt
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli import hunting
-from stillhunt.cli.hunting import HuntOrder, run_hunt
+from stillhunt.cli.hunting import hunt
+from stillhunt.cli.interrupts import INTERRUPTED
 from stillhunt.triage import Case
 
 
@@ -62,10 +63,13 @@ def test_full_disk_on_stdout_is_one_error_line(folder: Path, arguments: list[str
     assert ended.stderr == "error: the output cannot be written: No space left on device\n"
 
 
-def test_interrupt_while_the_program_loads_leaves_with_130(tmp_path: Path) -> None:
-    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
-    ended = run_anew("--version", cwd=tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+@pytest.mark.parametrize(
+    ("module", "option", "told"), [("signal", "--version", ""), ("typer", "--help", f"{INTERRUPTED}\n")]
+)
+def test_interrupt_while_the_program_loads_leaves_with_130(tmp_path: Path, module: str, option: str, told: str) -> None:
+    (tmp_path / f"{module}.py").write_text("raise KeyboardInterrupt")
+    ended = run_anew(option, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", told)
 
 
 @pytest.mark.parametrize("error", [OutputError("the disk is full"), RuntimeError("a bug of the report")])
@@ -84,7 +88,7 @@ def test_findings_are_printed_also_when_the_case_cannot_be_written(
     monkeypatch.setattr(hunting, "compile_once", lambda _: None)
     monkeypatch.setattr(Case, "write", fail)
     with pytest.raises(type(error)):
-        run_hunt(HuntOrder(("a.jsonl",), out=tmp_path / "case", as_json=as_json))
+        hunt(["a.jsonl"], out=tmp_path / "case", as_json=as_json)
     printed = capsys.readouterr().out
     assert "c-aa11" in printed
     if as_json:

@@ -12,8 +12,8 @@ from gathering import collected, content, row, write_csv, write_lines, write_par
 from tests.collect.odd_values import CHOSEN, DEEP, ODD
 
 from stillhunt.collect.decode.lines import whole_document
-from stillhunt.collect.values.account_counts import MOST_ACCOUNTS, AccountCounts
-from stillhunt.collect.values.tolerant_json import tolerant_object
+from stillhunt.collect.values.json_values import tolerant_object
+from stillhunt.collect.values.rejects import MOST_ACCOUNTS, AccountCounts
 
 
 @pytest.mark.parametrize("column", CHOSEN)
@@ -112,7 +112,7 @@ def test_the_same_long_value_is_the_same_everywhere(tmp_path: Path) -> None:
 
 def test_accounts_are_counted_in_bounded_memory_and_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_ACCOUNTS > 1_000
-    monkeypatch.setattr("stillhunt.collect.values.account_counts.MOST_ACCOUNTS", 20)
+    monkeypatch.setattr("stillhunt.collect.values.rejects.MOST_ACCOUNTS", 20)
     names = [f"a{n * n % 101}" for n in range(600)]
     together, parts = AccountCounts(), AccountCounts()
     for name in names:

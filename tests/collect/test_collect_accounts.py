@@ -14,7 +14,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import ACCOUNTS, FAMILIES
 from stillhunt.collect import open_accounts
-from stillhunt.collect.checks.coverage import coverage
+from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
 
 NEEDS = evidence_needs()

@@ -15,7 +15,7 @@ from gathering import collected, config, content, opened, row, write_lines, writ
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.read.input_stats import InputFacts
-from stillhunt.collect.read.parallel_read import in_parallel
+from stillhunt.collect.read.rows import in_parallel
 
 
 def numbers(first: int, count: int, seed: int) -> Iterator[int]:

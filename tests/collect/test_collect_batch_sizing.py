@@ -11,7 +11,13 @@ import pytest
 from gathering import collected, content, opened, row, write_parquet
 
 from stillhunt.collect.decode import batch_sizing as pieces
-from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
+from stillhunt.collect.decode.batch_sizing import (
+    UndecodableError,
+    cut_batch,
+    longest_named,
+    regroup_batches,
+    rows_at_a_time,
+)
 
 LONG = 50_000
 
@@ -39,7 +45,7 @@ def numbers(batches: list[pa.RecordBatch]) -> list[int]:
 def test_rows_keep_their_order_within_bounds(sizes: list[int], step: int) -> None:
     whole = batch_of(sizes)
     given = [whole.slice(start, step) for start in range(0, len(sizes), step)]
-    made = list(regrouped(given, 100))
+    made = list(regroup_batches(given, 100))
     assert numbers(made) == list(range(len(sizes)))
     assert [batch.column("text").to_pylist() for batch in made] == [
         whole.column("text").slice(batch.column("n")[0].as_py(), batch.num_rows).to_pylist() for batch in made
@@ -56,7 +62,7 @@ def test_what_came_before_damage_is_handed_on() -> None:
         yield batch_of([1, 1])
         raise UndecodableError("no more")
 
-    made = regrouped(broken(), 100)
+    made = regroup_batches(broken(), 100)
     assert numbers([next(made)]) == [0, 1]
     with pytest.raises(UndecodableError):
         next(made)
@@ -64,14 +70,14 @@ def test_what_came_before_damage_is_handed_on() -> None:
 
 def test_pieces_with_other_dictionaries_are_joined_or_handed_on() -> None:
     parts = [pa.record_batch({"n": [i], "text": pa.array(["ab"[i]]).dictionary_encode()}) for i in range(2)]
-    made = list(regrouped(parts, 100))
+    made = list(regroup_batches(parts, 100))
     assert numbers(made) == [0, 1]
     assert [value for batch in made for value in batch.column("text").to_pylist()] == ["a", "b"]
 
 
 def test_cutting_copies_nothing() -> None:
     whole = batch_of([5] * 10)
-    parts = list(cut_up(whole, 4))
+    parts = list(cut_batch(whole, 4))
     assert [part.num_rows for part in parts] == [4, 4, 2]
     assert {part.column("text").buffers()[2].address for part in parts} == {whole.column("text").buffers()[2].address}
 

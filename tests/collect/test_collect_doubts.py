@@ -16,7 +16,7 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.reading import Read, read_logs
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.collect.checks.proxy_check import MIN_CALLS_BEHIND_PROXIES, MIN_PROXY_CALLS
+from stillhunt.collect.input_doubts import MIN_CALLS_BEHIND_PROXIES, MIN_PROXY_CALLS
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import InputFacts
 

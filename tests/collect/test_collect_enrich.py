@@ -19,10 +19,9 @@ from tests.collect.gathering import ENGINE, collected, config, content, opened, 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts
-from stillhunt.collect.checks.coverage import LOOK_UP, coverage
-from stillhunt.collect.normalise import enrich
-from stillhunt.collect.normalise.enrich import Networks
-from stillhunt.collect.normalise.mmdb_schemas import network_of
+from stillhunt.collect.inspection import LOOK_UP, coverage
+from stillhunt.collect.normalise import networks as mmdb_files
+from stillhunt.collect.normalise.networks import Networks, network_of
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.partials import Partials
 from stillhunt.pipeline import hunt, inspect_logs
@@ -128,7 +127,7 @@ def test_split_order_cache_and_threads_change_nothing(
     write_lines(parts / "1.jsonl", rows[40:])
     write_lines(parts / "2.jsonl", rows[:40])
     whole, _ = collected(tmp_path / "whole.jsonl", settings=config(mmdb=files))
-    monkeypatch.setattr(enrich, "CACHED_ADDRESSES", 3)
+    monkeypatch.setattr(mmdb_files, "CACHED_ADDRESSES", 3)
     split, _ = collected(parts, settings=config(mmdb=files, batch_rows=7))
     assert content(whole) == content(split)
     networks = Networks(files)
@@ -186,7 +185,7 @@ def test_without_the_reader(files: tuple[str, ...], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(ConfigError, match=r"stillhunt\[enrich\]"):
         Networks(files)
-    assert enrich.open_networks(()) is None
+    assert mmdb_files.open_networks(()) is None
 
 
 def test_kept_work_knows_the_files(tmp_path: Path, files: tuple[str, ...]) -> None:

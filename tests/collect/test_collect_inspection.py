@@ -14,9 +14,8 @@ from tests.collect.sources.fixtures import COMBINED, NGINX
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
 from stillhunt.cli.inspecting import print_inspection
-from stillhunt.collect.checks.coverage import by_address_sentence, coverage
-from stillhunt.collect.inspection import OWN_ID, Inspection
-from stillhunt.collect.values.field_suggestions import advice
+from stillhunt.collect.inspection import OWN_ID, Inspection, by_address_sentence, coverage
+from stillhunt.collect.values.field_suggestions import advise_mapping
 from stillhunt.pipeline import inspect_logs
 from stillhunt.score import evidence_needs
 
@@ -121,10 +120,10 @@ def test_what_a_log_makes_up_is_from_no_other(tmp_path: Path) -> None:
 
 def test_words_that_say_little_are_proposed_where_no_other_field_ends_in_them() -> None:
     found = ["ts", "evt.id", "evt.tenant", "evt.llm", "evt.q.text", "evt.ip"]
-    told = advice(["request_id", "timestamp", "account_id", "model"], found, ())
+    told = advise_mapping(["request_id", "timestamp", "account_id", "model"], found, ())
     step = told.command_step
     wanted = "--map request_id=evt.id --map timestamp=ts --map account_id=evt.tenant --map model=evt.llm"
     assert wanted in step
     assert "--map prompt=evt.q.text --map client_ip=evt.ip" in step
     assert '"model": "evt.llm"}' in told.next_step
-    assert "request_id=THEIR_COLUMN" in advice(["request_id"], ["alpha.id", "user.id"], ()).command_step
+    assert "request_id=THEIR_COLUMN" in advise_mapping(["request_id"], ["alpha.id", "user.id"], ()).command_step

@@ -9,13 +9,13 @@ import pytest
 from tests.collect.test_collect_enrich import mmdb
 
 from stillhunt.base.clients import tells_browsers
-from stillhunt.collect.checks.coverage import unenriched
-from stillhunt.collect.normalise.enrich import Networks
-from stillhunt.collect.normalise.mmdb_schemas import (
+from stillhunt.collect.inspection import unenriched
+from stillhunt.collect.normalise.networks import (
     MAX_NETWORK_NAME_CHARACTERS,
     NETWORK_KINDS,
     UNKNOWN_NETWORK,
     Network,
+    Networks,
     network_of,
 )
 

@@ -14,7 +14,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
 from stillhunt.collect.decode import columnar as files
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.values.fields import RawBatch
 
 ROWS = 100
 

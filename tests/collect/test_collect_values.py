@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
+from stillhunt.collect.formats.shared.bodies import call_of_body
 from stillhunt.collect.values.chat import Chat, exchanges, read_chat, settle_messages
 from stillhunt.collect.values.fields import field_map, from_object, step_down
 from stillhunt.collect.values.numbers import floats, integers, one_float, one_integer

@@ -13,8 +13,8 @@ from source_tree import PACKAGE, ROOT
 from stillhunt.base.shape import Table
 from stillhunt.watch.database.store import METADATA
 from stillhunt.watch.folder import DATABASE, SCRATCH, SNAPSHOTS, SPOOL, STATE
-from stillhunt.watch.subject.database_rows import database_rows
 from stillhunt.watch.subject.packs import PACKS
+from stillhunt.watch.subject.rows import database_rows
 
 PAGE = (ROOT / "docs" / "data-map.md").read_text(encoding="utf-8")
 CLASSES = ("content", "personal", "pseudonym", "none")

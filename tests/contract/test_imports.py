@@ -48,12 +48,14 @@ def test_contracts_hold(house: Path) -> None:
         ("stillhunt/triage/__init__.py", "import stillhunt.cli", "rooms never import each other"),
         ("stillhunt_lab/worlds/build.py", "import stillhunt_lab.baselines", "methods know no benchmark"),
         ("stillhunt_lab/bench/run.py", "import stillhunt_lab.drill.run", "methods know no benchmark"),
+        ("stillhunt/triage/__init__.py", "import stillhunt_evidence.entry", "the core knows no other house"),
+        ("stillhunt_lab/entry.py", "import stillhunt_evidence.entry", "the core knows no other house"),
         ("stillhunt/link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
         ("stillhunt/link/workload/operators.py", "import stillhunt.link.groups.groups", "Inside link"),
         ("stillhunt/extract/text/words.py", "import stillhunt.extract.store.store", "Inside extract"),
         ("stillhunt/score/stats/homogeneity.py", "import stillhunt.score.context.log", "Inside score"),
         ("stillhunt/collect/values/rejects.py", "import stillhunt.collect.locate.catalog", "Inside collect"),
-        ("stillhunt/collect/history/kernels.py", "import stillhunt.collect.checks.coverage", "Inside collect"),
+        ("stillhunt/collect/history/kernels.py", "import stillhunt.collect.inspection", "Inside collect"),
     ],
 )
 def test_broken_import_is_caught(house: Path, module: str, statement: str, contract: str) -> None:

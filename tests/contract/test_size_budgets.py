@@ -26,12 +26,10 @@ SOURCES = python_files("packages")
 
 
 def is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """A Typer command: its parameters are the options of the command line, which no object can hold for it."""
+    """A command: its parameters are the options of the command line, which no object can hold for it."""
     return any(
-        isinstance(decorator, ast.Call)
-        and isinstance(decorator.func, ast.Attribute)
-        and decorator.func.attr in ("command", "callback")
-        for decorator in function.decorator_list
+        argument.annotation is not None and "typer." in ast.unparse(argument.annotation)
+        for argument in function.args.args
     )
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
+from typer.testing import CliRunner
 
 from cli.running import run
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
-from stillhunt.cli.deciding import DecisionsOrder, run_decisions_add, run_decisions_verify
+from stillhunt.cli.app import app
+from stillhunt.cli.decisions import add_decision
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import decide_as_person
@@ -185,21 +187,27 @@ def test_serve_does_not_start_with_a_policy_that_cannot_be_used(tmp_path: Path) 
         assert (result.returncode, "policy.toml:1:1" in result.stderr) == (5, True)
 
 
+def verified(data: Path, *options: str) -> int:
+    """The exit code of `decisions verify`."""
+    done = CliRunner().invoke(app, ["decisions", "verify", "--data", str(data), *options])
+    return done.exit_code
+
+
 def test_a_log_that_lost_its_end_is_noticed_by_what_a_server_verified(tmp_path: Path) -> None:
     database, kept = WatchDatabase("", tmp_path / "stillhunt.db"), tmp_path / VERIFIED_FILE
     now = int(datetime.now(UTC).timestamp() * 1e6)
     for account in "abc":
         decide_as_person(database, account, "block", ("Ada", ""), (now, 3.0))
     LiveDecisions(database, lambda: None, kept=kept).look()
-    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 0
+    assert verified(tmp_path) == 0
     with database.write() as connection:
         connection.execute(delete(DECISIONS).where(DECISIONS.c.seq > 1))
-    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 1
+    assert verified(tmp_path) == 1
     with pytest.raises(OutputError, match="it had 3 entries and has 1"):  # no server would enforce it
-        run_decisions_add(DecisionsOrder(tmp_path), "d", "block", ("Ada", ""), 3.0, "operator_decision", override=False)
+        add_decision("d", "block", "Ada", 3.0, data=tmp_path)
     with database.write() as connection:
         connection.execute(delete(DECISIONS))
-    assert run_decisions_verify(DecisionsOrder(tmp_path, as_json=True)) == 1
-    assert run_decisions_verify(DecisionsOrder(tmp_path), accept=True) == 0
-    assert run_decisions_verify(DecisionsOrder(tmp_path)) == 0
+    assert verified(tmp_path, "--json") == 1
+    assert verified(tmp_path, "--accept") == 0
+    assert verified(tmp_path) == 0
     database.close()

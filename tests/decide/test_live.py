@@ -17,7 +17,7 @@ from stillhunt.decide.log import log_locked
 from stillhunt.decide.persons import decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
 from stillhunt.decide.verified import kept_place
-from stillhunt.watch.clock_steps import ClockSteps
+from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from watch.databases import Opening

@@ -9,8 +9,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.extract.lexicon.lexicon import phrases_by_feature
-from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
 from stillhunt.extract.text.conduct import PROMPT_RULES
 
 WORDS = [*all_stop_words()[::7], *(phrase for phrase, _ in phrases_by_feature(PROMPT_RULES.features)[::5])]

@@ -7,10 +7,7 @@ from hostile_texts import requests, unchecked_strings
 
 from stillhunt.base.config import Config
 from stillhunt.extract import CONDUCT_FLAGS, sketch_requests
-from stillhunt.extract.lexicon.answers import ANSWERS
-from stillhunt.extract.lexicon.everyday import EVERYDAY
-from stillhunt.extract.lexicon.lexicon import LEXICON, phrases_by_feature
-from stillhunt.extract.lexicon.parts import PARTS
+from stillhunt.extract.lexicon import lexicon_file, phrases_by_feature
 from stillhunt.extract.text.conduct import ANSWER_RULES, PROMPT_RULES, SINGLE_RULES, LexiconRules
 from stillhunt.extract.text.tables import constant_tables, tokenise
 
@@ -179,5 +176,5 @@ def test_lexicon_is_well_formed(rules: LexiconRules) -> None:
 
 
 def test_every_feature_of_the_lexicon_has_a_rule() -> None:
-    listed = {*LEXICON, *EVERYDAY, *PARTS, *ANSWERS}
+    listed = {*lexicon_file("phrases")}
     assert listed == {*PROMPT_RULES.features, *ANSWER_RULES.features}

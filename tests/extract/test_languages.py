@@ -10,7 +10,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS
 from stillhunt.extract import languages_of, sketch_requests, word_buckets
 from stillhunt.extract.languages import LANGUAGES
-from stillhunt.extract.lexicon.stopwords import STOP_WORDS
+from stillhunt.extract.lexicon import lexicon_file
 
 SENTENCES = {
     "English": "What would you do with the old house if it were yours, and why?",
@@ -53,7 +53,7 @@ def test_only_the_beginning_of_a_prompt_is_read() -> None:
 
 
 def test_every_stop_list_has_a_name() -> None:
-    assert set(STOP_WORDS) == set(LANGUAGES) - {"el", "he"}
+    assert set(lexicon_file("stop_words")) == set(LANGUAGES) - {"el", "he"}
 
 
 def test_a_word_has_the_bucket_that_the_sketch_of_a_prompt_has() -> None:

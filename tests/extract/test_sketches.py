@@ -17,8 +17,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract import SCRIPTS, sketch_requests, warm_up
-from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
-from stillhunt.extract.text.word_kernels import TOPIC_WORDS
+from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_WORDS
 
 PLAIN = Config()
 

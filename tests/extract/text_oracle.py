@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from stillhunt.extract.lexicon.lexicon import phrases_by_feature
-from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
+from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
 from stillhunt.extract.text.conduct import BITS, PAIR_RULES, PROMPT_RULES, SINGLE_RULES
+from stillhunt.extract.text.tables import ASKED_FLAGS, asked_data
 from stillhunt.extract.text.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
 
 MASK = (1 << 64) - 1

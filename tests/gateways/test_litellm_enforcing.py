@@ -34,8 +34,8 @@ from stillhunt.base.config import Config
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.answers import Answers, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.inline import AskedRequest
+from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
 from stillhunt.web.server import dispatcher, server_of
 from web.serving import free_port

@@ -17,8 +17,10 @@ from cli.case_tables import account_row, campaign_row, case_tables, member_row, 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.app import app
+from stillhunt.cli.moments import read_clock
 from stillhunt.triage import Case
 from stillhunt_model.blunt import answer_files
+from stillhunt_model.commands import blunt, orders_shown
 from stillhunt_model.orders.order import ORDER_DAY
 
 ROWS = [
@@ -85,10 +87,9 @@ def test_an_order_is_signed_carried_out_listed_and_ended(scene: Scene) -> None:
 
 def test_an_expired_order_does_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     name = scene.order("withhold")
-    from stillhunt_model.marks import serving
-
-    now = serving.clock_now()
-    monkeypatch.setattr(serving, "clock_now", lambda: now + 4 * ORDER_DAY)
+    later = read_clock() + 4 * ORDER_DAY
+    for module in (blunt, orders_shown):
+        monkeypatch.setattr(module, "read_clock", lambda: later)
     scene("apply", name, "in.jsonl", "-o", "new.jsonl", error="the order has expired")
     assert not Path("new.jsonl").exists()
     assert scene("list", "--json")["orders"][0]["state"] == "expired"
@@ -126,7 +127,7 @@ def test_the_register_is_locked_while_a_file_is_changed(scene: Scene, monkeypatc
                 free.append(False)
         return rows(*arguments)
 
-    monkeypatch.setattr(answer_files, "blunted_rows", looked_at)
+    monkeypatch.setattr(blunt, "blunted_rows", looked_at)
     scene("apply", name, "in.jsonl", "-o", "one.jsonl")
     assert free == [False]
     scene("apply", name, "nothing.jsonl", "-o", "two.jsonl", error="cannot be read")

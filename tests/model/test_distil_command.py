@@ -15,8 +15,9 @@ import torch
 from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError, InputError, OutputError, StillhuntError
-from stillhunt.cli.model import distilling
-from stillhunt.cli.model.app import model_app
+from stillhunt_model.commands import distil
+from stillhunt_model.commands.app import model_commands
+from stillhunt_model.commands.distil import DivergenceChoice, MethodChoice
 from stillhunt_model.distil import job as job_module
 from stillhunt_model.distil import smoke
 from stillhunt_model.nets.loading import load_net
@@ -34,7 +35,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> Any:
-    return CliRunner().invoke(model_app, ["distil", *map(str, arguments)])
+    return CliRunner().invoke(model_commands, ["distil", *map(str, arguments)])
 
 
 def ordinary(scene: Path, out: Path, *more: object) -> list[object]:
@@ -202,16 +203,13 @@ def test_without_a_teacher_it_is_a_smoke_run(tmp_path: Path, monkeypatch: pytest
 
 
 def test_divergences_and_warm_up_have_defaults_that_suit_the_method() -> None:
-    def recipe(method: str, **changes: Any) -> Any:
-        options = dict.fromkeys(distilling.DistilOptions.__dataclass_fields__)
-        options |= {"method": method, "student": "tiny", "temperature": 1.0, "top_logits": 0, "own_answers": False}
-        options |= {"answer_tokens": 8, "answer_temperature": 0.0, "seed": 0, "teacher": Path("x")}
-        return distilling._recipe(distilling.DistilOptions(**{**options, **changes}))
-
-    assert (recipe("logits").beta, recipe("on-policy").beta) == (0.0, 1.0)
-    assert recipe("logits", divergence="jsd").beta == 0.5
-    assert recipe("logits", beta=0.1).beta == 0.1
-    assert (recipe("on-policy").warm_up, recipe("on-policy", student="folder").warm_up) == (800, 0)
-    assert recipe("on-policy", warm_up=7).warm_up == 7
-    assert recipe("sequence").training.learning_rate > recipe("sequence", student="folder").training.learning_rate
-    assert recipe("sequence", teacher=None).training.batch == 64
+    logits, on_policy = MethodChoice.LOGITS, MethodChoice.ON_POLICY
+    assert (distil._beta(logits, None, None), distil._beta(on_policy, None, None)) == (0.0, 1.0)
+    assert distil._beta(logits, DivergenceChoice.JSD, None) == 0.5
+    assert distil._beta(logits, None, 0.1) == 0.1
+    assert distil._warm_up(on_policy, "tiny", None, 1000) == 800
+    assert distil._warm_up(on_policy, "folder", None, 1000) == 0
+    assert distil._warm_up(on_policy, "tiny", 7, 1000) == 7
+    tiny, large = (distil._training(one, None, None, None, smoke=False) for one in ("tiny", "folder"))
+    assert tiny.learning_rate > large.learning_rate
+    assert distil._training("tiny", None, None, None, smoke=True).batch == 64

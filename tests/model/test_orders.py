@@ -22,8 +22,8 @@ from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
-from stillhunt.cli.model.mark import mark_app
 from stillhunt.triage import Case
+from stillhunt_model.commands.mark import mark_commands
 from stillhunt_model.marks.green_list import GreenListMark
 from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
@@ -279,7 +279,7 @@ class Scene:
 
     def __call__(self, *arguments: str, error: str = "") -> Any:
         """Run a command; its JSON, or its output where that is none."""
-        result = CliRunner().invoke(mark_app, list(arguments))
+        result = CliRunner().invoke(mark_commands, list(arguments))
         if error:
             assert isinstance(result.exception, StillhuntError)
             assert error in result.exception.on_command_line()

@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect.formats.litellm.customer_ids import customer_of
+from stillhunt.collect.formats.litellm.calls import customer_of
 from stillhunt.decide.actions import Action
 from stillhunt.decide.persons import decide_as_person
 from stillhunt.watch.signatures.asked_texts import texts_of_messages

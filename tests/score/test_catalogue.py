@@ -15,7 +15,7 @@ from stillhunt.base.families import EVIDENCE_FAMILIES, FAMILY_OF
 from stillhunt.base.formatting import sentence
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fields_of, fill
-from stillhunt.collect.checks.coverage import coverage
+from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.catalogue import (

@@ -9,7 +9,7 @@ import pytest
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.cli.findings import as_document
-from stillhunt.collect.checks.coverage import sampled_facts
+from stillhunt.collect.inspection import sampled_facts
 from stillhunt.score import evidence_needs
 from stillhunt.score.output.tables import unsampled
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world

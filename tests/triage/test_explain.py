@@ -160,7 +160,7 @@ def test_lines_are_folded_once(folder: Path, monkeypatch: pytest.MonkeyPatch, wi
     monkeypatch.setattr(
         lookups, "output_console", lambda: Console(file=screen, force_terminal=True, highlight=False, width=width)
     )
-    lookups.run_explain(folder, "hunt-c41d08be", account=False, as_json=False)
+    lookups.explain(folder, "hunt-c41d08be")
     assert screen.getvalue().rstrip() == Case.read(folder).explain("hunt-c41d08be").text(used).rstrip()
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from stillhunt.cli.exporting import ExportOrder, run_export
+from stillhunt.cli.exporting import export
 from stillhunt.cli.findings import as_document
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import Case, personal_ids, personal_ids_sentence
@@ -77,13 +77,13 @@ def test_every_artefact_says_so(case: Case, tmp_path: Path, capsys: pytest.Captu
     assert f"account ids           {words}, as in the logs: personal data" in case.explain(CAMPAIGN).text(200)
     assert "account id            1 is an e-mail address" in case.explain("jo@mail.example").text()
     folder = case.write(tmp_path / "case")
-    run_export(ExportOrder(folder, CAMPAIGN, every_member=True, out=tmp_path / "a.csv"))
+    export(folder, CAMPAIGN, every_member=True, out=tmp_path / "a.csv")
     assert words in capsys.readouterr().err
 
 
 def test_none_does_where_no_id_is_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = demo_case()
-    run_export(ExportOrder(case.write(tmp_path / "case"), CAMPAIGN, out=tmp_path / "a.csv"))
+    export(case.write(tmp_path / "case"), CAMPAIGN, out=tmp_path / "a.csv")
     explained = case.explain(CAMPAIGN).text() + case.explain("91c2-acct-0003").text()
     everything = shown(case) + case.report() + explained + capsys.readouterr().err
     assert "handle them as personal data" not in everything

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy import select
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.triage import Case
@@ -16,6 +17,7 @@ from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import DeliveryError
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import DELIVERIES
 from stillhunt.watch.early_signs.signs import EarlySign
 from stillhunt.watch.lineage.campaigns import Event
 from triage.fixtures import demo_case
@@ -35,6 +37,16 @@ def database(folder: Path) -> Iterator[WatchDatabase]:
         yield store
     finally:
         store.close()
+
+
+def waiting_and_lost(database: WatchDatabase) -> dict[str, tuple[int, int]]:
+    """Receiver -> (alerts that wait to be sent, alerts that were given up)."""
+    unsent = database.read(select(DELIVERIES).where(DELIVERIES.c.sent_at.is_(None)))
+    counts = {
+        name: [row["next_try"] is None for row in unsent if row["channel"] == name]
+        for name in sorted({row["channel"] for row in unsent})
+    }
+    return {name: (lost.count(False), lost.count(True)) for name, lost in counts.items()}
 
 
 def with_verdict(case: Case, campaign: str, verdict: str) -> Case:

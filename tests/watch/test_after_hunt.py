@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch import hunting
-from stillhunt.watch.after_hunt import after_hunt
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.lineage.campaigns import Settled
+from stillhunt.watch.schedule import after_hunt
 from stillhunt.watch.signatures.signature import no_signatures
 from watch.alert_scenes import ACT, CASE, event
 from watch.data_folders import CONFIG, DAY, NOW, part

@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from stillhunt.base.config_alerts import AlertSettings, EmailSettings
 from stillhunt.watch.alerts.mail import MailServer, message_of
-from stillhunt.watch.alerts.outbox import Due, waiting_and_lost
+from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.receivers import EMAIL
 from stillhunt.watch.alerts.sender import send_due
 from stillhunt.watch.alerts.sending import DeliveryError
-from watch.alert_scenes import FAST, START, alerts, database, event, record
+from watch.alert_scenes import FAST, START, alerts, database, event, record, waiting_and_lost
 from watch.certificates import server_context
 
 (ALERT,) = alerts([event("born")])

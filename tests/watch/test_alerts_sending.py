@@ -19,14 +19,14 @@ from sqlalchemy import select
 
 from stillhunt.base.config_alerts import AlertFile, AlertSettings, WebhookSettings
 from stillhunt.watch.alerts.lines import LineFile
-from stillhunt.watch.alerts.outbox import Due, due_for, record_alerts, waiting_and_lost
+from stillhunt.watch.alerts.outbox import Due, due_for, record_alerts
 from stillhunt.watch.alerts.receivers import file_name, receivers_of, webhook_name
 from stillhunt.watch.alerts.sender import Sender, receivers_with, send_due
 from stillhunt.watch.alerts.sending import DeliveryError
 from stillhunt.watch.alerts.webhook import SIGNATURE_HEADER, Webhook, slack_text
 from stillhunt.watch.database.tables import DELIVERIES
 from stillhunt.watch.folder import DataFolder
-from watch.alert_scenes import ACT, FAST, START, Told, alerts, database, event, record, some_alert
+from watch.alert_scenes import ACT, FAST, START, Told, alerts, database, event, record, some_alert, waiting_and_lost
 from watch.certificates import server_context
 
 ROOT = Path(__file__).parents[2]

@@ -18,24 +18,22 @@ import pytest
 from stillhunt.base.config import Config, ServeSettings
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
-from stillhunt.watch import known_tokens as tokens_module
 from stillhunt.watch import schedule as schedule_module
-from stillhunt.watch.after_hunt import after_hunt
+from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.watch.known_tokens import KnownTokens
-from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.schedule import HuntSchedule, after_hunt
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
-from stillhunt.watch.spool import closing as closing_module
 from stillhunt.watch.spool import committer as committer_module
+from stillhunt.watch.spool import open_part as closing_module
 from stillhunt.watch.spool import open_part as open_part_module
 from stillhunt.watch.spool import parts as parts_module
-from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, new_part, open_parts
-from stillhunt.watch.tokens import INGEST, make_token
+from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
 from stillhunt.web.bodies import BodyError, otlp_protobuf
 from stillhunt.web.traffic import Limits
 from watch.small_world import lines

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.watch.early_signs.finding import early_signs
-from stillhunt.watch.early_signs.moves import _MOST_QUESTIONS
-from stillhunt.watch.early_signs.parameters import EARLY
+from stillhunt.watch.early_signs.finding import _MOST_QUESTIONS, EARLY, early_signs
 from stillhunt.watch.early_signs.signs import (
     SIGNS_FILE,
     EarlySign,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from stillhunt.base.config_alerts import AlertFile, AlertSettings
 from stillhunt.base.errors import OutputError
-from stillhunt.cli.serving import SERVE_PARTS, ServeOrder, run_serve
+from stillhunt.cli.app import app
 from stillhunt.watch.alerts.fault_alerts import FaultAlerts, fault_alert, tell_failed_start
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.receivers import file_name
@@ -154,10 +155,10 @@ def test_a_server_without_its_database_says_so_in_an_alert(tmp_path: Path) -> No
     (data / "stillhunt.db").unlink()
     settings = tmp_path / "stillhunt.toml"
     settings.write_text(f'[[alerts.files]]\npath = "{told}"\nform = "ecs"\n')
-    order = ServeOrder(data, frozenset(SERVE_PARTS), settings_file=settings, quiet=True)
+    order = ["serve", "--data", str(data), "--settings", str(settings), "--quiet"]
     for _ in range(2):
         with pytest.raises(OutputError, match="is gone"):
-            run_serve(order, check=False)
+            CliRunner().invoke(app, order, catch_exceptions=False)
     (line,) = told.read_text().splitlines()
     assert json.loads(line)["message"] == "Enforcement is off"
     assert not (data / "stillhunt.db").exists()

@@ -20,12 +20,11 @@ from stillhunt.watch import following
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import SpoolFollower, enter_links
+from stillhunt.watch.following import SpoolFollower, SpoolTail, enter_links
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.matcher import LinkedAccount
-from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
-from stillhunt.watch.tail import SpoolTail
 from watch.small_world import harvesters, lines, recent
 
 STREAM = Stream("gateway", "jsonl", "jsonl")

@@ -6,9 +6,8 @@ import threading
 
 import pytest
 
-from stillhunt.watch import kept_thread
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch import service_faults as kept_thread
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 
 
 @pytest.mark.parametrize("fall", [RecursionError("deep"), MemoryError(), SystemExit(3), None])

@@ -13,13 +13,12 @@ from sqlalchemy import delete, insert
 
 from cli.running import run
 from stillhunt.base.errors import OutputError
-from stillhunt.cli.backing_up import run_backup
+from stillhunt.cli.data import backup
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, TOKENS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_database import IDENTITY_FILE, LOST_DATABASE_FAULT, DatabaseFiles, open_database
-from stillhunt.watch.known_tokens import KnownTokens
-from stillhunt.watch.tokens import DECIDE, has_tokens, make_token
+from stillhunt.watch.tokens import DECIDE, KnownTokens, has_tokens, make_token
 from watch.databases import Opening
 
 
@@ -60,7 +59,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_lost_database_is_not_made_anew_and_the_backup_is_named(data: Path, tmp_path: Path, what: str) -> None:
-    run_backup(data, tmp_path / "the backup", None, quiet=True)
+    backup(data, tmp_path / "the backup", quiet=True)
     DAMAGE[what](data)
     found = {path: path.read_bytes() for path in data.iterdir() if path.is_file()}
     with pytest.raises(OutputError, match=what.strip()) as caught:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.score.verdict.budget import HONEST_SEARCH, expected_false, required_bits
-from stillhunt.watch.looks import PERIOD_DAYS, Ledger, Look, ledger
+from stillhunt.watch.records import PERIOD_DAYS, Ledger, Look, ledger
 
 NOW = 60 * DAY
 

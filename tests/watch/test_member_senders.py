@@ -12,8 +12,8 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, LINKED_SENDERS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.records import raise_sender_bits
-from stillhunt.watch.signatures.members import member_sender_bits
 from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.returns import member_sender_bits
 from stillhunt.watch.signatures.signature import no_signatures
 
 MEMBERS = [f"camp{number}" for number in range(6)]

@@ -14,10 +14,18 @@ from watched_campaigns import NOW, WINDOW, PlainWatch, accounts, found, snapshot
 from stillhunt.base.errors import CaseError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_EVENTS, CAMPAIGN_MEMBERS, SNAPSHOT_ROWS
-from stillhunt.watch.history import all_campaigns, history, members_over_time, resolve_campaign, snapshot_times
 from stillhunt.watch.lineage.campaigns import FoundCampaign, Settled
 from stillhunt.watch.lineage.settle import settle
-from stillhunt.watch.records import known_campaigns, newest_sequence, record_hunt
+from stillhunt.watch.records import (
+    all_campaigns,
+    history,
+    known_campaigns,
+    members_over_time,
+    newest_sequence,
+    record_hunt,
+    resolve_campaign,
+    snapshot_times,
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from golden.golden_world import SPEC
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage import Case
 from stillhunt.watch.lineage.campaigns import found_campaigns
-from stillhunt.watch.lineage.rename import with_lasting_ids
+from stillhunt.watch.lineage.settle import with_lasting_ids
 from stillhunt_lab.worlds.build import build_world
 from triage.fixtures import demo_case
 

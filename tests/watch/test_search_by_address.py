@@ -11,9 +11,9 @@ from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.collect.normalise.identity import address_hashes
 from stillhunt.extract import identity_key
 from stillhunt.watch import hunting
-from stillhunt.watch.addresses import hash_for_search
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.web.console.pages_search import hash_for_search
 
 ADDRESS = "198.51.100.7"
 

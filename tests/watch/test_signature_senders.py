@@ -10,20 +10,21 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.extract import sketch_requests
 from stillhunt.link.requests.arrays import Hashes
-from stillhunt.watch.signatures.features import hash_text, style_hashes
-from stillhunt.watch.signatures.inline_tables import known_senders, known_style
+from stillhunt.watch.signatures.inline import known_senders, known_style
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
-from stillhunt.watch.signatures.senders import (
+from stillhunt.watch.signatures.signature import MICRO, Signature
+from stillhunt.watch.signatures.weighing import (
     SENDER_NOT_KNOWN,
     Senders,
     SenderTable,
+    hash_text,
     known_sender_bits,
     sender_hashes,
     sender_weights,
     senders_of,
+    style_hashes,
 )
-from stillhunt.watch.signatures.signature import MICRO, Signature
 from watch.signature_logs import compiled, requests_of, sketched, templated
 
 

@@ -17,12 +17,12 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import LocalDataset
 from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
+from stillhunt.watch.following import Follower
 from stillhunt.watch.signatures.compiling import _ALONE_SHARE, compile_signatures
-from stillhunt.watch.signatures.follow import Follower
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MATCHING
+from stillhunt.watch.signatures.returns import tie
 from stillhunt.watch.signatures.signature import NO_REQUEST, SignatureSet, Unsigned, as_json, from_json, read_signatures
-from stillhunt.watch.signatures.tie import tie
 
 
 @pytest.fixture(scope="module")

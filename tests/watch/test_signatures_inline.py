@@ -20,6 +20,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.extract import PhraseReader, sketch_requests
+from stillhunt.watch.following import Follower
 from stillhunt.watch.signatures.asked_texts import (
     _MOST_CHARACTERS,
     _MOST_PARTS,
@@ -28,14 +29,11 @@ from stillhunt.watch.signatures.asked_texts import (
     texts_of_messages,
     valid,
 )
-from stillhunt.watch.signatures.features import STYLE_COLUMNS, hash_text, style_hashes
-from stillhunt.watch.signatures.follow import Follower
-from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher
-from stillhunt.watch.signatures.inline_tables import known_style
+from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher, known_style
 from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet
-from stillhunt.watch.signatures.weighing import Weigher
+from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, Weigher, hash_text, style_hashes
 
 OTHER = (
     "Below is an excerpt of an engineering interview. Rate the candidate's reply from one to nine, name the weakest "

@@ -17,14 +17,13 @@ from sqlalchemy import text
 from tests.collect.sources.postgres_server import Server
 
 from stillhunt.base.errors import OutputError
-from stillhunt.watch import known_tokens
+from stillhunt.watch import tokens as known_tokens
 from stillhunt.watch.database import patience, probe
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.tokens import INGEST, make_token
+from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
 from watch.databases import Opening, numbers, url_of
 from watch.databases import opening as opening
 from watch.databases import server as server

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.watch.spool import committer as committer_module
-from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import LIMITS, Committer, SpoolBusyError, ask_to_close
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import (
     OPEN,
     Stream,

@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from stillhunt.cli.app import app
-from stillhunt.watch.after_hunt import DAMAGE_FAULT, report_damage
 from stillhunt.watch.backup import back_up, restore
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.retention import expire
+from stillhunt.watch.schedule import DAMAGE_FAULT, report_damage
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import checking
 from stillhunt.watch.spool.checking import MOST_SAID, check_spool, damage_said

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.cli.subject import commands
-from stillhunt.cli.subject_erasure import ERASING
+from stillhunt.cli.app import app
+from stillhunt.cli.subject import ERASING
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
@@ -34,9 +34,8 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import add_hold
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.subject import erasing
-from stillhunt.watch.subject.erasing import erase_account
-from stillhunt.watch.subject.holdings import Search, account_holdings
+from stillhunt.watch.subject import holdings as erasing
+from stillhunt.watch.subject.holdings import Search, account_holdings, erase_account
 from watch import small_world
 
 DAY = 86_400_000_000
@@ -293,7 +292,7 @@ def test_a_full_disk_is_said_and_leaves_everything_whole(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("stillhunt.watch.subject.snapshot_rows._exchange", full)
+        broken.setattr("stillhunt.watch.subject.rows._exchange", full)
         with pytest.raises(OutputError, match="No space left"):
             erase_account(search)
     assert whom() in Case.read(folder.latest / "case").accounts["account_id"].to_pylist()
@@ -303,7 +302,7 @@ def test_a_full_disk_is_said_and_leaves_everything_whole(
 def test_without_an_exchange_of_folders_files_are_put_in_place_one_by_one(
     search: Search, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillhunt.watch.subject.snapshot_rows.sys.platform", "darwin")
+    monkeypatch.setattr("stillhunt.watch.subject.rows.sys.platform", "darwin")
     erase_account(search)
     assert files_naming(folder, whom()) == []
     Case.read(folder.latest / "case")
@@ -335,7 +334,7 @@ def test_packs_are_searched_with_their_key_and_stay(search: Search, folder: Data
 
 
 def run(folder: DataFolder, *arguments: str, typed: str = "") -> str:
-    done = CliRunner().invoke(commands, [whom(), "--data", str(folder.path), *arguments], input=typed)
+    done = CliRunner().invoke(app, ["data", "subject", whom(), "--data", str(folder.path), *arguments], input=typed)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.output
@@ -409,7 +408,7 @@ def test_one_is_singular_and_an_unknown_id_has_nothing(folder: DataFolder) -> No
     assert "1 row " in shown
     assert "1 rows" not in shown
     assert "Nothing is held" not in shown
-    done = CliRunner().invoke(commands, ["acct-never-seen", "--data", str(folder.path)])
+    done = CliRunner().invoke(app, ["data", "subject", "acct-never-seen", "--data", str(folder.path)])
     assert done.output.startswith("Nothing is held on this id. What cannot be searched:")
     assert "backups" in done.output
 
@@ -418,7 +417,7 @@ def test_an_erasure_that_a_hold_refuses_in_part_ends_with_4(folder: DataFolder) 
     database = WatchDatabase("", folder.database)
     add_hold(folder, database, "court", (moment() - 4 * DAY, moment() - 2 * DAY), moment())
     database.close()
-    done = CliRunner().invoke(commands, [whom(), "--data", str(folder.path), "--erase", "--yes"])
+    done = CliRunner().invoke(app, ["data", "subject", whom(), "--data", str(folder.path), "--erase", "--yes"])
     assert done.exit_code == 4
     assert "not everything was erased: a legal hold keeps" in done.stderr
     assert "(records)" in done.stderr

@@ -10,8 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from stillhunt.watch.spool.ledger import SpoolLedger
-from stillhunt.watch.subject.mentions import ERASED, Mentions
-from stillhunt.watch.subject.records import SubjectIds, rewrite_part, split_part
+from stillhunt.watch.subject.records import ERASED, Mentions, SubjectIds, rewrite_part, split_part
 
 ACCOUNT = "acct-7301"
 

@@ -16,11 +16,10 @@ from stillhunt.decide.running import policy_of
 from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.tokens import ADMIN, INGEST, make_token
+from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
 from stillhunt.web.api_routes import ApiSources
 from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.decoders import Decoders

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.collect.values.tolerant_json import decode_json
+from stillhunt.collect.values.json_values import decode_json
 from stillhunt.web.bodies import MOST_MEMBERS, BodyError, json_lines, otlp_json, otlp_protobuf, unpacked
 
 LONGEST = 100_000

@@ -21,15 +21,14 @@ from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
+from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.gateways import Gateways
-from stillhunt.web.metrics import metrics_text
+from stillhunt.web.pages import PageSources, metrics_text
 from stillhunt.web.receiver import INLETS
-from stillhunt.web.traffic import Traffic
-from stillhunt.web.unasked import UNASKED_LIMITS
+from stillhunt.web.traffic import UNASKED_LIMITS, Traffic
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -58,7 +57,9 @@ def served_metrics(tmp_path: Path) -> dict[str, str]:
         gateways.calls.asked("gateway")
     faults = ServiceFaults()
     faults.begin("decisions", "the decisions cannot be read")
-    text = metrics_text(folder, traffic, schedule, gateways, faults)[0].decode()
+    tokens = KnownTokens(database)
+    served = PageSources(folder, tokens, traffic=traffic, schedule=schedule, gateways=gateways, faults=faults)
+    text = metrics_text(served)[0].decode()
     database.close()
     return {
         sample.name: family.documentation

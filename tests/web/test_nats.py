@@ -26,12 +26,12 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import committer as committer_module
-from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
 from stillhunt.web.bodies import Records
-from stillhunt.web.brokers import PACE, check_broker
+from stillhunt.web.brokers import check_broker
 from stillhunt.web.traffic import Limits, Traffic
 from watch.small_world import lines
 
@@ -41,7 +41,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from stillhunt.web import nats_inlet
-from stillhunt.web.nats_inlet import NatsInlet
+from stillhunt.web.nats_inlet import PACE, NatsInlet
 from web.nats_servers import STREAM, Broker, broker
 
 pytestmark = pytest.mark.service

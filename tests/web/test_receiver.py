@@ -21,7 +21,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from sqlalchemy import select
 
 from stillhunt.base.config import Config
-from stillhunt.watch import known_tokens
 from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import closed_parts, open_parts
@@ -118,7 +117,7 @@ def test_refusals_are_clear_and_counted(running: Running) -> None:
 
 
 def test_a_revoked_token_is_refused(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_tokens, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(tokens_module, "REFRESH_SECONDS", 0.0)
     assert post(running, "/v1/ingest/jsonl", LINE)[0] == 200
     (row,) = running.database.read(select(TOKENS).where(TOKENS.c.source == "gateway"))
     assert revoke_token(running.database, row["token_id"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.web.unasked import UNASKED_FAULT, UNASKED_LIMITS, CallCounts, UnaskedWatch
+from stillhunt.watch.service_faults import ServiceFaults, report
+from stillhunt.web.traffic import UNASKED_FAULT, UNASKED_LIMITS, CallCounts
 from web.serving import Running, serving
 
 
@@ -51,13 +51,12 @@ def counted(clock: Clock, logged: int, asked: int) -> CallCounts:
 def test_a_share_that_is_too_large_is_said(clock: Clock, logged: int, asked: int, said: bool) -> None:
     counts, faults = counted(clock, logged, asked), ServiceFaults()
     counts.logged("another", 5000)  # whose gateway asks nothing
-    watching = UnaskedWatch(counts, faults)
-    watching.look()
+    known = report(faults, counts.faults, set())
     assert [fault.name for fault in faults.current()] == ([UNASKED_FAULT] if said else [])
     if said:
         assert "73" in faults.current()[0].statement
         clock.now += 60 * (UNASKED_LIMITS.minutes + 1)
-        watching.look()
+        report(faults, counts.faults, known)
         assert faults.current() == ()
 
 

@@ -24,7 +24,7 @@ from texts import (
 )
 from windows import feature_keys, features_of, find_windows, token_lists
 
-from stillhunt.extract.lexicon.stopwords import all_stop_words
+from stillhunt.extract.lexicon import all_stop_words
 from stillhunt.extract.text.asked_kernels import (
     ASKED_TAG_SHIFT,
     CLASSES,

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.extract.text.asked import ASKED_FLAGS
-from stillhunt_lab.second_worlds.texts import read_data as read_second
+from stillhunt.extract.text.tables import ASKED_FLAGS
 from stillhunt_lab.worlds.grammar import compose_items, load_grammar
 from stillhunt_lab.worlds.grammar import read_data as read_first
+from stillhunt_lab.worlds.grammar import read_data as read_second
 
 WORDINGS = Path(__file__).with_name("wordings.toml")
 READINGS = 24

@@ -15,7 +15,7 @@ from tests.collect.sources.otlp_dialect_records import CURRENT
 from tests.collect.sources.otlp_fixtures import export, span
 from tests.collect.sources.reading import hashed_address, read_logs
 
-from stillhunt.collect.formats.shared.addresses import client_address, without_port
+from stillhunt.collect.formats.shared.http import client_address, without_port
 
 FORGED, CLIENT, PROXY = "8.8.8.8", "198.51.100.9", "10.0.0.1"
 LIST = f"{FORGED}, {CLIENT}, {PROXY}"

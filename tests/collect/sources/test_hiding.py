@@ -13,9 +13,9 @@ from tests.collect.sources.fixtures import NGINX
 from tests.collect.sources.otlp_dialect_records import CURRENT
 from tests.collect.sources.otlp_fixtures import event, export, span
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body
 from stillhunt.collect.values.chat import read_chat
-from stillhunt.collect.values.tolerant_json import MAX_JSON_DEPTH, decode_json, tolerant_object
+from stillhunt.collect.values.json_values import MAX_JSON_DEPTH, decode_json, tolerant_object
 
 ASKED: dict[str, Any] = {"model": "m-1", "messages": [{"role": "user", "content": "evil"}]}
 

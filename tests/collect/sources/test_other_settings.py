@@ -14,8 +14,8 @@ import pytest
 from tests.collect.sources.fixtures import FIXTURES
 
 from stillhunt.base.config import Config
+from stillhunt.collect.formats.shared.bodies import call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import Body, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.vendors.bedrock import call_of_vendor_body
 from stillhunt.collect.values.other_settings import MOST_NAMES, SETTING_NAME_CHARACTERS, other_settings
 from stillhunt.pipeline import reading

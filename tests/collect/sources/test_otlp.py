@@ -29,7 +29,7 @@ from reading import CAPTURES, captured, hashed_address, read_logs
 
 from stillhunt.collect.formats import source_named
 from stillhunt.collect.formats.otlp import traces as otlp_traces
-from stillhunt.collect.formats.otlp.attribute_values import python_value
+from stillhunt.collect.formats.otlp.attributes import python_value
 from stillhunt.collect.formats.otlp.sources import (
     BEYOND,
     DUPLICATE,

@@ -28,12 +28,10 @@ from tests.collect.sources.otlp_fixtures import (
 )
 from tests.collect.sources.reading import read_logs
 
-from stillhunt.collect.decode.protobuf_framing import messages
-from stillhunt.collect.decode.record_readers import Framed
+from stillhunt.collect.decode.record_readers import Framed, messages
 from stillhunt.collect.decode.records import RecordReader
-from stillhunt.collect.formats.otlp.attribute_values import python_value
+from stillhunt.collect.formats.otlp.attributes import Entry, python_value
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.entry import Entry
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 from stillhunt.collect.values.rejects import Rejects

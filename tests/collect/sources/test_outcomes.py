@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stillhunt.collect.formats.otlp.dialects import status_of
-from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.http import error_code
 from stillhunt.collect.formats.shared.traced import tokens_in
 
 

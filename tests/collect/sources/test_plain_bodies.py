@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.collect.formats import SOURCES
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Source
 from stillhunt.collect.values.chat import read_chat, settle_messages
 from stillhunt.collect.values.fields import REQUEST_FIELDS

@@ -13,7 +13,7 @@ from cli.running import run
 from decide.cases.case_scenes import prepared
 from decide.scenes import findings, member
 from stillhunt.base.errors import StillhuntError
-from stillhunt.cli import casework
+from stillhunt.cli import cases
 from stillhunt.cli.app import app
 from stillhunt.decide.cases.work import WorkConflict, read_all_work
 from stillhunt.watch.database.store import WatchDatabase
@@ -31,8 +31,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             connection.execute(insert(CAMPAIGN_MEMBERS).values(campaign_id="c-one", account_id=account, **row))
     database.close()
     found = findings([member("a", "c-one"), member("b", "c-one"), member("c", "c-one", sanctioned=True)], 4)
-    monkeypatch.setattr(casework, "latest_snapshot", lambda _: found)
-    monkeypatch.setattr(casework, "findings_of", lambda snapshot: snapshot)
+    monkeypatch.setattr(cases, "latest_snapshot", lambda _: found)
+    monkeypatch.setattr(cases, "findings_of", lambda snapshot: snapshot)
     return folder.path
 
 

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from actor_scenes import scene
 from typer.testing import CliRunner
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.cli.attribution import commands
+from stillhunt_evidence.commands.attribute import attribute
 
+commands = typer.Typer()
+commands.command()(attribute)
 FILE = """
 as_of = 2026-09-01
 [[actor]]

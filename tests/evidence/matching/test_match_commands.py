@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from evidence.matching.match_scenes import CIRCLE, case_of, write_circle
 from stillhunt.base.errors import CaseError, ConfigError, OutputError, PackError
-from stillhunt.cli.match_commands import commands
+from stillhunt_evidence.commands.match import match_commands
 from stillhunt_evidence.keys.signing import public_key_of
 
 A = {"c-aaaa1111": (range(1000, 1040), range(100, 160)), "c-bbbb2222": (range(3000, 3040), range(300, 360))}
@@ -31,7 +31,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    result = CliRunner().invoke(commands, list(arguments))
+    result = CliRunner().invoke(match_commands, list(arguments))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

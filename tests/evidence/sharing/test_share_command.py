@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from evidence.sharing.format_checks import CHECKS
 from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, changed, filled, rich_case
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
-from stillhunt.cli.share_commands import commands
 from stillhunt.collect.normalise.identity import address_hashes
+from stillhunt_evidence.commands import share as share_module
 from stillhunt_evidence.keys.folder import CIRCLES, write_new
 from stillhunt_evidence.sharing.log_addresses import circle_addresses
 
+commands = typer.Typer()
+commands.command()(share_module.share)
 KEY = bytes(range(100, 132))
 LOG = [
     ("req-91c2-acct-0001-000", "91c2-acct-0001", "192.0.2.7"),

@@ -23,7 +23,7 @@ from cli.running import PROGRAM, clean_environment, run
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.cli import opening
-from stillhunt.cli.opening import run_open
+from stillhunt.cli.opening import open_case
 from stillhunt.web.console.app import READ_ROUTES, WORK_ROUTES, case_app
 from stillhunt.web.console.context import Console
 from stillhunt.web.console.key_guard import KeyGuard
@@ -184,7 +184,7 @@ def test_a_case_that_cannot_be_read_is_refused_before_anything_is_served(
 ) -> None:
     monkeypatch.delattr(opening, "run_server")
     with pytest.raises(CaseError) as refused:
-        run_open(damaged(case, tmp_path / "case", what), "127.0.0.1:0", None)
+        open_case(damaged(case, tmp_path / "case", what), "127.0.0.1:0")
     assert refused.value.next_step
 
 
@@ -194,7 +194,7 @@ def test_a_case_that_cannot_be_read_is_refused_before_anything_is_served(
 def test_a_place_that_others_reach_is_refused(case: Path, listen: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(opening, "run_server")  # so that nothing is served where it is not refused
     with pytest.raises(StillhuntError) as refused:
-        run_open(case, listen, None)
+        open_case(case, listen)
     assert isinstance(refused.value, ConfigError)
 
 

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from stillhunt.base import formatting
 from stillhunt.base.table_files import csv_bytes
 from stillhunt.web.console.request_rows import REQUEST_LIST, requests_view
-from stillhunt.web.console.table_columns import TableColumn
-from stillhunt.web.console.table_query import MOST_CHOICES, PAGE_SIZES, TableQuery, query_of, whole_number
+from stillhunt.web.console.table_query import MOST_CHOICES, PAGE_SIZES, TableColumn, TableQuery, query_of, whole_number
 from stillhunt.web.console.tables import CHOICES_SHOWN, MEDIA_TYPES, TableSpec, TableView, table_export, table_page
 
 SPEC = TableSpec(

@@ -7,9 +7,11 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -17,8 +19,8 @@ from starlette.routing import Route
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import Guard, require_role
+from stillhunt.watch.database.tables_console import AUDIT
+from stillhunt.web.people.guard import Guard, posted, require_role
 from stillhunt.web.people.people import PeopleParts, people_of
 from stillhunt.web.people.routes import people_routes
 from stillhunt.web.people.users import add_user
@@ -26,6 +28,11 @@ from stillhunt.web.people.users import add_user
 PASSWORD = "seven green bicycles"  # noqa: S105 - of users that exist in tests alone
 HOST = "http://console.test"
 _PATIENCE_SECONDS = 60  # a page that waits for ever fails its test
+
+
+def read_audit(database: WatchDatabase) -> list[SimpleNamespace]:
+    """Rows of the audit, the newest first."""
+    return [SimpleNamespace(**row) for row in database.read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()))]
 
 
 def show(request: Request, template: str, values: dict[str, Any]) -> Response:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
 from stillhunt.base.config_console import ConsoleSettings
-from stillhunt.web.people.form_body import MOST_FORM_BYTES, form_fields
-from stillhunt.web.people.guard import SECURITY_HEADERS
+from stillhunt.web.people.guard import MOST_FORM_BYTES, SECURITY_HEADERS, form_fields
 from stillhunt.web.people.origins import client_address, local_path, networks_of
 from web.people.browsers import HOST, Browser, Console, console
 

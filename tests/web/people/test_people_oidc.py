@@ -20,11 +20,10 @@ from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.web.people import oidc
-from stillhunt.web.people.audit import read_audit
 from stillhunt.web.people.people import people_of
 from stillhunt.web.people.routes import PENDING_COOKIE
 from stillhunt.web.people.users import add_user, all_users, disable_user
-from web.people.browsers import HOST, Browser, Console, console
+from web.people.browsers import HOST, Browser, Console, console, read_audit
 from web.people.oidc_providers import Rogue, provider_process, rogue_provider
 
 SECRET = "a b:c/\u00e9"  # noqa: S105 - known to providers of tests alone

@@ -10,8 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from stillhunt.base.config_console import ConsoleSettings
-from stillhunt.web.people.people import people_of
-from stillhunt.web.people.proxy import proxy_subject
+from stillhunt.web.people.people import people_of, proxy_subject
 from stillhunt.web.people.users import add_user, all_users, disable_user, set_role
 from web.people.browsers import Browser, Console, application, console
 

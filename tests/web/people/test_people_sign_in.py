@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.web.people import sign_in
-from stillhunt.web.people.audit import read_audit
 from stillhunt.web.people.sign_in import TRIES_OF_ADDRESS, TRIES_OF_NAME, TRIES_WINDOW, SignInDesk, TryLimit
-from web.people.browsers import PASSWORD, Console, add_three, console
+from web.people.browsers import PASSWORD, Console, add_three, console, read_audit
 
 
 class Ticks:

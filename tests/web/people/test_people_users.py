@@ -19,7 +19,6 @@ from stillhunt.cli.app import app
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import PERSONS
 from stillhunt.web.people import users
-from stillhunt.web.people.audit import read_audit
 from stillhunt.web.people.sessions import SessionStore
 from stillhunt.web.people.users import (
     LEAST_PASSWORD,
@@ -38,7 +37,7 @@ from stillhunt.web.people.users import (
     user_of_subject,
 )
 from watch.databases import Opening, opening, server  # noqa: F401 - fixtures, which pytest finds by name
-from web.people.browsers import PASSWORD, add_three
+from web.people.browsers import PASSWORD, add_three, read_audit
 
 
 def test_roles_include_those_below() -> None:

@@ -20,7 +20,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.memory import give_back
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
-from stillhunt.collect.checks.coverage import coverage, sampled_facts, unenriched
+from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
 from stillhunt.extract import SHARED_ID, SKETCH_VERSION
 from stillhunt.score import evidence_needs, list_version, log_budget
 from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts

@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
 from pathlib import Path
 
-from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
 
+__all__ = [
+    "CIRCLES",
+    "KEY_BYTES",
+    "PSEUDONYMS_FILE",
+    "TRUSTED",
+    "check_private",
+    "checked_name",
+    "circle_key",
+    "keys_folder",
+    "pseudonyms_key",
+    "read_secret",
+    "write_new",
+]
 KEY_BYTES = 32
 CIRCLES, TRUSTED = "circles", "trusted"
-PSEUDONYMS_FILE = "pseudonyms.key"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_SECRET = re.compile(r"[0-9a-f]{64}\n?")
-_LIST_THEM = "'stillhunt keys list' shows which there are"
-
-
-def keys_folder(config: Config) -> Path:
-    """Where the keys are, by the settings."""
-    if config.dossier.keys:
-        return Path(config.dossier.keys).expanduser()
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "stillhunt" / "keys"
 
 
 def checked_name(name: str) -> str:
@@ -66,45 +67,10 @@ def circle_key(folder: Path, circle: str) -> bytes:
         raise ConfigError(
             f"there is no circle {circle}",
             where=str(folder / CIRCLES),
-            next_step=f"make one, or import its key; {_LIST_THEM}",
-            command_step=f"'stillhunt keys circle {circle}' makes one, or imports that of another member; {_LIST_THEM}",
+            next_step=f"make one, or import its key; {LIST_KEYS}",
+            command_step=f"'stillhunt keys circle {circle}' makes one, or imports that of another member; {LIST_KEYS}",
         )
     return read_secret(path)
-
-
-def read_secret(path: Path) -> bytes:
-    """A secret of 32 bytes from its file.
-
-    Args:
-        path: a file that only its owner may read.
-
-    Raises:
-        ConfigError: it is no such file.
-    """
-    check_private(path)
-    try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the key cannot be read", where=str(path), next_step=_LIST_THEM) from error
-    if not _SECRET.fullmatch(text):
-        raise ConfigError(
-            "this is no key: 64 hexadecimal digits are expected", where=str(path), next_step="restore it from a backup"
-        )
-    return bytes.fromhex(text.strip())
-
-
-def check_private(path: Path) -> None:
-    """Refuse a key that others than its owner may read.
-
-    Raises:
-        ConfigError: others may read it, or it does not exist.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise ConfigError("the key cannot be read", where=str(path), next_step=_LIST_THEM) from error
-    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
-        raise ConfigError("others may read this key", where=str(path), next_step=f"chmod 600 {path}")
 
 
 def write_new(path: Path, text: str, *, private: bool = True) -> None:
@@ -124,7 +90,7 @@ def write_new(path: Path, text: str, *, private: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError as error:
-        raise ConfigError("there is such a key already", where=str(path), next_step=_LIST_THEM) from error
+        raise ConfigError("there is such a key already", where=str(path), next_step=LIST_KEYS) from error
     except OSError as error:
         raise ConfigError(
             f"the key cannot be written: {error.strerror or error}", where=str(path), next_step="set dossier.keys"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess  # it takes as long as all else that `stillhunt --version` imports
 
 RENAMING = threading.RLock()
 """Held while files are renamed that belong together; no forced end comes in between."""

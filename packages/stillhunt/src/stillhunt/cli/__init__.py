@@ -7,8 +7,8 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 try:
-    from stillhunt.cli.app import app, main
+    from stillhunt.cli.start import main
 except KeyboardInterrupt:  # before `main` watches the signals
     raise SystemExit(130) from None
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -1,22 +1,46 @@
-"""The command `appeals`; what it does is in `appealing.py`, imported when it runs."""
+"""`stillhunt appeals`: list, show, file and decide appeals, and say how often rules were wrong."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from stillhunt.cli.decisions import DataOption, NoteOption, decision_commands
-from stillhunt.cli.live import DEFAULT_DATA
-from stillhunt.cli.options import JsonFlag, SettingsOption
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.cli.database import opened_database
+from stillhunt.cli.moments import minute_of, read_clock, time_of
+from stillhunt.cli.options import (
+    DEFAULT_DATA,
+    DataOption,
+    JsonFlag,
+    NoteOption,
+    SettingsOption,
+)
+from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
+from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
+from stillhunt.decide.entries import LogEntry, standing
+from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_rates
+from stillhunt.decide.log import about_account, read_log
+from stillhunt.decide.policy import AppealTerms
+from stillhunt.decide.running import policy_of
+from stillhunt.watch.folder import DataFolder
 
-__all__ = ["decision_commands"]
-appeals_app = typer.Typer(no_args_is_help=True, help="What customers say against decisions, and who was right.")
-decision_commands.add_typer(appeals_app, name="appeals")
+appeal_commands = typer.Typer(no_args_is_help=True, help="What customers say against decisions, and who was right.")
+
+
 AppealNumber = Annotated[int, typer.Argument(metavar="APPEAL", help="Number of the appeal.")]
 
+_HEADINGS = ("appeal", "status", "due (UTC)", "account", "decision", "filed by", "text")
 
-@appeals_app.command("list")
+_ACCOUNT_CHARS, _NAME_CHARS, _TEXT_CHARS = 32, 24, 60
+
+_MOMENTS = ("filed_at", "due_at", "decided_at", "made_at", "starts_at", "expires_at")
+
+
+@appeal_commands.command("list")
 def list_all_appeals(
     every: Annotated[bool, typer.Option("--all", help="Those that were decided or lapsed, too.")] = False,
     data: DataOption = DEFAULT_DATA,
@@ -24,27 +48,53 @@ def list_all_appeals(
     as_json: JsonFlag = False,
 ) -> None:
     """List the open appeals, the most urgent first; those that are overdue are marked."""
-    from stillhunt.cli.appealing import run_appeals_list  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    with opened_database(data, settings_file) as database:
+        appeals = list_appeals(database, open_only=not every)
+    now = read_clock()
+    if as_json:
+        print_json([_fields_of(one, now) for one in appeals])
+    elif appeals:
+        print_columns(output_console(), [_HEADINGS, *(_cells(one, now) for one in appeals)])
+    else:
+        output_console().print("No appeals." if every else "No open appeals.")
 
-    run_appeals_list(DecisionsOrder(data, settings_file, as_json), every=every)
 
-
-@appeals_app.command("show")
+@appeal_commands.command("show")
 def show_appeal(
-    appeal: AppealNumber,
+    number: AppealNumber,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show one appeal with the decision that it is about and what stands against the account."""
-    from stillhunt.cli.appealing import run_appeals_show  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    now = read_clock()
+    with opened_database(data, settings_file) as database:
+        appeal = find_appeal(database, number)
+        log = read_log(database, about_account(appeal.account_id))
+    about = [entry for entry in log if entry.seq == appeal.decision]
+    others = [entry for entry in standing(log, now) if entry.seq != appeal.decision]
+    if as_json:
+        shown = {"against": [_readable(one) for one in about], "others": [_readable(one) for one in others]}
+        print_json({**_fields_of(appeal, now), **shown})
+        return
+    rows = [
+        ("appeal", str(appeal.appeal_id)),
+        ("status", _status(appeal, now)),
+        ("filed", f"{minute_of(appeal.filed_at)} by {appeal.by}"),
+        ("due", minute_of(appeal.due_at)),
+        ("account", appeal.account_id),
+        *(("against", _words(entry)) for entry in about),
+        *(("stands", _words(entry)) for entry in others),
+    ]
+    if appeal.decided_at is not None:
+        rows += [("decided", f"{minute_of(appeal.decided_at)} by {appeal.decided_by}"), ("note", appeal.note or "-")]
+    console = output_console()
+    print_columns(console, rows)
+    console.print("\nWhat the customer says:")
+    print_columns(console, [("  |", line) for line in appeal.text.split("\n")])  # the mark: no line looks like ours
 
-    run_appeals_show(DecisionsOrder(data, settings_file, as_json), appeal)
 
-
-@appeals_app.command("add")
+@appeal_commands.command("add")
 def add_appeal(
     decision: Annotated[
         int, typer.Argument(metavar="DECISION", help="Number of the decision, as the customer has it.")
@@ -56,15 +106,15 @@ def add_appeal(
     settings_file: SettingsOption = None,
 ) -> None:
     """File an appeal for a customer; prints its number, or that of the one that is open already."""
-    from stillhunt.cli.appealing import run_appeals_add  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    with opened_database(data, settings_file) as database:
+        filed = file_appeal(database, decision, account, text, by, _terms(data, settings_file), read_clock())
+    account_id = formatting.shorten(filed.account_id, _ACCOUNT_CHARS)
+    output_console().print(safe_lines(f"Appeal {filed.appeal_id} filed: {account_id} against decision {decision}."))
 
-    run_appeals_add(DecisionsOrder(data, settings_file), decision, account, text, by)
 
-
-@appeals_app.command("decide")
+@appeal_commands.command("decide")
 def decide_one_appeal(
-    appeal: AppealNumber,
+    number: AppealNumber,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; nobody who decided about the account.")],
     overturn: Annotated[
         bool,
@@ -76,15 +126,16 @@ def decide_one_appeal(
     settings_file: SettingsOption = None,
 ) -> None:
     """Decide an appeal, with one of --overturn and --uphold."""
-    from stillhunt.cli.appealing import run_appeals_decide  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
-
     if overturn == uphold:
         raise typer.BadParameter("give one of them", param_hint="--overturn / --uphold")
-    run_appeals_decide(DecisionsOrder(data, settings_file), appeal, (by, note), overturn=overturn)
+    terms = _terms(data, settings_file)
+    with opened_database(data, settings_file) as database:
+        decided = decide_appeal(database, number, overturn=overturn, by=by, note=note, terms=terms, now=read_clock())
+    days = f"; the account is let through for {terms.let_through_days:g} days" if overturn else ""
+    output_console().print(f"Appeal {number} {decided.status}{days}.")
 
 
-@appeals_app.command("rate")
+@appeal_commands.command("rate")
 def rate_of_appeals(
     data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
@@ -92,7 +143,69 @@ def rate_of_appeals(
 
     With exact 95 % intervals. Customers who do not appeal count as if the rules were right about them.
     """
-    from stillhunt.cli.appealing import run_appeals_rate  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    with opened_database(data, settings_file) as database:
+        appeals, log = list_appeals(database, open_only=False), read_log(database)
+    now = read_clock()
+    rates = field_rates(log, appeals, now)
+    if as_json:
+        print_json({"at": time_of(now), **asdict(rates), "misleads": FIELD_RATES_MISLEAD})
+        return
+    console = output_console()
+    accounts = formatting.plural(rates.acted_on, "account")
+    console.print(f"A decision of a rule stronger than tag was in force on {accounts}.")
+    console.print(
+        f"{formatting.count(rates.appealed)} appealed. Persons decided about {formatting.count(rates.decided)} and "
+        f"overturned {formatting.count(rates.overturned)}; {formatting.count(rates.lapsed)} lapsed."
+    )
+    console.print(f"Overturned of all that rules acted on: {_interval(rates.of_acted_on)}")
+    console.print(f"Overturned of those with a decided appeal: {_interval(rates.of_decided)}")
+    console.print(FIELD_RATES_MISLEAD)
 
-    run_appeals_rate(DecisionsOrder(data, settings_file, as_json))
+
+def _terms(data: Path, settings_file: Path | None) -> AppealTerms:
+    """What the policy says about appeals, or else the defaults; decisions of persons need no policy."""
+    config = Config.load(file=settings_file)
+    found = policy_of(DataFolder(data), config) if data.is_dir() else None
+    return found.appeals if found is not None else AppealTerms()
+
+
+def _cells(appeal: Appeal, now: int) -> tuple[str, ...]:
+    return (
+        str(appeal.appeal_id),
+        _status(appeal, now),
+        minute_of(appeal.due_at).removesuffix(" UTC"),
+        formatting.shorten(appeal.account_id, _ACCOUNT_CHARS),
+        str(appeal.decision),
+        formatting.shorten(appeal.by, _NAME_CHARS),
+        formatting.shorten(appeal.text, _TEXT_CHARS),
+    )
+
+
+def _status(appeal: Appeal, now: int) -> str:
+    return "open, OVERDUE" if appeal.is_overdue(now) else appeal.status
+
+
+def _words(entry: LogEntry) -> str:
+    """A decision in one line."""
+    when = f"{minute_of(entry.starts_at).removesuffix(' UTC')} to {minute_of(entry.expires_at)}"
+    dry_run = ", dry run" if entry.dry_run else ""
+    campaign = f", campaign {entry.campaign_id}" if entry.campaign_id else ""
+    note = f": {entry.note}" if entry.note else ""
+    return f"{entry.seq} {entry.action} ({entry.kind}{dry_run}) by {entry.author}, {when}{campaign}{note}"
+
+
+def _interval(share: ExactShare | None) -> str:
+    if share is None:
+        return "unknown, there are none."
+    bounds = f"{formatting.percent(share.low)} to {formatting.percent(share.high)}"
+    return f"{formatting.percent(share.share)} (95 % interval {bounds})."
+
+
+def _fields_of(appeal: Appeal, now: int) -> dict[str, Any]:
+    return {**_readable(appeal), "overdue": appeal.is_overdue(now)}
+
+
+def _readable(record: Appeal | LogEntry) -> dict[str, Any]:
+    """Fields with moments as JSON shows them."""
+    values = asdict(record)
+    return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in values.items()}

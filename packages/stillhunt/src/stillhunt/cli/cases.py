@@ -1,18 +1,50 @@
-"""The command `case`; what it does is in `casework.py`, imported when it runs."""
+"""`stillhunt case`: list, show and change the work on campaigns."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
 
-from stillhunt.cli.decisions import DataOption, NoteOption
-from stillhunt.cli.live import DEFAULT_DATA
-from stillhunt.cli.options import JsonFlag, SettingsOption, refuse_unused
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.cli.database import opened_database
+from stillhunt.cli.moments import minute_of, read_clock, time_of
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption, refuse_unused
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.decide.actions import Action, ReasonCode
+from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members
+from stillhunt.decide.cases.changes import (
+    ActOnCampaign,
+    AddComment,
+    AssignCase,
+    CampaignFacts,
+    CampaignMember,
+    Change,
+    DismissalReason,
+    DismissCampaign,
+    ReopenCase,
+    WatchCampaign,
+)
+from stillhunt.decide.cases.changing import change_work
+from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
+from stillhunt.decide.cases.work import CaseWork, WorkEvent, read_all_work, read_work, work_events
+from stillhunt.decide.running import findings_of
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import SNAPSHOTS, DataFolder
+from stillhunt.watch.records import all_campaigns, resolve_campaign
+from stillhunt.watch.snapshots import latest_snapshot
 
-case_app = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")
+case_commands = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")
+
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign id or its beginning.")]
+
 AnalystOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it.")]
+
 SeenOption = Annotated[
     int | None,
     typer.Option(
@@ -20,8 +52,16 @@ SeenOption = Annotated[
     ),
 ]
 
+_HEADINGS = ("status", "verdict", "campaign", "accounts", "assigned to", "version", "labels")
 
-@case_app.command("list")
+_EVENT_HEADINGS = ("version", "when (UTC)", "by", "what", "note")
+
+_NAME_CHARS, _NOTE_CHARS = 24, 100
+
+_WAITING = ("new", "open", "watched")
+
+
+@case_commands.command("list")
 def list_cases(
     every: Annotated[bool, typer.Option("--all", help="Those that were decided or left alone, too.")] = False,
     data: DataOption = DEFAULT_DATA,
@@ -29,13 +69,26 @@ def list_cases(
     as_json: JsonFlag = False,
 ) -> None:
     """List the campaigns that wait for an analyst: those that nobody decided, are watched, or came back."""
-    from stillhunt.cli.casework import run_case_list  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    with opened_database(data, settings_file) as database:
+        campaigns, work = all_campaigns(database), read_all_work(database)
+        facts = facts_when_decided(database, work)
+    rows = []
+    for row in campaigns:
+        case = work.get(row["campaign_id"], CaseWork(row["campaign_id"]))
+        then = facts.get(case.campaign_id)
+        again = returned_for_another_look(case, then, _facts(row)) if then is not None else ""
+        waits = case.status in _WAITING and row["verdict"] != "none"
+        if every or waits or again:
+            rows.append((row, case, again))
+    if as_json:
+        print_json([{**_readable(case), **asdict(_facts(row)), "look_again": again} for row, case, again in rows])
+    elif rows:
+        print_columns(output_console(), [_HEADINGS, *(_cells(*one) for one in rows)])
+    else:
+        output_console().print("No campaigns." if every else "No campaign waits for an analyst.")
 
-    run_case_list(DecisionsOrder(data, settings_file, as_json), every=every)
 
-
-@case_app.command("show")
+@case_commands.command("show")
 def show_case(
     campaign: CampaignArgument,
     data: DataOption = DEFAULT_DATA,
@@ -43,13 +96,30 @@ def show_case(
     as_json: JsonFlag = False,
 ) -> None:
     """Show the work on a campaign: its status, labels and narrative, and what was done to it."""
-    from stillhunt.cli.casework import run_case_show  # start-up time
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
+    with opened_database(data, settings_file) as database:
+        name = resolve_campaign(database, campaign)
+        work, events = read_work(database, name), work_events(database, name)
+    if as_json:
+        print_json({**_readable(work), "events": [{**asdict(one), "at": time_of(one.at)} for one in events]})
+        return
+    console = output_console()
+    rows = [
+        ("campaign", work.campaign_id),
+        ("status", f"{work.status}{f', {work.reason}' if work.reason else ''}"),
+        ("version", str(work.version)),
+        ("assigned to", work.assignee or "nobody"),
+        ("labels", formatting.join_words(work.labels) if work.labels else "none"),
+    ]
+    print_columns(console, rows)
+    if work.narrative:
+        console.print("\nNarrative:")
+        print_columns(console, [("  |", line) for line in work.narrative.split("\n")])
+    if events:
+        console.print()
+        print_columns(console, [_EVENT_HEADINGS, *map(_event_cells, events)])
 
-    run_case_show(DecisionsOrder(data, settings_file, as_json), campaign)
 
-
-@case_app.command("assign")
+@case_commands.command("assign")
 def assign_case(
     campaign: CampaignArgument,
     by: AnalystOption,
@@ -59,12 +129,11 @@ def assign_case(
     settings_file: SettingsOption = None,
 ) -> None:
     """Give the case to somebody."""
-    from stillhunt.cli.casework import CaseOrder, run_case_assign  # start-up time
+    with opened_database(data, settings_file) as database:
+        _change(database, campaign, AssignCase(to), by, seen)
 
-    run_case_assign(CaseOrder(data, campaign, by, seen, settings_file), to)
 
-
-@case_app.command("comment")
+@case_commands.command("comment")
 def comment_case(
     campaign: CampaignArgument,
     by: AnalystOption,
@@ -74,12 +143,11 @@ def comment_case(
     settings_file: SettingsOption = None,
 ) -> None:
     """Say something about the campaign."""
-    from stillhunt.cli.casework import CaseOrder, run_case_comment  # start-up time
+    with opened_database(data, settings_file) as database:
+        _change(database, campaign, AddComment(text), by, seen)
 
-    run_case_comment(CaseOrder(data, campaign, by, seen, settings_file), text)
 
-
-@case_app.command("decide")
+@case_commands.command("decide")
 def decide_case(
     context: typer.Context,
     campaign: CampaignArgument,
@@ -112,17 +180,34 @@ def decide_case(
     than a tag where customers or victims stand behind it. To dismiss ends what rules and cases decided for it, keeps
     rules from it until it is reopened, and needs a reason and a note. To watch ends what cases decided for it.
     """
-    from stillhunt.cli.casework import ActTerms, CaseOrder, run_case_decide  # start-up time
-
     if decision != "act":
         refuse_unused(context, ("action", "days", "code"), "only to act takes one")
     if decision != "dismiss":
         refuse_unused(context, ("reason",), "only to dismiss takes one; say it in --note")
-    terms = ActTerms(action, days, code)
-    run_case_decide(CaseOrder(data, campaign, by, seen, settings_file), decision, terms, reason, note)
+    with opened_database(data, settings_file) as database:
+        name = resolve_campaign(database, campaign)
+        (row,) = (one for one in all_campaigns(database) if one["campaign_id"] == name)
+        facts = _facts(row)
+        change: Change
+        if decision == "act":
+            members, sequence = _members(data, settings_file, name)
+            chosen, told = cast("Action", action), cast("ReasonCode", code)
+            change = ActOnCampaign(members, chosen, days, told, note, facts, sequence)
+        elif decision == "watch":
+            change = WatchCampaign(note, facts)
+        elif decision == "dismiss":
+            change = DismissCampaign(cast("DismissalReason", reason), note, facts)
+        else:
+            raise ConfigError(
+                "there is no such decision", where="decision", next_step="choose of act, watch and dismiss"
+            )
+        _change(database, name, change, by, seen)
+        latest = work_events(database, name)[-1]
+    if "act" in latest.after:
+        _print_act(latest.after["act"])
 
 
-@case_app.command("reopen")
+@case_commands.command("reopen")
 def reopen_case(
     campaign: CampaignArgument,
     by: AnalystOption,
@@ -132,6 +217,54 @@ def reopen_case(
     settings_file: SettingsOption = None,
 ) -> None:
     """Work on a decided campaign again; rules may act on it from the next hunt on."""
-    from stillhunt.cli.casework import CaseOrder, run_case_reopen  # start-up time
+    with opened_database(data, settings_file) as database:
+        _change(database, campaign, ReopenCase(note), by, seen)
 
-    run_case_reopen(CaseOrder(data, campaign, by, seen, settings_file), note)
+
+def _change(database: WatchDatabase, campaign: str, change: Change, by: str, seen: int | None) -> None:
+    name = resolve_campaign(database, campaign)
+    version = read_work(database, name).version if seen is None else seen
+    work = change_work(database, name, version, change, by, read_clock())
+    output_console().print(f"Case {work.campaign_id} is {work.status}, version {work.version}.")
+
+
+def _members(data: Path, settings_file: Path | None, campaign: str) -> tuple[tuple[CampaignMember, ...], int]:
+    """The members of a campaign in the latest snapshot, and its number."""
+    snapshot = latest_snapshot(DataFolder(data)) if (data / SNAPSHOTS).is_dir() else None
+    if snapshot is None:
+        return (), 0
+    sanctioned = Config.load(file=settings_file).sanctioned
+    return campaign_members(findings_of(snapshot).facts, campaign, sanctioned), snapshot.sequence
+
+
+def _print_act(act: Mapping[str, Any]) -> None:
+    console = output_console()
+    console.print(f"{formatting.plural(act['accounts'], 'account')}: {act['action']} for {act['days']:g} days.")
+    for reason, number in act["left_out"].items():
+        console.print(f"Left out: {formatting.plural(number, 'account')}, each {LEFT_OUT_MEANINGS[reason]}.")
+
+
+def _facts(row: Mapping[str, Any]) -> CampaignFacts:
+    return CampaignFacts(row["accounts"], row["verdict"], row["score"])
+
+
+def _cells(row: Mapping[str, Any], case: CaseWork, again: str) -> tuple[str, ...]:
+    return (
+        f"{case.status}, LOOK AGAIN" if again else case.status,
+        row["verdict"],
+        case.campaign_id,
+        formatting.count(row["accounts"]),
+        formatting.shorten(case.assignee, _NAME_CHARS) or "nobody",
+        str(case.version),
+        formatting.join_words(case.labels) if case.labels else "",
+    )
+
+
+def _event_cells(event: WorkEvent) -> tuple[str, ...]:
+    when, by = minute_of(event.at).removesuffix(" UTC"), formatting.shorten(event.by, _NAME_CHARS)
+    return str(event.version), when, by, event.kind, formatting.shorten(event.note, _NOTE_CHARS)
+
+
+def _readable(work: CaseWork) -> dict[str, Any]:
+    moments = {name: time_of(getattr(work, name)) if work.version else None for name in ("opened_at", "changed_at")}
+    return {**asdict(work), **moments}

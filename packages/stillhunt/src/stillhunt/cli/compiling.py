@@ -23,12 +23,15 @@ import llvmlite.binding
 import numba
 from numba.core import event
 from numba.core.registry import CPUDispatcher
+from pyarrow import parquet
 
 import stillhunt
 from stillhunt.base.forced_end import kill_at_forced_end
 from stillhunt.base.progress import Advance, Progress
 
 COMPILING_TAKES = "one to two minutes on two cores"
+_WORLD = Path(__file__).parent / "compiling_world"
+"""A very small log: `spec_for_rung(1, accounts=150, days=4, campaign_accounts=12)` of stillhunt-lab, written once."""
 STAMP = "stillhunt-kernels.txt"
 """Beside numba's cache: the key of the kernels that were compiled there, written when all are."""
 
@@ -156,10 +159,8 @@ class _Reporter(event.Listener):
 
 
 def _hunt() -> None:
-    from stillhunt_lab.worlds.build import build_world, spec_for_rung  # start-up time of the other part
-
-    world = build_world(spec_for_rung(1, accounts=150, days=4, campaign_accounts=12))
-    stillhunt.hunt(world.requests, world.accounts, stillhunt.Config())
+    requests, accounts = (parquet.read_table(_WORLD / f"{name}.parquet") for name in ("requests", "accounts"))
+    stillhunt.hunt(requests, accounts, stillhunt.Config())
 
 
 def _search() -> None:

@@ -1,63 +1,57 @@
-"""The commands `policy` and `decisions`; what they do is in `policies.py` and `deciding.py`, imported when they run."""
+"""`stillhunt decisions`: show the log and what was in force, check it, add and end decisions."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
 
 import typer
 
-from stillhunt.cli.live import DEFAULT_DATA
-from stillhunt.cli.options import JsonFlag, SettingsOption
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.ledger.chain import LEDGER_START
+from stillhunt.base.visible_ids import visible_id
+from stillhunt.cli.database import opened_database
+from stillhunt.cli.moments import minute_of, read_clock, time_of
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption
+from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
+from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
+from stillhunt.decide.entries import Kind, LogEntry, in_force, standing
+from stillhunt.decide.log import (
+    about_account,
+    count_entries,
+    lost_since,
+    note_changed,
+    read_log,
+    read_newest,
+    read_state,
+    verified_log,
+)
+from stillhunt.decide.names import storable
+from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.verified import VERIFIED_FILE, read_verified
+from stillhunt.watch.database.tables import DECISIONS
 
-decision_commands = typer.Typer()
-policy_app = typer.Typer(no_args_is_help=True, help="What rules may do about findings: check, show, try a policy.")
-decisions_app = typer.Typer(no_args_is_help=True, help="What is done about accounts, by whom, why, and until when.")
-decision_commands.add_typer(policy_app, name="policy")
-decision_commands.add_typer(decisions_app, name="decisions")
-DataOption = Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")]
-PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy (TOML).")]
+decision_commands = typer.Typer(no_args_is_help=True, help="What is done about accounts, by whom, why, and until when.")
+
 AuthorOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for colleagues; no customer sees it.")]
+
+_MOMENTS = ("made_at", "starts_at", "expires_at")
+
+_HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
+
+_LOG_HEADINGS = ("entry", "made (UTC)", "kind", *_HEADINGS[1:7], "note")
+
+_ACCOUNT_CHARS, _NAME_CHARS, _NOTE_CHARS = 32, 24, 60
+
+EXIT_BROKEN = 1
 
 
-@policy_app.command("check")
-def check_policy(file: PolicyFile) -> None:
-    """Check a policy; errors come with line and column."""
-    from stillhunt.cli.policies import run_policy_check  # start-up time
-
-    run_policy_check(file)
-
-
-@policy_app.command("show")
-def show_policy(
-    data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
-) -> None:
-    """Show the policy of a data folder with all defaults."""
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
-    from stillhunt.cli.policies import run_policy_show  # start-up time
-
-    run_policy_show(DecisionsOrder(data, settings_file, as_json))
-
-
-@policy_app.command("simulate")
-def simulate_policy(
-    file: PolicyFile, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
-) -> None:
-    """Say what a policy would have done at the snapshots that are kept.
-
-    How many accounts each action would have touched; how many of these send most of their requests outside of the
-    campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; how many a later
-    snapshot would have let go again. The section [signature] is left out: snapshots do not have the requests that
-    signatures are matched with.
-    """
-    from stillhunt.cli.deciding import DecisionsOrder  # start-up time
-    from stillhunt.cli.policies import run_policy_simulate  # start-up time
-
-    run_policy_simulate(file, DecisionsOrder(data, settings_file, as_json))
-
-
-@decisions_app.command("replay")
+@decision_commands.command("replay")
 def replay_decisions(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="ISO 8601, such as 2026-11-26T10:00:00Z; now without it.")
@@ -67,12 +61,34 @@ def replay_decisions(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what was in force at a time, for each account under a decision."""
-    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_replay  # start-up time
+    moment = read_clock() if at is None else _moment(at)
+    config = Config.load(file=settings_file)
+    with opened_database(data, settings_file) as database:
+        log = read_state(database, moment)
+    counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
+    trying = [entry for entry in standing(log, moment) if entry.dry_run]
+    if as_json:
+        print_json(
+            {
+                "at": time_of(moment),
+                "in_force": _fields_of(counting.values()),
+                "dry_run": _fields_of(trying),
+            }
+        )
+        return
+    console = output_console()
+    counts = Counter(entry.action for entry in counting.values())
+    parts = [f"{formatting.count(counts[action])} {action}" for action in ACTIONS if counts[action]]
+    total = formatting.plural(len(counting), "account") if counting else "No account"
+    console.print(f"{total} under a decision{': ' if parts else ''}{formatting.join_words(parts)}.")
+    if counting:
+        print_columns(console, [_HEADINGS, *map(_cells, counting.values())])
+    if trying:
+        console.print(f"\nRecorded only (dry run): {formatting.plural(len(trying), 'decision')}")
+        print_columns(console, [_HEADINGS, *map(_cells, trying)])
 
-    run_decisions_replay(DecisionsOrder(data, settings_file, as_json), at)
 
-
-@decisions_app.command("log")
+@decision_commands.command("log")
 def show_log(
     account: Annotated[
         str | None, typer.Option("--account", metavar="ACCOUNT", help="Entries about this account only.")
@@ -86,12 +102,23 @@ def show_log(
 
     Also those that ended, the ends of decisions, dry runs, and the notes of those who decided.
     """
-    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_log  # start-up time
+    with opened_database(data, settings_file) as database:
+        wanted = [] if account is None else [DECISIONS.c.account_id.in_({storable(account), visible_id(account)})]
+        found = count_entries(database, *wanted)
+        shown = read_newest(database, last, *wanted)[::-1]
+    if as_json:
+        print_json({"entries": found, "shown": _fields_of(shown)})
+        return
+    console = output_console()
+    if not found:
+        console.print("No entries.")
+        return
+    if len(shown) < found:
+        console.print(f"The last {formatting.count(len(shown))} of {formatting.plural(found, 'entry', 'entries')}:")
+    print_columns(console, [_LOG_HEADINGS, *map(_log_cells, shown)])
 
-    run_decisions_log(DecisionsOrder(data, settings_file, as_json), account, last)
 
-
-@decisions_app.command("verify")
+@decision_commands.command("verify")
 def verify_decisions(
     data: DataOption = DEFAULT_DATA,
     accept: Annotated[
@@ -106,12 +133,36 @@ def verify_decisions(
     verified before: its end was cut off, or it was replaced. Whoever can write the whole data folder can hide that, so
     also compare the last hash, which is printed, with one that was kept elsewhere.
     """
-    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_verify  # start-up time
+    kept = data / VERIFIED_FILE
+    verified = None if accept else read_verified(kept)
+    place = LEDGER_START if verified is None else verified.last
+    with opened_database(data, settings_file) as database:
+        end, broken = verified_log(database)
+        number = count_entries(database)
+        there = read_newest(database, 1, DECISIONS.c.seq == place.seq)
+        lost = lost_since(place, number, there[0].digest if there else "")
+        note_changed(database, broken)
+    last = end.digest if end.seq else ""
+    if accept and broken is None:
+        kept.unlink(missing_ok=True)
+    if as_json:
+        shown = None if broken is None else asdict(broken)
+        print_json({"entries": number, "broken": shown, "lost": lost or None, "last": last})
+    elif broken is not None:
+        output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
+    elif lost:
+        output_console().print(
+            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is right "
+            "as it is, run this again with --accept."
+        )
+    else:
+        output_console().print(
+            f"{formatting.plural(number, 'entry', 'entries')}, all as they were written. Last hash: {last or 'none'}"
+        )
+    raise typer.Exit(EXIT_BROKEN if broken is not None or lost else 0)
 
-    raise typer.Exit(run_decisions_verify(DecisionsOrder(data, settings_file, as_json), accept=accept))
 
-
-@decisions_app.command("add")
+@decision_commands.command("add")
 def add_decision(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Account id, as in the case.")],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="observe, tag, step_up, throttle, limit or block.")],
@@ -131,12 +182,28 @@ def add_decision(
 
     Where an override counts before it, stderr says which one, and until when.
     """
-    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_add  # start-up time
+    known: Action = _one_of(action, get_args(Action), "action")
+    code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
+    with opened_database(data, settings_file) as database:
+        kind: Kind = "override" if override else "case"
+        made = decide_as_person(database, account, known, (by, note), (read_clock(), days), kind, code)
+        about = read_log(database, about_account(made.account_id))
+    counting = in_force(about, read_clock()).get(made.account_id)
+    account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
+    until, kind_said = _minute(made.expires_at), ", as an override" if override else ""
+    output_console().print(
+        safe_lines(f"Decision {made.seq}: {made.action} for {account_id} until {until} UTC{kind_said}. Reason: {why}.")
+    )
+    if counting is not None and counting.seq != made.seq:
+        author = formatting.shorten(counting.author, _NAME_CHARS)
+        message_console().print(
+            f"Until {_minute(counting.expires_at)} UTC another decision counts instead: {counting.seq}, "
+            f"{counting.action} by {author} ({counting.kind}). To count before it, decide with --override; to end it, "
+            f"run 'stillhunt decisions undo {counting.seq}'."
+        )
 
-    run_decisions_add(DecisionsOrder(data, settings_file), account, action, (by, note), days, reason, override=override)
 
-
-@decisions_app.command("undo")
+@decision_commands.command("undo")
 def undo_decision(
     entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the decision.")],
     by: AuthorOption,
@@ -145,6 +212,68 @@ def undo_decision(
     settings_file: SettingsOption = None,
 ) -> None:
     """End a decision; prints the number of the new entry, and which decision it ends."""
-    from stillhunt.cli.deciding import DecisionsOrder, run_decisions_undo  # start-up time
+    with opened_database(data, settings_file) as database:
+        ended = undo(database, entry, by, note, read_clock())
+    account_id = formatting.shorten(ended.account_id, _ACCOUNT_CHARS)
+    output_console().print(safe_lines(f"Entry {ended.seq} ends decision {entry}: {ended.action} for {account_id}."))
 
-    run_decisions_undo(DecisionsOrder(data, settings_file), entry, (by, note))
+
+def _one_of(given: str, known: Sequence[str], name: str) -> Any:
+    if given not in known:
+        raise ConfigError(
+            f"no such {name}: {formatting.shorten(given, _ACCOUNT_CHARS)}",
+            where=name,
+            next_step=f"choose of {', '.join(known)}",
+        )
+    return given
+
+
+def _fields_of(entries: Any) -> list[dict[str, Any]]:
+    return [
+        {name: time_of(value) if name in _MOMENTS else value for name, value in asdict(entry).items()}
+        for entry in entries
+    ]
+
+
+def _cells(entry: LogEntry) -> tuple[str, ...]:
+    account = formatting.shorten(formatting.escape_controls(entry.account_id), _ACCOUNT_CHARS)
+    times = (_minute(entry.starts_at), _minute(entry.expires_at))
+    return (
+        str(entry.seq),
+        entry.action,
+        account,
+        formatting.escape_controls(entry.author),
+        *times,
+        entry.campaign_id,
+        entry.reason,
+    )
+
+
+def _log_cells(entry: LogEntry) -> tuple[str, ...]:
+    """An entry with what became of it said in its kind: which one it ends or renews, and whether it counts at all."""
+    ends = entry.kind == "undo"
+    about = f" of {entry.undoes}" if ends else f", renews {entry.undoes}" if entry.undoes else ""
+    times = ("-", "-") if ends else (_minute(entry.starts_at), _minute(entry.expires_at))
+    return (
+        str(entry.seq),
+        _minute(entry.made_at),
+        f"{entry.kind}{about}{', dry run' if entry.dry_run else ''}",
+        entry.action,
+        formatting.shorten(entry.account_id, _ACCOUNT_CHARS),
+        formatting.shorten(entry.author, _NAME_CHARS),
+        *times,
+        formatting.shorten(entry.campaign_id, _NAME_CHARS) or "-",
+        formatting.shorten(entry.note, _NOTE_CHARS) or "-",
+    )
+
+
+def _minute(moment: int) -> str:
+    return minute_of(moment).removesuffix(" UTC")
+
+
+def _moment(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("this is no time", where="at", next_step="write it as 2026-11-26T10:00:00Z") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)

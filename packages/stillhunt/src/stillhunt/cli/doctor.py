@@ -12,18 +12,27 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from stillhunt._kernel_cache import VARIABLE, is_temporary
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import COMPILING_TAKES, compile_once, is_compiled
+from stillhunt.cli.options import (
+    JsonFlag,
+)
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 
 OLDEST_PYTHON = (3, 11)
+
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
+
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
+
 DEPENDENCIES = (
     "duckdb",
     "jinja2",
@@ -37,6 +46,7 @@ DEPENDENCIES = (
     "typer",
     "zstandard",
 )
+
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -50,11 +60,15 @@ class Check:
     advice: str = ""
 
 
-def run_doctor(*, warm: bool, as_json: bool) -> int:
-    """Examine the machine and print one line per check.
+def doctor(
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Compile the kernels now, so that the first hunt is fast.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check whether this machine is fit for a hunt.
 
-    Returns:
-        1 where a check failed, else 0.
+    Checks Python, dependencies, cores, memory, disk, permissions, settings and caches, and says what to fix.
     """
     if warm:
         with open_progress(quiet=False) as progress:
@@ -67,7 +81,7 @@ def run_doctor(*, warm: bool, as_json: bool) -> int:
         for check in checks:
             advice = f"; {check.advice}" if check.advice else ""
             print_columns(console, [(check.state, check.name, check.seen + advice)], (STYLES[check.state],), (4, 11))
-    return 1 if any(check.state == "fail" for check in checks) else 0
+    raise typer.Exit(1 if any(check.state == "fail" for check in checks) else 0)
 
 
 def examine() -> list[Check]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import typer
 
 import stillhunt
 from stillhunt.base import formatting
@@ -16,48 +18,82 @@ from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
 from stillhunt.base.table_files import csv_bytes, parquet_bytes
 from stillhunt.base.whole_files import write_whole
+from stillhunt.cli.options import (
+    ForceFlag,
+    QuietFlag,
+)
 from stillhunt.cli.terminal import json_text, message_console, print_bytes
 from stillhunt.triage import personal_ids_sentence
 
+
+class ExportFormat(StrEnum):
+    """The form of an exported file."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
 PARQUET = "parquet"
+
 STDOUT = Path("-")
 
 
-@dataclass(frozen=True)
-class ExportOrder:
-    """What the user asked for, as given on the command line."""
+def export(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
+    campaign: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="A campaign id or its beginning; without it, all campaigns."),
+    ] = None,
+    accounts: Annotated[
+        bool,
+        typer.Option(
+            "--accounts", show_default=False, help="Export the member accounts; nothing else is exported so far."
+        ),
+    ] = True,
+    file_format: Annotated[
+        ExportFormat | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="csv, json or parquet; without it, by the ending of --out, or csv."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="File to write; without it, or for -, stdout.")
+    ] = None,
+    every_member: Annotated[
+        bool, typer.Option("--all-members", help="Add the members whose own verdict is none.")
+    ] = False,
+    force: ForceFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    r"""Export the accounts of campaigns, for a ticket, a spreadsheet or another program.
 
-    case: Path
-    campaign: str | None = None
-    format: str | None = None
-    out: Path | None = None
-    every_member: bool = False
-    force: bool = False
-    quiet: bool = False
+    Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
+    where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
+    verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
+    in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one. Nothing is
+    written into a case folder.
 
-
-def run_export(order: ExportOrder) -> None:
-    """Write the accounts of one campaign, or of all campaigns with the verdict act or review.
-
-    Raises:
-        CaseError: no case there, no such campaign in it, or several whose id begins so.
-        OutputError: the file exists or cannot be written, or Parquet has no file to go to.
+    In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
+    begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
+    values of a list are joined with semicolons. JSON and Parquet hold all values as the case has them.
     """
+    del accounts  # there is nothing else to export so far
     endings = {f".{name}": name for name in WRITERS}
-    out = None if order.out == STDOUT else order.out
-    kind = order.format or endings.get(out.suffix.lower() if out else "", "csv")
+    out = None if out == STDOUT else out
+    kind = file_format or endings.get(out.suffix.lower() if out else "", "csv")
     if out is None and kind == PARQUET:
         raise OutputError("Parquet is not text, so it is not printed", where="--format", next_step="add --out FILE")
     if out is not None:
-        refuse_existing(out, force=order.force)
-    everybody = stillhunt.Case.read(order.case).account_facts(order.campaign)
-    facts = everybody if order.every_member else everybody.filter(pc.not_equal(everybody["verdict"], "none"))
+        refuse_existing(out, force=force)
+    everybody = stillhunt.Case.read(case).account_facts(campaign)
+    facts = everybody if every_member else everybody.filter(pc.not_equal(everybody["verdict"], "none"))
     content = WRITERS[kind](facts)
     if out is None:
         print_bytes(content)
     else:
         write_whole(out, [content])
-    if not order.quiet:
+    if not quiet:
         message_console().print(_note(facts, everybody.num_rows - facts.num_rows, out))
         if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
             message_console().print(personal)

@@ -1,27 +1,50 @@
-"""The command `stillhunt history`; what it does is in `campaign_history.py`, which is imported when it runs."""
+"""`stillhunt history`: which campaigns a data folder knows, and what became of them from hunt to hunt."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from stillhunt.cli.live import DEFAULT_DATA
-from stillhunt.cli.options import JsonFlag, SettingsOption
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.cli.database import opened_database
+from stillhunt.cli.moments import minute_of, time_of
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption
+from stillhunt.cli.terminal import output_console, print_columns, print_json
+from stillhunt.watch.early_signs.signs import EarlySign, read_signs, sign_fields
+from stillhunt.watch.folder import SNAPSHOTS, DataFolder
+from stillhunt.watch.hunting import signatures_at
+from stillhunt.watch.records import (
+    all_campaigns,
+    history,
+    linked_accounts,
+    members_over_time,
+    resolve_campaign,
+    snapshot_times,
+)
+from stillhunt.watch.signatures.signature import SignatureSet, no_signatures
+from stillhunt.watch.snapshots import latest_snapshot
 
-commands = typer.Typer()
+_MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
+
+_ACCOUNT_CHARS, _LINKED_SHOWN = 24, 10
+
+_HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
+
+_STATUSES = ("active", "dormant", "merged", "ended")
 
 
-@commands.command("history")
 def show_history(
     campaign: Annotated[
         str | None,
         typer.Argument(metavar="CAMPAIGN", help="A campaign id or its beginning; without it, all campaigns."),
     ] = None,
-    data: Annotated[
-        Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")
-    ] = DEFAULT_DATA,
+    data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -31,6 +54,147 @@ def show_history(
     verdict, accounts, first and last harvested request. With an id, what happened to that campaign, with reasons, and
     at which hunts accounts came or were found for the last time.
     """
-    from stillhunt.cli.campaign_history import HistoryOrder, run_history  # start-up time
+    with opened_database(data, settings_file) as database:
+        campaigns = all_campaigns(database)
+        snapshot = latest_snapshot(DataFolder(data)) if (data / SNAPSHOTS).is_dir() else None
+        signs = [] if snapshot is None else read_signs(snapshot.path)
+        if campaign is None:
+            _print_all(campaigns, signs, as_json=as_json)
+            return
+        name = resolve_campaign(database, campaign)
+        (found,) = (row for row in campaigns if row["campaign_id"] == name)
+        events, members = history(database, name), members_over_time(database, name)
+        linked = linked_accounts(database, name)
+        if as_json:
+            dated = {"events": [_dated(row) for row in events], "linked_accounts": [_dated(row) for row in linked]}
+            print_json({"campaign": _dated(found), **dated, "members": members})
+            return
+        console = output_console()
+        _print_one(console, found, events, members, snapshot_times(database))
+        seed = Config.load(file=settings_file).seed
+        console.print(_signature_of(name, no_signatures(seed) if snapshot is None else signatures_at(snapshot, seed)))
+        _print_linked(console, linked)
 
-    run_history(HistoryOrder(data, campaign, settings_file, as_json))
+
+def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:
+    if as_json:
+        early = [_dated({**sign_fields(sign), "accounts": sign.accounts}) for sign in signs]
+        print_json({"campaigns": [_dated(row) for row in campaigns], "early_signs": early})
+        return
+    console = output_console()
+    statuses = Counter(row["status"] for row in campaigns)
+    parts = [f"{formatting.count(statuses[status])} {status}" for status in _STATUSES if statuses[status]]
+    total = formatting.plural(len(campaigns), "campaign") if campaigns else "No campaign"
+    console.print(Text(f"{total} so far{': ' if parts else ''}{formatting.join_words(parts)}.", "bold"))
+    if campaigns:
+        console.print()
+        print_columns(console, [_HEADINGS, *map(_cells, sorted(campaigns, key=_rank))])
+    if signs:
+        console.print("\nEarly signs, which are no verdict; --json lists their accounts", style="bold")
+        print_columns(console, [(_minute(sign.first_at), _who(sign), _said(sign)) for sign in signs], ("dim", "dim"))
+
+
+def _who(sign: EarlySign) -> str:
+    return sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
+
+
+def _said(sign: EarlySign) -> str:
+    return formatting.sentence(formatting.escape_controls(sign.statement))
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    return _STATUSES.index(row["status"])
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    figures = formatting.count(row["accounts"]), formatting.count(row["requests"])
+    seen = (_minute(row[name]).removesuffix(" UTC") for name in ("first_seen", "last_seen"))
+    return row["status"], row["verdict"], row["campaign_id"], *figures, *seen
+
+
+def _print_one(
+    console: Console,
+    campaign: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    members: Sequence[Mapping[str, Any]],
+    times: Mapping[int, int],
+) -> None:
+    name = formatting.escape_controls(campaign["campaign_id"])
+    volume = formatting.volume(campaign["requests"], campaign["accounts"])
+    console.print(Text(f"Campaign {name} is {campaign['status']}, with the verdict {campaign['verdict']}.", "bold"))
+    seen = f"{_minute(campaign['first_seen']).removesuffix(' UTC')} to {_minute(campaign['last_seen'])}"
+    console.print(f"{volume} when it was last found; harvested from {seen}.\n")
+    rows = [
+        (_minute(event["at"]), f"hunt {event['sequence']}", event["event"], _sentence(campaign, event))
+        for event in events
+    ]
+    print_columns(console, rows or [("", "", "", "no event is recorded")], ("dim", "dim", "bold"))
+    changes = _member_changes(campaign, members)
+    if changes:
+        console.print("\nMembers", style="bold")
+        lines = [(_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
+        print_columns(console, lines, ("dim", "dim"))
+
+
+def _signature_of(campaign: str, signatures: SignatureSet) -> str:
+    """Whether new accounts of a campaign can be linked, and why not."""
+    for signature in signatures.signatures:
+        if signature.campaign_id == campaign:
+            rate = formatting.number(signature.false_matches.at_most_per_million, 0)
+            until = _minute(signature.expires_at)
+            return (
+                f"\nIts signature links new accounts until {until}; false links: at most {rate} per million requests."
+            )
+    for one in signatures.without:
+        if one.campaign_id == campaign:
+            return f"\nIt has no signature, so new accounts are not linked as they arrive: {one.reason}."
+    return "\nIt has no signature: only campaigns to act on get one."
+
+
+def _print_linked(console: Console, linked: Sequence[Mapping[str, Any]]) -> None:
+    """Accounts that match the signature, with the first reason of each."""
+    if not linked:
+        return
+    console.print("\nNew accounts that match its signature, which is no verdict on them", style="bold")
+    rows = [
+        (
+            _minute(row["at"]),
+            formatting.shorten(formatting.escape_controls(row["account_id"]), _ACCOUNT_CHARS),
+            f"{formatting.bits(row['bits'])} bits",
+            formatting.plural(row["requests"], "request"),
+            formatting.escape_controls(row["reasons"][0]) if row["reasons"] else "",
+        )
+        for row in linked[:_LINKED_SHOWN]
+    ]
+    print_columns(console, rows, ("dim",))
+    more = len(linked) - _LINKED_SHOWN
+    if more > 0:
+        console.print(f"and {formatting.count(more)} more; --json lists all")
+
+
+def _sentence(campaign: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    """The reason; with the name of the campaign where the event is another one's."""
+    reason = formatting.sentence(event["reason"])
+    return reason if event["campaign_id"] == campaign["campaign_id"] else f"{event['campaign_id']}: {reason}"
+
+
+def _member_changes(campaign: Mapping[str, Any], members: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """For each hunt at which members came, or which was the last that found some of them: how many."""
+    came = Counter(row["first_snapshot"] for row in members)
+    gone = Counter(row["last_snapshot"] for row in members if row["last_snapshot"] < campaign["last_snapshot"])
+    changes = []
+    for hunt in sorted(came.keys() | gone.keys()):
+        parts = [f"{formatting.plural(came[hunt], 'account')} came"] if came[hunt] else []
+        last = formatting.verb(gone[hunt], "was", "were")
+        parts += [f"{formatting.plural(gone[hunt], 'account')} {last} found for the last time"] if gone[hunt] else []
+        changes.append((hunt, "; ".join(parts)))
+    return changes
+
+
+def _minute(moment: int | None) -> str:
+    return "unknown" if moment is None else minute_of(moment)
+
+
+def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose microseconds since 1970 are moments."""
+    return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in row.items()}

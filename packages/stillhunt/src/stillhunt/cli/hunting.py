@@ -2,119 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import typer
 
 import stillhunt
-from stillhunt.base.config import Config, parse_value
+from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
+from stillhunt.cli.options import (
+    AccountsOption,
+    FormatOption,
+    JsonFlag,
+    MapAccountsOption,
+    MapOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    given_settings,
+    nested_settings,
+    pairs,
+)
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console, print_json
 from stillhunt.triage.case_target import check_target
 
 
-@dataclass(frozen=True)
-class HuntOrder:
-    """What the user asked for, as given on the command line."""
+class EngineName(StrEnum):
+    """The engine that reads the requests."""
 
-    logs: tuple[str, ...]
-    accounts: str | None = None
-    out: Path | None = None
-    force: bool = False
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    state: str | None = None
-    settings_file: Path | None = None
-    as_json: bool = False
-    quiet: bool = False
+    DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
-def run_hunt(order: HuntOrder) -> int:
-    """Hunt, write the case, print the findings.
+def hunt(
+    logs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LOGS", help="Request logs: files, folders, globs, postgresql://; Parquet, JSONL, CSV; .gz, .zst."
+        ),
+    ],
+    accounts: AccountsOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="CASE", help="Case folder to write; without it, findings are only printed."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing case folder that holds nothing else.")
+    ] = False,
+    mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
+    log_format: FormatOption = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help="duckdb (this machine, the default) or spark (a cluster).")
+    ] = None,
+    master: Annotated[
+        str | None, typer.Option("--master", metavar="URL", help="Spark: master URL or Connect URL, such as sc://host.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            "--state", metavar="DIR", help="Keep the results for each file, so that the next hunt reads only new files."
+        ),
+    ] = None,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Find campaigns in request logs.
 
-    Returns:
-        The exit code: 0 nothing found, 3 findings, 4 partial input.
-
-    Raises:
-        StillhuntError: settings, input or output cannot be used.
+    Prints the findings and, with --out, writes a case folder: the report, the tables and a record of the run. Case
+    folders among the logs are passed over.
     """
-    overrides = nested_settings(order.settings)
-    if order.state is not None:  # not parsed: a folder may be called 2026, which TOML reads as a number
-        overrides["state"] = order.state
-    config = Config.load(overrides, file=order.settings_file)
-    if order.settings.get("spark_master") and config.engine != "spark":
+    texts = {
+        **pairs(settings, "--set"),
+        **given_settings(engine=engine, spark_master=master, collect__format=log_format),
+    }
+    overrides = nested_settings(texts)
+    if state is not None:  # not parsed: a folder may be called 2026, which TOML reads as a number
+        overrides["state"] = state
+    config = Config.load(overrides, file=settings_file)
+    if texts.get("spark_master") and config.engine != "spark":
         raise ConfigError(
             "a Spark master is named, but the engine is not Spark",
             where="--master",
             next_step="add --engine spark, or leave out --master",
         )
-    if order.out is not None:
-        check_target(order.out, force=order.force)
-    return exit_code(hunt_and_show(order, config).model, config.collect.rejects_limit)
+    if out is not None:
+        check_target(out, force=force)
+    columns, account_columns = pairs(mapping, "--map") or None, pairs(accounts_mapping, "--map-accounts") or None
+    with open_progress(quiet=quiet) as progress:
+        compile_once(progress)
+        found = stillhunt.hunt(
+            logs, accounts, config, mapping=columns, accounts_mapping=account_columns, progress=progress
+        )
+    write_and_show(found, config, out, force=force, as_json=as_json, quiet=quiet)
+    raise typer.Exit(exit_code(found.model, config.collect.rejects_limit))
 
 
-def hunt_and_show(order: HuntOrder, config: Config) -> stillhunt.Case:
-    """Hunt, write the case folder if one was asked for, and print the findings, also where they cannot be written.
+def write_and_show(
+    case: stillhunt.Case, config: Config, out: Path | None, *, force: bool = False, as_json: bool = False, quiet: bool
+) -> None:
+    """Write the case folder if one was asked for, and print the findings, also where they cannot be written.
 
     Raises:
-        StillhuntError: input or output cannot be used.
+        StillhuntError: the folder cannot be written.
     """
-    with open_progress(quiet=order.quiet) as progress:
-        compile_once(progress)
-        case = stillhunt.hunt(
-            list(order.logs),
-            order.accounts,
-            config,
-            mapping=dict(order.mapping) or None,
-            accounts_mapping=dict(order.accounts_mapping) or None,
-            progress=progress,
-        )
     limit = config.collect.rejects_limit
     try:
-        if order.out is not None:
-            with open_progress(quiet=order.quiet) as progress, progress.stage("writing the case", None, "files"):
-                case.write(order.out, force=order.force)
+        if out is not None:
+            with open_progress(quiet=quiet) as progress, progress.stage("writing the case", None, "files"):
+                case.write(out, force=force)
     except Exception:  # the hunt may have taken hours
-        if order.as_json:
+        if as_json:
             print_json({**as_document(case.model, None, limit), **code_fields(EXIT_ERROR)})
         else:
             print_findings(output_console(), case.model, None, limit)
         raise
-    case_folder = None if order.out is None else str(order.out)
-    if order.as_json:
+    case_folder = None if out is None else str(out)
+    if as_json:
         print_json(as_document(case.model, case_folder, limit))
     else:
         print_findings(output_console(), case.model, case_folder, limit)
-    return case
-
-
-def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
-    """`section.name=value` pairs as the nested mapping that `Config.load` takes.
-
-    Args:
-        pairs: dotted name -> text of the value; read as TOML where it is TOML.
-
-    Raises:
-        ConfigError: one pair names a setting, another one names a setting inside it.
-    """
-    nested: dict[str, Any] = {}
-    for dotted, text in pairs.items():
-        *sections, name = dotted.split(".")
-        target = nested
-        for section in sections:
-            inner = target.setdefault(section, {})
-            if not isinstance(inner, dict):
-                raise ConfigError(
-                    f"{section!r} is given a value and settings of its own",
-                    where=f"--set {dotted}",
-                    next_step="'stillhunt config show' lists every setting with its unit and reason",
-                )
-            target = inner
-        target[name] = parse_value(text)
-    return nested

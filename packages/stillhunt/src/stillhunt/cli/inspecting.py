@@ -3,71 +3,130 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from stillhunt.base import formatting
-from stillhunt.base.config import Config
-from stillhunt.cli.hunting import nested_settings
-from stillhunt.cli.log_kinds import LogKind, log_kinds
+from stillhunt.cli.findings import EXIT_PARTIAL
+from stillhunt.cli.moments import minute_of
+from stillhunt.cli.options import (
+    AccountsOption,
+    FormatOption,
+    JsonFlag,
+    MapAccountsOption,
+    MapOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    load_config,
+    pairs,
+)
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.collect.checks.coverage import by_address_sentence
-from stillhunt.collect.inspection import Inspection
+from stillhunt.collect.formats import CANONICAL_FORMAT
+from stillhunt.collect.inspection import InspectedInput, Inspection, by_address_sentence
 from stillhunt.pipeline import inspect_logs
 from stillhunt.triage import changed_values
+from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
+
 FIELD_CHARS = 240
+NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class InspectOrder:
-    """What the user asked for, as given on the command line."""
+class LogKind:
+    """Files of one format, or a single file.
 
-    logs: tuple[str, ...]
-    accounts: str | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    accounts_mapping: Mapping[str, str] = field(default_factory=dict)
-    every_file: bool = False
-    settings: Mapping[str, str] = field(default_factory=dict)
-    settings_file: Path | None = None
-    as_json: bool = False
-    quiet: bool = False
-
-
-def run_inspect(order: InspectOrder) -> int:
-    """Read the logs, print what they are.
-
-    Returns:
-        The exit code: 0, or 4 where more rows went to rejects than `collect.rejects_limit` allows.
-
-    Raises:
-        StillhuntError: settings or input cannot be used.
+    Attributes:
+        files: what was found in each.
+        whole: all of them as one input: sums of rows and counts, and every origin of a column.
     """
-    config = Config.load(nested_settings(order.settings), file=order.settings_file)
-    with open_progress(quiet=order.quiet) as progress:
+
+    files: tuple[InspectedInput, ...]
+    whole: InspectedInput
+
+    @property
+    def heading(self) -> str:
+        """Which files these are."""
+        if len(self.files) == 1:
+            return _names(self.files)
+        return f"{formatting.plural(len(self.files), 'file')}: {_names(self.files)}"
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether no format was recognised and no row used, so that no field fills a column."""
+        return self.whole.file.format == CANONICAL_FORMAT and not self.whole.file.rows
+
+    @property
+    def idle(self) -> str:
+        """Which of several files gave neither a request nor anything to one; empty where all gave something."""
+        idle = [one for one in self.files if not one.file.rows and not one.completes]
+        return f"nothing in {_counted(idle)}" if idle and len(idle) < len(self.files) else ""
+
+    def where_filled(self, column: str) -> str:
+        """Which files fill a column, in words; empty where all of them do or none does."""
+        used = [one for one in self.files if one.file.rows]
+        filling = [one for one in used if one.filled[column]]
+        lacking = [one for one in used if not one.filled[column]]
+        return _difference(filling, lacking)
+
+    def doubts(self) -> list[str]:
+        """What may be wrong, each with the files of which it is said where those are not all."""
+        said = dict.fromkeys(doubt for one in self.files for doubt in one.file.doubts)
+        lines = []
+        for doubt in said:
+            having = [one for one in self.files if doubt in one.file.doubts]
+            lines.append(f"{formatting.shorten(doubt, 400)}{_only(having) if len(having) < len(self.files) else ''}")
+        return lines
+
+
+def inspect(
+    logs: Annotated[
+        list[str], typer.Argument(metavar="LOGS", help="Request logs, in any form that 'hunt' reads; never changed.")
+    ],
+    accounts: AccountsOption = None,
+    mapping: MapOption = None,
+    accounts_mapping: MapAccountsOption = None,
+    log_format: FormatOption = None,
+    every_file: Annotated[
+        bool, typer.Option("--files", help="Show each file by itself, not the files of a kind together.")
+    ] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Show which logs these are and what evidence they allow, without a hunt.
+
+    Shows, for the files of each kind, the recognised format, which field fills which column and how often it has a
+    value, what was passed over or rejected and why, and what each family of evidence lacks.
+    """
+    config = load_config(settings, settings_file, collect__format=log_format)
+    with open_progress(quiet=quiet) as progress:
         found = inspect_logs(
-            list(order.logs),
-            order.accounts,
+            logs,
+            accounts,
             config,
-            mapping=dict(order.mapping),
-            accounts_mapping=dict(order.accounts_mapping),
+            mapping=pairs(mapping, "--map"),
+            accounts_mapping=pairs(accounts_mapping, "--map-accounts"),
             progress=progress,
         )
-    if order.as_json:
+    if as_json:
         print_json(_as_dict(found))
     else:
-        print_inspection(output_console(), found, every_file=order.every_file)
+        print_inspection(output_console(), found, every_file=every_file)
     rows = sum(one.file.rows for one in found.inputs)
-    return 4 if found.rejected > config.collect.rejects_limit * max(rows + found.rejected, 1) else 0
+    raise typer.Exit(
+        EXIT_PARTIAL if found.rejected > config.collect.rejects_limit * max(rows + found.rejected, 1) else 0
+    )
 
 
 def print_inspection(console: Console, found: Inspection, *, every_file: bool = False) -> None:
@@ -141,8 +200,7 @@ def _print_kind(console: Console, kind: LogKind, *, others: bool, rejects: bool)
 def _span(found: Inspection) -> str:
     if found.first is None or found.last is None:
         return ""
-    first, last = (datetime.fromtimestamp(t / 1e6, UTC) for t in (found.first, found.last))
-    return f", from {formatting.minute(first)} to {formatting.minute(last)}"
+    return f", from {minute_of(found.first)} to {minute_of(found.last)}"
 
 
 def _as_dict(found: Inspection) -> dict[str, Any]:
@@ -158,3 +216,64 @@ def _as_dict(found: Inspection) -> dict[str, Any]:
         "unmapped": list(found.unmapped),
         "changed": dict(found.changed),
     }
+
+
+def log_kinds(inputs: Sequence[InspectedInput], *, every_file: bool = False) -> list[LogKind]:
+    """The kinds of some inputs, in the order in which they come first.
+
+    Args:
+        every_file: show each file by itself.
+    """
+    kinds: dict[tuple[object, ...], list[InspectedInput]] = {}
+    for place, one in enumerate(inputs):
+        unread = one.file.format == CANONICAL_FORMAT and not one.file.rows
+        key = (place,) if every_file else (one.file.format, unread)
+        kinds.setdefault(key, []).append(one)
+    return [LogKind(tuple(files), _merged(files)) for files in kinds.values()]
+
+
+def _merged(files: Sequence[InspectedInput]) -> InspectedInput:
+    first = files[0]
+    if len(files) == 1:
+        return first
+    filled: Counter[str] = Counter()
+    passed_over: Counter[str] = Counter()
+    origins: dict[str, dict[str, None]] = {}
+    for one in files:
+        filled.update(one.filled)
+        passed_over.update(one.file.passed_over)
+        for column, origin in one.carries.items():
+            origins.setdefault(column, {})[origin] = None
+    file = replace(
+        first.file,
+        rows=sum(one.file.rows for one in files),
+        passed_over=dict(passed_over),
+        by_address=sum(one.file.by_address for one in files),
+    )
+    return replace(
+        first,
+        file=file,
+        filled=dict(filled),
+        carries={column: "; or ".join(found) for column, found in origins.items()},
+        rejected=sum(one.rejected for one in files),
+        completes=sum(one.completes for one in files),
+    )
+
+
+def _difference(filling: Sequence[InspectedInput], lacking: Sequence[InspectedInput]) -> str:
+    if not filling or not lacking:
+        return ""
+    return _only(filling) if len(filling) <= len(lacking) else f" (not in {_counted(lacking)})"
+
+
+def _only(files: Sequence[InspectedInput]) -> str:
+    return f" (only in {_counted(files)})"
+
+
+def _counted(files: Sequence[InspectedInput]) -> str:
+    names = _names(files)
+    return names if len(files) <= NAMES_SHOWN else f"{formatting.plural(len(files), 'file')}: {names}"
+
+
+def _names(files: Iterable[InspectedInput]) -> str:
+    return formatting.join_some([formatting.shorten(one.file.name, NAME_CHARS) for one in files], NAMES_SHOWN)

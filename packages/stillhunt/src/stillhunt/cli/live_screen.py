@@ -29,11 +29,11 @@ from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.history import linked_counts
+from stillhunt.watch.records import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFault
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.spool.closing import Recovered
+from stillhunt.watch.spool.open_part import Recovered
 from stillhunt.web.traffic import Traffic
 
 REDRAWS_PER_SECOND = 2

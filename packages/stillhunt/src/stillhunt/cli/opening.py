@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
+import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.markup import escape
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.memory import keep_little_memory
-from stillhunt.cli.ports import check_port
+from stillhunt.cli.options import SettingsOption
 from stillhunt.cli.terminal import message_console
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_database import open_database
@@ -24,18 +27,23 @@ from stillhunt.web.console.snapshot import CaseSource, FixedSource, LatestSource
 from stillhunt.web.people.sessions import Viewer
 from stillhunt.web.server import address, run_server, server_of
 
+OPEN_LISTEN = "127.0.0.1:8687"
+"""Beside the port of `serve`, so that both can run."""
+
 DEMO_USER = "demo"
 
 
-def run_open(case: Path, listen: str, settings_file: Path | None) -> None:
-    """Show a case folder in the browser until the process is stopped; nothing can be changed.
+def open_case(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen, on this machine.")
+    ] = OPEN_LISTEN,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Show a case folder in the browser, to read.
 
-    Args:
-        listen: ADDRESS:PORT.
-        settings_file: settings, for the key by which addresses are hashed.
-
-    Raises:
-        StillhuntError: there is no such case, or the port cannot be used.
+    Prints an address with a key, since others who use this machine reach the same port. Nothing can be changed there:
+    work on campaigns needs the data folder of 'stillhunt serve'.
     """
     config = Config.load(file=settings_file)
     _check_place(listen)
@@ -80,3 +88,28 @@ def _serve(console: Console, listen: str, viewer: Viewer) -> None:
         console.derived(shown)
     message_console().print(f"Open http://{escape(listen)}/?key={key}\nStop with Ctrl-C.")
     run_server(server_of(case_app(console, guard), listen))
+
+
+def check_port(listen: str) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Args:
+        listen: ADDRESS:PORT.
+
+    Raises:
+        OutputError: another program listens there, or it is none of this machine.
+    """
+    host, port = address(listen)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        raise OutputError(
+            f"another program listens on {listen}" if busy else f"{listen} cannot be used: {error.strerror}",
+            where="setting serve.listen",
+            next_step="choose another address in the setting serve.listen",
+            command_step="name another with --listen",
+        ) from error

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from stillhunt.base.config import Config, parse_value
 from stillhunt.base.errors import ConfigError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
@@ -20,6 +21,20 @@ SettingsOption = Annotated[
     Path | None,
     typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
 ]
+DEFAULT_DATA = Path("stillhunt-data")
+DataOption = Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")]
+NewDataOption = Annotated[
+    Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder; made if it does not exist.")
+]
+NoteOption = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why, for colleagues; no customer sees it.")]
+AccountsOption = Annotated[
+    str | None, typer.Option("--accounts", metavar="FILE", help="Table of accounts, one row per account; optional.")
+]
+WatchedAccountsOption = Annotated[
+    str | None,
+    typer.Option("--accounts", metavar="FILE", help="Table of accounts, read anew by each hunt (watch.accounts)."),
+]
+ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
 
 
@@ -37,9 +52,49 @@ FormatOption = Annotated[
 ]
 
 
-def given(**flags: str | None) -> dict[str, str]:
-    """Those settings with flags of their own that were given."""
-    return {name: str(value) for name, value in flags.items() if value is not None}
+def load_config(settings: list[str] | None, file: Path | None, **flags: str | None) -> Config:
+    """The settings of a command.
+
+    Args:
+        settings: `--set` options.
+        file: settings file; None = ./stillhunt.toml if there is one.
+        flags: settings with options of their own, `__` for the dot; None where one was not given.
+
+    Raises:
+        ConfigError: a setting is unknown or malformed.
+    """
+    return Config.load(nested_settings({**pairs(settings, "--set"), **given_settings(**flags)}), file=file)
+
+
+def given_settings(**flags: str | None) -> dict[str, str]:
+    """Those settings with options of their own that were given, `__` for the dot."""
+    return {name.replace("__", "."): str(value) for name, value in flags.items() if value is not None}
+
+
+def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """`section.name=value` pairs as the nested mapping that `Config.load` takes.
+
+    Args:
+        pairs: dotted name -> text of the value; read as TOML where it is TOML.
+
+    Raises:
+        ConfigError: one pair names a setting, another one names a setting inside it.
+    """
+    nested: dict[str, Any] = {}
+    for dotted, text in pairs.items():
+        *sections, name = dotted.split(".")
+        target = nested
+        for section in sections:
+            inner = target.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(
+                    f"{section!r} is given a value and settings of its own",
+                    where=f"--set {dotted}",
+                    next_step="'stillhunt config show' lists every setting with its unit and reason",
+                )
+            target = inner
+        target[name] = parse_value(text)
+    return nested
 
 
 def pairs(texts: list[str] | None, option: str) -> dict[str, str]:

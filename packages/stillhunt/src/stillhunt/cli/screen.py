@@ -12,8 +12,8 @@ from rich.text import Text
 
 from stillhunt.base import formatting
 from stillhunt.cli.terminal import print_columns
-from stillhunt.collect.checks.coverage import by_address_sentence
 from stillhunt.collect.formats import CANONICAL_FORMAT
+from stillhunt.collect.inspection import by_address_sentence
 from stillhunt.triage import CaseModel, changed_values, set_aside_sentence
 from stillhunt.triage.folder import DAMAGE
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name

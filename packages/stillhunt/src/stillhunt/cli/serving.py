@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import glob
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError, OutputError, StillhuntError
@@ -17,13 +20,23 @@ from stillhunt.base.formatting import shorten
 from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
-from stillhunt.cli.first_start import FirstStart
-from stillhunt.cli.hunting import nested_settings
 from stillhunt.cli.interrupts import allow_draining
 from stillhunt.cli.live_screen import open_screen
-from stillhunt.cli.ports import check_port
+from stillhunt.cli.moments import read_clock
+from stillhunt.cli.opening import check_port
+from stillhunt.cli.options import (
+    DEFAULT_DATA,
+    NewDataOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    WatchedAccountsOption,
+    load_config,
+    refuse_unused,
+)
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.serving_parts import (
+    FirstStart,
     console_of,
     decide_found,
     hunting,
@@ -36,60 +49,72 @@ from stillhunt.cli.terminal import message_console
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.alerts.fault_alerts import tell_failed_start
 from stillhunt.watch.alerts.sender import receivers_with
+from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.child import hunt_in_child
-from stillhunt.watch.clock_steps import ClockSteps
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import DatabaseFiles, open_database
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.snapshot_files import SnapshotFiles
+from stillhunt.watch.snapshots import SnapshotFiles
+from stillhunt.watch.tokens import KnownTokens
 from stillhunt.web.brokers import check_broker
 from stillhunt.web.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt.web.pages import PageSources, pages_of
 from stillhunt.web.server import Application, dispatcher, run_server, server_of
 from stillhunt.web.traffic import Limits, Traffic
 
+
+class Part(StrEnum):
+    """What one process of several does."""
+
+    INGEST = "ingest"
+    HUNT = "hunt"
+    WEB = "web"
+
+
 FAILED_START_FILE = "failed-start"
 """Touched in a data folder when an alert said that its server does not start."""
+
 _SHOWN_CHARACTERS = 80
-SERVE_PARTS = ("ingest", "hunt", "web")
 
 
-@dataclass(frozen=True)
-class ServeOrder:
-    """What was asked for on the command line.
+def serve(
+    context: typer.Context,
+    data: NewDataOption = DEFAULT_DATA,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen (serve.listen).")
+    ] = None,
+    accounts: WatchedAccountsOption = None,
+    only: Annotated[
+        list[Part] | None,
+        typer.Option("--only", help="Do this part only; other processes on the same folder do the others."),
+    ] = None,
+    watched: Annotated[
+        list[str] | None,
+        typer.Option("--logs", metavar="PATH", help="Also hunt in these logs, where they lie; may be repeated."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check settings, folder, database and port, and exit.")
+    ] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Receive traffic over HTTP, hunt in it again and again, and show what is found.
 
-    Attributes:
-        watched: logs that are read in place.
-        settings: dotted name -> text of the value.
-        settings_file: file of settings in place of ./stillhunt.toml.
+    Everything is kept in one data folder. The first start prints a token with which to send; the lines to paste into
+    LiteLLM or an OpenTelemetry collector are printed each time.
     """
-
-    data: Path
-    parts: frozenset[str]
-    watched: tuple[str, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-    settings_file: Path | None = None
-    quiet: bool = False
-
-
-def run_serve(order: ServeOrder, *, check: bool) -> int:
-    """Serve until the process is stopped.
-
-    Args:
-        check: check everything that can be checked, and stop.
-
-    Raises:
-        StillhuntError: settings, folder, database or port cannot be used, or another process does the same work.
-    """
+    if only and Part.HUNT not in only:
+        refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")
+    parts, paths = frozenset(only or Part), tuple(watched or ())
     allow_draining()
-    config = Config.load(nested_settings(order.settings), file=order.settings_file)
-    _check_watched(order.watched)
-    folder = DataFolder(order.data)
+    config = load_config(settings, settings_file, serve__listen=listen, watch__accounts=accounts)
+    _check_watched(paths)
+    folder = DataFolder(data)
     try:
         database = open_database(folder.path, config.watch.database, later=True)
     except OutputError as error:
@@ -98,26 +123,70 @@ def run_serve(order: ServeOrder, *, check: bool) -> int:
         raise
     policy_of(folder, config)
     if check:
-        return _checked(order, config, database)
+        _check_server(parts, config, database)
+        return
     keep_little_memory()
     with ExitStack() as opened:
-        _serve(opened, order, config, folder, database)
-    return 0
+        _serve(opened, parts, HuntPlan(folder, config, paths), database, quiet=quiet)
 
 
-def _serve(opened: ExitStack, order: ServeOrder, config: Config, folder: DataFolder, database: WatchDatabase) -> None:
+def watch(
+    logs: Annotated[
+        list[str],
+        typer.Argument(metavar="LOGS", help="Folders, files, patterns or object stores that grow; read in place."),
+    ],
+    data: NewDataOption = DEFAULT_DATA,
+    accounts: WatchedAccountsOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Hunt once and exit, for a scheduler of your own.")] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Hunt again and again in logs that grow, without receiving anything.
+
+    Writes a snapshot into the data folder after each hunt, with campaigns that keep their ids.
+    """
+    allow_draining()
+    config = load_config(settings, settings_file, watch__accounts=accounts)
+    _check_watched(logs)
+    folder = DataFolder(data)
+    plan = HuntPlan(folder, config, tuple(logs))
+    database = open_database(folder.path, config.watch.database, later=True)
+    policy_of(folder, config)
+    with ExitStack() as opened:
+        opened.enter_context(folder.role("serve-hunt"))
+        with open_progress(quiet=quiet) as progress:
+            compile_once(progress)
+        screen = opened.enter_context(open_screen(None, quiet=quiet))
+        if once:
+            database.open_now()
+            outcome = hunt_in_child(replace(plan, now=read_clock()))
+            screen.hunted(outcome, folder)
+            if outcome.sequence is not None:
+                decide_found(plan, database, screen)
+            raise typer.Exit(EXIT_ERROR if outcome.failure else EXIT_PARTIAL if outcome.damage else EXIT_NOTHING)
+        screen.started("", folder.path, "", frozenset((Part.HUNT,)))
+        faults = ServiceFaults()
+        opened.enter_context(reaching(database, DatabaseProbe(database, KnownTokens(database), faults), screen))
+        with hunting(plan, database, Traffic(), screen, faults) as schedule:
+            screen.watch(schedule, folder, database)
+            threading.Event().wait()
+
+
+def _serve(opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: WatchDatabase, *, quiet: bool) -> None:
     """Begin the parts of a server one after the other, and serve."""
-    for part in sorted(order.parts):
+    folder, config = plan.data, plan.config
+    for part in sorted(parts):
         opened.enter_context(folder.role(f"serve-{part}"))
     check_port(config.serve.listen)
-    if "hunt" in order.parts:
-        with open_progress(quiet=order.quiet) as progress:
+    if "hunt" in parts:
+        with open_progress(quiet=quiet) as progress:
             compile_once(progress)
     traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
     threading.excepthook = partial(thread_ended, faults)
-    screen = opened.enter_context(open_screen(traffic, quiet=order.quiet))
-    first = FirstStart(database, screen, with_user="web" in order.parts and config.console.sign_in == "local")
-    tokens, receives = KnownTokens(database, folder.tokens), "ingest" in order.parts
+    screen = opened.enter_context(open_screen(traffic, quiet=quiet))
+    first = FirstStart(database, screen, with_user="web" in parts and config.console.sign_in == "local")
+    tokens, receives = KnownTokens(database, folder.tokens), "ingest" in parts
     schedule: HuntSchedule | None = None
 
     def again() -> None:
@@ -131,10 +200,9 @@ def _serve(opened: ExitStack, order: ServeOrder, config: Config, folder: DataFol
     probe = DatabaseProbe(database, tokens, faults, starts, again)
     opened.enter_context(reaching(database, probe, screen, partial(_tell_refused, folder, config)))
     token, password = first.begin()
-    screen.started(config.serve.listen, folder.path, token, order.parts)
-    screen.warned(_warnings(order, config))
-    if "hunt" in order.parts:
-        plan = HuntPlan(folder, config, order.watched)
+    screen.started(config.serve.listen, folder.path, token, parts)
+    screen.warned(_warnings(parts, config))
+    if "hunt" in parts:
         schedule = opened.enter_context(hunting(plan, database, traffic, screen, faults))
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
@@ -142,7 +210,7 @@ def _serve(opened: ExitStack, order: ServeOrder, config: Config, folder: DataFol
     inlet = (traffic, limits) if receives else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
     console: Application | None = None
-    if "web" in order.parts:
+    if "web" in parts:
         screen.console_ready(config.serve.listen, password)
         served, console = console_of(opened, served, database, config)
     receiver = None
@@ -152,14 +220,13 @@ def _serve(opened: ExitStack, order: ServeOrder, config: Config, folder: DataFol
     run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
 
 
-def _checked(order: ServeOrder, config: Config, database: WatchDatabase) -> int:
+def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase) -> None:
     database.open_now()
     check_port(config.serve.listen)
     check_broker(config.serve)
-    for text in _warnings(order, config):
+    for text in _warnings(parts, config):
         message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
     message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
-    return 0
 
 
 def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> None:
@@ -167,47 +234,11 @@ def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> 
     tell_failed_start(folder.path / FAILED_START_FILE, error.what, config.alerts, receivers_with(config.alerts))
 
 
-def _warnings(order: ServeOrder, config: Config) -> list[str]:
+def _warnings(parts: frozenset[str], config: Config) -> list[str]:
     """What is allowed, and weaker than it could be."""
     raise_descriptor_limit()
-    shown = config.console.warnings() if "web" in order.parts else []
+    shown = config.console.warnings() if "web" in parts else []
     return [*shown, *filter(None, (descriptor_warning(),))]
-
-
-def run_watch(order: ServeOrder, *, once: bool) -> int:
-    """Hunt in logs that grow until the process is stopped.
-
-    Returns:
-        The exit code of a single hunt: 1 where it failed, 4 where acknowledged requests are missing or damaged.
-
-    Raises:
-        StillhuntError: settings, folder or database cannot be used, or another process does the same work.
-    """
-    allow_draining()
-    config = Config.load(nested_settings(order.settings), file=order.settings_file)
-    _check_watched(order.watched)
-    folder = DataFolder(order.data)
-    database = open_database(folder.path, config.watch.database, later=True)
-    policy_of(folder, config)
-    with ExitStack() as opened:
-        opened.enter_context(folder.role("serve-hunt"))
-        with open_progress(quiet=order.quiet) as progress:
-            compile_once(progress)
-        screen = opened.enter_context(open_screen(None, quiet=order.quiet))
-        if once:
-            database.open_now()
-            outcome = hunt_in_child(HuntPlan(folder, config, order.watched, time.time_ns() // 1000))
-            screen.hunted(outcome, folder)
-            if outcome.sequence is not None:
-                decide_found(HuntPlan(folder, config, order.watched), database, screen)
-            return EXIT_ERROR if outcome.failure else EXIT_PARTIAL if outcome.damage else EXIT_NOTHING
-        screen.started("", folder.path, "", order.parts)
-        plan, faults = HuntPlan(folder, config, order.watched), ServiceFaults()
-        opened.enter_context(reaching(database, DatabaseProbe(database, KnownTokens(database), faults), screen))
-        with hunting(plan, database, Traffic(), screen, faults) as schedule:
-            screen.watch(schedule, folder, database)
-            threading.Event().wait()
-    return 0
 
 
 def _check_watched(paths: Sequence[str]) -> None:

@@ -1,23 +1,36 @@
-"""The command that shows what is held on one account, and erases it."""
+"""`stillhunt data subject`: what is held on one account, as a table or JSON, and its erasure."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
-from stillhunt.cli.keep import DataFolderOption
-from stillhunt.cli.options import JsonFlag, SettingsOption, refuse_unused
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.visible_ids import visible_id
+from stillhunt.cli.database import opened_database
+from stillhunt.cli.findings import EXIT_PARTIAL
+from stillhunt.cli.moments import minute_of, read_clock
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption, refuse_unused
+from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.holds import existing_folder
+from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
+from stillhunt.watch.subject.pack_names import names_in_packs
+from stillhunt.web.people.audit import record_look
 
-commands = typer.Typer()
+ERASING = "subject_erased"
+"""What the audit calls an erasure."""
 
 
-@commands.command()
 def subject(
     context: typer.Context,
     account: Annotated[str, typer.Argument(metavar="ID", help="Id of the account, as the case and the logs have it.")],
-    data: DataFolderOption = Path("stillhunt-data"),
+    data: DataOption = DEFAULT_DATA,
     erase: Annotated[
         bool, typer.Option("--erase", help="Erase what may be erased, after a confirmation; what stays is listed.")
     ] = False,
@@ -30,8 +43,97 @@ def subject(
     Without --erase nothing is changed. What a legal hold covers is not erased, nor are the decision log, the audit,
     signed evidence packs, and backups. Every erasure is entered in the audit, without the id.
     """
-    from stillhunt.cli.subject_erasure import SubjectOrder, run_subject  # start-up time
-
     if not erase:
         refuse_unused(context, ("yes",), "nothing is erased without --erase")
-    run_subject(SubjectOrder(data, account, settings_file, erase=erase, yes=yes, as_json=as_json))
+    folder, config = existing_folder(data), Config.load(file=settings_file)
+    name = visible_id(account.strip())
+    with opened_database(data, settings_file) as database:
+        names = names_in_packs(config, name)
+        search = Search(folder, database, config, name, names, read_clock())
+        found = account_holdings(search)
+        if not erase:
+            _print_found(found, as_json=as_json)
+            return
+        if not as_json:
+            _print_found(found, as_json=False)
+        if not yes:
+            _confirm(name)
+        _enter(database, found)
+        erased = erase_account(search)
+    _print_erased(erased, as_json=as_json)
+    if held := [one for one in erased.left if one.hold is not None and not one.stays]:
+        what = formatting.join_words([f"{one.amount} ({one.store})" for one in held])
+        message_console().print(f"not everything was erased: a legal hold keeps {what}")
+        raise typer.Exit(EXIT_PARTIAL)
+
+
+def _confirm(account: str) -> None:
+    typed = ""
+    if sys.stdin.isatty():
+        message_console().print("Type the id again to erase what may be erased:", markup=False, highlight=False)
+        typed = sys.stdin.readline().strip()
+    if visible_id(typed) != account:
+        raise ConfigError(
+            "nothing was erased: it was not confirmed",
+            where="subject",
+            next_step="look at the list, and confirm the erasure by the id",
+            command_step="type the id when it is asked for, or add --yes",
+        )
+
+
+def _enter(database: WatchDatabase, found: Sequence[Holding]) -> None:
+    """Enter an erasure in the audit before it begins: whoever may not say so may not erase."""
+    what = [f"{one.amount} ({one.store})" for one in found if one.erasable and one.count]
+    record_look(database, login_name(), ERASING, f"one account: {', '.join(what) if what else 'nothing is held'}")
+
+
+def _print_found(found: Sequence[Holding], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_fields(one) for one in found])
+        return
+    if not any(one.searched for one in found):
+        output_console().print("Nothing is held on this id. What cannot be searched:")
+    names = ("what", "where", "how much", "kept until", "hold", "if erased")
+    print_columns(output_console(), [list(names), *(_cells(one) for one in found)])
+
+
+def _print_erased(erased: Erased, *, as_json: bool) -> None:
+    if as_json:
+        counts = {name: getattr(erased, name) for name in ("records", "states", "snapshots", "rows")}
+        print_json({"erased": counts, "left": [_fields(one) for one in erased.left]})
+        return
+    counts_in_words = formatting.join_words(
+        [
+            formatting.plural(erased.records, "record"),
+            formatting.plural(erased.states, "folder of kept state", "folders of kept state"),
+            formatting.plural(erased.snapshots, "snapshot"),
+            f"{formatting.plural(erased.rows, 'row')} of the database",
+        ]
+    )
+    output_console().print(f"Erased: {counts_in_words}. Left:", markup=False, highlight=False)
+    _print_found(erased.left, as_json=False)
+
+
+def _cells(holding: Holding) -> list[str]:
+    hold = f"{holding.hold.hold_id}: {formatting.shorten(holding.hold.reason, 60)}" if holding.hold else "-"
+    outcome = f"stays: {holding.stays}" if holding.stays else "stays: a hold covers it" if holding.hold else "erased"
+    return [holding.store, holding.where, holding.amount or "-", _time(holding.kept_until) or "-", hold, outcome]
+
+
+def _fields(holding: Holding) -> dict[str, Any]:
+    return {
+        "store": holding.store,
+        "where": formatting.escape_controls(holding.where),
+        "count": holding.count,
+        "unit": holding.unit,
+        "from": _time(holding.first),
+        "to": _time(holding.last),
+        "kept_until": _time(holding.kept_until),
+        "hold": holding.hold.hold_id if holding.hold else None,
+        "erasable": holding.erasable,
+        "stays": holding.stays or ("a hold covers it" if holding.hold else ""),
+    }
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else minute_of(at)

@@ -12,13 +12,14 @@ import os
 import sys
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from stillhunt.base.formatting import escape_controls
+from stillhunt.cli.lost_output import discard_output
 
 NARROWEST_TEXT = 24
 """Characters a wrapped column gets at least, however narrow the terminal."""
@@ -50,11 +51,6 @@ class _SafeConsole(Console):
 
 def _console(stream: TextIO) -> Console:
     return _SafeConsole(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not stream.isatty())
-
-
-def discard_output(stream: IO[str]) -> None:
-    """Send a stream whose reader has gone to the null device, so that the interpreter's last flush raises nothing."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_columns(
@@ -111,19 +107,6 @@ def print_bytes(content: bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         discard_output(sys.stdout)
-
-
-def lost_output() -> OSError | None:
-    """Why stdout did not take all that was written, such as a full disk; None where it did, or its reader has gone.
-
-    What it did not take is discarded, so that it is reported once.
-    """
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        discard_output(sys.stdout)
-        return None if isinstance(error, BrokenPipeError) else error
-    return None
 
 
 def _as_json(value: Any) -> Any:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from sqlalchemy import select
 
-from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.cli.moments import minute_of, read_clock
+from stillhunt.cli.options import (
+    DEFAULT_DATA,
+    DataOption,
+    JsonFlag,
+    NewDataOption,
+    SettingsOption,
+)
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
@@ -20,50 +27,59 @@ from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.tokens import make_token, revoke_token, rotate_token
 
-
-@dataclass(frozen=True)
-class TokensOrder:
-    """Whose tokens are meant, as given on the command line."""
-
-    data: Path
-    settings_file: Path | None = None
+token_commands = typer.Typer(no_args_is_help=True, help="Tokens of those who send records to 'serve', or steer it.")
 
 
-def run_token_add(order: TokensOrder, name: str, source: str, scopes: frozenset[str]) -> None:
-    """Make a token and print it.
+class Scope(StrEnum):
+    """What a token may be used for."""
 
-    Raises:
-        ConfigError: the source or a scope is not allowed.
-    """
-    output_console().print(make_token(_database(order, make=True), name, scopes, source))
+    INGEST = "ingest"
+    DECIDE = "decide"
+    APPEAL = "appeal"
+    ADMIN = "admin"
 
 
-def run_token_rotate(order: TokensOrder, token_id: str, hours: float) -> None:
-    """Make a token in place of another one and print it.
-
-    Raises:
-        CaseError: another one replaces it already.
-        ConfigError: no token of this id counts, or the hours are none.
-    """
-    made = rotate_token(_database(order), token_id, hours)
-    if made is None:
-        raise _unknown("token rotate")
+@token_commands.command("add")
+def token_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for, such as the gateway's name.")],
+    data: NewDataOption = DEFAULT_DATA,
+    source: Annotated[
+        str, typer.Option("--source", metavar="SOURCE", help="Folder of the spool for what is sent with it.")
+    ] = "default",
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            "--scope",
+            help="ingest: send records; decide: ask what is decided, for gateways; appeal: file appeals, for a "
+            "customer portal; admin: everything but sending. May be repeated; 'ingest' without it.",
+        ),
+    ] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="The same as '--scope ingest --scope admin'.")] = False,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Make a token and print it; it cannot be shown again."""
+    scopes = [Scope.INGEST, Scope.ADMIN] if admin else scope or [Scope.INGEST]
+    values = frozenset(one.value for one in scopes)
+    made = make_token(_database(DataFolder(data), settings_file), name, values, source)
     output_console().print(made)
 
 
-def run_token_list(order: TokensOrder, *, as_json: bool) -> None:
-    """Print all tokens, but for the tokens themselves."""
+@token_commands.command("list")
+def token_list(
+    data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+) -> None:
+    """List the tokens; none of them is shown."""
     shown = [
         {
             "id": row["token_id"],
             "name": row["name"],
             "scopes": row["scopes"],
             "source": row["source"],
-            "made": formatting.minute(datetime.fromtimestamp(row["made_at"] / 1e6, UTC)),
-            "revoked": row["revoked_at"] is not None and row["revoked_at"] <= time.time_ns() // 1000,
-            "ends": row["revoked_at"] and formatting.minute(datetime.fromtimestamp(row["revoked_at"] / 1e6, UTC)),
+            "made": minute_of(row["made_at"]),
+            "revoked": row["revoked_at"] is not None and row["revoked_at"] <= read_clock(),
+            "ends": row["revoked_at"] and minute_of(row["revoked_at"]),
         }
-        for row in _database(order).read(select(TOKENS).order_by(TOKENS.c.made_at))
+        for row in _database(existing_folder(data), settings_file).read(select(TOKENS).order_by(TOKENS.c.made_at))
     ]
     if as_json:
         print_json(shown)
@@ -72,13 +88,30 @@ def run_token_list(order: TokensOrder, *, as_json: bool) -> None:
     print_columns(output_console(), [["id", "scopes", "source", "made", "name"], *rows])
 
 
-def run_token_revoke(order: TokensOrder, token_id: str) -> None:
-    """Revoke a token.
+@token_commands.command("rotate")
+def token_rotate(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="Id from 'token list'.")],
+    hours: Annotated[
+        float, typer.Option("--hours", metavar="HOURS", help="For how long the old token counts beside the new one.")
+    ] = 24.0,
+    data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Make a token in place of another one and print it; the old one counts for some hours more."""
+    made = rotate_token(_database(existing_folder(data), settings_file), token_id, hours)
+    if made is None:
+        raise _unknown("token rotate")
+    output_console().print(made)
 
-    Raises:
-        ConfigError: there is none of this id, or it was revoked before.
-    """
-    if not revoke_token(_database(order), token_id):
+
+@token_commands.command("revoke")
+def token_revoke(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="Id from 'token list'.")],
+    data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Revoke a token; it is refused within seconds."""
+    if not revoke_token(_database(existing_folder(data), settings_file), token_id):
         raise _unknown("token revoke")
 
 
@@ -96,6 +129,5 @@ def _name(shown: dict[str, object]) -> str:
     return f"{shown['name']} (ends {shown['ends']})" if shown["ends"] else str(shown["name"])
 
 
-def _database(order: TokensOrder, *, make: bool = False) -> WatchDatabase:
-    folder = DataFolder(order.data) if make else existing_folder(order.data)
-    return open_database(folder.path, Config.load(file=order.settings_file).watch.database)
+def _database(folder: DataFolder, settings_file: Path | None) -> WatchDatabase:
+    return open_database(folder.path, Config.load(file=settings_file).watch.database)

@@ -24,7 +24,7 @@ from stillhunt.decide.weighed_links import linked_since, weighed_links
 from stillhunt.watch.believed_time import last_believed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.kept_thread import KeptThread
+from stillhunt.watch.service_faults import KeptThread
 
 LINK_SECONDS = 1.0
 """How often links are looked for. Judgement: a replacement account is stopped within seconds."""

@@ -17,10 +17,9 @@ from stillhunt.decide.log import ChangedLogError, note_changed, read_log_from
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
-from stillhunt.watch.clock_steps import ClockSteps
+from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ENFORCEMENT
+from stillhunt.watch.service_faults import ENFORCEMENT, KeptThread
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""

@@ -12,35 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
-from stillhunt.extract.lexicon.stopwords import STOP_WORDS
+from stillhunt.extract.lexicon import lexicon_file
 from stillhunt.extract.text.words import SCRIPTS, fold, script_of
 
-LANGUAGES = {
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "de": "German",
-    "pt": "Portuguese",
-    "it": "Italian",
-    "nl": "Dutch",
-    "sv": "Swedish",
-    "pl": "Polish",
-    "ru": "Russian",
-    "uk": "Ukrainian",
-    "tr": "Turkish",
-    "id": "Indonesian",
-    "vi": "Vietnamese",
-    "ar": "Arabic",
-    "fa": "Persian",
-    "hi": "Hindi",
-    "bn": "Bengali",
-    "ko": "Korean",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "th": "Thai",
-    "el": "Greek",
-    "he": "Hebrew",
-}
+LANGUAGES: dict[str, str] = lexicon_file("languages")
 """Code of a language that is told -> its name; all but the last two have a stop list."""
 _BY_SCRIPT = {"hangul": "ko", "thai": "th", "han": "zh", "japanese": "ja", "greek": "el", "hebrew": "he"}
 """Scripts that one language is written in, for our purpose; Han beside kana is Japanese."""
@@ -65,9 +40,6 @@ def languages_of(prompts: Sequence[str | None]) -> list[str | None]:
     """The language of each prompt by its English name; None where it cannot be told.
 
     Misleads: a prompt that wraps a text in another language has the language that is most of it.
-
-    Args:
-        prompts: texts; None where there is none.
     """
     return [None if text is None else _language_of(text[:_CHARACTERS]) for text in prompts]
 
@@ -128,7 +100,7 @@ def _folding() -> _Folding:
 def _holders() -> dict[str, tuple[str, ...]]:
     """Function word, folded -> codes of the languages that have it; scripts without spaces have none."""
     found: dict[str, list[str]] = {}
-    for code, words in STOP_WORDS.items():
+    for code, words in lexicon_file("stop_words").items():
         if code in _BY_SCRIPT.values():
             continue
         for word in sorted({word.translate(_folding()) for word in words.split()}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract.text.byte_kernels import Work, new_work
 from stillhunt.extract.text.conduct import SYSTEM_FLAGS
-from stillhunt.extract.text.phrase_kernels import PHRASES, SYSTEM_PHRASES
 from stillhunt.extract.text.row_kernels import (
     RowSketches,
     Scratch,
@@ -26,7 +26,7 @@ from stillhunt.extract.text.row_kernels import (
     sketch_rows,
 )
 from stillhunt.extract.text.tables import constant_tables
-from stillhunt.extract.text.word_kernels import TOPIC_WORDS
+from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_WORDS
 
 SKETCHED_ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
@@ -40,14 +40,7 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
     """Sketch every request by itself: what comes out of a row depends on that row and the seed alone.
 
     Args:
-        requests: REQUESTS table of any length.
         config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
-
-    Returns:
-        SKETCHES table, row for row in the same order.
-
-    Raises:
-        ContractError: the table is not a REQUESTS table.
     """
     REQUESTS.check(requests)
     if requests.num_rows == 0:
@@ -181,9 +174,6 @@ class PhraseReader:
     """Phrases of one request at a time, by the kernel of `sketch_requests`, for callers that cannot wait for a table.
 
     For one thread: the same memory is used for each request.
-
-    Args:
-        seed: as `Config.seed`.
     """
 
     def __init__(self, seed: int) -> None:
@@ -225,3 +215,33 @@ def warm_up() -> None:
         "origin_row": 0,
     }
     sketch_requests(REQUESTS.build(**{name: [value] for name, value in row.items()}), Config())
+
+
+NO_BUCKET = -1
+
+
+def word_buckets(words: Sequence[str]) -> npt.NDArray[np.int32]:
+    """The topic-word bucket of each word; -1 for a word that shows no topic, such as a stop word or a number.
+
+    Misleads: a bucket holds every 65,536th word, so that a rare word may share its bucket with a common one.
+
+    Args:
+        words: single words; in scripts without spaces two characters in a row.
+    """
+    count = len(words)
+    same = ["-"] * count
+    requests = REQUESTS.build(
+        request_id=[str(number) for number in range(count)],
+        timestamp=pa.array([0] * count, pa.int64()).cast(REQUESTS.arrow.field("timestamp").type),
+        account_id=same,
+        model=same,
+        source=same,
+        prompt=list(words),
+        origin_file=[0] * count,
+        origin_row=list(range(count)),
+    )
+    found = sketch_requests(requests, Config())["topic_words"]
+    one = pc.equal(pc.list_value_length(found), 1)
+    first = pc.list_element(pc.if_else(one, found, pa.scalar([0], found.type)), 0)
+    buckets: npt.NDArray[np.int32] = pc.if_else(one, first.cast(pa.int32()), NO_BUCKET).to_numpy().astype(np.int32)
+    return buckets

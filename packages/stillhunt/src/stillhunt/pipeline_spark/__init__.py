@@ -36,15 +36,15 @@ from stillhunt.collect import InputFile, LogFacts
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats
 from stillhunt.collect.read.inputs import NO_USABLE_ROW
-from stillhunt.collect.values.account_counts import AccountCounts
+from stillhunt.collect.values.field_suggestions import advise_mapping
 from stillhunt.collect.values.fields import (
+    OPTIONAL_ADVICE,
     REQUEST_FIELDS,
     REQUIRED_REQUEST_FIELDS,
     FieldMap,
     field_map,
-    missing_columns_advice,
 )
-from stillhunt.collect.values.rejects import KEPT_ROWS
+from stillhunt.collect.values.rejects import KEPT_ROWS, AccountCounts
 from stillhunt.pipeline_spark.rows import (
     FACT,
     PACKED,
@@ -54,11 +54,11 @@ from stillhunt.pipeline_spark.rows import (
     Reading,
     pick_texts,
     plain_path,
+    settle_batches,
     sketch_batches,
     standardise_batches,
     stream_schema,
 )
-from stillhunt.pipeline_spark.settle import settle_batches
 
 
 class SparkSketches:
@@ -181,9 +181,9 @@ def _placed_frames(engine: SparkEngine, given: Sequence[Any], fields: FieldMap) 
         frame = engine.read(source)
         missing = fields.missing(REQUIRED_REQUEST_FIELDS, frame.columns)
         if missing:
-            advice = missing_columns_advice(missing, frame.columns)
+            told = advise_mapping(missing, frame.columns, OPTIONAL_ADVICE)
             where = f"{source!s:.200}"
-            raise InputError(advice.what, where=where, next_step=advice.next_step, command_step=advice.command_step)
+            raise InputError(told.what, where=where, next_step=told.next_step, command_step=told.command_step)
         fields.meet(frame.columns)
         placed, named = engine.placed(frame, [c for c in frame.columns if c in wanted], PLACE_COLUMNS)
         frames.append(placed)

@@ -17,17 +17,19 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.engine_spark_dataset import (
     Batches,
+    chunks_of,
     pack_rows,
     pack_table,
     packed_batch,
+    unpack_rows,
 )
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
 from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
 from stillhunt.collect.join.spool import Spool
-from stillhunt.collect.normalise.enrich import open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher
+from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
 from stillhunt.collect.values.fields import (
@@ -38,6 +40,7 @@ from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
+from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
 
 ROW, REJECT, FACT = 0, 1, 2
 """Kinds of rows in one stream."""
@@ -263,3 +266,24 @@ def packed(kind: int, **columns: bytes) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [pa.array([kind], pa.int8()), *batch.columns], names=["kind", *batch.schema.names]
     )
+
+
+def settle_batches(batches: Batches) -> Batches:
+    """Keep each call of some accounts once; runs on an executor.
+
+    Yields packed sketches, and rejects and facts in packed tables.
+    """
+    chunks = chunks_of(batches)
+    for chunk in chunks:
+        if chunk["kind"].as_py() != ROW:
+            yield packed(chunk["kind"].as_py(), blob=chunk["blob"].as_py())
+    own = [chunk for chunk in chunks if chunk["kind"].as_py() == ROW]
+    if not own:
+        return
+    table = unpack_rows(own, SKETCHES.names).cast(SKETCHES.arrow)
+    _key, repeated, shares = settled_rows(table)
+    facts = {"repeats": int(repeated.sum()), "settled": int((~repeated).sum()), "shared": int(shares.sum())}
+    yield packed(FACT, blob=pack_table(REJECTS.build(source=[""], place=[""], reason=[""], raw=[json.dumps(facts)])))
+    table = with_distinct_keys(table, np.unique(request_in_account(table)[shares]))
+    for packed_rows in pack_rows(table.filter(pa.array(~repeated)) if repeated.any() else table):
+        yield packed(ROW, **packed_rows)

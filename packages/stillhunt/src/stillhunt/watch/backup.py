@@ -20,12 +20,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from stillhunt._version import __version__
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.extract.store.folders import KEY
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder
+from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder, write_synced
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
@@ -79,7 +80,8 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
             if not url:
                 _copy_database(folder.database, hidden / DATABASE)
                 files[DATABASE] = _facts_of_file(hidden / DATABASE)
-                newest = _newest_in(hidden / DATABASE)
+                with closing(sqlite3.connect(hidden / DATABASE)) as copy:
+                    newest = copy.execute("SELECT max(sequence) FROM snapshots").fetchone()[0]
             else:
                 newest = newest_sequence(database)
             before, still_open = _ledger_entries(folder), set[str]()
@@ -90,11 +92,11 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
                     (still_open.add if source.name.endswith(OPEN) else still_open.discard)(name)
             if before:
                 entries = _entries_of_copy({**before, **_ledger_entries(folder)}, set(before), files, still_open)
-                _write_new(hidden / LEDGER, ledger_bytes(entries))
+                write_synced(hidden / LEDGER, ledger_bytes(entries))
                 files[LEDGER] = _facts_of_file(hidden / LEDGER)
         about = {"version": BACKUP_VERSION, "stillhunt": __version__, "snapshot": newest, "database": not url}
         manifest = json.dumps({**about, "files": files}, indent=1, sort_keys=True)
-        _write_new(hidden / MANIFEST, manifest.encode())
+        write_synced(hidden / MANIFEST, manifest.encode())
         for name, facts in files.items():
             if _facts_of_file(hidden / name) != facts:
                 raise _broken(hidden / name, "the copy is not what was read")
@@ -235,28 +237,11 @@ def _facts_of_file(path: Path) -> dict[str, Any]:
 def _copy_database(source: Path, target: Path) -> None:
     os.close(_new_file(target))
     with (
-        closing(sqlite3.connect(f"file:{_quoted(source)}?mode=ro", uri=True)) as read,
+        closing(sqlite3.connect(f"file:{quote(source.as_posix())}?mode=ro", uri=True)) as read,
         closing(sqlite3.connect(target)) as write,
     ):
         read.backup(write)
         write.execute("PRAGMA journal_mode=DELETE")  # one file, whatever the mode of the source
-
-
-def _quoted(path: Path) -> str:
-    return path.as_posix().replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _newest_in(path: Path) -> int | None:
-    with closing(sqlite3.connect(path)) as copy:
-        newest: int | None = copy.execute("SELECT max(sequence) FROM snapshots").fetchone()[0]
-    return newest
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    with os.fdopen(_new_file(path), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -37,8 +37,6 @@ class HuntOutcome:
         sequence: number of the snapshot; None where there was nothing to read, or where it failed.
         failure: why it failed; empty where it did not.
         where: file, table or setting at fault; empty if there is no place. It may quote what was read.
-        next_step: what can be done about it.
-        peak_bytes: largest resident memory that was seen.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
@@ -94,18 +92,15 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     watcher.start()
     out, errors = child.communicate(order_text(plan))
     watcher.join()
-    seconds = round(time.monotonic() - began, 3)
+    used: dict[str, Any] = {"seconds": round(time.monotonic() - began, 3), "peak_bytes": watcher.peak}
     if watcher.reason:
-        return HuntOutcome(
-            failure=watcher.reason, next_step=watcher.next_step, seconds=seconds, peak_bytes=watcher.peak
-        )
+        return HuntOutcome(failure=watcher.reason, next_step=watcher.next_step, **used)
     try:
         found = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
         failure, next_step = _unexpected_end(child.returncode, errors, out_of_memory=memory_kills() > killed_before)
-        return HuntOutcome(failure=failure, next_step=next_step, seconds=seconds, peak_bytes=watcher.peak)
-    known = {"seconds": seconds, "peak_bytes": watcher.peak, "damage": tuple(found["damage"])}
-    return HuntOutcome(**{**found, **known})
+        return HuntOutcome(failure=failure, next_step=next_step, **used)
+    return HuntOutcome(**{**found, **used, "damage": tuple(found["damage"])})
 
 
 def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str, str]:

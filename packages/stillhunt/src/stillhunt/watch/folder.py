@@ -33,6 +33,22 @@ class DataFolder:
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path.absolute()
+        self.spool = self.path / SPOOL
+        """Raw records as they came: `SOURCE/HOUR/part-*`."""
+        self.dead_letters = self.path / DEAD_LETTERS
+        """What a fault kept from being stored in the spool; absent before the first."""
+        self.state = self.path / STATE
+        """What hunts keep for each file."""
+        self.snapshots = self.path / SNAPSHOTS
+        """One case folder a hunt, named by its number."""
+        self.scratch = self.path / SCRATCH
+        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
+        self.latest = self.snapshots / LATEST
+        """Link to the newest snapshot; absent before the first."""
+        self.database = self.path / DATABASE
+        """The SQLite database, where no other is named."""
+        self.tokens = self.path / TOKENS_FILE
+        """Digests of the tokens, for a start while the database is away."""
         if not make and not self.spool.is_dir():
             raise OutputError(
                 "the data folder is gone", where=str(self.path), next_step="see whether its disk is still mounted"
@@ -45,54 +61,11 @@ class DataFolder:
         except OSError as error:
             raise self._unusable(error) from error
 
-    @property
-    def spool(self) -> Path:
-        """Raw records as they came: `SOURCE/HOUR/part-*`."""
-        return self.path / SPOOL
-
-    @property
-    def dead_letters(self) -> Path:
-        """What a fault kept from being stored in the spool; absent before the first."""
-        return self.path / DEAD_LETTERS
-
-    @property
-    def state(self) -> Path:
-        """What hunts keep for each file."""
-        return self.path / STATE
-
-    @property
-    def snapshots(self) -> Path:
-        """One case folder a hunt, named by its number."""
-        return self.path / SNAPSHOTS
-
-    @property
-    def scratch(self) -> Path:
-        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
-        return self.path / SCRATCH
-
-    @property
-    def latest(self) -> Path:
-        """Link to the newest snapshot; absent before the first."""
-        return self.snapshots / LATEST
-
-    @property
-    def database(self) -> Path:
-        """The SQLite database, where no other is named."""
-        return self.path / DATABASE
-
-    @property
-    def tokens(self) -> Path:
-        """Digests of the tokens, for a start while the database is away."""
-        return self.path / TOKENS_FILE
-
     @contextmanager
     def role(self, name: str) -> Iterator[None]:
         """Have a role in this folder that only one process may have at a time.
 
         The lock ends with the process, however it ends.
-
-        Args:
-            name: the role, such as "hunt".
 
         Raises:
             OutputError: another process has it.
@@ -120,11 +93,7 @@ class DataFolder:
             os.close(handle)
 
     def switch_latest(self, name: str) -> None:
-        """Point `latest` at a snapshot, in one step for every reader.
-
-        Args:
-            name: of the snapshot's folder.
-        """
+        """Point `latest` at a snapshot, in one step for every reader."""
         beside = self.snapshots / f".{LATEST}.{os.getpid()}"
         with suppress(FileNotFoundError):
             beside.unlink()
@@ -141,9 +110,23 @@ class DataFolder:
         )
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner may read, and that lasts through a power failure."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make created and renamed names in a folder last through a power failure."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    sync_path(folder, os.O_DIRECTORY)
+
+
+def sync_path(path: Path, flags: int = 0) -> None:
+    """Make a file or a folder last through a power failure."""
+    handle = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(handle)
     finally:

@@ -23,10 +23,6 @@ def follow_ups(sketches: Dataset, tables: Mapping[str, pa.Table]) -> dict[str, i
     """Account -> its requests, harvested or not, that continue a conversation; members of campaigns with any only.
 
     Logs without conversations have none. It misleads about clients that put a harvest into one long conversation.
-
-    Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
     """
     members = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     found = sketches.gather(count_follow_ups, COUNTED, members, _COLUMNS)
@@ -34,12 +30,7 @@ def follow_ups(sketches: Dataset, tables: Mapping[str, pa.Table]) -> dict[str, i
 
 
 def count_follow_ups(table: pa.Table, members: pa.Array) -> pa.Table:
-    """The same for one partition; all requests of an account are in one.
-
-    Args:
-        table: requests with account and conversation.
-        members: ids of the accounts that are wanted.
-    """
+    """The same for one partition; all requests of an account are in one."""
     own = table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=members))
     keys, conversations = values(own, "account_key"), values(own, "conversation")
     order = np.lexsort((conversations, keys))

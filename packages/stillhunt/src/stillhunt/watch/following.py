@@ -9,30 +9,145 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
+import pyarrow as pa
 from sqlalchemy import Connection, and_, insert, select, update
 
+from stillhunt.base.config import Config
 from stillhunt.base.config_alerts import AlertSettings
-from stillhunt.base.errors import StillhuntError
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.errors import InputError, StillhuntError
+from stillhunt.base.progress import Silent
+from stillhunt.base.schema import SKETCHES
+from stillhunt.collect import open_requests
+from stillhunt.extract import sketch_requests
+from stillhunt.pipeline_local import with_state_key
 from stillhunt.watch.alerts.changes import replacement_alert
 from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
-from stillhunt.watch.kept_thread import STEADY_SECONDS, KeptThread
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.records import raise_sender_bits
-from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.signatures.follow import Follower
+from stillhunt.watch.service_faults import STEADY_SECONDS, KeptThread, ServiceFaults
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tail import SpoolTail
+from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
+
+READ_BYTES = 32 << 20
+"""Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
+
+
+class SpoolTail:
+    """Reads what is new in every part of a spool; a part is known by its name without the ending of open parts.
+
+    Args:
+        spool: the spool folder; what is there already is passed over.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self._read: dict[str, int] = {}
+        for path in all_parts(spool):
+            self._read[_name(path)] = path.stat().st_size
+
+    def new_records(self) -> Iterator[tuple[bytes, str]]:
+        """Records of each part that grew, with the ending of its name (jsonl or pb)."""
+        present = set()
+        for path in all_parts(self._spool):
+            name = _name(path)
+            present.add(name)
+            while records := self._more(path, name):
+                yield records, "pb" if name.endswith(".pb") else "jsonl"
+        for name in self._read.keys() - present:
+            del self._read[name]  # it was deleted
+
+    def _more(self, path: Path, name: str) -> bytes:
+        start = self._read.get(name, 0)
+        try:
+            with path.open("rb") as file:
+                file.seek(start)
+                data = file.read(READ_BYTES)
+        except OSError:
+            return b""  # closed meanwhile: under its new name at the next look; or one that cannot be read
+        whole = whole_prefix(data, name)
+        if not whole and len(data) == READ_BYTES:  # no signature is worth the memory of such a record
+            whole = path.stat().st_size - start
+            data = b""
+        self._read[name] = start + whole
+        return data[:whole]
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.parent.name}/{path.parent.name}/{path.name.removesuffix(OPEN)}"
+
+
+_IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+class Follower:
+    """Follows the records that are committed to the spool.
+
+    Args:
+        config: the settings of the hunt, with its `state`, so that hashes and seed are the same.
+        mapping: as for `stillhunt.pipeline.hunt`.
+    """
+
+    def __init__(self, matcher: Matcher, config: Config, mapping: Mapping[str, str] | None = None) -> None:
+        self.matcher = matcher
+        self._config = with_state_key(config).model_copy(update={"state": "", "threads": 1})
+        self._mapping = mapping
+        self._engine = DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb)
+        self.unreadable = 0
+
+    def follow(self, records: bytes, ending: str) -> list[LinkedAccount]:
+        """Match further records.
+
+        Args:
+            records: whole records, as a part of the spool holds them.
+            ending: of that part's name: jsonl or pb.
+
+        Returns:
+            Accounts that these records link. Records that no reader can use are counted in `unreadable`, and the next
+            hunt says why.
+        """
+        sketches = self.sketch(records, ending)
+        return [] if sketches is None else self.matcher.match(sketches)
+
+    def sketch(self, records: bytes, ending: str) -> pa.Table | None:
+        """SKETCHES of records; None where none can be used."""
+        folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix="stillhunt-", dir=folder) as made:
+            path = Path(made) / f"part.{ending}"
+            path.write_bytes(records)
+            try:
+                log = open_requests(
+                    str(path), mapping=self._mapping, config=self._config, engine=self._engine, progress=Silent()
+                )
+            except InputError:
+                self.unreadable += 1
+                return None
+            try:
+                tables = [sketch_requests(batch, self._config) for batch in log.batches()]
+            except InputError:
+                tables = []
+            finally:
+                self.unreadable += log.rejects().num_rows
+                log.close()
+        return SKETCHES.check(pa.concat_tables(tables)) if tables else None
+
+    def close(self) -> None:
+        """Free the engine."""
+        self._engine.__exit__(None, None, None)
+
 
 FOLLOW = "follow"
 """Word behind `python -m stillhunt.watch` for this process."""

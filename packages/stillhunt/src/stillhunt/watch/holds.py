@@ -29,7 +29,6 @@ class Hold:
 
     Attributes:
         reason: why, in words of its maker.
-        made_at: when it was made, microseconds since 1970.
         from_time, to_time: the time that it covers; None where it is open.
         released_at: when it was released; None while it counts.
     """
@@ -42,11 +41,7 @@ class Hold:
     released_at: int | None
 
     def covers(self, first: int, last: int) -> bool:
-        """Whether it counts, and covers any moment between two.
-
-        Args:
-            first: microseconds since 1970.
-        """
+        """Whether it counts, and covers any moment between two."""
         begins = self.from_time is None or self.from_time <= last
         return self.released_at is None and begins and (self.to_time is None or self.to_time >= first)
 
@@ -65,7 +60,6 @@ def add_hold(
     Args:
         reason: why, at most 500 characters.
         between: begin and end, microseconds since 1970; None where it is open.
-        now: the time, microseconds since 1970.
 
     Raises:
         ConfigError: it has no reason, or ends before it begins.
@@ -86,11 +80,7 @@ def add_hold(
 
 
 def release_hold(database: WatchDatabase, hold_id: int, now: int) -> bool:
-    """Release a hold; False where there is none of this number that still counts.
-
-    Args:
-        now: the time, microseconds since 1970.
-    """
+    """Release a hold; False where there is none of this number that still counts."""
     mine = (HOLDS.c.hold_id == hold_id, HOLDS.c.released_at.is_(None))
     with database.write() as connection:
         return bool(connection.execute(update(HOLDS).where(*mine).values(released_at=now)).rowcount)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,12 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.errors import CaseError, OutputError
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.errors import CaseError, InputError, OutputError
 from stillhunt.base.progress import Progress
+from stillhunt.base.units import DAY
+from stillhunt.collect.locate.catalog import FoundFile, find_inputs
+from stillhunt.collect.values.rejects import Rejects
 from stillhunt.pipeline import hunt
 from stillhunt.pipeline_local import with_state_key
 from stillhunt.triage import Case
@@ -33,17 +38,21 @@ from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json
-from stillhunt.watch.inputs import watched_files, window_parts, window_start
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
-from stillhunt.watch.lineage.rename import with_lasting_ids
-from stillhunt.watch.lineage.returns import with_returns
-from stillhunt.watch.lineage.settle import settle
-from stillhunt.watch.looks import Ledger, Look, ledger
-from stillhunt.watch.records import known_campaigns, newest_sequence, raise_sender_bits, record_hunt, recorded_looks
+from stillhunt.watch.lineage.settle import settle, with_lasting_ids, with_returns
+from stillhunt.watch.records import (
+    Ledger,
+    Look,
+    known_campaigns,
+    ledger,
+    newest_sequence,
+    raise_sender_bits,
+    record_hunt,
+    recorded_looks,
+)
 from stillhunt.watch.signatures.compiling import compile_signatures
-from stillhunt.watch.signatures.members import member_sender_bits
-from stillhunt.watch.signatures.returns import returned_campaigns
+from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
     SignatureSet,
@@ -51,7 +60,6 @@ from stillhunt.watch.signatures.signature import (
     no_signatures,
     read_signatures,
 )
-from stillhunt.watch.signatures.tie import ReturnEvidence
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,
@@ -62,6 +70,65 @@ from stillhunt.watch.snapshots import (
     write_snapshot,
 )
 from stillhunt.watch.spool.checking import damage_said
+from stillhunt.watch.spool.committer import ask_to_close
+from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.parts import closed_parts, open_parts
+
+CLOSING_SECONDS = 5.0
+"""How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
+_POLL_SECONDS = 0.05
+
+
+def window_start(now: int, days: float) -> int:
+    """Begin of the window, microseconds since 1970."""
+    return now - int(days * DAY)
+
+
+def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
+    """Closed parts of the spool from the start of the window on; what is open is closed first.
+
+    Args:
+        wait: seconds to wait for writers in other processes.
+    """
+    waited_for = set(open_parts(folder.spool))
+    if waited_for:
+        with suppress(OSError):  # the spool cannot be written now; what is closed already is read all the same
+            ask_to_close(folder.spool)
+    end = time.monotonic() + wait
+    while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
+        close_left_behind(folder.spool)
+        time.sleep(_POLL_SECONDS)
+    return closed_parts(folder.spool, _time_of(start), _time_of(now))
+
+
+def _time_of(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(max(microseconds, 0) / 1e6, UTC)
+
+
+def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
+    """Logs to read in place; local files that were last written before the window are left out.
+
+    Args:
+        paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
+
+    Returns:
+        What a hunt would read of them, with its rules for names; nothing of a path where there are no logs yet.
+    """
+    found: list[FoundFile] = []
+    with DuckDBEngine(threads=1) as engine:
+        for path in paths:
+            with suppress(InputError):  # it is empty, or made later
+                found += (one for one in find_inputs(path, engine, Rejects()) if isinstance(one, FoundFile))
+    return [one for one in found if not isinstance(one.path, Path) or _is_recent(one.path, start)]
+
+
+def _is_recent(path: Path, start: int) -> bool:
+    """Whether a file was written since a time; one that cannot be looked at is left to the hunt, which rejects it."""
+    try:
+        return path.stat().st_mtime * 1e6 >= start
+    except OSError:
+        return True
+
 
 HUNT_ROLE = "hunt"
 SNAPSHOTS_TRIED = 8
@@ -226,10 +293,6 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
 
     They expire by the time of the log, which is that of its newest request: logs that are handed over late, or
     replayed, are followed as well. Requests of the future do not move it beyond the clock.
-
-    Args:
-        seed: of the settings; signatures of another seed do not fit.
-        now: time of the clock, microseconds since 1970.
     """
     latest = latest_snapshot(folder)
     known = [] if latest is None else [one for one in all_snapshots(folder) if one.sequence <= latest.sequence]
@@ -242,11 +305,7 @@ def signatures_in_force(folder: DataFolder, seed: int, now: int) -> SignatureSet
 
 
 def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
-    """All signatures of a snapshot; none where they cannot be read any more.
-
-    Args:
-        seed: of the settings; signatures of another seed do not fit.
-    """
+    """All signatures of a snapshot; none where they cannot be read any more."""
     with suppress(CaseError):  # the next hunt makes new ones
         return read_signatures(snapshot.path / SIGNATURES_FILE, seed=seed)
     return no_signatures(seed)

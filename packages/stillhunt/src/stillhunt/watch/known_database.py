@@ -89,11 +89,7 @@ def remember_backup(data: Path, backup: Path) -> None:
 
 
 class DatabaseFiles:
-    """Sees that no file of the database was removed while it is open.
-
-    Args:
-        data: path of the data folder.
-    """
+    """Sees that no file of the database was removed while it is open."""
 
     def __init__(self, database: WatchDatabase, data: Path) -> None:
         self._database, self._file = database, str((data / DATABASE).absolute())

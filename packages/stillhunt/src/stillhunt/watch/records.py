@@ -1,24 +1,84 @@
-"""What the database records of a hunt, in one transaction."""
+"""What the database records of hunts, and what it tells of campaigns over time."""
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.base.units import DAY
+from stillhunt.score import expected_false
+from stillhunt.triage.model import NAME_CHARS
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
     CAMPAIGN_EVENTS,
     CAMPAIGN_MEMBERS,
     CAMPAIGN_ROWS,
+    LINKED_ACCOUNTS,
     LINKED_SENDERS,
     SNAPSHOT_ROWS,
 )
 from stillhunt.watch.lineage.campaigns import ACTIVE, FoundCampaign, KnownCampaign, Settled
-from stillhunt.watch.looks import Look
+
+PERIOD_DAYS = 30.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """One hunt, as far as the budget goes.
+
+    Attributes:
+        required_bits: bits, prior excluded, that it asked of the verdict act.
+    """
+
+    at: int
+    accounts: int
+    days: float
+    required_bits: float
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the looks of the last 30 days cost.
+
+    Attributes:
+        allowed: false campaigns allowed in 30 days.
+        spent: expected number of false campaigns in them so far, at most.
+    """
+
+    allowed: float
+    spent: float
+    left: float
+    looks: int
+
+
+def ledger(looks: Sequence[Look], now: int, allowed: float) -> Ledger:
+    """What the looks of the last 30 days cost.
+
+    Args:
+        now: the end of the 30 days, microseconds since 1970.
+        allowed: false campaigns allowed in 30 days (score.false_campaigns_per_month).
+
+    Returns:
+        The ledger. The stretch after the latest hunt counts up to `now`, since its campaigns still stand.
+    """
+    start = now - int(PERIOD_DAYS * DAY)
+    past = sorted((look for look in looks if look.at <= now), key=lambda look: look.at)
+    ends = [*(look.at for look in past[1:]), now][: len(past)]
+    spent = sum(
+        max(0, end - max(look.at, start))
+        / (PERIOD_DAYS * DAY)
+        * expected_false(look.required_bits, look.accounts, look.days)
+        for look, end in zip(past, ends, strict=True)
+    )
+    inside = sum(look.at >= start for look in past)
+    return Ledger(allowed, round(spent, 6), round(allowed - spent, 6), inside)
 
 
 def newest_sequence(database: WatchDatabase) -> int | None:
@@ -66,9 +126,7 @@ def record_hunt(
     """Enter a snapshot, its campaigns and what happened to them; a snapshot that is recorded already stays as it is.
 
     Args:
-        snapshot: a row of SNAPSHOT_ROWS.
         found: what the hunt found, under the ids that it gave.
-        settled: their lasting ids, and the events.
     """
     sequence, at = snapshot["sequence"], snapshot["made_at"]
     if connection.execute(select(SNAPSHOT_ROWS.c.sequence).where(SNAPSHOT_ROWS.c.sequence == sequence)).first():
@@ -132,7 +190,6 @@ def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], flo
 
     Args:
         bits: lasting id of the campaign and account -> bits of the sender.
-        at: microseconds since 1970.
 
     Returns:
         Those that were entered, in order.
@@ -150,3 +207,97 @@ def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], flo
         rows = [{"campaign_id": pair[0], "account_id": pair[1], "at": at, "bits": bits[pair]} for pair in more]
         connection.execute(insert(LINKED_SENDERS), rows)
     return more
+
+
+_IDS_SHOWN, _WHERE = 3, "database of the data folder"
+
+
+def all_campaigns(database: WatchDatabase) -> list[dict[str, Any]]:
+    """Campaigns with the number of latest members (`accounts`) and their harvest (`requests`), newest first."""
+    member, campaign = CAMPAIGN_MEMBERS.c, CAMPAIGN_ROWS.c
+    latest = and_(member.campaign_id == campaign.campaign_id, member.last_snapshot == campaign.last_snapshot)
+    counts = func.count(member.account_id), func.coalesce(func.sum(member.requests), 0)
+    statement = (
+        select(CAMPAIGN_ROWS, counts[0].label("accounts"), counts[1].label("requests"))
+        .select_from(CAMPAIGN_ROWS.outerjoin(CAMPAIGN_MEMBERS, latest))
+        .group_by(*CAMPAIGN_ROWS.c)
+        .order_by(campaign.last_seen.desc(), campaign.campaign_id)
+    )
+    return [{**row, "requests": int(row["requests"])} for row in database.read(statement)]
+
+
+def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
+    """The lasting id that is meant: the full one, or the only one that begins so.
+
+    Raises:
+        CaseError: no campaign has this id or begins with it, or several do.
+    """
+    names: list[str] = [row["campaign_id"] for row in database.read(select(CAMPAIGN_ROWS.c.campaign_id))]
+    found = [name for name in sorted(names) if wanted and name.startswith(wanted)]
+    if wanted in names or len(found) == 1:
+        return wanted if wanted in names else found[0]
+    shown = formatting.shorten(wanted, NAME_CHARS)
+    if found:
+        raise CaseError(
+            f"the ids of {formatting.plural(len(found), 'campaign')} begin with '{shown}'",
+            where=_WHERE,
+            next_step=f"give more of the id; it may be {formatting.join_some(found, _IDS_SHOWN)}",
+        )
+    near = difflib.get_close_matches(wanted[:NAME_CHARS], sorted(names), n=_IDS_SHOWN, cutoff=0.5)
+    raise CaseError(
+        f"no campaign has the id '{shown}'",
+        where=_WHERE,
+        next_step=f"nearest: {', '.join(near)}" if near else "leave the id out to see all campaigns",
+    )
+
+
+def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
+    """Events of a campaign, and those of others that it has part in, the oldest first.
+
+    Returns:
+        Rows of CAMPAIGN_EVENTS; `others` is a list.
+    """
+    event = CAMPAIGN_EVENTS.c
+    named = event.others.contains(json.dumps(campaign), autoescape=True)
+    statement = select(CAMPAIGN_EVENTS).where(or_(event.campaign_id == campaign, named)).order_by(event.event_id)
+    return [{**row, "others": json.loads(row["others"])} for row in database.read(statement)]
+
+
+def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
+    """Every account that ever was a member: requests, flagged, the first and the last snapshot that has it as one.
+
+    Returns:
+        Rows of CAMPAIGN_MEMBERS, those that came first before the others.
+    """
+    member = CAMPAIGN_MEMBERS.c
+    statement = select(CAMPAIGN_MEMBERS).where(member.campaign_id == campaign)
+    return database.read(statement.order_by(member.first_snapshot, member.account_id))
+
+
+def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
+    """Accounts that match the signature of a campaign and were no members of it then, the latest first.
+
+    Returns:
+        Rows of LINKED_ACCOUNTS without the campaign; `reasons` is a list. A match is no verdict.
+    """
+    linked = LINKED_ACCOUNTS.c
+    columns = linked.account_id, linked.at, linked.bits, linked.requests, linked.reasons
+    statement = select(*columns).where(linked.campaign_id == campaign).order_by(linked.at.desc(), linked.account_id)
+    return [{**row, "reasons": json.loads(row["reasons"])} for row in database.read(statement)]
+
+
+def linked_counts(database: WatchDatabase) -> dict[str, int]:
+    """Number of accounts that match the signature of each campaign and that no hunt has made members of it since."""
+    linked = LINKED_ACCOUNTS.c
+    member = and_(
+        CAMPAIGN_MEMBERS.c.campaign_id == linked.campaign_id, CAMPAIGN_MEMBERS.c.account_id == linked.account_id
+    )
+    still = ~select(CAMPAIGN_MEMBERS.c.account_id).where(member).exists()
+    statement = select(linked.campaign_id, func.count().label("accounts")).where(still).group_by(linked.campaign_id)
+    return {row["campaign_id"]: row["accounts"] for row in database.read(statement.order_by(linked.campaign_id))}
+
+
+def snapshot_times(database: WatchDatabase) -> dict[int, int]:
+    """When each hunt was: number of its snapshot -> microseconds since 1970."""
+    rows = database.read(select(SNAPSHOT_ROWS.c.sequence, SNAPSHOT_ROWS.c.made_at))
+    return {row["sequence"]: row["made_at"] for row in rows}

@@ -11,14 +11,14 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Executable, delete, func, select, update
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
@@ -49,11 +49,7 @@ Held = Callable[[int, int], bool]
 
 @dataclass(frozen=True)
 class Expired:
-    """What was deleted.
-
-    Attributes:
-        campaigns: campaigns with their members and events.
-    """
+    """What was deleted."""
 
     parts: int = 0
     part_bytes: int = 0
@@ -72,13 +68,9 @@ def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int
 
     Args:
         config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days.
-        now: the time, microseconds since 1970.
 
     Returns:
         What was deleted; nothing where a hunt, a backup or another deletion is under way.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     with ExitStack() as roles:
         try:
@@ -96,22 +88,26 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
         return any(hold.covers(first, last) for hold in holds)
 
     watch = config.watch
-    parts, part_bytes = _expire_spool(folder.spool, now, now - int(watch.spool_days * DAY), held)
-    _expire_letters(folder.dead_letters, now - int(watch.spool_days * DAY), held)
-    states = _expire_state(folder.state, now - int(watch.spool_days * DAY), held)
+    spooled, known = now - int(watch.spool_days * DAY), now - int(watch.history_days * DAY)
+    parts, part_bytes = _expire_spool(folder.spool, now, spooled, held)
+    _expire_named(letters_of(folder.dead_letters), spooled, held, lambda at: (at, at))
+    states = _expire_state(folder.state, spooled, held)
     snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
-    campaigns = _expire_campaigns(database, now - int(watch.history_days * DAY), held)
-    _expire_rows(folder, database, now - int(watch.history_days * DAY), held)
-    _expire_appeals(database, now - int(watch.history_days * DAY), held)
+    campaigns = _expire_campaigns(database, known, held)
+    _expire_rows(folder, database, known, held)
+    _expire_appeals(database, known, held)
     alerts = _expire_alerts(database, now - int(config.alerts.keep_days * DAY), held)
-    packs = _expire_packs(folder, config, now - int(config.dossier.pack_days * DAY), held)
+    # a hold covers a pack that was made, or may show traffic, of its time
+    packed = now - int(config.dossier.pack_days * DAY)
+    packs = _expire_named(packs_of(folder.path), packed, held, lambda made: pack_span(made, config))
     return Expired(parts, part_bytes, states, snapshots, campaigns, alerts, packs)
 
 
-def _expire_packs(folder: DataFolder, config: Config, before: int, held: Held) -> int:
-    """Evidence packs by the time in their name; a hold covers one if it was made, or may show traffic, of its time."""
-    old = [(path, made) for path, made in packs_of(folder.path) if made < before]
-    over = [path for path, made in old if not held(*pack_span(made, config))]
+def _expire_named(
+    files: Iterable[tuple[Path, int]], before: int, held: Held, span: Callable[[int], tuple[int, int]]
+) -> int:
+    """Files by the time in their name, unless a hold covers the time that they are about."""
+    over = [path for path, at in files if at < before and not held(*span(at))]
     for path in over:
         path.unlink(missing_ok=True)
     return len(over)
@@ -122,9 +118,7 @@ def _expire_appeals(database: WatchDatabase, before: int, held: Held) -> None:
     columns = (APPEALS.c.appeal_id, APPEALS.c.filed_at, APPEALS.c.decided_at)
     old = database.read(select(*columns).where(APPEALS.c.decided_at < before, APPEALS.c.text != ""))
     over = [row["appeal_id"] for row in old if not held(row["filed_at"], row["decided_at"])]
-    if over:
-        with database.write() as connection:
-            connection.execute(update(APPEALS).where(APPEALS.c.appeal_id.in_(over)).values(text="", note=""))
+    _change(database, [update(APPEALS).where(APPEALS.c.appeal_id == one).values(text="", note="") for one in over])
 
 
 def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, int]:
@@ -146,13 +140,6 @@ def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, 
     with suppress(OSError):  # the ledger cannot be used now: the next hunt says so
         _forget_missing(spool, before, held)
     return number, size
-
-
-def _expire_letters(letters: Path, before: int, held: Held) -> None:
-    """Dead letters by the time in their name; one is of that moment, as far as is known."""
-    for path, at in letters_of(letters):
-        if at < before and not held(at, at):
-            path.unlink(missing_ok=True)
 
 
 def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
@@ -207,11 +194,7 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
 
 
 def kept_state(state: Path) -> Iterator[Path]:
-    """Folders of the state that each hold what was made of one file.
-
-    Args:
-        state: the folder that outlives the hunts.
-    """
+    """Folders of the state that each hold what was made of one file."""
     return _folders(state, lambda name: _STATE.fullmatch(name) is not None)
 
 
@@ -243,11 +226,8 @@ def _expire_campaigns(database: WatchDatabase, before: int, held: Held) -> int:
         if (end := max(row["last_seen"] or 0, row["made_at"] or 0)) < before
         and not held(end if row["first_seen"] is None else row["first_seen"], end)
     ]
-    if over:
-        with database.write() as connection:
-            for name in over:
-                connection.execute(delete(CAMPAIGN_EVENTS).where(CAMPAIGN_EVENTS.c.campaign_id == name))
-                connection.execute(delete(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == name))
+    both = (CAMPAIGN_EVENTS, CAMPAIGN_ROWS)
+    _change(database, [delete(table).where(table.c.campaign_id == name) for name in over for table in both])
     return len(over)
 
 
@@ -262,9 +242,7 @@ def _expire_rows(folder: DataFolder, database: WatchDatabase, before: int, held:
         for row in old
         if not (folder.snapshots / name_of(row["sequence"])).exists() and not held(*_span_of(row))
     ]
-    if over:
-        with database.write() as connection:
-            connection.execute(delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence.in_(over)))
+    _change(database, [delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence == sequence) for sequence in over])
 
 
 def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
@@ -276,11 +254,16 @@ def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
 def _expire_alerts(database: WatchDatabase, before: int, held: Held) -> int:
     old = database.read(select(ALERTS.c.alert_id, ALERTS.c.at).where(ALERTS.c.at < before))
     over = [row["alert_id"] for row in old if not held(row["at"], row["at"])]
-    if over:
-        with database.write() as connection:
-            for alert_id in over:
-                connection.execute(delete(ALERTS).where(ALERTS.c.alert_id == alert_id))
+    _change(database, [delete(ALERTS).where(ALERTS.c.alert_id == alert_id) for alert_id in over])
     return len(over)
+
+
+def _change(database: WatchDatabase, statements: Sequence[Executable]) -> None:
+    """Execute all or none of some statements."""
+    if statements:
+        with database.write() as connection:
+            for one in statements:
+                connection.execute(one)
 
 
 def _folders(above: Path, ours: Callable[[str], bool]) -> Iterator[Path]:

@@ -1,17 +1,27 @@
-"""When hunts start: at fixed times, after many requests, when somebody asks, and again after a failure."""
+"""When hunts start (at fixed times, after many requests, if somebody asks, after a failure), and what follows them."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from stillhunt.base import formatting
+from stillhunt.base.errors import OutputError
+from stillhunt.base.units import MINUTE
+from stillhunt.watch.alerts.changes import Alert, failing_alert, limit_alert, recovered_alert
+from stillhunt.watch.alerts.outbox import record_alerts
+from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.kept_thread import KeptThread
+from stillhunt.watch.records import newest_sequence
+from stillhunt.watch.retention import Expired, expire
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.spool.parts import all_parts
+from stillhunt.watch.spool.room import SpoolRoom
 
 FIRST_RETRY_SECONDS = 30.0
 """Wait after the first failure; it doubles up to the time between scheduled hunts. Judgement."""
@@ -29,8 +39,6 @@ class ScheduleState:
         running_since: seconds since 1970 when the running hunt began; None where none runs.
         next_at: seconds since 1970 when the next one begins.
         last: how the latest hunt ended; None before the first.
-        failures: hunts that failed since the last success.
-        hunts: hunts that ended, by result.
     """
 
     running_since: float | None = None
@@ -48,7 +56,6 @@ class HuntSchedule:
         plan: what each hunt does; its time is set anew each time.
         received: requests received since the start, to hunt after `watch.every_requests` of them.
         after: called after each hunt with its plan, its outcome and the number of failures since the last success.
-        clock: seconds since 1970.
     """
 
     def __init__(
@@ -131,3 +138,50 @@ class HuntSchedule:
         self.progress.next_at = self._clock() + wait
         with suppress(Exception):  # a terminal that has gone must not end the hunts
             self._after(plan, outcome, self.progress.failures)
+
+
+DAMAGE_FAULT = "spool damage"
+"""Fault: something of what was acknowledged is missing or damaged."""
+
+
+def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:
+    """Record alerts about hunts that fail or succeed again, and delete what is too old.
+
+    Args:
+        plan: of the hunt; its time is the time of this.
+        failures: hunts that failed since the last success, this one included.
+
+    Returns:
+        What was deleted; nothing where the database cannot be used now.
+    """
+    with suppress(OutputError):  # the database is busy or gone: the next hunt comes soon, and reports it
+        alerts = _alerts_about(plan, database, outcome, failures)
+        if alerts:
+            with database.write() as connection:
+                record_alerts(connection, alerts, plan.config.alerts)
+        interval = int(plan.config.watch.every_minutes * MINUTE)
+        return expire(plan.data, database, plan.config, believed_time(database, plan.now, interval))
+    return Expired()
+
+
+def report_damage(faults: ServiceFaults, damage: Sequence[str]) -> None:
+    """Make damage of the spool a fault of this process, which ends when a hunt finds none.
+
+    Args:
+        damage: what the hunt found, in sentences.
+    """
+    if not damage:
+        faults.end(DAMAGE_FAULT)
+        return
+    more = f" and {formatting.plural(len(damage) - 1, 'more difference')}" if damage[1:] else ""
+    faults.begin(DAMAGE_FAULT, f"{damage[0]}{more}; 'stillhunt spool' lists all that is wrong, and accepts it")
+
+
+def _alerts_about(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> list[Alert]:
+    settings = plan.config.alerts
+    full = SpoolRoom(plan.config.serve, plan.data.spool).full()
+    limits = [limit_alert("disk_limit", f"{full}: nothing more is accepted", plan.now, settings)] if full else []
+    if outcome.failure and failures >= settings.hunt_failures:
+        reason = outcome.failure.partition(":")[0]  # what follows may quote what was read
+        return [*limits, failing_alert(failures, reason, newest_sequence(database), plan.now, settings)]
+    return [*limits, *([recovered_alert(outcome.sequence, plan.now, settings)] if outcome.sequence is not None else [])]

@@ -1,9 +1,14 @@
-"""Faults of a running server that somebody must hear of; health pages, metrics and alerts all read them here."""
+"""Faults of a running server that somebody must hear of, and its background threads, whose fall is one.
+
+Health pages, metrics and alerts all read them here.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 ENFORCEMENT = "enforcement"
@@ -17,7 +22,6 @@ class ServiceFault:
     Attributes:
         name: what is at fault, in a few fixed words, such as "decisions" or "inlet nats"; a label of metrics.
         statement: what is wrong and what follows from it, in one sentence; no secret, and nothing that a log holds.
-        since: microseconds since 1970.
     """
 
     name: str
@@ -53,3 +57,132 @@ class ServiceFaults:
         """What does not work now, ascending by name."""
         with self._lock:
             return tuple(self._current[name] for name in sorted(self._current))
+
+
+FAULT_LOOK_SECONDS = 1.0
+"""How often each look is made. Judgement: they cost microseconds, and whoever watches sees a fault at once."""
+_JOIN_SECONDS = 2.0
+_LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, and quote nothing
+FaultLook = Callable[[], Mapping[str, str]]
+"""Gives the faults that there are now: name -> statement."""
+
+
+class FaultLooks:
+    """Makes looks until it is stopped, and begins and ends what they find.
+
+    Args:
+        looks: no two of which give the same name.
+    """
+
+    def __init__(self, faults: ServiceFaults, looks: Sequence[FaultLook]) -> None:
+        self._faults = faults
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, args=(look,), name="stillhunt-looks", daemon=True) for look in looks
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(_JOIN_SECONDS)
+
+    def _follow(self, look: FaultLook) -> None:
+        known: set[str] = set()
+        while not self._stopping.is_set():
+            known = report(self._faults, look, known)
+            self._stopping.wait(FAULT_LOOK_SECONDS)
+
+
+def report(faults: ServiceFaults, look: FaultLook, known: set[str]) -> set[str]:
+    """Make one look, and begin and end what it finds.
+
+    Returns:
+        What it found; what was known before where it failed.
+    """
+    try:
+        found = look()
+    except Exception:  # whatever one file holds, the next look comes
+        _LOG.exception("looking for faults")
+        return known
+    for name in known - found.keys():
+        faults.end(name)
+    for name, statement in found.items():
+        faults.begin(name, statement)
+    return set(found)
+
+
+FIRST_PAUSE = 1.0
+"""Wait before a thread that fell is started again; it doubles with each fall that follows soon. Judgement."""
+LONGEST_PAUSE = 30.0
+"""Longest such wait, seconds. Judgement: what it does is late by so much at most, and the log is not flooded."""
+STEADY_SECONDS = 20.0
+"""A thread that has gone on for so long since its fall works again. Judgement: longer than what it does once."""
+
+
+class KeptThread:
+    """A thread that goes on until its owner stops it.
+
+    Args:
+        name: what it does, in a word or two; part of the name of a fault.
+        run: the work; it returns once `stopping` is true, and can be begun again after an error.
+        stopping: whether the owner wants it to end.
+    """
+
+    def __init__(self, name: str, run: Callable[[], None], stopping: Callable[[], bool]) -> None:
+        self._name, self._run, self._stopping = name, run, stopping
+        self._faults: ServiceFaults | None = None
+        self._wait = FIRST_PAUSE
+        self._thread = threading.Thread(target=self._keep, name=f"stillhunt-{name}"[:64], daemon=True)
+
+    def report_to(self, faults: ServiceFaults) -> None:
+        """Report falls there from now on."""
+        self._faults = faults
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._thread.is_alive()
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for its end; do nothing where it was never started."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _keep(self) -> None:
+        while not self._stopping():
+            steady = threading.Timer(STEADY_SECONDS, self._works_again)
+            steady.daemon = True
+            steady.start()
+            try:
+                self._run()
+                if self._stopping():
+                    return
+                raise RuntimeError("the work ended by itself")
+            except BaseException:  # whatever it is, what this thread does must go on
+                _LOG.exception("thread %s", self._name)
+            finally:
+                steady.cancel()
+            if self._faults is not None and not self._stopping():
+                self._faults.begin(
+                    self._fault, f"the thread '{self._name}' fell and is started again; the log says why"
+                )
+            threading.Event().wait(self._wait)
+            self._wait = min(2 * self._wait, LONGEST_PAUSE)
+
+    @property
+    def _fault(self) -> str:
+        return f"thread {self._name}"
+
+    def _works_again(self) -> None:
+        self._wait = FIRST_PAUSE
+        if self._faults is not None:
+            self._faults.end(self._fault)

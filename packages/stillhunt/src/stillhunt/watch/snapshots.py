@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt.watch.folder import DataFolder, sync_folder
+from stillhunt.watch.folder import DataFolder, sync_folder, write_synced
 
 CASE, WATCH_FILE, CHECKSUMS_FILE = "case", "watch.json", "checksums.json"
 SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
@@ -24,11 +24,7 @@ _DIGITS = 8
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One snapshot on disk.
-
-    Attributes:
-        sequence: its number; each hunt has the next one.
-    """
+    """One snapshot on disk."""
 
     sequence: int
     path: Path
@@ -39,11 +35,7 @@ class Snapshot:
         return self.path / CASE
 
     def facts(self) -> dict[str, Any]:
-        """What the watch knew when it was made: times, counts, budget.
-
-        Raises:
-            CaseError: it is damaged.
-        """
+        """What the watch knew when it was made: times, counts, budget."""
         try:
             content = json.loads((self.path / WATCH_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -98,7 +90,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
     try:
         case.write(hidden / CASE)
         for name, content in files.items():
-            _write(hidden / name, content)
+            write_synced(hidden / name, content)
         write_checksums(hidden)
         sync_folder(hidden)
         shutil.rmtree(target, ignore_errors=True)
@@ -110,14 +102,10 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
 
 
 def write_checksums(path: Path) -> None:
-    """Write the checksum of each file of a snapshot into it.
-
-    Args:
-        path: folder of the snapshot, with everything else in it.
-    """
+    """Write the checksum of each file of a snapshot into it."""
     files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != CHECKSUMS_FILE)
     sums = {one.relative_to(path).as_posix(): _checksum(one) for one in files}
-    _write(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
+    write_synced(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
 
 
 def checksums_of(snapshot: Snapshot) -> dict[str, str]:
@@ -137,11 +125,7 @@ def checksums_of(snapshot: Snapshot) -> dict[str, str]:
 
 
 def damaged_files(snapshot: Snapshot) -> list[str]:
-    """Names of files of a snapshot that are missing, or not as they were written.
-
-    Raises:
-        CaseError: as `checksums_of`.
-    """
+    """Names of files of a snapshot that are missing, or not as they were written."""
     return [name for name, wanted in checksums_of(snapshot).items() if _checksum(snapshot.path / name) != wanted]
 
 
@@ -177,8 +161,60 @@ def _checksum(path: Path) -> str:
         return ""
 
 
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+SNAPSHOT_FAULT = "snapshot"
+
+
+class SnapshotFiles:
+    """Looks at the files of the latest snapshot; their content is read only where a file seems to be another one.
+
+    Args:
+        mend: starts a hunt, which makes a new snapshot; None where this process does not hunt.
+    """
+
+    def __init__(self, folder: DataFolder, mend: Callable[[], None] | None = None) -> None:
+        self._folder, self._mend = folder, mend
+        self._seen: tuple[object, ...] = ()
+        self._said = ""
+        self._asked_for = -1
+
+    def faults(self) -> dict[str, str]:
+        """The fault: name -> what happened and what follows."""
+        said, sequence = self._look()
+        if said and self._mend is not None and sequence != self._asked_for:
+            self._asked_for = sequence
+            self._mend()
+        return {SNAPSHOT_FAULT: f"{said}; the next hunt makes a new one"} if said else {}
+
+    def _look(self) -> tuple[str, int]:
+        snapshot = latest_snapshot(self._folder)
+        if snapshot is None:
+            there = self._folder.snapshots.is_dir() and all_snapshots(self._folder)
+            return ("the link to the latest snapshot is gone" if there else ""), 0
+        seen = _as_they_seem(snapshot)
+        if seen != self._seen:
+            self._said = _damage(snapshot)
+            self._seen = seen
+        return self._said, snapshot.sequence
+
+
+def _as_they_seem(snapshot: Snapshot) -> tuple[object, ...]:
+    """What changes when a file is written, removed or replaced."""
+    seen: list[object] = [snapshot.sequence]
+    for path in sorted(snapshot.path.rglob("*")):
+        try:
+            about = path.stat()
+        except OSError:
+            continue
+        seen.append((path.name, about.st_size, about.st_mtime_ns, about.st_ino))
+    return tuple(seen)
+
+
+def _damage(snapshot: Snapshot) -> str:
+    try:
+        names = damaged_files(snapshot)
+    except CaseError:
+        return f"snapshot {snapshot.sequence} is damaged"
+    if not names:
+        return ""
+    others = f" and {formatting.plural(len(names) - 1, 'other file')}" if len(names) > 1 else ""
+    return f"snapshot {snapshot.sequence} is damaged: {names[0]}{others}"

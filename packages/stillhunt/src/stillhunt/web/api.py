@@ -22,7 +22,7 @@ from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 from stillhunt.web import forms
 from stillhunt.web.api_routes import ApiRoute, Call, ProblemError
-from stillhunt.web.bundle import BUNDLE_TYPE, bundle_of
+from stillhunt.web.forms import BUNDLE_TYPE, bundle_of
 
 PAGE = 1000
 """Most decisions in one answer."""

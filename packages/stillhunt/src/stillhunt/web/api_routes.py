@@ -18,8 +18,7 @@ from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.known_tokens import KnownTokens
-from stillhunt.watch.tokens import ADMIN, Token
+from stillhunt.watch.tokens import ADMIN, KnownTokens, Token
 from stillhunt.web.database_threads import DatabaseThreads
 
 MOST_SENT_BYTES = 64 << 10
@@ -31,11 +30,7 @@ _MINUTE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ApiSources:
-    """What the API works on.
-
-    Attributes:
-        decisions: what stands, and the policy.
-    """
+    """What the API works on."""
 
     database: WatchDatabase
     tokens: KnownTokens
@@ -74,9 +69,6 @@ class ApiRoute:
     """One route: routing, scopes and the OpenAPI document are made of it.
 
     Attributes:
-        method, path: of HTTP, in Starlette's form.
-        scope: that a token needs, or admin.
-        run: does it, in a thread.
         status: of an answer that did it.
         query: parameters behind the path -> what they mean.
         problems: further statuses of HTTP that it may answer.

@@ -36,8 +36,6 @@ class BodyError(Exception):
     """A body that cannot be used.
 
     Args:
-        status: HTTP status of the answer.
-        text: one sentence for the sender.
         reason: in the counts of what was refused; that of the status where it is empty.
     """
 
@@ -70,7 +68,6 @@ def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_
 
     Args:
         encoding: value of the header, empty for none.
-        longest: bytes that it may unpack to.
         most_members: parts that gzip or zlib may have packed one by one.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
@@ -15,26 +14,6 @@ from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.web.traffic import Limits, Traffic
 
 NATS_EXTRA = "stillhunt[nats]"
-
-
-class NatsPace(NamedTuple):
-    """How messages are fetched, and when that is tried again."""
-
-    # Most messages that are fetched, synced and acknowledged together (a sync takes milliseconds; at NATS' usual limit
-    # of 1 MB a message, 128 MB of memory)
-    batch: int = 128
-    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
-    # seconds: time after which a message that was not acknowledged is delivered again; of a consumer made here (longer
-    # than a sync on a disk that is busy)
-    acknowledge_seconds: float = 60.0
-    # seconds: wait after a failure; it doubles with each further one (a broker that is restarted is back within
-    # seconds)
-    first_wait: float = 1.0
-    # seconds: longest wait between two tries (soon enough for a broker that was away for hours)
-    longest_wait: float = 30.0
-
-
-PACE = NatsPace()
 
 
 @contextmanager
@@ -49,7 +28,6 @@ def fetching(
     """Fetch from the broker of `serve.nats_url`; do nothing where it is empty.
 
     Args:
-        letters: keep what a fault of ours keeps from being decoded.
         faults: where a fall of the inlet is reported.
 
     Raises:

@@ -55,11 +55,7 @@ class OpenConnections:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounds on headers, on the time that they and the body take, and on how many connections there are.
-
-    Args:
-        opened: connections of this server that make room.
-    """
+    """HTTP/1.1 with bounds on headers, on the time that they and the body take, and on the number of connections."""
 
     def __init__(self, *, opened: OpenConnections, **options: Any) -> None:
         super().__init__(**options)

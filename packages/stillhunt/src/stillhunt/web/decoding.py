@@ -51,7 +51,6 @@ class DecodingOrder(msgspec.Struct):
     """What a process is to do with the body that follows.
 
     Attributes:
-        longest: bytes that it may unpack to.
         members: members of a JSON object to keep, and of their objects; none for records.
         most: bytes of a member that is kept whole.
     """
@@ -85,9 +84,6 @@ class DecodedOutcome(msgspec.Struct):
 
 def records_of(body: bytes, form: BodyForm, longest: int) -> Records:
     """Records of a body; only where it is known to be harmless, or in a process of its own.
-
-    Args:
-        longest: bytes that it may unpack to.
 
     Raises:
         BodyError: none of it can be used.

@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from stillhunt.decide.actions import Action, ReasonCode
+from stillhunt.decide.actions import REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import MOST_APPEAL_CHARACTERS
 from stillhunt.decide.persons import LONGEST_DAYS
+from stillhunt.decide.table import InForce
 from stillhunt.watch.tokens import SCOPES
+
+BUNDLE_TYPE = "application/gzip"
+ROOT = "stillhunt"
+"""Where the data lies in OPA: `data.stillhunt.decisions`."""
+
+
+def bundle_of(counting: Mapping[str, InForce]) -> tuple[str, bytes]:
+    """A bundle of the decisions that count now, and its revision: equal bytes for equal decisions.
+
+    It has the end of each decision, since OPA goes on with what it has where it cannot reach the server; a rule should
+    compare it with the time.
+    """
+    decisions = {account: _content(counting[account]) for account in sorted(counting)}
+    data = json.dumps({"decisions": decisions}, separators=(",", ":")).encode()
+    revision = hashlib.sha256(data).hexdigest()[:32]
+    manifest = json.dumps({"revision": revision, "roots": [ROOT]}).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in ((".manifest", manifest), (f"{ROOT}/data.json", data)):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o644
+            archive.addfile(member, io.BytesIO(content))
+    return revision, gzip.compress(packed.getvalue(), mtime=0)
+
+
+def _content(entry: InForce) -> dict[str, str | int]:
+    return {
+        "action": entry.action,
+        "reason": entry.reason,
+        "message": REASON_TEXTS[entry.reason],
+        "decision": entry.seq,
+        "expires_at": datetime.fromtimestamp(entry.expires_at / 1e6, UTC).isoformat().replace("+00:00", "Z"),
+    }
+
 
 HIGHEST_NUMBER = 2**31 - 1
 """Of decisions and appeals: databases count no higher."""

@@ -21,10 +21,9 @@ from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE
+from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
 from stillhunt.web.bodies import BodyError
 from stillhunt.web.decoders import Decoders, UnexpectedError
 from stillhunt.web.questions import (
@@ -37,7 +36,7 @@ from stillhunt.web.questions import (
     is_list_or_null,
 )
 from stillhunt.web.receiver import MOST_HELD_BYTES, Receive, Scope, Send
-from stillhunt.web.unasked import CallCounts
+from stillhunt.web.traffic import CallCounts
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from nats.aio.client import Client
@@ -19,12 +20,11 @@ from nats.js.errors import NotFoundError
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
-from stillhunt.watch.kept_thread import KeptThread
+from stillhunt.watch.service_faults import KeptThread
 from stillhunt.watch.spool.committer import Committer, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.web.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
-from stillhunt.web.brokers import PACE, NatsPace
 from stillhunt.web.receiver import CALL_KINDS, JSON, PROTOBUF
 from stillhunt.web.traffic import Limits, Traffic
 
@@ -37,6 +37,26 @@ LEAVING_SECONDS = 10.0
 """Longest wait for the end of what was fetched; messages that were not acknowledged come again. Judgement."""
 
 
+class NatsPace(NamedTuple):
+    """How messages are fetched, and when that is tried again."""
+
+    # Most messages that are fetched, synced and acknowledged together (a sync takes milliseconds; at NATS' usual limit
+    # of 1 MB a message, 128 MB of memory)
+    batch: int = 128
+    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
+    # seconds: time after which a message that was not acknowledged is delivered again; of a consumer made here (longer
+    # than a sync on a disk that is busy)
+    acknowledge_seconds: float = 60.0
+    # seconds: wait after a failure; it doubles with each further one (a broker that is restarted is back within
+    # seconds)
+    first_wait: float = 1.0
+    # seconds: longest wait between two tries (soon enough for a broker that was away for hours)
+    longest_wait: float = 30.0
+
+
+PACE = NatsPace()
+
+
 class NatsInlet:
     """Takes messages in a thread of its own until it is stopped, however often the broker goes away.
 
@@ -46,7 +66,6 @@ class NatsInlet:
     Args:
         limits: whether there is room; while there is none, messages stay with the broker.
         traffic: counts them, and what waits at the broker.
-        letters: keep what a fault of ours keeps from being decoded.
     """
 
     def __init__(
@@ -242,10 +261,6 @@ async def problem_with(settings: ServeSettings) -> str:
 
 def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
     """What a message holds, and the file of the spool that it belongs to.
-
-    Args:
-        message: its subject says what it holds (see KINDS), its header Content-Type whether it is protobuf.
-        longest: bytes that it may unpack to.
 
     Raises:
         BodyError: it cannot be decoded.

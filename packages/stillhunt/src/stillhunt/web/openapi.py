@@ -14,8 +14,7 @@ from stillhunt._version import __version__
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.web.api import API_ROUTES
 from stillhunt.web.api_routes import ApiRoute
-from stillhunt.web.bundle import BUNDLE_TYPE
-from stillhunt.web.forms import Problem
+from stillhunt.web.forms import BUNDLE_TYPE, Problem
 from stillhunt.web.gateways import DECIDE_PATH
 from stillhunt.web.questions import MOST_UNANSWERED
 

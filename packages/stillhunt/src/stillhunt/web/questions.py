@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from stillhunt.collect.formats.litellm.customer_ids import customer_of
+from stillhunt.collect.formats.litellm.calls import customer_of
 
 MOST_READ_BYTES = 256 << 10
 """JSON of messages and texts that is read while the gateway waits: 25 milliseconds of the worst that can be sent. What
@@ -98,11 +98,7 @@ def is_list_or_null(raw: msgspec.Raw) -> bool:
 
 
 def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
-    """The question in what LiteLLM sends; None for answers of models, and where it names no account.
-
-    Args:
-        guarded: the body of its Generic Guardrail API.
-    """
+    """The question in what LiteLLM sends; None for answers of models, and where it names no account."""
     if guarded.input_type == "response":
         return None
     data, headers = guarded.request_data or _Customer(), guarded.request_headers or _Headers()

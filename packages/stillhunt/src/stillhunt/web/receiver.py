@@ -15,12 +15,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.watch.known_tokens import KnownTokens
 from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
-from stillhunt.watch.tokens import INGEST, Token
+from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt.web.at_once import AT_ONCE_LIMITS, small_records
 from stillhunt.web.bodies import BodyError, Records
 from stillhunt.web.decoders import Decoders, UnexpectedError
@@ -50,7 +49,6 @@ class Inlet:
     """One path.
 
     Attributes:
-        kind: kind of the stream in the spool.
         signal: "traces" or "logs" for OTLP; empty for JSON records.
         slow_down: status for a sender that is too fast.
     """
@@ -110,11 +108,7 @@ class _Turn:
 
 
 class Receiver:
-    """An ASGI application that answers POST on the paths of INLETS.
-
-    Args:
-        letters: keep what a fault of ours keeps from being decoded.
-    """
+    """An ASGI application that answers POST on the paths of INLETS."""
 
     def __init__(
         self,

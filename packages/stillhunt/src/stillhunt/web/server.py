@@ -65,11 +65,7 @@ def is_for_machines(path: str) -> bool:
 
 
 def run_server(server: uvicorn.Server) -> None:
-    """Serve until the process is told to stop.
-
-    Args:
-        server: from `server_of`.
-    """
+    """Serve until the process is told to stop."""
     # Each full collection walks the objects of all libraries, half a million, while every client waits. Without this,
     # the receiver took 38 % of what an empty handler takes, with it 56 to 78 %.
     gc.collect()
@@ -118,9 +114,6 @@ def address(listen: str) -> tuple[str, int]:
 
 def server_of(application: Application, listen: str) -> uvicorn.Server:
     """A server for an application; not started yet.
-
-    Args:
-        listen: ADDRESS:PORT.
 
     Raises:
         ConfigError: the address cannot be read.

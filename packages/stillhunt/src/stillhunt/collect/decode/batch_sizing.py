@@ -34,7 +34,6 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
     """Rows of a row group to decode at a time.
 
     Args:
-        columns: top-level columns that are read.
         longest: bytes of the longest value in its dictionaries; see `longest_named`.
     """
     top_level = {column.split(".")[0] for column in columns}
@@ -55,7 +54,6 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
     Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
 
     Args:
-        group: number of the row group.
         columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
     """
     facts = metadata.row_group(group)
@@ -76,20 +74,13 @@ def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: S
     return max((pc.max(pc.binary_length(values)).as_py() or 0 for values in coded if len(values)), default=0)
 
 
-def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined.
-
-    Args:
-        batches: pieces of any size, in order.
-
-    Raises:
-        UndecodableError: raised by `batches`; the rows before it were yielded.
-    """
+def regroup_batches(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of bounded rows and bytes: large pieces are cut, runs of small ones joined."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     try:
         for batch in batches:
-            for part in cut_up(batch, most_rows):
+            for part in cut_batch(batch, most_rows):
                 small = (
                     part.num_rows * MIN_JOINED_PIECES < most_rows
                     and part.nbytes * MIN_JOINED_PIECES < DECODED_BATCH_BYTES
@@ -111,7 +102,7 @@ def regrouped(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterator[pa.
     yield from _joined(waiting)
 
 
-def cut_up(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
+def cut_batch(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
     """A batch in parts of bounded rows and bytes, without copying; a single row is never cut."""
     for start in range(0, batch.num_rows, most_rows):
         yield from _split_by_bytes(batch.slice(start, most_rows))

@@ -5,26 +5,32 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from itertools import chain
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillhunt.base.arrays import I64
-from stillhunt.collect.decode.batch_sizing import UndecodableError, cut_up, longest_named, regrouped, rows_at_a_time
+from stillhunt.collect.decode.batch_sizing import (
+    UndecodableError,
+    cut_batch,
+    longest_named,
+    regroup_batches,
+    rows_at_a_time,
+)
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
-from stillhunt.collect.values.field_suggestions import leaves_of_schema
+from stillhunt.collect.values.field_suggestions import advise_mapping, leaves_of_schema
 from stillhunt.collect.values.fields import (
     OPTIONAL_ADVICE,
     Column,
     FieldMap,
+    RawBatch,
     from_arrow,
-    missing_columns_advice,
     path_splits,
 )
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import object_text
 
@@ -101,6 +107,13 @@ class ColumnarRows:
             raw=lambda row: _row_text(columns, row),
         )
 
+    def wrap_all(self, batches: Iterable[pa.RecordBatch], wanted: Sequence[str], most_rows: int) -> Iterator[RawBatch]:
+        """Successive batches of any size, in parts of bounded size."""
+        first_row = 0
+        for part in (part for batch in batches for part in cut_batch(batch, most_rows)):
+            yield self.wrap(part, wanted, first_row)
+            first_row += part.num_rows
+
 
 _READ_OF_ROW = 4 * RAW_CHARACTERS
 """Characters of a bad row that are read: more than are shown, so that a secret is not cut and then not recognised."""
@@ -129,9 +142,7 @@ def check_columns(
     """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
 
     Args:
-        required: the columns that must be present.
         found: top-level names of the input.
-        rows: of the input, all of which would be lost.
         leaves: dotted names of nested fields, for the advice; `found` if there are none.
     """
     missing = fields.missing(required, frozenset(found))
@@ -139,111 +150,147 @@ def check_columns(
         fields.meet(leaves or found)
     else:
         given = [n for n in OPTIONAL_ADVICE if n not in fields.paths or not fields.missing((n,), frozenset(found))]
-        advice = missing_columns_advice(missing, leaves or found, given, accounts="timestamp" not in required)
+        told = advise_mapping(missing, leaves or found, given, accounts="timestamp" not in required)
         place = f"column {missing[0]}"
-        raise UnusableInputError(advice.what, place, advice.next_step, max(rows, 1), advice.command_step)
+        raise UnusableInputError(told.what, place, told.next_step, max(rows, 1), told.command_step)
 
 
-class ParquetReader:
-    """A Parquet file."""
+class _ColumnarReader:
+    """An input that is no stream of bytes: a hash of its bytes, if it has any, does not come of reading it."""
+
+    rewindable = False
+    rows_expected: int | None = None
+
+    def __init__(self, rows: ColumnarRows, batch_rows: int) -> None:
+        self.name, self.index, self._rows, self._batch_rows = rows.name, rows.index, rows, batch_rows
+
+    def digest(self) -> str:
+        """Empty; see Reader."""
+        return ""
+
+
+class PartedReader(_ColumnarReader):
+    """An input of parts, each of which can be read by itself.
+
+    Args:
+        schema: columns that there are.
+        number: its rows.
+    """
 
     rewindable = True
 
+    def __init__(
+        self, rows: ColumnarRows, required: Sequence[str], batch_rows: int, schema: pa.Schema, number: int
+    ) -> None:
+        super().__init__(rows, batch_rows)
+        check_columns(rows.fields, required, schema.names, number, leaves_of_schema(schema))
+        self.names, self.rows_expected = schema.names, number
+
+    def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
+        """Its parts in order."""
+        raise NotImplementedError
+
+    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
+        """All rows, see Reader; a damaged part is rejected, and reading goes on with the next one."""
+        for part in self.parts(wanted):
+            yield from part(rejects)
+
+    def columns_for(self, wanted: Sequence[str]) -> list[str]:
+        """Its columns that may hold these columns of REQUESTS."""
+        return _physical_columns(self.names, self._rows.fields, wanted)
+
+
+class ParquetReader(PartedReader):
+    """A Parquet file, whose parts are its row groups."""
+
     def __init__(self, path: Place, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
-        self.name, self.index, self._path, self._rows = rows.name, rows.index, path, rows
-        self._batch_rows = batch_rows
+        self._path = path
         with self._open() as file:
-            self.rows_expected: int | None = file.metadata.num_rows
-            schema = file.schema_arrow
-            check_columns(rows.fields, required, schema.names, file.metadata.num_rows, leaves_of_schema(schema))
+            super().__init__(rows, required, batch_rows, file.schema_arrow, file.metadata.num_rows)
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(for_parquet(self._path), metadata=metadata)
         except _PARQUET_ERRORS as error:
-            raise UnusableInputError(f"Parquet file is damaged or cut short: {_first_line(error)}") from error
-
-    def digest(self) -> str:
-        """Empty: columns are read in pieces, so the file is hashed separately."""
-        return ""
-
-    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows, see Reader; a damaged row group is rejected, and reading goes on with the next one."""
-        for part in self.parts(wanted):
-            yield from part(rejects)
+            raise UnusableInputError(f"Parquet file is damaged or cut short: {first_line(error)}") from error
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """The row groups, each to be read by itself."""
-        facts, columns = self._columns(wanted)
+        metadata = self._metadata()
         first_row = 0
-        for group in range(facts.num_row_groups):
-            yield functools.partial(self._group, facts, group, columns, (wanted, first_row, self._batch_rows))
-            first_row += facts.row_group(group).num_rows
+        for group in range(metadata.num_row_groups):
+            yield functools.partial(self._group, self._task(metadata, group, wanted, first_row, self._batch_rows))
+            first_row += metadata.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
         """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches)."""
-        facts, columns = self._columns(wanted)
-        sizes = [facts.row_group(group).num_rows for group in range(facts.num_row_groups)]
+        metadata = self._metadata()
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         bounds = np.cumsum([0, *sizes])
         places = np.searchsorted(rows, bounds)
         for group in np.flatnonzero(np.diff(places)).tolist():
             most = min(LOOKUP_ROWS, self._batch_rows)
-            part = functools.partial(self._group, facts, group, columns, (wanted, int(bounds[group]), most))
+            part = functools.partial(self._group, self._task(metadata, group, wanted, int(bounds[group]), most))
             yield rows[places[group] : places[group + 1]], part
 
-    def _columns(self, wanted: Sequence[str]) -> tuple[pq.FileMetaData, tuple[list[str], list[str]]]:
-        """Metadata of the file, its columns that hold wanted ones, and those among them that may hold long values."""
-        long = [name for name in wanted if name in LONG_FIELDS]
+    def _metadata(self) -> pq.FileMetaData:
         with self._open() as file:
-            schema, fields = file.schema_arrow, self._rows.fields
-            return file.metadata, (
-                _physical_columns(schema.names, fields, wanted),
-                _physical_columns(schema.names, fields, long),
-            )
+            return file.metadata
 
-    def holds(self, ours: str) -> bool:
-        """Whether the file has a column that may hold this column of REQUESTS."""
-        with self._open() as file:
-            return bool(_physical_columns(file.schema_arrow.names, self._rows.fields, (ours,)))
+    def _task(
+        self, metadata: pq.FileMetaData, group: int, wanted: Sequence[str], first_row: int, most_rows: int
+    ) -> _GroupTask:
+        texts = self.columns_for([name for name in wanted if name in LONG_FIELDS])
+        return _GroupTask(metadata, group, wanted, self.columns_for(wanted), texts, first_row, most_rows)
 
-    def _group(
-        self,
-        metadata: pq.FileMetaData,
-        group: int,
-        columns: tuple[list[str], list[str]],
-        task: tuple[Sequence[str], int, int],
-        rejects: Rejects,
-    ) -> Iterator[RawBatch]:
-        wanted, first_row, most_rows = task
-        rows = metadata.row_group(group).num_rows
+    def _group(self, task: _GroupTask, rejects: Rejects) -> Iterator[RawBatch]:
+        rows = task.metadata.row_group(task.group).num_rows
         done = 0
         try:
-            for batch in regrouped(self._pieces(metadata, group, columns, most_rows), most_rows):
-                yield self._rows.wrap(batch, wanted, first_row + done)
+            for batch in regroup_batches(self._pieces(task), task.most_rows):
+                yield self._rows.wrap(batch, task.wanted, task.first_row + done)
                 done += batch.num_rows
                 del batch
         except UndecodableError as error:
-            place = f"row group {group}, rows {first_row + done} to {first_row + rows - 1}"
+            place = f"row group {task.group}, rows {task.first_row + done} to {task.first_row + rows - 1}"
             rejects.add(self.name, place, f"Parquet data is damaged: {error}", rows=rows - done)
 
-    def _pieces(
-        self, metadata: pq.FileMetaData, group: int, given: tuple[list[str], list[str]], most_rows: int
-    ) -> Iterator[pa.RecordBatch]:
-        columns, texts = given
-        with self._open(metadata) as file:
+    def _pieces(self, task: _GroupTask) -> Iterator[pa.RecordBatch]:
+        columns, groups = task.columns, [task.group]
+        with self._open(task.metadata) as file:
             try:
-                longest = longest_named(self._path, metadata, group, texts)
-                size = rows_at_a_time(metadata.row_group(group), columns, most_rows, longest)
+                longest = longest_named(self._path, task.metadata, task.group, task.texts)
+                size = rows_at_a_time(task.metadata.row_group(task.group), columns, task.most_rows, longest)
                 # Our own threads read several groups at once; Arrow's threads on top of that would only wait.
-                batches = file.iter_batches(batch_size=size, row_groups=[group], columns=columns, use_threads=False)
+                batches = file.iter_batches(batch_size=size, row_groups=groups, columns=columns, use_threads=False)
                 while (batch := next(batches, None)) is not None:
                     yield batch
                     del batch
             except _PARQUET_ERRORS as error:
-                raise UndecodableError(_first_line(error)) from error
+                raise UndecodableError(first_line(error)) from error
 
 
-def _first_line(error: BaseException) -> str:
+class _GroupTask(NamedTuple):
+    """A row group of a Parquet file, and how it is read.
+
+    Attributes:
+        wanted: columns of REQUESTS.
+        columns: columns of the file that may hold them.
+        texts: those of them that may hold long values.
+        most_rows: of a batch.
+    """
+
+    metadata: pq.FileMetaData
+    group: int
+    wanted: Sequence[str]
+    columns: list[str]
+    texts: list[str]
+    first_row: int
+    most_rows: int
+
+
+def first_line(error: BaseException) -> str:
+    """First line of an error's message; its type where it has none."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0]
 
@@ -261,38 +308,20 @@ def _physical_columns(found: Iterable[str], fields: FieldMap, wanted: Sequence[s
     return list(needed)
 
 
-class TableReader:
+class TableReader(PartedReader):
     """An Arrow table in memory."""
 
-    rewindable = True
-
     def __init__(self, table: pa.Table, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
-        check_columns(rows.fields, required, table.schema.names, table.num_rows, leaves_of_schema(table.schema))
-        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
-        self._batch_rows = batch_rows
-        self.rows_expected: int | None = table.num_rows
-
-    def digest(self) -> str:
-        """Nothing: a table has no bytes of its own."""
-        return ""
-
-    def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows, see Reader."""
-        for part in self.parts(wanted):
-            yield from part(rejects)
+        super().__init__(rows, required, batch_rows, table.schema, table.num_rows)
+        self._table = table
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
-        """The batches, each to be read by itself."""
-        columns = _physical_columns(self._table.schema.names, self._rows.fields, wanted)
+        """The batches, see PartedReader."""
         first_row = 0
-        for batch in self._table.select(columns).to_batches():
-            for part in cut_up(batch, self._batch_rows):
+        for batch in self._table.select(self.columns_for(wanted)).to_batches():
+            for part in cut_batch(batch, self._batch_rows):
                 yield functools.partial(_one_batch, self._rows.wrap(part, wanted, first_row))
                 first_row += part.num_rows
-
-    def holds(self, ours: str) -> bool:
-        """Whether the table has a column that may hold this column of REQUESTS."""
-        return bool(_physical_columns(self._table.schema.names, self._rows.fields, (ours,)))
 
 
 def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
@@ -300,51 +329,31 @@ def _one_batch(raw: RawBatch, rejects: Rejects) -> Iterator[RawBatch]:
     yield raw
 
 
-class StreamReader:
+class StreamReader(_ColumnarReader):
     """Arrow batches that can be read only once."""
-
-    rewindable = False
 
     def __init__(
         self, stream: Iterator[pa.RecordBatch], rows: ColumnarRows, required: Sequence[str], batch_rows: int
     ) -> None:
-        self.name, self.index, self._rows, self._batch_rows = rows.name, rows.index, rows, batch_rows
-        self._stream = stream
-        self._first = next(stream, None)
-        self.rows_expected: int | None = None
+        super().__init__(rows, batch_rows)
+        self._first, self._rest = next(stream, None), stream
         if self._first is not None:
             check_columns(rows.fields, required, self._first.schema.names)
-
-    def digest(self) -> str:
-        """Nothing: a stream has no bytes of its own."""
-        return ""
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
         del rejects
-        yield from wrap_all(self._small_batches(), self._rows, wanted)
-
-    def _small_batches(self) -> Iterator[pa.RecordBatch]:
-        batch = self._first
-        while batch is not None:
-            yield from cut_up(batch, self._batch_rows)
-            batch = next(self._stream, None)
+        if self._first is not None:
+            yield from self._rows.wrap_all(chain((self._first,), self._rest), wanted, self._batch_rows)
 
 
-class StoredReader:
+class StoredReader(_ColumnarReader):
     """A table of a database with the columns of REQUESTS; read only once, since a second reading costs as much."""
 
-    rewindable = False
-
     def __init__(self, table: StoredTable, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
+        super().__init__(rows, batch_rows)
         check_columns(rows.fields, required, list(table.kinds))
-        self.name, self.index, self._table, self._rows = rows.name, rows.index, table, rows
-        self._batch_rows, self._required = batch_rows, required
-        self.rows_expected: int | None = None
-
-    def digest(self) -> str:
-        """Nothing: a table has no bytes of its own."""
-        return ""
+        self._table, self._required = table, required
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader; requests in order of time and id, customers in order of account."""
@@ -353,13 +362,4 @@ class StoredReader:
         first = [name for name in ("timestamp", "request_id", "account_id") if name in self._required]
         columns = _physical_columns(names, fields, wanted)
         found = self._table.batches(columns, _physical_columns(names, fields, first))
-        small = (part for batch in found for part in cut_up(batch, self._batch_rows))
-        yield from wrap_all(small, self._rows, wanted)
-
-
-def wrap_all(batches: Iterable[pa.RecordBatch], rows: ColumnarRows, wanted: Sequence[str]) -> Iterator[RawBatch]:
-    """Number the rows of successive batches."""
-    first_row = 0
-    for batch in batches:
-        yield rows.wrap(batch, wanted, first_row)
-        first_row += batch.num_rows
+        yield from self._rows.wrap_all(found, wanted, self._batch_rows)

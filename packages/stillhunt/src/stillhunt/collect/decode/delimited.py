@@ -10,10 +10,9 @@ from typing import Any
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TEXT_BATCH_BYTES, Gathered, TextFile, text_batch
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompress_pieces, lines
 from stillhunt.collect.values.field_suggestions import looks_like_data
-from stillhunt.collect.values.fields import FieldMap, path_splits, step_down
-from stillhunt.collect.values.raw_batch import RawBatch
+from stillhunt.collect.values.fields import FieldMap, RawBatch, path_splits, step_down
 from stillhunt.collect.values.rejects import Rejects
 
 HEADER = "add a first line with the names of the columns"
@@ -94,7 +93,7 @@ class CsvReader:
 
     def _read_header(self) -> list[str]:
         try:
-            source = lines(decompressed(HashedFile(self._file.path).pieces()), self._file.longest)
+            source = lines(decompress_pieces(HashedFile(self._file.path).pieces()), self._file.longest)
             first = next(source, None)
         except DamagedFileError as error:
             raise UnusableInputError(str(error)) from error
@@ -132,7 +131,7 @@ class CsvReader:
             rejects: takes records of another width and those that are too long.
             opened: the file's bytes, hashed as they pass.
         """
-        source = lines(decompressed(opened.pieces()), self._file.longest)
+        source = lines(decompress_pieces(opened.pieces()), self._file.longest)
         feed = _Feed(source, self._file.longest)
         parser = csv.reader(feed, delimiter=self._delimiter)
         width = len(self.header)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from stillhunt.collect.decode.streams import lines
-from stillhunt.collect.values.tolerant_json import decode_json, objects_in, strict_json
+from stillhunt.collect.values.json_values import decode_json, objects_in, strict_json
 
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 Change: TypeAlias = Callable[[bytes], bytes | None]
@@ -107,12 +107,7 @@ CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
 
 
 def envelopes(beginning: bytes, longest: int) -> Iterator[Envelope]:
-    """Envelopes that fit the beginning of a file: first single ones, then two within each other.
-
-    Args:
-        beginning: the beginning of the file, in complete lines.
-        longest: bytes allowed in a line.
-    """
+    """Envelopes that fit the beginning of a file: first single ones, then two within each other."""
     for usual in (_usual, any):
         outer = list(_fitting(beginning, longest, usual))
         yield from outer

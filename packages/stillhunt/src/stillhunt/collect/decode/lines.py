@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompressed, lines
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompress_pieces, lines
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
-from stillhunt.collect.values.fields import Column, FieldMap, path_splits, python_column, step_down
+from stillhunt.collect.values.fields import Column, FieldMap, RawBatch, path_splits, python_column, step_down
+from stillhunt.collect.values.json_values import bounded_integer, is_utf8, objects_in, tolerant_object
 from stillhunt.collect.values.kernels import split_array
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import bounded_integer, is_utf8, objects_in, tolerant_object
 
 TEXT_BATCH_BYTES = 32 << 20
 """Bytes of records in a batch."""
@@ -57,7 +56,7 @@ class TextFile:
 
     def content(self, source: HashedFile) -> Iterator[bytes]:
         """Decompressed content, without envelopes."""
-        pieces = decompressed(source.pieces())
+        pieces = decompress_pieces(source.pieces())
         return pieces if self.envelope is None else self.envelope(pieces)
 
 
@@ -333,11 +332,7 @@ def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
 
 
 def elements_of(line: Line, longest: int) -> Iterator[Line]:
-    """The elements of a line that is a JSON array, or the line itself.
-
-    Args:
-        longest: bytes allowed for one element.
-    """
+    """The elements of a line that is a JSON array, or the line itself."""
     if line.complete and line.data.lstrip().startswith(b"["):
         return array_elements(iter([line.data]), longest)
     return iter([line])

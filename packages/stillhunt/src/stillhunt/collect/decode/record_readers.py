@@ -1,25 +1,29 @@
-"""Records of a vendor log, one at a time, from JSON, CSV, Parquet, protobuf or lines of text."""
+"""Records of a vendor log, one at a time, from JSON, CSV, Parquet, protobuf or lines of text.
+
+Messages of a protobuf file are cut out and not decoded, within bounded memory.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeAlias, cast, is_typeddict
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillhunt.collect.decode.batch_sizing import cut_up
-from stillhunt.collect.decode.columnar import UnusableInputError
+from stillhunt.collect.decode.batch_sizing import cut_batch
+from stillhunt.collect.decode.columnar import UnusableInputError, first_line
 from stillhunt.collect.decode.delimited import CsvReader
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, elements_of, whole_document
-from stillhunt.collect.decode.protobuf_framing import messages
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, lines
 from stillhunt.collect.formats.source import Framing, Record, Row, Source
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
+from stillhunt.collect.values.json_values import strict_json, tolerant_object
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
-from stillhunt.collect.values.tolerant_json import strict_json, tolerant_object
 
 PARQUET_ROWS = 1024
 """Rows of a Parquet file turned into Python objects at a time."""
@@ -105,16 +109,12 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
         if len(beginning.lstrip()) > _RAW_BYTES:
             break
     start = beginning.removeprefix(BYTE_ORDER_MARK).lstrip()
-
-    def everything() -> Iterator[bytes]:
-        yield start
-        yield from pieces
-
+    everything = chain((start,), pieces)
     if start.startswith(b"["):
-        return "element", array_elements(everything(), longest)
+        return "element", array_elements(everything, longest)
     if start.startswith(b"{") and not start[1:].lstrip(b" \t\r").startswith((b'"', b"}")):
-        return "document", whole_document(everything(), longest)
-    return "line", lines(everything(), longest)
+        return "document", whole_document(everything, longest)
+    return "line", lines(everything, longest)
 
 
 def _placed(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[str, Line]]:
@@ -195,15 +195,14 @@ def _parquet_records(path: Place, source: Source | None, name: str, rejects: Rej
                 number += 1
                 yield Framed(f"row {number - 1}", value, b"", "", 0)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first}")
+        rejects.add(name, f"after row {number}", f"Parquet data is damaged: {first_line(error)}")
 
 
 def _column_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """A file or table in short batches; only these columns, or all if none are given."""
     if isinstance(path, StoredTable):
         for batch in path.batches(columns):
-            yield from cut_up(batch, PARQUET_ROWS)
+            yield from cut_batch(batch, PARQUET_ROWS)
         return
     with pq.ParquetFile(for_parquet(path)) as parquet:
         wanted = [name for name in parquet.schema_arrow.names if not columns or name in columns]
@@ -246,3 +245,119 @@ def _text_records(pieces: Iterator[bytes], file: TextFile) -> Iterator[Framed]:
             yield Framed(place, None, line.data[:_RAW_BYTES], f"longer than {file.longest} bytes", file.longest)
         elif line.data and not line.data.isspace():
             yield Framed(place, line.data.decode("utf-8", "replace"), line.data[:_RAW_BYTES], "", len(line.data))
+
+
+SHORTEST_MESSAGE = 20
+"""Bytes below which a ResourceSpans or ResourceLogs message has no room for an entry that says anything."""
+_LENGTH_DELIMITED = 2
+_LONGEST_VARINT = 10
+_SHORT = b"|".join(rb"\x0a\x%02x.{%d}" % (size, size) for size in range(SHORTEST_MESSAGE))
+_SHORT_ONE, _SHORT_RUN = re.compile(rb"(?s:%s)" % _SHORT), re.compile(rb"(?s:(?:%s)+)" % _SHORT)
+_EMPTY_RUN = re.compile(rb"(?:\x0a\x00)+")
+"""A message that is too short, with its tag and size; and a run of them, found by the regular expressions in C."""
+
+
+def messages(pieces: Iterator[bytes], longest: int) -> Iterator[tuple[bytes | None, str, int]]:
+    """Values of field 1 of the outermost message: ResourceSpans or ResourceLogs of an OTLP export request.
+
+    Several export requests that follow each other are one such message again, since fields may repeat.
+
+    Args:
+        longest: bytes allowed in one value.
+
+    Yields:
+        (bytes of the value, "", 1), or (None, reason, 1) if it cannot be read; nothing follows the first damage. So
+        many successive messages that are too short to hold anything are (b"", "", their number): a small file may
+        unpack to millions of them.
+
+    Source:
+        protobuf.dev/programming-guides/encoding
+    """
+    feed = _Feed(pieces)
+    while not feed.at_end():
+        if skipped := feed.skip_short():
+            yield b"", "", skipped
+            continue
+        tag, size = feed.varint(), None
+        if tag is not None and tag & 7 == _LENGTH_DELIMITED:
+            size = feed.varint()
+        if tag is None or size is None:
+            yield None, "not protobuf of an OTLP export request", 1
+            return
+        if size > longest:
+            yield None, f"longer than {longest} bytes (collect.max_line_bytes)", 1
+            if not feed.skip(size):
+                return
+            continue
+        value = feed.take(size)
+        if value is None:
+            yield None, "the file is cut short", 1
+            return
+        if tag >> 3 == 1:
+            yield value if size >= SHORTEST_MESSAGE else b"", "", 1
+
+
+class _Feed:
+    """A stream of bytes that is read in parts of any size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._bytes = b""
+        self._at = 0
+
+    def _fill(self, size: int) -> bool:
+        have = len(self._bytes) - self._at
+        if have >= size:
+            return True
+        parts = [self._bytes[self._at :]]
+        for piece in self._pieces:
+            parts.append(piece)
+            have += len(piece)
+            if have >= size:
+                break
+        self._bytes, self._at = b"".join(parts), 0
+        return have >= size
+
+    def at_end(self) -> bool:
+        return not self._fill(1)
+
+    def skip_short(self) -> int:
+        """Skip the messages at this place that are too short and whole in memory; their number."""
+        if run := _EMPTY_RUN.match(self._bytes, self._at):
+            self._at = run.end()
+            return (run.end() - run.start()) // 2
+        run = _SHORT_RUN.match(self._bytes, self._at)
+        if run is None:
+            return 0
+        self._at = run.end()
+        return len(_SHORT_ONE.findall(self._bytes, run.start(), run.end()))
+
+    def varint(self) -> int | None:
+        """The next varint; None if there is none."""
+        value = 0
+        for place in range(_LONGEST_VARINT):
+            if not self._fill(1):
+                return None
+            byte = self._bytes[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                return value
+        return None
+
+    def take(self, size: int) -> bytes | None:
+        """The next `size` bytes; None if fewer are left."""
+        if not self._fill(size):
+            return None
+        self._at += size
+        return self._bytes[self._at - size : self._at]
+
+    def skip(self, size: int) -> bool:
+        """Skip `size` bytes without keeping them; False if fewer are left."""
+        while size > len(self._bytes) - self._at:
+            size -= len(self._bytes) - self._at
+            self._bytes, self._at = b"", 0
+            if not self._fill(1):
+                return size == 0
+        self._at += size
+        return True

@@ -32,9 +32,8 @@ from stillhunt.collect.formats.source import (
 from stillhunt.collect.locate.object_stores import changed_at
 from stillhunt.collect.values.chat import settle_messages
 from stillhunt.collect.values.field_suggestions import leading_names, usual_names
-from stillhunt.collect.values.fields import UNKNOWN_MODEL, from_object
+from stillhunt.collect.values.fields import UNKNOWN_MODEL, RawBatch, from_object
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 
 NO_COUNTERPART = "of calls that no other log has"
@@ -62,12 +61,7 @@ class Context:
 
 
 class RecordReader:
-    """One input of a vendor log; see Reader.
-
-    Args:
-        framing: how records are cut out.
-        context: shared by the inputs of the source.
-    """
+    """One input of a vendor log; see Reader."""
 
     rewindable = False
 
@@ -220,10 +214,6 @@ def _placed(first: int, places: list[str]) -> Callable[[int], str]:
 
 def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
     """The beginning of a file, by which its source is recognised.
-
-    Args:
-        framing: how it is cut into records.
-        mixed: see `Sample`.
 
     Raises:
         UnusableInputError: none of its records can be decoded.

@@ -1,4 +1,4 @@
-"""Bytes of a file: hashed, decompressed piece by piece, cut into lines of bounded length."""
+"""Bytes of a file: hashed, decompress_pieces piece by piece, cut into lines of bounded length."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -61,25 +62,20 @@ class HashedFile:
         return str(self._digest.hexdigest()) if self.complete else ""
 
 
-def decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def decompress_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The content of plain, gzip or zstd bytes, which are recognised by their first bytes.
 
     Raises:
         DamagedFileError: the compressed stream is damaged or cut short; the content before that was yielded.
     """
     first = next(pieces, b"")
+    everything = chain((first,), pieces) if first else iter(())
     if first.startswith(GZIP_MAGIC):
-        yield from _gunzip(_again(first, pieces))
+        yield from _gunzip(everything)
     elif first.startswith(ZSTD_MAGIC):
-        yield from _unzstd(_again(first, pieces))
+        yield from _unzstd(everything)
     else:
-        yield from _again(first, pieces)
-
-
-def _again(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-        yield from rest
+        yield from everything
 
 
 def _steps(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any, Literal, TypeAlias, TypedDict
 
 Record: TypeAlias = Any
 """One record as decoded: a mapping of JSON, CSV or Parquet, a message of OTLP, or a line of text."""
@@ -125,3 +128,40 @@ class Source:
 def call_links(**ids: Any) -> list[str]:
     """Links of a row, "kind:id", for those ids that are present; see `Source.links`."""
     return [f"{kind}:{value}" for kind, value in ids.items() if value is not None and value != "" and value != "-"]
+
+
+def record_type(name: str, any_value: Iterable[str], **typed: Any) -> Any:
+    """Type of a record for `Source.fields_read` or `Source.plain_record`: fields of any value, and typed ones."""
+    return TypedDict(name, dict.fromkeys(any_value, Any) | typed, total=False)  # type: ignore[operator]  # names are data
+
+
+def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, **functions: Any) -> Source:
+    """One of our own sources: what `sources.toml` says of it, and the functions and types by which it is read.
+
+    Args:
+        recognises: whether a sample has the format; None where the names of its fields tell.
+    """
+    words = dict(_descriptions()[name])
+    fields = words.pop("fields", {})
+    words["framings"] = frozenset(words.get("framings", ("json",)))
+    words["recognises"] = recognises or partial(
+        _has_fields, fields["all"], fields.get("some", ()), fields.get("least", 1)
+    )
+    words |= {key: tuple(value) for key, value in words.items() if isinstance(value, list)}
+    return Source(**words | functions | {"name": name, "carries": _carried_by(name)})
+
+
+def _has_fields(needed: Sequence[str], others: Sequence[str], least: int, sample: Sample) -> bool:
+    return sample.holds(*needed) and len(sample.names.intersection(others)) >= min(least, len(others))
+
+
+def _carried_by(name: str) -> dict[str, str]:
+    """Column -> where a source has it."""
+    stated = dict(_descriptions()[name]["carries"])
+    carries = _carried_by(stated.pop("like")) if "like" in stated else {}
+    return carries | {column: where for columns, where in stated.items() for column in columns.split(", ")}
+
+
+@cache
+def _descriptions() -> dict[str, Any]:
+    return tomllib.loads((files(__package__) / "sources.toml").read_text("utf-8"))

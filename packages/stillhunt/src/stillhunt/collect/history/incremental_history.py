@@ -96,10 +96,10 @@ class IncrementalCutter:
         self._marks |= self._marked([index for index in inputs if index not in known])
         seen = self._all_seen()
         self._followers: dict[int, pa.Table] = {}
-        earliest = _earliest([self._marks[index] for index in sorted(new)])
+        related, earliest = _earliest([self._marks[index] for index in sorted(new)])
         for index in sorted(known):
             followers = known[index].get("followers")
-            if followers is not None and _still_holds(self._marks[index], followers, seen, earliest):
+            if followers is not None and _still_holds(self._marks[index], followers, seen, related, earliest):
                 self._followers[index] = followers
         self._followers |= self._find([index for index in inputs if index not in self._followers], seen)
         self._cuts = _cuts(self._followers, seen)
@@ -187,21 +187,20 @@ def _earliest(marks: Sequence[pa.Table]) -> tuple[U64, I64]:
     return related[first], orders[first]
 
 
-def _still_holds(marks: pa.Table, followers: pa.Table, seen: SeenPrompts, earliest: tuple[U64, I64]) -> bool:
-    """Whether all prefixes of an input are in the log, and no new prompt can be a longer one."""
+def _still_holds(marks: pa.Table, followers: pa.Table, seen: SeenPrompts, related: U64, earliest: I64) -> bool:
+    """Whether all prefixes of an input are in the log, and no new prompt, see `_earliest`, can be a longer one."""
     orders = followers.column("time_order").to_numpy()
     slots = np.empty(orders.size, np.int64)
     find_prompts(followers.column("prefix_hash").to_numpy(), orders, seen, slots)
     if orders.size and int(slots.min()) < 0:
         return False
-    related, earliest_orders = earliest
     if not related.size:
         return True
     orders = marks.column("time_order").to_numpy()
-    late = np.flatnonzero(orders > earliest_orders.min())
+    late = np.flatnonzero(orders > earliest.min())
     own = marks.column("related").to_numpy()[late]
     place = np.minimum(np.searchsorted(related, own), related.size - 1)
-    return not bool(np.any((related[place] == own) & (earliest_orders[place] < orders[late])))
+    return not bool(np.any((related[place] == own) & (earliest[place] < orders[late])))
 
 
 def _cuts(followers: Mapping[int, pa.Table], seen: SeenPrompts) -> dict[int, tuple[I64, I64]]:

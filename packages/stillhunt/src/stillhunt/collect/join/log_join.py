@@ -25,9 +25,9 @@ from stillhunt.base.forced_end import remove_at_forced_end
 from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader
 from stillhunt.collect.formats import SOURCES
+from stillhunt.collect.input_doubts import ProxyCheck
 from stillhunt.collect.join.match_calls import (
     CONTENT,
     LINK_KINDS,
@@ -41,22 +41,14 @@ from stillhunt.collect.join.match_calls import (
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
-from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL
+from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL, RawBatch
 from stillhunt.collect.values.kernels import KEYS, hash_rows
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import short_strings, text_buffers
 
 FIRST_HAND_AT_THE_EDGE = (
-    "client_ip",
-    "client_prefix",
-    "asn",
-    "asn_name",
-    "ip_kind",
-    "country",
-    "user_agent",
-    "tls_fingerprint",
-    "status",
+    *("client_ip", "client_prefix", "asn", "asn_name", "ip_kind", "country", "user_agent"),
+    *("tls_fingerprint", "status"),
 )
 """Columns in which a source of role `edge` is more reliable than the gateway behind it."""
 ORIGIN_COLUMNS = ("source", "origin_file", "origin_row")
@@ -112,9 +104,6 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
 
     Args:
         readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
-
-    Raises:
-        EngineError: the join failed, for example for lack of disk space.
     """
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
         remove_at_forced_end(Path(folder))
@@ -134,7 +123,6 @@ def inputs_with_repeats(
     """Groups of inputs to join among themselves: an id stands for several calls, or a call for several rows.
 
     Args:
-        readers: inputs that were read, by index.
         separately: look at each input by itself, so that what is kept of it depends on no other input.
     """
     groups: dict[tuple[str, int], list[int]] = {}

@@ -87,10 +87,8 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAtt
     as these are known.
 
     Args:
-        names: hashed name of a call, one entry for each row and name.
         kinds: position of each name's kind in `LINK_KINDS`.
         call: call of each row, as `repeats_as_one` gives it.
-        attributes: what the rows say beside names.
     """
     count = call.size
     conflicting = np.zeros(count, np.bool_)
@@ -242,10 +240,6 @@ def repeats_as_one(ids: U64, attributes: CallAttributes) -> tuple[I64, I64, I64]
     stands for different prompts or answers. Within one file, only rows that agree in all of this, and in time to a
     fraction of a second, are one call: such a log was delivered twice.
 
-    Args:
-        ids: hash of the id of each row.
-        attributes: what the rows say beside ids.
-
     Returns:
         (call of each row, numbered by first rows; first row of each call; number of rows of each call).
     """
@@ -290,8 +284,6 @@ def reused_ids(ids: U64, attributes: CallAttributes, call: I64) -> Flags:
     Otherwise an attacker who sends one id with all calls would have all but one of them dropped as repeats.
 
     Args:
-        ids: as in `repeats_as_one`.
-        attributes: as in `repeats_as_one`.
         call: call of each row, as `repeats_as_one` gave it.
     """
     ranks, times, accounts = attributes.ranks, attributes.times, attributes.accounts
@@ -307,13 +299,7 @@ def reused_ids(ids: U64, attributes: CallAttributes, call: I64) -> Flags:
 
 
 def numbered_within(ids: U64, attributes: CallAttributes, reused: Flags) -> I64:
-    """Number of earlier rows with the same source, id and time; 0 for rows whose id is not reused.
-
-    Args:
-        ids: as in `repeats_as_one`.
-        attributes: as in `repeats_as_one`.
-        reused: what `reused_ids` gave.
-    """
+    """Number of earlier rows with the same source, id and time; 0 for rows whose id is not reused."""
     rows = np.flatnonzero(reused)
     order = np.lexsort((rows, attributes.times[rows], ids[rows], attributes.ranks[rows]))
     ordered = rows[order]

@@ -29,11 +29,7 @@ class Spool:
         self._ended = False
 
     def add(self, table: pa.Table) -> None:
-        """Keep one table.
-
-        Raises:
-            OutputError: the temporary file cannot be written.
-        """
+        """Keep one table."""
         if self._writer is None:
             self._tables.append(table)
             self._bytes += table.nbytes

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,6 @@ DATA_SUFFIXES = (".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".csv", ".tsv"
 SHOWN_NAMES = 5
 _ROTATED = re.compile(r"[.\-_]\d[\dt:.\-_]{0,31}$")
 """Number or date behind the suffix of a rotated log: .1, -20261124, .2026-11-24."""
-
-
-def _silent(_text: str) -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class _PassedBy:
     cases: list[str] = field(default_factory=list)
 
 
-def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], None] = _silent) -> list[Found]:
+def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], object] = str) -> list[Found]:
     """All inputs, sorted by name; the place of an input is its index.
 
     Args:
@@ -238,7 +235,9 @@ def _table(item: Any, number: int, engine: Engine) -> FoundTable:
     if module == "pandas" and hasattr(item, "columns"):
         return FoundTable(name, pandas_table(item), None)
     try:
-        return FoundTable(name, None, _checked_scan(engine.scan(item)))
+        scan = engine.scan(item)
+        first = next(scan, None)  # a generator refuses a wrong object only then
+        return FoundTable(name, None, scan if first is None else chain((first,), scan))
     except EngineError:
         pass
     if hasattr(item, "__arrow_c_stream__"):
@@ -248,18 +247,6 @@ def _table(item: Any, number: int, engine: Engine) -> FoundTable:
         where="requests or accounts",
         next_step="use a path, an Arrow table, a Polars or pandas frame, or a relation of the engine",
     )
-
-
-def _checked_scan(scan: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The scan, with its first batch already read: a generator refuses a wrong object only then."""
-    first = next(scan, None)
-
-    def everything() -> Iterator[pa.RecordBatch]:
-        if first is not None:
-            yield first
-            yield from scan
-
-    return everything()
 
 
 def pandas_table(frame: Any) -> pa.Table:

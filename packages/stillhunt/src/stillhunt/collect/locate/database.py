@@ -54,13 +54,9 @@ _TIMES = frozenset(("timestamp", "timestamptz"))
 _ORDERED = (_AS_THEY_ARE - {"_text"}) | _TIMES | {"uuid", "numeric", "date", "bpchar"}
 _FIRST_IN_ORDER = ("startTime", "timestamp", "request_id")
 _SETTINGS = (
-    "TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    "LOCAL statement_timeout = 0",
-    "LOCAL idle_in_transaction_session_timeout = 0",
-    "LOCAL synchronize_seqscans = off",
-    "LOCAL TimeZone = 'UTC'",
-    "LOCAL DateStyle = 'ISO'",
-    "LOCAL IntervalStyle = 'iso_8601'",
+    *("TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY", "LOCAL statement_timeout = 0"),
+    *("LOCAL idle_in_transaction_session_timeout = 0", "LOCAL synchronize_seqscans = off", "LOCAL TimeZone = 'UTC'"),
+    *("LOCAL DateStyle = 'ISO'", "LOCAL IntervalStyle = 'iso_8601'"),
 )
 """One snapshot, no time limit, and values that are written the same way whatever the server's settings are."""
 
@@ -145,7 +141,7 @@ class Database:
     """One snapshot of a database. It ends with `close`, or when none of its tables is in use any more.
 
     Raises:
-        InputError: there is no driver, or no connection.
+        InputError: there is no driver, or no connection; each method: the database refused, or broke off.
     """
 
     def __init__(self, address: Address) -> None:
@@ -178,19 +174,11 @@ class Database:
         )
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
-        """A small result as dictionaries.
-
-        Raises:
-            InputError: the database refused it.
-        """
+        """A small result as dictionaries."""
         return [row for batch in self.stream(statement) for row in batch.to_pylist()]
 
     def stream(self, statement: str) -> Iterator[pa.RecordBatch]:
-        """A result in batches; read or drop it before the next statement.
-
-        Raises:
-            InputError: the database refused it, or broke off.
-        """
+        """A result in batches; read or drop it before the next statement."""
         cursor = self._call(self._connection.cursor)
         try:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
@@ -253,11 +241,7 @@ class StoredTable:
         raise OSError(f"{self.table} is a table and cannot be opened as a file ({mode})")
 
     def is_empty(self) -> bool:
-        """Whether it has no rows.
-
-        Raises:
-            InputError: the database refused it.
-        """
+        """Whether it has no rows."""
         return not self.database.rows(f"SELECT 1 AS one FROM {self.key} LIMIT 1")  # noqa: S608  # names are quoted
 
     def batches(self, columns: Sequence[str], first: Sequence[str] = _FIRST_IN_ORDER) -> Iterator[pa.RecordBatch]:
@@ -266,9 +250,6 @@ class StoredTable:
         Args:
             columns: wanted columns; unknown ones are ignored, and an empty list means all.
             first: columns to order by, if they exist.
-
-        Raises:
-            InputError: the database refused it, or broke off.
         """
         wanted = [name for name in self.kinds if name in columns] or list(self.kinds)
         order = dict.fromkeys(name for name in (*first, *self.primary) if self.kinds.get(name) in _ORDERED)

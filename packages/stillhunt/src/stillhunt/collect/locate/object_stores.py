@@ -46,11 +46,7 @@ class RemoteFile:
         return self.key.rsplit("/", 1)[-1]
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """Its bytes from the beginning.
-
-        Raises:
-            OSError: the store refuses.
-        """
+        """Its bytes from the beginning."""
         del mode
         return cast("BinaryIO", self.store.open_input_stream(self.key, compression=None))
 
@@ -59,11 +55,7 @@ class RemoteFile:
         return self.store.open_input_file(self.key)
 
     def version(self) -> str:
-        """What the store calls this content of the object (its ETag); empty where it does not say.
-
-        Raises:
-            OSError: the store refuses.
-        """
+        """What the store calls this content of the object (its ETag); empty where it does not say."""
         with self.store.open_input_file(self.key) as opened:  # asks for the object's head only
             found: bytes = opened.metadata().get("ETag", b"")
         return found.decode("utf-8", "replace")
@@ -144,9 +136,6 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
     Args:
         address: a URI, with `endpoint_override` and other options of pyarrow's file systems if needed.
         looks_like_data: whether a file of this name is read when it lies in a folder.
-
-    Returns:
-        (name relative to the prefix, object), in order of names.
 
     Raises:
         InputError: there is no such store, no object, or no permission.

@@ -21,17 +21,16 @@ from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import hash_digits
 from stillhunt.collect.normalise.kernels_identity import LONGEST_ADDRESS, hash_addresses, hash_all, hash_texts
 from stillhunt.collect.values.fields import Column
-from stillhunt.collect.values.kernels import KEYS, Flags, enter, hash_rows, look_up
+from stillhunt.collect.values.kernels import KEYS, Flags, hash_rows
 from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48
 MAX_LISTED_ADDRESSES = 32
 """Addresses that are read of a list."""
-CACHED_VALUES = 1 << 20
+CACHED_VALUES = 1 << 17
 """Distinct unusual addresses whose hash is cached; bounds the memory and changes no result."""
 
-_FIRST_SLOTS = 1 << 10
 _PROCESS_KEY = secrets.token_bytes(32)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -55,9 +54,6 @@ def address_in_text(text: str) -> Address | None:
     Ports and brackets are removed, and IPv4-mapped IPv6 becomes IPv4. Of a list ("client, proxy, proxy", the form of
     X-Forwarded-For) the first public address counts, else the first address. A client can forge the beginning of the
     list: whose log has the address of the connection should map that instead.
-
-    Args:
-        text: what a log has as the client's address.
     """
     parts = text.split(",")[:MAX_LISTED_ADDRESSES]
     parsed = [address for part in parts if (address := _parse(part)) is not None]
@@ -93,43 +89,6 @@ def email_domain(text: str) -> str:
     return text.strip().strip("<>").lower().rsplit("@", 1)[-1].rstrip(".")
 
 
-class _Memory:
-    """Cache of pairs of hashes, by a hash of the text."""
-
-    def __init__(self) -> None:
-        self._keys = np.zeros(_FIRST_SLOTS, np.uint64)
-        self._indices = np.zeros(_FIRST_SLOTS, np.int64)
-        self._count = 0
-        self.pairs: npt.NDArray[np.uint64] = np.zeros((_FIRST_SLOTS // 2, 2), np.uint64)
-
-    def places(self, names: U64) -> I64:
-        """Index into `pairs` of each name, -1 if it is unknown."""
-        found = np.empty(names.size, np.int64)
-        look_up(names, self._keys, self._indices, found)
-        return found
-
-    def add(self, names: U64, pairs: npt.NDArray[np.uint64]) -> None:
-        """Add distinct new names."""
-        known, values = self._keys[self._keys != 0], self.pairs
-        order = self._indices[self._keys != 0]
-        if self._count + names.size > len(self.pairs):
-            slots = _FIRST_SLOTS
-            while slots < 4 * (self._count + names.size):
-                slots *= 2
-            self._keys, self._indices = np.zeros(slots, np.uint64), np.zeros(slots, np.int64)
-            self.pairs = np.zeros((slots // 2, 2), np.uint64)
-            self.pairs[: self._count] = values[: self._count]
-            enter(known, order, self._keys, self._indices)
-        enter(names, np.arange(self._count, self._count + names.size), self._keys, self._indices)
-        self.pairs[self._count : self._count + names.size] = pairs
-        self._count += names.size
-
-    @property
-    def full(self) -> bool:
-        """Whether it is time to start anew."""
-        return self._count > CACHED_VALUES
-
-
 class IdentityHasher:
     """Keyed hashes of identity values; may be used by several threads.
 
@@ -142,7 +101,7 @@ class IdentityHasher:
         self._key = key.encode() if key else _PROCESS_KEY
         self._address_keys = np.concatenate([self._words_of("address"), self._words_of("prefix")])
         self._words = random_words(KEYS)
-        self._memory = _Memory()
+        self._known: dict[int, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def _words_of(self, domain: str) -> U64:
@@ -173,22 +132,22 @@ class IdentityHasher:
     def _unusual_addresses(self, text: pa.Array, limit: int) -> npt.NDArray[np.uint64]:
         names = np.zeros(len(text), np.uint64)
         hash_rows(*text_buffers(text), self._words, names)
+        distinct, first, place = np.unique(names, return_index=True, return_inverse=True)
+        wanted = distinct.tolist()
         with self._lock:
-            if self._memory.full:
-                self._memory = _Memory()
-            places = self._memory.places(names)
-            if int(places.min()) < 0:
-                unknown, rows = np.unique(names[places < 0], return_index=True)
-                rows = np.flatnonzero(places < 0)[rows]
-                shown = [cut_at(t.encode(), limit).strip() for t in text.take(pa.array(rows)).to_pylist()]
+            if len(self._known) > CACHED_VALUES:
+                self._known = {}
+            rows = {name: row for name, row in zip(wanted, first.tolist(), strict=True) if name not in self._known}
+            if rows:
+                shown = [cut_at(t.encode(), limit).strip() for t in text.take(pa.array(rows.values())).to_pylist()]
                 found = [address_and_prefix(t) if t else (None, None) for t in shown]
                 pairs = [
                     self._hash(pa.array([pair[i] for pair in found], pa.large_string()), self._address_keys[2 * i :])
                     for i in (0, 1)
                 ]
-                self._memory.add(unknown, np.stack(pairs, 1))
-                places = self._memory.places(names)
-            return self._memory.pairs[places]
+                self._known.update(zip(rows, zip(*(hashes.tolist() for hashes in pairs), strict=True), strict=True))
+            known = np.array([self._known[name] for name in wanted], np.uint64)
+        return known[place.reshape(-1)]
 
     def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:
         """Keyed hashes of a column of card or e-mail values.

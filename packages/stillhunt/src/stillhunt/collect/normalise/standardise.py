@@ -24,13 +24,12 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats import CANONICAL_FORMAT, SOURCES
-from stillhunt.collect.normalise.enrich import Networks, open_networks
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
+from stillhunt.collect.normalise.networks import Networks, open_networks
 from stillhunt.collect.values.chat import fill_from_messages, unfold_prompts
-from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column
+from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS, UNKNOWN_MODEL, Column, RawBatch
 from stillhunt.collect.values.numbers import floats, integers
 from stillhunt.collect.values.other_settings import DRAWN_SETTINGS, SETTING_FIELDS, named, setting_columns
-from stillhunt.collect.values.raw_batch import RawBatch
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import (
     NESTED,
@@ -55,20 +54,8 @@ REQUIRED = "required value is missing"
 NAMED_BY_PLACE = "missing, so the call is named after its place"
 NO_MODEL = f"missing, so '{UNKNOWN_MODEL}'"
 SHORT_REQUEST_COLUMNS = (
-    "request_id",
-    "account_id",
-    "model",
-    "source",
-    "conversation_id",
-    "organization_id",
-    "api_key_id",
-    "end_user_id",
-    "country",
-    "tls_fingerprint",
-    "channel",
-    "ip_kind",
-    "user_agent",
-    "asn_name",
+    *("request_id", "account_id", "model", "source", "conversation_id", "organization_id", "api_key_id"),
+    *("end_user_id", "country", "tls_fingerprint", "channel", "ip_kind", "user_agent", "asn_name"),
 )
 INTEGER_COLUMNS = {"turn": 32, "asn": 64, "input_tokens": 64, "output_tokens": 64, "max_tokens": 64, "status": 32}
 FLOAT_COLUMNS = ("temperature", "top_p")
@@ -246,7 +233,6 @@ def standardise_requests(
     """REQUESTS rows of one batch; prompts still contain resent history and have their full length.
 
     Args:
-        rejects: takes the rows that cannot be used.
         required: columns without which a row cannot be used. Calls without an id get one in any case, and calls without
             a model are of an unknown model if it is required.
     """

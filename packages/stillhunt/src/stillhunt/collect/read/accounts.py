@@ -36,8 +36,6 @@ def open_accounts(
             several formats complete each other; a table with our columns comes first.
         mapping: our column -> the table's column; entries for request columns are ignored.
         config: settings; with the identity key of the requests, so that addresses compare.
-        engine: scans relations of its own kind.
-        progress: told how far reading is.
 
     Returns:
         (ACCOUNTS sorted by account_id, or None; REJECTS). Of different rows of one account, the one with the smallest
@@ -128,7 +126,10 @@ def _one_row_per_account(merged: pa.Table, parts: Sequence[_Part], rejects: Reje
     for group in several:
         size = int(sizes[group])
         own = dict(sorted(zip(rows[done : done + size].tolist(), contents[done : done + size], strict=True)))
-        best = min(own, key=lambda row: (_content_hash(own[row]), row))
+        hashes = {
+            row: hashlib.blake2b(own[row].encode("utf-8", "surrogatepass"), digest_size=16).digest() for row in own
+        }
+        best = min(own, key=lambda row: (hashes[row], row))
         for row, content in own.items():
             if content != own[best]:
                 at = int(np.searchsorted(firsts, row, side="right")) - 1
@@ -138,7 +139,3 @@ def _one_row_per_account(merged: pa.Table, parts: Sequence[_Part], rejects: Reje
         kept[group] = best
         done += size
     return kept
-
-
-def _content_hash(content: str) -> bytes:
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()

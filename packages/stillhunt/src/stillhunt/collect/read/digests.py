@@ -21,7 +21,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.locate.catalog import Found, FoundFile
@@ -34,10 +36,12 @@ SAFE_NANOSECONDS = 3_000_000_000
 MAX_KNOWN = 1 << 17
 """Most files of which digests are kept; those hashed longest ago are dropped first."""
 _LAYOUT = 1
-_DIGEST_CHARACTERS = 64
 
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Size, mtime and ctime in nanoseconds, inode; of an object, size and a number made of its ETag."""
+_Entries: TypeAlias = dict[str, tuple[Stamp, int, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]]
+"""Name of a file -> its stamp, when it was hashed, digest."""
+_CONTENT = msgspec.json.Decoder(tuple[int, _Entries])
 
 
 class KnownDigests:
@@ -76,7 +80,7 @@ class KnownDigests:
         if not self._changed:
             return
         latest = sorted(self._known.items(), key=lambda item: (item[1][1], item[0]))[-MAX_KNOWN:]
-        content = [_LAYOUT, {name: [list(stamp), taken, digest] for name, (stamp, taken, digest) in latest}]
+        content = [_LAYOUT, dict(latest)]
         beside = self._path.with_name(f"{DIGESTS_FILE}.{os.getpid()}-{secrets.token_hex(4)}")
         try:
             beside.touch(mode=0o600)
@@ -89,20 +93,12 @@ class KnownDigests:
         self._changed = False
 
 
-def _read(path: Path) -> dict[str, tuple[Stamp, int, str]]:
+def _read(path: Path) -> _Entries:
     try:
-        layout, entries = json.loads(path.read_text())
-        if layout != _LAYOUT:
-            return {}
-        known = {}
-        for name, (stamp, taken, digest) in entries.items():
-            size, modified, changed, inode = (int(part) for part in stamp)
-            if len(digest) != _DIGEST_CHARACTERS or int(digest, 16) < 0:
-                return {}
-            known[str(name)] = ((size, modified, changed, inode), int(taken), str(digest))
-        return known
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        layout, known = _CONTENT.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeError, RecursionError):
         return {}
+    return known if layout == _LAYOUT else {}
 
 
 def _name_of(path: Place) -> str:

@@ -12,14 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.checks.duplicate_inputs import DuplicateInputs
-from stillhunt.collect.checks.proxy_check import ProxyCheck
 from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT
+from stillhunt.collect.input_doubts import DuplicateInputs, ProxyCheck
 from stillhunt.collect.read.inputs import OpenedInputs
-from stillhunt.collect.values.account_counts import AccountCounts
-from stillhunt.collect.values.rejects import Rejects
+from stillhunt.collect.values.rejects import AccountCounts, Rejects
 
 OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
@@ -60,12 +58,7 @@ class InputFile:
         name: base name, or path relative to the given folder; `table N` for a table in memory.
         sha256: hash of the file's bytes, hexadecimal; empty for tables.
         bytes: size of the file; 0 for tables.
-        rows: number of its rows that were used.
-        format: format of the log; `canonical` if it has our columns.
-        passed_over: reason -> number of records that are not calls.
-        by_address: rows counted under their client's address because the log names no account.
-        joined: rows that were joined with rows of other logs, or with each other.
-        doubts: possible faults of the input, in sentences.
+        format: format of the log; `canonical` if it has our columns. For the others see `InputFacts`.
     """
 
     name: str
@@ -91,7 +84,7 @@ class InputFacts:
         changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
         rates: share of calls that the log keeps, as text -> number of rows for which it is known.
         passed_over: reason -> number of records that are not calls.
-        by_address: rows counted under their client's address.
+        by_address: rows counted under their client's address because the log names no account.
         joined: rows that were joined with rows of other logs, or with each other.
         doubts: possible faults of the input, in sentences.
     """
@@ -127,8 +120,6 @@ class LogFacts:
         rejected_rows: number of rejected rows, including those beyond the limit of REJECTS.
         replaced_texts: number of texts in which broken UTF-8 was replaced by U+FFFD.
         unmapped: sentences about fields that the user mapped and no input has.
-        set_aside: account -> number of its rejected rows, where the account can be read; see `AccountCounts`.
-        changed: "COLUMN: what became of the value" -> number of values that could not be kept as they were.
     """
 
     inputs: tuple[InputFile, ...]
@@ -159,19 +150,11 @@ class InputStats:
         return sum(facts.rows for facts in self._facts.values())
 
     def remember(self, index: int, facts: InputFacts) -> None:
-        """Enter the facts that an earlier hunt found about an input.
-
-        Args:
-            facts: what `of` gave then.
-        """
+        """Enter the facts that an earlier hunt found about an input."""
         self._facts[index] = facts
 
     def count_rejected(self, index: int, rejects: Rejects) -> None:
-        """Count rejected rows and changed values of an input.
-
-        Args:
-            rejects: what was not counted yet.
-        """
+        """Count rejected rows and changed values of an input."""
         facts = self._facts.get(index, InputFacts())
         set_aside = AccountCounts()
         for counts in (facts.set_aside, rejects.by_account.rows()):

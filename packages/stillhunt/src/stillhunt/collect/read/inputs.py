@@ -91,8 +91,6 @@ def open_inputs(
 
     Args:
         sources: as for `find_inputs`.
-        required: our columns that an input must have.
-        engine: scans relations of its own kind.
         customers: whether customer tables are wanted instead of request logs.
         note: receives a sentence about files that are not read.
 
@@ -104,7 +102,7 @@ def open_inputs(
     wanted: dict[int, Reader] = {}
     others: dict[int, Reader] = {}
     formats = FormatsMet()
-    first_failure: tuple[str, UnusableInputError] | None = None
+    failure: InputError | None = None
     for index, item in enumerate(found):
         try:
             reader = open_reader(item, index, fields, required, config, formats)
@@ -114,30 +112,26 @@ def open_inputs(
             (wanted if fits else others)[index] = reader
         except UnusableInputError as error:
             rejects.add(item.name, error.place, error.reason, rows=error.rows)
-            first_failure = first_failure or (item.name, error)
+            failure = failure or _unusable(item.name, error)
     if not wanted:
-        raise _nothing_usable(found, others, rejects, first_failure)
+        raise _nothing_usable(found, others, rejects, failure)
     if not customers and all(isinstance(reader, RecordReader) for reader in wanted.values()):
         fields.check_mapping()
     return OpenedInputs(found, wanted, rejects, others, fields.unmapped())
 
 
 def _nothing_usable(
-    found: Sequence[Found],
-    customers: Mapping[int, Reader],
-    rejects: Rejects,
-    first_failure: tuple[str, UnusableInputError] | None,
+    found: Sequence[Found], customers: Mapping[int, Reader], rejects: Rejects, failure: InputError | None
 ) -> InputError:
     if customers:
         where = shorten(found[min(customers)].name, NAME_CHARACTERS)
-        return InputError(
-            "the input holds customer tables but no request log", where=where, next_step="name the request logs as well"
-        )
-    if first_failure is None:
-        return InputError(
-            "no input can be read", where=rejects.first, next_step="check that the names and permissions are right"
-        )
-    name, cause = first_failure
+        reason = "the input holds customer tables but no request log"
+        return InputError(reason, where=where, next_step="name the request logs as well")
+    step = "check that the names and permissions are right"
+    return failure or InputError("no input can be read", where=rejects.first, next_step=step)
+
+
+def _unusable(name: str, cause: UnusableInputError) -> InputError:
     return InputError(
         cause.reason,
         where=f"{shorten(name, NAME_CHARACTERS)}, {cause.place}",

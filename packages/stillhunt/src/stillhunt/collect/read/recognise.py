@@ -26,7 +26,7 @@ from stillhunt.collect.decode.delimited import DELIMITERS, CsvReader
 from stillhunt.collect.decode.envelopes import UTF16, envelopes, from_utf16
 from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, PROBED_RECORDS, JsonReader, TextFile
 from stillhunt.collect.decode.records import Context, RecordReader, sample_of
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompressed
+from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, decompress_pieces
 from stillhunt.collect.formats import CANONICAL_FORMAT, recognise, source_named
 from stillhunt.collect.formats.source import Framing, Record, Sample, Source
 from stillhunt.collect.locate.catalog import Found, FoundFile, plain_name
@@ -56,7 +56,6 @@ def open_reader(
 
     Args:
         index: its place in the sorted order of names.
-        required: our columns that the input must have.
 
     Raises:
         ConfigError: `collect.format` names no format.
@@ -279,11 +278,11 @@ def _is_text(first_bytes: bytes) -> bool:
 
 
 def _first_bytes(path: Place, *, packed: bool, most: int = SNIFFED_BYTES) -> bytes:
-    """First bytes of a file as it is stored, or of its decompressed content."""
+    """First bytes of a file as it is stored, or of its decompress_pieces content."""
     pieces = HashedFile(path).pieces()
     content = b""
     try:
-        for piece in pieces if packed else decompressed(pieces):
+        for piece in pieces if packed else decompress_pieces(pieces):
             content += piece
             if len(content) >= most:
                 break

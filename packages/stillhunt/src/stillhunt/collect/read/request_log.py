@@ -17,12 +17,11 @@ from stillhunt.base.progress import Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.locate.object_stores import size_of
 from stillhunt.collect.normalise.standardise import Rules
-from stillhunt.collect.read.cut_history import HistoryCuts
 from stillhunt.collect.read.digests import Digests
+from stillhunt.collect.read.history_cuts import HistoryCuts, reread_prompts, with_bounded_prompts
 from stillhunt.collect.read.input_stats import InputFacts, InputFile, InputStats, LogFacts
 from stillhunt.collect.read.inputs import NO_USABLE_ROW, OpenedInputs, open_inputs
-from stillhunt.collect.read.read_rows import RowReader
-from stillhunt.collect.read.reread_prompts import reread_prompts, with_bounded_prompts
+from stillhunt.collect.read.rows import RowReader
 from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIELDS, field_map
 from stillhunt.collect.values.rejects import NAME_CHARACTERS
 
@@ -38,7 +37,6 @@ def open_requests(
             Polars or pandas frame; or a list of these.
         mapping: our column -> the log's column, or a dotted path into nested fields.
         engine: scans relations of its own kind and joins logs of the same calls.
-        progress: told how far reading is.
 
     Raises:
         InputError: no input can be used, or a path leads to nothing.
@@ -53,10 +51,6 @@ class RequestLog:
     """Request rows of all inputs; `open_requests` makes one, `batches` reads it once.
 
     `facts`, `rejects` and `stats` are complete after the last batch.
-
-    Args:
-        engine: joins logs of the same calls.
-        progress: told how far reading is.
     """
 
     def __init__(self, opened: OpenedInputs, config: Config, engine: Engine, progress: Progress) -> None:

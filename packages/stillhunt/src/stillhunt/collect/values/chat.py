@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.collect.values.fields import Column
+from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.strings import text_buffers
-from stillhunt.collect.values.tolerant_json import decode_json
 
 SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
@@ -142,11 +142,7 @@ def _is_image(part: Mapping[str, Any]) -> bool:
 
 
 def exchanges(messages: Any) -> int | None:
-    """Position of a call in its conversation, from 0: the number of answers that were followed by a message.
-
-    Returns:
-        The position; None if the value is not such a list.
-    """
+    """Position of a call in its conversation, from 0: the number of answers that were followed by a message."""
     if not isinstance(messages, _LIST) or isinstance(messages, str | bytes):
         return None
     found, answered = 0, False
@@ -227,32 +223,21 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
     Args:
         systems: large_string of the same length; a row that has one keeps it.
     """
-    rows = _rows_opening_with_bracket(prompts)
-    found: dict[int, Chat] = {}
-    for row in rows:
-        chat = read_chat(prompts[row].as_py())
-        if chat is not None:
-            found[row] = chat
-    return _replace(prompts, systems, found)
-
-
-def _rows_opening_with_bracket(prompts: pa.Array) -> list[int]:
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
-    return [int(row) for row in filled[data[offsets[:-1][filled]] == _OPENING_BRACKET]]
+    rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()
+    return _replace(prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))})
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
     """Prompts and system prompts from a `messages` column, for rows without a prompt."""
     if not isinstance(messages, list) and messages.null_count == len(messages):
         return prompts, systems
-    missing = np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False))
     found: dict[int, Chat] = {}
-    for row in missing:
-        value = messages[row] if isinstance(messages, list) else messages[int(row)].as_py()
-        chat = read_chat(value)
-        if chat is not None:
-            found[int(row)] = chat
+    for row in np.flatnonzero(prompts.is_null().to_numpy(zero_copy_only=False)).tolist():
+        value = messages[row] if isinstance(messages, list) else messages[row].as_py()
+        if (chat := read_chat(value)) is not None:
+            found[row] = chat
     return _replace(prompts, systems, found)
 
 

@@ -7,9 +7,12 @@ import ipaddress
 import json
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -28,76 +31,23 @@ _SECRET = re.compile(
     r"(sk|pk|rk|key|ghp|xox.)[-_](?=\S*\d)\S{8,}|(?=[A-Za-z]*\d)[A-Za-z\d]{20,}|[\da-f]{8}-[\da-f]{4}-"
 )
 _DATA = re.compile(r"\s*([{\[]|[+-]?\d|.*\S@\S)", re.DOTALL)
-_FAMILIAR = {
-    "request_id": (
-        "id",
-        "request_id",
-        "req_id",
-        "event_id",
-        "call_id",
-        "x-request-id",
-        "correlation_id",
-        "trace_id",
-        "response_id",
-    ),
-    "timestamp": (
-        "time",
-        "timestamp",
-        "start_time",
-        "created_at",
-        "event_time",
-        "ts",
-        "date",
-        "time_generated",
-        "received_at",
-        "created",
-    ),
-    "account_id": (
-        "account",
-        "account_id",
-        "user_id",
-        "user",
-        "customer_id",
-        "tenant_id",
-        "api_key",
-        "key",
-        "key_id",
-        "tenant",
-        "org",
-        "org_id",
-        "customer",
-        "username",
-        "consumer",
-        "uid",
-    ),
-    "model": (
-        *("model_name", "model", "model_id", "model_requested", "gen_ai.request.model", "deployment"),
-        *("deployment_name", "engine", "llm", "llm_model", "ai_model"),
-    ),
-    "messages": ("messages", "input_messages"),
-    "prompt": ("prompt", "question", "query", "user_input", "input_text", "input", "contents", "text", "content"),
-    "client_ip": (
-        "client_ip",
-        "ip",
-        "remote_addr",
-        "ip_address",
-        "source_ip",
-        "client_address",
-        "remote_ip",
-        "x-forwarded-for",
-        "peer",
-    ),
-}
+
+
+@cache
+def _familiar(column: str) -> Sequence[str]:
+    """Names that other logs use for a column."""
+    names: Sequence[str] = tomllib.loads((files(__package__) / "familiar_names.toml").read_text("utf-8")).get(
+        column, ()
+    )
+    return names
+
+
 _GENERIC = frozenset(("id", "key", "user", "date", "text", "content", "input", "created"))
 """Words that identify a field only as its full name, or if no other field ends with them (`user.id` is no request)."""
 
 
 def looks_like_name(text: str) -> bool:
-    """Whether a text may be shown as the name of a field: it is not content, a key, an address or a time.
-
-    Args:
-        text: a field name of the log.
-    """
+    """Whether a text may be shown as the name of a field: it is not content, a key, an address or a time."""
     plain = len(text) <= SHOWN_CHARACTERS and _NAME.fullmatch(text) is not None
     return plain and len(text.split()) <= _MOST_WORDS and _SECRET.search(text) is None and not _is_address(text)
 
@@ -152,11 +102,7 @@ def usual_names(records: Sequence[Any]) -> list[str]:
 
 
 def leaves_of_all(records: Iterable[Any]) -> list[str]:
-    """Leaves of several records, without repeats, at most `MAX_LEAVES` of them.
-
-    Args:
-        records: decoded JSON values; only objects have leaves.
-    """
+    """Leaves of several records, without repeats, at most `MAX_LEAVES` of them."""
     found: dict[str, None] = {}
     for record in records:
         for path in leaves(record) if isinstance(record, Mapping) else ():
@@ -210,19 +156,12 @@ def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[
             tails.setdefault(_plain(".".join(parts[start:])), path)
         if len(parts) > 1:
             tails.setdefault(_plain(".".join(parts[-2:])), path)
-    near = [full[_plain(alias)] for alias in _FAMILIAR.get(name, ()) if _plain(alias) in full]
-    near += [
-        tails[_plain(alias)]
-        for alias in (name, *_FAMILIAR.get(name, ()))
-        if _plain(alias) in tails and alias not in _GENERIC
-    ]
+    aliases = _familiar(name)
+    near = [full[_plain(alias)] for alias in aliases if _plain(alias) in full]
+    near += [tails[_plain(alias)] for alias in (name, *aliases) if _plain(alias) in tails and alias not in _GENERIC]
     if not near:
         ends = Counter(_plain(path.rpartition(".")[2]) for path in found)
-        near += [
-            tails[alias]
-            for alias in _FAMILIAR.get(name, ())
-            if alias in _GENERIC and ends[alias] == 1 and alias in tails
-        ]
+        near += [tails[alias] for alias in aliases if alias in _GENERIC and ends[alias] == 1 and alias in tails]
     for names in () if known else (full, tails):
         near += [names[match] for match in difflib.get_close_matches(_plain(name), list(names), n=2, cutoff=0.65)]
     return list(dict.fromkeys(near))[:3]
@@ -237,7 +176,9 @@ class Advice:
     command_step: str
 
 
-def advice(missing: Sequence[str], found: Sequence[str], given: Collection[str], *, accounts: bool = False) -> Advice:
+def advise_mapping(
+    missing: Sequence[str], found: Sequence[str], given: Collection[str], *, accounts: bool = False
+) -> Advice:
     """What to say of missing required columns, with a ready mapping.
 
     Args:

@@ -1,13 +1,15 @@
-"""Which column or nested field of a log holds a column of REQUESTS or ACCOUNTS, and how its value is fetched."""
+"""Which field of a log holds a column of REQUESTS or ACCOUNTS, how its value is fetched, and rows of such columns."""
 
 from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,13 +20,11 @@ from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.collect.values.field_suggestions import (
     MAX_LEAVES,
     SHOWN_CHARACTERS,
-    Advice,
-    advice,
     near_names,
     shown_names,
 )
+from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
-from stillhunt.collect.values.tolerant_json import decode_json
 
 REQUEST_FIELDS = (
     *(name for name in REQUESTS.names if name not in ("client_prefix", "origin_file", "origin_row")),
@@ -79,11 +79,7 @@ class FieldMap:
                 self.met.add(entry)
 
     def check_mapping(self) -> None:
-        """Refuse a mapping of a field that no log has, where all logs are of known formats.
-
-        Raises:
-            InputError: names the first such entry.
-        """
+        """Refuse a mapping of a field that no log has, where all logs are of known formats."""
         names = list(self.names)
         for ours, path in self.mapped:
             if (ours, path) not in self.met:
@@ -127,7 +123,6 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
     """Columns and the paths at which they are looked for.
 
     Args:
-        names: columns of REQUESTS or ACCOUNTS.
         mapping: column -> the log's column or dotted path; columns of the other table are allowed.
 
     Raises:
@@ -168,19 +163,6 @@ def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldM
 def mapping_place(name: str, path: str) -> str:
     """An entry of the mapping as the place of an error: `mapping account_id=user.id`."""
     return f"mapping {shorten(name, SHOWN_CHARACTERS)}={shorten(path, SHOWN_CHARACTERS)}"
-
-
-def missing_columns_advice(
-    missing: Sequence[str], found: Sequence[str], given: Collection[str] = OPTIONAL_ADVICE, *, accounts: bool = False
-) -> Advice:
-    """What to say of missing required columns, with a ready mapping.
-
-    Args:
-        found: the log's columns, or the dotted paths of its fields.
-        given: optional columns that the log has.
-        accounts: whether they are those of the table of accounts.
-    """
-    return advice(missing, found, given, accounts=accounts)
 
 
 def path_splits(path: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -267,3 +249,40 @@ def python_column(values: list[Any]) -> Column:
     except (pa.ArrowInvalid, OverflowError, UnicodeError):
         return values
     return values
+
+
+@dataclass(frozen=True)
+class RawBatch:
+    """Some rows of one input.
+
+    Args:
+        columns: column of REQUESTS or ACCOUNTS -> values; columns that the input lacks are absent.
+        source: name of the file or table.
+        origin_rows: row numbers within the input, int64.
+        place: row of the batch -> its place in the input, in words.
+        raw: row of the batch -> its text, for rejects.
+    """
+
+    columns: Mapping[str, Column]
+    rows: int
+    source: str
+    origin_file: int
+    origin_rows: npt.NDArray[np.int64]
+    place: Callable[[int], str]
+    raw: Callable[[int], str]
+
+    def take(self, rows: npt.NDArray[np.int64]) -> RawBatch:
+        """A batch with only these rows, given by their numbers in this batch."""
+        chosen = pa.array(rows)
+        columns = {
+            name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column.take(chosen)
+            for name, column in self.columns.items()
+        }
+        return replace(
+            self,
+            columns=columns,
+            rows=len(rows),
+            origin_rows=self.origin_rows[rows],
+            place=lambda row: self.place(int(rows[row])),
+            raw=lambda row: self.raw(int(rows[row])),
+        )

@@ -27,9 +27,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NULL_WORDS = frozenset(("", "null", "none", "nan", "\\n"))
 _LIMITS = {32: 2**31 - 1, 64: 2**63 - 1}
-_DIGIT_ZERO = np.uint8(48)
-_FLOAT_BYTES = np.zeros(256, np.bool_)
-_FLOAT_BYTES[list(b"0123456789.-")] = True
+_DIGITS, _FLOAT_BYTES = (np.isin(np.arange(256), list(some)) for some in (b"0123456789", b"0123456789.-"))
 
 
 def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
@@ -132,19 +130,11 @@ def _one_by_one(values: Column, target: pa.DataType, read: Callable[[Any], Any])
 
 def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
     """The converted column if every value is plainly valid; None if values must be checked one by one."""
-    if isinstance(values, list):
-        return None
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_null(values.type):
-        return values.cast(target)
+    values = _plain_numbers(values, _DIGITS)
+    if values is None or pa.types.is_null(values.type):
+        return None if values is None else values.cast(target)
     if pa.types.is_floating(values.type):
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        if not _all_bytes_are_digits(values):
-            return None
-    elif not pa.types.is_integer(values.type):
-        return None
     try:
         numbers = values.cast(target)
     except pa.ArrowInvalid:
@@ -153,17 +143,18 @@ def _fast_integers(values: Column, target: pa.DataType) -> pa.Array | None:
     return numbers if smallest is None or smallest >= 0 else None
 
 
-def _all_bytes_are_digits(values: pa.Array) -> bool:
-    return _all_short(values) and not bool(np.any((_used_bytes(values) - _DIGIT_ZERO) >= 10))
-
-
-def _all_short(values: pa.Array) -> bool:
-    return (pc.max(pc.binary_length(values)).as_py() or 0) <= MAX_NUMBER_CHARACTERS
-
-
-def _used_bytes(values: pa.Array) -> npt.NDArray[np.uint8]:
-    offsets, data = text_buffers(values.cast(pa.large_string()))
-    return data[offsets[0] : offsets[-1]]
+def _plain_numbers(values: Column, allowed: npt.NDArray[np.bool_]) -> pa.Array | None:
+    """A column of nulls, of numbers, or of short texts of some bytes only; None for any other."""
+    if isinstance(values, list):
+        return None
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = values.type
+    if kind in (pa.string(), pa.large_string()):
+        offsets, data = text_buffers(values.cast(pa.large_string()))
+        short = (pc.max(pc.binary_length(values)).as_py() or 0) <= MAX_NUMBER_CHARACTERS
+        return values if short and bool(allowed[data[offsets[0] : offsets[-1]]].all()) else None
+    return values if pa.types.is_null(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind) else None
 
 
 def floats(values: Column) -> tuple[pa.Array, Changes]:
@@ -173,27 +164,16 @@ def floats(values: Column) -> tuple[pa.Array, Changes]:
 
 
 def _fast_floats(values: Column) -> pa.Array | None:
-    if isinstance(values, list):
-        return None
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    kind = values.type
-    if pa.types.is_null(kind):
-        return values.cast(pa.float64())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        if not _all_short(values) or not bool(_FLOAT_BYTES[_used_bytes(values)].all()):
-            return None
-    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-        return None
+    values = _plain_numbers(values, _FLOAT_BYTES)
+    if values is None or pa.types.is_null(values.type):
+        return None if values is None else values.cast(pa.float64())
     try:
         numbers = widen(values)
     except pa.ArrowInvalid:
         return None
     bounds = pc.min_max(numbers)
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    if low is not None and (low < 0 or math.isinf(high)):
-        return None
-    return numbers
+    return None if low is not None and (low < 0 or math.isinf(high)) else numbers
 
 
 def widen(values: pa.Array) -> pa.Array:

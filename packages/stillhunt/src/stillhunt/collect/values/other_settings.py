@@ -2,12 +2,14 @@
 
 `model prove` compares harvested answers with answers that the teacher draws again under the same settings. That is
 sound only if it knows all of them: with a fixed `seed`, all answers of a campaign share one stream of random numbers.
-Therefore a field is harmless only if it is in a list here, and every other one is named.
+Therefore a field is harmless only if it is in a list of `other_settings.toml`, and every other one is named.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 
 from stillhunt.base.formatting import shorten
@@ -31,44 +33,13 @@ def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
 
 
-def _names(*lines: str) -> frozenset[str]:
-    return frozenset(_plain(name) for line in lines for name in line.split())
+def _names(words: str) -> frozenset[str]:
+    return frozenset(map(_plain, words.split()))
 
 
-_READ = _names(
-    "model modelId messages contents prompt input instructions system systemInstruction inputText message",
-    "temperature top_p max_tokens max_completion_tokens max_output_tokens max_tokens_to_sample maxTokenCount",
-    "max_gen_len previous_response_id conversation request_id response campaign_id account_id turn system_prompt",
-    "inputs texts tools functions toolConfig day",
-)
-"""Fields that have columns; of the question, prove leaves out answers whose question the log has in part only."""
-_HARMLESS = _names(
-    "stream stream_options store service_tier metadata user user_id safety_identifier prompt_cache_key",
-    "prompt_cache_retention background include logprobs top_logprobs return_token_ids request_metadata",
-    "anthropic_version headers extra_headers extra_query timeout request_timeout max_retries num_retries",
-    "session_id thread_id conversation_id api_base api_version base_url custom_llm_provider deployment_id",
-    "litellm_call_id litellm_session_id litellm_trace_id litellm_metadata litellm_params proxy_server_request",
-    "litellm_logging_obj secret_fields arize_config tags drop_params allowed_openai_params additional_drop_params",
-    "encoding_format tool_choice function_call parallel_tool_calls model_info labels system_fingerprint",
-)
-"""Fields that say who asked, or how the answer is delivered, stored or counted. Without tools their choice is idle."""
-_CONTAINERS = _names(
-    "generationConfig config inferenceConfig textGenerationConfig optional_params model_parameters extra_body",
-    "additionalModelRequestFields options parameters model_kwargs invocation_params additional_args",
-)
-"""Fields that hold settings."""
-_NEUTRAL: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(_names("frequency_penalty presence_penalty min_p no_repeat_ngram_size"), (0,)),
-    **dict.fromkeys(_names("repetition_penalty n best_of candidate_count num_beams typical_p tfs_z"), (1,)),
-    **dict.fromkeys(_names("top_k"), (0, -1)),
-    **dict.fromkeys(_names("echo ignore_eos use_beam_search"), (False,)),
-    **dict.fromkeys(_names("response_format"), ("text", {"type": "text"})),
-    **dict.fromkeys(_names("text"), ({"format": {"type": "text"}},)),
-    **dict.fromkeys(_names("response_mime_type"), ("text/plain",)),
-    **dict.fromkeys(_names("modalities response_modalities"), (["text"], ["TEXT"])),
-    **dict.fromkeys(_names("thinking"), ({"type": "disabled"},)),
-    **dict.fromkeys(_names("truncation"), ("disabled",)),
-}
+_LISTS = tomllib.loads((files(__package__) / "other_settings.toml").read_text("utf-8"))
+_READ, _HARMLESS, _CONTAINERS = (_names(_LISTS[name]) for name in ("read", "harmless", "containers"))
+_NEUTRAL = {name: values for names, values in _LISTS["neutral"].items() for name in _names(names)}
 """Values of settings that change nothing."""
 _USUAL = frozenset(
     (
@@ -83,7 +54,6 @@ def changes_answers(name: str, value: Any) -> bool:
     """Whether a field of a call may change its answer.
 
     Args:
-        name: as the log has it.
         value: the same; numbers may be text.
     """
     if value is None or value in ("", "null"):
@@ -121,11 +91,7 @@ def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
 
 
 def setting_columns(record: Mapping[str, Any]) -> str | None:
-    """As `other_settings`, of a record that is no request body: only fields that are known to be settings or hold them.
-
-    Args:
-        record: with fields of any kind.
-    """
+    """As `other_settings`, of a record of any kind: only fields that are known to be settings or hold them."""
     holding = {name: record[name] for name in record if _plain(name) in _CONTAINERS}
     own = (name for name in SETTING_FIELDS if changes_answers(name, record.get(name)))
     return named(own, (name for name in _of(holding, _BELOW) if name not in holding))

@@ -18,9 +18,6 @@ import pyarrow as pa
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.collect.values.fields import Column
 
-Faults = dict[int, str]
-"""Row within the batch -> why its value is refused."""
-
 Changes = dict[str, int]
 """What became of values that could not be kept as they were, in words -> number of values."""
 
@@ -29,14 +26,6 @@ TOO_DEEP = "(nested too deeply)"
 _HASH_BYTES = 16
 """Of the hash that stands for a long value. Derived: among 2^40 values no two are expected to share 128 bits."""
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
-
-
-def _unusual(value: Any) -> str | None:
-    return object_text(value)
-
-
-_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_unusual)
-_UNSORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), skipkeys=True, default=_unusual)
 
 
 def as_text(values: Column) -> tuple[pa.Array, int]:
@@ -52,14 +41,9 @@ def as_text(values: Column) -> tuple[pa.Array, int]:
         return as_text(values.dictionary_decode())
     if pa.types.is_null(kind):
         return pa.nulls(len(values), pa.large_string()), 0
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    ):
+    if kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
         return _valid_text(values)
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+    if kind in (pa.string_view(), pa.binary_view()):
         return _valid_text(values.cast(pa.large_binary()))
     if pa.types.is_integer(kind):
         return values.cast(pa.large_string()), 0
@@ -126,6 +110,10 @@ def object_text(value: Any) -> str | None:
     if isinstance(value, list | tuple | dict):
         return _canonical_json(value)
     return str(value)
+
+
+_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=object_text)
+_UNSORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), skipkeys=True, default=object_text)
 
 
 def _canonical_json(value: Any) -> str:

@@ -52,11 +52,9 @@ class TimeRange:
 
     def complaint(self, micros: int) -> str:
         """Why a time outside the range is refused."""
-        return f"time lies before {_year(self.earliest)}" if micros < self.earliest else "time lies in the future"
-
-
-def _year(micros: int) -> int:
-    return (_EPOCH + timedelta(microseconds=micros)).year
+        if micros >= self.earliest:
+            return "time lies in the future"
+        return f"time lies before {(_EPOCH + self.earliest * _MICROSECOND).year}"
 
 
 def time_range(earliest: int, future_days: float) -> TimeRange:

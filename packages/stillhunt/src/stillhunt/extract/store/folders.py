@@ -93,9 +93,6 @@ def own_folder(state: Path | None) -> Path:
 
     Args:
         state: where it is made; the system's temporary folder when None.
-
-    Raises:
-        OutputError: it cannot be made.
     """
     base = Path(tempfile.gettempdir()) if state is None else state
     try:

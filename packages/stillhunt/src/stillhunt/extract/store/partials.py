@@ -141,11 +141,7 @@ class Partials:
         self._pool = pool
 
     def add(self, origin_file: int, sketches: pa.Table) -> None:
-        """Take sketches of one input, in its order.
-
-        Raises:
-            OutputError: there is no room for them.
-        """
+        """Take sketches of one input, in its order."""
         try:
             if origin_file not in self._writers:
                 self._writers[origin_file] = SegmentWriter(self._place(origin_file), self._pool)
@@ -260,11 +256,7 @@ def _together(state: Path) -> list[list[str]]:
 
 
 def names_in_use(state: Path) -> frozenset[str]:
-    """Names of the kept folders that any of the latest hunts used; empty where that is not recorded.
-
-    Args:
-        state: the folder that outlives the hunts.
-    """
+    """Names of the kept folders that any of the latest hunts used; empty where that is not recorded."""
     return frozenset(name for names in _together(state) for name in names)
 
 

@@ -21,10 +21,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I32, I64, U16, U32
 from stillhunt.base.coded import is_coded, plain
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import SKETCHES
-from stillhunt.extract.store.list_kernels import place_lists
+from stillhunt.extract.text.byte_kernels import entry_point
 
 PARTITIONS = 64
 """Partitions of a segment, by the highest bits of the account's key."""
@@ -282,3 +283,13 @@ class Segment:
                 pa.repeat(pa.scalar(0, pa.int32()), rows + 1), pa.array([], wanted.value_type)
             )
         return pa.nulls(rows, FEW if pa.types.is_string(wanted) else wanted)
+
+
+@entry_point
+def place_lists(places: I64, offsets: I32, inner: U16 | U32, out_offsets: I32, out: U16 | U32) -> None:
+    """Put each list at its place among lists whose offsets are known; compiled for each type of their values."""
+    for row in range(places.size):
+        used = out_offsets[places[row]]
+        for k in range(offsets[row], offsets[row + 1]):
+            out[used] = inner[k]
+            used += 1

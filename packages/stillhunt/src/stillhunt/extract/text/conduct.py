@@ -1,6 +1,6 @@
 """Conduct flags: what a prompt asks for and an answer gives, by words and structure. Hints, never accusations.
 
-Phrases of `lexicon.py` show *features*; the rules below say which flags follow from a feature by itself, from its
+Phrases of the lexicon show *features*; the rules below say which flags follow from a feature by itself, from its
 place or from two features close together. Single verbs and nouns are everyday words, so alone they mean nothing.
 """
 
@@ -40,15 +40,8 @@ BITS = {name: bit for bit, name, _ in CONDUCT_FLAGS}
 SYSTEM_FLAGS = sum(
     BITS[name]
     for name in (
-        "REASONING",
-        "TRACE_FORMAT",
-        "RUBRIC",
-        "CLEAN_TRACE",
-        "EXTRACTION_PROBE",
-        "AGENT_TRAJECTORY",
-        "TASK_GENERATION",
-        "TRANSLATE_TRACE",
-        "TRANSLATION",
+        *("REASONING", "TRACE_FORMAT", "RUBRIC", "CLEAN_TRACE", "EXTRACTION_PROBE", "AGENT_TRAJECTORY"),
+        *("TASK_GENERATION", "TRANSLATE_TRACE", "TRANSLATION"),
     )
 )
 """Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are
@@ -126,9 +119,6 @@ ANSWER_RULES = LexiconRules(
 
 def compile_rules(rules: LexiconRules) -> tuple[U32, I64, U64]:
     """Rules as arrays for the kernel.
-
-    Args:
-        rules: those of prompts or of answers.
 
     Returns:
         Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.

@@ -28,14 +28,19 @@ from stillhunt.extract.text.byte_kernels import (
 )
 from stillhunt.extract.text.conduct import BITS
 from stillhunt.extract.text.conduct_kernels import ConductScratch, Lexicon, find_conduct
-from stillhunt.extract.text.phrase_kernels import PHRASE_SLOTS, PHRASES, SYSTEM_PHRASES, PhraseScratch, thin, winnow
 from stillhunt.extract.text.token_kernels import copy_tokens, scan
 from stillhunt.extract.text.word_kernels import (
+    PHRASE_SLOTS,
+    PHRASES,
+    SYSTEM_PHRASES,
+    PhraseScratch,
     Vocabulary,
     WordScratch,
     name_words,
     rank_words,
+    thin,
     topic_buckets,
+    winnow,
 )
 from stillhunt.extract.text.words import SCRIPTS
 

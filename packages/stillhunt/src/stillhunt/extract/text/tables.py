@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import U8, U64
-from stillhunt.extract.lexicon.lexicon import phrases_by_feature
-from stillhunt.extract.lexicon.stopwords import all_stop_words
-from stillhunt.extract.text.asked import ASKED_FLAGS, asked_data
+from stillhunt.base.arrays import I64, U8, U64
+from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
 from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
 from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, LexiconRules, compile_rules
@@ -54,14 +54,7 @@ def _classifier() -> Asked:
 
 
 def tokenise(texts: list[str]) -> list[U64]:
-    """Token hashes of short texts, by the same kernel that reads prompts.
-
-    Args:
-        texts: any number of texts of at most `KEPT` tokens.
-
-    Returns:
-        One uint64 array per text.
-    """
+    """Token hashes of short texts, by the same kernel that reads prompts."""
     encoded = [text.encode() for text in texts]
     data = np.frombuffer(b"".join(encoded), np.uint8)
     ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
@@ -132,3 +125,25 @@ def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules
             slot = (slot + 1) & (_TRIE_SLOTS - 1)
         keys[slot], nodes[slot] = key, child
     return Lexicon(starts, pairs_seen, roots, keys, nodes, np.array(features, np.uint64), *compile_rules(rules))
+
+
+ASKED_FLAGS = (
+    *("REASONING", "RUBRIC", "CLEAN_TRACE", "EXTRACTION_PROBE", "AGENT_TRAJECTORY", "TASK_GENERATION"),
+    *("TRANSLATION", "CODE"),
+)
+"""Conduct flags that the classifier can show, in the order of its columns."""
+
+
+class AskedData(NamedTuple):
+    """What the data file holds: token hashes of the cue words, tags and weights by slot, bar by class."""
+
+    cues: U64
+    entries: U64
+    bars: I64
+
+
+@cache
+def asked_data() -> AskedData:
+    """The shipped classifier, read once a process."""
+    with (files("stillhunt.extract") / "data" / "asked.npz").open("rb") as file, np.load(file) as data:
+        return AskedData(*(data[name] for name in AskedData._fields))

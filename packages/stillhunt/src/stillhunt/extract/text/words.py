@@ -7,8 +7,10 @@ letters outside the symbol blocks; they take part in words unfolded.
 
 from __future__ import annotations
 
+import tomllib
 import unicodedata
 from functools import cache
+from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -17,22 +19,8 @@ SKETCH_VERSION = 4
 """Version of every hash and bucket in SKETCHES; sketches of two versions must not be compared."""
 
 SCRIPTS = (
-    "none",
-    "latin",
-    "greek",
-    "cyrillic",
-    "hebrew",
-    "arabic",
-    "devanagari",
-    "indic",
-    "thai",
-    "lao",
-    "khmer",
-    "myanmar",
-    "han",
-    "japanese",
-    "hangul",
-    "other",
+    *("none", "latin", "greek", "cyrillic", "hebrew", "arabic", "devanagari", "indic", "thai", "lao", "khmer"),
+    *("myanmar", "han", "japanese", "hangul", "other"),
 )
 """Script names; the index is the code in SKETCHES.script. Han beside kana counts as japanese."""
 
@@ -50,77 +38,13 @@ TABLE_SIZE = 0x10000 + MATH_STOP - MATH_FIRST
 _CODE_MARKS = "{}[];=<>\\`"
 _UNICODE = unicodedata.ucd_3_2_0
 
-# Block borders (first, last, script code) of the Unicode standard, coarse where words do not depend on it.
-_BLOCKS = (
-    (0x0041, 0x024F, "latin"),
-    (0x0250, 0x02FF, "latin"),
-    (0x0370, 0x03FF, "greek"),
-    (0x0400, 0x052F, "cyrillic"),
-    (0x0590, 0x05FF, "hebrew"),
-    (0x0600, 0x077F, "arabic"),
-    (0x08A0, 0x08FF, "arabic"),
-    (0x0900, 0x097F, "devanagari"),
-    (0x0980, 0x0DFF, "indic"),
-    (0x0E00, 0x0E7F, "thai"),
-    (0x0E80, 0x0EFF, "lao"),
-    (0x1000, 0x109F, "myanmar"),
-    (0x1100, 0x11FF, "hangul"),
-    (0x1780, 0x17FF, "khmer"),
-    (0x1E00, 0x1EFF, "latin"),
-    (0x1F00, 0x1FFF, "greek"),
-    (0x2C60, 0x2C7F, "latin"),
-    (0x3005, 0x3007, "han"),
-    (0x3041, 0x30FF, "japanese"),
-    (0x3130, 0x318F, "hangul"),
-    (0x31F0, 0x31FF, "japanese"),
-    (0x3400, 0x4DBF, "han"),
-    (0x4E00, 0x9FFF, "han"),
-    (0xA9E0, 0xA9FF, "myanmar"),
-    (0xAA60, 0xAA7F, "myanmar"),
-    (0xAC00, 0xD7FF, "hangul"),
-    (0xF900, 0xFAFF, "han"),
-    (0xFB50, 0xFDFF, "arabic"),
-    (0xFE70, 0xFEFE, "arabic"),
-)
+_BORDERS = tomllib.loads((files(__package__) / "code_points.toml").read_text("utf-8"))
+_BLOCKS: list[tuple[int, int, str]] = _BORDERS["blocks"]
 
 # Scripts written without spaces: one character is one word.
 _UNSPACED = frozenset({"thai", "lao", "khmer", "myanmar", "han", "japanese"})
 
-# Marks that only decorate (accents, vowel points, joiners): writing with or without them must give the same word.
-_IGNORED = (
-    (0x00AD, 0x00AD),
-    (0x0300, 0x036F),
-    (0x0591, 0x05C7),
-    (0x0640, 0x0640),
-    (0x064B, 0x0655),
-    (0x0670, 0x0670),
-    (0x180B, 0x180E),
-    (0x200B, 0x200F),
-    (0x202A, 0x202E),
-    (0x2060, 0x206F),
-    (0xFE00, 0xFE0F),
-    (0xFEFF, 0xFEFF),
-)
-
-# Blocks of symbols and punctuation in which code points were assigned after Unicode 3.2.
-_LATER_SYMBOLS = (
-    (0x2000, 0x2BFF),
-    (0x2E00, 0x2E7F),
-    (0x2FE0, 0x303F),
-    (0x31C0, 0x31EF),
-    (0x3200, 0x33FF),
-    (0x4DC0, 0x4DFF),
-    (0xA700, 0xA71F),
-    (0xFE10, 0xFE1F),
-    (0xFFF0, 0xFFFF),
-)
-
-
-_IGNORED_POINTS = frozenset(point for first, last in _IGNORED for point in range(first, last + 1))
-
-
-def _within(code_point: int, ranges: tuple[tuple[int, int], ...]) -> bool:
-    return any(first <= code_point <= last for first, last in ranges)
+_IGNORED_POINTS = frozenset(point for first, last in _BORDERS["ignored"] for point in range(first, last + 1))
 
 
 def _plain_form(character: str) -> str:
@@ -167,7 +91,7 @@ def classify(code_point: int) -> int:
         return LETTER
     category = _UNICODE.category(character)
     if category == "Cn":
-        if _within(code_point, _LATER_SYMBOLS):
+        if any(first <= code_point <= last for first, last in _BORDERS["later_symbols"]):
             return SEPARATOR
     elif not (category[0] in "LM" or category in ("Nd", "Nl")):
         return SEPARATOR

@@ -1,22 +1,100 @@
-"""Changes that matter, as alerts: each has an id that is made from what changed."""
+"""Changes that matter, as alerts: each has an id that is made from what changed.
+
+An alert never says more of a campaign than the act shows: no prompt, no address, no account id.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from stillhunt.base import formatting
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.base.units import HOUR
-from stillhunt.triage import Case
+from stillhunt.triage import Case, excerpt
 from stillhunt.triage.model import CampaignModel
-from stillhunt.watch.alerts.content import campaign_facts, campaign_text, clean_sentence, clean_title, link_to
+from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
 from stillhunt.watch.early_signs.signs import EarlySign
 from stillhunt.watch.lineage.campaigns import Event
+
+SUPPORTING, OPPOSING, LIMITS_NAMED = 4, 3, 2
+"""How many findings for and against, and how many limits of the evidence, an alert names."""
+TITLE_CHARS = 160
+_NAME_CHARS = 80
+
+
+def campaign_facts(campaign: CampaignModel) -> dict[str, Any]:
+    """A campaign as fields for programs."""
+    row = campaign.row
+    return {
+        "id": campaign.name,
+        "verdict": campaign.verdict,
+        "kind": campaign.kind,
+        "probability": math.floor(row["score"] * 1000) / 1000,
+        "probability_in_words": f"{campaign.likelihood} ({campaign.probability})",
+        "accounts": row["accounts"],
+        "requests": row["requests"],
+        "first_seen": row["first_seen"].isoformat(),
+        "last_seen": row["last_seen"].isoformat(),
+        "skills": [_clean(skill, _NAME_CHARS) for skill in row["skills"]],
+        "models": [_clean(model, _NAME_CHARS) for model in row["models"]],
+        "evidence_for": [_finding(term) for term in campaign.strongest[:SUPPORTING]],
+        "evidence_against": [_finding(term) for term in campaign.total.opposing[:OPPOSING]],
+        "does_not_prove": list(campaign.limits[:LIMITS_NAMED]),
+    }
+
+
+def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
+    """The same in lines for a person."""
+    lines = [_clean(campaign.claim, 2 * STATEMENT_CHARS)]
+    lines += [formatting.sentence(_clean(reason, STATEMENT_CHARS)) for reason in reasons]
+    lines.append("")
+    volume = formatting.volume(facts["requests"], facts["accounts"])
+    lines.append(f"Verdict: {campaign.verdict}. Probability: {facts['probability_in_words']}. Volume: {volume}.")
+    taken = ", ".join(facts["skills"]) or campaign.skills
+    lines.append(f"What is taken: {taken}.")
+    lines += ["", "Strongest evidence for it:", *map(_line, facts["evidence_for"])]
+    against = facts["evidence_against"]
+    lines += (
+        ["", "Strongest evidence against it:", *map(_line, against)] if against else ["", "No evidence against it."]
+    )
+    return [*lines, "", "What this does not prove:", *(f"- {limit}" for limit in facts["does_not_prove"])]
+
+
+def link_to(console: str, campaign_id: str | None) -> str:
+    """Address of the console's page; empty where there is no console."""
+    if not console:
+        return ""
+    base = console.rstrip("/")
+    return f"{base}/campaigns/{quote(campaign_id, safe='')}" if campaign_id else f"{base}/"
+
+
+def clean_sentence(text: str) -> str:
+    """A sentence on one line, bounded and safe to show, without addresses and secrets."""
+    return formatting.sentence(_clean(text, STATEMENT_CHARS))
+
+
+def _clean(text: str, chars: int) -> str:
+    return formatting.shorten(excerpt(text, chars)[0], chars)
+
+
+def _finding(term: Term) -> dict[str, Any]:
+    return {
+        "family": _clean(term.family, _NAME_CHARS),
+        "statement": _clean(term.shown, STATEMENT_CHARS),
+        "bits": round(term.bits, 1),
+    }
+
+
+def _line(finding: Mapping[str, Any]) -> str:
+    return f"- {finding['statement']} ({finding['family']}, {formatting.bits(finding['bits'])} bits)"
+
 
 _SIGNS_NAMED, _SIGNS_LISTED = 3, 50
 _MOST_IMPORTANT_FIRST: tuple[AlertKind, ...] = (
@@ -50,9 +128,7 @@ class Alert:
 
     Attributes:
         alert_id: made from what changed: the same change has the same id.
-        at: when it was seen, microseconds since 1970.
         campaign_id: lasting id; None where it is about no campaign.
-        body: what is sent, as JSON values.
     """
 
     alert_id: str
@@ -67,8 +143,6 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
 
     Args:
         events: what happened to the campaigns at this hunt.
-        case: what was found, under lasting ids.
-        snapshot: its row of SNAPSHOT_ROWS.
     """
     if not events:
         return []
@@ -86,7 +160,7 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
     for name in sorted(changes):
         kind, event = min(changes[name], key=lambda change: _MOST_IMPORTANT_FIRST.index(change[0]))
         reasons = list(dict.fromkeys(other.reason for _, other in changes[name]))
-        found.append(_campaign_alert(kind, campaigns[name], event, reasons, (snapshot, settings)))
+        found.append(_campaign_alert(kind, campaigns[name], event, reasons, snapshot, settings))
     return found
 
 
@@ -94,9 +168,7 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     """New accounts match the signature of a campaign; one alert for each campaign and hour.
 
     Args:
-        accounts: accounts that match so far.
         reason: why, in one sentence without account ids.
-        at: microseconds since 1970.
     """
     who = formatting.plural(accounts, "new account")
     look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
@@ -104,10 +176,8 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
     body = {"campaign": {"id": formatting.shorten(campaign_id, 64)}, "matching_accounts": accounts}
     reason = reason if accounts == 1 else f"Of one of them: {reason}"
     limit = "A match is a reason to look; it is no verdict on an account."
-    kind: AlertKind = "accounts_replaced"
-    return made_alert(
-        (kind, campaign_id, at // HOUR), at, title, [clean_sentence(reason), limit], (campaign_id, body, settings)
-    )
+    what = ("accounts_replaced", campaign_id, at // HOUR)
+    return made_alert(what, at, title, [clean_sentence(reason), limit], settings, campaign_id, body)
 
 
 def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> list[Alert]:
@@ -118,7 +188,6 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     """
     if not signs:
         return []
-    kind: AlertKind = "early_sign"
     body = [{"id": sign.sign_id, "kind": sign.kind, "accounts": len(sign.accounts)} for sign in signs[:_SIGNS_LISTED]]
     text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_NAMED]]
     if len(signs) > _SIGNS_NAMED:
@@ -128,46 +197,36 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     whose = formatting.verb(len(signs), "a campaign", "campaigns")
     title = f"{formatting.plural(len(signs), 'early sign')} of {whose}: {formatting.plural(accounts, 'account')}"
     campaign = signs[0].campaign_id if len(signs) == 1 else ""
-    what = (kind, *sorted(sign.sign_id for sign in signs))
-    return [made_alert(what, signs[0].found_at, title, text, (campaign or None, {"signs": body}, settings))]
+    what = ("early_sign", *sorted(sign.sign_id for sign in signs))
+    return [made_alert(what, signs[0].found_at, title, text, settings, campaign or None, {"signs": body})]
 
 
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
     """Hunts fail one after the other; once until one succeeds.
 
     Args:
-        failures: so many in a row.
-        failure: why the latest one failed.
         last_good: number of the newest snapshot; None before the first.
-        at: microseconds since 1970.
     """
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
-    return made_alert(("hunt_failing", last_good), at, title, text, (None, {"failures": failures}, settings))
+    return made_alert(("hunt_failing", last_good), at, title, text, settings, body={"failures": failures})
 
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
-    """A hunt succeeded after failures that were reported.
-
-    Args:
-        at: microseconds since 1970.
-    """
+    """A hunt succeeded after failures that were reported."""
     text = ["The latest hunt succeeded. What came in meanwhile is in it."]
-    return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, (None, {}, settings))
+    return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, settings)
 
 
 def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSettings) -> Alert:
     """A limit of the disk or of the false-alarm budget was reached; once in each quiet period while it lasts.
 
     Args:
-        kind: disk_limit or budget_limit.
         statement: what was reached and what follows, in one sentence.
-        at: microseconds since 1970.
-        settings: for the quiet period and the link.
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
     title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"
-    return made_alert((kind, at // period), at, title, [clean_sentence(statement)], (None, {}, settings))
+    return made_alert((kind, at // period), at, title, [clean_sentence(statement)], settings)
 
 
 def _campaign_to_show(event: Event, campaigns: Mapping[str, CampaignModel]) -> CampaignModel | None:
@@ -183,9 +242,9 @@ def _campaign_alert(
     campaign: CampaignModel,
     event: Event,
     reasons: Sequence[str],
-    made: tuple[Mapping[str, Any], AlertSettings],
+    snapshot: Mapping[str, Any],
+    settings: AlertSettings,
 ) -> Alert:
-    snapshot, settings = made
     name = campaign.row["campaign_id"]
     what: tuple[Any, ...] = (kind, name, snapshot["sequence"])
     if kind == "campaign_new":
@@ -195,7 +254,7 @@ def _campaign_alert(
     facts = campaign_facts(campaign)
     text = campaign_text(campaign, facts, reasons)
     body = {"campaign": facts, "changes": [clean_sentence(reason) for reason in reasons]}
-    return made_alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, (name, body, settings))
+    return made_alert(what, snapshot["made_at"], _TITLES[kind].format(name=campaign.name), text, settings, name, body)
 
 
 def made_alert(
@@ -203,26 +262,25 @@ def made_alert(
     at: int,
     title: str,
     text: Sequence[str],
-    about: tuple[str | None, dict[str, Any], AlertSettings],
+    settings: AlertSettings,
+    campaign_id: str | None = None,
+    body: Mapping[str, Any] | None = None,
 ) -> Alert:
     """An alert.
 
     Args:
         what: its kind and what else tells it from others: two of one `what` are the same alert.
-        at: microseconds since 1970.
-        about: campaign, or None; fields for programs; settings for the link.
     """
-    campaign_id, body, settings = about
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)
-    title = clean_title(title)
+    title = _clean(title, TITLE_CHARS)
     lines = [title, "", *text, *(["", link] if link else []), "", f"Alert {alert_id}"]
     content = {
         "alert_id": alert_id,
         "kind": what[0],
         "at": datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds"),
         "title": title,
-        **body,
+        **(body or {}),
         "link": link,
         "text": "\n".join(lines),
     }

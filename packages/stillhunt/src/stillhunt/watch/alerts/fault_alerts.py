@@ -12,8 +12,7 @@ from pathlib import Path
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
 from stillhunt.base.units import HOUR, SECOND
-from stillhunt.watch.alerts.changes import Alert, made_alert
-from stillhunt.watch.alerts.content import clean_sentence
+from stillhunt.watch.alerts.changes import Alert, clean_sentence, made_alert
 from stillhunt.watch.alerts.outbox import Due
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING, SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of
@@ -30,9 +29,6 @@ def fault_alert(fault: ServiceFault, at: int, settings: AlertSettings, *, ended:
 
     Two processes that see the same fault, or one that is started again and again, make the same alert, so that
     receivers can drop repeats.
-
-    Args:
-        at: microseconds since 1970.
     """
     state = fault.name.removeprefix(ENFORCEMENT)
     enforcement = state != fault.name
@@ -44,7 +40,7 @@ def fault_alert(fault: ServiceFault, at: int, settings: AlertSettings, *, ended:
     said = clean_sentence(fault.statement)
     text = [f"This is over: {said}"] if ended else [said]
     what = (kind, fault.name, at // int(LIMITS_OF_SENDING.fault_quiet * SECOND))
-    return made_alert(what, at, title, text, (None, {"fault": fault.name}, settings))
+    return made_alert(what, at, title, text, settings, body={"fault": fault.name})
 
 
 @dataclass
@@ -63,7 +59,6 @@ class FaultAlerts:
     Args:
         settings: who gets which kinds, and how often at most.
         shown: called with each fault as soon as it begins or ends, and whether it ended.
-        seconds: a clock that never jumps.
     """
 
     def __init__(
@@ -161,7 +156,6 @@ def tell_failed_start(path: Path, why: str, settings: AlertSettings, receivers: 
 
     Args:
         path: file that is touched, since a service manager starts it again and again.
-        why: it does not start, in one sentence.
     """
     now = time.time()
     with suppress(OSError):

@@ -29,9 +29,6 @@ class MailServer:
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert.
 
-        Args:
-            now: seconds since 1970.
-
         Returns:
             How many of the recipients the server refused; empty where none.
 
@@ -68,11 +65,7 @@ class MailServer:
 
 
 def message_of(due: Due, settings: EmailSettings, now: float) -> EmailMessage:
-    """One alert as a message; its id is the same for every try, so that mail programs drop repeats.
-
-    Args:
-        now: seconds since 1970.
-    """
+    """One alert as a message; its id is the same for every try, so that mail programs drop repeats."""
     message = EmailMessage(policy=SMTP)
     message["Subject"] = formatting.escape_controls(f"[stillhunt] {due.body['title']}")
     message["From"] = settings.sender

@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
-from stillhunt.base.units import HOUR
+from stillhunt.base.units import HOUR, SECOND
 from stillhunt.watch.alerts.changes import Alert
 from stillhunt.watch.alerts.parameters import SendingLimits
 from stillhunt.watch.alerts.receivers import receivers_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 
-_SECOND = 1_000_000
 _ACT: tuple[AlertKind, ...] = ("campaign_new", "campaign_rises")
 _SHAPE: tuple[AlertKind, ...] = ("campaign_merged", "campaign_split")
 QUIET_TOGETHER: Mapping[AlertKind, tuple[AlertKind, ...]] = {
@@ -37,11 +36,7 @@ The others are told once by their id alone."""
 
 @dataclass(frozen=True)
 class Due:
-    """An alert that waits for one receiver.
-
-    Attributes:
-        alert_id, at, body: as in `Alert`.
-    """
+    """An alert that waits for one receiver."""
 
     alert_id: str
     at: int
@@ -53,7 +48,6 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     """Enter alerts with their deliveries; what was told already, or within the quiet period, is left out.
 
     Args:
-        connection: within the transaction that records what they tell.
         alerts: of one hunt, or of something else that happened.
 
     Returns:
@@ -61,7 +55,10 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
     """
     entered = []
     for alert in alerts:
-        if _is_known(connection, alert) or _is_quiet(connection, alert, settings) or _has_no_cause(connection, alert):
+        same = select(ALERTS.c.alert_id).where(ALERTS.c.alert_id == alert.alert_id)
+        if connection.execute(same).first() or _is_quiet(connection, alert, settings):
+            continue
+        if _has_no_cause(connection, alert):
             continue
         try:
             with connection.begin_nested():
@@ -70,11 +67,6 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
             continue  # another process told it at this moment
         entered.append(alert.alert_id)
     return entered
-
-
-def _is_known(connection: Connection, alert: Alert) -> bool:
-    same = select(ALERTS.c.alert_id).where(ALERTS.c.alert_id == alert.alert_id)
-    return connection.execute(same).first() is not None
 
 
 def _is_quiet(connection: Connection, alert: Alert, settings: AlertSettings) -> bool:
@@ -113,14 +105,9 @@ def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> Non
 
 
 def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
-    """Alerts that are to be sent to a receiver now, the oldest first.
-
-    Args:
-        now: microseconds since 1970.
-        limits: how many at a time.
-    """
+    """Alerts that are to be sent to a receiver now, the oldest first."""
     # A clock that jumped back must not put off a try for longer than the longest wait.
-    ahead = now + int(limits.longest_wait * _SECOND)
+    ahead = now + int(limits.longest_wait * SECOND)
     statement = (
         select(DELIVERIES.c.alert_id, DELIVERIES.c.tries, ALERTS.c.at, ALERTS.c.body)
         .join(ALERTS, ALERTS.c.alert_id == DELIVERIES.c.alert_id)
@@ -136,40 +123,21 @@ def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark
     """Record that an alert reached a receiver.
 
     Args:
-        now: microseconds since 1970.
         remark: what was not perfect; empty where all was well.
     """
     _note(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
 
 
 def note_failed(
-    database: WatchDatabase, due: Due, receiver: str, failure: str, plan: tuple[int, SendingLimits]
+    database: WatchDatabase, due: Due, receiver: str, failure: str, now: int, limits: SendingLimits
 ) -> None:
-    """Record that an alert did not reach a receiver, and when it is tried again.
-
-    Args:
-        plan: (the time, microseconds since 1970; waits and number of tries).
-    """
-    now, limits = plan
+    """Record that an alert did not reach a receiver, and when it is tried again."""
     wait = min(limits.first_wait * 2.0 ** min(due.tries, 32), limits.longest_wait)
     given_up = due.tries + 1 >= limits.most_tries
-    _note(database, due, receiver, next_try=None if given_up else now + int(wait * _SECOND), failure=failure)
+    _note(database, due, receiver, next_try=None if given_up else now + int(wait * SECOND), failure=failure)
 
 
 def _note(database: WatchDatabase, due: Due, receiver: str, **values: Any) -> None:
     mine = (DELIVERIES.c.alert_id == due.alert_id, DELIVERIES.c.channel == receiver)
     with database.write() as connection:
         connection.execute(update(DELIVERIES).where(*mine).values(tries=due.tries + 1, **values))
-
-
-def waiting_and_lost(database: WatchDatabase) -> dict[str, tuple[int, int]]:
-    """Receiver -> (alerts that wait to be sent, alerts that were given up)."""
-    open_ones = func.count(DELIVERIES.c.next_try)
-    statement = (
-        select(DELIVERIES.c.channel, open_ones.label("waiting"), func.count().label("unsent"))
-        .where(DELIVERIES.c.sent_at.is_(None))
-        .group_by(DELIVERIES.c.channel)
-        .order_by(DELIVERIES.c.channel)
-    )
-    rows = database.read(statement)
-    return {row["channel"]: (row["waiting"], row["unsent"] - row["waiting"]) for row in rows}

@@ -18,7 +18,7 @@ from stillhunt.watch.alerts.sending import AlertReceiver, DeliveryError
 from stillhunt.watch.alerts.webhook import Webhook
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.kept_thread import KeptThread
+from stillhunt.watch.service_faults import KeptThread
 
 SENDER_ROLE = "alerts"
 _JOIN_SECONDS = 2.0
@@ -50,9 +50,9 @@ def send_due(
         try:
             remark = receiver.deliver(due, clock())
         except DeliveryError as error:
-            note_failed(database, due, receiver.name, str(error), (int(clock() * 1e6), limits))
+            note_failed(database, due, receiver.name, str(error), int(clock() * 1e6), limits)
         except Exception as error:  # whatever one alert does to one receiver, the others must go out
-            note_failed(database, due, receiver.name, type(error).__name__, (int(clock() * 1e6), limits))
+            note_failed(database, due, receiver.name, type(error).__name__, int(clock() * 1e6), limits)
         else:
             note_sent(database, due, receiver.name, int(clock() * 1e6), remark)
             taken += 1

@@ -19,10 +19,7 @@ class AlertReceiver(Protocol):
         """Name in the outbox."""
 
     def deliver(self, due: Due, now: float) -> str:
-        """Send one alert.
-
-        Args:
-            now: seconds since 1970.
+        """Send one alert; `now` is in seconds since 1970.
 
         Returns:
             What was not perfect; empty where all was well.

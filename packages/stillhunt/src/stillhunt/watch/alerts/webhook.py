@@ -19,11 +19,7 @@ SIGNATURE_HEADER = "X-Stillhunt-Signature"
 
 
 class Webhook:
-    """One web address; redirects are not followed, certificates are verified, and answers are not read.
-
-    Args:
-        timeout: seconds for the connection and for each step.
-    """
+    """One web address; redirects are not followed, certificates are verified, and answers are not read."""
 
     def __init__(self, settings: WebhookSettings, timeout: float = LIMITS_OF_SENDING.timeout) -> None:
         self._settings, self._timeout = settings, timeout

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.known_tokens import KnownTokens
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
+from stillhunt.watch.tokens import KnownTokens
 
 DATABASE_FAULT = "database"
 PROBE_SECONDS = 1.0
@@ -23,14 +22,7 @@ _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, an
 
 
 class DatabaseProbe:
-    """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh.
-
-    Args:
-        database: of the data folder; it may not be open yet.
-        tokens: read again with each look.
-        opened: called once, after the database was opened.
-        answers_again: called when it answers after a fault.
-    """
+    """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh."""
 
     def __init__(
         self,

@@ -36,11 +36,7 @@ _STEP = "check that it is there, has room, and is not locked by another program"
 
 
 class LostDatabaseError(OutputError):
-    """The database is gone, damaged, or another one than before: waiting does not help.
-
-    Args:
-        what: which of these, one sentence.
-    """
+    """The database is gone, damaged, or another one than before: waiting does not help."""
 
     def __init__(self, what: str, where: str) -> None:
         super().__init__(what, where=where, next_step="stop what uses this data folder, and restore a backup")
@@ -105,11 +101,7 @@ class WatchDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is kept, or nothing.
-
-        Raises:
-            OutputError: the database cannot be used now.
-        """
+        """A transaction: all of it is kept, or nothing."""
         self._check_opened()
         with self._transaction() as connection:
             yield connection
@@ -125,11 +117,7 @@ class WatchDatabase:
             raise self._unusable(error) from error
 
     def read(self, statement: Any) -> list[dict[str, Any]]:
-        """Rows of one statement, as mappings.
-
-        Raises:
-            OutputError: the database cannot be used now.
-        """
+        """Rows of one statement, as mappings."""
         self._check_opened()
         _refuse_event_loops()
         try:
@@ -140,11 +128,7 @@ class WatchDatabase:
             raise self._unusable(error) from error
 
     def reopen(self) -> None:
-        """Put what stands in the write-ahead log of SQLite into the database, and begin with new connections.
-
-        Raises:
-            OutputError: the database cannot be used now.
-        """
+        """Put what stands in the write-ahead log of SQLite into the database, and begin with new connections."""
         try:
             with closing(self.engine.raw_connection()) as connection:  # outside of a transaction
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -173,7 +157,6 @@ class WatchDatabase:
 
         Raises:
             LostDatabaseError: it is another one.
-            OutputError: the database cannot be used now.
         """
         row = select(META.c.value).where(META.c.name == IDENTITY_ROW)
         with self.write() as connection:
@@ -217,11 +200,7 @@ class WatchDatabase:
 
     @contextmanager
     def changing_tables(self) -> Iterator[tuple[Connection, int]]:
-        """A transaction in which nobody else changes the tables, and their version; 0 where there are none.
-
-        Raises:
-            OutputError: the database cannot be used now.
-        """
+        """A transaction in which nobody else changes the tables, and their version; 0 where there are none."""
         with self._transaction() as connection:
             if connection.dialect.name == "postgresql":  # one process after another; SQLite's begin waits by itself
                 connection.execute(select(func.pg_advisory_xact_lock(MAKING)))

@@ -22,22 +22,14 @@ ADDED_TABLES = {
 
 @dataclass(frozen=True)
 class TableLoss:
-    """A table that an older version does not have.
-
-    Attributes:
-        rows: how many it has now.
-    """
+    """A table that an older version does not have."""
 
     table: str
     rows: int
 
 
 def database_version(database: WatchDatabase) -> int:
-    """The version of the tables; 0 where there are none.
-
-    Raises:
-        OutputError: the database cannot be used now.
-    """
+    """The version of the tables; 0 where there are none."""
     with database.changing_tables() as (_, found):
         return found
 
@@ -58,9 +50,6 @@ def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     """Bring the tables back to an older version, for an older stillhunt.
 
     Whoever has the database open meanwhile fails from then on. Whoever opens it with this stillhunt brings it up again.
-
-    Args:
-        version: to go back to, 1 to VERSION.
 
     Raises:
         ConfigError: there is no such version below the present one.

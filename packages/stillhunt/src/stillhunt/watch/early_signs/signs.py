@@ -29,7 +29,6 @@ class EarlySign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sign_id: lasting; "" before the first settling.
         campaign_id: of the campaign or group left alone in the snapshot; "" where it is about one account.
         model: which model it is about; "" where it is about none.
-        first_at: when it began, microseconds since 1970.
         found_at: of the latest hunt that found it, microseconds since 1970.
         statement: what was seen and what is usual, in one sentence.
     """

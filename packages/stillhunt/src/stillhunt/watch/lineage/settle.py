@@ -1,6 +1,6 @@
 """Who keeps which id: campaigns of a new hunt matched with those that are known.
 
-Campaigns are matched by accounts, weighted by harvested requests (`overlap.py`). A pair may be one campaign where
+Campaigns are matched by accounts, weighted by harvested requests (see `Overlap`). A pair may be one campaign where
 either of the two is part of the other to a fair share: a campaign that grew contains what was known, one whose old
 accounts left the window is contained in it, and one that replaced half of its accounts shares the other half. Among
 all pairs that may be, the assignment with the largest sum of weighted Jaccard indices is taken: where one campaign
@@ -10,13 +10,19 @@ became two, or two became one, the larger part keeps the id.
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, NamedTuple
 
+import pyarrow as pa
+
+from stillhunt.base import formatting
 from stillhunt.base.parameters import read_parameters
-from stillhunt.watch.lineage import reasons
-from stillhunt.watch.lineage.assignment import best_pairs
+from stillhunt.base.wording import fill
+from stillhunt.triage import Case
 from stillhunt.watch.lineage.campaigns import (
     ACTIVE,
     DORMANT,
@@ -25,9 +31,25 @@ from stillhunt.watch.lineage.campaigns import (
     Event,
     FoundCampaign,
     KnownCampaign,
+    Overlap,
     Settled,
+    best_pairs,
+    common_share,
+    overlaps,
 )
-from stillhunt.watch.lineage.overlap import Overlap, common_share, overlaps
+from stillhunt.watch.signatures.returns import ReturnEvidence
+
+REASONS: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath("reasons.toml").read_text("utf-8"))
+"""Event -> its reason, in which figures stand."""
+
+
+def _said(event: str, members: Mapping[str, int], **figures: Any) -> str:
+    size = {"accounts": len(members), "requests": sum(members.values())}
+    return fill(REASONS[event], **{**size, **figures})
+
+
+def _minute(moment: int) -> str:
+    return formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC))
 
 
 class LineageParameters(NamedTuple):
@@ -44,8 +66,6 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
     """Give each campaign of a hunt its lasting id, and say what changed.
 
     Args:
-        known: campaigns with lasting ids, of every status.
-        found: campaigns and groups of the new hunt.
         window_start: begin of its window, microseconds since 1970; what was last seen before it has ended.
     """
     known = sorted(known, key=lambda one: one.campaign_id)
@@ -161,15 +181,22 @@ def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
             return []
         parent = _parent(hunt, column)
         if parent is None:
-            return [Event(name, "born", (), reasons.born(campaign))]
+            return [Event(name, "born", (), _said("born", campaign.members, verdict=campaign.verdict))]
         other = hunt.known[parent].campaign_id
-        return [Event(name, "split", (other,), reasons.split(campaign, other, hunt.pairs[parent, column]))]
+        share = hunt.pairs[parent, column].share_of_found
+        return [Event(name, "split", (other,), _said("split", campaign.members, parent=other, share=share))]
     row = hunt.matched[column]
     before, events = hunt.known[row], []
     if before.status != ACTIVE and campaign.verdict != "none":
-        events.append(Event(name, "returned", (), reasons.returned(before, campaign)))
+        same = [requests for account, requests in campaign.members.items() if account in before.members]
+        figures = {"same": len(same), "share": sum(same) / max(sum(campaign.members.values()), 1)}
+        events.append(Event(name, "returned", (), _said("returned", campaign.members, status=before.status, **figures)))
     if before.verdict != campaign.verdict:
-        events.append(Event(name, "verdict", (), reasons.verdict(before, campaign)))
+        probability = formatting.probability(campaign.score)
+        verdicts = {"before": before.verdict, "after": campaign.verdict}
+        events.append(
+            Event(name, "verdict", (), _said("verdict", campaign.members, probability=probability, **verdicts))
+        )
     return events
 
 
@@ -195,8 +222,61 @@ def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start:
     if one.status in (MERGED, ENDED):
         return None
     if absorbed is not None:
-        other = hunt.id_of(absorbed)
-        return Event(one.campaign_id, MERGED, (other,), reasons.merged(other, hunt.pairs[row, absorbed]))
+        other, pair = hunt.id_of(absorbed), hunt.pairs[row, absorbed]
+        figures = {"other": other, "share": pair.share_of_known, "requests": pair.known}
+        return Event(one.campaign_id, MERGED, (other,), _said("merged", {}, **figures))
     if one.last_seen is not None and one.last_seen < window_start:
-        return Event(one.campaign_id, ENDED, (), reasons.ended(one, window_start))
-    return None if one.status == DORMANT else Event(one.campaign_id, DORMANT, (), reasons.dormant(one))
+        times = {"last": _minute(one.last_seen), "start": _minute(window_start)}
+        return Event(one.campaign_id, ENDED, (), _said("ended", {}, **times))
+    if one.status == DORMANT:
+        return None
+    until = "" if one.last_seen is None else f" until {_minute(one.last_seen)}"
+    return Event(one.campaign_id, DORMANT, (), _said("dormant", one.latest_members, until=until))
+
+
+def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Settled:
+    """Add an event `returned` for each campaign that was born and looks like an earlier one.
+
+    The new campaign keeps an id of its own, since its accounts are others; `others` names the earlier one.
+
+    Args:
+        returned: id that the hunt gave a campaign -> evidence.
+    """
+    born = {event.campaign_id for event in settled.events if event.event == "born"}
+    events = [
+        Event(settled.lasting[name], "returned", (evidence.campaign_id,), _reason(evidence))
+        for name, evidence in sorted(returned.items())
+        if settled.lasting[name] in born
+    ]
+    return replace(settled, events=(*settled.events, *events))
+
+
+def _reason(evidence: ReturnEvidence) -> str:
+    strongest = max(zip(evidence.kinds.values(), evidence.statements, strict=True), key=lambda pair: pair[0])[1]
+    return (
+        f"Other accounts, and {formatting.bits(evidence.bits)} bits that it is campaign {evidence.campaign_id} again: "
+        f"{strongest}"
+    )
+
+
+_ID_COLUMNS = ("campaign_id", "tied_to")
+
+
+def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
+    """The case with other campaign ids."""
+    if all(old == new for old, new in lasting.items()):
+        return case
+    tables = {name: _renamed(table, lasting) for name, table in case.tables.items()}
+    views = {name: _renamed(table, lasting) for name, table in case.views.items()}
+    return Case(tables, run=case.run, **views)
+
+
+def _renamed(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:
+    for name in _ID_COLUMNS:
+        if name in table.column_names:
+            place = table.column_names.index(name)
+            coded = table.column(name).combine_chunks().dictionary_encode()
+            names = [lasting.get(value, value) for value in coded.dictionary.to_pylist()]
+            column = pa.array(names, pa.string()).take(coded.indices)
+            table = table.set_column(place, table.schema.field(place), column)
+    return table

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.shared.request_bodies import as_messages
+from stillhunt.collect.formats.shared.bodies import as_messages
 from stillhunt.collect.values.chat import read_chat
 from stillhunt.collect.values.strings import sample_text
 
@@ -53,7 +53,6 @@ def as_read(text: str, most_bytes: int, seed: int) -> bytes:
 
     Args:
         text: lone surrogates become U+FFFD, one for each byte.
-        most_bytes: `collect.max_text_bytes`.
         seed: `Config.seed`, for the place of the middle sample.
     """
     try:

@@ -13,15 +13,12 @@ from scipy.stats import beta
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.units import DAY
-from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
-from stillhunt.watch.signatures.features import style_hashes
-from stillhunt.watch.signatures.harvested import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, LEAST_HONEST_ACCOUNTS, MATCHING
-from stillhunt.watch.signatures.reasons import rate_sentences, reasons_of
+from stillhunt.watch.signatures.returns import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.signature import (
     MICRO,
     NO_REQUEST,
@@ -31,7 +28,9 @@ from stillhunt.watch.signatures.signature import (
     Signature,
     SignatureSet,
     Unsigned,
+    fill_sentence,
 )
+from stillhunt.watch.signatures.weighing import style_hashes
 from stillhunt.watch.signatures.weights import (
     Counts,
     Material,
@@ -40,6 +39,8 @@ from stillhunt.watch.signatures.weights import (
     material_of,
     mean_bits,
     phrase_weights,
+    rate_sentences,
+    reasons_of,
     style_weights,
     topic_weights,
 )
@@ -66,10 +67,7 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     the rates are stated on the second.
 
     Args:
-        sketches: SKETCHES in account partitions, as `stillhunt.pipeline.hunt` hands them to `after`.
-        tables: the case tables of the same hunt.
         config: settings; `seed` and `watch.signature_days` are used.
-        made_at: microseconds since 1970.
     """
     campaigns = campaigns_to_sign(tables)
     if not campaigns:
@@ -88,7 +86,8 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     drafts: dict[str, Signature] = {}
     without: dict[str, Unsigned] = {}
     for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
-        draft = _draft(campaign, material, own, counts, (config, made_at))
+        expires_at = campaign.last_seen + int(config.watch.signature_days * DAY)
+        draft = _draft(campaign, material, own, counts, made_at, expires_at)
         if isinstance(draft, Unsigned):
             without[campaign.name] = draft
         else:
@@ -111,26 +110,22 @@ def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config
 
 
 def _draft(
-    campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, when: tuple[Config, int]
+    campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, made_at: int, expires_at: int
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < _LEAST_HARVESTED:
-        template, least = "It has {own:harvested request}; a signature needs {least:#}", _LEAST_HARVESTED
-        return _without(campaign, template, own=material.requests, least=least)
+        return _without(campaign, "few_requests", own=material.requests, least=_LEAST_HARVESTED)
     if not counts.enough():
-        template = "Half of the honest traffic has {honest:account}; {least:#} are needed to know what is rare"
         honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
-        return _without(campaign, template, honest=honest, least=LEAST_HONEST_ACCOUNTS)
+        return _without(campaign, "few_honest", honest=honest, least=LEAST_HONEST_ACCOUNTS)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
-        template = "No phrase recurs in its requests that is rare in honest traffic: it has no template of its own"
-        return _without(campaign, template, withdraws=len(phrases) > 0)
-    config, made_at = when
+        return _without(campaign, "no_template", withdraws=len(phrases) > 0)
     style = style_weights(material, counts)
     return Signature(
         campaign_id=campaign.name,
         made_at=made_at,
-        expires_at=campaign.last_seen + int(config.watch.signature_days * DAY),
+        expires_at=expires_at,
         last_seen=campaign.last_seen,
         phrases=known.tolist(),
         phrase_bits=bits.tolist(),
@@ -139,13 +134,13 @@ def _draft(
         account_bits=MATCHING.account_bits,
         harvest_bits=mean_bits(material, known, bits),
         false_matches=_UNKNOWN,
-        reasons=reasons_of(material, (known, bits), style, counts),
+        reasons=reasons_of(material, bits, known, style, counts),
         senders=all_sender_weights(material, counts),
     )
 
 
-def _without(campaign: SignedCampaign, template: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
-    return Unsigned(campaign.name, fill(template, **figures), withdraws)
+def _without(campaign: SignedCampaign, why: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+    return Unsigned(campaign.name, fill_sentence(why, **figures), withdraws)
 
 
 def _try(
@@ -173,8 +168,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     if caught < MATCHING.least_caught * len(campaign.members):
         return _without(
             campaign,
-            "Its template tells {caught:#} of its {all:account}: {bar:.1f} bits are needed, since honest accounts "
-            "reach {highest:.1f}",
+            "few_caught",
             caught=caught,
             all=len(campaign.members),
             bar=bar,
@@ -185,15 +179,14 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     if rate.per_million > MATCHING.allowed_per_million:
         return _without(
             campaign,
-            "It also links {linked:honest account}: {matched:#} of {requests:honest request} match",
+            "links_honest",
             linked=rate.linked,
             matched=rate.matched,
             requests=rate.requests,
             withdraws=True,
         )
-    links = fill(
-        "It links {caught:#} of {all:member} by their first {first:#} requests with a phrase of it; {bar:.1f} bits "
-        "are needed; the median member reaches {usual:.1f}, and of {honest:honest account} the highest {highest:.1f}",
+    links = fill_sentence(
+        "links",
         usual=usual,
         caught=caught,
         all=len(campaign.members),
@@ -202,30 +195,27 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         honest=counts.total(passes.CHOOSING)[1],
         highest=highest,
     )
-    halves = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
-    alone, said = _alone(most, own, halves, draft.harvest_bits)
-    reasons = [*draft.reasons, links, *said, *rate_sentences(rate)]
+    choosing, stating = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
+    alone, sentences = _alone(most, own, choosing, stating, draft.harvest_bits)
+    reasons = [*draft.reasons, links, *sentences, *rate_sentences(rate)]
     settled = {"account_bits": round(bar, 3), "request_bits": alone, "false_matches": rate, "reasons": reasons}
     return msgspec.structs.replace(draft, **settled)
 
 
-def _alone(most: Ints, own: Flags, honest: tuple[Flags, Flags], harvest_bits: float) -> tuple[float, list[str]]:
+def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits: float) -> tuple[float, list[str]]:
     """Bits by which one request tells the campaign, and a sentence on it; NO_REQUEST where an honest one has as many.
 
     Only phrases count: a gateway does not know all of a request's style.
     """
-    choosing, stating = honest
     highest = int(most[choosing].max(initial=0)) / MICRO
     usual = _ALONE_SHARE * harvest_bits
     bar = round(max(MATCHING.least_alone_bits, usual, MATCHING.honest_margin * highest), 3)
     reached = most >= round(bar * MICRO)
     if (reached & stating).any() or not (reached & own).any():
         return NO_REQUEST, []
-    template = (
-        "One request of {bar:.1f} bits tells it: {caught:#} of {all:member} sent one, and no honest account did; the "
-        "highest of the half by which this was chosen has {highest:.1f}"
-    )
-    return bar, [fill(template, bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)]
+    return bar, [
+        fill_sentence("alone", bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)
+    ]
 
 
 def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:

@@ -9,29 +9,113 @@ Memory is bounded as in `matcher`: only accounts with a phrase of a signature ar
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+
+from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
-from stillhunt.base.wording import fill
+from stillhunt.base.visible_ids import visible_id
 from stillhunt.extract import PhraseReader
 from stillhunt.watch.signatures.asked_texts import as_read, valid
-from stillhunt.watch.signatures.inline_tables import PhraseTable, Settings, known_senders, known_style, style_bits
 from stillhunt.watch.signatures.matcher import (
     REQUEST_BITS,
     SENDER_BITS,
     FollowedAccount,
+    FollowedAccounts,
     LinkedAccount,
     links_of,
-    without_least,
 )
-from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
-from stillhunt.watch.signatures.senders import known_sender_bits
-from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import WeighedMatch
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS, SIGNATURES
+from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature, fill_sentence
+from stillhunt.watch.signatures.weighing import (
+    PhraseTable,
+    WeighedMatch,
+    hash_text,
+    known_sender_bits,
+    mixed,
+    program_hash,
+)
+
+Settings = tuple[float | None, ...]
+"""Temperature, top_p and max_tokens that a client sent; None where it sent none."""
+KnownStyle = tuple[tuple[str, str], ...]
+"""Feature of style and hash of its value, as signature files write them, for the features that are known."""
+_READ_CHARACTERS = 256
+_NUMBERS = re.compile(r"[0-9][0-9.]*")
+"""As in `weighing`: how much of a model or User-Agent is read, and what goes from a User-Agent."""
+_CACHED_STYLES = 4096
+_LEAST, _MOST = (round(bound * MICRO) for bound in SIGNATURES.all_style_bits)
+
+
+def style_bits(signature: Signature, known: KnownStyle) -> int:
+    """Bits of what is known of a request's style, in millionths.
+
+    A feature that the gateway does not pass on gives no bits: it is missing for everybody, so its absence is as
+    frequent in a campaign as elsewhere. In a log, a missing value is a value like others, which says what a client did
+    not send; to count it as "other" here would hold up to 3 bits a feature against every account. What honest accounts
+    gain is the bits that style would have cost them: at most 8 (`all_style_bits`), of the 60 or more that are needed.
+    """
+    total = 0
+    for feature, value in known:
+        weights = signature.style.get(feature)
+        if weights is not None and weights.values:
+            total += round(weights.values.get(value, weights.other) * MICRO)
+    return min(max(total, _LEAST), _MOST)
+
+
+def known_style(model: str | None, user_agent: str | None, settings: Settings | None) -> KnownStyle:
+    """Hashes of the features of style that are known of a request, as `style_hashes` makes them of a log.
+
+    Args:
+        model: as the client names it; None or empty where it is not known.
+    """
+    return _known_style((model or "")[:_READ_CHARACTERS], (user_agent or "")[:_READ_CHARACTERS], settings)
+
+
+@lru_cache(_CACHED_STYLES)
+def _known_style(model: str, user_agent: str, settings: Settings | None) -> KnownStyle:
+    # `style_hashes` works on columns and takes half a millisecond for one row; a test holds the two together.
+    found = []
+    if settings is not None:
+        found.append(("settings", hash_text(_settings_hash(settings))))
+    if model:
+        found.append(("model", _value_hash("model", visible_id(valid(model))[:_READ_CHARACTERS])))
+    if user_agent:
+        agent = visible_id(valid(user_agent))[:_READ_CHARACTERS]
+        found.append(("client", _value_hash("client", _NUMBERS.sub("#", agent))))
+    return tuple(found)
+
+
+@lru_cache(_CACHED_STYLES)
+def known_senders(style: KnownStyle) -> KnownStyle:
+    """Feature and hash of what is known of a request's sender, as `weighing.sender_hashes` makes them of a log.
+
+    A gateway tells neither the network nor the TLS fingerprint.
+    """
+    known = {name: value for name, value in style if name in SENDER_FEATURES}
+    if {"client", "settings"} <= known.keys():
+        client, settings = (np.array([int(known[name], 16)], np.uint64) for name in ("client", "settings"))
+        known["program"] = hash_text(program_hash(client, settings)[0])
+    return tuple(known.items())
+
+
+def _value_hash(feature: str, value: str) -> str:
+    return hashlib.blake2b(f"{feature}:{value}".encode(), digest_size=8).hexdigest()
+
+
+def _settings_hash(settings: Settings) -> int:
+    result = np.zeros(1, np.uint64)
+    for value in settings:
+        own = GOLDEN_RATIO if value is None else np.array([value + 0.0], np.float64).view(np.uint64)
+        result = mixed(result * np.uint64(3) + own)
+    return int(result[0])
+
 
 _MOST_TEXT_BYTES = CollectSettings().max_text_bytes
 
@@ -43,7 +127,6 @@ class AskedRequest:
     Attributes:
         account_id: as logs name the account. It is kept as it is: whoever takes it from a header bounds its length.
         prompt, system_prompt: as the readers of logs would make them; see `asked_texts.texts_of_messages`.
-        now: microseconds since 1970.
         model, user_agent: as the client sent them; None where the gateway does not tell.
         settings: temperature, top_p and max_tokens, as readers take them from a body; None where the gateway does not
             tell.
@@ -70,7 +153,7 @@ class InlineMatch:
         carries: whether the request carries the campaign's template.
         shows_alone: whether this one request tells the campaign by itself; see `Signature.request_bits`.
         linked: whether the account is linked to the campaign, by this request or an earlier one.
-        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `senders`.
+        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `weighing`.
     """
 
     campaign_id: str
@@ -106,16 +189,14 @@ _MOST_TELLING = attrgetter("links", "linked", "alone", "carries", "bits")
 """By which one of several signatures is chosen; the first of equals."""
 
 
-class InlineMatcher:
+class InlineMatcher(FollowedAccounts[str]):
     """Matches requests with signatures, one at a time.
 
     For one thread, such as that of an event loop: memory is used again for each request. A new set of signatures needs
     a new matcher, which knows of no account yet, as the follower of the spool does.
 
     Args:
-        signatures: those in force; see `SignatureSet.in_force`.
         seed: as `Config.seed`, under which the signatures were made.
-        most_accounts: accounts that are followed at a time.
         most_text_bytes: as `collect.max_text_bytes`, so that long texts are read as logs keep them.
     """
 
@@ -127,14 +208,10 @@ class InlineMatcher:
         most_accounts: int = MOST_FOLLOWED_ACCOUNTS,
         most_text_bytes: int = _MOST_TEXT_BYTES,
     ) -> None:
-        self._signatures = list(signatures)
-        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        super().__init__(signatures, most_accounts)
         self._alone = [round(one.request_bits * MICRO) for one in self._signatures]
         self._phrases, self._reader = PhraseTable(self._signatures), PhraseReader(seed)
-        self._seed, self._most, self._most_bytes = seed, most_accounts, most_text_bytes
-        self._accounts: dict[str, FollowedAccount] = {}
-        self.requests = 0
-        self.forgotten = 0
+        self._seed, self._most_bytes = seed, most_text_bytes
 
     def match(self, asked: AskedRequest) -> InlineMatch | None:
         """Take the next request.
@@ -163,20 +240,11 @@ class InlineMatcher:
             return None
         most = max(self._weigh(account, asked, prompt_hash, entries), key=_MOST_TELLING)
         found = self._match(account, most) if most.linked or most.carries else None
-        if len(self._accounts) > self._most:
-            self._forget()
+        self._forget_beyond()
         return found
 
-    def linked(self) -> list[LinkedAccount]:
-        """All accounts that are linked and not forgotten; as `Matcher.linked`."""
-        return links_of(self._accounts.values(), self._signatures)
-
     def links_of(self, account_id: str) -> list[LinkedAccount]:
-        """Links of one account; none where it is not followed any more.
-
-        Args:
-            account_id: as logs name the account.
-        """
+        """Links of one account; none where it is not followed any more."""
         account = self._accounts.get(account_id)
         return links_of([account], self._signatures) if account is not None else []
 
@@ -223,23 +291,13 @@ class InlineMatcher:
             _why=partial(_reasons, account, shown, signature),
         )
 
-    def _forget(self) -> None:
-        kept = without_least(self._accounts, self._most)
-        self.forgotten += len(self._accounts) - len(kept)
-        self._accounts = kept
-
 
 def _reasons(account: FollowedAccount, shown: _Weighed, signature: Signature) -> tuple[str, ...]:
+    bits, bar, all_phrases = (shown.bits - shown.style) / MICRO, signature.account_bits, len(signature.phrases)
     own = (
-        fill(
-            "This request shows {part:#} of the {all:phrase} of campaign {name} that are rare elsewhere: "
-            "{bits:.1f} bits; an account needs {bar:.1f}",
-            part=shown.phrases,
-            all=len(signature.phrases),
-            name=signature.campaign_id,
-            bits=(shown.bits - shown.style) / MICRO,
-            bar=signature.account_bits,
+        fill_sentence(
+            "request_phrases", part=shown.phrases, all=all_phrases, name=signature.campaign_id, bits=bits, bar=bar
         ),
-        fill("What is known of its settings, model and client gives {bits} bits", bits=f"{shown.style / MICRO:+.1f}"),
+        fill_sentence("request_style", bits=f"{shown.style / MICRO:+.1f}"),
     )
     return (*account.link(shown.number, signature).reasons, *own) if shown.linked else own

@@ -14,19 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from stillhunt.base.wording import fill
 from stillhunt.link.requests.arrays import Ints, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
-from stillhunt.watch.signatures.senders import SENDER_COLUMNS
-from stillhunt.watch.signatures.signature import MICRO, Signature
-from stillhunt.watch.signatures.weighing import WeighedMatch, WeighedRequests, Weigher
+from stillhunt.watch.signatures.signature import MICRO, Signature, fill_sentence
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    SENDER_COLUMNS,
+    WeighedMatch,
+    WeighedRequests,
+    Weigher,
+    distinct,
+)
 
 # Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
 # chat links nobody)
@@ -52,8 +56,6 @@ class LinkedAccount:
         bits: of its phrases and style together.
         requests: its requests that were weighed.
         matched: those of them that carry the template.
-        first_matched: time of the first of these, microseconds since 1970.
-        linked_at: time of the request that linked it.
         sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
     """
 
@@ -162,31 +164,13 @@ class FollowedAccount:
         """The account's link to a signature, with what all its weighed requests show."""
         shown = self.shown[number]
         seen = min(self.seen, FIRST_REQUESTS)
+        bits, style = shown.bits / MICRO, shown.style / MICRO / max(shown.matched, 1)
+        part, all_phrases = shown.phrases.bit_count(), len(signature.phrases)
         reasons = (
-            fill(
-                "{matched:request} of its first {seen:#} {verb:carries|carry} the template of campaign {name}",
-                matched=shown.matched,
-                seen=seen,
-                verb=shown.matched,
-                name=signature.campaign_id,
-            ),
-            fill(
-                "It shows {part:#} of the {all:phrase} that are rare elsewhere: {bits:.1f} bits; {bar:.1f} are needed",
-                part=shown.phrases.bit_count(),
-                all=len(signature.phrases),
-                bits=shown.bits / MICRO,
-                bar=signature.account_bits,
-            ),
-            fill(
-                "Its settings, model and client give {bits} bits",
-                bits=f"{shown.style / MICRO / max(shown.matched, 1):+.1f}",
-            ),
-            fill(
-                "Who sends it (program, settings, network) agrees with the campaign by {bits:.1f} bits; {least:.1f} "
-                "are needed to do more than tag it, or a card or sign-up in common",
-                bits=shown.senders[0] / MICRO,
-                least=P.sender_bits,
-            ),
+            fill_sentence("carries", matched=shown.matched, seen=seen, name=signature.campaign_id),
+            fill_sentence("phrases", part=part, all=all_phrases, bits=bits, bar=signature.account_bits),
+            fill_sentence("style", bits=f"{style:+.1f}"),
+            fill_sentence("sender", bits=shown.senders[0] / MICRO, least=P.sender_bits),
         )
         return LinkedAccount(
             account_id=self.account_id,
@@ -218,22 +202,32 @@ def without_least(accounts: Mapping[Key, FollowedAccount], most: int) -> dict[Ke
     return {key: account for key, account in accounts.items() if key in kept}
 
 
-class Matcher:
-    """Matches sketches with signatures, batch after batch.
+class FollowedAccounts(Generic[Key]):
+    """Accounts that are followed under some signatures, only so many at a time."""
 
-    Args:
-        signatures: those in force; see `SignatureSet.in_force`.
-        most_accounts: accounts that are followed at a time.
-    """
+    def __init__(self, signatures: Sequence[Signature], most_accounts: int) -> None:
+        self._signatures, self._most = list(signatures), most_accounts
+        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
+        self._accounts: dict[Key, FollowedAccount] = {}
+        self.requests = self.forgotten = 0
+
+    def linked(self) -> list[LinkedAccount]:
+        """All accounts that are linked and not forgotten, with what all their weighed requests show."""
+        return links_of(self._accounts.values(), self._signatures)
+
+    def _forget_beyond(self) -> None:
+        if len(self._accounts) > self._most:
+            kept = without_least(self._accounts, self._most)
+            self.forgotten += len(self._accounts) - len(kept)
+            self._accounts = kept
+
+
+class Matcher(FollowedAccounts[int]):
+    """Matches sketches with signatures, batch after batch."""
 
     def __init__(self, signatures: Sequence[Signature], most_accounts: int = MOST_FOLLOWED_ACCOUNTS) -> None:
-        self._signatures = list(signatures)
+        super().__init__(signatures, most_accounts)
         self._weigher = Weigher(self._signatures)
-        self._bars = [round(one.account_bits * MICRO) for one in self._signatures]
-        self._most = most_accounts
-        self._accounts: dict[int, FollowedAccount] = {}
-        self.requests = 0
-        self.forgotten = 0
 
     def match(self, sketches: pa.Table) -> list[LinkedAccount]:
         """Take further requests.
@@ -248,13 +242,8 @@ class Matcher:
         self.requests += sketches.num_rows
         new = self._take(sketches)
         found = [account.link(number, self._signatures[number]) for account, number in new]
-        if len(self._accounts) > self._most:
-            self._forget()
+        self._forget_beyond()
         return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
-
-    def linked(self) -> list[LinkedAccount]:
-        """All accounts that are linked and not forgotten, with what all their weighed requests show."""
-        return links_of(self._accounts.values(), self._signatures)
 
     def scores(self) -> list[tuple[int, int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
@@ -324,8 +313,3 @@ class Matcher:
             place[rows] = account.seen + np.arange(len(rows))
             account.seen += len(rows)
         return place
-
-    def _forget(self) -> None:
-        kept = without_least(self._accounts, self._most)
-        self.forgotten += len(self._accounts) - len(kept)
-        self._accounts = kept

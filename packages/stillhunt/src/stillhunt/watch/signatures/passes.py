@@ -6,7 +6,6 @@ All requests of an account are in one partition, so counts of accounts add up ov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +13,15 @@ import pyarrow.compute as pc
 
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, lists, values
 from stillhunt.link.requests.index_requests import keyed_bit
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, known_phrases_of, style_hashes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS, Matcher
-from stillhunt.watch.signatures.senders import SENDER_COLUMNS, sender_hashes
 from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, Signature
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    SENDER_COLUMNS,
+    known_phrases_of,
+    sender_hashes,
+    style_hashes,
+)
 
 CHOOSING, STATING, MEMBER = 0, 1, 2
 """Honest half that sets weights and thresholds, honest half on which rates are stated, member of a campaign."""
@@ -38,11 +42,7 @@ SCORES = pa.schema([("account_id", pa.string()), ("group", pa.int64()), ("signat
 
 @dataclass(frozen=True)
 class HarvestedRequests:
-    """Which requests a pass is to fetch.
-
-    Attributes:
-        most: requests of one campaign that are fetched.
-    """
+    """Which requests a pass is to fetch."""
 
     request_ids: pa.Array
     account_ids: pa.Array
@@ -69,11 +69,7 @@ class HonestSide:
 
 @dataclass(frozen=True)
 class SignatureTrial:
-    """Signatures to try, and whom to try them on.
-
-    Attributes:
-        members: ids of the campaigns' members.
-    """
+    """Signatures to try, and whom to try them on."""
 
     honest: HonestSide
     members: pa.Array
@@ -86,11 +82,7 @@ def harvested_schema(columns: pa.Schema) -> pa.Schema:
 
 
 def fetch_harvested(table: pa.Table, wanted: HarvestedRequests) -> pa.Table:
-    """Harvested requests of one partition with their campaigns: of each, at most so many, by a keyed sample.
-
-    Args:
-        table: `HARVESTED_COLUMNS` of one partition.
-    """
+    """Harvested requests of one partition with their campaigns: of each, at most so many, by a keyed sample."""
     place = pc.index_in(table.column("request_id"), value_set=wanted.request_ids)
     rows = np.flatnonzero(place.is_valid().to_numpy())
     place = place.drop_null().to_numpy()
@@ -114,11 +106,7 @@ def kept_sample(keys: Hashes, campaign: Ints, most: int) -> Ints:
 
 
 def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
-    """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word.
-
-    Args:
-        table: `COUNTED_COLUMNS` of one partition.
-    """
+    """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word."""
     keys = values(table, "account_key")
     half = halves(table, keys, honest)
     found = [_counted(TOTAL, one, np.zeros(int((half == one).sum()), np.uint64), keys[half == one])
@@ -136,15 +124,7 @@ def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
         known = np.isin(senders[name], honest.senders[name]) & (half >= 0)
         found.append(_counted(SENDER + number, CHOOSING, senders[name][known], keys[known]))
     words, requests = topic_words(table.filter(pa.array(setting)))
-    size = len(words)
-    topics = [
-        np.full(size, TOPIC_WORD, np.int8),
-        np.full(size, CHOOSING, np.int8),
-        words,
-        requests,
-        np.zeros(size, np.int64),
-    ]
-    found.append(pa.table(topics, schema=HONEST_COUNTS))
+    found.append(_counts_table(TOPIC_WORD, CHOOSING, words, requests, np.zeros(len(words), np.int64)))
     return pa.concat_tables(found)
 
 
@@ -169,23 +149,16 @@ def _counted(kind: int, half: int, keys: Hashes, accounts: Hashes) -> pa.Table:
     first: Flags = np.append(True, (keys[1:] != keys[:-1]) | (accounts[1:] != accounts[:-1]))[: len(keys)]
     ends = np.append(begins, len(keys))
     users = np.diff(np.append(0, np.cumsum(first))[ends])
-    size = len(begins)
-    columns: list[Any] = [
-        np.full(size, kind, np.int8),
-        np.full(size, half, np.int8),
-        keys[begins],
-        np.diff(ends),
-        users,
-    ]
-    return pa.table(columns, schema=HONEST_COUNTS)
+    return _counts_table(kind, half, keys[begins], np.diff(ends), users)
+
+
+def _counts_table(kind: int, half: int, keys: Hashes, requests: Ints, accounts: Ints) -> pa.Table:
+    same = (np.full(len(keys), number, np.int8) for number in (kind, half))
+    return pa.table([*same, keys, requests, accounts], schema=HONEST_COUNTS)
 
 
 def try_signatures(table: pa.Table, trial: SignatureTrial) -> pa.Table:
-    """What accounts of one partition show of signatures: honest accounts, and members of campaigns.
-
-    Args:
-        table: `MATCHED_COLUMNS` of one partition.
-    """
+    """What accounts of one partition show of signatures: honest accounts, and members of campaigns."""
     keys = values(table, "account_key")
     half = halves(table, keys, trial.honest)
     member = pc.is_in(table.column("account_id").cast(pa.string()), value_set=trial.members).to_numpy()

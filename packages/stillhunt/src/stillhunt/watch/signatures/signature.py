@@ -7,7 +7,9 @@ under another version or seed, nothing would ever match.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,6 +17,7 @@ import msgspec
 
 from stillhunt.base.errors import CaseError
 from stillhunt.base.formatting import UNSAFE
+from stillhunt.base.wording import fill
 from stillhunt.extract import SKETCH_VERSION
 
 SIGNATURES_FILE = "signatures.json"
@@ -30,6 +33,15 @@ STYLE_FEATURES = ("settings", "model", "client", "tls")
 SENDER_FEATURES = ("client", "settings", "program", "tls", "network")
 """What shows who sends a request, whatever its text says: a program is client and settings together, and a network is
 the /24 or /48 of the client's address."""
+
+SENTENCES: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath("sentences.toml").read_text("utf-8"))
+"""What signatures and matches with them say of themselves, by name; figures stand in it."""
+
+
+def fill_sentence(sentence: str, /, **figures: object) -> str:
+    """One of these sentences with its figures."""
+    return fill(SENTENCES[sentence], **figures)
+
 
 CampaignId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 Bits = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
@@ -81,10 +93,10 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest.
         phrases: hashes of phrases, ascending, each once.
-        topics: bits of topic-word buckets, by bucket: what its queue is about; see `tie`.
-        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `tie`.
+        topics: bits of topic-word buckets, by bucket: what its queue is about; see `returns`.
+        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `returns`.
         request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
-        senders: feature of a sender -> hash of each telling value -> its bits; see `senders`.
+        senders: feature of a sender -> hash of each telling value -> its bits; see `weighing`.
     """
 
     campaign_id: CampaignId
@@ -112,7 +124,6 @@ class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign to act on without a signature.
 
     Attributes:
-        reason: why there is none, one sentence.
         withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
     """
 
@@ -127,7 +138,6 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         seed: by which the middle of long prompts was chosen, as in the settings.
         signatures: one for each campaign that has one.
-        without: the other campaigns to act on.
     """
 
     version: int
@@ -137,19 +147,11 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
 
     def in_force(self, now: int) -> SignatureSet:
-        """Those that have not expired.
-
-        Args:
-            now: microseconds since 1970.
-        """
+        """Those that have not expired."""
         return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
 
     def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:
-        """The same under other campaign ids.
-
-        Args:
-            lasting: id that the hunt gave -> lasting id; others stay.
-        """
+        """The same under other campaign ids."""
         return msgspec.structs.replace(
             self,
             signatures=[_under(one, lasting) for one in self.signatures],

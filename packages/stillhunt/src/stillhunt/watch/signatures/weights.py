@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
-from stillhunt.watch.signatures.features import PHRASE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.passes import (
-    CHOOSING,
-    PHRASE,
-    SENDER,
-    STATING,
-    STYLE,
-    TOPIC_WORD,
-    TOTAL,
-    topic_words,
+from stillhunt.watch.signatures.passes import CHOOSING, PHRASE, SENDER, STATING, STYLE, TOPIC_WORD, TOTAL, topic_words
+from stillhunt.watch.signatures.signature import (
+    SENDER_FEATURES,
+    STYLE_FEATURES,
+    FalseMatches,
+    StyleWeights,
+    fill_sentence,
 )
-from stillhunt.watch.signatures.senders import Senders, sender_hashes, sender_weights, senders_of
-from stillhunt.watch.signatures.signature import SENDER_FEATURES, STYLE_FEATURES, StyleWeights
+from stillhunt.watch.signatures.weighing import (
+    PHRASE_COLUMNS,
+    Senders,
+    distinct,
+    hash_text,
+    sender_hashes,
+    sender_weights,
+    senders_of,
+    style_hashes,
+)
+
+_TELLING_BITS = 1.0
+"""Bits from which a feature of style is worth a sentence."""
+_WORDS = {
+    "settings": "temperature, top_p and max_tokens",
+    "model": "models",
+    "client": "client programs",
+    "tls": "TLS fingerprints",
+}
+
+
+def reasons_of(
+    material: Material, bits: Floats, known: Hashes, style: Mapping[str, StyleWeights], counts: Counts
+) -> list[str]:
+    """Sentences about the phrases, with their bits, and the style of a signature."""
+    requests, accounts = counts.total(CHOOSING)
+    elsewhere, _ = counts.of(PHRASE, known)
+    size = {"phrases": len(known), "requests": material.requests, "accounts": material.accounts}
+    size |= {"absent": int((elsewhere == 0).sum()), "honest": requests, "others": accounts}
+    found = [fill_sentence("rests_on", **size, most=float(bits.max()), all=float(bits.sum()))]
+    for name in STYLE_FEATURES:
+        hashes, own = material.style[name]
+        weights = np.array([style[name].values.get(f"{int(one):016x}", 0.0) for one in hashes])
+        telling = weights >= _TELLING_BITS
+        if telling.any():
+            share, times = float(own[telling].sum() / own.sum()), 2.0 ** float(weights[telling].min())
+            most = P.all_style_bits[1]
+            found.append(fill_sentence("rests_on_style", share=share, words=_WORDS[name], times=times, most=most))
+    return found
+
+
+def rate_sentences(rate: FalseMatches) -> list[str]:
+    """Sentences about what a signature matched in the honest traffic that had no part in making it."""
+    figures = {"requests": rate.requests, "accounts": rate.accounts, "matched": rate.matched}
+    found = [fill_sentence("rate", **figures, most=rate.at_most_per_million)]
+    if rate.set_aside:
+        found.append(fill_sentence("set_aside", accounts=rate.set_aside, matched=rate.set_aside_matched))
+    return found
+
 
 # Phrases of a signature: those in most of its requests (bounds the memory for each account that is followed)
 _MOST_PHRASES = 512
@@ -37,11 +82,7 @@ MOST_TOPICS = 256
 
 
 class Counts:
-    """What was counted in honest traffic, over all partitions.
-
-    Args:
-        table: HONEST_COUNTS of all partitions.
-    """
+    """What was counted in honest traffic, over all partitions."""
 
     def __init__(self, table: pa.Table) -> None:
         total = table.group_by(["kind", "half", "key"]).aggregate([("requests", "sum"), ("accounts", "sum")])

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stillhunt.base import formatting
-from stillhunt.watch.kept_thread import KeptThread
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.folder import write_synced
+from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
 from stillhunt.watch.spool.open_part import OpenPart
 from stillhunt.watch.spool.parts import Stream
@@ -259,10 +259,7 @@ def _as_os_error(error: Exception) -> OSError:
 def _probe(path: Path) -> None:
     """Write a small file, synced, and remove it."""
     try:
-        with path.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(path, bytes(_PROBE_BYTES))
     finally:
         path.unlink(missing_ok=True)
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from stillhunt.watch.folder import OWNER_ONLY, sync_folder
+from stillhunt.watch.folder import OWNER_ONLY, sync_folder, write_synced
 
 LETTER_ENDING = ".letter"
 _HALF_WRITTEN = ".part"
@@ -61,7 +61,6 @@ class DeadLetters:
 
         Args:
             source: folder of the spool that it would have gone to.
-            data: its bytes, as they came.
             reason: the kind of the fault, such as "RecursionError"; nothing that the letter holds.
 
         Returns:
@@ -91,11 +90,7 @@ class DeadLetters:
         final = self._folder / f"{time.time_ns():020d}-{os.getpid()}-{self._number}{LETTER_ENDING}"
         beside = final.with_suffix(_HALF_WRITTEN)
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(letter)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(beside, letter)
             beside.rename(final)
         except OSError:
             beside.unlink(missing_ok=True)

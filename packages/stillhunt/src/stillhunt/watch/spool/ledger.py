@@ -14,10 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stillhunt.watch.folder import sync_folder
-from stillhunt.watch.spool.checked_lines import checked_line, read_checked
+from stillhunt.watch.folder import sync_folder, write_synced
 from stillhunt.watch.spool.parts import closed_parts
-from stillhunt.watch.spool.sums import sums_path
+from stillhunt.watch.spool.sums import checked_line, read_checked, sums_path
 
 LEDGER_ENDING = ".ledger"
 """What follows the name of the spool in that of its ledger."""
@@ -55,11 +54,7 @@ class PartEntry:
 
 @dataclass(frozen=True)
 class LedgerContent:
-    """What a ledger holds.
-
-    Attributes:
-        broken: lines that cannot be read.
-    """
+    """What a ledger holds."""
 
     entries: Mapping[str, PartEntry]
     lines: int
@@ -104,9 +99,6 @@ class SpoolLedger:
     def replace(self, entries: Iterable[PartEntry]) -> None:
         """Write the ledger anew, whole or not at all.
 
-        Args:
-            entries: all that it will hold.
-
         Raises:
             OSError: it cannot be written; it is as it was.
         """
@@ -135,10 +127,7 @@ class SpoolLedger:
 
     def _replace(self, entries: Iterable[PartEntry]) -> None:
         beside = self.path.with_name(f".{self.path.name}.new")
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(ledger_bytes(entries))
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(beside, ledger_bytes(entries))
         beside.replace(self.path)
         sync_folder(self.path.parent)
         self._mark()

@@ -97,7 +97,6 @@ def whole_prefix(data: bytes, name: str) -> int:
 
     Args:
         data: read from the begin of a record on.
-        name: of the part, which tells its form.
     """
     if ".pb" not in name:
         return data.rfind(b"\n") + 1
@@ -147,9 +146,6 @@ def _whole_fields(handle: int, at: int, size: int) -> int:
 
 def whole_fields(message: bytes) -> bytes:
     """The entries of an OTLP export request, without other fields that a sender may have put beside them.
-
-    Args:
-        message: a message that protobuf could decode.
 
     Raises:
         ValueError: it holds a form of field that cannot be passed over, a group.
@@ -211,7 +207,6 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     """Make an empty open part that this process has locked.
 
     Args:
-        stream: what will stand in it.
         now: the time, UTC; it only names the part.
 
     Raises:

@@ -27,11 +27,7 @@ _PROBLEMS = {
 
 
 class SpoolRoom:
-    """Looks from time to time how much room there is.
-
-    Args:
-        settings: how much there must be.
-    """
+    """Looks from time to time how much room there is."""
 
     def __init__(self, settings: ServeSettings, spool: Path) -> None:
         self._settings, self._spool = settings, spool

@@ -15,8 +15,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillhunt.watch.spool.checked_lines import checked_line, read_checked
 from stillhunt.watch.spool.parts import OPEN, whole_bytes
+
+_CHECK_DIGITS = 8
+
+
+def checked_line(text: str) -> bytes:
+    """A line with its CRC-32 before it."""
+    content = text.encode()
+    return b"%08x %s\n" % (zlib.crc32(content), content)
+
+
+def read_checked(data: bytes) -> tuple[list[str], int]:
+    """The whole lines of what `checked_line` wrote, and how many others are damaged.
+
+    A last line without its end was being written when its process died: it is neither.
+    """
+    *lines, _unfinished = data.split(b"\n")
+    whole: list[str] = []
+    for line in lines:
+        check, _, content = line.partition(b" ")
+        if len(check) == _CHECK_DIGITS and check == b"%08x" % zlib.crc32(content):
+            whole.append(content.decode(errors="replace"))
+    return whole, len(lines) - len(whole)
+
 
 SUMS = ".sums"
 """Ending of the file; its name begins with a dot, so that nothing takes it for a part."""
@@ -83,11 +105,7 @@ class Verified:
 
 
 def sums_path(part: Path) -> Path:
-    """The file for a part.
-
-    Args:
-        part: its path, open or closed.
-    """
+    """The file for a part."""
     return part.with_name(f".{part.name.removesuffix(OPEN)}{SUMS}")
 
 

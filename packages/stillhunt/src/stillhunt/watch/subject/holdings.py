@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,18 +14,19 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.holds import Hold, all_holds
+from stillhunt.watch.folder import SNAPSHOTS, DataFolder
+from stillhunt.watch.holds import Hold, all_holds, undisturbed
+from stillhunt.watch.hunting import HUNT_ROLE, window_parts
 from stillhunt.watch.retention import hour_begin, kept_state
 from stillhunt.watch.snapshots import all_snapshots
+from stillhunt.watch.spool.ledger import SpoolLedger
 from stillhunt.watch.spool.parts import arrivals, is_source_name, open_parts
-from stillhunt.watch.subject.database_rows import RowOfAccount, database_rows
 from stillhunt.watch.subject.packs import pack_names, pack_span, packs_of
-from stillhunt.watch.subject.records import SubjectIds, split_part
-from stillhunt.watch.subject.snapshot_rows import rows_naming
+from stillhunt.watch.subject.records import UNFINISHED, SubjectIds, rewrite_part, split_part
+from stillhunt.watch.subject.rows import RowOfAccount, database_rows, erase_row, rewrite_snapshot, rows_naming
 
 Store = Literal["records", "open records", "state", "snapshot", "database", "pack", "watched logs", "backups"]
 SIGNED = "a pack is signed as a whole; delete the file if nobody needs it any more"
@@ -86,10 +88,8 @@ class Search:
     """Where is looked, and for whom.
 
     Attributes:
-        config: settings; those of retention.
         account: id of the account, as tables write it.
         pack_names: what packs call it; None where the key of pseudonyms is not known.
-        now: the time, microseconds since 1970.
     """
 
     folder: DataFolder
@@ -99,13 +99,13 @@ class Search:
     pack_names: Collection[str] | None = None
     now: int = 0
 
+    def name_of(self, path: Path) -> str:
+        """A path below the data folder, as reports name it."""
+        return path.relative_to(self.folder.path).as_posix()
+
 
 def account_holdings(search: Search) -> list[Holding]:
-    """Everything that a data folder holds on an account, store by store.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """Everything that a data folder holds on an account, store by store."""
     holds = all_holds(search.database)
     return [
         *_records(search, holds),
@@ -119,19 +119,12 @@ def account_holdings(search: Search) -> list[Holding]:
 
 
 def hold_over(holds: Collection[Hold], first: int, last: int) -> Hold | None:
-    """The first hold that covers any moment between two; None where none does.
-
-    Args:
-        first: microseconds since 1970.
-    """
+    """The first hold that covers any moment between two; None where none does."""
     return next((hold for hold in holds if hold.covers(first, last)), None)
 
 
 def parts_in_time(folder: DataFolder, now: int) -> Iterator[tuple[Path, int, int]]:
     """Closed parts of the spool with the time in which their records came, as retention counts it.
-
-    Args:
-        now: the time, microseconds since 1970.
 
     Yields:
         (path, first, last), microseconds since 1970.
@@ -161,27 +154,27 @@ def subject_ids(search: Search) -> SubjectIds:
 def _records(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     ids, keep = subject_ids(search), int(search.config.watch.spool_days * DAY)
     for path, first, last in parts_in_time(search.folder, search.now):
-        taken = sum(own for _, _, own in split_part(path, ids))
-        if taken:
-            where = path.relative_to(search.folder.path).as_posix()
-            yield Holding("records", where, taken, "records", first, last, last + keep, hold_over(holds, first, last))
+        if taken := sum(own for _, _, own in split_part(path, ids)):
+            hold = hold_over(holds, first, last)
+            yield Holding("records", search.name_of(path), taken, "records", first, last, last + keep, hold)
     for path in open_parts(search.folder.spool):
-        taken = sum(own for _, _, own in split_part(path, ids))
-        if taken:
-            where = path.relative_to(search.folder.path).as_posix()
-            yield Holding("open records", where, taken, "records", stays=STILL_OPEN)
+        if taken := sum(own for _, _, own in split_part(path, ids)):
+            yield Holding("open records", search.name_of(path), taken, "records", stays=STILL_OPEN)
 
 
 def _state(search: Search) -> Iterator[Holding]:
-    folders = [path for path in kept_state(search.folder.state) if state_names(path, search.account)]
-    if folders:
+    if folders := named_states(search):
         until = search.now + int(search.config.watch.spool_days * DAY)
         yield Holding("state", "state", len(folders), "folders of kept state", None, None, until)
 
 
-def state_names(path: Path, account: str) -> bool:
-    """Whether kept state of one file names an account; True too where it cannot be read."""
-    return any(_file_names(file, account) for file in sorted(path.rglob("*")) if file.is_file())
+def named_states(search: Search) -> list[Path]:
+    """Kept state that names the account, or that cannot be read."""
+    return [
+        path
+        for path in kept_state(search.folder.state)
+        if any(_file_names(file, search.account) for file in sorted(path.rglob("*")) if file.is_file())
+    ]
 
 
 def _file_names(file: Path, account: str) -> bool:
@@ -201,7 +194,7 @@ def _file_names(file: Path, account: str) -> bool:
 def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.watch.snapshot_days * DAY)
     for snapshot in all_snapshots(search.folder):
-        where = snapshot.path.relative_to(search.folder.path).as_posix()
+        where = search.name_of(snapshot.path)
         try:
             facts, found = snapshot.facts(), rows_naming(snapshot, search.account)
         except CaseError as error:
@@ -216,15 +209,8 @@ def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
 
 
 def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
-    watch, alerts = search.config.watch, search.config.alerts
-    keep = {
-        "campaign_members": watch.history_days,
-        "linked_accounts": watch.history_days,
-        "linked_senders": watch.history_days,
-        "campaign_events": watch.history_days,
-        "appeals": watch.history_days,
-        "alerts": alerts.keep_days,
-    }
+    kept = ("campaign_members", "linked_accounts", "linked_senders", "campaign_events", "appeals")
+    keep = {**dict.fromkeys(kept, search.config.watch.history_days), "alerts": search.config.alerts.keep_days}
     groups: dict[tuple[str, str, int], list[tuple[RowOfAccount, Hold | None]]] = {}
     for row in database_rows(search.database, search.account):
         hold = hold_over(holds, row.first, row.last)
@@ -238,9 +224,92 @@ def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
 def _packs(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.dossier.pack_days * DAY)
     for path, made in packs_of(search.folder.path):
-        where = path.relative_to(search.folder.path).as_posix()
-        hold = hold_over(holds, *pack_span(made, search.config))
+        where, hold = search.name_of(path), hold_over(holds, *pack_span(made, search.config))
         if search.pack_names is None:
             yield Holding("pack", where, 1, "packs that may name it", made, made, made + keep, hold, HASHED)
         elif pack_names(path, search.pack_names):
             yield Holding("pack", where, 1, "packs", made, made, made + keep, hold, SIGNED)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was erased.
+
+    Attributes:
+        records: calls taken out of the spool.
+        rows: rows of the database that were deleted or changed.
+        left: what is held afterwards, with the reasons.
+    """
+
+    records: int = 0
+    states: int = 0
+    snapshots: int = 0
+    rows: int = 0
+    left: tuple[Holding, ...] = ()
+
+
+def erase_account(search: Search) -> Erased:
+    """Erase what a data folder holds on an account, where no hold stands.
+
+    Call it between two hunts. What stays, and why, is in the result. A server that runs shows the account until the
+    next hunt, or until it starts anew, where it has a snapshot in memory.
+
+    Returns:
+        What was erased, and what is left.
+
+    Raises:
+        OutputError: a hunt, a backup or another deletion is under way, or something cannot be written.
+    """
+    folder = search.folder
+    with folder.role(HUNT_ROLE), undisturbed(folder):
+        window_parts(folder, 0, search.now)  # closes open parts, so that their records are found
+        try:
+            holds = all_holds(search.database)
+            records = _erase_records(search, holds)
+            states = _erase_state(search)
+            snapshots = _erase_snapshots(search)
+            rows = _erase_rows(search, holds)
+        except OSError as error:
+            raise OutputError(
+                f"it cannot be written: {error.strerror or error}",
+                where=str(error.filename or folder.path),
+                next_step="make room, and run the erasure again: it goes on where it ended",
+            ) from error
+    return Erased(records, states, snapshots, rows, tuple(account_holdings(search)))
+
+
+def _erase_records(search: Search, holds: Collection[Hold]) -> int:
+    for path in search.folder.spool.glob(f"*/*/.part-*{UNFINISHED}"):
+        path.unlink(missing_ok=True)
+    ids, ledger = subject_ids(search), SpoolLedger(search.folder.spool)
+    taken = 0
+    for path, first, last in list(parts_in_time(search.folder, search.now)):
+        if hold_over(holds, first, last) is None:
+            taken += rewrite_part(path, ids, ledger)
+    return taken
+
+
+def _erase_state(search: Search) -> int:
+    for path in (named := named_states(search)):
+        shutil.rmtree(path)
+    return len(named)
+
+
+def _erase_snapshots(search: Search) -> int:
+    by_name = {f"{SNAPSHOTS}/{snapshot.path.name}": snapshot for snapshot in all_snapshots(search.folder)}
+    found = [one for one in account_holdings(search) if one.store == "snapshot" and one.erasable]
+    for one in found:
+        rewrite_snapshot(by_name[one.where.partition(":")[0]], search.account)
+    return len(found)
+
+
+def _erase_rows(search: Search, holds: Collection[Hold]) -> int:
+    rows = [
+        row
+        for row in database_rows(search.database, search.account)
+        if not row.stays and hold_over(holds, row.first, row.last) is None
+    ]
+    with search.database.write() as connection:
+        for row in rows:
+            erase_row(connection, row.table, row.key, search.account)
+    return len(rows)

@@ -42,7 +42,6 @@ def pack_span(made: int, config: Config) -> tuple[int, int]:
     """The time that a pack may be about: the window of a snapshot that was as old as snapshots may be, to its making.
 
     Args:
-        made: when it was made, microseconds since 1970.
         config: settings; watch.window_days and watch.snapshot_days.
     """
     return made - int((config.watch.window_days + config.watch.snapshot_days) * DAY), made

@@ -9,6 +9,7 @@ looked for in fields that name somebody, for it may as well be a number.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,30 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from stillhunt.base.visible_ids import visible_id
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
+
+ERASED = "[erased account]"
+
+
+class Mentions:
+    """Finds one account's id in texts, as a word of its own.
+
+    Args:
+        account: its id; one of few characters is not looked for inside texts, where it may be a number or a word.
+    """
+
+    def __init__(self, account: str) -> None:
+        self._forms = (account, json.dumps(account)[1:-1]) if len(account) >= SHORTEST_SURE_ID else ()
+        either = "|".join(re.escape(form) for form in sorted(set(self._forms), key=len, reverse=True))
+        self._pattern = re.compile(rf"(?<![\w-])(?:{either})(?![\w-])" if either else r"(?!)")
+
+    def found_in(self, text: str) -> bool:
+        """Whether a text names the account."""
+        return any(form in text for form in self._forms) and self._pattern.search(text) is not None
+
+    def removed_from(self, text: str) -> str:
+        """The text with a label in place of the account."""
+        return self._pattern.sub(ERASED, text) if self.found_in(text) else text
+
 
 SHORTEST_SURE_ID = 6
 """Characters of an id from which it is looked for in every field. Judgement: a shorter one may be a number."""

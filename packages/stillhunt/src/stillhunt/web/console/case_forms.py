@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide.cases.changes import (
     ActOnCampaign,
     AddComment,
     AddLabel,
     AssignCase,
+    CampaignFacts,
     Change,
     DismissCampaign,
     OpenCase,
@@ -32,8 +34,9 @@ from stillhunt.web.console.context import case_of, console_of
 from stillhunt.web.console.navigation import NAVIGATION
 from stillhunt.web.console.pages_campaign import campaign_page
 from stillhunt.web.console.rendering import campaign_url
+from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.console.table_query import whole_number
-from stillhunt.web.people.form_body import posted
+from stillhunt.web.people.guard import Form, form_of
 
 
 class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees what there is now, and goes on
@@ -47,34 +50,62 @@ class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees wh
         )
 
 
+class CaseClick(NamedTuple):
+    """What a posted form of a case asks, read once.
+
+    Attributes:
+        seen: version of the case that the reader saw.
+    """
+
+    campaign: str
+    kind: str
+    form: Form
+    seen: int
+    by: str
+    database: WatchDatabase
+    shown: ShownCase
+    config: Config
+
+    @property
+    def facts(self) -> CampaignFacts:
+        """What the snapshot says of the campaign."""
+        return facts_of(self.shown, self.campaign)
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """Accounts of declared programmes: those of the settings, and those that the snapshot knows."""
+        accounts = self.shown.case.accounts
+        known = accounts.filter(accounts["sanctioned"])["account_id"].to_pylist()
+        return frozenset((*self.config.sanctioned.accounts, *known))
+
+
 def change_case(request: Request) -> Response:
     """Change the work on a campaign, and show its page; what was written is shown again where somebody was faster."""
-    campaign, kind = request.path_params["campaign"], request.path_params["kind"]
-    database, now = database_of(request), _now()
-    seen, by = _seen(request), request.state.viewer.name
+    form, path = form_of(request), request.path_params
+    seen, viewer = whole_number(form("version"), -1), request.state.viewer.name
+    found = database_of(request), case_of(request), console_of(request).config
+    click = CaseClick(path["campaign"], path["kind"], form, seen, viewer, *found)
     try:
-        if kind == "undo":
-            undo_change(database, campaign, seen, by, now, _declared(request))
-        elif kind in _CHANGES:
-            change_work(database, campaign, seen, _CHANGES[kind](request, campaign), by, now)
+        if click.kind == "undo":
+            undo_change(click.database, click.campaign, seen, viewer, _now(), click.declared)
+        elif click.kind in _CHANGES:
+            change_work(click.database, click.campaign, seen, _CHANGES[click.kind](click), viewer, _now())
         else:
             raise CaseError("a case has no such change", where="the address", next_step="use the forms of its page")
     except (WorkConflict, PlanChanged) as conflict:
-        text = posted(request, "text") or posted(request, "note") or posted(request, "label")
-        return campaign_page(request, campaign, conflict, text)
-    place = "#case" if kind in ("comment", "narrative") else ""
-    return RedirectResponse(f"{campaign_url(campaign)}?done={kind}{place}", 303)
+        return campaign_page(request, click.campaign, conflict, form("text") or form("note") or form("label"))
+    place = "#case" if click.kind in ("comment", "narrative") else ""
+    return RedirectResponse(f"{campaign_url(click.campaign)}?done={click.kind}{place}", 303)
 
 
 def keep_filter(request: Request) -> Response:
     """Save the filters of a table under a name."""
-    page = posted(request, "page")
+    form, owner = form_of(request), request.state.viewer.name
+    page, query = form("page"), form("query")
     if page not in {place.path for place in NAVIGATION}:
         page = "/campaigns"
-    query, name = posted(request, "query"), posted(request, "name")
-    shared = posted(request, "shared") == "yes"
-    owner = request.state.viewer.name
-    save_filter(database_of(request), page.strip("/"), name, query, owner, shared=shared, now=_now())
+    shared = form("shared") == "yes"
+    save_filter(database_of(request), page.strip("/"), form("name"), query, owner, shared=shared, now=_now())
     return RedirectResponse(f"{page}?{query}", 303)
 
 
@@ -98,56 +129,45 @@ def database_of(request: Request) -> WatchDatabase:
     return database
 
 
-def _act(request: Request, campaign: str) -> Change:
-    members = planned_members(request, campaign)
-    if posted(request, "plan") != plan_digest(members):
+def _act(click: CaseClick) -> Change:
+    members = planned_members(click.shown, click.campaign, click.config)
+    if click.form("plan") != plan_digest(members):
         raise PlanChanged
     return ActOnCampaign(
         members=members,
-        action=posted(request, "action"),  # type: ignore[arg-type]  # checked there, with what to choose of
-        days=days_of(posted(request, "days")),
-        reason=posted(request, "reason"),  # type: ignore[arg-type]  # as above
-        note=posted(request, "note"),
-        facts=facts_of(request, campaign),
-        snapshot=case_of(request).sequence,
+        action=click.form("action"),  # type: ignore[arg-type]  # checked there, with what to choose of
+        days=days_of(click.form("days")),
+        reason=click.form("reason"),  # type: ignore[arg-type]  # as above
+        note=click.form("note"),
+        facts=click.facts,
+        snapshot=click.shown.sequence,
     )
 
 
-def _assign(request: Request, _campaign: str) -> Change:
-    name = posted(request, "assignee")
-    if name and name not in workers(database_of(request)):
+def _assign(click: CaseClick) -> Change:
+    name = click.form("assignee")
+    if name and name not in workers(click.database):
         raise ConfigError("nobody of this name works on cases", where="assignee", next_step="choose one from the list")
     return AssignCase(name)
 
 
-def _declared(request: Request) -> frozenset[str]:
-    """Accounts of declared programmes: those of the settings, and those that the snapshot knows."""
-    accounts = case_of(request).case.accounts
-    known = accounts.filter(accounts["sanctioned"])["account_id"].to_pylist()
-    return frozenset((*console_of(request).config.sanctioned.accounts, *known))
+def _dismiss(click: CaseClick) -> Change:
+    reason: Any = click.form("reason")  # checked there
+    return DismissCampaign(reason, click.form("note"), click.facts)
 
 
-def _dismiss(request: Request, campaign: str) -> Change:
-    reason: Any = posted(request, "reason")  # checked there
-    return DismissCampaign(reason, posted(request, "note"), facts_of(request, campaign))
-
-
-_CHANGES: dict[str, Callable[[Request, str], Change]] = {
-    "open": lambda _request, _campaign: OpenCase(),
+_CHANGES: dict[str, Callable[[CaseClick], Change]] = {
+    "open": lambda _click: OpenCase(),
     "assign": _assign,
-    "comment": lambda request, _campaign: AddComment(posted(request, "text")),
-    "label": lambda request, _campaign: AddLabel(posted(request, "label")),
-    "unlabel": lambda request, _campaign: RemoveLabel(posted(request, "label")),
-    "narrative": lambda request, _campaign: WriteNarrative(posted(request, "text")),
+    "comment": lambda click: AddComment(click.form("text")),
+    "label": lambda click: AddLabel(click.form("label")),
+    "unlabel": lambda click: RemoveLabel(click.form("label")),
+    "narrative": lambda click: WriteNarrative(click.form("text")),
     "act": _act,
-    "watch": lambda request, campaign: WatchCampaign(posted(request, "note"), facts_of(request, campaign)),
+    "watch": lambda click: WatchCampaign(click.form("note"), click.facts),
     "dismiss": _dismiss,
-    "reopen": lambda request, _campaign: ReopenCase(posted(request, "note")),
+    "reopen": lambda click: ReopenCase(click.form("note")),
 }
-
-
-def _seen(request: Request) -> int:
-    return whole_number(posted(request, "version"), -1)
 
 
 def days_of(text: str) -> float:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from stillhunt.base import formatting
+from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS, WITHOUT_FLAG, Action
 from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members, plan_action
@@ -26,6 +27,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
 from stillhunt.web.console.context import case_of, console_of
 from stillhunt.web.console.rendering import moment
+from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.people.users import all_users
 
 FIRST_ACTION: Action = "step_up"
@@ -55,15 +57,16 @@ def case_panel(request: Request, campaign: str, conflict: CaseError | None = Non
         conflict: why a change was not made: the case or the snapshot is another one than its reader saw.
         text: what the reader wrote then, which is not lost.
     """
-    database, shown = console_of(request).database, case_of(request)
+    console, shown = console_of(request), case_of(request)
+    database = console.database
     if database is None or shown.campaign(campaign).verdict == "none":
         return {"work": None, "conflict": conflict, "conflict_text": text, "done": ""}
-    members = planned_members(request, campaign)
+    members = planned_members(shown, campaign, console.config)
     strong, weak = plan_action(members, FIRST_ACTION), plan_action(members, WITHOUT_FLAG)
     left_out = [
         f"{formatting.plural(count, 'account')}: {LEFT_OUT_MEANINGS[why]}" for why, count in strong.left_out.items()
     ]
-    facts, panel = facts_of(request, campaign), work_panel(request, database, campaign)
+    facts, panel = facts_of(shown, campaign), work_panel(request, database, campaign)
     then = facts_when_decided(database, {campaign: panel["work"]}).get(campaign)
     return {
         **panel,
@@ -92,7 +95,10 @@ def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict
         "packs": packs_about(console.folder.path, campaign) if console.folder is not None else [],
         "in_snapshot": shown is not None and campaign in shown.by_id,
         "decided": _decided(database, campaign),
-        "events": [_event(one) for one in reversed(work_events(database, campaign))],
+        "events": [
+            {"at": moment(one.at), "by": one.by, "words": _words(one), "note": one.note}
+            for one in reversed(work_events(database, campaign))
+        ],
         "may_work": request.state.viewer is not None and request.state.viewer.may("analyst"),
         "done": _DONE.get(request.query_params.get("done", ""), ""),
     }
@@ -104,10 +110,9 @@ def packs_about(data: Path, campaign_id: str) -> list[str]:
     return sorted((one for one in made if one.rpartition("-")[0] == campaign_id), reverse=True)
 
 
-def planned_members(request: Request, campaign: str) -> tuple[CampaignMember, ...]:
+def planned_members(shown: ShownCase, campaign: str, config: Config) -> tuple[CampaignMember, ...]:
     """The members of a campaign, as an action would look at them now."""
-    facts = case_of(request).members_of(campaign)
-    return campaign_members(facts, campaign, console_of(request).config.sanctioned)
+    return campaign_members(shown.members_of(campaign), campaign, config.sanctioned)
 
 
 def plan_digest(members: Sequence[CampaignMember]) -> str:
@@ -135,15 +140,10 @@ def _decided(database: WatchDatabase, campaign: str) -> list[tuple[str, str]]:
     return found
 
 
-def facts_of(request: Request, campaign: str) -> CampaignFacts:
+def facts_of(shown: ShownCase, campaign: str) -> CampaignFacts:
     """What the snapshot says of a campaign, as it is kept with a decision."""
-    row = case_of(request).campaign(campaign).row
+    row = shown.campaign(campaign).row
     return CampaignFacts(row["accounts"], row["verdict"], row["score"])
-
-
-def _event(event: WorkEvent) -> dict[str, Any]:
-    """One thing that was done, in words."""
-    return {"at": moment(event.at), "by": event.by, "words": _words(event), "note": event.note}
 
 
 def _words(event: WorkEvent) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
@@ -60,13 +60,9 @@ class Console:
 
     Attributes:
         folder: the data folder; None for a case folder.
-        database: of the data folder; None for a case folder, which is read-only.
         schedule: hunts of this process; None where another one hunts.
         traffic: counts of the receiver; None where this process receives nothing.
-        limits: whether more may be received.
         decisions: what is in force; None for a case folder.
-        faults: what does not work in this process; every page says it.
-        threads: in which pages are made.
     """
 
     source: CaseSource
@@ -91,13 +87,9 @@ class Console:
             if self._derived is None or self._derived.case is not shown:
                 profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
                 traits = case_traits(shown.case.member_details)
-                ties_of = lru_cache(TIES_KEPT)(partial(_ties_of, shown, traits))
+                ties_of = lru_cache(TIES_KEPT)(lambda name: campaign_ties(shown.model, shown.campaign(name), traits))
                 self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), ties_of)
             return self._derived
-
-
-def _ties_of(shown: ShownCase, traits: CaseTraits, campaign: str) -> tuple[AccountGraph, pa.Table]:
-    return campaign_ties(shown.model, shown.campaign(campaign), traits)
 
 
 def console_of(request: Request) -> Console:
@@ -146,19 +138,28 @@ def asked(request: Request) -> list[tuple[str, str]]:
 def answer_table(
     request: Request,
     template: str,
-    table: tuple[TableSpec, pa.Table],
+    spec: TableSpec,
+    data: pa.Table,
     values: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
 ) -> Response:
     """A page with a table, or the table's export where that is asked for.
 
     Args:
         template: of the page; the table is `view` in it.
-        values: what else the page shows.
     """
-    spec, data = table
     export = table_export(spec, data, asked(request))
     if export is not None:
         headers = {"content-disposition": f'attachment; filename="{export.name}"'}
         return Response(export.content, media_type=export.media_type, headers=headers)
     others = values() if callable(values) else values
     return render(request, template, {"view": table_page(spec, data, asked(request)), **others})
+
+
+def answer_list(request: Request, spec: TableSpec, data: pa.Table, title: str, headline: str, **more: Any) -> Response:
+    """A page that is a table with a heading.
+
+    Args:
+        more: `meaning`, `other` (where another list is, with its name) and `filters` that were saved.
+    """
+    values = {"title": title, "headline": headline, "meaning": "", "other": None, "filters": None, **more}
+    return answer_table(request, "campaigns.html", spec, data, values)

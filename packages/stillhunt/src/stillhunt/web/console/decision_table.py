@@ -1,23 +1,99 @@
-"""The decision log, appeals and the audit as tables."""
+"""Tables of members, decisions, appeals and the audit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
+from urllib.parse import urlencode
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import and_, false, or_
 
+from stillhunt.base import formatting
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
+from stillhunt.triage.roles import role_label
 from stillhunt.watch.database.tables import DECISIONS
-from stillhunt.web.console.member_table import campaign_link
-from stillhunt.web.console.rendering import account_url, decision_url, moment
-from stillhunt.web.console.table_columns import TableColumn
-from stillhunt.web.console.table_query import TableQuery
+from stillhunt.web.console.rendering import account_url, campaign_url, decision_url, moment
+from stillhunt.web.console.table_query import Row, TableColumn, TableQuery
 from stillhunt.web.console.tables import TableSpec
+
+TIES_SHOWN = 3
+"""Findings about an account that say what ties it. Judgement: one line of a table."""
+
+
+def verdict_mark(row: Row) -> str:
+    """Class of a verdict's cell."""
+    return f"verdict {row['verdict'] if row['verdict'] in ('act', 'review') else 'none'}"
+
+
+def probability_of(name: str) -> Callable[[Row], str]:
+    """How a probability is shown."""
+    return lambda row: formatting.probability(row[name])
+
+
+def _requests_of(row: Row) -> str:
+    return f"{campaign_url(row['campaign_id'], 'requests')}?{urlencode({'account': row['account_id']})}"
+
+
+def campaign_link(row: Row) -> str:
+    """Where the cell of a campaign leads; nowhere where the row has none."""
+    return campaign_url(row["campaign_id"]) if row["campaign_id"] else ""
+
+
+MEMBER_LIST = TableSpec(
+    "members",
+    (
+        TableColumn("account_id", "Account", "id"),
+        TableColumn("verdict", "Verdict", "choice", mark=verdict_mark),
+        TableColumn("score", "Probability", "figure", shown=probability_of("score")),
+        TableColumn("role", "Role", "choice", shown=lambda row: role_label(row["role"])),
+        TableColumn("requests", "Requests", "figure", link=_requests_of),
+        TableColumn("other_requests", "Other requests", "figure", aside=True),
+        TableColumn("share", "Share", "figure", shown=lambda row: formatting.percent(row["share"])),
+        TableColumn("ties", "What ties it most", "text"),
+        TableColumn("first_seen", "First seen", "time"),
+        TableColumn("last_seen", "Last seen", "time", aside=True),
+        TableColumn("created_at", "Signed up", "time", aside=True),
+        TableColumn("plan", "Plan", "choice", aside=True),
+        TableColumn("clients", "Clients", "values"),
+        TableColumn("networks", "Networks", "values", aside=True),
+        TableColumn("countries", "Countries", "values", aside=True),
+        TableColumn("email_domain", "E-mail domain", "choice", aside=True),
+        TableColumn("sanctioned", "Declared programme", "choice", aside=True),
+    ),
+    row_link=lambda row: account_url(row["account_id"]),
+    empty="The case holds no members of this campaign.",
+)
+
+
+_FIRST = ("account_id", "verdict", "score", "role", "requests", "share", "ties", "clients", "first_seen")
+FIRST_MEMBER_LIST = replace(
+    MEMBER_LIST, columns=tuple(column for column in MEMBER_LIST.columns if column.name in _FIRST)
+)
+"""The same with few columns, for the campaign's own page."""
+
+
+def with_ties(facts: pa.Table, evidence: pa.Table) -> pa.Table:
+    """Members with what ties each of them most, as text."""
+    own = evidence.filter(pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0)))
+    own = own.sort_by([("account_id", "ascending"), ("bits", "descending"), ("statement", "ascending")])
+    place = pc.index_in(own["account_id"], value_set=facts["account_id"]).to_numpy(zero_copy_only=False)
+    first = np.flatnonzero(np.r_[True, place[1:] != place[:-1]]) if len(place) else np.zeros(0, np.int64)
+    rank = np.arange(len(place)) - np.repeat(first, np.diff(np.r_[first, len(place)]))
+    columns = []
+    for number in range(TIES_SHOWN):
+        rows = np.flatnonzero((rank == number) & (place >= 0))
+        indices = np.full(facts.num_rows, -1, np.int64)
+        indices[place[rows].astype(np.int64)] = rows
+        columns.append(own["statement"].take(pa.array(indices, mask=indices < 0)))
+    text = pc.binary_join_element_wise(*columns, "; ", null_handling="skip")
+    return facts.append_column("ties", text)
+
 
 _TIME = pa.timestamp("us", tz="UTC")
 

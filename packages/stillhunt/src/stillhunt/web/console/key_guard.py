@@ -10,8 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from stillhunt.web.people.form_body import form_fields, posted, read_body, replayed
-from stillhunt.web.people.guard import with_security_headers
+from stillhunt.web.people.guard import form_fields, posted, read_body, replayed, with_security_headers
 from stillhunt.web.people.origins import is_same_site, local_path
 from stillhunt.web.people.sessions import Viewer
 from stillhunt.web.receiver import Receive, Scope, Send

@@ -18,11 +18,11 @@ from stillhunt.triage.folder import DAMAGE, public_run
 from stillhunt.triage.harm import HARM_MEANING
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
-from stillhunt.web.console.context import answer_table, case_of, console_of, look
-from stillhunt.web.console.member_table import campaign_link, probability_of, verdict_mark
-from stillhunt.web.console.queue import groups_spec, groups_table, queue_rows, queue_spec, queue_table
+from stillhunt.web.console.context import answer_list, answer_table, case_of, console_of, look
+from stillhunt.web.console.decision_table import campaign_link, probability_of, verdict_mark
+from stillhunt.web.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
 from stillhunt.web.console.rendering import account_url, render
-from stillhunt.web.console.table_columns import TableColumn
+from stillhunt.web.console.table_query import TableColumn
 from stillhunt.web.console.tables import TableSpec
 
 PROGRAMME_LIST = TableSpec(
@@ -65,29 +65,21 @@ def queue(request: Request) -> Response:
     rows = queue_rows(request, shown)
     live = console.database is not None
     filters = filters_of(console.database, "campaigns", request.state.viewer.name) if console.database else None
-    alone = len(shown.model.of_verdict("none"))
-    number = formatting.plural(len(rows), "campaign")
-    values = {
-        "title": "Queue",
-        "headline": f"{number}, the most expected harm first" if len(rows) > 1 else f"{number} in the queue",
-        "meaning": HARM_MEANING,
-        "other": ("/groups", f"{formatting.plural(alone, 'group')} looked at and left alone") if alone else None,
-        "filters": filters,
-    }
-    return answer_table(request, "campaigns.html", (queue_spec(_currency(shown), live=live), queue_table(rows)), values)
+    alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
+    headline = f"{number}, the most expected harm first" if len(rows) > 1 else f"{number} in the queue"
+    other = ("/groups", f"{formatting.plural(alone, 'group')} looked at and left alone") if alone else None
+    spec = queue_spec(shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD", live=live)
+    more = {"meaning": HARM_MEANING, "other": other, "filters": filters}
+    return answer_list(request, spec, queue_table(rows), "Queue", headline, **more)
 
 
 def groups(request: Request) -> Response:
     """Groups that were looked at and left alone."""
     data = groups_table(case_of(request))
-    values = {
-        "title": "Left alone",
-        "headline": f"{formatting.plural(data.num_rows, 'group')} looked at and left alone",
-        "meaning": "Nobody in them is accused. They are here so that you can check what was not found, and why.",
-        "other": ("/campaigns", "Back to the queue"),
-        "filters": None,
-    }
-    return answer_table(request, "campaigns.html", (groups_spec(), data), values)
+    meaning = "Nobody in them is accused. They are here so that you can check what was not found, and why."
+    headline = f"{formatting.plural(data.num_rows, 'group')} looked at and left alone"
+    other = ("/campaigns", "Back to the queue")
+    return answer_list(request, groups_spec(), data, "Left alone", headline, meaning=meaning, other=other)
 
 
 def programmes(request: Request) -> Response:
@@ -95,18 +87,15 @@ def programmes(request: Request) -> Response:
     shown, config = case_of(request), console_of(request).config
     look(request, "accounts", "declared programmes")
     accounts = shown.case.accounts.filter(shown.case.accounts["sanctioned"])
-    declared = len(config.sanctioned.accounts), len(config.sanctioned.organizations)
-    values = {
-        "title": "Sanctioned programmes",
-        "headline": f"{formatting.plural(accounts.num_rows, 'account')} of declared programmes",
-        "meaning": f"The settings declare {formatting.plural(declared[0], 'account')} and "
-        f"{formatting.plural(declared[1], 'organisation')}. Their accounts are never flagged and no rule touches "
+    declared, organisations = len(config.sanctioned.accounts), len(config.sanctioned.organizations)
+    headline = f"{formatting.plural(accounts.num_rows, 'account')} of declared programmes"
+    meaning = (
+        f"The settings declare {formatting.plural(declared, 'account')} and "
+        f"{formatting.plural(organisations, 'organisation')}. Their accounts are never flagged and no rule touches "
         "them; what would be said of them is shown all the same, so that a programme which does more than agreed is "
-        "seen.",
-        "other": None,
-        "filters": None,
-    }
-    return answer_table(request, "campaigns.html", (PROGRAMME_LIST, accounts), values)
+        "seen."
+    )
+    return answer_list(request, PROGRAMME_LIST, accounts, "Sanctioned programmes", headline, meaning=meaning)
 
 
 def sources(request: Request) -> Response:
@@ -129,7 +118,7 @@ def sources(request: Request) -> Response:
         "share": formatting.percent(shown.model.rejected_share),
     }
     look(request, "rejects", "rows that could not be used")
-    return answer_table(request, "sources.html", (REJECT_LIST, shown.case.rejects), values)
+    return answer_table(request, "sources.html", REJECT_LIST, shown.case.rejects, values)
 
 
 def settings(request: Request) -> Response:
@@ -173,10 +162,6 @@ def report(request: Request) -> Response:
             next_step="the next hunt writes another",
         ) from error
     return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
-
-
-def _currency(shown: Any) -> str:
-    return shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD"
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -19,20 +19,15 @@ from stillhunt.triage.model import family_name
 from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
-from stillhunt.web.console.context import Derived, answer_table, case_of, console_of, look
-from stillhunt.web.console.decision_table import decision_row
-from stillhunt.web.console.member_table import campaign_link, probability_of, verdict_mark
+from stillhunt.web.console.context import Derived, answer_list, case_of, console_of, look
+from stillhunt.web.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
 from stillhunt.web.console.rendering import account_of_path, account_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase
-from stillhunt.web.console.table_columns import Row, TableColumn
+from stillhunt.web.console.table_query import TableColumn
 from stillhunt.web.console.tables import TableSpec
 
 _REASON_CHARS = 160
-
-
-def _reason(row: Row) -> str:
-    return formatting.shorten(row["reasons"][0], _REASON_CHARS) if row["reasons"] else ""
 
 
 ACCOUNT_LIST = TableSpec(
@@ -45,7 +40,10 @@ ACCOUNT_LIST = TableSpec(
         TableColumn("requests", "Requests", "figure"),
         TableColumn("harvest_requests", "Harvested (estimate)", "figure"),
         TableColumn("sanctioned", "Declared programme", "choice"),
-        TableColumn("reasons", "Strongest evidence", "text", shown=_reason),
+        TableColumn(
+            "reasons", "Strongest evidence", "text",
+            shown=lambda row: formatting.shorten(row["reasons"][0], _REASON_CHARS) if row["reasons"] else "",
+        ),
     ),
     row_link=lambda row: account_url(row["account_id"]),
     empty="The logs name no account.",
@@ -64,8 +62,7 @@ def accounts(request: Request) -> Response:
     shown = case_of(request)
     look(request, "accounts", "all")
     number = formatting.plural(shown.case.accounts.num_rows, "account")
-    values = {"title": "Accounts", "headline": number, "meaning": ACCOUNTS_MEANING, "other": None, "filters": None}
-    return answer_table(request, "campaigns.html", (ACCOUNT_LIST, shown.case.accounts), values)
+    return answer_list(request, ACCOUNT_LIST, shown.case.accounts, "Accounts", number, meaning=ACCOUNTS_MEANING)
 
 
 def account(request: Request) -> Response:

@@ -22,15 +22,42 @@ from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
 from stillhunt.triage.similar import similar_campaigns
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt.web.console.case_panel import case_panel, work_panel
 from stillhunt.web.console.context import answer_table, case_of, console_of, look
-from stillhunt.web.console.lineage import lineage_of
-from stillhunt.web.console.member_table import FIRST_MEMBER_LIST, MEMBER_LIST
+from stillhunt.web.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
 from stillhunt.web.console.rendering import account_url, campaign_url, moment, render
 from stillhunt.web.console.request_rows import answer_requests
 from stillhunt.web.console.snapshot import ShownCase
-from stillhunt.web.console.table_columns import Row, TableColumn
+from stillhunt.web.console.table_query import TableColumn
 from stillhunt.web.console.tables import TableSpec, table_page
+
+EVENTS_SHOWN = 40
+LINKED_SHOWN = 20
+
+
+def lineage_of(database: WatchDatabase, campaign: str) -> dict[str, Any]:
+    """What became of a campaign over the hunts.
+
+    Returns:
+        The latest events (time, event, reason, other campaigns) with how many older ones there are; the accounts that
+        match its signature, which is no verdict; and how many members of earlier snapshots are none now.
+    """
+    events = history(database, campaign)[::-1]
+    members = members_over_time(database, campaign)
+    newest = max((row["last_snapshot"] for row in members), default=0)
+    linked = linked_accounts(database, campaign)
+    return {
+        "events": [
+            (moment(row["at"]), row["event"], formatting.sentence(row["reason"]), row["others"])
+            for row in events[:EVENTS_SHOWN]
+        ],
+        "more_events": max(0, len(events) - EVENTS_SHOWN),
+        "linked": [{**row, "at": moment(row["at"])} for row in linked[:LINKED_SHOWN]],
+        "linked_total": len(linked),
+        "left": sum(row["last_snapshot"] < newest for row in members),
+    }
+
 
 OPPOSING_SHOWN = 12
 STRONGEST_SHOWN = 10
@@ -47,25 +74,23 @@ _PARTS_OF_FACTS = {
 _STATEMENT_CHARS = 600
 
 
-def _statement(row: Row) -> str:
-    return formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS))
-
-
-def _request_count(row: Row) -> str:
-    return formatting.count(row["request_count"]) if row["request_count"] else ""
-
-
 EVIDENCE_LIST = TableSpec(
     "evidence",
     (
-        TableColumn("statement", "Finding", "text", shown=_statement),
+        TableColumn(
+            "statement", "Finding", "text",
+            shown=lambda row: formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
+        ),
         TableColumn("family", "Family", "choice"),
         TableColumn("kind", "Test", "choice"),
         TableColumn(
             "bits", "Bits", "figure", shown=lambda row: formatting.bits(row["bits"]),
             mark=lambda row: "bits for" if row["bits"] > 0 else "bits against",
         ),
-        TableColumn("request_count", "Requests", "figure", shown=_request_count),
+        TableColumn(
+            "request_count", "Requests", "figure",
+            shown=lambda row: formatting.count(row["request_count"]) if row["request_count"] else "",
+        ),
         TableColumn(
             "account_id", "Account", "id",
             link=lambda row: account_url(row["account_id"]) if row["account_id"] else "",
@@ -106,23 +131,14 @@ def campaign(request: Request) -> Response:
 
 
 def campaign_page(request: Request, name: str, conflict: CaseError | None = None, text: str = "") -> Response:
-    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it.
-
-    Args:
-        conflict: why a change was not made.
-        text: what the reader wrote then.
-    """
+    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it."""
     console, shown = console_of(request), console_of(request).source.current()
     if console.database is not None and (shown is None or name not in shown.by_id):
         rows = console.database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
         if rows:
             return _left_campaign(request, console.database, rows[0], conflict, text)
-    shown, model = _found(request)
-    look(request, "campaign", name)
-    console = console_of(request)
-    derived = console.derived(shown)
+    shown, model, name = _opened(request, "campaign")
     members = shown.members_of(name)
-    first = table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), [])
     against = model.total.opposing[:OPPOSING_SHOWN]
     page = CampaignPage(
         1,
@@ -132,16 +148,15 @@ def campaign_page(request: Request, name: str, conflict: CaseError | None = None
         tuple(shown.of_campaign("timeline", name).sort_by("bucket").to_pylist()),
         campaign_excerpts(shown.of_campaign("samples", name)),
     )
-    similar = similar_campaigns(derived.profiles, name, SIMILAR_SHOWN)
     values = {
         "c": page,
         "name": name,
         "score": min(max(model.row["score"], 0.0), 1.0),
         "harm": expected_harm(model, shown.case.timeline),
         "facts": [(label, value, _link(name, label)) for label, value in model.facts],
-        "members": first,
+        "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), []),
         "all_members": members.num_rows,
-        "similar": similar,
+        "similar": similar_campaigns(console.derived(shown).profiles, name, SIMILAR_SHOWN),
         "lineage": lineage_of(console.database, name) if console.database is not None else None,
         **case_panel(request, name, conflict, text),
     }
@@ -167,56 +182,42 @@ def _left_campaign(
 
 def members(request: Request) -> Response:
     """All members of a campaign."""
-    shown, model = _found(request)
-    name = model.row["campaign_id"]
-    look(request, "members", name)
-    table = (MEMBER_LIST, shown.members_of(name))
-    return answer_table(request, "campaign_table.html", table, _head(model, "Members", MEMBERS_MEANING))
+    shown, model, name = _opened(request, "members")
+    head = _head(model, "Members", MEMBERS_MEANING)
+    return answer_table(request, "campaign_table.html", MEMBER_LIST, shown.members_of(name), head)
 
 
 def evidence(request: Request) -> Response:
     """Every finding about a campaign and its members."""
-    shown, model = _found(request)
-    name = model.row["campaign_id"]
-    look(request, "evidence", name)
-    table = (EVIDENCE_LIST, shown.of_campaign("evidence", name))
-    return answer_table(request, "campaign_table.html", table, _head(model, "Evidence", EVIDENCE_MEANING))
+    shown, model, name = _opened(request, "evidence")
+    head, found = _head(model, "Evidence", EVIDENCE_MEANING), shown.of_campaign("evidence", name)
+    return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
 
 
 def requests_of(request: Request) -> Response:
     """The harvested requests of a campaign."""
-    shown, model = _found(request)
-    name = model.row["campaign_id"]
-    look(request, "requests", name)
-    return answer_requests(
-        request, console_of(request).derived(shown).rows, name, _head(model, "Harvested requests", REQUESTS_MEANING)
-    )
+    shown, model, name = _opened(request, "requests")
+    head = _head(model, "Harvested requests", REQUESTS_MEANING)
+    return answer_requests(request, console_of(request).derived(shown).rows, name, head)
 
 
 def ties(request: Request) -> Response:
     """What members share: the account graph and the table that holds the same."""
-    shown, model = _found(request)
-    name = model.row["campaign_id"]
-    look(request, "members", name)
+    shown, model, name = _opened(request, "members")
     graph, rows = console_of(request).derived(shown).ties_of(name)
-    table = (TIE_LIST, rows)
     head = {**_head(model, "What ties its members", ""), "graph": graph}
-    return answer_table(request, "campaign_ties.html", table, head)
+    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, head)
 
 
 def graph_data(request: Request) -> Response:
     """The account graph, for the drawing."""
-    shown, model = _found(request)
-    look(request, "members", model.row["campaign_id"])
-    graph, _ = console_of(request).derived(shown).ties_of(model.row["campaign_id"])
-    return JSONResponse(_as_drawn(graph))
+    shown, _, name = _opened(request, "members")
+    return JSONResponse(_as_drawn(console_of(request).derived(shown).ties_of(name)[0]))
 
 
 def phrase(request: Request) -> Response:
     """Where a phrase of the template is seen."""
-    shown, model = _found(request)
-    name = model.row["campaign_id"]
-    look(request, "excerpts", name)
+    shown, model, name = _opened(request, "excerpts")
     use = phrase_use(shown.of_campaign("samples", name), request.query_params.get("phrase", "")[:2000])
     return render(request, "campaign_phrase.html", {**_head(model, "A phrase of the template", ""), "use": use})
 
@@ -235,9 +236,12 @@ REQUESTS_MEANING = (
 )
 
 
-def _found(request: Request) -> tuple[ShownCase, CampaignModel]:
-    shown = case_of(request)
-    return shown, shown.campaign(request.path_params["campaign"])
+def _opened(request: Request, what: str) -> tuple[ShownCase, CampaignModel, str]:
+    """The case, the campaign and its id; that somebody looks at this part of it is written down."""
+    shown, name = case_of(request), request.path_params["campaign"]
+    model = shown.campaign(name)
+    look(request, what, name)
+    return shown, model, name
 
 
 def _head(model: CampaignModel, title: str, meaning: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.web.console.case_forms import database_of, days_of
-from stillhunt.web.console.context import answer_table, asked, console_of, look
+from stillhunt.web.console.context import answer_list, answer_table, asked, console_of, look
 from stillhunt.web.console.decision_table import (
     APPEALS_SCHEMA,
     APPEALS_TABLE,
@@ -43,8 +43,7 @@ from stillhunt.web.console.decision_table import (
 )
 from stillhunt.web.console.rendering import decision_url, moment, render
 from stillhunt.web.console.table_query import query_of, whole_number
-from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import require_role
+from stillhunt.web.people.guard import posted, require_role
 from stillhunt.web.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
 
 ENTRIES_SHOWN = 1_000
@@ -78,8 +77,8 @@ def decisions(request: Request) -> Response:
         "last": "".join(one.digest for one in read_newest(database, 1)),
         "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if len(some) > most else "",
     }
-    table = (DECISIONS_TABLE, pa.Table.from_pylist(rows, DECISIONS_SCHEMA))
-    return answer_table(request, "decisions.html", table, values)
+    data = pa.Table.from_pylist(rows, DECISIONS_SCHEMA)
+    return answer_table(request, "decisions.html", DECISIONS_TABLE, data, values)
 
 
 def decide_account(request: Request) -> Response:
@@ -106,14 +105,10 @@ def signs(request: Request) -> Response:
     folder = console_of(request).folder
     snapshot = latest_snapshot(folder) if folder is not None else None
     rows = [] if snapshot is None else [_sign_row(one) for one in read_signs(snapshot.path)]
-    values = {
-        "title": "Early signs",
-        "headline": f"{formatting.plural(len(rows), 'early sign')} of campaigns",
-        "meaning": "An early sign is no verdict: too little was seen so far, and honest groups do such things, too.",
-        "other": None,
-        "filters": None,
-    }
-    return answer_table(request, "campaigns.html", (SIGNS_TABLE, pa.Table.from_pylist(rows, SIGNS_SCHEMA)), values)
+    headline = f"{formatting.plural(len(rows), 'early sign')} of campaigns"
+    meaning = "An early sign is no verdict: too little was seen so far, and honest groups do such things, too."
+    data = pa.Table.from_pylist(rows, SIGNS_SCHEMA)
+    return answer_list(request, SIGNS_TABLE, data, "Early signs", headline, meaning=meaning)
 
 
 def _sign_row(sign: EarlySign) -> dict[str, Any]:
@@ -140,16 +135,13 @@ def appeals(request: Request) -> Response:
     look(request, "appeals", "all")
     found = list_appeals(database_of(request), open_only=False)
     waiting = sum(one.status == "open" for one in found)
-    values = {
-        "title": "Appeals",
-        "headline": f"{formatting.plural(waiting, 'appeal')} {formatting.verb(waiting, 'waits', 'wait')}.",
-        "meaning": "Whoever decides an appeal made no decision about the account. One against a rule that nobody "
-        "decides in time is granted.",
-        "other": None,
-        "filters": None,
-    }
-    table = (APPEALS_TABLE, pa.Table.from_pylist([_appeal_row(one) for one in found], APPEALS_SCHEMA))
-    return answer_table(request, "campaigns.html", table, values)
+    headline = f"{formatting.plural(waiting, 'appeal')} {formatting.verb(waiting, 'waits', 'wait')}."
+    meaning = (
+        "Whoever decides an appeal made no decision about the account. One against a rule that nobody "
+        "decides in time is granted."
+    )
+    data = pa.Table.from_pylist([_appeal_row(one) for one in found], APPEALS_SCHEMA)
+    return answer_list(request, APPEALS_TABLE, data, "Appeals", headline, meaning=meaning)
 
 
 def appeal(request: Request) -> Response:
@@ -209,14 +201,9 @@ def audit(request: Request) -> Response:
     rows = database_of(request).read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()).limit(AUDIT_SHOWN))
     data = pa.Table.from_pylist([{**row, "at": moment(row["at"])} for row in rows], AUDIT_SCHEMA)
     more = f" The newest {formatting.count(AUDIT_SHOWN)} are here." if data.num_rows == AUDIT_SHOWN else ""
-    values = {
-        "title": "Audit",
-        "headline": f"{formatting.plural(data.num_rows, 'look')} and changes",
-        "meaning": f"Every look at account ids or excerpts, every export, sign-in and change of users.{more}",
-        "other": None,
-        "filters": None,
-    }
-    return answer_table(request, "campaigns.html", (AUDIT_TABLE, data), values)
+    headline = f"{formatting.plural(data.num_rows, 'look')} and changes"
+    meaning = f"Every look at account ids or excerpts, every export, sign-in and change of users.{more}"
+    return answer_list(request, AUDIT_TABLE, data, "Audit", headline, meaning=meaning)
 
 
 def users(request: Request) -> Response:

@@ -2,16 +2,89 @@
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import StillhuntError
 from stillhunt.triage.case_search import search_case
-from stillhunt.web.console.address_search import address_hits
-from stillhunt.web.console.context import case_of, console_of, look
+from stillhunt.watch.folder import DataFolder
+from stillhunt.web.console.context import Console, case_of, console_of, look
 from stillhunt.web.console.rendering import account_url, campaign_url, render
+from stillhunt.web.console.snapshot import ShownCase
 from stillhunt.web.people.audit import without_addresses
+
+
+def hash_for_search(folder: DataFolder | None, config: Config, text: str) -> tuple[str | None, str]:
+    """Hashes of an address or network under the key of the folder's hunts; compare them with `Case.addresses`.
+
+    Misleads: a case that was made under an earlier key holds other hashes, so nothing is found in it.
+
+    Args:
+        folder: the data folder; None for a case folder by itself, whose key is that of the settings.
+        config: settings; their key goes before that of a state folder, as in a hunt.
+        text: an IPv4 or IPv6 address, or a network with its size: /24 or /48.
+
+    Returns:
+        (hash of the address, None where a network is given; hash of its network).
+
+    Raises:
+        ConfigError: there is no key: none is drawn for a search, since nothing was hashed under it.
+        InputError: the text is no address, or a network of another size.
+        OutputError: the key cannot be read.
+    """
+    from stillhunt.collect.normalise.identity import address_hashes  # start-up time
+    from stillhunt.extract import identity_key  # start-up time
+    from stillhunt.extract.store.folders import KEY  # start-up time
+
+    key, state = config.collect.identity_key, config.state if folder is None else folder.state
+    if not key and state and (Path(state) / KEY).exists():
+        key = identity_key(Path(state))
+    return address_hashes(text, key)
+
+
+HITS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class AddressHits:
+    """Members that sent requests from an address or its network.
+
+    Attributes:
+        rows: member, campaign, kind and requests; those from the address itself first, then the most requests.
+        problem: why it could not be looked for; "" where it could.
+    """
+
+    rows: tuple[dict[str, Any], ...] = ()
+    words: str = ""
+    problem: str = ""
+
+
+def address_hits(console: Console, shown: ShownCase, text: str) -> AddressHits | None:
+    """Members of campaigns that sent requests from an address; None where the text is none."""
+    try:
+        ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    try:
+        address, network = hash_for_search(console.folder, console.config, text.strip())
+    except StillhuntError as error:
+        return AddressHits(problem=f"{formatting.sentence(error.what)} {formatting.sentence(error.next_step)}")
+    wanted = pa.array([one for one in (address, network) if one], pa.string())
+    found = shown.case.addresses.filter(pc.is_in(shown.case.addresses["hash"], value_set=wanted))
+    found = found.sort_by([("kind", "ascending"), ("requests", "descending"), ("account_id", "ascending")])
+    number = formatting.plural(len(pc.unique(found["account_id"])), "account")
+    more = f"; the first {HITS_SHOWN} rows are here" if found.num_rows > HITS_SHOWN else ""
+    return AddressHits(tuple(found.slice(0, HITS_SHOWN).to_pylist()), f"{number} of campaigns{more}.")
+
 
 _AUDITED_CHARS = 200
 

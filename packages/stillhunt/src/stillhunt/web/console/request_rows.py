@@ -16,8 +16,7 @@ from stillhunt.base.table_files import csv_bytes
 from stillhunt.triage.harvest_rows import HarvestRows
 from stillhunt.web.console.context import asked
 from stillhunt.web.console.rendering import account_url, render
-from stillhunt.web.console.table_columns import TableColumn
-from stillhunt.web.console.table_query import TableQuery, query_of
+from stillhunt.web.console.table_query import TableColumn, TableQuery, query_of
 from stillhunt.web.console.tables import MEDIA_TYPES, TableSpec, TableView, table_page
 
 EXPORTED_AT_A_TIME = 10_000
@@ -46,7 +45,6 @@ def answer_requests(
 
     Args:
         request: of the reader; the parameter `account` names an account.
-        head: what else the page shows.
         account: whose, on the page of an account; of all campaigns where none is named.
     """
     others = (("rows", "requests"),) if account else ()
@@ -69,11 +67,7 @@ def answer_requests(
 
 
 def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
-    """One page of rows that are not in memory.
-
-    Args:
-        query: which page, and how long.
-    """
+    """One page of rows that are not in memory."""
     pages = max(1, -(-total // query.size))
     number = min(query.page, pages)
     shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), [("size", "250")])

@@ -21,7 +21,7 @@ from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel, CaseModel
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import Snapshot, latest_snapshot
-from stillhunt.web.console.member_table import with_ties
+from stillhunt.web.console.decision_table import with_ties
 
 _LOG = logging.getLogger(__name__)
 CAMPAIGNS_KEPT = 16
@@ -102,11 +102,7 @@ class CaseSource(Protocol):
     """Where the case that pages show comes from."""
 
     def current(self) -> ShownCase | None:
-        """The case as it is now; None before the first hunt.
-
-        Raises:
-            CaseError: it is damaged.
-        """
+        """The case as it is now; None before the first hunt."""
 
 
 class FixedSource:

@@ -13,8 +13,15 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.table_files import csv_bytes, parquet_bytes
-from stillhunt.web.console.table_columns import Row, TableCell, TableColumn, cell_of
-from stillhunt.web.console.table_query import MOST_VALUE_CHARACTERS, TableQuery, query_of
+from stillhunt.web.console.table_query import (
+    MOST_VALUE_CHARACTERS,
+    Row,
+    TableCell,
+    TableColumn,
+    TableQuery,
+    cell_of,
+    query_of,
+)
 
 CHOICES_SHOWN = 40
 """Values of one filter that are offered, the most frequent first. Judgement: a list that can be read."""

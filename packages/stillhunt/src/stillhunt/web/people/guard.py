@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,11 +13,72 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from stillhunt.base.errors import OutputError
-from stillhunt.web.people.form_body import MOST_FORM_BYTES, MOST_STRANGER_BYTES, form_fields, read_body, replayed
 from stillhunt.web.people.origins import is_own_host, is_same_site, is_secure, local_path
 from stillhunt.web.people.people import PeopleParts
 from stillhunt.web.people.sessions import Viewer
 from stillhunt.web.receiver import Receive, Scope, Send
+
+MOST_FORM_BYTES = 1 << 20
+"""Longest form: the narrative of a case, each character of which may take nine bytes as it is sent."""
+MOST_STRANGER_BYTES = 4 << 10
+"""The same of somebody who is not signed in: a name, a password and a path. 2,000 connections hold 8 MB of them."""
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 1000
+
+
+async def read_body(receive: Receive, most: int = MOST_FORM_BYTES) -> bytes | None:
+    """The body of a request; None where it is longer than it may be, or its client has gone."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > most:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read to the next reader, as if nobody had read it."""
+    given = False
+
+    async def receive_again() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
+    """Fields of a form; none where the body is something else, or has more than a thousand."""
+    if content_type.partition(";")[0].strip().lower() != _FORM_TYPE:
+        return {}
+    try:
+        text = body.decode("ascii", errors="replace")
+        return parse_qs(text, keep_blank_values=True, errors="replace", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+
+
+Form = Callable[[str], str]
+"""Gives a field of a form by its name; "" where it is absent."""
+
+
+def form_of(request: Request) -> Form:
+    """The form that was posted, which the guard has read into `request.state.form`."""
+    fields = getattr(request.state, "form", {})
+    return lambda name: str(fields[name][0]) if fields.get(name) else ""
+
+
+def posted(request: Request, name: str) -> str:
+    """One field of the form that was posted; "" where it is absent."""
+    return form_of(request)(name)
+
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -73,19 +134,14 @@ class Guard:
     """Middleware of the console's pages, which are at the root of the server; machines' paths do not pass it.
 
     Each request gets `request.state.viewer` (None on open pages for those who are not signed in) and, where something
-    was posted, `request.state.form` (fields of the form; see `form_body.posted`).
-
-    Args:
-        people: who may come in, and how.
-        needs: which role a request needs.
-        problem: how a refusal is shown.
+    was posted, `request.state.form` (fields of the form; see `form_of`).
     """
 
     def __init__(
         self, app: Any, people: PeopleParts, needs: Needs = usual_needs, problem: Problem | None = None
     ) -> None:
         self._app, self._people, self._needs = app, people, needs
-        self._problem = problem or _plain
+        self._problem = problem or (lambda _request, status, text: PlainTextResponse(text + "\n", status))
         self._touching = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -205,11 +261,6 @@ def _path_of(url: str) -> str:
 def _needs_text(role: str) -> str:
     article = "a" if role == "viewer" else "an"
     return f"This needs the role of {article} {role}; an administrator can give it to you."
-
-
-def _plain(request: Request, status: int, text: str) -> Response:
-    del request
-    return PlainTextResponse(text + "\n", status)
 
 
 def with_security_headers(send: Send, *, keeps: bool) -> Send:

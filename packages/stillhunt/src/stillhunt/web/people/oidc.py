@@ -45,11 +45,7 @@ def oidc_subject(issuer: str, sub: str) -> str:
 
 
 class SignInRefusedError(Exception):
-    """Somebody is not signed in.
-
-    Args:
-        text: why, one sentence for the page.
-    """
+    """Somebody is not signed in."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -65,9 +61,6 @@ class _Provider:
 
 class OpenIdClient:
     """This console at a provider of OpenID Connect.
-
-    Args:
-        ticks: seconds of a clock that never goes back.
 
     Raises:
         ConfigError: the library is not installed.
@@ -97,9 +90,6 @@ class OpenIdClient:
 
     async def start(self, next_path: str) -> tuple[str, str]:
         """Where somebody is sent to sign in.
-
-        Args:
-            next_path: where they are led afterwards.
 
         Returns:
             The address at the provider, and the value of a cookie that has to come back with them.
@@ -137,7 +127,6 @@ class OpenIdClient:
 
         Raises:
             SignInRefusedError: they are not signed in.
-            OutputError: the database cannot be used.
         """
         kept = _unpacked(pending)
         if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):

@@ -2,15 +2,80 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from stillhunt.base.config_console import ConsoleSettings
+from stillhunt.base.visible_ids import UNPRINTABLE
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.web.database_threads import DatabaseThreads
 from stillhunt.web.people.oidc import OpenIdClient
-from stillhunt.web.people.proxy import TrustedProxy
-from stillhunt.web.people.sessions import SessionStore
-from stillhunt.web.people.sign_in import SignInDesk
+from stillhunt.web.people.origins import comes_from, networks_of
+from stillhunt.web.people.sessions import KNOWN_SECONDS, MOST_KNOWN, SessionStore, Viewer
+from stillhunt.web.people.sign_in import SignInDesk, kept_secret
+from stillhunt.web.people.users import MOST_NAME, user_of_subject
+
+FORM_KEY = "form_key"
+"""Name of the row that holds the secret of form tokens, which are the same in all processes."""
+
+
+def proxy_subject(name: str) -> str:
+    """Who somebody is whom the proxy names so."""
+    return f"proxy {name}"
+
+
+class TrustedProxy:
+    """Who makes a request, as the proxy says; there are no sessions, since the proxy has them."""
+
+    def __init__(
+        self, database: WatchDatabase, settings: ConsoleSettings, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database, self._settings, self._ticks = database, settings, ticks
+        self._networks = networks_of(settings.proxy_addresses)
+        self._known: dict[str, tuple[float, Viewer]] = {}
+        self._key = b""
+
+    def name_of(self, connection: HTTPConnection) -> str:
+        """The name in the header; "" where it is absent, twice there, unusable, or set by somebody who is no proxy."""
+        values = connection.headers.getlist(self._settings.proxy_header)
+        if len(values) != 1 or not comes_from(connection, self._networks):
+            return ""
+        try:  # headers are bytes; proxies send UTF-8
+            name = values[0].encode("latin-1").decode().strip()
+        except UnicodeError:
+            name = values[0].strip()
+        return name if len(name) <= MOST_NAME and not UNPRINTABLE.search(name) else ""
+
+    def known(self, name: str) -> Viewer | None:
+        """The user of this name, as far as it was read in the last second."""
+        until, viewer = self._known.get(name, (0.0, None))
+        return viewer if viewer is not None and until > self._ticks() else None
+
+    def find(self, name: str) -> Viewer | None:
+        """The user of this name, added at first sight; reads the database, and writes at first sight only.
+
+        Args:
+            name: from `name_of`, not "".
+
+        Returns:
+            None where they are disabled, or new and the setting lets nobody new in.
+        """
+        user = user_of_subject(self._database, proxy_subject(name), name, self._settings.default_role, keep_role=True)
+        if user is None:
+            self._known.pop(name, None)
+            return None
+        self._key = self._key or kept_secret(self._database, FORM_KEY)
+        token = hmac.new(self._key, str(user.user_id).encode(), hashlib.sha256).hexdigest()
+        viewer = Viewer(user.name, user.role, token, user.user_id)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[name] = (self._ticks() + KNOWN_SECONDS, viewer)
+        return viewer
 
 
 @dataclass(frozen=True)

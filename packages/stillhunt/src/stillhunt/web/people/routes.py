@@ -11,12 +11,11 @@ from starlette.routing import Route
 
 from stillhunt.base.errors import OutputError
 from stillhunt.web.people.audit import record_look
-from stillhunt.web.people.form_body import posted
-from stillhunt.web.people.guard import DATABASE_FAILS, cookie_name, session_cookie
-from stillhunt.web.people.known_browsers import BROWSER_SECONDS
+from stillhunt.web.people.guard import DATABASE_FAILS, cookie_name, posted, session_cookie
 from stillhunt.web.people.oidc import PENDING_SECONDS, SignInRefusedError
 from stillhunt.web.people.origins import client_address, is_secure, local_path, networks_of
 from stillhunt.web.people.people import PeopleParts
+from stillhunt.web.people.sign_in import BROWSER_SECONDS
 
 SIGN_IN_PAGE = "sign_in.html"
 """Template of the page, which gets `error` (a sentence or ""), `next` (a path of this site) and `ways` (one of local,
@@ -31,12 +30,7 @@ Render = Callable[[Request, str, dict[str, Any]], Response]
 
 
 def people_routes(people: PeopleParts, render: Render) -> list[Route]:
-    """Routes for the application that the guard stands before.
-
-    Args:
-        people: who may come in, and how.
-        render: how a page is made.
-    """
+    """Routes for the application that the guard stands before."""
     pages = _SignInPages(people, render)
     routes = [
         Route("/sign-in", pages.sign_in_page, methods=["GET"]),

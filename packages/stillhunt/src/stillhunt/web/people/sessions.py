@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from stillhunt.base.units import HOUR, SECOND
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import PERSONS, SESSIONS
-from stillhunt.web.people.users import end_sessions_of, role_includes
+from stillhunt.web.people.users import role_includes
 
 SEEN_EVERY = 60 * SECOND
 """How often a session is written when it is used: idle time is known to a minute, and reading pages writes nothing."""
@@ -57,8 +57,6 @@ class SessionStore:
     Args:
         session_hours: after which a session ends.
         idle_hours: without a request, after which it ends.
-        clock: microseconds since 1970.
-        ticks: seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -85,9 +83,6 @@ class SessionStore:
 
         Returns:
             The value of the cookie.
-
-        Raises:
-            OutputError: the database cannot be used.
         """
         cookie, now = secrets.token_urlsafe(32), self._clock()
         over = (SESSIONS.c.expires_at <= now) | (SESSIONS.c.seen_at <= now - self._idle)
@@ -116,9 +111,6 @@ class SessionStore:
 
         Returns:
             None where there is no such session, it is over, or its user is disabled.
-
-        Raises:
-            OutputError: the database cannot be used.
         """
         if not 0 < len(cookie) <= _COOKIE_CHARACTERS:
             return None
@@ -147,38 +139,19 @@ class SessionStore:
         return True
 
     def touch(self, cookie: str) -> None:
-        """Write that a session is used, so that it is not idle.
-
-        Raises:
-            OutputError: the database cannot be used.
-        """
+        """Write that a session is used, so that it is not idle."""
         now = self._clock()
         stale = (SESSIONS.c.digest == _session_digest(cookie), SESSIONS.c.seen_at <= now - SEEN_EVERY)
         with self._database.write() as connection:
             connection.execute(update(SESSIONS).where(*stale).values(seen_at=now))
 
     def end(self, cookie: str) -> None:
-        """End one session.
-
-        Raises:
-            OutputError: the database cannot be used.
-        """
+        """End one session."""
         digest = _session_digest(cookie)
         with self._database.write() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest))
         with self._lock:
             self._known.pop(digest, None)
-
-    def end_all(self, user_id: int) -> None:
-        """End all sessions of a user; `set_password` and `disable_user` do so by themselves.
-
-        Raises:
-            OutputError: the database cannot be used.
-        """
-        with self._database.write() as connection:
-            end_sessions_of(connection, user_id)
-        with self._lock:
-            self._known.clear()
 
 
 def _session_digest(cookie: str) -> str:

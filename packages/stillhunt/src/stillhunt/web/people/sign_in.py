@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import hashlib
+import hmac
 import math
 import secrets
 import time
@@ -13,11 +14,12 @@ from ipaddress import ip_address
 
 import anyio
 import anyio.to_thread
+from sqlalchemy import insert, select
 
 from stillhunt.base.formatting import plural
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import META
 from stillhunt.web.people.audit import record_look
-from stillhunt.web.people.known_browsers import KnownBrowsers
 from stillhunt.web.people.sessions import SessionStore
 from stillhunt.web.people.users import check_password, find_user
 
@@ -55,11 +57,7 @@ class SignInResult:
 
 
 class TryLimit:
-    """How often something may be tried: a fixed number at once, and as many again in each window.
-
-    Args:
-        ticks: seconds of a clock that never goes back.
-    """
+    """How often something may be tried: a fixed number at once, and as many again in each window."""
 
     def __init__(self, most: int, seconds: float, ticks: Callable[[], float] = time.monotonic) -> None:
         self._most, self._per_second, self._ticks = most, most / seconds, ticks
@@ -101,7 +99,6 @@ class SignInDesk:
     wrong passwords; an attacker who may try for ever would be worse. Limits hold for each process.
 
     Args:
-        ticks: seconds of a clock that never goes back.
         behind_proxies: whether addresses are known behind proxies; if not, all people behind one on this machine have
             its address, which therefore has no limit.
     """
@@ -174,3 +171,51 @@ def _later(wait: float) -> SignInResult:
     minutes = math.ceil(wait / 60)
     text = f"Too many wrong passwords; try again in {plural(minutes, 'minute')}."
     return SignInResult(error=text, wait_seconds=math.ceil(wait))
+
+
+BROWSER_SECONDS = 180 * 86_400
+"""How long a browser is known after its latest sign-in. Judgement: longer than holidays."""
+BROWSER_KEY = "browser_key"
+"""Name of the row that holds the secret of these cookies."""
+_NONCE_CHARACTERS = 22
+
+
+def kept_secret(database: WatchDatabase, name: str) -> bytes:
+    """A secret that all processes of a data folder share; made when it is first asked for."""
+    wanted = select(META.c.value).where(META.c.name == name)
+    with database.write() as connection:
+        value = connection.execute(wanted).scalar_one_or_none()
+        if value is None:
+            value = secrets.token_hex(32)
+            connection.execute(insert(META).values(name=name, value=value))
+    return bytes.fromhex(value)
+
+
+class KnownBrowsers:
+    """Makes and checks the cookies."""
+
+    def __init__(self, database: WatchDatabase) -> None:
+        self._database, self._key = database, b""
+
+    def read_key(self) -> None:
+        """Read the secret, once; call it in a thread."""
+        self._key = self._key or kept_secret(self._database, BROWSER_KEY)
+
+    def cookie_for(self, name: str) -> str:
+        """A cookie for a browser in which this user has just signed in; `read_key` comes first."""
+        nonce = secrets.token_urlsafe(16)
+        return nonce + self._seal(nonce, name)
+
+    def browser_of(self, cookie: str, name: str) -> str:
+        """Which browser a cookie is of; "" where it is none in which this user has signed in.
+
+        Args:
+            name: of the user who is said to sign in.
+        """
+        nonce, seal = cookie[:_NONCE_CHARACTERS], cookie[_NONCE_CHARACTERS:]
+        right = self._seal(nonce, name)
+        return nonce if hmac.compare_digest(seal.encode(errors="replace"), right.encode()) else ""
+
+    def _seal(self, nonce: str, name: str) -> str:
+        said = f"{nonce}\0{name}".encode(errors="replace")
+        return hmac.new(self._key, said, hashlib.sha256).hexdigest()

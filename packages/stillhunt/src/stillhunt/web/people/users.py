@@ -42,10 +42,8 @@ class User:
     """Somebody who may sign in.
 
     Attributes:
-        name: by which others know them.
         subject: who they are to the provider or the proxy; None for a local user.
         has_password: whether they can sign in with a password.
-        made_at: when they were added, microseconds since 1970.
         disabled_at: since when they may not sign in; None where they may.
     """
 
@@ -59,11 +57,7 @@ class User:
 
 
 def role_includes(role: str, needed: str) -> bool:
-    """Whether who has one role may do what needs another.
-
-    Args:
-        role: that somebody has; a role that does not exist includes none.
-    """
+    """Whether who has one role may do what needs another."""
     return role in PERSON_ROLES and PERSON_ROLES.index(role) >= PERSON_ROLES.index(needed)
 
 
@@ -85,7 +79,6 @@ def add_user(
 
     Args:
         name: 1 to MOST_NAME visible characters.
-        by: who adds them, for the audit.
         password: None for somebody who signs in elsewhere.
         subject: who they are there; None where that is not known yet.
 
@@ -113,70 +106,57 @@ def add_user(
 def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
     """Give a user another role; it counts for their sessions, too.
 
-    Args:
-        by: who does it, for the audit.
-
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
         ConfigError: there is no such role.
     """
     _check_role(role)
-    with database.write() as connection:
-        user = _locked(connection, name)
-        if role != "admin":
-            _keep_an_admin(connection, user)
-        connection.execute(_update(user).values(role=role))
-        record_within(connection, by, "user_role", f"{name} from {user.role} to {role}")
+    _change(database, name, by, "user_role", keeps_admin=role != "admin", role=role)
 
 
 def set_password(database: WatchDatabase, name: str, password: str, by: str) -> None:
     """Give a user another password; all their sessions end.
 
-    Args:
-        password: at least LEAST_PASSWORD characters.
-        by: who does it, for the audit.
-
     Raises:
-        CaseError: there is no such user.
         ConfigError: the password is not allowed.
     """
-    hashed = _hashed(name, password)
-    with database.write() as connection:
-        user = _locked(connection, name)
-        connection.execute(_update(user).values(password=hashed))
-        end_sessions_of(connection, user.user_id)
-        record_within(connection, by, "user_password", name)
+    _change(database, name, by, "user_password", ends_sessions=True, password=_hashed(name, password))
 
 
 def disable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in no more; all their sessions end, and what they did keeps their name.
 
-    Args:
-        by: who does it, for the audit.
-
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
     """
-    with database.write() as connection:
-        user = _locked(connection, name)
-        _keep_an_admin(connection, user)
-        connection.execute(_update(user).values(disabled_at=_now()))
-        end_sessions_of(connection, user.user_id)
-        record_within(connection, by, "user_disabled", name)
+    _change(database, name, by, "user_disabled", keeps_admin=True, ends_sessions=True, disabled_at=_now())
 
 
 def enable_user(database: WatchDatabase, name: str, by: str) -> None:
-    """Let a user sign in again.
+    """Let a user sign in again."""
+    _change(database, name, by, "user_enabled", disabled_at=None)
 
-    Args:
-        by: who does it, for the audit.
 
-    Raises:
-        CaseError: there is no such user.
-    """
+def _change(
+    database: WatchDatabase,
+    name: str,
+    by: str,
+    what: str,
+    *,
+    keeps_admin: bool = False,
+    ends_sessions: bool = False,
+    **values: Any,
+) -> None:
+    """Change the row of a user in one transaction, with the audit of it."""
     with database.write() as connection:
-        connection.execute(_update(_locked(connection, name)).values(disabled_at=None))
-        record_within(connection, by, "user_enabled", name)
+        user = _locked(connection, name)
+        if keeps_admin:
+            _keep_an_admin(connection, user)
+        connection.execute(_update(user).values(**values))
+        if ends_sessions:
+            end_sessions_of(connection, user.user_id)
+        about = f"{name} from {user.role} to {values['role']}" if "role" in values else name
+        record_within(connection, by, what, about)
 
 
 def end_sessions_of(connection: Connection, user_id: int) -> None:
@@ -235,9 +215,6 @@ def user_of_subject(database: WatchDatabase, subject: str, name: str, role: str,
 
     Returns:
         The user; None where they may not come in.
-
-    Raises:
-        OutputError: the database cannot be used.
     """
     rows = database.read(select(PERSONS).where(PERSONS.c.subject == subject))
     if not rows:

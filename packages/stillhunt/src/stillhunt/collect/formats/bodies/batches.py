@@ -7,27 +7,33 @@ docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import Body
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.shared.traced import account_in, session_in
+from stillhunt.collect.formats.source import (
+    BrokenRecordError,
+    PassedOverError,
+    Row,
+    Sample,
+    call_links,
+    load_source,
+    record_type,
+)
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
 BATCH = "batch"
 """Value of the column `channel`."""
 
 
-class _PlainRequest(TypedDict, total=False):
-    custom_id: Any
-    body: Body
-    params: Body
-    requests: None
-    recordId: None
-    modelInput: None
-    modelOutput: None
+_PLAIN_REQUEST = record_type(
+    "_PLAIN_REQUEST",
+    ("custom_id",),
+    body=Body,
+    params=Body,
+    **dict.fromkeys(("requests", "recordId", "modelInput", "modelOutput"), None),
+)
 
 
 def _requested(record: Any) -> Any:
@@ -60,7 +66,7 @@ def _request_row(record: Any, shared: frozenset[str]) -> Row:
     body = _requested(record)
     if not isinstance(body, dict | Body):
         raise BrokenRecordError("it has no request (body, params or modelInput)")
-    row = call_of_body(body) | _answer(record.get("modelOutput"))
+    row = call_of_body(body) | answer_of_body(record.get("modelOutput"))
     name = text(first(record, "custom_id", "recordId"))
     metadata = body.metadata if isinstance(body, Body) else body.get("metadata")
     own = {
@@ -83,16 +89,13 @@ def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     if answer is None and status is None and record.get("error") is None and at(record, "result.type") is None:
         raise PassedOverError("an empty answer")
     answer = decoded(answer)
-    yield _answer(answer) | {
+    row = answer_of_body(answer)
+    yield row | {
         "request_id": name,
         "timestamp": number(first(answer, "created", "created_at")),
         "status": status,
-        "links": [*call_links(batch=name), *_answer(answer).get("links", [])],
+        "links": [*call_links(batch=name), *row.get("links", [])],
     }
-
-
-def _answer(body: Any) -> Row:
-    return {} if body is None else answer_of_body(body)
 
 
 def _is_requests(sample: Sample) -> bool:
@@ -101,70 +104,7 @@ def _is_requests(sample: Sample) -> bool:
     return sum(fit) * 2 > len(fit)
 
 
-def _is_answers(sample: Sample) -> bool:
-    return sample.holds("custom_id") and not sample.names.isdisjoint(("response", "result", "error"))
-
-
-_BODY = dict.fromkeys(
-    (
-        "model",
-        "prompt",
-        "turn",
-        "system_prompt",
-        "tools",
-        "temperature",
-        "top_p",
-        "max_tokens",
-        "conversation_id",
-        "end_user_id",
-    ),
-    "body, params or modelInput",
-)
 SOURCES = (
-    Source(
-        "batch",
-        "batch requests (OpenAI, Azure, Anthropic, Bedrock)",
-        _is_requests,
-        {
-            "request_id": "custom_id, recordId; file and line where several requests share it",
-            "timestamp": "when the file was changed; the answer's `created` if the output file is given too",
-            "account_id": "account or the like in body.metadata; else collect.default_account, else the file's name",
-            **_BODY,
-            "response": "modelOutput (Bedrock)",
-            "input_tokens": "modelOutput (Bedrock)",
-            "output_tokens": "modelOutput (Bedrock)",
-            "channel": "'batch'",
-        },
-        gather=_gather,
-        rows_within=_request_rows,
-        plain_record=_PlainRequest,
-        links=("batch", "response"),
-        nameless=True,
-        notes=(
-            "It names neither account nor time: a file is taken for one account unless you set --map account_id=FIELD.",
-            "All calls of a file get its time unless the output file is given, so there is no evidence from timing.",
-            "A custom_id that occurs in two output files joins neither of them.",
-        ),
-        switch_on="keep the files that are uploaded for /v1/batches",
-        versions="bodies of openai 3.57.0; answers after the API references of November 2026",
-    ),
-    Source(
-        "batch-output",
-        "batch answers (OpenAI, Azure, Anthropic)",
-        _is_answers,
-        {
-            "request_id": "custom_id",
-            "timestamp": "response.body.created",
-            "response": "response.body, result.message",
-            "input_tokens": "usage of the answer",
-            "output_tokens": "usage of the answer",
-            "status": "response.status_code",
-        },
-        rows=_answer_rows,
-        links=("batch", "response"),
-        role="parts",
-        notes=("It completes the input file, whose requests it does not repeat: give both.",),
-        switch_on="keep the output files of /v1/batches",
-        versions="records after the API references of November 2026",
-    ),
+    load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PLAIN_REQUEST),
+    load_source("batch-output", rows=_answer_rows),
 )

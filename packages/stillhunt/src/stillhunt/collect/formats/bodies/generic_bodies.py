@@ -6,15 +6,13 @@ This source is tried last: it knows the shape of the bodies, and guesses the oth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
-from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.http import header_in, lower_case, user_agent
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.http import client_address, header_in, lower_case, user_agent
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Body, answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
-from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
+from stillhunt.collect.formats.source import BrokenRecordError, Row, Sample, call_links, load_source, record_type
 from stillhunt.collect.values.fields import REQUIRED_REQUEST_FIELDS
 from stillhunt.collect.values.json_values import at, decoded, first, first_of, number, text
 from stillhunt.collect.values.other_settings import setting_columns
@@ -37,13 +35,12 @@ _OTHER_FIELDS = (
     *("headers", "request_headers", "session_id", "conversation_id", "thread_id", "model", "model_name"),
     *("status_code", "status", "statusCode", "metadata"),
 )
-_PlainRecord = TypedDict(  # type: ignore[misc]  # its names are those above
-    "_PlainRecord",
-    dict.fromkeys(_OTHER_FIELDS, Any)
-    | dict.fromkeys(_REQUESTS, Body | str | None)
-    | dict.fromkeys(_ANSWERS, Answer | str | None)
-    | dict.fromkeys(ASKED, _Nothing),
-    total=False,
+_PLAIN_RECORD = record_type(
+    "_PLAIN_RECORD",
+    _OTHER_FIELDS,
+    **dict.fromkeys(_REQUESTS, Body | str | None),
+    **dict.fromkeys(_ANSWERS, Answer | str | None),
+    **dict.fromkeys(ASKED, _Nothing),
 )
 
 
@@ -78,7 +75,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
         answer = answer_of_text(answer) or decoded(answer)
     inner = first(answer, "body", "json", "data")
     answer = inner if inner is not None else answer
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     tags = (get("metadata"), body.metadata if isinstance(body, Body) else body.get("metadata"))
     headers = lower_case(get("headers") or get("request_headers") or at(record, "request.headers"))
     stated, forwarded = text(first_of(get, *_ADDRESSES)), header_in(headers, "x-forwarded-for")
@@ -123,36 +120,4 @@ def _is_bodies(sample: Sample) -> bool:
     return fit * 2 > len(records) > 0
 
 
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"),
-    "request_body, request, body or payload",
-)
-SOURCES = (
-    Source(
-        "bodies",
-        "request and response bodies, one call a record",
-        _is_bodies,
-        {
-            "request_id": "request_id, id",
-            "timestamp": "timestamp, time, created_at and the like",
-            "account_id": "account_id, account, tenant_id, user_id and the like; else metadata, user, address",
-            "model": "model of the body",
-            "client_ip": f"x-forwarded-for in headers, client_ip, ip, remote_addr and the like: {CLIENT_ADDRESS}",
-            "user_agent": "user_agent; else in headers",
-            "conversation_id": "session_id, conversation_id; else the body",
-            "end_user_id": "user of the body where the record names the account",
-            **_BODY,
-            "response": "response_body, response",
-            "input_tokens": "usage of the answer",
-            "output_tokens": "usage of the answer",
-            "status": "status_code, status",
-        },
-        rows=_rows,
-        plain_record=_PlainRecord,
-        links=("edge", "response"),
-        notes=("Field names are guessed: check them with `stillhunt inspect` and correct them with --map.",),
-        switch_on="log request and response bodies as JSON with id, time, account and address",
-        versions="bodies after the API references of November 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
-)
+SOURCES = (load_source("bodies", _is_bodies, rows=_rows, plain_record=_PLAIN_RECORD),)

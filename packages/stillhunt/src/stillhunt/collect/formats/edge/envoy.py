@@ -8,23 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.http import NOT_A_POST, user_agent
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.shared.http import NOT_A_POST, client_address, user_agent
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import first, first_of, number, text
 
 _FIELDS = frozenset(
     (
-        "response_flags",
-        "response_code_details",
-        "upstream_host",
-        "upstream_cluster",
-        "downstream_remote_address",
-        "x-envoy-origin-path",
-        "x-envoy-upstream-service-time",
-        "connection_termination_details",
-        "route_name",
-        "gen_ai.request.model",
+        *("response_flags", "response_code_details", "upstream_host", "upstream_cluster", "downstream_remote_address"),
+        *("x-envoy-origin-path", "x-envoy-upstream-service-time", "connection_termination_details"),
+        *("route_name", "gen_ai.request.model"),
     )
 )
 
@@ -74,32 +66,4 @@ def _is_envoy(sample: Sample) -> bool:
     return len(sample.names & _FIELDS) > 1 and not sample.names.isdisjoint(("start_time", "timestamp"))
 
 
-SOURCES = (
-    Source(
-        "envoy",
-        "Envoy access log, JSON",
-        _is_envoy,
-        {
-            "request_id": "x-request-id",
-            "timestamp": "start_time",
-            "account_id": "x-account or another header that names it; else the client's address",
-            "model": "gen_ai.request.model",
-            "client_ip": f"x-forwarded-for, downstream_remote_address: {CLIENT_ADDRESS}",
-            "user_agent": "user-agent",
-            "conversation_id": "session.id",
-            "tls_fingerprint": "tls_ja4, tls_ja3 (%TLS_JA4_FINGERPRINT%)",
-            "input_tokens": "gen_ai.usage.input_tokens",
-            "output_tokens": "gen_ai.usage.output_tokens",
-            "status": "response_code",
-        },
-        rows=_rows,
-        links=("edge",),
-        role="edge",
-        notes=(
-            "It has no text: give it together with the gateway's log or traces, which it completes.",
-            "Token fields are null for streams.",
-        ),
-        switch_on="accessLog with a JSON format; keys named as in the AI Gateway's documentation",
-        versions="Envoy 1.40.0",
-    ),
-)
+SOURCES = (load_source("envoy", _is_envoy, rows=_rows),)

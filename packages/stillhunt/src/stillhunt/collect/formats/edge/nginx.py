@@ -11,10 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.http import NOT_A_POST, user_agent
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Source, call_links
+from stillhunt.collect.formats.shared.bodies import call_of_body
+from stillhunt.collect.formats.shared.http import NOT_A_POST, client_address, user_agent
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, call_links, load_source
 from stillhunt.collect.values.json_values import first, first_of, number
 
 _LINE = re.compile(
@@ -98,48 +97,11 @@ def unescaped(value: Any) -> Any:
     return value
 
 
-_CARRIES = {
-    "request_id": "request_id ($request_id)",
-    "timestamp": "msec less request_time; else time_iso8601, time_local or time",
-    "account_id": "http_x_account or another header that names it; else the client's address",
-    "client_ip": f"http_x_forwarded_for, remote_addr: {CLIENT_ADDRESS}",
-    "user_agent": "http_user_agent",
-    "tls_fingerprint": "ssl_ja4, ssl_ja3_hash (modules)",
-    "status": "status",
-    "conversation_id": "http_x_session_id",
-}
-_BODY = dict.fromkeys(
-    ("model", "prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens", "end_user_id"),
-    "request_body",
-)
-_FIELDS = frozenset(("remote_addr", "http_user_agent", "request_id", "msec", "time_iso8601", "time_local", "request"))
 SOURCES = (
-    Source(
-        "nginx",
-        "nginx access log, JSON",
-        lambda sample: sample.holds("remote_addr") and len(sample.names & _FIELDS) >= 3,
-        {**_CARRIES, **_BODY},
-        rows=_access_rows,
-        links=("edge", "call"),
-        role="edge",
-        notes=("Without request_body it has no text: give it together with the gateway's log, which it completes.",),
-        switch_on="log_format with escape=json and $request_id, $msec, $request_time, $remote_addr, $http_user_agent",
-        versions="nginx 1.26.3",
-    ),
-    Source(
+    load_source("nginx", rows=_access_rows),
+    load_source(
         "nginx-combined",
-        "nginx or Apache access log, combined format",
         lambda sample: sum(_LINE.match(line) is not None for line in sample.records) * 2 > len(sample.records),
-        {
-            **{name: _CARRIES[name] for name in ("timestamp", "account_id", "client_ip", "user_agent", "status")},
-            "account_id": "the client's address",
-            "client_ip": "first word of the line",
-        },
         rows=_line_rows,
-        role="edge",
-        notes=("It names neither call, account nor model: client addresses serve as accounts; times are in seconds.",),
-        switch_on="the default access_log",
-        versions="nginx 1.26.3",
-        framings=frozenset({"text"}),
     ),
 )

@@ -6,23 +6,66 @@ Source: BerriAI/litellm, `litellm/types/utils.py` (StandardLoggingPayload), `sch
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import to_builtins
 
-from stillhunt.collect.formats.litellm.customer_ids import customer_of
-from stillhunt.collect.formats.litellm.fields import Payload, PlainPayload
-from stillhunt.collect.formats.shared.addresses import client_address
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body, answer_text
+from stillhunt.collect.formats.shared.bodies import (
+    answer_of_body,
+    answer_text,
+    as_messages,
+    call_of_body,
+    options_of_body,
+)
+from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Message, Options, add_chat
 from stillhunt.collect.formats.shared.plain_bodies import answer_text as plain_text
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, options_of_body
-from stillhunt.collect.formats.source import PassedOverError, Record, Row, Sample, Source, call_links
+from stillhunt.collect.formats.source import (
+    OtherJson,
+    PassedOverError,
+    Record,
+    Row,
+    call_links,
+    load_source,
+    record_type,
+)
 from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, number
 
+NOBODY = frozenset(("default_user_id", "default_user", "None"))
+"""Users that LiteLLM writes for a key without a user, such as the master key."""
+
+
+_ONE_VALUE = (
+    *("id", "litellm_call_id", "trace_id", "session_id", "call_type", "status", "custom_llm_provider", "startTime"),
+    *("model", "model_group", "prompt_tokens", "completion_tokens", "request_tags", "end_user"),
+    *("requester_ip_address", "user_agent", "error_information"),
+)
+_CLIENT = record_type("_CLIENT", ("session_id", "trace_id", "headers"))
+_METADATA = record_type(
+    "_METADATA",
+    (
+        *("user_api_key_hash", "user_api_key_user_id", "user_api_key_org_id", "user_api_key_end_user_id"),
+        *("requester_ip_address", "user_agent", "requester_custom_headers"),
+    ),
+    requester_metadata=_CLIENT | OtherJson,
+)
+_PAYLOAD = record_type(
+    "_PAYLOAD", (*_ONE_VALUE, "messages", "response", "model_parameters"), metadata=_METADATA | OtherJson
+)
+"""Fields of StandardLoggingPayload that are read; the decoder skips all others, which are most of a payload."""
+_PLAIN_PAYLOAD = record_type(
+    "_PLAIN_PAYLOAD",
+    _ONE_VALUE,
+    metadata=_METADATA | OtherJson,
+    messages=list[Message],
+    response=Answer | None,
+    model_parameters=Options | None,
+)
+"""The usual payload of a chat, whose bodies fit the types of `plain_bodies`."""
 REDACTED = "redacted-by-litellm"
 HEALTH_CHECK = "litellm-internal-health-check"
 """Takes the place of a key's hash. Tags mark health checks too, but a client could set them to hide."""
@@ -294,99 +337,23 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_payload(sample: Sample) -> bool:
-    return sample.holds("id", "call_type", "startTime", "metadata") and bool(
-        sample.names & {"model_parameters", "hidden_params", "error_information"}
-    )
-
-
-_CARRIES = {
-    "request_id": "litellm_call_id; else id",
-    "timestamp": "startTime",
-    "account_id": "metadata.user_api_key_user_id; metadata.user_api_key_hash if the key has no user",
-    "api_key_id": "metadata.user_api_key_hash",
-    "organization_id": "metadata.user_api_key_org_id",
-    "model": "model_group; else model without its provider",
-    "prompt": "messages",
-    "turn": "the answers among the messages",
-    "system_prompt": "messages, model_parameters.instructions",
-    "response": "response",
-    "conversation_id": "metadata.requester_metadata.session_id; trace_id if the client set it",
-    "end_user_id": "end_user",
-    "client_ip": "requester_ip_address",
-    "user_agent": "user_agent, request_tags",
-    "input_tokens": "prompt_tokens",
-    "output_tokens": "completion_tokens",
-    "temperature": "model_parameters.temperature",
-    "top_p": "model_parameters.top_p",
-    "max_tokens": "model_parameters.max_tokens and its other names",
-    "tools": "model_parameters.tools",
-    "status": "200, or error_information.error_code, normalized_error",
-}
-_SPEND_CARRIES = {
-    "request_id": "litellm_call_id; else request_id",
-    "timestamp": "startTime (UTC)",
-    "account_id": "user; api_key if the key has no user",
-    "api_key_id": "api_key (a hash)",
-    "organization_id": "organization_id",
-    "model": "proxy_server_request.model, metadata.original_model_group, model_group",
-    "prompt": "proxy_server_request",
-    "turn": "the answers among the messages of proxy_server_request",
-    "system_prompt": "proxy_server_request",
-    "response": "response",
-    "conversation_id": "session_id if the client set it",
-    "end_user_id": "end_user",
-    "client_ip": "requester_ip_address",
-    "user_agent": "metadata.user_agent, request_tags",
-    "input_tokens": "prompt_tokens",
-    "output_tokens": "completion_tokens",
-    "temperature": "proxy_server_request",
-    "top_p": "proxy_server_request",
-    "max_tokens": "proxy_server_request",
-    "tools": "proxy_server_request",
-    "status": "200, or metadata.error_information.error_code",
-}
 SOURCES = (
-    Source(
-        "litellm-callback",
-        "LiteLLM callback (StandardLoggingPayload)",
-        _is_payload,
-        _CARRIES,
-        rows=_payload_rows,
-        fields_read=Payload,
-        plain_record=PlainPayload,
-        links=("call", "edge", "response"),
-        notes=(
-            "Give the log of failures too: refused calls are part of what an account does.",
-            "A trace_id that LiteLLM drew at random is not taken for a session; the client's own is.",
-            "A random UUID counts as the client's own only if the client sent it in a header or in metadata.",
-        ),
-        switch_on="litellm_settings.callbacks: a custom logger that writes standard_logging_object, generic_api, "
-        "s3_v2 or gcs_bucket; [configurations to paste](howto/litellm.md)",
-        versions="LiteLLM 1.108.7",
-    ),
-    Source(
+    load_source("litellm-callback", rows=_payload_rows, fields_read=_PAYLOAD, plain_record=_PLAIN_PAYLOAD),
+    load_source(
         "litellm-spendlogs",
-        "LiteLLM spend logs (table LiteLLM_SpendLogs)",
-        lambda sample: sample.holds("request_id", "call_type", "api_key", "spend", "startTime"),
-        _SPEND_CARRIES,
         rows=_spend_rows,
-        links=("call", "edge", "response"),
-        columns=(
-            *("request_id", "litellm_call_id", "call_type", "api_key", "prompt_tokens", "completion_tokens"),
-            *("startTime", "model", "model_group", "custom_llm_provider", "user", "metadata", "request_tags"),
-            *("end_user", "requester_ip_address", "messages", "response", "proxy_server_request", "session_id"),
-            *("status", "organization_id", "user_agent", "spend"),
-        ),
-        notes=(
-            "It has prompts only with store_prompts_in_spend_logs, and cuts strings over 2,048 characters.",
-            "MAX_STRING_LENGTH_PROMPT_IN_DB=1000000 in the environment of the proxy keeps long prompts whole.",
-            "A session of 32 hexadecimal digits or a random UUID is ignored if the client did not visibly send it.",
-        ),
-        switch_on="the proxy's database; general_settings.store_prompts_in_spend_logs: true for prompts; "
-        "hunt postgresql://... reads the table itself; or give a file made with "
-        'COPY "LiteLLM_SpendLogs" TO STDOUT CSV HEADER; [configuration to paste](howto/litellm.md#database)',
-        versions="LiteLLM 1.108.7",
-        framings=frozenset({"json", "csv", "parquet"}),
     ),
 )
+
+
+def customer_of(user: Any, key: Any) -> tuple[Any, Any]:
+    """Account and key of a call: the user of the key, else the key's hash; never the team, which may be many customers.
+
+    Args:
+        user: `user_api_key_user_id` as LiteLLM gives it.
+        key: `user_api_key_hash`, or the key itself where it was not hashed.
+    """
+    if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes keys; one that it did not hash is hashed here
+        key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    nobody = user is None or (isinstance(user, str) and (not user or user in NOBODY))
+    return key if nobody else user, key

@@ -10,21 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhunt.collect.formats.litellm.calls import HEALTH_CHECK
-from stillhunt.collect.formats.litellm.customer_ids import NOBODY
-from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, Source
+from stillhunt.collect.formats.litellm.calls import HEALTH_CHECK, NOBODY
+from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Record, Row, Sample, load_source
 from stillhunt.collect.values.json_values import decoded, first, is_list
 
 COMPLETES = "teams and organisations, which only add to users and keys"
 NO_CUSTOMER = "LiteLLM's own user"
 METADATA_COLUMNS = (
-    "plan",
-    "declared_use",
-    "signup_ip",
-    "signup_country",
-    "payment_fingerprint",
-    "payment_country",
-    "phone_country",
+    *("plan", "declared_use", "signup_ip", "signup_country", "payment_fingerprint"),
+    *("payment_country", "phone_country"),
 )
 """Columns of ACCOUNTS that LiteLLM does not have; read from a user's `metadata`, where operators may keep them."""
 _STATED, _BY_KEY = range(2)
@@ -134,29 +128,4 @@ def _recognised(sample: Sample) -> bool:
     return "request_id" not in sample.names and _kind(sample.names) != ""
 
 
-SOURCES = (
-    Source(
-        "litellm-accounts",
-        "LiteLLM tables of users, keys, teams and organisations",
-        _recognised,
-        {
-            "account_id": "user_id; token if the key has no user",
-            "created_at": "created_at of the user, or of a key without user",
-            "organization_id": "organization_id of the user, else of the key, else of its team",
-            "email": "user_email",
-            **{name: f"metadata.{name}, if you keep it there" for name in METADATA_COLUMNS},
-        },
-        role="accounts",
-        columns=(
-            *("user_id", "user_email", "user_role", "team_id", "teams", "organization_id", "created_at", "metadata"),
-            *("token", "key_alias", "team_alias", "organization_alias"),
-        ),
-        gather=_gathered,
-        rows_within=_customer_rows,
-        notes=("It has customers, not calls: put it into the folder of the logs or give it with --accounts.",),
-        switch_on='COPY "LiteLLM_UserTable" TO STDOUT CSV HEADER, and the same of LiteLLM_VerificationToken, '
-        "LiteLLM_TeamTable, LiteLLM_OrganizationTable",
-        versions="LiteLLM 1.108.7",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
-)
+SOURCES = (load_source("litellm-accounts", _recognised, gather=_gathered, rows_within=_customer_rows),)

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stillhunt.collect.formats.otlp.attribute_values import value_of
-from stillhunt.collect.formats.otlp.entry import Attributes, pick
-from stillhunt.collect.formats.otlp.numbered import (
+from stillhunt.collect.formats.otlp.attributes import (
     COMPLETIONS,
     EMBEDDED,
     FUNCTIONS,
@@ -22,17 +20,18 @@ from stillhunt.collect.formats.otlp.numbered import (
     PROMPTS,
     TOOL_DEFINITIONS,
     TOOLS,
+    Attributes,
     Numbered,
     numbered,
+    value_of,
 )
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.error_codes import error_code
+from stillhunt.collect.formats.shared.bodies import answer_of_body, as_messages, call_of_body, system_text
+from stillhunt.collect.formats.shared.http import error_code
 from stillhunt.collect.formats.shared.plain_bodies import body_of_text
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body, system_text
 from stillhunt.collect.formats.shared.traced import tokens_in
 from stillhunt.collect.formats.source import Row
 from stillhunt.collect.values.chat import content_text
-from stillhunt.collect.values.json_values import as_json, decoded, is_list, items, number
+from stillhunt.collect.values.json_values import as_json, decoded, first, is_list, items, number
 from stillhunt.collect.values.other_settings import named, other_settings
 
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
@@ -79,23 +78,18 @@ def operation(attributes: Attributes) -> str | None:
         return str(kind) if kind in ("LLM", "EMBEDDING") else None
     if "traceloop.span.kind" in attributes:
         return None  # workflow, task, agent or tool
-    name = pick(attributes, "gen_ai.operation.name", "llm.request.type")
+    name = first(attributes, "gen_ai.operation.name", "llm.request.type")
     if isinstance(name, str) and name in _NO_MODEL:
         return None
     if name is None and LITELLM_KEY in attributes:
         return None  # LiteLLM's choice of a deployment, which names the model
-    if name is not None or pick(attributes, "gen_ai.request.model") is not None:
+    if name is not None or first(attributes, "gen_ai.request.model") is not None:
         return str(name or "chat")
     return None
 
 
 def call_of(attributes: Attributes, kind: str) -> Row:
-    """Columns of a call from its own attributes; identity and status are read elsewhere.
-
-    Args:
-        attributes: of the span or log record.
-        kind: kind of call as `operation` gives it.
-    """
+    """Columns of a call from its own attributes; identity and status are read elsewhere."""
     lists = Numbered(attributes)
     row: Row = {}
     body = attributes.get("input.value")
@@ -141,7 +135,7 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     Args:
         asked: model in the request body, if known.
     """
-    given = pick(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
+    given = first(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
     given = None if given is None else decoded(given)
     row: Row = call_of_body(given) if isinstance(given, dict) else {}
     for name in ("messages", "prompt", "conversation_id"):
@@ -187,7 +181,7 @@ def _model(attributes: Attributes, asked: Any) -> Any:
     vendor_model = attributes.get(VENDOR_MODEL)
     if isinstance(vendor_model, str) and "langfuse.observation.metadata.litellm_call_id" in attributes:
         return vendor_model.split("/", 1)[-1]  # LiteLLM writes vendor/model
-    found = pick(
+    found = first(
         attributes,
         "gen_ai.request.model",
         "langfuse.observation.model.name",
@@ -210,7 +204,7 @@ def model_group(attributes: Attributes) -> str | None:
 
 
 def _tools(attributes: Attributes, lists: Numbered) -> str | None:
-    tools = pick(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
+    tools = first(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
     if tools is None:
         tools = lists.of(FUNCTIONS) or lists.of(TOOL_DEFINITIONS)
     if not tools:
@@ -343,10 +337,10 @@ def status_of(attributes: Attributes, failure: str | None) -> Any:
     """
     if (code := number(attributes.get("error.code"))) is not None:
         return code
-    kind = pick(attributes, "error.type", "exception.type")
+    kind = first(attributes, "error.type", "exception.type")
     if kind is not None or failure is not None:
         found = (error_code(message) for message in (kind, failure, attributes.get("exception.message")))
         return next((code for code in found if code is not None), None)
     if attributes.get("langfuse.observation.level") == "ERROR":
         return error_code(attributes.get("langfuse.observation.status_message"))
-    return 200 if pick(attributes, *_ANSWERED) is not None else None
+    return 200 if first(attributes, *_ANSWERED) is not None else None

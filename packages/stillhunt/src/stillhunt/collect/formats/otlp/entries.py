@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.collect.formats.otlp.entry import (
+from stillhunt.collect.formats.otlp.attributes import (
     MAX_VALUE_DEPTH,
     SPAN_BYTES,
     STATUS_ERROR,
@@ -23,7 +23,7 @@ from stillhunt.collect.formats.otlp.entry import (
 )
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
-from stillhunt.collect.values.tolerant_json import tolerant_value
+from stillhunt.collect.values.json_values import tolerant_value
 
 _TIME_LIMIT = 1 << 63
 METRICS = "metrics, which describe no single call"
@@ -176,7 +176,7 @@ def _json_attributes(raw: msgspec.Raw) -> Attributes:
     try:
         pairs = _PAIRS.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _tolerant_attributes(raw)
+        return _json_pairs({"values": _tolerant_value(raw)}, MAX_VALUE_DEPTH)  # the well-formed ones are read
     made: Attributes = {}
     for pair in pairs:
         value = pair.value
@@ -198,11 +198,6 @@ def _struct_value(value: _Value) -> Any:
     if value.kvlist_value is not None:
         return _json_pairs(value.kvlist_value, MAX_VALUE_DEPTH)
     return value.bytes_value
-
-
-def _tolerant_attributes(raw: msgspec.Raw) -> Attributes:
-    """Attributes of which some are malformed; the others are read."""
-    return _json_pairs({"values": _tolerant_value(raw)}, MAX_VALUE_DEPTH)
 
 
 def _tolerant_value(raw: msgspec.Raw) -> Any:

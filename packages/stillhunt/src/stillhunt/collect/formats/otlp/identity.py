@@ -6,12 +6,11 @@ from collections import ChainMap
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.otlp.attribute_values import value_of
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, value_of
 from stillhunt.collect.formats.otlp.dialects import LITELLM_KEY, status_of
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry, pick
-from stillhunt.collect.formats.shared.addresses import client_address
+from stillhunt.collect.formats.shared.http import client_address
 from stillhunt.collect.formats.source import Row, call_links
-from stillhunt.collect.values.json_values import number
+from stillhunt.collect.values.json_values import first, number
 
 _MAX_CACHED, _MAX_CACHED_CHARACTERS = 1 << 14, 256
 
@@ -30,16 +29,9 @@ class _Metadata(NamedTuple):
 
 
 def _names_with(prefix: str) -> _Metadata:
-    return _Metadata(
-        f"{prefix}user_api_key_user_id",
-        f"{prefix}user_api_key_hash",
-        f"{prefix}user_api_key_end_user_id",
-        f"{prefix}user_api_key_org_id",
-        f"{prefix}requester_ip_address",
-        f"{prefix}user_agent",
-        f"{prefix}requester_custom_headers",
-        f"{prefix}requester_metadata",
-    )
+    of_key = ("user_api_key_user_id", "user_api_key_hash", "user_api_key_end_user_id", "user_api_key_org_id")
+    of_call = ("requester_ip_address", "user_agent", "requester_custom_headers", "requester_metadata")
+    return _Metadata(*(prefix + name for name in (*of_key, *of_call)))
 
 
 _METADATA = (
@@ -71,19 +63,12 @@ class Place(NamedTuple):
 
 NOWHERE = Place()
 _USERS = (
-    "user.id",
-    "enduser.id",
-    "enduser.pseudo.id",
-    "langfuse.user.id",
-    "traceloop.association.properties.user_id",
-    "ai.telemetry.metadata.userId",
+    *("user.id", "enduser.id", "enduser.pseudo.id", "langfuse.user.id"),
+    *("traceloop.association.properties.user_id", "ai.telemetry.metadata.userId"),
 )
 _SESSIONS = (
-    "gen_ai.conversation.id",
-    "session.id",
-    "langfuse.session.id",
-    "traceloop.association.properties.session_id",
-    "ai.telemetry.metadata.sessionId",
+    *("gen_ai.conversation.id", "session.id", "langfuse.session.id"),
+    *("traceloop.association.properties.session_id", "ai.telemetry.metadata.sessionId"),
 )
 _FORWARDED = "http.request.header.x-forwarded-for"
 _ADDRESSES = ("client.address", "http.client_ip")
@@ -100,14 +85,14 @@ def place_of(attributes: Attributes) -> Place:
     """What the attributes of a span say about the calls within it."""
     if PLACES.isdisjoint(attributes):
         return NOWHERE
-    forwarded = attributes.get(_FORWARDED) or pick(attributes, *_ADDRESSES)
+    forwarded = attributes.get(_FORWARDED) or first(attributes, *_ADDRESSES)
     return Place(
-        _word(pick(attributes, *_USERS)),
-        _word(pick(attributes, *_SESSIONS)),
+        _word(first(attributes, *_USERS)),
+        _word(first(attributes, *_SESSIONS)),
         None if forwarded is None else _address(forwarded),
-        _word(pick(attributes, *_AGENTS)),
-        _word(pick(attributes, *_HEADERS)),
-        pick(attributes, *_STATUS),
+        _word(first(attributes, *_AGENTS)),
+        _word(first(attributes, *_HEADERS)),
+        first(attributes, *_STATUS),
     )
 
 
@@ -137,15 +122,13 @@ def _word(value: Any) -> str | None:
 
 def call_id_of(attributes: Attributes) -> str | None:
     """LiteLLM's id of the call."""
-    return _word(pick(attributes, *CALL_IDS))
+    return _word(first(attributes, *CALL_IDS))
 
 
 def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     """Account, end user, client, session, status and links of a call.
 
     Args:
-        entry: the span or log record.
-        outer: what the spans around it say.
         tenants: whether service.namespace names the account.
     """
     attributes, resource = entry.attributes, entry.resource
@@ -153,7 +136,7 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     gateway = call_id_of(attributes)
     around = place.within(outer)
     namespace = _word(resource.get("service.namespace"))
-    api_user = _word(pick(attributes, "gen_ai.user", "llm.user"))
+    api_user = _word(first(attributes, "gen_ai.user", "llm.user"))
     row = _litellm_columns(attributes)
     account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
     if account is None:
@@ -166,7 +149,7 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         status = status_of(attributes, entry.failure)
     span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
     edge = row.pop("edge", None) or around.edge
-    answer = _word(pick(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
+    answer = _word(first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
     row["request_id"] = gateway or span
     row["account_id"] = account
     row["account_fallback"] = namespace or around.address or _word(resource.get("service.name"))
@@ -192,12 +175,12 @@ def _litellm_columns(attributes: Attributes) -> Row:
     sent = get(names.sent)
     sent = _object(sent) if isinstance(sent, str) and "session_id" in sent else {}
     return {
-        "account_id": _word(pick(attributes, names.user, names.key)),
+        "account_id": _word(first(attributes, names.user, names.key)),
         "api_key_id": _word(get(names.key)),
         "organization_id": _word(get(names.organization)),
-        "end_user_id": _word(pick(attributes, names.end_user)),
+        "end_user_id": _word(first(attributes, names.end_user)),
         "conversation_id": _word(sent.get("session_id"))
-        or _word(pick(headers, "x-litellm-session-id", "x-session-id")),
+        or _word(first(headers, "x-litellm-session-id", "x-session-id")),
         "client_ip": _word(get(names.address)),
         "user_agent": _word(get(names.agent)),
         "edge": _word(headers.get("x-request-id")),

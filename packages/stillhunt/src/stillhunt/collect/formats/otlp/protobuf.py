@@ -20,7 +20,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from stillhunt.collect.formats.otlp.entry import (
+from stillhunt.collect.formats.otlp.attributes import (
     MAX_VALUE_DEPTH,
     SHORTEST_ENTRY,
     SPAN_BYTES,
@@ -139,6 +139,7 @@ def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | 
     parent, name = _id(span.parent_span_id, SPAN_BYTES), _text(span.name)
     if skip is not None and skip(trace_id, span_id):
         return Entry(False, trace_id, span_id, parent, name, start, end=end)
+    events = [_event(event) for event in span.events if b"gen_ai." in event]
     return Entry(
         False,
         trace_id,
@@ -147,14 +148,10 @@ def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | 
         name,
         start,
         _attributes(span.attributes, names),
-        tuple([_named_attributes(_event(event)) for event in span.events if b"gen_ai." in event]),
+        tuple([(_text(one.name), _attributes(one.attributes)) for one in events]),
         end=end,
         failure=_text(span.status.message) if span.status.code == STATUS_ERROR else None,
     )
-
-
-def _named_attributes(event: Any) -> tuple[str, Attributes]:
-    return _text(event.name), _attributes(event.attributes)
 
 
 def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth: int = MAX_VALUE_DEPTH) -> Attributes:
@@ -162,7 +159,6 @@ def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth
 
     Args:
         names: attributes that are needed; all when None.
-        depth: levels of nested values that are read.
     """
     made: Attributes = {}
     for pair in pairs:

@@ -1,16 +1,36 @@
-"""The OpenTelemetry formats: traces and log records of model calls, as a collector, an SDK or OTLP/HTTP writes them."""
+"""The OpenTelemetry formats: traces and log records of model calls, as a collector, an SDK or OTLP/HTTP writes them.
+
+A log record is a complete call, or one message of a call (event names:
+opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-events). The records of one span are one call. They are kept until the
+last one has been read, so that of a log in the order of time few are in memory at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry, SkipAttributes, value_of
 from stillhunt.collect.formats.otlp.dialects import VENDOR_MODEL, call_of, model_group, operation
 from stillhunt.collect.formats.otlp.entries import Export, entries
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry, SkipAttributes
-from stillhunt.collect.formats.otlp.events import DETAILS, Events, event_row, gather_events
-from stillhunt.collect.formats.otlp.identity import NOWHERE, identity
-from stillhunt.collect.formats.otlp.traces import LEARNED_ATTRIBUTES, MAX_SPANS, SpanIndex, gather_traces, span_key
+from stillhunt.collect.formats.otlp.identity import NOWHERE, identity, place_of
+from stillhunt.collect.formats.otlp.traces import (
+    LEARNED_ATTRIBUTES,
+    MAX_SPANS,
+    NamespaceAccounts,
+    SpanIndex,
+    gather_traces,
+    numbers,
+    span_key,
+)
 from stillhunt.collect.formats.source import (
     SHAPE_ERRORS,
     BrokenRecordError,
@@ -18,8 +38,9 @@ from stillhunt.collect.formats.source import (
     Record,
     Row,
     Sample,
-    Source,
+    load_source,
 )
+from stillhunt.collect.values.chat import content_text
 
 NO_MODEL_CALL = "not a model call"
 EMPTY_ENTRY = "an entry without content"
@@ -84,9 +105,6 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
 def span_row(entry: Entry, traces: SpanIndex) -> Row:
     """The model call that a span describes.
 
-    Args:
-        traces: what was learned from all spans.
-
     Raises:
         PassedOverError: the span is not a model call, or not the one that counts.
         BrokenRecordError: it is a model call without a time.
@@ -149,94 +167,198 @@ def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
     return any(entry is not None and not entry.empty and entry.log == logs for entry in found)
 
 
-_CARRIES = {
-    "request_id": "LiteLLM's call id (litellm.call_id); else trace id/span id",
-    "timestamp": "startTimeUnixNano",
-    "account_id": "metadata.user_api_key_user_id (LiteLLM); resource service.namespace if it names customers; "
-    "user.id, enduser.id on the span or one around it; gen_ai.user",
-    "model": "litellm.model_group, gen_ai.request.model, input.value, langfuse.observation.model.name",
-    "prompt": "gen_ai.input.messages, gen_ai.prompt.N, llm.input_messages.N, input.value, langfuse.observation.input",
-    "turn": "the answers among the messages",
-    "system_prompt": "gen_ai.system_instructions, or among the messages",
-    "response": "gen_ai.output.messages, gen_ai.completion.N, llm.output_messages.N, langfuse.observation.output",
-    "conversation_id": "gen_ai.conversation.id, session.id, also on a span around it",
-    "organization_id": "metadata.user_api_key_org_id (LiteLLM)",
-    "api_key_id": "metadata.user_api_key_hash, litellm.api_key.hash (LiteLLM)",
-    "end_user_id": "gen_ai.user; user.id if that is not the account",
-    "client_ip": "http.request.header.x-forwarded-for, client.address, also on a span around it; "
-    "metadata.requester_ip_address (LiteLLM)",
-    "user_agent": "user_agent.original, also on a span around it; metadata.user_agent (LiteLLM)",
-    "input_tokens": "gen_ai.usage.input_tokens, llm.token_count.prompt",
-    "output_tokens": "gen_ai.usage.output_tokens, llm.token_count.completion",
-    "temperature": "gen_ai.request.temperature, llm.invocation_parameters",
-    "top_p": "gen_ai.request.top_p, llm.invocation_parameters",
-    "max_tokens": "gen_ai.request.max_tokens, llm.invocation_parameters",
-    "tools": "gen_ai.tool.definitions, llm.request.functions.N, llm.tools.N",
-    "status": "http.response.status_code, error.code, error.type, error in the span's status; else 200 if there is an "
-    "answer",
+MAX_EVENTS = 1 << 25
+"""Log records of which the call is learned; later ones are read by themselves."""
+MAX_WAITING = 1 << 20
+"""Records kept of incomplete calls; with more, the oldest incomplete call becomes a row as it is."""
+DETAILS = "gen_ai.client.inference.operation.details"
+NO_MESSAGE = "not a message to or from a model"
+NO_SPAN = "a message without a span id, which belongs to no call"
+REPEATED_RECORD = "a log record that was read already"
+_CHOICE = "gen_ai.choice"
+_ROLES = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+    _CHOICE: "assistant",
 }
-_OF_DETAILS = (
-    "model",
-    "system_prompt",
-    "conversation_id",
-    "input_tokens",
-    "output_tokens",
-    "temperature",
-    "top_p",
-    "max_tokens",
-    "tools",
-    "status",
-)
-_LOG_CARRIES = {
-    "request_id": "trace id/span id",
-    "timestamp": "timeUnixNano, else observedTimeUnixNano",
-    "account_id": "resource service.namespace if it names customers; user.id, enduser.id",
-    "prompt": "gen_ai.user.message, gen_ai.tool.message; gen_ai.input.messages of operation.details",
-    "turn": "gen_ai.assistant.message; gen_ai.input.messages of operation.details",
-    "response": "gen_ai.choice; gen_ai.output.messages of operation.details",
-    **{name: f"{_CARRIES[name]} of operation.details" for name in _OF_DETAILS},
-}
+
+
+@dataclass
+class _Waiting:
+    """Records of one call that have been read so far.
+
+    Attributes:
+        entries: by digest or number, until they are handed on.
+    """
+
+    entries: dict[int, Entry] = field(default_factory=dict)
+    seen: int = 0
+    given: bool = False
+
+
+@dataclass
+class Events:
+    """How many log records each call has, and those of incomplete calls.
+
+    Attributes:
+        keys: of all spans with log records, sorted.
+        distinct: different records of each span.
+        total: records of each span, repeated ones included.
+        tenants: whether service.namespace names the account.
+    """
+
+    keys: npt.NDArray[np.uint64]
+    distinct: npt.NDArray[np.int64]
+    total: npt.NDArray[np.int64]
+    tenants: bool
+    _waiting: dict[int, _Waiting] = field(default_factory=dict)
+    _kept: int = 0
+    _view: memoryview[int] | None = None
+
+    def put(self, entry: Entry) -> list[Entry]:
+        """Add a record.
+
+        Returns:
+            All records of its call in the order of time, if this was the last; records of the oldest incomplete call if
+            more than MAX_WAITING are kept; else nothing.
+
+        Raises:
+            PassedOverError: the same record was read before.
+        """
+        key = span_key(entry.trace, entry.span)
+        if self._view is None:
+            self._view = self.keys.data
+        found = bisect_left(self._view, key)
+        if found == len(self._view) or self._view[found] != key or self.total[found] == 1:
+            return [entry]
+        waiting = self._waiting.setdefault(key, _Waiting())
+        # If all records of the call differ, a number identifies each and no digest is needed.
+        name = waiting.seen if self.distinct[found] == self.total[found] else _digest(entry)
+        known = waiting.given or name in waiting.entries
+        waiting.seen += 1
+        ready: list[Entry] = []
+        if not known:
+            waiting.entries[name] = entry
+            self._kept += 1
+            if len(waiting.entries) == self.distinct[found]:
+                ready = self._take(waiting)
+        if waiting.seen == self.total[found]:
+            del self._waiting[key]
+        if known:
+            raise PassedOverError(REPEATED_RECORD)
+        if not ready and self._kept > MAX_WAITING:
+            ready = self._take(next(one for one in self._waiting.values() if one.entries))
+        return ready
+
+    def _take(self, waiting: _Waiting) -> list[Entry]:
+        entries = sorted(waiting.entries.values(), key=lambda entry: entry.start)
+        self._kept -= len(entries)
+        waiting.entries, waiting.given = {}, True
+        return entries
+
+
+def gather_events(entries: Iterator[Entry]) -> Events:
+    """Count the log records of each call."""
+    keys, names = array("Q"), array("Q")
+    customers = NamespaceAccounts()
+    for entry in entries:
+        if not _is_message(entry) or not entry.trace or not entry.span or len(keys) >= MAX_EVENTS:
+            continue
+        keys.append(span_key(entry.trace, entry.span))
+        names.append(_digest(entry))
+        customers.note(entry, place_of(entry.attributes).user, called=True)
+    unique, total = np.unique(numbers(keys), return_counts=True)
+    pairs = np.unique(np.stack([numbers(keys), numbers(names)], axis=1), axis=0)
+    distinct = np.unique(pairs[:, 0], return_counts=True)[1]
+    return Events(unique, distinct, total, customers.are_namespaces())
+
+
+def event_row(entry: Entry, events: Events) -> Row | None:
+    """The call that a log record completes; None while records of the call are missing.
+
+    Raises:
+        PassedOverError: the record belongs to no model call, or was read before.
+        BrokenRecordError: the call has no time.
+    """
+    if not _is_message(entry):
+        raise PassedOverError(NO_MESSAGE)
+    if not entry.trace or not entry.span:
+        if _name(entry) in _ROLES:
+            raise PassedOverError(NO_SPAN)
+        found = [entry]
+    else:
+        found = events.put(entry)
+    return _call(found, tenants=events.tenants) if found else None
+
+
+def _call(entries: list[Entry], *, tenants: bool) -> Row:
+    began = min((entry.start for entry in entries if entry.start), default=0)
+    if not began:
+        raise BrokenRecordError("log records of a model call without a time")
+    main = next((entry for entry in entries if _name(entry) not in _ROLES), entries[0])
+    row = call_of(main.attributes, operation(main.attributes) or "chat")
+    messages = [message for entry in entries if (message := _message(entry)) is not None]
+    if messages and "messages" not in row and "prompt" not in row:
+        row["messages"] = messages
+    texts = [text for entry in entries if _name(entry) == _CHOICE and (text := _text(entry))]
+    if texts and "response" not in row:
+        row["response"] = "\n".join(texts)
+    return row | {"timestamp": began} | identity(main, NOWHERE, tenants=tenants)
+
+
+def _message(entry: Entry) -> dict[str, Any] | None:
+    """The message to the model in a record; None for answers and other records."""
+    name = _name(entry)
+    if name not in _ROLES or name == _CHOICE:
+        return None
+    body = _body(entry)
+    role = body.get("role")
+    return {"role": role if isinstance(role, str) and role else _ROLES[name], "content": body.get("content")}
+
+
+def _text(entry: Entry) -> str:
+    body = _body(entry)
+    message = value_of(body.get("message"))
+    return content_text(message.get("content") if isinstance(message, Mapping) else message or body.get("content"))
+
+
+def _body(entry: Entry) -> Mapping[str, Any]:
+    """Content of a record: its body, or its attributes if it has no body, as newer conventions have it."""
+    body = value_of(entry.body)
+    if isinstance(body, str):
+        return {"content": body}
+    return body if isinstance(body, Mapping) else entry.attributes
+
+
+def _is_message(entry: Entry) -> bool:
+    return entry.log and (_name(entry) in _ROLES or _name(entry) == DETAILS or operation(entry.attributes) is not None)
+
+
+def _name(entry: Entry) -> str:
+    return entry.name or str(entry.attributes.get("event.name") or "")
+
+
+def _digest(entry: Entry) -> int:
+    """A number that differs between different records of one span."""
+    content = repr((_name(entry), entry.start, entry.body, entry.attributes)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(content, digest_size=8).digest())
+
+
 SOURCES = (
-    Source(
+    load_source(
         "otlp",
-        "OpenTelemetry traces (OTLP JSON or protobuf)",
         lambda sample: _holds(sample, "resourceSpans", logs=False),
-        _CARRIES,
-        rows_within=_span_rows,
         gather=_gather,
-        links=("call", "edge", "response", "span"),
+        rows_within=_span_rows,
         record_type=Export,
-        notes=(
-            "service.namespace is the account if the log has several with few users each; else the user is.",
-            "--map COLUMN=ATTRIBUTE takes any attribute of the span or the resource: --map account_id=user.id.",
-            "Of several spans that describe one call, each within the other, the innermost counts.",
-            "Text needs OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT; log records may have it: give them too.",
-            "LiteLLM's default spans show about one call in four: set USE_OTEL_LITELLM_REQUEST_SPAN=true.",
-        ),
-        switch_on="the collector's file exporter; or the bodies of OTLP/HTTP requests, concatenated; "
-        "[configuration of LiteLLM to paste](howto/litellm.md#opentelemetry)",
-        versions=(
-            "opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0, OpenLLMetry 0.40 and 0.62, OpenInference 0.1.66, "
-            "LiteLLM 1.108.7, Langfuse SDK 4"
-        ),
-        framings=frozenset({"json", "protobuf"}),
     ),
-    Source(
+    load_source(
         "otlp-logs",
-        "OpenTelemetry log records of model calls (OTLP JSON or protobuf)",
         lambda sample: _holds(sample, "resourceLogs", logs=True),
-        _LOG_CARRIES,
-        rows_within=_log_rows,
         gather=_gather_logs,
-        links=("span",),
-        role="parts",
+        rows_within=_log_rows,
         record_type=Export,
-        notes=(
-            f"A call has one record for each message, or a single one ({DETAILS}).",
-            "Give the traces too: records of messages name neither model nor client.",
-        ),
-        switch_on="the collector's file exporter for logs; or the bodies of OTLP/HTTP requests, concatenated",
-        versions="opentelemetry-instrumentation-openai-v2 2.3b0 and 2.4b0",
-        framings=frozenset({"json", "protobuf"}),
     ),
 )

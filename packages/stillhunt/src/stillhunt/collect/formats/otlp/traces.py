@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.arrays import I64, U64
+from stillhunt.collect.formats.otlp.attributes import Attributes, Entry
 from stillhunt.collect.formats.otlp.dialects import (
     MODEL_ATTRIBUTES,
     OPERATION_ATTRIBUTES,
@@ -23,7 +24,6 @@ from stillhunt.collect.formats.otlp.dialects import (
     model_group,
     operation,
 )
-from stillhunt.collect.formats.otlp.entry import Attributes, Entry
 from stillhunt.collect.formats.otlp.identity import CALL_IDS, NOWHERE, PLACES, Place, call_id_of, place_of
 
 MAX_SPANS = 1 << 25
@@ -188,9 +188,7 @@ def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
         if call is not None:
             calls.append(key)
             ids.append(int.from_bytes(blake2b(call.encode("utf-8", "replace"), digest_size=8).digest()))
-    traces = _arranged(
-        numbers(keys), numbers(parents), kinds, (numbers(starts), numbers(ends)), (numbers(calls), numbers(ids))
-    )
+    traces = _arranged(numbers(keys), numbers(parents), kinds, *map(numbers, (starts, ends, calls, ids)))
     traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
     traces.model_names = {model: name for model, name in model_names.items() if name is not None}
     return traces
@@ -217,8 +215,10 @@ def _arranged(
     keys: U64,
     parents: U64,
     kinds: bytearray,
-    times: tuple[U64, U64],
-    ids: tuple[U64, U64],
+    starts: U64,
+    ends: U64,
+    calls: U64,
+    ids: U64,
 ) -> SpanIndex:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
     called = np.zeros(unique.size, np.bool_)
@@ -229,10 +229,10 @@ def _arranged(
     own = np.arange(unique.size)
     known = (unique[found] == wanted) & (found != own) if unique.size else np.zeros(0, np.bool_)
     around = np.where(known, found, _NONE)
-    wraps = _wrapping(around, called, *(of[first_at].astype(np.int64) for of in times))
+    wraps = _wrapping(around, called, starts[first_at].astype(np.int64), ends[first_at].astype(np.int64))
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
-    return SpanIndex(unique, around, called, wraps, repeated, _duplicates(*ids, unique, wraps))
+    return SpanIndex(unique, around, called, wraps, repeated, _duplicates(calls, ids, unique, wraps))
 
 
 def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:

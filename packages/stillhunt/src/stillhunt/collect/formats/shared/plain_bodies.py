@@ -1,9 +1,9 @@
 """Types for the usual bodies of model APIs, for speed: chat messages of text, the common options, an answer of text.
 
 A body with anything more (other vendors' names, images, tool use as content parts) does not fit these types. The
-decoder refuses it, and `request_bodies` or `answer_bodies`, which know every shape, read it. A test checks that both
-ways give the same rows. Fields that would change the meaning are declared as null, so that a body with one is refused;
-so is a body with a field that is not declared, since it may be a setting (`values.other_settings`).
+decoder refuses it, and `bodies`, which knows every shape, reads it. A test checks that both ways give the same rows. A
+request with a field that is not declared is refused, since it may be a setting (`values.other_settings`); in answers,
+fields that would change the meaning are declared as null, so that one with such a field is refused.
 """
 
 from __future__ import annotations
@@ -56,22 +56,6 @@ class Options(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     presence_penalty: Any = None
     response_format: Any = None
     system: str | None = None
-    max_output_tokens: None = None
-    max_tokens_to_sample: None = None
-    maxOutputTokens: None = None
-    maxTokens: None = None
-    topP: None = None
-    generationConfig: None = None
-    generation_config: None = None
-    inferenceConfig: None = None
-    config: None = None
-    toolConfig: None = None
-    functions: None = None
-    instructions: None = None
-    systemInstruction: None = None
-    system_instruction: None = None
-    previous_response_id: None = None
-    conversation: None = None
 
 
 OTHER_SETTINGS = ("n", "seed", "stop", "frequency_penalty", "presence_penalty", "response_format")
@@ -93,13 +77,6 @@ class Body(Options, gc=False, kw_only=True):
     user: str | None = None
     safety_identifier: str | None = None
     metadata: dict[str, Any] | None = None
-    modelId: None = None
-    session_id: None = None
-    sessionId: None = None
-    conversation_id: None = None
-    litellm_session_id: None = None
-    thread_id: None = None
-    headers: None = None
 
 
 class Usage(msgspec.Struct, gc=False):

@@ -1,15 +1,14 @@
-"""Input, output and token usage of a call as tracers and gateways keep them (Langfuse, Vertex AI, Cloudflare)."""
+"""Input, output, token usage and tags of a call as tracers and gateways keep them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, as_messages, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, as_messages, call_of_body
 from stillhunt.collect.formats.source import Row
-from stillhunt.collect.values.json_values import as_json, decoded, first, is_list, items, number
+from stillhunt.collect.values.json_values import as_json, decoded, first, is_list, items, mapping, number, text
 
 
 def asked_in(value: Any) -> Row:
@@ -49,9 +48,6 @@ def tokens_in(usage: Mapping[str, Any]) -> Row:
 
     Tokens of the cache and the like have fields of their own beside `input` and `output`, are not contained in those,
     and are added (langfuse.com/docs/observability/features/token-and-cost-tracking).
-
-    Args:
-        usage: `usage_details`, `usageDetails` or `usage`.
     """
     row = Row()
     for column, word, others in (
@@ -76,3 +72,47 @@ def answered_in(value: Any) -> Row:
         value = {"choices": [{"message": part} for part in items(value)]}
     row = answer_of_body(value)
     return {name: row[name] for name in ("response", "links") if name in row}
+
+
+_ACCOUNTS = (
+    *("account", "account_id", "accountId", "customer_id", "customerId", "tenant_id", "tenantId"),
+    *("tenant", "customer"),
+)
+
+
+_USERS = ("user_id", "userId", "user", "_user", "end_user_id")
+
+
+_SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
+
+
+def account_in(*tags: Any) -> str | None:
+    """Account named in tags; None if there is none.
+
+    Args:
+        tags: objects, or their JSON text; the first that names an account decides.
+    """
+    return _named_in(tags, _ACCOUNTS)
+
+
+def user_in(*tags: Any) -> str | None:
+    """User named in tags; see `account_in`."""
+    return _named_in(tags, _USERS)
+
+
+def session_in(*tags: Any) -> str | None:
+    """Session named in tags; see `account_in`."""
+    return _named_in(tags, _SESSIONS)
+
+
+def _named_in(tags: tuple[Any, ...], names: tuple[str, ...]) -> str | None:
+    for tag in tags:
+        if tag:
+            fields = mapping(tag)
+            for name in names:
+                value = fields.get(name)
+                if value is not None and value != "":
+                    if found := text(value):
+                        return found
+                    break  # the first field that is present decides, even if it is no valid name
+    return None

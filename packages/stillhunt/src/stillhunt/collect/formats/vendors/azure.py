@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import answer_of_body, as_messages, call_of_body
 from stillhunt.collect.formats.shared.http import header
-from stillhunt.collect.formats.shared.request_bodies import as_messages, call_of_body
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, call_links, load_source
 from stillhunt.collect.values.json_values import decoded, is_list, number, text
 
 Parts = dict[str, list[tuple[float, Any, Any]]]
@@ -47,7 +46,14 @@ def _is_llm(row: Mapping[str, Any]) -> bool:
     return "sequencenumber" in row or "deploymentname" in row or row.get("category") == "GatewayLlmLogs"
 
 
-def _gather(records: Iterator[Any]) -> tuple[Parts, dict[str, float]]:
+class _Split(NamedTuple):
+    """Calls that are split over rows: their parts that have text, and by correlation id the number of the first."""
+
+    texts: Parts
+    firsts: dict[str, float]
+
+
+def _gather(records: Iterator[Any]) -> _Split:
     text_parts: Parts = defaultdict(list)
     first_parts: dict[str, float] = {}
     for record in records:
@@ -62,19 +68,18 @@ def _gather(records: Iterator[Any]) -> tuple[Parts, dict[str, float]]:
                 text_parts[name].append((place, asked, answered))
     for parts in text_parts.values():
         parts.sort(key=lambda part: (part[0], repr(part[1:])))
-    return dict(text_parts), first_parts
+    return _Split(dict(text_parts), first_parts)
 
 
-def _llm_rows(record: Any, known: tuple[Parts, dict[str, float]]) -> Iterator[Row]:
-    text_parts, first_parts = known
+def _llm_rows(record: Any, split: _Split) -> Iterator[Row]:
     calls = 0
     for row in entries(record):
         name = text(row.get("correlationid"))
-        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > first_parts.get(name, 0.0)):
+        if not _is_llm(row) or (name and (number(row.get("sequencenumber")) or 0.0) > split.firsts.get(name, 0.0)):
             continue
         calls += 1
         own = [(0.0, row.get("requestmessages"), row.get("responsemessages"))]
-        parts = text_parts.get(name, []) if name else own
+        parts = split.texts.get(name, []) if name else own
         asked = _asked(_joined([part[1] for part in parts]))
         answered = _answered(_joined([part[2] for part in parts]))
         yield asked | {
@@ -120,7 +125,7 @@ def _asked(value: Any) -> Row:
 def _answered(value: Any) -> Row:
     if is_list(value) and all(isinstance(part, dict) for part in value):
         return answer_of_body({"choices": [part if "message" in part else {"message": part} for part in value]})
-    return {} if value is None else answer_of_body(value)
+    return answer_of_body(value)
 
 
 def _gateway_rows(record: Any) -> Iterator[Row]:
@@ -155,52 +160,6 @@ def _is_gateway_log(sample: Sample) -> bool:
 
 
 SOURCES = (
-    Source(
-        "azure-llm",
-        "Azure API Management, log of language models",
-        _is_llm_log,
-        {
-            "request_id": "CorrelationId",
-            "timestamp": "TimeGenerated, time",
-            "account_id": "ApimSubscriptionId of the gateway log, if given too; else _SubscriptionId, TenantId",
-            "model": "DeploymentName, ModelName",
-            "prompt": "RequestMessages, of all rows of a CorrelationId by SequenceNumber",
-            "turn": "the answers among RequestMessages",
-            "system_prompt": "RequestMessages",
-            "response": "ResponseMessages",
-            "input_tokens": "PromptTokens",
-            "output_tokens": "CompletionTokens",
-        },
-        links=("edge",),
-        gather=_gather,
-        rows_within=_llm_rows,
-        notes=(
-            "It names no customer: give it together with ApiManagementGatewayLogs.",
-            "Texts of calls are kept in memory until all files were read once: parts of a call may lie far apart.",
-        ),
-        switch_on="diagnostic setting GatewayLlmLogs, with prompts and completions logged for the API",
-        versions="records after the table reference of 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
-    Source(
-        "azure-gateway",
-        "Azure API Management, gateway log",
-        _is_gateway_log,
-        {
-            "request_id": "CorrelationId",
-            "timestamp": "TimeGenerated, time",
-            "account_id": "ApimSubscriptionId; else UserId, CallerIpAddress",
-            "end_user_id": "UserId",
-            "client_ip": "CallerIpAddress",
-            "user_agent": "RequestHeaders, BackendRequestHeaders",
-            "status": "ResponseCode, BackendResponseCode",
-        },
-        rows=_gateway_rows,
-        links=("edge",),
-        role="edge",
-        notes=("It has no text: give it together with ApiManagementGatewayLlmLog.",),
-        switch_on="diagnostic setting GatewayLogs; add User-Agent to the headers to log",
-        versions="records after the table reference of 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
+    load_source("azure-llm", _is_llm_log, gather=_gather, rows_within=_llm_rows),
+    load_source("azure-gateway", _is_gateway_log, rows=_gateway_rows),
 )

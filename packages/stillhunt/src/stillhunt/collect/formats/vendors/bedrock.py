@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
 from stillhunt.collect.values.json_values import as_json, at, decoded, first, is_list, items, number, text
 
 _TYPE = "ModelInvocationLog"
@@ -144,37 +143,4 @@ def _is_bedrock(sample: Sample) -> bool:
     return sample.mostly(entry.get("schemaType") == _TYPE for entry in entries)
 
 
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "input.inputBodyJson"
-)
-SOURCES = (
-    Source(
-        "bedrock",
-        "Amazon Bedrock model invocation log",
-        _is_bedrock,
-        {
-            "request_id": "requestId",
-            "timestamp": "timestamp",
-            "account_id": "account, tenant or user in requestMetadata; else identity.arn, accountId",
-            "organization_id": "accountId",
-            "model": "modelId",
-            "conversation_id": "session_id or the like in requestMetadata",
-            "end_user_id": "user of the body; else user in requestMetadata if that names an account too",
-            **_BODY,
-            "response": "output.outputBodyJson",
-            "input_tokens": "input.inputTokenCount",
-            "output_tokens": "output.outputTokenCount",
-            "status": "errorCode",
-        },
-        rows=_rows,
-        links=("response",),
-        notes=(
-            "It has no client addresses (CloudTrail has).",
-            "Bodies over 100 KB are separate S3 objects, which are not read: such calls have no text.",
-            "Session names of an assumed role are part of the account unless an SDK made them up.",
-        ),
-        switch_on="Bedrock settings, model invocation logging, text to S3 or CloudWatch Logs",
-        versions="schemaVersion 1.0, records after the user guide of 2026",
-        framings=frozenset({"json", "csv"}),
-    ),
-)
+SOURCES = (load_source("bedrock", _is_bedrock, rows=_rows),)

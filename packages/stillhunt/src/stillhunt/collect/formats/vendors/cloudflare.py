@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_of_text
-from stillhunt.collect.formats.shared.request_bodies import ASKED, call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
-from stillhunt.collect.formats.shared.traced import asked_in
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
 from stillhunt.collect.values.json_values import at, decoded, first_of, is_list, items, mapping, number, text
 
 NO_LOGS = "an answer of the list API without logs"
@@ -40,7 +38,7 @@ def _row(log: Mapping[str, Any]) -> Row:
     body = body_of_text(asked) if isinstance(asked, str) else None
     row = _asked(_plain(asked)) if body is None else call_of_body(body)
     answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _plain(answer)
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
     account, user = account_in(tags), user_in(tags)
     read, written = number(first_of(get, "tokens_in", "TokensIn")), number(first_of(get, "tokens_out", "TokensOut"))
@@ -84,36 +82,4 @@ def _is_cloudflare(sample: Sample) -> bool:
     )
 
 
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request, request_body"
-)
-SOURCES = (
-    Source(
-        "cloudflare",
-        "Cloudflare AI Gateway log",
-        _is_cloudflare,
-        {
-            "request_id": "id",
-            "timestamp": "created_at",
-            "account_id": "account, tenant or user in metadata; else the gateway",
-            "model": "model",
-            "conversation_id": "session_id or the like in metadata",
-            "end_user_id": "user of the body; else user in metadata if that names an account too",
-            **_BODY,
-            "response": "response, response_body",
-            "input_tokens": "tokens_in",
-            "output_tokens": "tokens_out",
-            "status": "status_code",
-        },
-        rows=_rows,
-        links=("response",),
-        notes=(
-            "It has neither customer nor address: send cf-aig-metadata with an account in each request.",
-            "Bodies are fetched one by one (logs/ID/request): write them into `request` and `response`.",
-            "Logpush records are encrypted: decrypt them first.",
-        ),
-        switch_on="gateway settings, collect logs; GET .../ai-gateway/gateways/ID/logs, or Logpush",
-        versions="records after the API reference of 2026",
-        framings=frozenset({"json", "csv", "parquet"}),
-    ),
-)
+SOURCES = (load_source("cloudflare", _is_cloudflare, rows=_rows),)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in
-from stillhunt.collect.formats.source import Row, Sample, Source
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.traced import account_in, session_in
+from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import first_of, mapping, number, text
 
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
@@ -20,7 +19,7 @@ _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 def _rows(record: Mapping[str, Any]) -> list[Row]:
     get, row = record.get, call_of_body(record.get("request_body"))
     answer = get("response_body")
-    answered = answer_of_body(answer) if answer is not None else {}
+    answered = answer_of_body(answer)
     properties = mapping(first_of(get, "properties", "request_properties"))
     user, key = text(first_of(get, "user_id", "request_user_id")), text(first_of(get, *_KEYS))
     account = account_in(properties) or user or key
@@ -54,40 +53,4 @@ def _known(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> 
     return answered.get(ours) if value is None else value
 
 
-def _is_helicone(sample: Sample) -> bool:
-    return sample.holds("request_created_at") and not sample.names.isdisjoint(
-        ("request_body", "response_id", "proxy_key_id", "request_user_id", "target_url")
-    )
-
-
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "request_body"
-)
-SOURCES = (
-    Source(
-        "helicone",
-        "Helicone requests",
-        _is_helicone,
-        {
-            "request_id": "request_id",
-            "timestamp": "request_created_at",
-            "account_id": "account or the like in properties; else user_id, proxy_key_id, organization_id",
-            "api_key_id": "proxy_key_id",
-            "model": "request_body.model; else request_model, model",
-            "conversation_id": "properties.Helicone-Session-Id; else request_body",
-            "end_user_id": "request_body.user",
-            "country": "country_code",
-            **_BODY,
-            "response": "response_body",
-            "input_tokens": "prompt_tokens",
-            "output_tokens": "completion_tokens",
-            "status": "status",
-        },
-        rows=_rows,
-        links=("response",),
-        notes=("It has the client's country, not its address.", "Helicone deletes bodies after three months."),
-        switch_on="SELECT * FROM request_response_rmt FORMAT JSONEachRow or Parquet; or its export",
-        versions="records after the schema of 2025",
-        framings=frozenset({"json", "parquet", "csv"}),
-    ),
-)
+SOURCES = (load_source("helicone", rows=_rows),)

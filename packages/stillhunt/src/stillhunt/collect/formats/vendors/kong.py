@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillhunt.collect.formats.shared.addresses import CLIENT_ADDRESS, client_address
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.http import header
-from stillhunt.collect.formats.shared.request_bodies import call_of_body
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source, call_links
+from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.http import client_address, header
+from stillhunt.collect.formats.source import PassedOverError, Row, call_links, load_source
 from stillhunt.collect.values.json_values import at, first, number, text
 
 NO_AI_CALL = "a proxied request that is not a model call"
@@ -25,7 +23,7 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
     plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
     asked = call_of_body(_first_at([ai, *plugins], "payload.request"))
     answer = _first_at([*plugins, ai], "payload.response")
-    answered = {} if answer is None else answer_of_body(answer)
+    answered = answer_of_body(answer)
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
     address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
@@ -60,40 +58,4 @@ def _tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *the
     return answered.get(ours) if found is None else found
 
 
-def _is_kong(sample: Sample) -> bool:
-    return sample.holds("started_at", "request") and not sample.names.isdisjoint(
-        ("ai", "latencies", "tries", "upstream_uri")
-    )
-
-
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "ai.proxy.payload.request"
-)
-SOURCES = (
-    Source(
-        "kong",
-        "Kong log of calls with AI plugins",
-        _is_kong,
-        {
-            "request_id": "request.id",
-            "timestamp": "started_at",
-            "account_id": "consumer.custom_id, username or id; else the client's address",
-            "api_key_id": "authenticated_entity.id (id of the credential)",
-            "model": "model of the payload; else ai.*.meta.request_model",
-            "client_ip": f"request.headers.x-forwarded-for, client_ip: {CLIENT_ADDRESS}",
-            "user_agent": "request.headers.user-agent",
-            "conversation_id": "payload; else request.headers.x-session-id",
-            "end_user_id": "user of the payload",
-            **_BODY,
-            "response": "ai.*.payload.response",
-            "input_tokens": "ai.*.usage.prompt_tokens",
-            "output_tokens": "ai.*.usage.completion_tokens",
-            "status": "response.status",
-        },
-        rows=_rows,
-        links=("edge", "response"),
-        notes=("Without log_payloads it has no text.",),
-        switch_on="file-log or http-log plugin; logging.log_payloads and log_statistics of ai-proxy",
-        versions="records after the audit log references of 3.6 and AI Gateway 2.0",
-    ),
-)
+SOURCES = (load_source("kong", rows=_rows),)

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stillhunt.collect.formats.shared.error_codes import error_code
-from stillhunt.collect.formats.shared.tags import account_in, session_in
-from stillhunt.collect.formats.shared.traced import answered_in, asked_in, tokens_in
-from stillhunt.collect.formats.source import PassedOverError, Row, Sample, Source
+from stillhunt.collect.formats.shared.http import error_code
+from stillhunt.collect.formats.shared.traced import account_in, answered_in, asked_in, session_in, tokens_in
+from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
 from stillhunt.collect.values.json_values import as_json, first, items, mapping, number, text
 from stillhunt.collect.values.other_settings import named, other_settings
 
@@ -29,19 +28,8 @@ _EVENTS = re.compile(r"(trace|generation|observation|embedding|span|event|score)
 _CREATED = frozenset(("generation-create", "embedding-create"))
 _UPDATED = frozenset(("generation-update", "observation-update"))
 _SLIM = (
-    "traceId",
-    "startTime",
-    "model",
-    "modelParameters",
-    "input",
-    "output",
-    "usage",
-    "usageDetails",
-    "metadata",
-    "userId",
-    "sessionId",
-    "level",
-    "statusMessage",
+    *("traceId", "startTime", "model", "modelParameters", "input", "output", "usage", "usageDetails", "metadata"),
+    *("userId", "sessionId", "level", "statusMessage"),
 )
 _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId", "project_id")
 
@@ -240,76 +228,8 @@ def _is_observations(sample: Sample) -> bool:
     return sample.holds("id", "type", "trace_id", "start_time") or sample.holds("id", "type", "traceId", "startTime")
 
 
-_CARRIES = {
-    "request_id": "id of the observation",
-    "timestamp": "startTime",
-    "account_id": "account, account_id, customer_id or tenant_id in metadata of the trace; else userId",
-    "model": "model",
-    "conversation_id": "sessionId of the trace",
-    "end_user_id": "modelParameters.user; else userId if metadata names an account too",
-    "prompt": "input",
-    "turn": "the answers within input",
-    "system_prompt": "input",
-    "tools": "input",
-    "response": "output",
-    "input_tokens": "usageDetails: input, plus those of the cache; usage.input",
-    "output_tokens": "usageDetails: output, plus its other kinds; usage.output",
-    "temperature": "modelParameters.temperature",
-    "top_p": "modelParameters.top_p",
-    "max_tokens": "modelParameters.max_tokens",
-    "status": "200 if there is output; the code in statusMessage if level is ERROR",
-}
-_EXPORTED = _CARRIES | {
-    "timestamp": "start_time",
-    "account_id": "account or the like in metadata; else user_id, else project_id",
-    "model": "provided_model_name",
-    "conversation_id": "session_id",
-    "end_user_id": "model_parameters.user; else user_id if metadata names an account too",
-    "input_tokens": "usage_details: input, plus those of the cache",
-    "output_tokens": "usage_details: output, plus its other kinds",
-    "temperature": "model_parameters.temperature",
-    "top_p": "model_parameters.top_p",
-    "max_tokens": "model_parameters.max_tokens",
-    "status": "200 if there is output; the code in status_message if level is ERROR",
-}
-_NO_ADDRESS = "It has no client addresses: give the gateway's or proxy's log too."
-_RETRIES = "A call and its retries are one observation, which begins with the first attempt."
 SOURCES = (
-    Source(
-        "langfuse-ingestion",
-        "Langfuse ingestion batches",
-        _is_ingestion,
-        _CARRIES,
-        links=("response", "span"),
-        gather=_gather_events,
-        rows_within=_event_rows,
-        notes=(_NO_ADDRESS, _RETRIES, "Updates of observations are kept in memory until all files were read once."),
-        switch_on="keep the bodies of POST /api/public/ingestion, one a line",
-        versions="langfuse 2.60.10 (Python) under LiteLLM 1.74.9",
-    ),
-    Source(
-        "langfuse",
-        "Langfuse export, enriched observations",
-        _is_export,
-        _EXPORTED,
-        rows=_export_rows,
-        links=("response", "span"),
-        notes=(_NO_ADDRESS, _RETRIES, "The field groups io, model and trace_context must be in the export."),
-        switch_on="project settings, integrations, blob storage, export source 'enriched observations'",
-        versions="records after the field reference of November 2026",
-        framings=frozenset({"json", "parquet", "csv"}),
-    ),
-    Source(
-        "langfuse-legacy",
-        "Langfuse export, traces and observations",
-        _is_legacy,
-        _EXPORTED,
-        links=("response", "span"),
-        gather=_gather_traces,
-        rows_within=_legacy_rows,
-        notes=(_NO_ADDRESS, _RETRIES, "Give traces/ and observations/ together: only traces name the user."),
-        switch_on="the same with export source 'traces and observations (legacy)'",
-        versions="records after the field reference of November 2026",
-        framings=frozenset({"json", "parquet", "csv"}),
-    ),
+    load_source("langfuse-ingestion", _is_ingestion, gather=_gather_events, rows_within=_event_rows),
+    load_source("langfuse", _is_export, rows=_export_rows),
+    load_source("langfuse-legacy", _is_legacy, gather=_gather_traces, rows_within=_legacy_rows),
 )

@@ -10,10 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.answer_bodies import answer_of_body
-from stillhunt.collect.formats.shared.tags import account_in, session_in, user_in
-from stillhunt.collect.formats.shared.traced import asked_in
-from stillhunt.collect.formats.source import Row, Sample, Source
+from stillhunt.collect.formats.shared.bodies import answer_of_body
+from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
+from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, items, text
 
 _PROJECT = re.compile(r"projects/([^/]+)")
@@ -25,7 +24,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     answered = decoded(_payload(first_of(get, "full_response", "response_payload")))
     body = asked if isinstance(asked, dict) else {}
     row = _call(body)
-    answer = {} if answered is None else answer_of_body(answered)
+    answer = answer_of_body(answered)
     tags = (body.get("labels"), get("metadata"))
     account, user = account_in(*tags), user_in(*tags)
     project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
@@ -72,41 +71,4 @@ def _identity(value: Any) -> str | None:
     return found.removesuffix(".0") or None
 
 
-def _is_vertex(sample: Sample) -> bool:
-    return sample.holds("logging_time") and not sample.names.isdisjoint(
-        ("full_request", "request_payload", "deployed_model_id", "api_method")
-    )
-
-
-_BODY = dict.fromkeys(
-    ("prompt", "turn", "system_prompt", "tools", "temperature", "top_p", "max_tokens"), "full_request, request_payload"
-)
-SOURCES = (
-    Source(
-        "vertex",
-        "Vertex AI request-response log",
-        _is_vertex,
-        {
-            "request_id": "request_id",
-            "timestamp": "logging_time",
-            "account_id": "account, tenant or user in full_request.labels or metadata; else the endpoint's project",
-            "model": "model, deployed_model_id",
-            "conversation_id": "session_id or the like in labels or metadata",
-            "end_user_id": "user in labels or metadata if these name an account too",
-            **_BODY,
-            "response": "full_response, response_payload",
-            "input_tokens": "usageMetadata of the answer",
-            "output_tokens": "usageMetadata of the answer",
-        },
-        rows=_rows,
-        links=("response",),
-        notes=(
-            "With samplingRate below 1 the log is a sample: set collect.sampling_rate.vertex to it (docs/settings.md).",
-            "It has neither caller nor address (Cloud Audit Logs have): without labels a project is one account.",
-        ),
-        switch_on="setPublisherModelConfig with loggingConfig, samplingRate 1; then export the BigQuery table",
-        sampled=True,
-        versions="records after the documentation of 2026",
-        framings=frozenset({"json", "parquet", "csv"}),
-    ),
-)
+SOURCES = (load_source("vertex", rows=_rows),)

@@ -1,0 +1,1 @@
+"""The commands of evidence: packs, attribution, sharing and matching."""

@@ -1,0 +1,1 @@
+"""The commands of the lab: worlds, the demo, drills and benchmarks."""

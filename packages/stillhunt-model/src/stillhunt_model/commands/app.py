@@ -1,0 +1,26 @@
+"""`stillhunt model`: the group of commands about models; each is imported when it runs."""
+
+from __future__ import annotations
+
+from stillhunt.cli.entries import CommandEntry
+from stillhunt.cli.lazy import lazy_typer
+
+_HERE = "stillhunt_model.commands."
+MODEL_TABLE = {
+    "distil": CommandEntry(
+        "Distil your own teacher into a smaller student, and say how good it is.", _HERE + "distil:distil_command"
+    ),
+    "damage": CommandEntry("Measure what one campaign's harvest is worth to a student.", _HERE + "damage:damage"),
+    "mark": CommandEntry(
+        "Mark the answers to a flagged campaign, under a signed order that ends. Off unless an order is in force.",
+        _HERE + "mark:mark_commands",
+    ),
+    "prove": CommandEntry(
+        "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"
+    ),
+    "blunt": CommandEntry(
+        "Make answers to a flagged campaign teach less: openly, under a signed order that ends, results unchanged.",
+        _HERE + "blunt:blunt_commands",
+    ),
+}
+model_commands = lazy_typer(MODEL_TABLE, "Distil your own models, measure a harvest, mark answers, prove training.")

@@ -1,0 +1,357 @@
+"""`stillhunt model prove`: whether a model was trained on what campaigns harvested."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stillhunt.base import formatting
+from stillhunt.base.config import Config
+from stillhunt.base.errors import ConfigError
+from stillhunt.base.progress import Progress
+from stillhunt.base.whole_files import write_whole
+from stillhunt.cli.exporting import refuse_existing
+from stillhunt.cli.options import ForceFlag, JsonFlag, MapOption, QuietFlag, SettingsOption, pairs
+from stillhunt.cli.progress import open_progress
+from stillhunt.cli.terminal import message_console, output_console, print_bytes, print_columns, safe_lines
+from stillhunt.triage import Case
+from stillhunt.triage.lookup import resolve_id
+from stillhunt_evidence.packs.contents import harvest_digest
+from stillhunt_evidence.packs.proof_file import ProofDocument
+from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
+from stillhunt_model.commands.orders_shown import start_models
+from stillhunt_model.orders.register import model_folder
+from stillhunt_model.proof.endpoint_client import Endpoint
+from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
+from stillhunt_model.proof.suspects import QueryBudget
+from stillhunt_model.proof.trials import TrialRegister
+from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
+from stillhunt_model.tasks.harvest_texts import (
+    AnswerLogs,
+    HarvestedAnswer,
+    campaign_answers,
+    check_harvested,
+    check_honest,
+)
+from stillhunt_model.tasks.honest_texts import honest_answers
+
+if TYPE_CHECKING:
+    from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
+    from stillhunt_model.proof.suspects import Suspect
+
+
+_Answers = dict[str, list[HarvestedAnswer]]
+CONCLUDED_EXIT_CODE = 3
+"""Exit code when a suspect was trained on the harvest of a campaign."""
+
+_SHORT_DIGEST = 12
+
+
+def prove(
+    suspect: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUSPECT",
+            help="Model folder, GGUF file, or address of an OpenAI-compatible endpoint (https://...).",
+        ),
+    ],
+    teacher: Annotated[
+        Path,
+        typer.Option("--teacher", metavar="MODEL", help="Your model whose answers were harvested, as it was then."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PROOF.json", help="File to write the result to.")],
+    case: Annotated[
+        Path | None, typer.Option("--case", metavar="CASE", help="Case folder that has the campaigns.")
+    ] = None,
+    responses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--responses", metavar="LOGS", help="Logs of that hunt, with the answers in them; may be repeated."
+        ),
+    ] = None,
+    harvest: Annotated[
+        Path | None,
+        typer.Option(
+            "--harvest",
+            metavar="FILE",
+            help="Harvested answers in place of logs: JSON lines with request_id, campaign_id, prompt, response.",
+        ),
+    ] = None,
+    honest: Annotated[
+        Path | None,
+        typer.Option(
+            "--honest",
+            metavar="FILE",
+            help="Answers of the same model and days to accounts that nobody suspects: such a file, without "
+            "campaign_id. Without it: those that the logs have. An endpoint needs it, since it gets them.",
+        ),
+    ] = None,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--campaign",
+            metavar="ID",
+            help="Campaign to ask about, or the beginning of its id; may be repeated. "
+            "Without it: all with the verdict act.",
+        ),
+    ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--reference",
+            metavar="MODEL",
+            help="Model of the suspect's kind that was not trained on the harvest; may be repeated. More power.",
+        ),
+    ] = None,
+    model_name: Annotated[
+        str, typer.Option("--model-name", metavar="NAME", help="Name of the suspect at its endpoint.")
+    ] = "",
+    api_key_env: Annotated[
+        str,
+        typer.Option(
+            "--api-key-env", metavar="VAR", help="Environment variable with the endpoint's key; it is never shown."
+        ),
+    ] = "",
+    queries: Annotated[
+        int | None, typer.Option("--queries", metavar="N", min=1, help="Most queries in place of model.queries.")
+    ] = None,
+    orders: Annotated[
+        Path | None,
+        typer.Option("--orders", metavar="FOLDER", help="Folder with the orders of marks in place of model.folder."),
+    ] = None,
+    mapping: MapOption = None,
+    force: ForceFlag = False,
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Test whether a model was trained on the answers that campaigns harvested.
+
+    Up to three tests: marks that the model inherited, canaries, and whether it prefers the harvested answers to others
+    that the teacher might as well have given. One p-value, corrected for all pairs of suspect and campaign that the
+    register of trials allows (model.pairs). A place in the register is used before anything is asked, and stays used.
+
+    Exit code 3 where the model was trained on a campaign's harvest, 0 where there is no conclusion; no test clears a
+    model. An endpoint gets prompts and parts of answers, of the harvest and of honest accounts; nobody else gets
+    anything.
+    """
+    is_endpoint = "://" in suspect
+    _check_sources(case, responses, harvest, mapping)
+    _check_endpoint(honest, model_name, api_key_env, is_endpoint=is_endpoint)
+    refuse_existing(out, force=force)
+    overrides = {} if queries is None else {"model": {"queries": queries}}
+    config = start_models(settings_file, overrides)
+    from stillhunt_model.proof.proving import prove_training  # torch, which takes seconds
+    from stillhunt_model.proof.report import proof_bytes, proof_document  # torch, which takes seconds
+    from stillhunt_model.proof.standard_tests import standard_tests  # torch, which takes seconds
+
+    folder = model_folder(config)
+    register = TrialRegister(folder, config.model.pairs)
+    left = register.left()
+    with open_progress(quiet=quiet) as progress:
+        named = _campaigns(case, campaign or [])
+        if harvest is not None:
+            found, others = _of_file(harvest, case, named, config)
+        else:
+            assert case is not None  # noqa: S101  # _check_sources
+            source = _logs_of(case, responses or [], mapping)
+            found, others = _of_logs(source, named, config, progress, wants_honest=honest is None)
+        harvests = _harvests(found, others, case, honest, config)
+        asked = Endpoint(suspect, model_name, _key(api_key_env)) if is_endpoint else Path(suspect)
+        opened, context = _opened(asked, teacher, reference or [], orders or folder, config, progress)
+        if not quiet:
+            for line in _before(opened, harvests, config, left, is_endpoint=is_endpoint):
+                message_console().print(safe_lines(line), soft_wrap=True)
+        now = datetime.fromtimestamp(int(time.time()), UTC)
+        with closing(opened):
+            proven = prove_training(opened, harvests, standard_tests(), context, register, now)
+    document = proof_document(opened, proven, context)
+    write_whole(out, [proof_bytes(document)])
+    if as_json:
+        print_bytes(proof_bytes(document))
+    else:
+        _print(document)
+    if document.named:
+        raise typer.Exit(CONCLUDED_EXIT_CODE)
+
+
+def _check_sources(
+    case: Path | None, responses: list[str] | None, harvest: Path | None, mapping: list[str] | None
+) -> None:
+    if (harvest is None) == (not responses):
+        raise ConfigError(
+            "harvested answers come from logs or from one file",
+            where="prove",
+            next_step="give one of the two",
+            command_step="give --case with --responses, or --harvest",
+        )
+    if responses and case is None:
+        raise ConfigError(
+            "the logs do not say which answers were harvested; a case does",
+            where="prove",
+            next_step="name the case of the hunt",
+            command_step="add --case CASE",
+        )
+    if harvest is not None and mapping:
+        raise ConfigError(
+            "--map has no effect here: only logs are read with it", where="prove", next_step="leave it out"
+        )
+
+
+def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, is_endpoint: bool) -> None:
+    if is_endpoint and honest is None:
+        raise ConfigError(
+            "an endpoint gets prompts and parts of answers of honest accounts, to compare; logs are not sent unasked",
+            where="prove",
+            next_step="name a file of answers that you may send",
+            command_step="add --honest FILE, with answers that you may send",
+        )
+    if not is_endpoint and (model_name or api_key_env):
+        raise ConfigError(
+            "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"
+        )
+
+
+def _of_file(harvest: Path, case: Path | None, campaigns: Sequence[str], config: Config) -> tuple[_Answers, _Answers]:
+    """Campaign -> what it harvested, and no answers to honest accounts."""
+    found = answers_of_file(harvest, campaigns, config.seed, config.model.queries)
+    if case is not None:
+        check_harvested(case, found)
+    return found, {}
+
+
+def _logs_of(case: Path, responses: list[str], mapping: list[str] | None) -> AnswerLogs:
+    members = Case.read(case).members["account_id"].combine_chunks()
+    return AnswerLogs(case, members, responses, pairs(mapping, "--map"))
+
+
+def _of_logs(
+    source: AnswerLogs, campaigns: Sequence[str], config: Config, progress: Progress, *, wants_honest: bool
+) -> tuple[_Answers, _Answers]:
+    """Campaign -> what it harvested, and -> answers to honest accounts, where no file has them."""
+    from stillhunt_model.proof.control_answers import drawn_again, drawn_alone  # torch, which takes seconds
+
+    found = campaign_answers(source, campaigns, config, config.model.queries, progress)
+    if not wants_honest:
+        return found, {}
+    compared = {campaign: drawn_again(answers)[:MOST_COMPARED_ANSWERS] for campaign, answers in found.items()}
+    return found, honest_answers(source, compared, drawn_alone, config, progress)
+
+
+def _harvests(
+    found: _Answers, honest: _Answers, case: Path | None, honest_file: Path | None, config: Config
+) -> list[CampaignHarvest]:
+    from stillhunt_model.proof.proving import CampaignHarvest  # torch, which takes seconds
+
+    if honest_file is not None:
+        sent = honest_of_file(honest_file, config.seed, config.model.queries)
+        check_honest(case, sent, found)
+        honest = dict.fromkeys(found, sent)
+    harvests = []
+    for campaign, answers in found.items():
+        digest: dict[str, Any] = {} if case is None else harvest_digest(case, campaign)
+        others = tuple(honest.get(campaign, ()))
+        requests, sha256 = digest.get("requests", 0), digest.get("sha256", "")
+        harvests.append(CampaignHarvest(campaign, tuple(answers), others, requests, sha256))
+    return harvests
+
+
+def _campaigns(case: Path | None, named: list[str]) -> list[str]:
+    """Ids of the campaigns; none where a file alone says which there are."""
+    if case is None:
+        return list(dict.fromkeys(named))
+    tables = Case.read(case).tables
+    if named:
+        return list(dict.fromkeys(resolve_id(tables, one, ("campaign",))[1] for one in named))
+    rows = tables["campaigns"].select(["campaign_id", "verdict"]).to_pylist()
+    return [row["campaign_id"] for row in rows if row["verdict"] == "act"]
+
+
+def _opened(
+    asked: Endpoint | Path, teacher: Path, references: list[Path], orders: Path, config: Config, progress: Progress
+) -> tuple[Suspect, ProofContext]:
+    from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
+    from stillhunt_model.proof.endpoint import EndpointSuspect  # torch, which takes seconds
+    from stillhunt_model.proof.proving import ProofContext  # torch, which takes seconds
+    from stillhunt_model.proof.suspects import open_suspect, weights_fingerprint  # torch, which takes seconds
+
+    budget = QueryBudget(config.model.queries)
+    suspect: Suspect = open_suspect(asked, budget) if isinstance(asked, Path) else EndpointSuspect(asked, budget)
+    compared = tuple(open_suspect(path, QueryBudget.without_end()) for path in references)
+    net = load_net(teacher)
+    context = ProofContext(config, net, weights_fingerprint(teacher), compared, orders, budget.most, progress)
+    return suspect, context
+
+
+def _key(variable: str) -> str:
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "")
+    if not key:
+        raise ConfigError(
+            "the environment variable of the endpoint's key is not set",
+            where=variable,
+            next_step="set it to the key",
+        )
+    return key
+
+
+def _before(
+    suspect: Suspect, harvests: Sequence[CampaignHarvest], config: Config, left: int, *, is_endpoint: bool
+) -> list[str]:
+    """What will be asked, of whom, and what it takes to conclude."""
+    settings = config.model
+    answers = formatting.join_some(
+        [f"{one.campaign_id}: {used_of_harvested(len(one.answers), one.requests)}" for one in harvests], 5
+    )
+    lines = [
+        f"Suspect: {suspect.name} (SHA-256 {suspect.fingerprint[:_SHORT_DIGEST]})",
+        f"Answers that are asked about, {answers}",
+        f"Answers to honest accounts, to compare: {min((len(one.honest) for one in harvests), default=0):,}",
+        f"Budget: at most {formatting.plural(settings.queries, 'query', 'queries')} for all campaigns together",
+        f"Register: {left:,} of {settings.pairs:,} places left; this uses {len(harvests):,}",
+        f"Bar: corrected p-value {settings.alpha:g}, which is {settings.alpha / settings.pairs:.1g} before correction",
+    ]
+    if is_endpoint:
+        lines.append(
+            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to this endpoint, and to "
+            "nobody else."
+        )
+    return lines
+
+
+def _print(document: ProofDocument) -> None:
+    console = output_console()
+    if document.named:
+        console.print(safe_lines(f"{document.suspect.name} was trained on the harvest of {document.named}."))
+    else:
+        console.print(
+            safe_lines(f"No conclusion on {document.suspect.name}: nothing reaches the bar. That does not clear it.")
+        )
+    rows: list[list[str]] = [
+        ["campaign", "answers", "verdict", "p, corrected", "p", "test", "p of test", "queries", "note"]
+    ]
+    for campaign in document.campaigns:
+        answers = used_of_harvested(campaign.answers, campaign.requests)
+        first = [campaign.campaign_id, answers, campaign.verdict, p_value(campaign.corrected), p_value(campaign.p)]
+        for test in campaign.tests:
+            rows.append([*first, test.name, p_value(test.p), formatting.count(test.queries), test.note])
+            first = [""] * len(first)
+    print_columns(console, rows)
+    powers = list(dict.fromkeys(test.power for one in document.campaigns for test in one.tests if test.power))
+    _print_list("What the tests could have seen", powers)
+    _print_list("What the p-value says", document.about)
+    _print_list("What it does not show", document.not_shown)
+
+
+def _print_list(title: str, sentences: Sequence[Any]) -> None:
+    if sentences:
+        output_console().print(f"\n{title}")
+        print_columns(output_console(), [(" ", formatting.sentence(one)) for one in sentences])

@@ -1,1 +1,0 @@
-"""The commands about models: `stillhunt model distil|damage|mark|prove|blunt`."""

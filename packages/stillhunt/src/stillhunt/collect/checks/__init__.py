@@ -1,1 +1,0 @@
-"""What the input can tell, and what may be wrong with it."""
