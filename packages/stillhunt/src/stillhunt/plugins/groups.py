@@ -1,7 +1,7 @@
-"""Doors: where a package of somebody else's comes in, as an entry point of its distribution.
+"""Groups of plugins: what another package may bring, each as an entry point of its distribution.
 
-Each registry of the program (log formats, kinds of evidence, ...) lists what is built in, and adds what comes through
-its door. A plugin that cannot be used is said once, passed over, and stops nothing.
+Each registry of the program (log formats, kinds of evidence, ...) lists what is built in, and adds what plugins
+bring. A plugin that cannot be used is reported once and passed over; it stops nothing.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ _MOST_CHARS = 200
 
 
 @dataclass(frozen=True)
-class Door:
+class PluginGroup:
     """Where plugins of one kind come in.
 
     Attributes:
         kind: word for `stillhunt plugin new`.
-        group: name of the group of entry points.
+        entry_points: name of the group of entry points.
         entry: public name of what an entry must be.
         judges: whether it may change what a hunt finds; run.json names such plugins.
     """
 
     kind: str
-    group: str
+    entry_points: str
     entry: str
     judges: bool = False
 
 
-READERS = Door("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges=True)
-EVIDENCE_DOOR = Door("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
-ALERT_CHANNELS = Door("alert-channel", "stillhunt.alert_channels", "stillhunt.plugins.AlertChannel")
-GATEWAYS = Door("gateway", "stillhunt.gateways", "stillhunt.plugins.GatewayForm")
-SHARING = Door("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
-CONSOLE_PAGES = Door("console-page", "stillhunt.console_pages", "stillhunt.plugins.ConsolePage")
-DOORS = (READERS, EVIDENCE_DOOR, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
+READERS = PluginGroup("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges=True)
+EVIDENCE_PLUGINS = PluginGroup("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
+ALERT_CHANNELS = PluginGroup("alert-channel", "stillhunt.alert_channels", "stillhunt.plugins.AlertChannel")
+GATEWAYS = PluginGroup("gateway", "stillhunt.gateways", "stillhunt.plugins.GatewayForm")
+SHARING = PluginGroup("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
+CONSOLE_PAGES = PluginGroup("console-page", "stillhunt.console_pages", "stillhunt.plugins.ConsolePage")
+PLUGIN_GROUPS = (READERS, EVIDENCE_PLUGINS, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
 
 
 class Named(Protocol):
-    """What comes in through a door has a name."""
+    """What a plugin brings has a name."""
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Plugin:
         problem: why it was passed over, in words; empty where it takes part.
     """
 
-    door: Door
+    group: PluginGroup
     name: str
     package: str
     version: str
@@ -74,9 +74,9 @@ _TRIED: dict[tuple[str, str, str], Plugin] = {}
 
 
 def load_plugins(
-    door: Door, wanted: type[AnEntry], taken: Iterable[str], fault: Callable[[AnEntry], str] = lambda _: ""
+    group: PluginGroup, wanted: type[AnEntry], taken: Iterable[str], fault: Callable[[AnEntry], str] = lambda _: ""
 ) -> tuple[AnEntry, ...]:
-    """What came in through a door, by name; what cannot be used is said once and passed over.
+    """What plugins of a group bring, by name; what cannot be used is reported once and passed over.
 
     Args:
         taken: names of what is built in.
@@ -84,7 +84,7 @@ def load_plugins(
     """
     loaded: dict[str, AnEntry] = {}
     names = set(taken)
-    for point in sorted(entry_points(group=door.group), key=lambda one: (one.name, _package(one))):
+    for point in sorted(entry_points(group=group.entry_points), key=lambda one: (one.name, _package(one))):
         try:
             entry = _loaded(point, wanted)
             if point.name in names:
@@ -92,25 +92,25 @@ def load_plugins(
             if problem := fault(entry):
                 raise TypeError(problem)
         except Exception as error:  # whatever somebody else's code does, a hunt goes on
-            _note(door, point, f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error))
+            _note(group, point, f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error))
             continue
-        _note(door, point, "")
+        _note(group, point, "")
         names.add(point.name)
         loaded[point.name] = entry
     return tuple(loaded.values())
 
 
 def tried_plugins() -> tuple[Plugin, ...]:
-    """All entry points that were tried in this process so far, by door and name."""
-    places = {door.kind: place for place, door in enumerate(DOORS)}
-    return tuple(sorted(_TRIED.values(), key=lambda one: (places[one.door.kind], one.name, one.package)))
+    """All entry points that were tried in this process so far, by group and name."""
+    places = {group.kind: place for place, group in enumerate(PLUGIN_GROUPS)}
+    return tuple(sorted(_TRIED.values(), key=lambda one: (places[one.group.kind], one.name, one.package)))
 
 
 def plugins_record() -> dict[str, Any]:
     """What run.json says of plugins that read or judge; nothing where there are none."""
-    judging = [one for one in tried_plugins() if one.door.judges]
+    judging = [one for one in tried_plugins() if one.group.judges]
     rows = [
-        {"door": one.door.group, "name": one.name, "package": one.package, "version": one.version}
+        {"group": one.group.entry_points, "name": one.name, "package": one.package, "version": one.version}
         | ({"problem": one.problem} if one.problem else {})
         for one in judging
     ]
@@ -119,13 +119,13 @@ def plugins_record() -> dict[str, Any]:
 
 def reader_versions() -> list[list[str]]:
     """Name, package and version of each format that a plugin brings: what was kept of a log holds for these."""
-    return [[one.name, one.package, one.version] for one in tried_plugins() if one.door is READERS and not one.problem]
+    return [[one.name, one.package, one.version] for one in tried_plugins() if one.group is READERS and not one.problem]
 
 
-def note_failure(door: Door, name: str, error: Exception) -> None:
+def note_failure(group: PluginGroup, name: str, error: Exception) -> None:
     """Say once that a plugin which was loaded failed at work; run.json says it, too."""
     for key, plugin in _TRIED.items():
-        if plugin.door is door and plugin.name == name and not plugin.problem:
+        if plugin.group is group and plugin.name == name and not plugin.problem:
             _TRIED[key] = replace(plugin, problem=shorten(f"{type(error).__name__}: {error}", _MOST_CHARS))
             _warn(_TRIED[key])
 
@@ -143,12 +143,12 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else ""
 
 
-def _note(door: Door, point: EntryPoint, problem: str) -> None:
+def _note(group: PluginGroup, point: EntryPoint, problem: str) -> None:
     """Keep what became of an entry point, and say it where it is passed over."""
     version = point.dist.version if point.dist is not None else ""
     texts = (shorten(text, _MOST_CHARS) for text in (point.name, _package(point), version, problem))
-    plugin = Plugin(door, *texts)
-    known = _TRIED.setdefault((door.group, plugin.name, plugin.package), plugin)
+    plugin = Plugin(group, *texts)
+    known = _TRIED.setdefault((group.entry_points, plugin.name, plugin.package), plugin)
     if problem and known is plugin:
         _warn(plugin)
 
@@ -157,8 +157,8 @@ def _warn(plugin: Plugin) -> None:
     _LOG.warning("The plugin %s of %s is passed over: %s", plugin.name, plugin.package, plugin.problem)
 
 
-def plugins_named(run: Mapping[str, Any], door: Door) -> frozenset[str]:
-    """Names of the plugins that took part in a hunt through a door, by its run.json, which may hold anything."""
+def plugins_named(run: Mapping[str, Any], group: PluginGroup) -> frozenset[str]:
+    """Names of the plugins of a group that took part in a hunt, by its run.json, which may hold anything."""
     rows = run.get("plugins", [])
     told = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return frozenset(str(row["name"]) for row in told if row.get("door") == door.group and "name" in row)
+    return frozenset(str(row["name"]) for row in told if row.get("group") == group.entry_points and "name" in row)
