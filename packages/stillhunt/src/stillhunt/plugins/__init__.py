@@ -1,4 +1,4 @@
-"""What packages of other people need to bring something to stillhunt: a type for each group of plugins, and what its fields take.
+"""What plugins need: a type for each group of plugins, and what its fields take.
 
 `stillhunt plugin new KIND NAME` writes such a package, and `stillhunt plugin test PACKAGE` tries it. The names are
 loaded when they are used. A file in this folder that runs inside of another program, as `litellm_guardrail`, needs that
