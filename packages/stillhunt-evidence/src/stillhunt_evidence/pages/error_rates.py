@@ -115,7 +115,7 @@ class StatedShare(NamedTuple):
     interval: tuple[float, float]
 
 
-STATED_SHARES = tuple(StatedShare(*row[:5], (row[5], row[6])) for row in PAGE_TEXTS["stated_shares"])
+STATED_SHARES = tuple(StatedShare._make((*row[:5], tuple(row[5:]))) for row in PAGE_TEXTS["stated_shares"])
 CALIBRATION_CANDIDATES, CALIBRATION_WORLDS = 3291, 84
 _OFTEN = 0.75
 _LEAST_WHOLE = 0.01
