@@ -19,8 +19,8 @@ from sqlalchemy import insert
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import file_appeal
 from stillhunt.decide.cases.changes import AddComment, AddLabel, Change, DismissCampaign, WriteNarrative
-from stillhunt.decide.cases.work import CampaignFacts
 from stillhunt.decide.cases.changing import change_work
+from stillhunt.decide.cases.work import CampaignFacts
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
