@@ -24,7 +24,7 @@ from stillhunt.base.formatting import (
     verb,
 )
 from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
-from stillhunt.base.parameters import read_parameters
+from stillhunt.base.parameters import derived, judgement, measured, read_parameters
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.redaction import redacted
 from stillhunt.base.shape import TIMESTAMP, Table
@@ -51,11 +51,14 @@ __all__ = [
     "check_private",
     "count",
     "csv_bytes",
+    "derived",
     "escape_controls",
     "fill",
     "formatting",
     "hash_digits",
+    "judgement",
     "keys_folder",
+    "measured",
     "name_of_person",
     "note_of",
     "number",

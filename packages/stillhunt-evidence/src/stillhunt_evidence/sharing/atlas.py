@@ -53,13 +53,13 @@ BLOCK = RecommendedMeasure(
 )
 
 
-SENTENCES = (RATE_LIMIT, STEP_UP, BLOCK)
+SHARED_MEASURES = (RATE_LIMIT, STEP_UP, BLOCK)
 """All measures, from the mildest."""
 
 
 def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
     """The measures that are recommended, from the mildest."""
-    return SENTENCES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)
+    return SHARED_MEASURES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)
 
 
 ATLAS = "MITRE ATLAS"

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from stillhunt import CaseError
 from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case
 from stillhunt_evidence.keys.folder import keyed_hash
-from stillhunt_evidence.sharing.atlas import SENTENCES, TECHNIQUES, measures_for, techniques_of
+from stillhunt_evidence.sharing.atlas import SHARED_MEASURES, TECHNIQUES, measures_for, techniques_of
 from stillhunt_evidence.sharing.clean_texts import TextCleaner
 from stillhunt_evidence.sharing.log_addresses import AddressCounts
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES, P
@@ -102,7 +102,7 @@ def share_of(
         else:
             shared.append(_gone(uid, at))
     if terms.withdrawn:  # all that can have been shared, whatever this case says of it
-        shared = [replace(one, techniques=TECHNIQUES, measures=SENTENCES) for one in shared]
+        shared = [replace(one, techniques=TECHNIQUES, measures=SHARED_MEASURES) for one in shared]
     return SharedFile(
         ids=ids,
         sender=cleaner.value(terms.sender) or f"A member of the sharing circle {terms.circle}",
