@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import ACCOUNTS, SLICED, TRAFFIC
+from stillhunt.base.schema import ACCOUNTS, SAMPLING_PARAMETERS, SLICED, TRAFFIC
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.evidence.case import CandidateCase

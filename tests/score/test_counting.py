@@ -14,9 +14,9 @@ from stillhunt.base.coded import coded, joined, ranked
 from stillhunt.base.shape import CODED
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
-from stillhunt.score.context.slices import slice_table
+from stillhunt.score.context.log import slice_table
 from stillhunt.score.stats.homogeneity import P, homogeneity
-from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued
+from stillhunt.score.stats.shared_keys import key_frequencies, single_valued
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillhunt.score.context import disposable_mail as mail
+from stillhunt.score.context import customers as mail
 
 
 def test_a_domain_is_disposable_by_itself_or_by_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

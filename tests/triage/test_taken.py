@@ -11,9 +11,9 @@ import pytest
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.schema import TOTALS
 from stillhunt.base.schema_case import MEMBERS, SAMPLES, TAKEN, TAKEN_ASPECTS
-from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage.taken import (
     _LEAST_SAMPLES,
     _MOST_SUBJECTS,

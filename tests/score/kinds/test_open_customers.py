@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.score.context import disposable_mail as mail
+from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding

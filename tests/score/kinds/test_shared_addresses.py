@@ -10,8 +10,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
 from stillhunt.score.evidence.kinds.shared_addresses import KINDS
-from stillhunt.score.stats.key_frequencies import key_frequencies
-from stillhunt.score.stats.shared_keys import shared_address
+from stillhunt.score.stats.shared_keys import key_frequencies, shared_address
 
 MEMBERS, OTHERS = 20, 100
 WORDS = {

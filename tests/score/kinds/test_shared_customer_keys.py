@@ -9,13 +9,12 @@ import pytest
 from row_logs import HOUR, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.base.wording import fill
-from stillhunt.score.context import disposable_mail
+from stillhunt.score.context import customers as disposable_mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 from stillhunt.score.evidence.kinds.shared_customer_keys import KINDS, MAIL_KIND
-from stillhunt.score.stats.key_frequencies import single_valued
-from stillhunt.score.stats.shared_keys import shared_value
+from stillhunt.score.stats.shared_keys import shared_value, single_valued
 
 MEMBERS, OTHERS = 20, 100
 ACCOUNTS = MEMBERS + OTHERS

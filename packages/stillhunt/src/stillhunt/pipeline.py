@@ -28,7 +28,7 @@ from stillhunt.run_record import Clock, findings_record, log_record
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
-from stillhunt.triage.rereading import Rereading
+from stillhunt.triage.samples import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
 """Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""

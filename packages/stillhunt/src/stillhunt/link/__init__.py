@@ -25,16 +25,15 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress
 from stillhunt.link.groups.slices import uses_of
 from stillhunt.link.judged_requests import JudgedRequests
-from stillhunt.link.link_tables import links_table, totals_table
 from stillhunt.link.requests.arrays import Flags, Ints
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.style.style_groups import with_styles
-from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups
+from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups, links_table, totals_table
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics.topics import request_topics

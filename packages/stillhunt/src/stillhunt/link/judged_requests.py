@@ -18,7 +18,7 @@ from stillhunt.base.coded import is_coded, one_dictionary, plain
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, values
-from stillhunt.link.requests.clients import client_codes
+from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.link.workload.untemplated_slices import (
     SLICE_COLUMNS,
     TemplateAssignment,

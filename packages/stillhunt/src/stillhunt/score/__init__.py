@@ -14,17 +14,16 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.needs import EvidenceNeeds
+from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
-from stillhunt.score.context.disposable_mail import list_version
+from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
-from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict
-from stillhunt.score.rebuilt_differences import verdict_differences
+from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.triage.account_facts import account_facts
-from stillhunt.triage.case_traits import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
+from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, CampaignModel, CaseModel
-from stillhunt.triage.roles import role_label
 
 ACCOUNTS_DRAWN = 150
 """Most accounts of a drawing. Judgement: more cannot be told apart on a screen."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.triage.case_traits import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
+from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import canonical_order
 from stillhunt.triage.lookup import explain_id, resolve_id

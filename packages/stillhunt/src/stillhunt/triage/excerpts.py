@@ -16,12 +16,10 @@ from stillhunt.base.coded import codes, plain
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import hash_digits
 from stillhunt.base.schema_case import ADDRESS_KINDS, ADDRESSES, CITED
-from stillhunt.triage.member_details import member_details, row_of_member
-from stillhunt.triage.origins import ASPECTS, as_families, origins_table
-from stillhunt.triage.rereading import Rereading
-from stillhunt.triage.samples import sample_table
+from stillhunt.triage.account_facts import member_details, row_of_member
+from stillhunt.triage.origins import ASPECTS, as_families, origins_table, timeline_table
+from stillhunt.triage.samples import Rereading, sample_table
 from stillhunt.triage.taken import other_requests, taken_table
-from stillhunt.triage.timeline import timeline_table
 
 ADDRESS_COLUMNS = dict(zip(ADDRESS_KINDS, ("client_ip", "client_prefix"), strict=True))
 """Kind -> the column of TRAFFIC that holds its hashes."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillhunt.base import formatting
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, family_name
-from stillhunt.triage.roles import role_label
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
 
 TEXT_WIDTH = 96

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
-from stillhunt.base.visible_ids import visible_id
-from stillhunt.triage import margins
+from stillhunt.base.formatting import visible_id
+from stillhunt.triage import score_breakdown
 from stillhunt.triage.explain import Explanation
-from stillhunt.triage.kinds import is_harvest
+from stillhunt.triage.kinds import is_harvest, role_of_account
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
-from stillhunt.triage.personal_ids import personal_ids_note
-from stillhunt.triage.roles import role_of_account
+from stillhunt.triage.redact import personal_ids_note
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -175,7 +174,7 @@ def _explain_account(
         memberships=tuple(memberships),
         facts=tuple(facts),
         sanctioned=row["sanctioned"],
-        change=margins.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
+        change=score_breakdown.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
         unseen=unseen,
     )
 

@@ -18,13 +18,12 @@ from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
-from stillhunt.triage import margins, sentences
-from stillhunt.triage.kinds import is_harvest, kind_label
-from stillhunt.triage.operators import OperatorModel, operator_models
+from stillhunt.triage import score_breakdown, sentences
+from stillhunt.triage.kinds import is_harvest, kind_label, role_sentences, roles_in_words
 from stillhunt.triage.origins import LABELS, origin_words
-from stillhunt.triage.personal_ids import personal_ids_sentence
-from stillhunt.triage.roles import role_sentences, roles_in_words
+from stillhunt.triage.redact import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
+from stillhunt.triage.sentences import OperatorModel, operator_models
 
 ID_CHARS = 64
 NAME_CHARS = 80
@@ -160,14 +159,14 @@ class CampaignModel:
         """Distance to the thresholds."""
         if not self.harvests:
             return "for review at most"
-        return margins.margin(self.total.log2_odds, self.run.settings)
+        return score_breakdown.margin(self.total.log2_odds, self.run.settings)
 
     @property
     def change(self) -> tuple[str, ...]:
         """What would change the verdict, in sentences."""
         if not self.harvests:
-            return margins.OPERATION_MARGINS
-        return margins.campaign_margins(self.total, self.verdict, self.run.settings)
+            return score_breakdown.OPERATION_MARGINS
+        return score_breakdown.campaign_margins(self.total, self.verdict, self.run.settings)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -214,7 +213,7 @@ class CampaignModel:
         accounts = formatting.plural(self.row["accounts"], "account")
         requests = formatting.plural(self.row["requests"], "request")
         bits = f"{self.family_bits} bits" if self.family_bits else "no evidence"
-        missing = f"; insufficient data: {margins.lacking(self.total)}" if self.total.insufficient else ""
+        missing = f"; insufficient data: {score_breakdown.lacking(self.total)}" if self.total.insufficient else ""
         return f"{self.name}: {accounts}, {requests}, {self.probability}; {self.margin} ({bits}){missing}"
 
 

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.triage import charts
 from stillhunt.triage.account_facts import account_facts
-from stillhunt.triage.margins import log2_odds_of
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import FULL_ID_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
-from stillhunt.triage.roles import role_label
+from stillhunt.triage.score_breakdown import log2_odds_of
 
 _ALLOWED = "allowed"
 """Shown instead of a verdict for accounts whose programme the settings declare."""

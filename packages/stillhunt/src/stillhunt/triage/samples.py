@@ -1,17 +1,38 @@
-"""Redacted excerpts of a campaign's requests, with the phrases marked that its accounts share."""
+"""Texts of the log that are read again, and redacted excerpts of them with the phrases marked that accounts share."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.formatting import ELLIPSIS
 from stillhunt.base.schema_case import SAMPLES
 from stillhunt.triage.redact import Span, excerpt
+
+ReadPrompts = Callable[[pa.Table], list[str | None]]
+"""Rows of TRAFFIC -> the prompt of each, read again from the log."""
+
+
+class Rereading(NamedTuple):
+    """What is done with the texts of a few requests.
+
+    Attributes:
+        prompts: reads the prompts of some requests again.
+        languages: tells the language of each prompt; None where it cannot be told.
+        buckets: topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic.
+    """
+
+    prompts: ReadPrompts
+    languages: Callable[[Sequence[str | None]], list[str | None]]
+    buckets: Callable[[Sequence[str]], npt.NDArray[np.int32]]
+
 
 SHARED_RUN_WORDS = 5
 """Words in a row that must recur to be marked; shorter ones recur by chance in any language."""

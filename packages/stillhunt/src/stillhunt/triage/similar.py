@@ -19,7 +19,7 @@ from stillhunt.base.schema_case import RELATIONS
 from stillhunt.base.wording import fill
 from stillhunt.triage.campaign_profiles import CampaignProfile, CampaignProfiles
 from stillhunt.triage.model import ID_CHARS
-from stillhunt.triage.operators import RELATION_LABELS
+from stillhunt.triage.sentences import RELATION_LABELS
 
 SIMILAR = "similar"
 SHARED_ACCOUNTS = "shared_accounts"

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.coded import codes
 from stillhunt.base.config_report import ReportSettings
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import TAKEN
-from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage.alike_prompts import sample_keys
-from stillhunt.triage.rereading import Rereading
+from stillhunt.triage.samples import Rereading
 from stillhunt.triage.subjects import candidate_words, shares_of, subject_names, word_counts
 
 Ints = npt.NDArray[np.integer[Any]]

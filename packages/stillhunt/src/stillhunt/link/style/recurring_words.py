@@ -7,7 +7,7 @@ out, as are later turns of a conversation, which keep its words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,32 @@ import scipy.sparse as sp
 
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Ints, counted, list_array, lists, values
-from stillhunt.link.style.parameters import MIN_HOLDERS, STYLE_MAX_ACCOUNT_SHARE
-from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+# Accounts that share a recurring word below which it ties nobody (a block needs five accounts, of whom one may lack it)
+MIN_HOLDERS = 4
+# Share of accounts above which a recurring word, or a block, is everybody's (no campaign is a third of all accounts
+# without being seen elsewhere)
+STYLE_MAX_ACCOUNT_SHARE = 0.3
+
+
+class StyleParameters(NamedTuple):
+    """Wording styles."""
+
+    recurring_lift: float
+    min_lift: float
+    holder_share: float
+    max_concentration: float
+    max_narrowness: float
+    min_words: int
+    matching_share: float
+    max_chance: float
+
+
+STYLE = read_parameters(StyleParameters, "link.style")
+
 
 # Most accounts in which recurring words are sought; of more, a sample by a fixed hash (bounds time and memory)
 _MAX_ACCOUNTS = 20_000
@@ -154,7 +176,7 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     uses = np.add.reduceat(times, first) if len(first) else times
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
     recurs = (uses >= _RECURRING_REQUESTS) & (topics >= _RECURRING_REQUESTS)
-    recurs &= uses * len(sample.topic) >= P.recurring_lift * expected
+    recurs &= uses * len(sample.topic) >= STYLE.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)
     cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])

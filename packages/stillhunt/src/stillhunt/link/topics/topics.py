@@ -13,27 +13,44 @@ topic a template.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
-from stillhunt.link.topics.parameters import TOPIC_PARAMETERS as P
-from stillhunt.link.topics.topic_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
 from stillhunt.link.topics.topic_word_kernels import (
     best_columns,
     count_words,
+    nearest_topics,
+    orthonormal,
     recurring_words,
+    request_vectors,
     take_words,
     telling_words,
     unit_vectors,
     word_keys,
+    word_vectors,
 )
+
+
+class TopicParameters(NamedTuple):
+    """Topics."""
+
+    topics: int
+    max_word_share: float
+    min_words: int
+    wrapper_word_rate: float
+    wrapper_account_share: float
+
+
+TOPIC_SEARCH = read_parameters(TopicParameters, "link.topics")
+
 
 _DIMENSIONS = 64  # Dimensions of the latent space in which topics are sought (as many as topics)
 # Rounds of subspace iteration by which the latent space is found (the space hardly turns after that)
@@ -50,7 +67,7 @@ _WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one accou
 
 Vectors = npt.NDArray[np.int32]
 
-TOPICS = P.topics
+TOPICS = TOPIC_SEARCH.topics
 WORD_BUCKETS = 1 << 16
 """Topic words are buckets of a hash of 16 bits."""
 NO_TOPIC = -1
@@ -75,7 +92,9 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
-    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= max(P.max_word_share * rows, _MIN_WORD_REQUESTS))
+    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (
+        frequency <= max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
+    )
     telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
@@ -98,7 +117,7 @@ def _template_words(clusters: Clusters, least: int) -> Ints:
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
-    needed = np.maximum(P.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
+    needed = np.maximum(TOPIC_SEARCH.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
     words: Ints = key[hits >= needed]
     return words
 
@@ -125,7 +144,7 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     run, word = recurring_words(
-        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, P.wrapper_word_rate
+        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate
     )
     of_cluster = cluster[ordered[edges[run]]].astype(np.int64)
     key, accounts = np.unique(of_cluster * WORD_BUCKETS + word, return_counts=True)
@@ -145,7 +164,7 @@ def _telling_words(
 
 
 def _sampled(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
-    """Requests of the smallest keys, at least `P.sample` of those with enough telling words, or all of these."""
+    """Requests of the smallest keys, so many of those with enough telling words, or all."""
     share = min(4.0 * _SAMPLE / max(requests, 1), 1.0)
     while True:
         limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
@@ -167,7 +186,7 @@ def _sample(table: pa.Table, context: Any) -> pa.Table:
     offsets, kept = _telling_words(values(table, "cluster")[near], starts, own, telling)
     telling_keys = np.empty(len(near), np.uint64)
     word_keys(offsets, kept, salt, telling_keys)
-    known = np.flatnonzero(np.diff(offsets) >= P.min_words)
+    known = np.flatnonzero(np.diff(offsets) >= TOPIC_SEARCH.min_words)
     chosen = known[_drawn(keys[known], telling_keys[known], np.diff(offsets)[known])]
     lengths = np.diff(offsets)[chosen]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
@@ -215,13 +234,13 @@ def _topics(table: pa.Table, context: Any) -> pa.Table:
     telling, weight, code, basis, centres = context
     offsets, kept = _telling_words(values(table, "cluster"), *lists(table, "topic_words"), telling)
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
-    known: Flags = np.diff(offsets) >= P.min_words
+    known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
     vectors = np.empty((REQUEST_BLOCK, _DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
-        unit_vectors(first, (offsets, kept), code, weight, basis, P.min_words, block)
+        unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
         best_columns(block @ across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})

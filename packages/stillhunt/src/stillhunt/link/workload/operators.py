@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.requests.arrays import Floats, Ints
 from stillhunt.link.workload.background_model import (
     NATS_PER_BIT,

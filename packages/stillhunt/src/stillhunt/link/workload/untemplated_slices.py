@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
-from stillhunt.link.requests.clients import CLIENT_COLUMNS, client_texts
+from stillhunt.link.requests.index_requests import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
 from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
 

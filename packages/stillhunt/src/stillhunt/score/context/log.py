@@ -14,12 +14,11 @@ from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import kernels
 from stillhunt.score.context.accounts import Accounts
-from stillhunt.score.context.background import Background
+from stillhunt.score.context.background import Background, SliceTable, slice_table
 from stillhunt.score.context.coding import commonest, runs_of
 from stillhunt.score.context.customers import read_customers
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.context.slices import SliceTable, slice_table
-from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies, single_valued
+from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies, single_valued
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import FAMILY_OF
-from stillhunt.base.needs import FamilyNeed
+from stillhunt.base.families import FAMILY_OF, FamilyNeed
 from stillhunt.plugins.doors import EVIDENCE_DOOR, load_plugins
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts

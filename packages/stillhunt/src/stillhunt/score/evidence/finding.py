@@ -1,13 +1,24 @@
-"""What one kind of evidence found about one candidate, before caps."""
+"""What one kind of evidence found about one candidate, before caps, and how much one key may say about a member."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.stats.arrays import Floats, Ints
+
+
+class MemberEvidence(NamedTuple):
+    """Bounds of evidence about single members."""
+
+    key_bits: float
+
+
+CAPS = read_parameters(MemberEvidence, "score.member_evidence")
+
 
 ActNeeds = Literal["nothing", "linkage", "never"]
 ACT_NEEDS: tuple[ActNeeds, ...] = get_args(ActNeeds)

@@ -21,9 +21,8 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.stats.common_pool import Draws, common_pool_bits
-from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies
-from stillhunt.score.stats.pauses import DAY_HOURS, common_schedule, schedule_of
+from stillhunt.score.stats.common_pool import DAY_HOURS, Draws, common_pool_bits, common_schedule, schedule_of
+from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
 from stillhunt.score.verdict.members import CUSTOMER_KEYS
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.schema_case import (
     CAMPAIGNS,
     CASE_ACCOUNTS,
@@ -24,14 +27,29 @@ from stillhunt.base.schema_case import (
 )
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.output.evidence_table import budget_statement, evidence_table
-from stillhunt.score.output.operator_table import first_members, operators_table
+from stillhunt.score.output.evidence_table import budget_statement, evidence_table, first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
-from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.flags import member_ranks
+from stillhunt.score.verdict.linked_accounts import member_ranks
 from stillhunt.score.verdict.rules import all_allowed
 from stillhunt.score.verdict.verdict import Judged
+
+MOST_NAMED = 5
+
+
+_NAMED_SHARE = 0.25  # Share of the requests from which a skill is named (flags favour precision, so a quarter is clear)
+
+
+def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
+    """Skills named by the conduct flags of a campaign's requests, the commonest first."""
+    share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= _NAMED_SHARE]
+    return named[:MOST_NAMED] or [NO_SKILL]
+
+
+def models_of(used: Mapping[str, int]) -> list[str]:
+    """Models asked for, the most used first, at most ten."""
+    return [model for model, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))[:10]]
 
 
 def unsampled(values: Ints, rates: Floats | None) -> int:

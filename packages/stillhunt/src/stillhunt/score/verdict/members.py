@@ -22,7 +22,7 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
-from stillhunt.score.stats.key_frequencies import KeyFrequencies
+from stillhunt.score.stats.shared_keys import KeyFrequencies
 from stillhunt.score.verdict.caps import member_evidence
 
 _ROUNDS = 6  # Rounds of learning, at most (it hardly moves after three)

@@ -13,7 +13,7 @@ import numpy as np
 
 from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.base.units import DAY
-from stillhunt.score.context.model_launches import Launch
+from stillhunt.score.context.background import Launch
 from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.base.parameters import measured, read_parameters
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase

@@ -6,10 +6,9 @@ import numpy as np
 
 from stillhunt.base.parameters import judgement
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CAPS, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
-from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.shared_keys import shared_address
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from stillhunt.base.parameters import derived, read_parameters
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.case import CandidateCase

@@ -6,10 +6,9 @@ import numpy as np
 
 from stillhunt.base.parameters import measured
 from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CAPS, Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
-from stillhunt.score.evidence.member_caps import CAPS
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
