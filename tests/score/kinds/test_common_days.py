@@ -9,7 +9,7 @@ from row_logs import DAY, Array, finding_of, group_of, log_of_rows, with_account
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds import common_days
-from stillhunt.score.evidence.kinds.common_days import KIND, P
+from stillhunt.score.evidence.kinds.common_days import DAYS_KIND, P
 
 MEMBERS, EACH = 20, 80
 
@@ -23,7 +23,7 @@ def working(rng: np.random.Generator, days: Array, *, others: Array | None = Non
     drawn = np.concatenate([rng.choice(length, EACH, p=share) for share in shares])
     owner = np.repeat(np.arange(count), EACH)
     log = log_of_rows(owner, drawn * DAY + rng.integers(0, DAY, len(owner)), cluster=np.where(owner < MEMBERS, 0, -1))
-    found = finding_of(KIND, log, group_of(log, MEMBERS))
+    found = finding_of(DAYS_KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found
 
@@ -105,13 +105,13 @@ def test_the_correlation_is_that_of_the_definition(seed: int, sampled: bool) -> 
 @pytest.mark.parametrize(("days", "judged"), [(5, False), (6, True)])
 def test_a_few_days_are_not_compared(days: int, judged: bool) -> None:
     log = counted_log(np.random.default_rng(1).integers(1, 5, (12, days)))
-    assert (finding_of(KIND, log, group_of(log, 6)) is not None) == judged
+    assert (finding_of(DAYS_KIND, log, group_of(log, 6)) is not None) == judged
 
 
 @pytest.mark.parametrize(("members", "judged"), [(3, False), (4, True)])
 def test_a_few_members_are_not_compared(members: int, judged: bool) -> None:
     log = counted_log(np.random.default_rng(2).integers(1, 5, (12, 8)))
-    assert (finding_of(KIND, log, group_of(log, members)) is not None) == judged
+    assert (finding_of(DAYS_KIND, log, group_of(log, members)) is not None) == judged
 
 
 @pytest.mark.parametrize(("days", "bins"), [(120, 120), (121, 61), (250, 84)])
@@ -147,7 +147,7 @@ def test_bits_are_the_ratio_of_two_mixtures(correlation: float, noise: float) ->
 def test_noise_and_bits_follow_from_the_correlation() -> None:
     counts = np.random.default_rng(4).poisson(4, (20, 9)) + 1
     log = counted_log(counts)
-    found = finding_of(KIND, log, group_of(log, 7))
+    found = finding_of(DAYS_KIND, log, group_of(log, 7))
     assert found is not None
     correlation = plain_correlation(counts, 7, usual_days(counts, 7))
     noise = float(np.sqrt(2.0 / (7 * 6 * 8)))

@@ -10,8 +10,7 @@ from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kinds.open_customers import (
     _AGREEMENT,
     _SHARED_DOMAIN,

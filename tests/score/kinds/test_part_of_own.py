@@ -9,11 +9,15 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows, untemplated_group, with_accounts, with_requests
 
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.held_out import (
+    distance_from_background,
+    held_out_homogeneity,
+    part_earned,
+    part_of_own,
+    usual_here,
+)
 from stillhunt.score.evidence.kinds import even_volume, own_words, similar_workload, topic_mixture
-from stillhunt.score.stats.background_mixture import distance_from_background, part_earned
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 

@@ -51,8 +51,3 @@ def fill(template: str, **figures: Any) -> str:
         KeyError: the template has a field that is not given.
     """
     return _Figures().vformat(template, (), figures)
-
-
-def fields_of(template: str) -> list[tuple[str, str]]:
-    """(name, form) of each field of a template, in order; for tests that try all kinds of numbers."""
-    return [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name]

@@ -83,7 +83,7 @@ def role_sentences(roles: Mapping[str, int]) -> tuple[str, ...]:
 def role_of_account(role: str) -> str:
     """One account's role, and what the logs show of it."""
     label = role_label(role)
-    return f"{label}: it {fill(_WORDS[role].means, accounts=1)}" if role in _ROLE_WORDS else label
+    return f"{label}: it {fill(_ROLE_WORDS[role].means, accounts=1)}" if role in _ROLE_WORDS else label
 
 
 def role_steps(roles: Mapping[str, int]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from stillhunt.score import kernels
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
-from stillhunt.score.stats.background_correlation import Mixtures, mixtures
+from stillhunt.score.stats.homogeneity import Mixtures, mixtures
 
 
 @dataclass(frozen=True)

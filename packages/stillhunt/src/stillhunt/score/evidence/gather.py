@@ -8,9 +8,8 @@ import numpy as np
 
 from stillhunt.plugins.doors import EVIDENCE_DOOR, note_failure
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
 

@@ -20,7 +20,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.operators.operators import CampaignSet, Pair, find_campaign_sets
+from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.caps import member_bits, member_evidence
 from stillhunt.score.verdict.rules import OPEN_GROUPS

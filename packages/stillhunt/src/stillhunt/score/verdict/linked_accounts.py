@@ -21,9 +21,8 @@ from stillhunt.base.schema_case import VERDICTS
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.stats.arrays import Flags, Floats, Ints

@@ -17,9 +17,8 @@ import numpy as np
 
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.stats.shared_keys import KeyFrequencies

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import measured, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Flags, Hashes, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
@@ -142,36 +141,4 @@ def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     return kept[::step] if step else kept
 
 
-_RESENT = (
-    "Within an hour, another member sent {hits:#} of {trials:refused prompt}, and {usual:%} of the answered prompts"
-)
-_STARTED = (
-    "After {refusals:refusal} (403, 429), another member started within five minutes {after:time}; in the five minutes "
-    "before, {before:time}"
-)
-KIND = EvidenceKind(
-    name="failover",
-    family="timing",
-    order=100,
-    measures="refused (403, 429) prompts that another member sends within an hour; members that start in the five "
-    "minutes after a refusal",
-    null=Null(
-        "answered prompts of the same group; the five minutes before",
-        measured("152 honest groups start as often before a refusal as after it; table score.failover"),
-    ),
-    columns=(
-        NeededColumn("status", "refused work that other accounts continue", enough=False),
-        NeededColumn("prompt", "refused prompts that another account sends", enough=False),
-    ),
-    calls="any",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(P.part),
-    wording=Wording(
-        "Other members take over when a member is refused",
-        "Other members do not take over when a member is refused",
-        "Its accounts had too few refusals (403, 429) to see whether others take over",
-        variants=(_RESENT, _STARTED),
-    ),
-    members=None,
-    weigh=_weigh,
-)
+KIND = declared_kind("failover", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))

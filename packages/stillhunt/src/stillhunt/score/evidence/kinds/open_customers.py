@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.accounts import Accounts
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Ints
 
 # Times a part's size, from which comparison accounts make its mail domain a public provider's (a firm's own domain has
@@ -117,41 +116,6 @@ def _agreement(accounts: Accounts, part: Ints, name: str) -> float:
     return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
 
 
-_NO_NULL = Null("none: a group that hides nothing is not a hidden operation", judgement("table score.open_customers"))
-_DECLARES = "{share:%} of its accounts declare one organisation, a known customer that explains what they share"
-_BELONGS = (
-    "Its accounts belong to {customers:customer} with a mail domain, a payer or sign-up network and a country of "
-    "{customers:its|their} own: nothing is hidden"
-)
-DECLARED_KIND = EvidenceKind(
-    name="declared_organisation",
-    family="identity",
-    order=200,
-    measures="one organisation that most members declare",
-    null=_NO_NULL,
-    columns=(
-        NeededColumn("accounts.organization_id"),
-        NeededColumn("organization_id"),
-    ),
-    calls="any",
-    most_bits=P.bits,
-    least_bits=P.bits,
-    wording=Wording(_DECLARES, _DECLARES, "No organisation is declared"),
-    members=MemberWording("It declares another organisation", "It is a seat of the declared organisation"),
-    weigh=_once,
-)
-OPEN_KIND = EvidenceKind(
-    name="open_customer",
-    family="identity",
-    order=210,
-    measures="customers that each have a mail domain of their own, one payer or sign-up network and one country",
-    null=_NO_NULL,
-    columns=(NeededColumn("accounts.email_domain", "sign-ups with the same mail domain"),),
-    calls="any",
-    most_bits=P.bits,
-    least_bits=P.bits,
-    wording=Wording(_BELONGS, _BELONGS, "No mail domains are known"),
-    members=MemberWording("It belongs to the one payer", "It belongs to the one payer"),
-    weigh=_once,
-)
+DECLARED_KIND = declared_kind("declared_organisation", _once, most_bits=P.bits, least_bits=P.bits)
+OPEN_KIND = declared_kind("open_customer", _once, most_bits=P.bits, least_bits=P.bits)
 KINDS = (DECLARED_KIND, OPEN_KIND)
