@@ -17,7 +17,7 @@ from stillhunt.score.evidence.held_out import (
     part_of_own,
     usual_here,
 )
-from stillhunt.score.evidence.kinds import even_volume, own_words, similar_workload, topic_mixture
+from stillhunt.score.evidence.kinds import even_volume, own_words, phrase_mixture, similar_workload
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
@@ -78,7 +78,7 @@ def found_in(log: ScoredLog, kind: str) -> Finding:
     if kind == "similar_workload":
         log = with_requests(log, untemplated=np.ones(len(log.requests.account), bool))
         group = untemplated_group(log, np.arange(MEMBERS))
-    modules = (topic_mixture, own_words, even_volume, similar_workload)
+    modules = (phrase_mixture, own_words, even_volume, similar_workload)
     found = finding_of(next(module.KIND for module in modules if module.KIND.name == kind), log, group)
     assert found is not None
     return found

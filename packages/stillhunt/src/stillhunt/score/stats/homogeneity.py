@@ -128,7 +128,7 @@ class DispersionParameters(NamedTuple):
 
 
 DISPERSION = read_parameters(DispersionParameters, "score.dispersion_index")
-_CORRELATIONS = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
+_OVERDISPERSIONS = np.exp(np.linspace(np.log(1e-6), np.log(20.0), 240))
 """Intra-class correlations over which likelihoods are averaged."""
 _DENSE = 4_096
 """Width of a range of values up to which they are counted and not sorted."""
@@ -217,7 +217,7 @@ def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
 
     Args:
         found: index of the candidate, on requests that did not form it.
-        reference: distributions of the intra-class correlation under both hypotheses.
+        reference: distributions under both hypotheses.
     """
     if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         return 0.0
@@ -228,12 +228,12 @@ def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
 
 
 def _likelihood(found: Homogeneity, median: float, spread: float, noise: float) -> float:
-    """Density of the log index, averaged over a lognormal intra-class correlation."""
-    weight = np.exp(-0.5 * ((np.log(_CORRELATIONS) - np.log(median)) / spread) ** 2)
+    """Density of the log index, averaged over a lognormal overdispersion: see `Overdispersion`."""
+    weight = np.exp(-0.5 * ((np.log(_OVERDISPERSIONS) - np.log(median)) / spread) ** 2)
     weight /= weight.sum()
-    mean = np.log1p(max(found.size - 1.0, 0.0) * _CORRELATIONS)
+    mean = np.log1p(max(found.size - 1.0, 0.0) * _OVERDISPERSIONS)
     # Sampling noise of the index, more where accounts themselves differ: few accounts, few draws of r.
-    deviation = np.sqrt(2.0 / found.freedom + noise**2 + (_CORRELATIONS * found.size > 1) * 2.0 / found.accounts)
+    deviation = np.sqrt(2.0 / found.freedom + noise**2 + (_OVERDISPERSIONS * found.size > 1) * 2.0 / found.accounts)
     z = (np.log(max(found.index, 1e-3)) - mean) / deviation
     density: Floats = np.exp(-0.5 * z**2) / deviation
     return float((weight * density).sum()) + 1e-9
