@@ -45,12 +45,7 @@ __all__ = ["Linked", "link_slices"]
 
 @dataclass(frozen=True)
 class Linked:
-    """What the search found.
-
-    Attributes:
-        traffic: requests of the accounts that are judged, TRAFFIC in canonical order.
-        sliced: SLICED, row for row with them.
-    """
+    """What the search found."""
 
     links: pa.Table
     totals: pa.Table
@@ -59,11 +54,7 @@ class Linked:
 
 
 def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked:
-    """Cut traffic into slices and find the groups among them.
-
-    Args:
-        sketches: SKETCHES in account partitions, each request once.
-    """
+    """Cut traffic into slices and find the groups among them."""
     least = config.link.min_slice_requests
     with progress.stage("finding templates", 4, "steps") as advance:
         log = index_requests(sketches, seed=config.seed)

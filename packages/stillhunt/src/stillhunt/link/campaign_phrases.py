@@ -82,12 +82,6 @@ def campaign_phrases(
 
     It misleads where few customers are compared, for then a phrase of a public prompt looks rare; the counts say how
     many there were. Customers in groups that are left alone count as others.
-
-    Args:
-        sketches: SKETCHES of a hunt in account partitions.
-        traffic: its TRAFFIC, in canonical order.
-        harvested: row of the traffic of each harvested request, row for row with the table harvest.
-        totals: TOTALS of the same hunt.
     """
     campaigns = _campaigns(tables)
     if not campaigns or not len(harvested):

@@ -51,9 +51,6 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
         table: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner`
             is given.
         owner: account of each request as a number that ascends with its id; None to derive it from the ids.
-
-    Returns:
-        One position per row.
     """
     ranks = _ranks(table.column("account_id")) if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
@@ -99,16 +96,7 @@ JUDGED_ROWS = pa.schema(
 
 @dataclass(frozen=True)
 class JudgedRequests:
-    """The requests, and how they are cut into slices.
-
-    Attributes:
-        rows: all requests with all that was noted of them.
-        account_ids: id of each account, ascending.
-        templates: which requests count as templated when untemplated slices are cut.
-        label_of: label of each content cluster.
-        clusters: number of these labels; those of untemplated slices lie above.
-        clients: client fingerprints of untemplated slices, ascending.
-    """
+    """The requests, and how they are cut into slices."""
 
     rows: Dataset
     account_ids: pa.Array
@@ -122,11 +110,7 @@ class JudgedRequests:
         return _label(self.clusters, len(self.clients), untemplated.request_style, untemplated.client)
 
     def traffic(self, chosen: Flags) -> tuple[pa.Table, pa.Table]:
-        """TRAFFIC in canonical order, and SLICED row for row with it.
-
-        Args:
-            chosen: True for the accounts whose requests are wanted.
-        """
+        """TRAFFIC in canonical order, and SLICED row for row with it."""
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.templates, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")

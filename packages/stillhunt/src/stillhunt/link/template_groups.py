@@ -140,11 +140,7 @@ _IN_FLIGHT = 8
 
 @dataclass(frozen=True)
 class TemplateSearch:
-    """What the search for groups needs.
-
-    Attributes:
-        rows: the requests with cluster, known phrases and topic.
-    """
+    """What the search for groups needs."""
 
     clusters: Clusters
     rows: Dataset
@@ -153,12 +149,7 @@ class TemplateSearch:
     progress: Progress
 
     def groups(self, label_of: Ints, step: str) -> Found:
-        """Groups under the labels of content clusters.
-
-        Args:
-            label_of: label of each content cluster; -1 where it is not searched.
-            step: name of this step on the progress bar.
-        """
+        """Groups under the labels of content clusters."""
         least = self.config.resolve.min_accounts
         slices = cluster_slices(
             self.rows,
@@ -252,8 +243,6 @@ def links_table(
     """LINKS: first the groups of content clusters, then the operators among untemplated slices.
 
     Args:
-        log: all requests, for the ids of accounts.
-        labels: label of each untemplated slice.
         first_style: label of the first wording style; content clusters lie below.
     """
     parts = [_template_links(log, found, number, first_style) for number in range(len(found))]
@@ -306,11 +295,7 @@ def _microbits(bits: Floats) -> Ints:
 
 
 def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
-    """TOTALS.
-
-    Args:
-        background: True for the accounts of the background sample.
-    """
+    """TOTALS."""
     return TOTALS.build(
         account_id=log.account_ids,
         requests=log.requests,

@@ -53,9 +53,7 @@ def member_details(
     """Times and origins of each member's harvested requests, and what the accounts table says of it.
 
     Args:
-        campaigns: campaign of each harvested request.
         traffic: account_id, timestamp and the columns of `ASPECTS` of the same requests, row for row.
-        customers: ACCOUNTS; None without such a table.
 
     Returns:
         A MEMBER_DETAILS table, row for row with the members; a member of a group left alone has no harvested requests.
@@ -114,9 +112,6 @@ def _most_used(member: _Integers, value: _Integers, words: list[str], members: i
 
 def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Table:
     """The facts of the member accounts of some campaigns.
-
-    Args:
-        campaigns: those wanted, in the wanted order.
 
     Returns:
         An ACCOUNT_FACTS table: campaigns in the given order, in each the most probable account first, then the one

@@ -60,9 +60,6 @@ class GraphTrait:
         kind: name of its kind in `TRAIT_KINDS`.
         label: its value, safe to show.
         members: members of the campaign that have it, of all.
-        drawn: accounts of the drawing that have it.
-        commonness: rare, between, common or not known.
-        words: how many have it, and how common it is elsewhere, in sentences.
     """
 
     key: str
@@ -80,12 +77,7 @@ class AccountGraph:
     """The drawing of a campaign's accounts and the traits they share.
 
     Attributes:
-        accounts: those drawn, the most probable first.
         traits: traits that at least two members share, the most telling first: by members, the rare ones counted more.
-        edges: key of an account and key of a trait.
-        traits_left_out: shared traits that are not drawn.
-        sentence: which accounts are drawn, and how they were chosen.
-        commonness_sentence: what rare and common rest on.
     """
 
     accounts: tuple[GraphAccount, ...]

@@ -33,8 +33,6 @@ class Neighbour:
     Attributes:
         name: its id, safe to show.
         campaigns: campaigns and groups that it is in, raw ids, at most 20.
-        traits: the rare traits shared, each with its kind and how many have it; safe to show.
-        rarity_bits: sum over these traits of log2 of how many times rarer than universal each is.
     """
 
     account_id: str
@@ -116,10 +114,7 @@ class AccountMembership:
 
     Attributes:
         name: its id, safe to show.
-        share: those of all its requests, 0 to 1.
-        score: probability that it harvests there.
         main: whether its explanation rests on this one.
-        details: its row of MEMBER_DETAILS; empty where there is none.
     """
 
     campaign_id: str
@@ -159,13 +154,7 @@ class AccountPage:
 
     Attributes:
         name: its id, safe to show.
-        explanation: the same as `Case.explain` gives.
-        why: why it is or is not a member, in sentences.
-        memberships: campaigns and groups that it is in, in the order of the explanation.
         details: what the accounts table and its requests in campaigns say of it, as label and value, safe to show.
-        slices: its slices, counted; None where they were not given.
-        evidence: its rows of EVIDENCE, in canonical order.
-        neighbours: accounts that share rare traits with it.
     """
 
     account_id: str

@@ -57,11 +57,7 @@ def words_of(column: pa.ChunkedArray, rows: Ints) -> tuple[Ints, npt.NDArray[np.
 
 
 def sample_keys(traffic: pa.Table, rows: Ints) -> Hashes:
-    """A key for each request of one campaign, the same for requests that are alike; 0 where there is no prompt.
-
-    Args:
-        rows: the campaign's requests, as positions in it.
-    """
+    """A key for each request of one campaign, the same for requests that are alike; 0 where there is no prompt."""
     columns = traffic.select(["prompt_hash", "conversation", "turn"]).take(pa.array(rows))
     keys: Hashes = columns["prompt_hash"].to_numpy().copy()
     known = keys != 0

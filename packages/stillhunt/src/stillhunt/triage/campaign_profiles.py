@@ -31,7 +31,6 @@ class TraitKind:
     """One thing that accounts can have in common.
 
     Attributes:
-        name: as in addresses and exports.
         evidence: kind of evidence that says how common exactly this is among all customers; empty where none does.
     """
 
@@ -101,9 +100,6 @@ class CaseTraits:
 def case_traits(member_details: pa.Table) -> CaseTraits:
     """The traits of all members of campaigns and groups.
 
-    Args:
-        member_details: the MEMBER_DETAILS table, in any row order.
-
     Returns:
         Each account's distinct traits; what is not known of an account is no trait.
     """
@@ -165,7 +161,6 @@ class CampaignProfile:
     """What one campaign or group can be compared by.
 
     Attributes:
-        model: what there is to say about it.
         runs: runs of five marked words in its excerpts -> the run as it stands there.
         values: for each of `VALUE_ASPECTS`, value -> its share, 0 to 1; empty where not known.
     """
@@ -202,22 +197,13 @@ class CampaignProfiles:
         """How much a shared value says, 0 to 1: next to nothing where all campaigns of the case have it.
 
         It is log((n + 1) / k) / log(n + 1) for a value that k of n campaigns have, the usual inverse frequency.
-
-        Args:
-            aspect: one of `VALUE_ASPECTS`.
-            value: a value that a campaign has.
         """
         total = self.known[aspect] + 1
         return math.log(total / self.having[aspect][value]) / math.log(total)
 
 
 def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> CampaignProfiles:
-    """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown.
-
-    Args:
-        samples: the SAMPLES table, in any row order.
-        origins: the ORIGINS table, in any row order.
-    """
+    """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown."""
     members, runs = _members(case.tables["members"]), _marked_runs(samples)
     values: dict[str, dict[str, dict[str, float]]] = {aspect: {} for aspect in VALUE_ASPECTS}
     for row in origins.to_pylist():
@@ -248,11 +234,7 @@ def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> 
 
 
 def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[str, ...], str]:
-    """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands there.
-
-    Args:
-        marks: spans of it in characters.
-    """
+    """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands."""
     runs = {}
     # Marks are written span by span and overlap; together they are what the excerpt shares.
     for begin, end in _joined((mark["start"], mark["end"]) for mark in marks):

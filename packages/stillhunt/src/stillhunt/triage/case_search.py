@@ -24,12 +24,8 @@ class SearchHit:
     """One thing found; ids are raw, the other texts are safe to show.
 
     Attributes:
-        kind: campaign, account, phrase or request.
         id: of the campaign, account or request; of a phrase, the request of the excerpt, or the campaign.
         name: the id, safe to show.
-        campaign_id: campaign that it leads to; None where there is none.
-        account_id: account that it leads to; None where there is none.
-        before, match, after: what was found, and what stands around it.
     """
 
     kind: str
@@ -55,13 +51,7 @@ class KindHits:
 
 @dataclass(frozen=True)
 class CaseHits:
-    """What a search found.
-
-    Attributes:
-        query: what was searched for, safe to show.
-        kinds: campaigns, accounts, phrases and requests, also those without a hit.
-        note: what the reader should know of the search, in a sentence; empty where nothing.
-    """
+    """What a search found."""
 
     query: str
     kinds: tuple[KindHits, ...]
@@ -82,7 +72,6 @@ def search_case(case: CaseModel, samples: pa.Table, query: str, limit: int = HIT
 
     Args:
         query: what to search for; blanks around it, and what exceeds 200 characters, are left out.
-        limit: most hits of a kind.
 
     Returns:
         Hits and their true number by kind; exact ids come first, then beginnings, then the rest.

@@ -120,13 +120,7 @@ class Sparkline:
 
 
 def sparkline(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datetime) -> Sparkline:
-    """Requests over the period of the case, in few bars.
-
-    Args:
-        buckets: rows of the TIMELINE table of one campaign, in time order.
-        first: begin of the common axis.
-        last: end of the common axis.
-    """
+    """Requests over the period of the case, in few bars."""
     starts = [(bucket["bucket"] - first).total_seconds() for bucket in buckets]
     bucket_width = min((later - earlier for earlier, later in pairwise(starts)), default=_SINGLE_BUCKET_SECONDS)
     bin_width = max((last - first).total_seconds(), bucket_width) / _SPARK_BINS

@@ -97,9 +97,6 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
     They are found by their ids among the requests of the campaign's members, because an id is unique within one source
     only.
 
-    Args:
-        tables: the case tables campaigns, members and evidence.
-
     Returns:
         A CITED table: campaigns in their order, within each by account and time.
     """
@@ -164,11 +161,7 @@ class CampaignViews(NamedTuple):
     """Tables that readers need beside the findings; None without a campaign, or without excerpts.
 
     Attributes:
-        timeline: TIMELINE, requests of each campaign by time.
-        origins: ORIGINS, clients, networks and countries of each campaign.
-        member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
         addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
-        cited: CITED, the requests that findings name.
     """
 
     samples: pa.Table | None = None
@@ -195,8 +188,6 @@ def campaign_views(
         traffic: TRAFFIC with the column `topic` of SLICED.
         tables: the case tables harvest, members, campaigns and evidence.
         rows: row of the traffic of each harvested request.
-        customers: ACCOUNTS; None without such a table.
-        rereading: reads prompts from the log again, and tells what is in them.
         config: settings of the report; the key of hashes where the user or the state folder has it.
     """
     harvest = tables["harvest"]

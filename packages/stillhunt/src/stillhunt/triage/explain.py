@@ -25,17 +25,10 @@ class Explanation:
     """Why an account or campaign has its score; made by `Case.explain`.
 
     Attributes:
-        kind: `campaign` or `account`.
         id: as in the logs; escape it before showing it.
-        verdict: act, review or none, as stored.
-        stored_score: the probability in the case tables.
         campaign: evidence of the campaign; None for an account without one.
         memberships: of an account, its campaigns, the main one first; of a campaign, its members.
-        facts: short facts as label and value.
-        change: what would change the result, in sentences.
         unseen: evidence that the logs could not carry, in sentences.
-        sanctioned: whether the settings allow the account's programme.
-        taken: of a campaign, what it took, in sentences.
     """
 
     kind: str

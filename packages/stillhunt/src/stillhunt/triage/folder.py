@@ -34,7 +34,6 @@ def check_target(folder: Path, *, force: bool) -> Path:
     """Refuse a folder to which no case can be written, without leaving anything behind.
 
     Args:
-        folder: where a case is to be written.
         force: replace a case folder that is there; anything that is not one is refused all the same.
 
     Returns:
@@ -57,10 +56,6 @@ def check_target(folder: Path, *, force: bool) -> Path:
 
 def check_existing(target: Path, *, force: bool) -> None:
     """Refuse to replace anything but a case folder that holds its own files only, or an empty folder.
-
-    Args:
-        target: where a case is to be written.
-        force: replace what may be replaced.
 
     Raises:
         OutputError: something is there that may not be replaced.
@@ -98,11 +93,7 @@ def check_existing(target: Path, *, force: bool) -> None:
 
 
 def cannot_be_written(target: Path, error: OSError) -> OutputError:
-    """The error for a case folder that the system does not let us write.
-
-    Args:
-        target: where a case was to be written.
-    """
+    """The error for a case folder that the system does not let us write."""
     return OutputError(
         f"the case folder cannot be written: {error.strerror or error}",
         where=str(target),
@@ -178,11 +169,7 @@ _RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list,
 
 
 def canonical_order(name: str, table: pa.Table) -> pa.Table:
-    """A case table in the order in which it is written, for rows in any order.
-
-    Args:
-        name: file stem, a key of `TABLES`.
-    """
+    """A case table in the order in which it is written, for rows in any order."""
     return table.take(indices) if (indices := _order_indices(name, table)) is not None else table
 
 
@@ -223,13 +210,9 @@ def write_folder(
     The folder is readable by its owner only: it holds account ids and excerpts of traffic.
 
     Args:
-        tables: one table per key of `TABLES`, in any row order.
         run: content of run.json; the values of secret settings are replaced here, too.
         report: makes the content of report.html; called while the tables are written in threads.
         force: replace a case folder that is there, if it holds nothing but a case's files; never anything else.
-
-    Returns:
-        The folder's absolute path.
 
     Raises:
         OutputError: it exists, the disk is full, or permission is missing; nothing incomplete stays behind.

@@ -31,10 +31,7 @@ class ExpectedHarm:
     """The expected harm of one campaign with the parts that it is made of.
 
     Attributes:
-        probability: its score, 0 to 1.
         value_per_request: list value of a harvested request, in the currency; 0 where nothing is harvested.
-        requests_per_day: requests a day over the last days of its activity.
-        days: length of these last days.
         measured: True if the timeline gave the rate; False where there is none and the rate is that of its whole time.
     """
 
@@ -95,10 +92,6 @@ def expected_harm(campaign: CampaignModel, timeline: pa.Table) -> ExpectedHarm:
     value of the campaign's requests. It misleads where expensive requests came early, and for a campaign that has
     stopped: the rate is that of its end, not of today.
 
-    Args:
-        campaign: what there is to say about it.
-        timeline: the TIMELINE table, of this campaign or of all, in any row order.
-
     Returns:
         The figure and its parts; the list value is 0 for kinds that do not harvest.
     """
@@ -122,11 +115,7 @@ def expected_harm(campaign: CampaignModel, timeline: pa.Table) -> ExpectedHarm:
 
 
 def queue_order(case: CaseModel, timeline: pa.Table) -> list[tuple[CampaignModel, ExpectedHarm]]:
-    """The campaigns with a verdict to act or to review and their expected harm, most harm first.
-
-    Returns:
-        One pair per campaign; groups left alone are not in the queue.
-    """
+    """The campaigns with a verdict to act or to review and their expected harm, most harm first."""
     queued = [(campaign, expected_harm(campaign, timeline)) for campaign in case.of_verdict("act", "review")]
     return sorted(queued, key=lambda pair: pair[1].order)
 
@@ -136,7 +125,6 @@ def _requests_since(begin: datetime, timeline: pa.Table, last: datetime) -> floa
 
     Args:
         timeline: rows of TIMELINE of one campaign, ascending, at least one.
-        last: the last request; the last bucket ends there.
     """
     starts = timeline["bucket"].cast(pa.int64()).to_numpy()
     since, stop = pa.array([begin, last], TIMESTAMP).cast(pa.int64()).to_pylist()

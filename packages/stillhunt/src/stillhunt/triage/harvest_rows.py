@@ -56,9 +56,6 @@ class HarvestRows:
     def count(self, campaign_id: str) -> int:
         """Harvested requests of a campaign.
 
-        Args:
-            campaign_id: campaign; an unknown one has none.
-
         Raises:
             CaseError: the file is damaged.
         """
@@ -81,10 +78,6 @@ class HarvestRows:
     def account_count(self, account_id: str, campaign_id: str | None = None) -> int:
         """Harvested requests of an account.
 
-        Args:
-            account_id: account; an unknown one has none.
-            campaign_id: only those in this campaign.
-
         Raises:
             CaseError: a file is damaged.
         """
@@ -95,13 +88,6 @@ class HarvestRows:
     ) -> pa.Table:
         """Some harvested requests of an account, by campaign, slice and request.
 
-        Args:
-            limit: most requests; more than 10,000 count as 10,000.
-            campaign_id: only those in this campaign.
-
-        Returns:
-            The columns of `page`.
-
         Raises:
             CaseError: a file is damaged.
         """
@@ -109,12 +95,6 @@ class HarvestRows:
 
     def slices_of(self, account_id: str) -> pa.Table:
         """The slices of an account.
-
-        Args:
-            account_id: account; an unknown one has none.
-
-        Returns:
-            Its rows of the SLICES table, by slice.
 
         Raises:
             CaseError: slices.parquet is damaged.

@@ -18,7 +18,6 @@ class RoleWords:
     """A role in words; the texts have the field `accounts`, a number.
 
     Attributes:
-        label: shown instead of the value in the tables.
         means: what the logs show of these accounts, from the verb on.
         step: what to do about them before acting, in a sentence; empty where nothing special.
     """
@@ -106,8 +105,6 @@ class KindWords:
 
     Attributes:
         claim: what is claimed of the accounts, from the noun on.
-        limit: what is not known, in a sentence.
-        step: what to do, in a sentence.
     """
 
     label: str
@@ -133,11 +130,7 @@ _WORDS = {
 
 
 def is_harvest(campaign: Mapping[str, Any]) -> bool:
-    """Whether a campaign is called a harvest, as far as it has a verdict.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """Whether a campaign is called a harvest, as far as it has a verdict."""
     return campaign["kind"] not in _WORDS
 
 
@@ -149,27 +142,15 @@ def kind_label(kind: str) -> str:
 
 
 def claim_of(campaign: Mapping[str, Any]) -> str:
-    """What is claimed of the accounts of a campaign that is no harvest: `20 accounts belong to one person, ...`.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What is claimed of the accounts of a campaign that is no harvest: `20 accounts belong to one person, ...`."""
     return fill(_WORDS[campaign["kind"]].claim, accounts=campaign["accounts"])
 
 
 def limit_of(campaign: Mapping[str, Any]) -> str:
-    """What is not known of a campaign that is no harvest, in a sentence.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What is not known of a campaign that is no harvest, in a sentence."""
     return _WORDS[campaign["kind"]].limit
 
 
 def step_of(campaign: Mapping[str, Any]) -> str:
-    """What to do about a campaign that is no harvest, in a sentence.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What to do about a campaign that is no harvest, in a sentence."""
     return fill(_WORDS[campaign["kind"]].step, accounts=campaign["accounts"])

@@ -36,9 +36,7 @@ def explain_id(
     """Why an account or campaign has its score.
 
     Args:
-        run: content of run.json; thresholds and coverage are read from it.
         wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
-        kinds: what may be meant, from `ID_KINDS`.
 
     Raises:
         CaseError: no account or campaign has this id, or several begin with it.
@@ -61,11 +59,6 @@ def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str,
     """The campaign or account that an id names, or the only one whose id begins so.
 
     A full id comes before the beginning of one, and a campaign before an account.
-
-    Args:
-        tables: the case tables campaigns and accounts.
-        wanted_id: an id or its beginning, not empty.
-        kinds: what may be meant, from `ID_KINDS`.
 
     Returns:
         What it is, from `kinds`, and its full id.

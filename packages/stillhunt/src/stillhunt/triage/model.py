@@ -57,11 +57,7 @@ class CampaignModel:
     """What there is to say about one campaign.
 
     Attributes:
-        total: its score as a sum of evidence, the strongest first.
-        origins: clients, networks, kinds of addresses and countries: aspect and words.
-        sanctioned: members whose programme the settings declare.
         related: the campaigns of the same operator or pool: label and words.
-        run: what the run's record adds.
         skill_shares: skill -> share of its requests; empty where the case does not count them.
     """
 
@@ -288,12 +284,6 @@ def case_model(
     taken: pa.Table | None = None,
 ) -> CaseModel:
     """What there is to say about a case.
-
-    Args:
-        tables: the case tables, in any row order.
-        origins: the ORIGINS table; None where clients and networks are not shown.
-        member_details: the MEMBER_DETAILS table; None where times and origins of members are not known.
-        taken: the TAKEN table; None where shares of skills are not shown.
 
     Raises:
         CaseError: the score settings that the run recorded cannot be read.

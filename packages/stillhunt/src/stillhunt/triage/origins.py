@@ -26,10 +26,6 @@ def timeline_table(
 
     The buckets have the finest of some usual widths with which there are at most 240.
 
-    Args:
-        campaign_ids: campaign of each harvested request, string.
-        timestamps: when it arrived, UTC, microseconds.
-
     Returns:
         A TIMELINE table, ordered by campaign and bucket; empty buckets are left out.
     """
@@ -55,12 +51,7 @@ def timeline_table(
 
 
 def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: int) -> tuple[_Integers, ...]:
-    """Start in seconds, requests and distinct accounts of each bucket that is not empty.
-
-    Args:
-        seconds: time of each request, since 1970.
-        accounts: its account, as a code from 0.
-    """
+    """Start in seconds, requests and distinct accounts of each bucket that is not empty."""
     width = _bucket_width(int(seconds.min()), int(seconds.max()))
     buckets = seconds // width
     first = int(buckets.min())
@@ -106,7 +97,6 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
     """Clients, networks, kinds of addresses and countries of each campaign.
 
     Args:
-        campaigns: campaign of each harvested request.
         traffic: account_id and the columns of `ASPECTS` of the same requests, row for row.
 
     Returns:

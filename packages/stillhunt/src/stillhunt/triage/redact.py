@@ -82,7 +82,6 @@ def excerpt(text: str, chars: int, marks: Iterable[Span] = ()) -> tuple[str, lis
     """A short piece of a prompt that is safe to show, around its first mark where it has one.
 
     Args:
-        text: raw prompt; may be hostile and megabytes long.
         chars: most characters of the result, ellipses included; at least 8.
         marks: spans of `text` to carry over, in characters; those outside it are clipped.
 

@@ -46,9 +46,6 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
 
     Long tables are bounded and say so; the case folder's Parquet files have every row. The run's timings stay out,
     so that equal findings make an equal page.
-
-    Args:
-        case: what there is to say.
     """
     findings, tables, run = case.of_verdict("act", "review"), case.tables, case.run
     period = _period(findings)
@@ -147,11 +144,7 @@ def _period(campaigns: list[CampaignModel]) -> tuple[datetime, datetime]:
 
 
 def case_figures(case: CaseModel) -> list[tuple[str, str]]:
-    """Large numbers under the headline, with their labels.
-
-    Args:
-        case: what there is to say.
-    """
+    """Large numbers under the headline, with their labels."""
     act, review = [campaign.row for campaign in case.of_verdict("act")], len(case.of_verdict("review"))
     flagged = int(pc.sum(case.tables["accounts"]["flagged"]).as_py() or 0)
     value = case.campaigns[0].run.money(sum(row["list_value"] for row in act)) if case.campaigns else ""

@@ -48,10 +48,7 @@ class MemberTable:
     """The members of one campaign as the report shows them.
 
     Attributes:
-        columns: those that the logs fill.
-        rows: one text per column; the most probable account first.
         full_ids: for each row the whole account id where the row has it cut, else "".
-        total: members of the campaign, of which there may be more than rows.
         points: account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart.
     """
 
@@ -64,11 +61,7 @@ class MemberTable:
 
 
 def member_table(facts: pa.Table, limit: int) -> MemberTable:
-    """The members of one campaign, ready to show.
-
-    Args:
-        facts: its rows of the ACCOUNT_FACTS table, in the order in which they are shown.
-    """
+    """The members of one campaign, ready to show."""
     records = facts.select(_FACTS).slice(0, limit).to_pylist()
     cells = [[column.shown(record) for record in records] for column in _COLUMNS]
     filled = [place for place, texts in enumerate(cells) if any(texts) or _COLUMNS[place].kind == _FIGURE]
@@ -183,12 +176,7 @@ def campaign_views(
     timeline: pa.Table,
     period: tuple[datetime, datetime],
 ) -> list[CampaignView]:
-    """The campaigns as the report shows them.
-
-    Args:
-        campaigns: those shown, in reading order.
-        period: begin and end of the common time axis.
-    """
+    """The campaigns as the report shows them."""
     names = [campaign.row["campaign_id"] for campaign in campaigns]
     facts = account_facts(case, campaigns)
     parts = zip(*(_split(table, names) for table in (facts, samples, timeline)), strict=True)

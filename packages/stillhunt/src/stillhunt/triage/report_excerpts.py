@@ -45,9 +45,7 @@ class CampaignExcerpts:
     """What is shown of a campaign's requests.
 
     Attributes:
-        cards: a few excerpts from different accounts.
         template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
-        work: excerpts that say something beside the template.
     """
 
     cards: tuple[SampleCard, ...]
@@ -95,12 +93,7 @@ def _cards(samples: pa.Table) -> tuple[SampleCard, ...]:
 
 @dataclass(frozen=True)
 class PhraseUse:
-    """Where a phrase of the template stands.
-
-    Attributes:
-        phrase: as the template shows it; empty where no excerpt has it.
-        cards: the excerpts that have it marked.
-    """
+    """Where a phrase of the template stands."""
 
     phrase: str
     cards: tuple[SampleCard, ...]

@@ -24,7 +24,6 @@ class Rereading(NamedTuple):
     """What is done with the texts of a few requests.
 
     Attributes:
-        prompts: reads the prompts of some requests again.
         languages: tells the language of each prompt; None where it cannot be told.
         buckets: topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic.
     """
@@ -56,11 +55,7 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
     Args:
         prompts: columns campaign_id, account_id, request_id, timestamp, prompt; a few dozen rows per campaign,
             in any order.
-        chars: most characters of one excerpt.
         per_campaign: most excerpts per campaign; different accounts come first.
-
-    Returns:
-        A SAMPLES table, ordered by campaign and request.
     """
     by_campaign: dict[str, list[dict[str, Any]]] = {}
     for row in prompts.filter(pc.is_valid(prompts["prompt"])).to_pylist():

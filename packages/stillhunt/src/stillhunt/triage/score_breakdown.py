@@ -147,11 +147,7 @@ def probability_of(log2_odds: float) -> float:
 
 
 def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
-    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding.
-
-    Args:
-        evidence: the EVIDENCE table, in any row order.
-    """
+    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding."""
     rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
     few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
@@ -161,12 +157,7 @@ def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
 
 
 def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
-    """What one campaign's score is made of, with the ids of its requests.
-
-    Args:
-        evidence: the EVIDENCE table, in any row order.
-        campaign_id: campaign; an unknown one has no terms.
-    """
+    """What one campaign's score is made of, with the ids of its requests."""
     of_campaign = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_null(evidence["account_id"]))
     rows = canonical_order("evidence", evidence.filter(of_campaign)).to_pylist()
     return ScoreSum(tuple(_term(row) for row in rows))
@@ -176,7 +167,6 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
     """What the memberships of a campaign are made of, account by account.
 
     Args:
-        evidence: the EVIDENCE table, in any row order.
         account_id: only this account, with the ids of its requests; None: all, without those ids.
     """
     wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))
@@ -252,12 +242,7 @@ def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> 
 
 
 def account_margins(main: Membership | None, *, sanctioned: bool, settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change an account's verdict, in sentences.
-
-    Args:
-        main: its main membership; None where no campaign holds it.
-        sanctioned: whether the settings declare its programme.
-    """
+    """What would change an account's verdict, in sentences."""
     if main is None:
         return ("This account is in no group: nothing links its traffic to other accounts beyond chance.",)
     weaker, name = min(

@@ -27,11 +27,7 @@ _REASONS_NAMED = 3
 
 @dataclass(frozen=True)
 class OperatorModel:
-    """Campaigns that belong together.
-
-    Attributes:
-        rows: its rows of operators.parquet, by campaign id.
-    """
+    """Campaigns that belong together."""
 
     rows: tuple[Mapping[str, Any], ...]
 
@@ -114,7 +110,6 @@ def campaign_claim(
     """What is claimed of a campaign, in one or two sentences.
 
     Args:
-        campaign: its row of the CAMPAIGNS table.
         floor_bits: bits from which a family is mentioned.
         skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
@@ -154,8 +149,6 @@ def case_headline(
     """The case in one sentence, or two where campaigns wait for review.
 
     Args:
-        act: rows of the CAMPAIGNS table with the verdict act.
-        review: number of campaigns with the verdict review.
         members: different accounts that are members of the former.
         flagged: those of them that are flagged; said where it is not all of them.
     """
@@ -181,15 +174,7 @@ def case_headline(
 
 
 def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak_groups: int) -> str:
-    """What was looked at and not accused, in sentences.
-
-    Args:
-        accounts: accounts with the verdict none.
-        resembling: those of them that resembled a campaign in some way.
-        review: accounts with the verdict review.
-        sanctioned: accounts of programmes that the settings declare.
-        weak_groups: groups below the review threshold.
-    """
+    """What was looked at and not accused, in sentences."""
     are, belong = formatting.verb(review, "needs", "need"), formatting.verb(sanctioned, "belongs", "belong")
     sentences = [f"{formatting.plural(accounts, 'account')} {formatting.verb(accounts, 'was', 'were')} left alone."]
     if resembling:
@@ -211,11 +196,7 @@ def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, wea
 
 
 def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What the evidence on a campaign does not prove, in sentences.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What the evidence on a campaign does not prove, in sentences."""
     if not is_harvest(campaign):
         return ("That anything is harvested: no work queue shows.", limit_of(campaign))
     sentences = [
@@ -237,11 +218,7 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
 
 
 def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What a person should do before accounts are touched, in sentences.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What a person should do before accounts are touched, in sentences."""
     steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
     if not is_harvest(campaign):
         return (*steps, step_of(campaign))

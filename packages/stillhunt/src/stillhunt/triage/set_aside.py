@@ -12,11 +12,7 @@ from stillhunt.base import formatting
 
 
 def allowed_groups(tables: dict[str, pa.Table], review: float) -> int:
-    """Number of groups above the review threshold whose accounts mostly belong to declared programmes.
-
-    Args:
-        review: the review threshold, a probability.
-    """
+    """Number of groups above the review threshold whose accounts mostly belong to declared programmes."""
     campaigns, members, accounts = tables["campaigns"], tables["members"], tables["accounts"]
     quiet = pc.and_(pc.equal(campaigns["verdict"], "none"), pc.greater_equal(campaigns["score"], review))
     names = campaigns.filter(quiet)["campaign_id"]
@@ -39,9 +35,6 @@ _NAMES_IN_SENTENCE, _NAME_CHARACTERS = 3, 64
 
 def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[str, Any]:
     """Accounts most of whose rows were set aside, for run.json.
-
-    Args:
-        set_aside: account -> its rows that were set aside.
 
     Returns:
         Number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with most

@@ -72,7 +72,6 @@ class SharedAspect:
         aspect: accounts, template, client, network, country, model, skill, sign_up, time or size.
         measure: how much of it they share, 0 to 1, before rarity.
         weighed: the same after rarity, times the weight of the aspect; 0 for accounts, which connect.
-        words: what exactly is shared, in a sentence.
     """
 
     aspect: str
@@ -90,8 +89,6 @@ class SimilarCampaign:
         relation: one_operator, one_pool, two_operators, shared_accounts or similar.
         strength: bits of the tie for one operator, Jaccard index of the members for one pool and shared accounts, else
             the similarity, 0 to 1; comparable only within one relation.
-        shared: what they share, the most telling first.
-        sentences: what ties them or how they are alike, and what that does not show.
         caution: the last of them, where it says what the likeness does not show; else empty. Rows of one relation have
             the same, so that a page can say it once.
     """
@@ -123,7 +120,6 @@ class SimilarCampaigns:
 
     Attributes:
         rows: connected campaigns first, then similar ones, the strongest first; at most as many as asked for.
-        compared: campaigns and groups that were compared.
     """
 
     rows: tuple[SimilarCampaign, ...]
@@ -153,9 +149,6 @@ def similar_campaigns(profiles: CampaignProfiles, campaign_id: str, limit: int =
     Similarity is the sum over aspects of weight times overlap, where what many campaigns of the case share counts less
     (inverse frequency), and what is not known counts nothing. It misleads in a case with few campaigns, in which
     nothing is known to be common, and for groups left alone, whose prompts, clients and networks are not in the case.
-
-    Args:
-        campaign_id: the campaign or group looked at.
 
     Raises:
         CaseError: the case has no such campaign.

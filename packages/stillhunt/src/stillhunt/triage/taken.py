@@ -54,8 +54,6 @@ class _Volumes:
 
     Attributes:
         first: True for the request that stands for all alike it and was answered.
-        prices: price of a million input and output tokens of each model.
-        tokens: input and output tokens of each; unknown ones are 0.
         rates: share of such calls that the log keeps, ascending, by code.
     """
 
@@ -68,11 +66,7 @@ class _Volumes:
     rates: list[float]
 
     def by(self, code: Ints, size: int, chosen: Flags | slice = slice(None)) -> list[tuple[int, int, int, float]]:
-        """Requests, samples, output tokens and list value of the requests of each code.
-
-        Args:
-            code: a code of each of the chosen requests, below `size`.
-        """
+        """Requests, samples, output tokens and list value of the requests of each code."""
         requests = np.bincount(code, minlength=size).tolist()
         samples = np.bincount(code[self.first[chosen]], minlength=size).tolist()
         models, rates = len(self.prices), len(self.rates)
@@ -134,10 +128,6 @@ def taken_table(
         harvest: campaign -> its harvested requests, as positions in the traffic.
         reread: campaign_id and prompt of the requests that were read again, and SAMPLES of them.
         others: requests of accounts outside of all campaigns, as positions in the traffic.
-        rereading: tells languages and buckets of words.
-
-    Returns:
-        A TAKEN table, campaign after campaign.
     """
     prompts, excerpts = (
         _texts(table, column, harvest) for table, column in zip(reread, ("prompt", "text"), strict=True)
@@ -199,22 +189,14 @@ def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volume
 
 
 def answered_requests(requests: pa.Table) -> Flags:
-    """True for requests that were answered; those of which the log says nothing count as answered.
-
-    Args:
-        requests: table with the columns `status` and `output_tokens`.
-    """
+    """True for requests that were answered; those of which the log says nothing count as answered."""
     status, output = requests["status"].fill_null(200).to_numpy(), requests["output_tokens"].fill_null(1).to_numpy()
     answered: Flags = (status >= 200) & (status < 300) & (output > 0)
     return answered
 
 
 def first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
-    """True for the first answered request of each key: the useful samples; requests without a prompt are none.
-
-    Args:
-        keys: of `sample_keys`, in the order of the log.
-    """
+    """True for the first answered request of each key: the useful samples; requests without a prompt are none."""
     rows = np.flatnonzero(answered & (keys != 0))
     first = np.zeros(len(keys), bool)
     first[rows[np.unique(keys[rows], return_index=True)[1]]] = True

@@ -19,12 +19,7 @@ Array = npt.NDArray[Any]
 
 
 def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill: int | None = None) -> Array:
-    """One column.
-
-    Args:
-        type_: Arrow type to which it is brought; its own when None.
-        fill: what stands for unknown; none may be unknown when None.
-    """
+    """One column."""
     column = table.column(name)
     if type_ is not None:
         column = column.cast(type_)
@@ -57,11 +52,7 @@ def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
 
 
 def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
-    """Number of each key by its first appearance, and the keys by number.
-
-    Args:
-        keys: whole numbers, 0 or more.
-    """
+    """Number of each key by its first appearance, and the keys by number."""
     code = np.empty(len(keys), np.int32)
     names = np.empty(number_keys(keys.view(np.uint64), code), np.int64)
     names[code] = keys
@@ -69,11 +60,7 @@ def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
 
 
 def counted(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain.
-
-    Args:
-        keys: whole numbers, 0 or more.
-    """
+    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain."""
     code, names = numbered(keys)
     order = np.argsort(names)
     return names[order], np.bincount(code, minlength=len(names))[order]

@@ -42,9 +42,6 @@ def client_texts(table: pa.Table) -> tuple[Ints, list[str]]:
     """Code of the client fingerprint of each request of one partition, ascending with its text, and the texts.
 
     The texts mean the same in every partition, which codes do not. The code is -1 where neither part is known.
-
-    Args:
-        table: requests with `CLIENT_COLUMNS`.
     """
     agent, agents = _distinct_texts(table.column(CLIENT_COLUMNS[0]))
     print_, prints = _distinct_texts(table.column(CLIENT_COLUMNS[1]))
@@ -98,10 +95,7 @@ class IndexedLog:
     """All requests in partitions, and their accounts.
 
     Attributes:
-        rows: the sketches with what the first pass notes of each request.
         account_ids: distinct account ids, ascending; the position is the account's code.
-        prompts: distinct prompts of each account.
-        output_tokens: tokens answered to each account; unknown ones count as 0.
         first, last: its first and last request, microseconds since 1970.
     """
 
@@ -120,11 +114,7 @@ class IndexedLog:
 
 
 def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
-    """Note of every request what later passes need.
-
-    Args:
-        seed: key of the division of conversations into two folds.
-    """
+    """Note of every request what later passes need."""
     columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
     rows = sketches.extend(_indexed, INDEXED, seed, columns)
     owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
@@ -189,11 +179,7 @@ def _indexed(table: pa.Table, seed: Any) -> pa.Table:
 
 
 def request_style(table: pa.Table) -> npt.NDArray[np.int8]:
-    """1 for each request that sets a sampling parameter, 0 for the others.
-
-    Args:
-        table: requests with the columns `SAMPLING_PARAMETERS`; a parameter set to zero is set.
-    """
+    """1 for each request that sets a sampling parameter, 0 for the others."""
     temperature, top_p, max_tokens = (pc.is_valid(table.column(name)) for name in SAMPLING_PARAMETERS)
     style: npt.NDArray[np.int8] = pc.or_(pc.or_(temperature, top_p), max_tokens).to_numpy().astype(np.int8)
     return style

@@ -105,12 +105,7 @@ class WordSample:
 
 
 def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
-    """Requests of a bounded number of accounts, a bounded number of each.
-
-    Args:
-        rows: the requests with cluster and topic.
-        grouped: True for content clusters in which a group was found.
-    """
+    """Requests of a bounded number of accounts, a bounded number of each."""
     limit = np.uint64(min(int(_MAX_ACCOUNTS / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
@@ -155,12 +150,7 @@ def _sampled(table: pa.Table, context: Any) -> pa.Table:
 
 
 def is_free(cluster: Ints, grouped: Flags) -> Flags:
-    """True for requests outside every content cluster in which a group was found.
-
-    Args:
-        cluster: content cluster of each request; -1 where none.
-        grouped: True for content clusters in which a group was found.
-    """
+    """True for requests outside every content cluster in which a group was found."""
     inside: Flags = np.append(grouped, False)[cluster]  # the last place stands for -1
     return ~inside
 

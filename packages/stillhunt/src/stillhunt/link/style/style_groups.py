@@ -73,7 +73,6 @@ def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[
     """Styles of the blocks that have one.
 
     Args:
-        recurring: accounts x words, 1 where a word is a recurring word of an account.
         divisions: accounts x blocks of each division; they are learned apart, or blocks of the same accounts would
             count each other's requests as those of others.
         least: accounts that a style needs, and requests that each of them needs.
@@ -181,11 +180,7 @@ def _fitting(sample: WordSample, matches: Flags, least: int) -> Flags:
 
 
 def beyond_chance(hits: Ints, requests: Ints) -> Flags:
-    """True where an account words more of its requests in a style than others do by chance.
-
-    Args:
-        hits: its requests in the style.
-    """
+    """True where an account words more of its requests in a style than others do by chance."""
     beyond: Flags = binom.sf(hits - 1, requests, _MATCHING_LIFT * STYLE.matching_share) < STYLE.max_chance
     return beyond
 
@@ -212,12 +207,7 @@ _CELL = 1 << 10
 
 
 def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
-    """Accounts x blocks, coarsely and finely divided; an account without a recurring word is in no block.
-
-    Args:
-        recurring: accounts x words, 1 where a word is a recurring word of an account.
-        seed: key of the random start.
-    """
+    """Accounts x blocks, coarsely and finely divided; an account without a recurring word is in no block."""
     used, word = np.unique(recurring.indices, return_inverse=True)
     fine = int(np.clip(recurring.shape[0] // _ACCOUNTS_PER_BLOCK, *_FINE_BLOCKS))
     if len(used) < fine or recurring.shape[0] < fine:
@@ -272,12 +262,7 @@ RELABELLED = pa.schema([("cluster", pa.int32()), ("matched", pa.int32())])
 def with_styles(
     clusters: Clusters, found: StyleGroups, label_of: Ints, accounts: int, config: Config
 ) -> tuple[Clusters, StyleGroups, Ints]:
-    """Content clusters, groups and labels, with each style in which a group is found as one more content cluster.
-
-    Args:
-        clusters: content clusters and the requests.
-        label_of: label of each content cluster.
-    """
+    """Content clusters, groups and labels, with each style in which a group is found as one more content cluster."""
     least = config.resolve.min_accounts
     held = np.zeros(clusters.count, bool)
     held[[group.cluster for _, group in found]] = True

@@ -124,13 +124,7 @@ def _pairs_of(table: pa.Table, context: Any) -> pa.Table:
 
 
 def cluster_phrases(shared: SharedPhrases, left: Ints, right: Ints, together: Ints) -> Ints:
-    """Cluster of each shared phrase; -1 where none.
-
-    Args:
-        left: smaller phrase of each pair.
-        right: larger phrase of each pair.
-        together: accounts in which both stand together.
-    """
+    """Cluster of each shared phrase; -1 where none."""
     size = shared.size
     users = np.bincount(shared.phrase, minlength=size)
     jaccard = together / (users[left] + users[right] - together)

@@ -43,9 +43,7 @@ class SharedPhrases:
     """Recurring phrases that several accounts share.
 
     Attributes:
-        rows: the requests, each with the codes of the known phrases that stand in it (`known`).
         shared_of: shared code of each known phrase; -1 where too few accounts share it.
-        size: number of shared codes; they ascend with the hashes of the phrases.
         account, phrase: codes of each (account, phrase) where the phrase recurs, ascending.
     """
 

@@ -86,8 +86,6 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
     Args:
-        clusters: content clusters, whose template words are set aside.
-        seed: key of the random vectors and of the sample.
         least: distinct prompts from which an account has a say in what the template words of its cluster are.
     """
     frequency = _word_counts(log)

@@ -83,12 +83,9 @@ class BackgroundModel:
     """The slices of one request style, against which work queues stand out.
 
     Attributes:
-        slices: positions of the slices, ascending.
         order: index in `slices` of each row; rows stand by cell, then position.
         rows: questions by topic on the fold that forms work queues.
         preference: bits of these questions under topic preferences of the account's own, by row.
-        cells: loads and rates of the rows.
-        common: common topic mixture: the mean over all slices.
     """
 
     slices: Ints
@@ -100,11 +97,7 @@ class BackgroundModel:
 
 
 def background_model(untemplated: UntemplatedSlices, request_style: int, fold: int) -> BackgroundModel:
-    """The slices of one request style, with what honest slices would show.
-
-    Args:
-        fold: fold whose topics form work queues.
-    """
+    """The slices of one request style, with what honest slices would show."""
     chosen = np.flatnonzero(untemplated.request_style == request_style)
     # Each slice counts alike, or one reseller with thousands of questions would be the common mixture.
     share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + TOPIC_SMOOTHING
@@ -115,12 +108,7 @@ def background_model(untemplated: UntemplatedSlices, request_style: int, fold: i
 
 
 def rows_of(counts: npt.NDArray[Any], chosen: Ints) -> Rows:
-    """Questions by topic of the chosen slices, sparse.
-
-    Args:
-        counts: questions by topic of all slices, shape (slices, TOPICS).
-        chosen: positions wanted, in this order.
-    """
+    """Questions by topic of the chosen slices, sparse."""
     return Rows(*sparse_rows(counts, chosen))
 
 
@@ -182,12 +170,7 @@ def work_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
 
 
 def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
-    """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues).
-
-    Args:
-        load: logarithm of each queue's load, shape (queues,).
-        rate: logarithm of its daily rate.
-    """
+    """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues)."""
     kept_load = _narrow(cells.loads, load, np.sqrt(np.exp(-load) + 1.0 / P.load_dispersion))[cells.load]
     kept_rate = _narrow(cells.rates, rate, np.full(len(rate), P.rate_spread))[cells.rate]
     likelihood = (

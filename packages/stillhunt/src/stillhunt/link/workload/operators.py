@@ -50,12 +50,10 @@ class Operator:
     """One operator's untemplated slices, found on one fold and judged on the other.
 
     Attributes:
-        formed_on: fold on which it was found.
         slices: positions of every slice that fits.
         formed: of those, True where topics and work alone put it there.
         topic: bits of the topics of each on the other fold.
         work: bits of load, rate, client fingerprint and the queue's share of all slices.
-        searched: slices that formed the work queue of which the operator is a part.
     """
 
     request_style: int
@@ -113,12 +111,7 @@ def _workers(untemplated: UntemplatedSlices, background: BackgroundModel, queue:
 
 
 def client_bits(untemplated: UntemplatedSlices, background: BackgroundModel, members: Ints) -> Floats:
-    """Bits of each slice's client fingerprint: the members' against the other slices of the request style.
-
-    Args:
-        background: slices of one request style.
-        members: positions of the members' slices.
-    """
+    """Bits of each slice's client fingerprint: the members' against the other slices of the request style."""
     width = untemplated.clients + 1
     flags = np.zeros(len(untemplated.account), np.int64)
     flags[members] = 1

@@ -71,21 +71,13 @@ class Laws:
     share: Floats
 
     def chosen(self, lanes: Ints | Flags | slice) -> Laws:
-        """Some of the lanes.
-
-        Args:
-            lanes: indices, flags or a slice of the lanes wanted.
-        """
+        """Some of the lanes."""
         # Kernels read row by row, and picking columns would leave them column by column.
         topics = np.ascontiguousarray(self.topics[:, lanes])
         return Laws(topics, self.load[lanes], self.rate[lanes], self.share[lanes])
 
     def updated(self, lanes: Ints, new: Laws) -> Laws:
-        """The same with some lanes replaced.
-
-        Args:
-            lanes: indices of the lanes to replace.
-        """
+        """The same with some lanes replaced."""
         topics, load, rate, share = self.topics.copy(), self.load.copy(), self.rate.copy(), self.share.copy()
         topics[:, lanes], load[lanes], rate[lanes], share[lanes] = new.topics, new.load, new.rate, new.share
         return Laws(topics, load, rate, share)
@@ -96,10 +88,7 @@ class Trial:
     """The state of one seed's expectation-maximisation.
 
     Attributes:
-        bits: bits by which its work queue explains all slices.
         formed: its slices, one bit a row of the background model.
-        before: law under which they were found (one lane).
-        law: law of those slices (one lane).
     """
 
     bits: float
@@ -110,11 +99,7 @@ class Trial:
 
 
 def find_work_queues(background: BackgroundModel, *, request_style: int, least: int) -> list[WorkQueue]:
-    """Work queues among the slices of one request style, the strongest first.
-
-    Args:
-        least: slices a work queue needs.
-    """
+    """Work queues among the slices of one request style, the strongest first."""
     fitting = WEIGHTS_HELD // max(len(background.slices), 1)
     width = int(np.clip(fitting - fitting % LANE_STEP, LANE_STEP, QUEUE_LANES))
     sums = cell_sums(background.rows, background.cells.starts, len(background.common))
