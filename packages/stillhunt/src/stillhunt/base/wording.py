@@ -14,6 +14,9 @@ A field is `{name:form}`, where the form is one of
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import cache
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -51,3 +54,13 @@ def fill(template: str, **figures: Any) -> str:
         KeyError: the template has a field that is not given.
     """
     return _Figures().vformat(template, (), figures)
+
+
+@cache
+def sentences_beside(module: str) -> dict[str, Any]:
+    """The templates of the `wording.toml` beside a module, by section and name.
+
+    Args:
+        module: `__file__` of the module.
+    """
+    return tomllib.loads(Path(module).with_name("wording.toml").read_text("utf-8"))

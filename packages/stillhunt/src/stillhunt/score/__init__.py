@@ -44,7 +44,9 @@ __all__ = [
 
 
 def score_campaigns(
-    tables: tuple[pa.Table, pa.Table, pa.Table],
+    traffic: pa.Table,
+    sliced: pa.Table,
+    candidates: pa.Table,
     accounts: pa.Table | None,
     config: Config,
     progress: Progress,
@@ -53,14 +55,14 @@ def score_campaigns(
     """Judge every candidate and fill the case tables (all but the rejects).
 
     Args:
-        tables: TRAFFIC in canonical order, SLICED row for row with it, CANDIDATES.
+        traffic: TRAFFIC in canonical order.
+        sliced: SLICED, row for row with it.
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
-    traffic, sliced, candidates = tables
     log = read_log(traffic, sliced, accounts, totals)
     found = read_candidates(candidates, log)
     if totals is not None:

@@ -80,7 +80,8 @@ def rebuild_verdict(
     members: pa.Table,
     accounts: pa.Table,
     config: Config,
-    budget: tuple[int, float],
+    log_accounts: int,
+    log_days: float,
     of_plugins: Collection[str] = (),
 ) -> RebuiltVerdict:
     """Judge one campaign, or one group left alone, again.
@@ -90,7 +91,7 @@ def rebuild_verdict(
         members: its MEMBERS, in any row order.
         accounts: CASE_ACCOUNTS, those of its members at least, in any row order.
         config: settings of the run (settings in run.json).
-        budget: accounts and days of the log (budget in run.json), on which the false-alarm budget depends.
+        log_accounts, log_days: of the log (budget in run.json), on which the false-alarm budget depends.
         of_plugins: kinds of evidence that plugins brought (plugins in run.json), which may be missing here.
 
     Returns:
@@ -105,7 +106,8 @@ def rebuild_verdict(
     linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
     weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
     allowed = _sanctioned(accounts, names)
-    verdict, held_back = _verdict(weighed, linked is not None, _too_few(evidence), config.score, budget)
+    needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
+    verdict, held_back = _verdict(weighed, linked is not None, _too_few(evidence), config.score, needed)
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict, held_back = "none", None
     own = _member_ranks(verdict, weighed, allowed, config.score)
@@ -127,13 +129,12 @@ def rebuild_verdict(
 
 
 def _verdict(
-    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, budget: tuple[int, float]
+    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, needed: float
 ) -> tuple[str, float | None]:
     """The verdict before allowed programmes, and what the budget asks where it alone keeps it from act."""
     if linked:
         return linked_verdict(weighed, settings), None
     verdict = "none" if too_few else queue_verdict(weighed, settings)
-    needed = round(required_bits(*budget, settings.false_campaigns_per_month), 3)
     if over_budget(verdict, weighed.bits, settings, needed):
         return "review", needed
     return verdict, None

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
 from stillhunt.triage.kinds import role_label
@@ -171,7 +172,7 @@ def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGrap
         total=shared.facts.num_rows,
         traits_left_out=len(several) - len(trait_key),
         sentence=_how_drawn(len(rows), shared.facts.num_rows),
-        commonness_sentence=_COMMONNESS_WORDS,
+        commonness_sentence=_SAID["commonness"],
     )
 
 
@@ -199,11 +200,7 @@ def _trait_rows(shared: _Shared, traits: CaseTraits) -> pa.Table:
     return pa.table({"account_id": accounts, **{name: c.take(pa.array(place)) for name, c in columns.items()}})
 
 
-_COMMONNESS_WORDS = (
-    "Rare and common rest on the evidence, where that compares exactly this trait with other customers, or else on the "
-    "accounts of groups left alone, which are no sample of all customers. Where neither is known, the graph says so. A "
-    "shared trait alone ties nobody: of many rare values, two members share one by chance."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["graph"]
 
 
 def _shared_traits(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) -> _Shared:
@@ -284,18 +281,17 @@ def _commonness_words(shared: _Shared, trait: int, commonness: str) -> str:
     """What the judgement of a trait rests on, in a sentence."""
     if trait in shared.bits:
         rarer = "rarer" if shared.bits[trait] > 0 else "no rarer"
-        return (
-            f"The evidence about it adds {formatting.bits(shared.bits[trait])} bits to such a member on average: it is "
-            f"{rarer} among other customers."
-        )
+        return fill(_SAID["by_evidence"], bits=formatting.bits(shared.bits[trait]), rarer=rarer)
     if commonness == NOT_KNOWN:
-        return "How common it is among other customers is not known."
+        return _SAID["not_known"]
     members, of_members = (int(column[trait]) for column in shared.here)
     others, of_others = (int(column[trait]) for column in shared.elsewhere)
-    return (
-        f"In the groups left alone {formatting.part_of(others, of_others, 'account')} "
-        f"{formatting.verb(others, 'has', 'have')} it ({formatting.share_of(others, of_others)}; here "
-        f"{formatting.share_of(members, of_members)})."
+    return fill(
+        _SAID["elsewhere"],
+        accounts=formatting.part_of(others, of_others, "account"),
+        others=others,
+        elsewhere=formatting.share_of(others, of_others),
+        here=formatting.share_of(members, of_members),
     )
 
 
@@ -332,11 +328,5 @@ def _sample(facts: pa.Table, limit: int) -> Integers:
 
 
 def _how_drawn(drawn: int, total: int) -> str:
-    if drawn == total:
-        everybody = formatting.sentence_case(formatting.part_of(total, total, "member"))
-        return f"{everybody} {formatting.verb(total, 'is', 'are')} drawn."
-    return (
-        f"{formatting.count(drawn)} of {formatting.count(total)} members are drawn: the most and the least "
-        "probable one, the most probable of each verdict and role, and others at equal distances in order of verdict, "
-        "role and probability. Counts are of all members."
-    )
+    everybody = formatting.sentence_case(formatting.part_of(total, total, "member"))
+    return fill(_SAID["all_drawn" if drawn == total else "some_drawn"], everybody=everybody, drawn=drawn, total=total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import canonical_order
@@ -48,10 +49,8 @@ class Neighbour:
         return f"Shares {formatting.join_some(self.traits, _TRAITS_NAMED)}."
 
 
-NEIGHBOURS_MEANING = (
-    "Accounts with most rare traits in common, among the members of campaigns and groups of this case; of others no "
-    "traits are known. A trait is rare that at most 5 % of them have. This says where to look; it is no evidence."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["why"]
+NEIGHBOURS_MEANING = _SAID["neighbours"]
 """What neighbours are, for the heading of their table."""
 
 
@@ -141,11 +140,7 @@ class AccountSlices:
     @property
     def words(self) -> str:
         """The counts in a sentence."""
-        return (
-            f"{formatting.plural(self.requests, 'request')} in {formatting.plural(self.slices, 'slice')}: "
-            f"{formatting.count(self.in_campaigns)} of them in campaigns, with "
-            f"{formatting.plural(self.harvested, 'harvested request')}."
-        )
+        return fill(_SAID["slices"], **asdict(self))
 
 
 @dataclass(frozen=True)
@@ -253,25 +248,18 @@ def _why(
     if not explanation.memberships:
         return (*explanation.change[:1], *_too_little(case, slices))
     main = explanation.memberships[0]
-    name, probability = formatting.shorten(main.campaign_id, ID_CHARS), formatting.probability(main.probability)
-    parts = (
-        f"probability of the campaign {formatting.probability(main.campaign.probability)}, that the account is a "
-        f"member of it {formatting.probability(main.member.probability)}"
+    place = "none" if verdicts.get(main.campaign_id, "none") == "none" else main.verdict
+    opening = fill(
+        _SAID[place if place in ("none", "act", "review") else "other"],
+        name=formatting.shorten(main.campaign_id, ID_CHARS),
+        probability=formatting.probability(main.probability),
+        parts=fill(
+            _SAID["parts"],
+            campaign=formatting.probability(main.campaign.probability),
+            member=formatting.probability(main.member.probability),
+        ),
     )
-    if verdicts.get(main.campaign_id, "none") == "none":
-        opening = (
-            f"It is a member of no campaign. It is in the group {name}, which was left alone: the evidence does not "
-            f"suffice to call it one ({parts})."
-        )
-    elif main.verdict == "act":
-        opening = f"It is a member of the campaign {name} with the probability {probability} ({parts})."
-    elif main.verdict == "review":
-        opening = f"It may be a member of the campaign {name}; a person must review that ({parts})."
-    else:
-        opening = f"It has requests in the campaign {name} and is not flagged as a member ({parts})."
-    allowed = (
-        ["It belongs to a programme that the settings allow, so it is never flagged."] if explanation.sanctioned else []
-    )
+    allowed = [_SAID["allowed"]] if explanation.sanctioned else []
     return (opening, *allowed, *_reasons(main.member))
 
 
@@ -293,8 +281,7 @@ def _too_little(case: CaseModel, slices: AccountSlices | None) -> list[str]:
     least = link.get("min_slice_requests") if isinstance(link, dict) else None
     if slices is None or not isinstance(least, int) or slices.largest >= least:
         return []
-    prompts = formatting.count(least)
-    return [f"No slice of it has the {prompts} distinct prompts from which anything is inferred. {slices.words}"]
+    return [fill(_SAID["too_little"], least=least, slices=slices.words)]
 
 
 def _details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:

@@ -211,7 +211,7 @@ def campaign_views(
         member_details=details,
         addresses=addresses,
         cited=cited,
-        taken=taken_table(traffic, _by_campaign(campaigns, rows), (prompts, samples), others, rereading, config.report),
+        taken=taken_table(traffic, _by_campaign(campaigns, rows), prompts, samples, others, rereading, config.report),
     )
 
 

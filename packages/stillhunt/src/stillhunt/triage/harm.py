@@ -12,16 +12,15 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.shape import TIMESTAMP
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.model import CampaignModel, CaseModel
 
 HARM_DAYS = 7
 """Days before a campaign's last request over which its rate is taken. Judgement: a week has each weekday once."""
 _LEAST_DAYS = 1.0
 """A younger campaign is spread over so many days. Judgement: a burst of minutes says nothing of the rate of a day."""
-HARM_MEANING = (
-    "Probability times list value a day, over the last 7 days up to the campaign's last request. It ranks what to read "
-    "first; it forecasts nothing, and the list price of answers is not a loss."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["harm"]
+HARM_MEANING = _SAID["meaning"]
 """What the figure is, for the heading of its column."""
 _DAY = 86_400.0
 
@@ -67,20 +66,15 @@ class ExpectedHarm:
     @property
     def words(self) -> str:
         """How the figure came about, in sentences."""
-        pace = f"{formatting.plural(round(self.requests_per_day), 'request')} a day"
-        last = formatting.number(self.days, 0 if self.days >= 2 else 1)
-        period = f"over the last {last} days up to its last request" if self.days > _LEAST_DAYS else "on its last day"
-        if not self.measured:
-            period = "over its whole time, because the case has no timeline of it"
-        if not self.harvests:
-            return (
-                f"It does not harvest, so no list value is set against it. It stands after all that do, by its "
-                f"probability times its requests: {formatting.probability(self.probability)} of {pace} {period}."
-            )
+        length = "whole_time" if not self.measured else "last_days" if self.days > _LEAST_DAYS else "last_day"
         value, each = (formatting.money(sum_, self.currency) for sum_ in (self.value_per_day, self.value_per_request))
-        return (
-            f"Probability {formatting.probability(self.probability)} times a list value of {value} daily ({pace} "
-            f"{period}, {each} each). This ranks campaigns; it is no forecast."
+        return fill(
+            _SAID["harvest" if self.harvests else "no_harvest"],
+            probability=formatting.probability(self.probability),
+            value=value,
+            each=each,
+            pace=fill(_SAID["pace"], requests=round(self.requests_per_day)),
+            period=fill(_SAID[length], days=formatting.number(self.days, 0 if self.days >= 2 else 1)),
         )
 
 

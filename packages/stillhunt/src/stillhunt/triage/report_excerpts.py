@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from stillhunt.base import formatting
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.model import FULL_ID_CHARS
 
 _CARDS_SHOWN = 6
@@ -103,14 +104,9 @@ class PhraseUse:
     @property
     def sentence(self) -> str:
         """How many excerpts and accounts have it; the rest of the campaign's requests is not in the case."""
-        if not self.cards:
-            return f"This phrase is marked in none of {formatting.plural(self.read, 'excerpt')}."
         having = formatting.sentence_case(formatting.part_of(len(self.cards), self.read, "excerpt"))
-        have = formatting.verb(len(self.cards), "has", "have")
-        return (
-            f"{having}, from {formatting.plural(self.accounts, 'account')}, {have} this phrase. Excerpts are a few of "
-            "the campaign's requests, chosen to show what its accounts share."
-        )
+        said = sentences_beside(__file__)["phrase"]["some" if self.cards else "none"]
+        return fill(said, having=having, accounts=self.accounts, cards=len(self.cards), read=self.read)
 
 
 def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:

@@ -19,6 +19,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import LIMIT_FAMILIES, PRIOR, family_label
 from stillhunt.base.schema import FAMILIES
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.folder import canonical_order
 
 _IDS_OF_MANY = 10
@@ -193,14 +194,8 @@ def _term(row: dict[str, Any]) -> Term:
     )
 
 
-_PROGRAMME = (
-    "If you allow this programme (a contract, research, your own evaluation), declare it under [sanctioned] in the "
-    "settings: it then stays visible but is not flagged."
-)
-OPERATION_MARGINS = (
-    "It gets at most the verdict review, however strong the evidence is, because no work queue shows.",
-    _PROGRAMME,
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["margins"]
+OPERATION_MARGINS = (_SAID["operation"], _SAID["programme"])
 """What would change the verdict of an account farm or a relay, in sentences."""
 
 
@@ -208,14 +203,9 @@ def margin(log2_odds: float, settings: ScoreSettings) -> str:
     """Distance to the thresholds: `3.7 bits below the review threshold`."""
     above_act = log2_odds - log2_odds_of(settings.act_probability)
     above_review = log2_odds - log2_odds_of(settings.review_probability)
-    if above_act >= 0:
-        return f"{formatting.distance_bits(above_act)} above the act threshold"
-    if above_review < 0:
-        return f"{formatting.distance_bits(above_review)} below the review threshold"
-    return (
-        f"{formatting.distance_bits(above_review)} above the review threshold and "
-        f"{formatting.distance_bits(above_act)} below the act threshold"
-    )
+    place = "above_act" if above_act >= 0 else "below_review" if above_review < 0 else "between"
+    distances = formatting.distance_bits(above_act), formatting.distance_bits(above_review)
+    return fill(_SAID[place], act=distances[0], review=distances[1])
 
 
 def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> tuple[str, ...]:
@@ -225,7 +215,7 @@ def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> 
         f"{name} at {formatting.exact_percent(threshold)}"
         for name, threshold in (("review", settings.review_probability), ("act", settings.act_probability))
     )
-    sentences.append(f"The score is {margin(total.log2_odds, settings)} (thresholds: {thresholds}).")
+    sentences.append(fill(_SAID["score"], margin=margin(total.log2_odds, settings), thresholds=thresholds))
     families = [(name, value) for name, value in total.family_bits.items() if value > 0]
     if families:
         sentences.append(_without_strongest(total, *families[0], settings))
@@ -233,41 +223,33 @@ def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> 
     if verdict != "act" and len(strong) < 2:
         reached = f'only "{family_label(strong[0])}" reaches that' if strong else "none reaches that"
         floor = formatting.distance_bits(settings.family_floor_bits)
-        sentences.append(f"The verdict act needs two independent families of at least {floor} each; {reached}.")
+        sentences.append(fill(_SAID["families"], floor=floor, reached=reached))
     if total.insufficient:
-        sentences.append(f"The log has insufficient data for some tests: {lacking(total)}.")
+        sentences.append(fill(_SAID["insufficient"], tests=lacking(total)))
     if verdict != "none":
-        sentences.append(_PROGRAMME)
+        sentences.append(_SAID["programme"])
     return tuple(sentences)
 
 
 def account_margins(main: Membership | None, *, sanctioned: bool, settings: ScoreSettings) -> tuple[str, ...]:
     """What would change an account's verdict, in sentences."""
     if main is None:
-        return ("This account is in no group: nothing links its traffic to other accounts beyond chance.",)
+        return (_SAID["in_no_group"],)
     weaker, name = min(
         (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
     )
-    sentences = [f"The probability cannot exceed that of its weaker factor, {name} ({formatting.probability(weaker)})."]
+    sentences = [fill(_SAID["weaker"], factor=name, probability=formatting.probability(weaker))]
     if main.verdict != "none" and main.member.log2_odds >= 0:
-        spare = formatting.distance_bits(main.member.log2_odds)
-        sentences.append(
-            f"{spare} of evidence that the traffic is the account's own (a client, card or topics of its own) would "
-            "make it likelier a stranger than a member, and it would not be for review."
-        )
+        sentences.append(fill(_SAID["spare"], bits=formatting.distance_bits(main.member.log2_odds)))
     if main.verdict == "review" and main.campaign.probability >= settings.act_probability:
         strangers, least = (
             formatting.exact_percent(bound) for bound in (settings.flagged_strangers, settings.flagged_probability)
         )
-        sentences.append(
-            f"Members of a campaign to act on are flagged together, with at most {strangers} expected strangers among "
-            f"them, and each with a probability of membership of at least {least}. A member that lacks a card, client "
-            "or sign-up that nearly all the others share is not flagged with them."
-        )
+        sentences.append(fill(_SAID["together"], strangers=strangers, least=least))
     if sanctioned:
-        sentences.append("The settings allow its programme; otherwise the probability alone would decide.")
+        sentences.append(_SAID["sanctioned"])
     elif main.verdict != "none":
-        sentences.append(_PROGRAMME)
+        sentences.append(_SAID["programme"])
     return tuple(sentences)
 
 
@@ -286,7 +268,10 @@ def _without_strongest(total: ScoreSum, family: str, family_bits: float, setting
     verdict = "still above the act threshold"
     if left < settings.act_probability:
         verdict = f"{'above' if left >= settings.review_probability else 'below'} the review threshold"
-    return (
-        f'Without its strongest family, "{formatting.shorten(family_label(family), 24)}" '
-        f"({formatting.bits(family_bits)} bits), the probability would be {formatting.probability(left)}: {verdict}."
+    return fill(
+        _SAID["without"],
+        family=formatting.shorten(family_label(family), 24),
+        bits=formatting.bits(family_bits),
+        probability=formatting.probability(left),
+        verdict=verdict,
     )

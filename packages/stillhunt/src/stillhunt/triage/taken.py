@@ -114,7 +114,8 @@ Row = tuple[str, str, int, int, int, float, float | None]
 def taken_table(
     traffic: pa.Table,
     harvest: Mapping[str, Ints],
-    reread: tuple[pa.Table, pa.Table],
+    prompts: pa.Table,
+    excerpts: pa.Table,
     others: Ints,
     rereading: Rereading,
     settings: ReportSettings,
@@ -126,13 +127,12 @@ def taken_table(
     Args:
         traffic: TRAFFIC with the column `topic` of SLICED.
         harvest: campaign -> its harvested requests, as positions in the traffic.
-        reread: campaign_id and prompt of the requests that were read again, and SAMPLES of them.
+        prompts: campaign_id and prompt of the requests that were read again.
+        excerpts: SAMPLES of them.
         others: requests of accounts outside of all campaigns, as positions in the traffic.
     """
-    prompts, excerpts = (
-        _texts(table, column, harvest) for table, column in zip(reread, ("prompt", "text"), strict=True)
-    )
-    subjects = _subjects_of(traffic, harvest, excerpts, others, rereading)
+    read = _texts(prompts, "prompt", harvest)
+    subjects = _subjects_of(traffic, harvest, _texts(excerpts, "text", harvest), others, rereading)
     rows: list[tuple[str, Row]] = []
     for name, own in harvest.items():
         volumes = _volumes(traffic, own, settings)
@@ -141,7 +141,7 @@ def taken_table(
             *_of_each("model", volumes.by(volumes.model, len(volumes.models)), volumes.models),
             *_skill_rows(volumes, traffic["conduct"].take(pa.array(own)).to_numpy()),
             *_subject_rows(volumes, subjects, name, own),
-            *_language_rows(volumes, rereading.languages(prompts[name])),
+            *_language_rows(volumes, rereading.languages(read[name])),
         ]
         rows += [(name, part) for part in parts]
     columns = [
