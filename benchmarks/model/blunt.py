@@ -47,8 +47,8 @@ def measure(job: tuple[argparse.Namespace, str, int]) -> None:
     """Measure what one task and seed still lack, and append each finished condition to the file."""
     import torch
 
+    from stillhunt_model.blunt.adaptive import Budgets
     from stillhunt_model.blunt.experiment import BluntPlan, run_blunt_cells, student_size
-    from stillhunt_model.blunt.harvest import Budgets
 
     given, task, seed = job
     torch.set_num_threads(1)

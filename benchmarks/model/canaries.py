@@ -25,9 +25,8 @@ from prove_cells import BATCH, EPOCHS, QUERIES, RATE, SAMPLES, paraphrased
 
 from stillhunt_model.marks.canaries import canary_choices
 from stillhunt_model.nets.net import Net
-from stillhunt_model.proof.budget import QueryBudget
-from stillhunt_model.proof.canary_test import canary_questions, score_choices, score_wordings
-from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.proof.kept_canaries import canary_questions, score_choices, score_wordings
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe

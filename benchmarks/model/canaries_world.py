@@ -20,8 +20,7 @@ import pyarrow.parquet as pq
 from prove_cells import PARAPHRASED
 from prove_world import SOURCES, Texts, World
 
-from stillhunt_model.marks.canaries import canary_choices, canary_text
-from stillhunt_model.marks.wordings import RETIRED, WORDINGS
+from stillhunt_model.marks.canaries import RETIRED, WORDINGS, canary_choices, canary_text
 from stillhunt_model.nets.tiny import text_tokenizer
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair

@@ -34,6 +34,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from prose import prose_pairs, prose_world
+
 import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION
@@ -45,9 +47,7 @@ from stillhunt_model.damage.report import damage_document
 from stillhunt_model.damage.samples import HarvestSource, gather_answers
 from stillhunt_model.damage.splitting import HARVESTED, HeldOut, hold_out, shuffled
 from stillhunt_model.damage.students import StudentSpec, train_students
-from stillhunt_model.tasks.checkable import TASKS
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
-from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.tasks.checkable import TASKS, draw_examples
 from stillhunt_model.training.pairs import TextPair
 
 WORLDS = ("plain", "copies", "rewordings", "prose")

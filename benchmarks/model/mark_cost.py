@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from prose import prose_pairs, prose_world
 from scipy import stats
 
 from stillhunt_model.marks.canaries import canary_choices, canary_text
@@ -30,9 +31,7 @@ from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net, plain_ids, prompt_ids
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
-from stillhunt_model.tasks.checkable import TASKS
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
-from stillhunt_model.tasks.task import Example, draw_examples, share_right
+from stillhunt_model.tasks.checkable import TASKS, Example, draw_examples, share_right
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair

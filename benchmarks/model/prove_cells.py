@@ -11,11 +11,10 @@ from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.asking import ask, plan_questions
-from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
-from stillhunt_model.proof.control_test import score_continuations, score_likelihoods
-from stillhunt_model.proof.mark_test import KeyedMark, read_mark, score_mark
-from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark, score_mark
+from stillhunt_model.proof.preferred_answers import score_continuations, score_likelihoods
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from prose import prose_pairs, prose_world
 
 from stillhunt_model.marks.gate import Gate, gate_of
 from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
@@ -30,7 +31,6 @@ from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train

@@ -23,21 +23,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import torch
+from prose import prose_pairs, prose_world
 
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
 from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.nets.loading import load_net
-from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.proof.asking import ask, plan_questions
-from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls
-from stillhunt_model.proof.control_test import score_continuations, score_likelihoods
-from stillhunt_model.proof.mark_test import KeyedMark, read_mark
-from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark
+from stillhunt_model.proof.preferred_answers import score_continuations, score_likelihoods
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train

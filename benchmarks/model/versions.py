@@ -20,7 +20,7 @@ from prove_world import ANSWER_TOKENS, CONTROLS, TEMPERATURE, World
 
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import DrawnAnswers, alike, comparable
-from stillhunt_model.proof.control_test import score_likelihoods
+from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.run import TrainingRecipe, train
 

@@ -33,10 +33,10 @@ from stillhunt.base.schema import REQUESTS
 from stillhunt.extract import languages_of, sketch_requests
 from stillhunt.extract.languages import LANGUAGES
 from stillhunt.triage import alike_prompts, taken
-from stillhunt_lab.second_worlds import publish as second_publish
+from stillhunt_lab.second_worlds import build as second_build
 from stillhunt_lab.second_worlds.build import build_second_world
-from stillhunt_lab.second_worlds.languages import build_languages
 from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.second_worlds.texts import build_languages
 from stillhunt_lab.worlds import assemble
 from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
 from stillhunt_lab.worlds.grammar import load_grammar
@@ -95,13 +95,13 @@ def first_world(rung: int, seed: int) -> tuple[World, Truth]:
 def second_world(rung: int, seed: int) -> tuple[World, Truth]:
     """A world of the second generator."""
     joined: list[Any] = []
-    join = second_publish.join_traffic
+    join = second_build.join_traffic
 
     def noting(parts: Any) -> Any:
         joined.append(join(parts))
         return joined[-1]
 
-    with patch.object(second_publish, "join_traffic", noting):
+    with patch.object(second_build, "join_traffic", noting):
         world = build_second_world(SecondSpec(rung=rung, seed=seed, accounts=ACCOUNTS, days=10))
     jobs, calls = joined[-1]
     order = np.argsort(calls.time, kind="stable")

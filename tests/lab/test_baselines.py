@@ -14,7 +14,7 @@ from stillhunt_lab.baselines import BASELINES, MethodSettings
 from stillhunt_lab.baselines.advisory import never_idle, no_ramp
 from stillhunt_lab.baselines.catchsync import distance_to_bound
 from stillhunt_lab.baselines.fraudar import densest_block
-from stillhunt_lab.baselines.log import AccountLog
+from stillhunt_lab.baselines.method import AccountLog
 from stillhunt_lab.baselines.mmd import discrepancy
 from stillhunt_lab.baselines.prada import nearest_distances, trimmed_normality
 from stillhunt_lab.baselines.synchrotrap import action_similarity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,15 +17,12 @@ from stillhunt.base.shape import TIMESTAMP
 from stillhunt_lab.baselines import MethodResult, MethodSettings
 from stillhunt_lab.bench import BenchSpec, run_bench, write_report
 from stillhunt_lab.bench import run as bench_run
-from stillhunt_lab.bench.ablations import ABLATED_FAMILIES, VARIANTS, poorer_log
-from stillhunt_lab.bench.cells import equal_recall, first_call_cell, share_cell
 from stillhunt_lab.bench.measures import Truth, average_precision, false_at_recall, measure
-from stillhunt_lab.bench.methods import sparing
+from stillhunt_lab.bench.methods import ABLATED_FAMILIES, VARIANTS, poorer_log, sparing
 from stillhunt_lab.bench.replay import called_campaigns, first_calls
 from stillhunt_lab.bench.report import BEGIN, END, render_page
-from stillhunt_lab.bench.rows import SIZES_FILE, read_rows, source_hash
-from stillhunt_lab.bench.spec import Run, WorldKey, runs_of
-from stillhunt_lab.bench.tables import best_baseline_sentence
+from stillhunt_lab.bench.rows import SIZES_FILE, Run, WorldKey, read_rows, runs_of, source_hash
+from stillhunt_lab.bench.tables import best_baseline_sentence, equal_recall, first_call_cell, share_cell
 
 TINY = BenchSpec(rungs=(1,), seeds=1, accounts=40, days=3, campaign_accounts=8, baselines=False, honest_accounts=40)
 NO_HISTORY = MethodSettings(0, lambda: pa.table({}))
@@ -257,7 +255,9 @@ def test_mixed_states_of_the_detector_are_told() -> None:
 
 def test_source_hashes_tell_detector_from_lab() -> None:
     assert source_hash(detecting=True) != source_hash(detecting=False)
-    assert all(len(source_hash(detecting=which)) == 12 for which in (True, False))
+    of_nothing = hashlib.sha256().hexdigest()[:12]
+    hashes = [source_hash(detecting=which) for which in (True, False)]
+    assert all(len(own) == 12 and own != of_nothing for own in hashes)
 
 
 def test_rows_say_what_they_were_measured_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

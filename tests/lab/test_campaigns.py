@@ -44,7 +44,7 @@ def test_specialised_accounts_differ_from_each_other(scene: Scene) -> None:
     assert homogeneity(draft, first_turns(draft)) > 3.0
 
 
-@pytest.mark.parametrize("recipe", [CHAT, *RECIPES], ids=lambda recipe: recipe.persona)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.persona)
 def test_honest_accounts_have_own_topics_and_heavy_tails(scene: Scene, recipe: object) -> None:
     people, draft = build_persona(scene, recipe, 40)  # type: ignore[arg-type]  # ids are made from the object itself
     loads = np.bincount(draft.owner, minlength=len(people))

@@ -18,12 +18,10 @@ from stillhunt.base.errors import ConfigError, InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, CASE_ACCOUNTS, MEMBERS
 from stillhunt_lab.drill import run as drill_run
-from stillhunt_lab.drill.honest_traffic import learn_honest_traffic
-from stillhunt_lab.drill.judge import Outcome, judge
-from stillhunt_lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, read_own_logs
+from stillhunt_lab.drill.own_logs import ID_MARK, LogsToDrill, OwnLogs, learn_honest_traffic, read_own_logs
 from stillhunt_lab.drill.plant import Cell, DrillContext, Planted, plant
 from stillhunt_lab.drill.report import document, markdown, picture, refuse_folder, write_results
-from stillhunt_lab.drill.run import DrillResult, DrillSpec, drill
+from stillhunt_lab.drill.run import DrillResult, DrillSpec, Outcome, drill, judge
 from stillhunt_lab.drill.sentences import draw_items, draw_subject, split_prompts
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, write_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec

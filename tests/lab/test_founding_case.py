@@ -17,8 +17,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.cli.app import app
-from stillhunt_lab.founding.blocks import HONEST_ACCOUNTS, AccountBlock, plan_blocks
-from stillhunt_lab.founding.build import FoundingSpec, write_founding_case
+from stillhunt_lab.founding.build import HONEST_ACCOUNTS, AccountBlock, FoundingSpec, plan_blocks, write_founding_case
 from stillhunt_lab.founding.labs import LABS, Lab
 from stillhunt_lab.worlds.build import SANCTIONED_FILE
 

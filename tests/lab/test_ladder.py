@@ -12,12 +12,12 @@ from stillhunt.base.units import DAY, HOUR
 from stillhunt_lab.worlds.account_events import NEW_MODEL
 from stillhunt_lab.worlds.build import build_world, spec_for_rung
 from stillhunt_lab.worlds.campaigns import CampaignSpec, build_campaign
-from stillhunt_lab.worlds.channels import CHANNELS
 from stillhunt_lab.worlds.grammar import integer_stream
-from stillhunt_lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
+from stillhunt_lab.worlds.networks import CHANNELS
 from stillhunt_lab.worlds.personas import CHAT, build_persona
 from stillhunt_lab.worlds.rungs import RUNGS
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene
+from stillhunt_lab.worlds.templates import APPROACHES, ask_obliquely, word_probe
 
 
 def campaign(scene: Scene, rung: int, accounts: int = 60, **options: object) -> tuple[People, Draft]:

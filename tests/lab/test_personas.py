@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from test_campaigns import homogeneity
 
-from stillhunt_lab.worlds.personas import CHAT, RECIPES, SANCTIONED, build_persona, persona_counts
+from stillhunt_lab.worlds.personas import RECIPES, SANCTIONED, build_persona, persona_counts
 from stillhunt_lab.worlds.scene import Draft, People, Scene
 from stillhunt_lab.worlds.traffic import REASONING_LENGTH, lengthen, set_answers
 
-_BY_NAME = {recipe.persona: recipe for recipe in (CHAT, *RECIPES)}
+_BY_NAME = {recipe.persona: recipe for recipe in RECIPES.values()}
 
 
 def persona(scene: Scene, name: str, count: int) -> tuple[People, Draft]:

@@ -17,7 +17,7 @@ import pytest
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.schema import REQUESTS
 from stillhunt_lab.second_worlds.build import build_second_world, lay_out
-from stillhunt_lab.second_worlds.customer_kinds import CUSTOMER_KINDS
+from stillhunt_lab.second_worlds.kinds import CUSTOMER_KINDS
 from stillhunt_lab.second_worlds.records import Block
 from stillhunt_lab.second_worlds.scene import Scene, open_scene
 from stillhunt_lab.second_worlds.spec import SecondSpec

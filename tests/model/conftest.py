@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ LIBRARIES = ("gguf", "safetensors", "tokenizers", "torch", "transformers", "trl"
 MISSING = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
 REQUIRED = os.environ.get("STILLHUNT_REQUIRE_SERVICES") == "1"
 
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "model"))  # worlds that tests and benchmarks share
 # transformers reads these when it is imported, which is when the modules of this folder are collected.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false")
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from prose import prose_pairs, prose_world
+
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.triage import Case
-from stillhunt_model.tasks.checkable import TASKS
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
-from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.tasks.checkable import TASKS, draw_examples
 from stillhunt_model.training.pairs import TextPair
 
 CAMPAIGN = "camp-1"

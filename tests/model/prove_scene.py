@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from prose import prose_pairs, prose_world
+
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
-from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
 from stillhunt_model.proof.suspects import weights_fingerprint
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train

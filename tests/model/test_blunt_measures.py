@@ -21,9 +21,9 @@ from stillhunt_model.blunt.measures import (
     reasoning_steps,
     steps_in_order,
 )
-from stillhunt_model.blunt.policy_text import blunt_policy
-from stillhunt_model.blunt.programs import BLUNT_TASKS
-from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.blunt.notices import blunt_policy
+from stillhunt_model.blunt.students import BLUNT_TASKS
+from stillhunt_model.tasks.checkable import draw_examples
 
 REASONING = st.one_of(
     st.text(max_size=80),

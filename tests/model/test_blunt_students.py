@@ -17,21 +17,29 @@ from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.app import app
-from stillhunt_model.blunt.adaptive import PASSIVE, Attempt, Thief, best_attempt
+from stillhunt_model.blunt.adaptive import (
+    PASSIVE,
+    Attempt,
+    Budgets,
+    Condition,
+    Thief,
+    asked_in_parts,
+    best_attempt,
+    put_in_order,
+    received_answers,
+)
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
-from stillhunt_model.blunt.harvest import Budgets, Condition, asked_in_parts, put_in_order, received_answers
-from stillhunt_model.blunt.programs import BLUNT_TASKS, PROGRAM_STEPS
-from stillhunt_model.blunt.students import School, Student, StudentSize, copying_base
+from stillhunt_model.blunt.students import BLUNT_TASKS, School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
-from stillhunt_model.tasks.task import draw_examples
+from stillhunt_model.tasks.checkable import draw_examples
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
 SMALL = StudentSize(TinySize(width=32, layers=2, heads=2, longest=128), base_steps=5, steps=3)
 ASKED = draw_examples(BLUNT_TASKS["programs"], 40, 0)
 ANSWERS = {one.prompt: one.answer for one in ASKED}
-LEAK = 0.1
+LEAK, PROGRAM_STEPS = 0.1, 3
 
 
 class CountingSchool(School):
@@ -209,7 +217,7 @@ def test_the_command_measures_prints_the_table_and_does_nothing_twice(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("stillhunt_model.blunt.experiment.StudentSize", lambda: SMALL)
-    monkeypatch.setattr("stillhunt_model.blunt.harvest.Budgets.held_out", 6)
+    monkeypatch.setattr("stillhunt_model.blunt.adaptive.Budgets.held_out", 6)
     small = ["--queries", "4", "--data", "4", "--seeds", "1", "--task", "sums", "--steps", "1", "--quiet"]
     command = ["model", "blunt", "measure", "-o", "rows.json", *small]
     first = CliRunner().invoke(app, command)

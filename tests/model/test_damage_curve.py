@@ -12,12 +12,10 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from stillhunt_model.damage.curve import Interval, bend_of, equal_count, interval_of, learning_curve
 from stillhunt_model.damage.measuring import DamageResult
-from stillhunt_model.damage.report import damage_document, damage_page
+from stillhunt_model.damage.report import damage_document, damage_page, damage_sentences
 from stillhunt_model.damage.samples import TakenAnswer
-from stillhunt_model.damage.scoring import AnswerScores
-from stillhunt_model.damage.sentences import damage_sentences
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut
-from stillhunt_model.damage.students import Students, StudentScores, StudentSpec
+from stillhunt_model.damage.students import AnswerScores, Students, StudentScores, StudentSpec
 from stillhunt_model.training.pairs import TextPair
 
 COUNTS = (16, 32, 64, 128)

@@ -23,13 +23,12 @@ from stillhunt.base.progress import Silent
 from stillhunt.cli.app import app
 from stillhunt_model.damage.measuring import DamageResult, check_spec, measure_damage
 from stillhunt_model.damage.samples import HarvestSource, TakenAnswer
-from stillhunt_model.damage.scoring import score_answers
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut
-from stillhunt_model.damage.students import StudentSpec, experiment_key, filled, student_maker
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.damage.students import StudentSpec, experiment_key, filled, score_answers, student_maker
+from stillhunt_model.nets.net import save_net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
 from stillhunt_model.training.generating import Sampling, generate
-from stillhunt_model.training.likelihood import mean_loss
+from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
@@ -125,7 +124,7 @@ def test_scores_are_those_of_the_answer_and_exact_is_what_the_student_says() -> 
     scores = score_answers(net, pairs)
     assert scores.tokens == [3, 4, 2]
     assert scores.bytes == [3, 4, 2]
-    assert sum(scores.nats) / 9 == pytest.approx(mean_loss(net, pairs), rel=1e-4)
+    assert sum(scores.nats) == pytest.approx(-sum(map(sum, answer_logprobs(net, pairs))), rel=1e-4)
     said = generate(net, [one.prompt for one in pairs], Sampling(tokens=8, temperature=0))
     assert scores.exact == [one == pair.answer for one, pair in zip(said, pairs, strict=True)] == [True, True, False]
 

@@ -21,7 +21,7 @@ from stillhunt_model.commands.distil import DivergenceChoice, MethodChoice
 from stillhunt_model.distil import job as job_module
 from stillhunt_model.distil import smoke
 from stillhunt_model.nets.loading import load_net
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import save_net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 
 

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt_model.distil.divergences import divergence, top_logs
 from stillhunt_model.distil.top_logits import (
     TopLogits,
+    divergence,
     online_loss,
     read_top_logits,
     stored_loss,
     top_logits,
+    top_logs,
     write_top_logits,
 )
 from stillhunt_model.nets.net import Net

@@ -14,8 +14,7 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.formatting import visible_id
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.triage import Case
-from stillhunt_model.distil.declared_license import teacher_terms
-from stillhunt_model.distil.permission import Declared, check_terms
+from stillhunt_model.distil.permission import TERMS, Declared, check_terms, teacher_terms, terms_family, terms_of
 from stillhunt_model.distil.rows import (
     HALF_CHARACTERS,
     LONGEST_DATA_ROW,
@@ -26,7 +25,6 @@ from stillhunt_model.distil.rows import (
     flagged_of,
     read_data_rows,
 )
-from stillhunt_model.distil.terms import TERMS, terms_family, terms_of
 
 
 def write_rows(path: Path, *rows: Any) -> Path:

@@ -21,17 +21,14 @@ from stillhunt.base.progress import Silent
 from stillhunt_model.distil.card import Permit, facts_of, model_card, result_cells
 from stillhunt_model.distil.job import DistilJob, Distilled, ResultRow, distil, set_aside
 from stillhunt_model.distil.judging import AskedModel, flops_per_token, gap_recovered, wilson_interval
-from stillhunt_model.distil.learning import STORED_LOGITS, distil_net
-from stillhunt_model.distil.on_policy import fitting_prompts
+from stillhunt_model.distil.learning import STORED_LOGITS, distil_net, fitting_prompts
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.smoke import SmokeSize, same_result, smoke_job
-from stillhunt_model.distil.students import copy_of, model_hash, new_student
+from stillhunt_model.distil.students import copy_of, model_hash, new_student, vocabulary_difference
 from stillhunt_model.distil.top_logits import online_loss
-from stillhunt_model.distil.vocabularies import vocabulary_difference
 from stillhunt_model.distil.work_folder import open_work
-from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, text_tokenizer, tiny_net
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair, collate, encode

@@ -24,11 +24,9 @@ from stillhunt.base.errors import ConfigError
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.proof import endpoint_client
-from stillhunt_model.proof.budget import QueryBudget, QueryBudgetError
 from stillhunt_model.proof.endpoint import _PROBE, EndpointSuspect
-from stillhunt_model.proof.endpoint_answers import EndpointError
-from stillhunt_model.proof.endpoint_client import Endpoint
-from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.proof.endpoint_client import Endpoint, EndpointError
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError
 from stillhunt_model.training.pairs import TextPair
 
 PROMPTS = ["write about a bag", "what is 2 + 2?", "sag mir \u00e4 \U0001f600"]

@@ -21,8 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from stillhunt.base.errors import InputError, OutputError
 from stillhunt_model.nets.loading import load_net
-from stillhunt_model.nets.net import Net, prompt_ids
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import Net, prompt_ids, save_net
 from stillhunt_model.nets.tiny import END_TOKEN, TinySize, byte_tokenizer, text_tokenizer, tiny_net
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair

@@ -15,9 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt_model.marks.answer_rows import LONGEST_ROW, RowCounts, marked_rows
-from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text, shown_choices, with_wording
+from stillhunt_model.marks.canaries import (
+    RETIRED,
+    WORDINGS,
+    canary_bit,
+    canary_choices,
+    canary_text,
+    shown_choices,
+    with_wording,
+)
 from stillhunt_model.marks.untouched import untouched_signs
-from stillhunt_model.marks.wordings import RETIRED, WORDINGS
 
 KEYS = [bytes([number]) * 32 for number in range(8)]
 VARIANTS = [words for both in WORDINGS for words in both]

@@ -20,7 +20,7 @@ from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.app import app
 from stillhunt.triage import Case
 from stillhunt_model.marks.gate import Gate
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.nets.net import save_net
 
 ANSWER = "Perhaps it is so, for example among the stones. Usually they look at each other as if by chance."
 

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from model.marks_scene import scene_gate, token
+from stillhunt_model.marks.following import AnswerPlace
 from stillhunt_model.marks.gate import is_plain_piece
-from stillhunt_model.marks.places import AnswerPlace
 from stillhunt_model.marks.requests import (
     CODE,
     LANGUAGE,

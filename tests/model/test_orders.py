@@ -27,9 +27,8 @@ from stillhunt_model.commands.mark import mark_commands
 from stillhunt_model.marks.green_list import GreenListMark
 from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
-from stillhunt_model.marks.schemes import MARK_SCHEMES, sampling_mark, scheme_settings
-from stillhunt_model.marks.serving import processor_for
-from stillhunt_model.nets.saving import save_net
+from stillhunt_model.marks.serving import MARK_SCHEMES, processor_for, sampling_mark, scheme_settings
+from stillhunt_model.nets.net import save_net
 from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, account_name, signed_order
 from stillhunt_model.orders.register import OrderRegister, model_folder
 

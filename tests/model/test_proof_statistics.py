@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prose import prose_pairs, prose_world
 from scipy.stats import binom, wilcoxon
 
 from stillhunt.base.errors import InputError
@@ -20,17 +21,13 @@ from stillhunt_model.marks.green_list import GreenListMark
 from stillhunt_model.marks.gumbel import GumbelMark
 from stillhunt_model.marks.hashing import context_seeds, mark_key, numbers_below, token_numbers
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt_model.proof.aligned_ranks import aligned_rank_p
 from stillhunt_model.proof.asking import plan_questions
-from stillhunt_model.proof.canary_test import canary_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, drawn_again, drawn_alone
-from stillhunt_model.proof.control_test import score_likelihoods
-from stillhunt_model.proof.distinct_tokens import distinct_tokens
-from stillhunt_model.proof.keyed_sums import green_tail, gumbel_tail
-from stillhunt_model.proof.mark_test import KeyedMark, score_texts
-from stillhunt_model.proof.reading import preferences
+from stillhunt_model.proof.inherited_marks import KeyedMark, distinct_tokens, preferences, score_texts
+from stillhunt_model.proof.kept_canaries import canary_questions
+from stillhunt_model.proof.preferred_answers import score_likelihoods
+from stillhunt_model.proof.statistics import aligned_rank_p, green_tail, gumbel_tail
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.pairs import TextPair
 
 BLOCKS = st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=4), min_size=1, max_size=5)

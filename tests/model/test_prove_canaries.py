@@ -18,18 +18,16 @@ from hypothesis import strategies as st
 
 from model.prove_scene import fingerprint, prove_scene
 from stillhunt.base.errors import InputError
-from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text, unkeyed_text
+from stillhunt_model.marks.canaries import WORDINGS, canary_bit, canary_choices, canary_text, unkeyed_text
 from stillhunt_model.marks.keys import new_mark_secret
-from stillhunt_model.marks.schemes import scheme_settings
-from stillhunt_model.marks.wordings import WORDINGS
+from stillhunt_model.marks.serving import scheme_settings
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof import standard_tests
-from stillhunt_model.proof.budget import QueryBudget
-from stillhunt_model.proof.canary_test import CanaryScore, canary_questions, score_choices, score_wordings
+from stillhunt_model.proof.kept_canaries import CanaryScore, canary_questions, score_choices, score_wordings
 from stillhunt_model.proof.proving import CampaignHarvest
 from stillhunt_model.proof.standard_tests import CanariesTest
-from stillhunt_model.proof.suspects import LocalSuspect
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
 

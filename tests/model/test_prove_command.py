@@ -18,7 +18,7 @@ from model.prove_scene import as_line, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt_model.marks.keys import new_mark_secret
-from stillhunt_model.marks.schemes import scheme_settings
+from stillhunt_model.marks.serving import scheme_settings
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.trials import TRIALS_FILE

@@ -12,33 +12,33 @@ import pytest
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
+from prose import prose_pairs, prose_world
+
 from model.model_server import serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
 from stillhunt_model.marks.keys import new_mark_secret
-from stillhunt_model.marks.schemes import scheme_settings
+from stillhunt_model.marks.serving import scheme_settings
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
-from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
 from stillhunt_model.proof.report import proof_bytes, proof_document
 from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_tests
-from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.proof.verdict import (
     CANARIES_TEST,
     CONTROLS_TEST,
     MARKS_TEST,
     TEST_WEIGHTS,
-    TestResult,
+    ProofResult,
     weighed_verdict,
 )
-from stillhunt_model.tasks.prose import prose_pairs, prose_world
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
@@ -103,14 +103,14 @@ class Nosy:
     def __init__(self, register: Path, *, over: bool = False) -> None:
         self.register, self.over, self.shares = register, over, list[int]()
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         entries = [json.loads(line) for line in self.register.read_text(encoding="utf-8").splitlines()]
         mine = [one["campaign"] for one in entries if one["kind"] == "trial" and one["suspect"] == suspect.fingerprint]
         assert mine == ["c-1", "c-2"]
         assert harvest.answers
         self.shares.append(context.queries)
         suspect.answer(["a"] * (suspect.budget.left + 1 if self.over else context.queries), 1)
-        return TestResult(self.name, 0.5, used=context.queries)
+        return ProofResult(self.name, 0.5, used=context.queries)
 
 
 def test_the_register_is_written_first_and_the_budget_is_kept(tmp_path: Path) -> None:
@@ -156,23 +156,23 @@ def test_nothing_is_asked_where_it_makes_no_sense(tmp_path: Path) -> None:
 def test_weights_allow_no_more_errors_than_stated() -> None:
     assert set(TEST_WEIGHTS) == {MARKS_TEST, CANARIES_TEST, CONTROLS_TEST}
     assert sum(TEST_WEIGHTS.values()) <= 1
-    found = weighed_verdict([TestResult(MARKS_TEST, 1e-9), TestResult(CANARIES_TEST, 1e-9)], 100, 1e-5)
+    found = weighed_verdict([ProofResult(MARKS_TEST, 1e-9), ProofResult(CANARIES_TEST, 1e-9)], 100, 1e-5)
     assert (found.p, found.corrected) == (1e-9 / TEST_WEIGHTS[MARKS_TEST], 100 * (1e-9 / TEST_WEIGHTS[MARKS_TEST]))
     assert found.verdict == TRAINED
-    assert weighed_verdict([TestResult(MARKS_TEST, 1e-9)], 10_000, 1e-5).verdict == NO_CONCLUSION
+    assert weighed_verdict([ProofResult(MARKS_TEST, 1e-9)], 10_000, 1e-5).verdict == NO_CONCLUSION
     assert weighed_verdict([], 1, 0.05).verdict == NO_CONCLUSION
-    assert weighed_verdict([TestResult(MARKS_TEST, 1.0)], 1, 0.05).p == 1
-    assert weighed_verdict([TestResult(MARKS_TEST, 0.0)], 1, 0.05).p > 0
+    assert weighed_verdict([ProofResult(MARKS_TEST, 1.0)], 1, 0.05).p == 1
+    assert weighed_verdict([ProofResult(MARKS_TEST, 0.0)], 1, 0.05).p > 0
     for wrong in (
-        [TestResult("other", 0.5)],
-        [TestResult(MARKS_TEST, 0.5)] * 2,
-        [TestResult(MARKS_TEST, float("nan"))],
+        [ProofResult("other", 0.5)],
+        [ProofResult(MARKS_TEST, 0.5)] * 2,
+        [ProofResult(MARKS_TEST, float("nan"))],
     ):
         with pytest.raises(ContractError):
             weighed_verdict(wrong, 1, 0.05)
 
 
-def control_result(campaign: CampaignHarvest, name: str = "stranger") -> TestResult:
+def control_result(campaign: CampaignHarvest, name: str = "stranger") -> ProofResult:
     context = replace(prove_scene().context(Path()), queries=400)
     return ControlAnswersTest().run(local(name), campaign, context)
 

@@ -116,7 +116,7 @@ def test_a_sample_holds_the_contract(sample: Path, site: Path) -> None:
 
 def test_a_hunt_reads_the_log_of_the_sample_and_weighs_its_kind(case: Path) -> None:
     run = json.loads((case / "run.json").read_text("utf-8"))
-    assert [(one["door"], one["name"], one["version"]) for one in run["plugins"]] == [
+    assert [(one["group"], one["name"], one["version"]) for one in run["plugins"]] == [
         ("stillhunt.readers", "fogdesk", "0.1.0"),
         ("stillhunt.evidence", KIND, "0.1.0"),
     ]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from stillhunt.score.stats.cut_volumes import _CORRELATIONS, _MEANS, cut_volume_bits
+from stillhunt.score.evidence.kinds.common_days import _CORRELATIONS
+from stillhunt.score.stats.cut_volumes import _MEANS, cut_volume_bits
 from stillhunt.score.stats.honest_reference import VOLUME_REFERENCE
 
 LEAST = 4

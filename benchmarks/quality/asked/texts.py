@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.extract.text.tables import ASKED_FLAGS
-from stillhunt_lab.second_worlds.languages import read_data as read_second
 from stillhunt_lab.worlds.grammar import compose_items, load_grammar
 from stillhunt_lab.worlds.grammar import read_data as read_first
+from stillhunt_lab.worlds.grammar import read_data as read_second
 
 WORDINGS = Path(__file__).with_name("wordings.toml")
 READINGS = 24

@@ -94,7 +94,7 @@ def read_case(folder: str | Path) -> Case:
 
 
 def evidence_about(case: Case, campaign_id: str) -> pa.Table:
-    """The findings about a campaign or a group left alone: EVIDENCE_DOOR rows in bits, each with its sentence.
+    """The findings about a campaign or a group left alone: EVIDENCE rows in bits, each with its sentence.
 
     A kind of evidence whose plugin is not installed here keeps its name and its sentence.
     """

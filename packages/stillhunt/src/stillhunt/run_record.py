@@ -22,7 +22,7 @@ from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
 from stillhunt.extract import SHARED_ID, SKETCH_VERSION
-from stillhunt.plugins.doors import plugins_record
+from stillhunt.plugins.groups import plugins_record
 from stillhunt.score import evidence_needs, list_version, log_budget
 from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stillhunt.base.config import FamilyCaps
-from stillhunt.plugins.doors import EVIDENCE_DOOR, plugins_named
+from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
 from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.kind import HonestReadings
@@ -13,7 +13,7 @@ from stillhunt.score.stats.beta_binomial import BetaPrior
 from stillhunt.score.verdict.budget import HONEST_SEARCH
 
 __all__ = [
-    "EVIDENCE_DOOR",
+    "EVIDENCE_PLUGINS",
     "HONEST_SEARCH",
     "ROLES",
     "TIES",

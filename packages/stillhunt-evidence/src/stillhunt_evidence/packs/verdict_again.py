@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from stillhunt import CaseError, Config, ContractError
 from stillhunt.case import Case
-from stillhunt.verdicts import EVIDENCE_DOOR, RebuiltVerdict, plugins_named, rebuild_verdict, verdict_differences
+from stillhunt.verdicts import EVIDENCE_PLUGINS, RebuiltVerdict, plugins_named, rebuild_verdict, verdict_differences
 from stillhunt_evidence.packs.contents import SETTINGS_OF_HUNTS
 
 _DAMAGED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValidationError, ValueError)
@@ -31,7 +31,7 @@ def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
             raise ContractError("no log has so many accounts and days", where="budget in run.json")
         (campaign,) = case.tables["campaigns"].to_pylist()
         tables = (case.tables["evidence"], case.tables["members"], case.tables["accounts"])
-        found = rebuild_verdict(*tables, config, accounts, days, plugins_named(case.run, EVIDENCE_DOOR))
+        found = rebuild_verdict(*tables, config, accounts, days, plugins_named(case.run, EVIDENCE_PLUGINS))
         return found, verdict_differences(found, campaign, *tables, config)
     except ContractError:
         raise

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.tools import DAY, HOUR
-from stillhunt_lab.baselines.log import AccountLog, Array, distinct_counts, distinct_pairs
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings, distinct_counts, distinct_pairs
 
 ACCOUNTS_PER_ADDRESS = 20
 REQUESTS_PER_ACCOUNT = 10_000
@@ -41,13 +41,12 @@ SAME_TEMPLATE_ACCOUNTS = 5
 SAME_TEMPLATE_REQUESTS = 10
 
 
-def find_by_rules(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_by_rules(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Accounts that a published query or two indicators of the advisory point at.
 
     Returns:
         Flagged accounts without groups; the score counts indicators, a published query as two.
     """
-    del settings
     log = AccountLog(requests, accounts)
     volume = np.bincount(log.owner, minlength=log.size)
     queries = crowded_addresses(log) | (volume > REQUESTS_PER_ACCOUNT)

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from stillhunt_lab.baselines.log import AccountLog, Array
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
-from stillhunt_lab.baselines.shared_objects import shared_objects
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings
+from stillhunt_lab.baselines.shared_keys import shared_objects
 
 GRID_STEPS = 10
 DEVIATIONS = 3.0
@@ -25,13 +25,12 @@ MIN_OBJECTS = 5
 HITS_ROUNDS = 20
 
 
-def find_synchronised(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_synchronised(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Accounts whose shared objects are synchronised and abnormal.
 
     Returns:
         All flagged accounts as one group, as the paper reports them; the score is the distance to the bound.
     """
-    del settings
     log = AccountLog(requests, accounts)
     graph = shared_objects(log)
     if not graph.count:
@@ -47,15 +46,7 @@ def find_synchronised(requests: pa.Table, accounts: pa.Table | None, settings: M
 
 
 def object_cells(account: Array, item: Array, accounts: int, items: int) -> Array:
-    """Grid of each object in the plane of degree and authority.
-
-    Args:
-        account: account of each edge, shape (edges,).
-        item: object of each edge, shape (edges,).
-
-    Returns:
-        Number of the grid, shape (items,).
-    """
+    """Grid of each object in the plane of degree and authority."""
     authority: Array = np.ones(items)
     for _ in range(HITS_ROUNDS):
         hub = np.bincount(account, authority[item], minlength=accounts)
@@ -74,11 +65,6 @@ def _grid_step(values: Array) -> Array:
 
 def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: int) -> Array:
     """How far each account's synchronicity lies above the least that its normality allows.
-
-    Args:
-        account: account of each edge, shape (edges,).
-        cell: grid of each edge's object, shape (edges,).
-        all_cells: grid of each object, shape (items,).
 
     Returns:
         Distance, 0 to 1, shape (accounts,); 0 for accounts without objects.

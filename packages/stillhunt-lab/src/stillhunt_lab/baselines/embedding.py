@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
-from stillhunt import ConfigError
-from stillhunt_lab.baselines.log import AccountLog, Array
+from stillhunt_lab.arrays import Array, count_within_owners
+from stillhunt_lab.baselines.method import AccountLog
 
 VECTOR_BUCKETS = 1 << 14
 DIMENSIONS = 64
@@ -16,42 +16,17 @@ LEARNED_PROMPTS = 8_000
 """Prompts that weights and directions are learned from."""
 
 
-def scikit_learn() -> Any:
-    """scikit-learn, which only the baselines need.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        import sklearn.decomposition  # an extra; the hunt itself does without
-        import sklearn.ensemble  # as above
-        import sklearn.feature_extraction.text  # as above
-    except ImportError as error:
-        raise ConfigError(
-            "the baselines need scikit-learn",
-            where="stillhunt_lab.baselines",
-            next_step="pip install 'stillhunt[lab]', or leave the baselines out",
-            command_step="pip install 'stillhunt[lab]', or use --no-baselines",
-        ) from error
-    return sklearn
-
-
 class PromptEmbedding:
-    """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs.
-
-    Args:
-        texts: prompts to learn weights and directions from.
-    """
+    """Latent semantic analysis (Deerwester et al. 1990) over hashed words and word pairs."""
 
     def __init__(self, texts: pa.Array, seed: int) -> None:
-        learn = scikit_learn()
-        self._hashing = learn.feature_extraction.text.HashingVectorizer(
+        self._hashing = HashingVectorizer(
             n_features=VECTOR_BUCKETS, ngram_range=(1, 2), alternate_sign=False, norm=None
         )
-        self._weights = learn.feature_extraction.text.TfidfTransformer(sublinear_tf=True)
+        self._weights = TfidfTransformer(sublinear_tf=True)
         counts = self._weights.fit_transform(self._hashing.transform(texts.to_pylist()))
         dimensions = min(DIMENSIONS, len(texts) - 1)
-        directions = learn.decomposition.TruncatedSVD(dimensions, n_iter=4, random_state=seed)
+        directions = TruncatedSVD(dimensions, n_iter=4, random_state=seed)
         with np.errstate(invalid="ignore"):  # prompts without a word have no variance to explain
             self._directions = directions.fit(counts)
 
@@ -64,12 +39,6 @@ class PromptEmbedding:
 
 
 def first_requests(log: AccountLog, most: int) -> Array:
-    """Rows of the first requests of each account, by account and time.
-
-    Args:
-        most: requests kept of one account.
-    """
+    """Rows of the first requests of each account, by account and time."""
     order = np.lexsort((log.time, log.owner))
-    owner = log.owner[order]
-    rank = np.arange(len(order)) - np.searchsorted(owner, owner)
-    return order[rank < most]
+    return order[count_within_owners(log.owner, log.time)[order] < most]

@@ -14,22 +14,21 @@ import heapq
 import numpy as np
 import pyarrow as pa
 
-from stillhunt_lab.baselines.log import AccountLog, Array
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
-from stillhunt_lab.baselines.shared_objects import shared_objects
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings
+from stillhunt_lab.baselines.shared_keys import shared_objects
 
 BLOCKS = 12
 """Blocks searched for the ranking."""
 LOG_OFFSET = 5.0
 
 
-def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """The densest block of accounts and shared objects.
 
     Returns:
         The first block as a group; the score is the density of the densest block an account is in.
     """
-    del settings
     log = AccountLog(requests, accounts)
     graph = shared_objects(log)
     account, item = graph.account, graph.object
@@ -48,10 +47,6 @@ def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, settings: M
 
 def densest_block(account: Array, item: Array, accounts: int, items: int) -> tuple[Array, Array, float]:
     """Algorithm 1 of the paper with logarithmic column weights.
-
-    Args:
-        account: account of each edge, shape (edges,).
-        item: object of each edge, shape (edges,).
 
     Returns:
         Accounts and objects of the best block, sorted, and its weight per node.

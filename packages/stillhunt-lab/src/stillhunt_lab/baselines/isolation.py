@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sklearn.ensemble import IsolationForest
 
 from stillhunt.tools import DAY, HOUR, MILLISECOND
-from stillhunt_lab.baselines.embedding import scikit_learn
-from stillhunt_lab.baselines.log import AccountLog, Array, distinct_counts
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings, distinct_counts
 
 TREES = 100
 SAMPLE = 256
@@ -24,16 +24,11 @@ ANOMALY = 0.6
 def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose aggregates are outliers.
 
-    Args:
-        settings: the seed of the forest.
-
     Returns:
         Flagged accounts without groups; the score is the paper's, 0 to 1.
     """
     log = AccountLog(requests, accounts)
-    forest = scikit_learn().ensemble.IsolationForest(
-        n_estimators=TREES, max_samples=min(SAMPLE, log.size), random_state=settings.seed
-    )
+    forest = IsolationForest(n_estimators=TREES, max_samples=min(SAMPLE, log.size), random_state=settings.seed)
     table = account_aggregates(log)
     scores = -forest.fit(table).score_samples(table)
     return log.result(scores, scores >= ANOMALY)

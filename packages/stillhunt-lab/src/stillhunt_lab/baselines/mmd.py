@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.baselines.embedding import LEARNED_PROMPTS, PromptEmbedding, first_requests
-from stillhunt_lab.baselines.log import AccountLog, Array
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings
 
 QUERIES_PER_TEST = 32
 MIN_WINDOW = 12
@@ -26,13 +26,12 @@ FALSE_ALARMS = 0.003
 REFERENCE_QUERIES = 1_500
 
 
-def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_distant_windows(requests: pa.Table, _accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts with a window of queries that is farther from honest history than honest windows are.
 
     Returns:
         Flagged accounts without groups; the score is the largest discrepancy of an account's windows.
     """
-    del accounts
     benign, log = AccountLog(settings.history, None), AccountLog(requests, None)
     rng = np.random.default_rng(settings.seed)
     history_rows = first_requests(benign, MMD_QUERIES_PER_ACCOUNT)
@@ -53,11 +52,7 @@ def find_distant_windows(requests: pa.Table, accounts: pa.Table | None, settings
 
 
 def median_gamma(points: Array) -> float:
-    """1 / median squared distance: the median heuristic.
-
-    Args:
-        points: shape (n, dimensions).
-    """
+    """1 / median squared distance: the median heuristic."""
     squares = _squares(points, points)
     median = float(np.median(squares[np.triu_indices(len(points), 1)]))
     return 1.0 / max(median, 1e-9)
@@ -82,7 +77,6 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
 
     Args:
         vectors: queries by account and time, shape (n, dimensions).
-        owner: account of each, in order, shape (n,).
 
     Returns:
         Discrepancies and accounts of the windows, each of shape (windows,).

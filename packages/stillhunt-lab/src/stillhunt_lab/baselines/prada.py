@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import shapiro
 
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.baselines.embedding import LEARNED_PROMPTS, PromptEmbedding, first_requests
-from stillhunt_lab.baselines.log import AccountLog, Array
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.baselines.method import AccountLog, MethodResult, MethodSettings
 
 DELTA = 0.95
 MIN_DISTANCES_TO_FLAG = 100
@@ -28,16 +28,12 @@ MIN_DISTANCES_TO_RANK = 20
 PRADA_QUERIES_PER_ACCOUNT = 600
 
 
-def find_abnormal_distances(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_abnormal_distances(requests: pa.Table, _accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose queries keep distances that are not normal.
-
-    Args:
-        settings: the seed of the embedding.
 
     Returns:
         Flagged accounts without groups; the score is 1 - W.
     """
-    del accounts
     log = AccountLog(requests, None)
     rows = first_requests(log, PRADA_QUERIES_PER_ACCOUNT)
     prompts = log.prompts().take(pa.array(rows))

@@ -16,10 +16,9 @@ import pyarrow as pa
 from scipy.sparse import csr_array
 
 from stillhunt.tools import HOUR
-from stillhunt_lab.baselines.log import AccountLog, Array, distinct_pairs
-from stillhunt_lab.baselines.method import MethodResult, MethodSettings
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.baselines.method import MIN_ACCOUNTS, AccountLog, MethodResult, MethodSettings, distinct_pairs
 from stillhunt_lab.baselines.shared_keys import components
-from stillhunt_lab.correct_call import MIN_ACCOUNTS
 
 WINDOW_HOURS = 24
 """Long enough for loose synchrony; with one hour no campaign of the lab's worlds reaches the similarity."""
@@ -28,16 +27,12 @@ MIN_MATCHES = 5
 """Fewer matched actions of a pair are chance."""
 
 
-def find_lockstep(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
+def find_lockstep(requests: pa.Table, _accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Groups of accounts whose actions match in object and day.
-
-    Args:
-        accounts: not used: it holds no actions.
 
     Returns:
         Single-linkage clusters as groups; the score is the highest similarity to any other account.
     """
-    del accounts, settings
     log = AccountLog(requests, None)
     window = log.time // (WINDOW_HOURS * HOUR)
     window = window - window.min()
@@ -57,7 +52,6 @@ def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Arr
     """Jaccard index of the actions of every pair of accounts that share enough of them.
 
     Args:
-        account: account of each action, shape (n,).
         action: object and window as one number, shape (n,); below 0 = none.
 
     Returns:

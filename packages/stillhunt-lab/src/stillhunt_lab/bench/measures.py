@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
 from typing import Any
 
 import pyarrow as pa
 from scipy.stats import chi2
+from sklearn.metrics import adjusted_rand_score
 
 from stillhunt_lab.baselines.method import MethodResult
 
@@ -25,13 +25,11 @@ class Quality:
     Attributes:
         recall: flagged harvesting accounts / harvesting accounts; None in an honest world.
         precision: flagged harvesting accounts / flagged accounts; None where nobody is flagged.
-        false_by_persona: flagged honest accounts by persona.
         bcubed_f1: B-cubed F1 of the harvesting accounts' main campaigns; None in an honest world.
         request_recall: truly harvested requests that are listed / truly harvested requests.
         request_precision: listed requests that are truly harvested / listed requests.
         request_ari: adjusted Rand index over the truly harvested requests, by campaign; unlisted = one class; None with
             fewer than two true campaigns, where the index is 0 by definition.
-        recall_by_campaign: recall of each true campaign's accounts.
         false_at_hits: honest accounts that score at least as high as the first n harvesting accounts, for n = 1, 2 ...
             as far as harvesting accounts have a score above 0.
         harvesting_accounts: accounts of which any request is harvested.
@@ -83,11 +81,7 @@ class Truth:
 
 
 def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
-    """The result that a case folder holds.
-
-    Args:
-        tables: case tables: accounts, harvest, campaigns.
-    """
+    """The result that a case folder holds."""
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     accounts = tables["accounts"]
     flagged = frozenset(account for account, acted in _lookup(accounts, "account_id", "flagged").items() if acted)
@@ -126,7 +120,7 @@ def measure(found: MethodResult, truth: Truth) -> Quality:
         bcubed_f1=bcubed_f1(main_truth, main_found) if serves else None,
         request_recall=hits / len(harvested) if harvested else None,
         request_precision=hits / len(listed) if listed else None,
-        request_ari=adjusted_rand_index(
+        request_ari=adjusted_rand_score(
             [truth.campaign[r] for r in harvested], [listed.get(r, "unlisted") for r in harvested]
         )
         if len(members) > 1
@@ -191,40 +185,13 @@ def _lookup(table: pa.Table, key: str, value: str) -> dict[str, Any]:
 
 
 def bcubed_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """B-cubed F1 of a partition (Bagga and Baldwin 1998).
-
-    Args:
-        truth: true class of each item.
-        found: class it was put in.
-    """
+    """B-cubed F1 of a partition (Bagga and Baldwin 1998)."""
     both, of_truth, of_found = Counter(zip(truth, found, strict=True)), Counter(truth), Counter(found)
     precision = sum(n * n / of_found[f] for (_, f), n in both.items()) / len(truth)
     recall = sum(n * n / of_truth[t] for (t, _), n in both.items()) / len(truth)
     return 2 * precision * recall / (precision + recall)
 
 
-def adjusted_rand_index(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985); 1 where both partitions are the same.
-
-    Args:
-        truth: true class of each item.
-        found: class it was put in.
-    """
-    pairs = sum(comb(n, 2) for n in Counter(zip(truth, found, strict=True)).values())
-    of_truth = sum(comb(n, 2) for n in Counter(truth).values())
-    of_found = sum(comb(n, 2) for n in Counter(found).values())
-    total = comb(len(truth), 2)
-    if not total:
-        return 1.0
-    expected = of_truth * of_found / total
-    most = (of_truth + of_found) / 2
-    return (pairs - expected) / (most - expected) if most != expected else 1.0
-
-
 def upper_bound(events: int, worlds: int) -> float:
-    """Upper 95 % bound of the mean number of events per world, exact for Poisson counts.
-
-    Args:
-        events: events seen in all worlds together.
-    """
+    """Upper 95 % bound of the mean number of events per world, exact for Poisson counts."""
     return float(chi2.ppf(0.95, 2 * (events + 1)) / 2 / worlds)

@@ -12,21 +12,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.tools import HOUR
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.baselines import Method, MethodResult, MethodSettings
+from stillhunt_lab.baselines.method import is_correct_call
 from stillhunt_lab.bench.measures import Truth
-from stillhunt_lab.correct_call import is_correct_call
 
 GROWTH = 1.25
 FIRST_LOOK = 20
 """Harvested requests before the first look: five accounts with four each, the least that is judged."""
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class FirstCall:
     """When one true campaign was first named correctly.
 
     Attributes:
-        harvested: its harvested requests at the end of the log.
         requests: harvested requests before the first correct call; None where there was none.
         hours: hours from its first harvested request to that look; None where there was none.
         wrong_looks: looks of these at which a group to act on was named that is no true campaign.
@@ -49,14 +47,7 @@ class FirstCall:
 
 
 def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:
-    """The true campaigns that a result names, by the rule of `correct_call`, and its other groups.
-
-    Args:
-        result: the answer; its groups are those to act on.
-
-    Returns:
-        Names of the true campaigns, and the number of groups that are none.
-    """
+    """The true campaigns that a result names, by the rule of `correct_call`, and its other groups."""
     members: defaultdict[str, list[str]] = defaultdict(list)
     for account, group in result.groups.items():
         members[group].append(account)
@@ -74,15 +65,7 @@ def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]
 def first_calls(
     method: Method, log: tuple[pa.Table, pa.Table], truth: Truth, settings: MethodSettings
 ) -> list[FirstCall]:
-    """Replay a log for a method.
-
-    Args:
-        method: looks at the log as it stood.
-        settings: what the method may use beside.
-
-    Returns:
-        One entry for each true campaign, by name.
-    """
+    """Replay a log for a method."""
     requests = log[0]
     times: Array = requests["timestamp"].cast(pa.int64()).to_numpy()
     names = [truth.campaign[request] for request in requests["request_id"].to_pylist()]

@@ -8,18 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt import OutputError
-from stillhunt_lab.bench.cells import Row
-from stillhunt_lab.bench.page_texts import (
-    ABLATIONS,
-    BASELINES_TEXT,
-    DEFINITIONS,
-    GENERATOR_MEANINGS,
-    INTRODUCTION,
-    KEPT_AT_FIRST,
-)
-from stillhunt_lab.bench.rows import read_rows, read_sizes
-from stillhunt_lab.bench.spec import GENERATORS
+from stillhunt_lab.bench.rows import GENERATORS, read_rows, read_sizes
 from stillhunt_lab.bench.tables import (
+    Row,
     ablation_table,
     best_baseline_sentence,
     honest_table,
@@ -28,8 +19,12 @@ from stillhunt_lab.bench.tables import (
     rung_table,
     select,
     summary_table,
+    table,
 )
+from stillhunt_lab.worlds.grammar import read_data
 
+_TEXTS = read_data("benchmark_page")
+KEPT_AT_FIRST: str = _TEXTS["kept_at_first"]
 BEGIN = "<!-- kept by hand: from here -->"
 END = "<!-- kept by hand: to here -->"
 
@@ -65,18 +60,21 @@ def write_report(out: Path, page: Path) -> int:
 
 
 def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_FIRST) -> str:
-    """The page.
-
-    Args:
-        kept: the part that is kept by hand.
-    """
+    """The page."""
     generators = [name for name in GENERATORS if select(rows, part="ladder", generator=name)]
-    parts = ["# Benchmark\n", INTRODUCTION, _sizes_sentence(rows, sizes), "## Definitions\n", DEFINITIONS]
-    parts += ["## What people use today\n", BASELINES_TEXT]
+    baselines = table(("name", "what it is", "thresholds"), _TEXTS["baseline_rows"])
+    parts = [
+        "# Benchmark\n",
+        _TEXTS["introduction"],
+        _sizes_sentence(rows, sizes),
+        "## Definitions\n",
+        _TEXTS["definitions"],
+    ]
+    parts += ["## What people use today\n", _TEXTS["baselines"].replace("{table}", baselines)]
     for name in generators:
         parts += [
             f"## stillhunt on the ladder, generator {name}\n",
-            GENERATOR_MEANINGS[name],
+            _TEXTS["generators"][name],
             summary_table(rows, name),
         ]
     if generators:
@@ -88,7 +86,7 @@ def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_
     parts.append(honest_table(rows) if select(rows, part="honest") else "Not run.\n")
     for part, title, words, make in (
         ("replay", "First correct call", "", replay_table),
-        ("ablation", "Without some of the evidence", ABLATIONS, ablation_table),
+        ("ablation", "Without some of the evidence", _TEXTS["ablations"], ablation_table),
     ):
         parts += [f"## {title}\n", words] if words else [f"## {title}\n"]
         names = [name for name in GENERATORS if select(rows, part=part, generator=name)]

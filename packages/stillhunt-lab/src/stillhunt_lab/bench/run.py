@@ -12,12 +12,10 @@ import pyarrow as pa
 from stillhunt import ConfigError
 from stillhunt.tools import Progress, Silent
 from stillhunt_lab.baselines import MethodSettings
-from stillhunt_lab.bench.ablations import VARIANTS, poorer_log
 from stillhunt_lab.bench.measures import Quality, Truth, measure
-from stillhunt_lab.bench.methods import method_of, run_timed, stillhunt_method
+from stillhunt_lab.bench.methods import VARIANTS, method_of, poorer_log, run_timed, stillhunt_method
 from stillhunt_lab.bench.replay import first_calls
-from stillhunt_lab.bench.rows import is_measured, open_folder, write_row
-from stillhunt_lab.bench.spec import BenchSpec, Run, WorldKey, runs_of
+from stillhunt_lab.bench.rows import BenchSpec, Run, WorldKey, is_measured, open_folder, runs_of, write_row
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
@@ -31,9 +29,6 @@ WARM_ACCOUNTS = 40
 
 def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> tuple[int, int]:
     """Run what is missing of a benchmark.
-
-    Args:
-        progress: receiver of progress; silent when None.
 
     Returns:
         Number of runs done now, and of runs that were there already.
@@ -64,16 +59,14 @@ def run_bench(spec: BenchSpec, out: Path, progress: Progress | None = None) -> t
                 progress.note(f"{key.generator} rung {key.rung} is left out: {error.what}")
                 advance(len(missing))
                 continue
-            done += _run_world(world, missing, (spec, out), (progress, advance))
+            done += _run_world(world, missing, spec, out, progress, advance)
     return done, total - sum(len(missing) for _, _, missing in worlds)
 
 
 def _run_world(
-    world: World, missing: list[Run], place: tuple[BenchSpec, Path], watchers: tuple[Progress, Callable[[int], None]]
+    world: World, missing: list[Run], spec: BenchSpec, out: Path, progress: Progress, advance: Callable[[int], None]
 ) -> int:
     """Do every missing run on one world; returns their number."""
-    spec, out = place
-    progress, advance = watchers
     truth = Truth(world.truth_accounts, world.truth_requests)
     key = missing[0].world
     settings = MethodSettings(key.seed, lambda: _history(key, spec), world.sanctioned)
@@ -124,37 +117,19 @@ def _summary(measured: dict[str, Any]) -> str:
 def world_of(key: WorldKey, spec: BenchSpec) -> World:
     """Build one world of a benchmark.
 
-    Args:
-        key: generator, rung and seed; rung 0 is an honest world.
-
     Raises:
         ConfigError: the generator has no such rung.
     """
-    accounts = spec.accounts if key.rung else spec.honest_accounts
+    sizes = {
+        "accounts": spec.accounts if key.rung else spec.honest_accounts,
+        "days": spec.days,
+        "seed": key.seed,
+        "campaign_accounts": spec.campaign_accounts,
+        "campaigns": spec.campaigns,
+    }
     if key.generator == "first":
-        world_spec = spec_for_rung(
-            key.rung,
-            accounts=accounts,
-            days=spec.days,
-            seed=key.seed,
-            campaign_accounts=spec.campaign_accounts,
-            campaigns=spec.campaigns,
-        )
-        return build_world(world_spec)
-    return _second_world(key, spec, accounts)
-
-
-def _second_world(key: WorldKey, spec: BenchSpec, accounts: int) -> World:
-    world_spec = SecondSpec(
-        rung=key.rung,
-        accounts=accounts,
-        days=spec.days,
-        seed=key.seed,
-        campaign_accounts=spec.campaign_accounts,
-        campaigns=spec.campaigns,
-        texts=spec.texts if key.generator == "texts" else None,
-    )
-    return build_second_world(world_spec)
+        return build_world(spec_for_rung(key.rung, **sizes))
+    return build_second_world(SecondSpec(key.rung, **sizes, texts=spec.texts if key.generator == "texts" else None))
 
 
 def _history(key: WorldKey, spec: BenchSpec) -> pa.Table:

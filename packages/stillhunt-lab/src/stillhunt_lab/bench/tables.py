@@ -2,29 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median_high
 from typing import Any
 
 from stillhunt_lab.baselines import BASELINES
-from stillhunt_lab.bench.ablations import VARIANTS
-from stillhunt_lab.bench.cells import (
-    NONE,
-    Row,
-    cost_cell,
-    count_cell,
-    equal_recall,
-    equal_recall_cell,
-    first_call_cell,
-    percent_cell,
-    persona_cell,
-    precision_by_score,
-    qualities,
-    recall_before_false,
-    share_cell,
-    table,
-)
-from stillhunt_lab.bench.measures import Quality, upper_bound
-from stillhunt_lab.bench.methods import GROUPING, OURS
+from stillhunt_lab.bench.measures import Quality, average_precision, false_at_recall, upper_bound
+from stillhunt_lab.bench.methods import GROUPING, OURS, VARIANTS
+
+Row = Mapping[str, Any]
+NONE = "–"
+PERSONAS_NAMED = 4
+
+
+def qualities(rows: Iterable[Row]) -> list[Quality]:
+    """The qualities that rows hold."""
+    return [Quality(**row["quality"]) for row in rows]
+
+
+def share_cell(values: Iterable[float | None]) -> str:
+    """Mean of shares with their range, without worlds that have no such share."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NONE
+    mean, low, high = sum(known) / len(known), min(known), max(known)
+    return f"{mean:.3f}" if f"{low:.3f}" == f"{high:.3f}" else f"{mean:.3f} ({low:.3f}–{high:.3f})"
+
+
+def percent_cell(share: float, digits: int) -> str:
+    """A share of one in percent with a fixed number of digits, as columns of a table need it."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def count_cell(values: Sequence[float]) -> str:
+    """Mean of counts with their range."""
+    if not values:
+        return NONE
+    mean, low, high = sum(values) / len(values), min(values), max(values)
+    return f"{mean:,.0f}" if low == high else f"{mean:,.1f} ({low:,.0f}–{high:,.0f})"
+
+
+def persona_cell(found: Sequence[Quality]) -> str:
+    """Which honest accounts were flagged, over all worlds."""
+    total: Counter[str] = Counter()
+    for quality in found:
+        total.update(quality.false_by_persona)
+    ranked = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{persona} {count:,}" for persona, count in ranked[:PERSONAS_NAMED]]
+    rest = sum(count for _, count in ranked[PERSONAS_NAMED:])
+    return ", ".join([*named, *([f"others {rest:,}"] if rest else [])]) or NONE
+
+
+def cost_cell(rows: Sequence[Row]) -> str:
+    """CPU seconds per million requests, all worlds together."""
+    requests = sum(row["rows"] for row in rows)
+    return f"{1e6 * sum(row['cpu_seconds'] for row in rows) / requests:,.0f}" if requests else NONE
+
+
+def precision_by_score(found: Sequence[Quality]) -> str:
+    """Average precision of the scores."""
+    return share_cell(average_precision(quality) for quality in found)
+
+
+def recall_before_false(found: Sequence[Quality]) -> str:
+    """Share of harvesting accounts that score above every honest account."""
+    return share_cell(
+        quality.false_at_hits.count(0) / quality.harvesting_accounts if quality.harvesting_accounts else None
+        for quality in found
+    )
+
+
+def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
+    """Harvested requests before the first correct call, median and worst, and how often false groups were named.
+
+    Args:
+        groups: whether the method names groups at all.
+    """
+    if not groups:
+        return "names no campaign"
+    calls = [call for row in rows for call in row["calls"]]
+    if not calls:
+        return "not replayed"
+    never = float("inf")
+    seen = [never if call["requests"] is None else float(call["requests"]) for call in calls]
+    shares = [n / call["harvested"] if n < never else never for n, call in zip(seen, calls, strict=True)]
+    places = sorted(zip(seen, shares, strict=True))
+    middle, worst = _call(median_high(places)), _call(places[-1])
+    wrong, looks = (sum(call[name] for call in calls) for name in ("wrong_looks", "looks"))
+    false = f"; false groups at {wrong} of {looks} looks" if wrong else ""
+    return (middle if middle == worst else f"{middle}; worst {worst}") + false
+
+
+def _call(place: tuple[float, float]) -> str:
+    requests, share = place
+    return "never" if requests == float("inf") else f"{requests:,.0f} ({percent_cell(share, 1)})"
+
+
+def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> tuple[list[int], list[int], int]:
+    """False accounts of stillhunt and of a baseline whose threshold is set to stillhunt's recall, world by world.
+
+    Returns:
+        False accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach no
+        more; and the number of worlds in which the baseline reaches stillhunt's recall.
+    """
+    own, baseline, reached = [], [], 0
+    for world in sorted(ours.keys() & theirs.keys()):
+        wanted = ours[world].recall or 0.0
+        at = false_at_recall(theirs[world], wanted)
+        own.append(ours[world].false_accounts)
+        baseline.append(at[0] if at else 0)
+        reached += at is not None and at[1] >= wanted - 1e-9
+    return own, baseline, reached
+
+
+def equal_recall_cell(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> str:
+    """False accounts of a baseline at stillhunt's recall, and how often it can reach it."""
+    _, baseline, reached = equal_recall(ours, theirs)
+    if not baseline:
+        return NONE
+    note = "" if reached == len(baseline) else f"; reaches that recall in {reached} of {len(baseline)}"
+    return count_cell(baseline) + note
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+
 
 METHODS = (OURS, *BASELINES)
 TIMES_FEWER = 10
@@ -43,44 +148,47 @@ def by_world(rows: Sequence[Row]) -> dict[Any, Quality]:
     return {(row["generator"], row["rung"], row["seed"]): Quality(**row["quality"]) for row in rows}
 
 
+_SHARES = {
+    "recall": "recall",
+    "precision": "precision",
+    "B-cubed F1": "bcubed_f1",
+    "ARI": "request_ari",
+    "harvest caught": "request_recall",
+    "of the listed, harvested": "request_precision",
+}
+
+
+def _shares(found: Sequence[Quality], *headings: str) -> dict[str, str]:
+    return {heading: share_cell(getattr(one, _SHARES[heading]) for one in found) for heading in headings}
+
+
+def _false_accounts(found: Sequence[Quality]) -> str:
+    return count_cell([one.false_accounts for one in found])
+
+
+def _table_of(lines: Sequence[dict[str, str]]) -> str:
+    return table(list(lines[0]) if lines else [], [list(line.values()) for line in lines])
+
+
 def summary_table(rows: Sequence[Row], generator: str) -> str:
-    """Stillhunt on every rung of one generator."""
+    """Stillhunt on every rung of one generator; there is at least one."""
     lines = []
-    for rung in _rungs(rows, generator):
+    for rung in sorted({row["rung"] for row in select(rows, part="ladder", generator=generator)}):
         own = select(rows, part="ladder", generator=generator, rung=rung, method=OURS)
         replays = select(rows, part="replay", generator=generator, rung=rung, method=OURS)
         found = qualities(own)
+        touched = sum(one.false_accounts for one in found) / max(sum(one.honest_accounts for one in found), 1)
         lines.append(
-            [
-                str(rung),
-                str(len(own)),
-                share_cell(q.recall for q in found),
-                share_cell(q.precision for q in found),
-                count_cell([q.false_accounts for q in found]),
-                percent_cell(sum(q.false_accounts for q in found) / max(sum(q.honest_accounts for q in found), 1), 2),
-                share_cell(q.bcubed_f1 for q in found),
-                share_cell(q.request_ari for q in found),
-                share_cell(q.request_recall for q in found),
-                share_cell(q.request_precision for q in found),
-                first_call_cell(replays, groups=True),
-            ]
+            {"rung": str(rung), "worlds": str(len(own)), **_shares(found, "recall", "precision")}
+            | {"false accounts": _false_accounts(found), "honest touched": percent_cell(touched, 2)}
+            | _shares(found, "B-cubed F1", "ARI", "harvest caught", "of the listed, harvested")
+            | {"first correct call": first_call_cell(replays, groups=True)}
         )
-    head = [
-        "rung",
-        "worlds",
-        "recall",
-        "precision",
-        "false accounts",
-        "honest touched",
-        "B-cubed F1",
-        "ARI",
-        "harvest caught",
-    ]
-    return table([*head, "of the listed, harvested", "first correct call"], lines)
+    return _table_of(lines)
 
 
 def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
-    """Every method on one rung of one generator."""
+    """Every method on one rung of one generator; there is at least one."""
     ladder = select(rows, part="ladder", generator=generator, rung=rung)
     ours = by_world(select(ladder, method=OURS))
     lines = []
@@ -90,22 +198,15 @@ def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
             continue
         found = qualities(own)
         replays = select(rows, part="replay", generator=generator, rung=rung, method=method)
+        false_at_recall = equal_recall_cell(ours, by_world(own)) if method != OURS else NONE
+        calls = first_call_cell(replays, groups=method == OURS or method in GROUPING)
         lines.append(
-            [
-                method.replace("_", " "),
-                share_cell(q.recall for q in found),
-                share_cell(q.precision for q in found),
-                count_cell([q.false_accounts for q in found]),
-                persona_cell(found),
-                equal_recall_cell(ours, by_world(own)) if method != OURS else NONE,
-                share_cell(q.bcubed_f1 for q in found),
-                share_cell(q.request_recall for q in found),
-                first_call_cell(replays, groups=method == OURS or method in GROUPING),
-                cost_cell(own),
-            ]
+            {"method": method.replace("_", " "), **_shares(found, "recall", "precision")}
+            | {"false accounts": _false_accounts(found), "who (all worlds)": persona_cell(found)}
+            | {"false at stillhunt's recall": false_at_recall, **_shares(found, "B-cubed F1", "harvest caught")}
+            | {"first correct call": calls, "CPU s / M rows": cost_cell(own)}
         )
-    head = ["method", "recall", "precision", "false accounts", "who (all worlds)", "false at stillhunt's recall"]
-    return table([*head, "B-cubed F1", "harvest caught", "first correct call", "CPU s / M rows"], lines)
+    return _table_of(lines)
 
 
 def best_baseline_sentence(rows: Sequence[Row], generator: str, rung: int) -> str:
@@ -198,10 +299,6 @@ def replay_table(rows: Sequence[Row], generator: str) -> str:
         lines.append([str(rung), str(len(calls)), seen, "; worst ".join(waits), f"{held} of {len(calls)}"])
     head = ["rung", "campaigns", "harvested requests (share of the campaign), median", "after its first request"]
     return table([*head, f"within max({percent_cell(TARGET_SHARE, 0)}, {TARGET_REQUESTS} requests)"], lines)
-
-
-def _rungs(rows: Sequence[Row], generator: str) -> list[int]:
-    return sorted({row["rung"] for row in select(rows, part="ladder", generator=generator)})
 
 
 def ladder_places(rows: Sequence[Row]) -> list[tuple[int, str]]:

@@ -11,14 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.tools import DAY, HOUR, SECOND, TIMESTAMP
-from stillhunt_lab.drill.honest_traffic import MIN_ANSWER_LIMIT, HonestTraffic, private_customers
-from stillhunt_lab.drill.own_logs import ID_MARK, OwnLogs, network_of, stand_in
+from stillhunt_lab.arrays import Array, split_evenly
+from stillhunt_lab.drill.own_logs import (
+    ID_MARK,
+    MIN_ANSWER_LIMIT,
+    HonestTraffic,
+    OwnLogs,
+    network_of,
+    private_customers,
+    stand_in,
+)
 from stillhunt_lab.drill.sentences import Sentences, draw_items, draw_subject
 from stillhunt_lab.worlds.arrivals import Rhythm, expand_sessions
 from stillhunt_lab.worlds.grammar import integer_stream
 from stillhunt_lab.worlds.templates import draw_family, draw_template, load_skills, paraphrase
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["template", "paraphrase", "untemplated"]
 
 CAMPAIGN_KINDS: tuple[Kind, ...] = ("template", "paraphrase", "untemplated")
@@ -82,8 +89,6 @@ class DrillContext:
     """What all campaigns of a drill are planted into, and their common sizes.
 
     Args:
-        honest: what was learned from them.
-        sentences: sentences to make items of.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: items of one campaign at most.
     """
@@ -106,16 +111,12 @@ class _Draft:
 
 
 def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Planted:
-    """Build one campaign.
-
-    Args:
-        context: logs and what was learned from them.
-    """
+    """Build one campaign."""
     people = rng.choice(private_customers(context.own, context.honest), cell.accounts)
     draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")
     names = tuple(f"{ID_MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
-    requests = _requests(context, cell, draft, (people, order), rng)
+    requests = _requests(context, cell, draft, people, order, rng)
     start = context.honest.first + int(QUIET_SHARE * (context.honest.last - context.honest.first))
     return Planted(
         cell,
@@ -132,7 +133,7 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
     each = min(cell.pace * (honest.last - start) / DAY, context.queue / cell.accounts)
     end = min(start + int(max(each / cell.pace, 1 / 24) * DAY), honest.last)
     loads = np.maximum(1, np.round(each * rng.normal(1.0, LOAD_SPREAD, cell.accounts))).astype(np.int64)
-    owner, time = _slots(honest, loads, (start, end), rng)
+    owner, time = _slots(honest, loads, start, end, rng)
     # Each account's share of the subject must last for its load, or sentences would recur.
     size = max(400, 2 * int(loads.max()))
     subjects = [draw_subject(context.sentences, rng, size) for _ in range(SUBJECTS_PER_CAMPAIGN)]
@@ -148,14 +149,10 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
     return _Draft(owner, time, prompts, np.ones(len(owner), bool))
 
 
-def _slots(honest: HonestTraffic, loads: Array, span: tuple[int, int], rng: np.random.Generator) -> tuple[Array, Array]:
+def _slots(honest: HonestTraffic, loads: Array, start: int, end: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Account and time of each request: leases at the busy hours of the user's own log."""
-    start, end = span
     leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
-    account = np.repeat(np.arange(len(loads)), leases)
-    place = np.arange(len(account)) - np.repeat(np.cumsum(leases) - leases, leases)
-    sizes = loads[account] // leases[account] + (place < loads[account] % leases[account])
-    account, sizes = account[sizes > 0], sizes[sizes > 0]
+    account, sizes = split_evenly(loads, leases)
     hour = np.arange(honest.first // HOUR, honest.last // HOUR + 1) * HOUR
     weight = np.where((hour + HOUR > start) & (hour < end), honest.hours, 0.0)
     begin = rng.choice(hour, len(account), p=weight / weight.sum()) + rng.integers(0, HOUR, len(account))
@@ -209,10 +206,9 @@ def _without_known(context: DrillContext, draft: _Draft) -> _Draft:
 
 
 def _requests(
-    context: DrillContext, cell: Cell, draft: _Draft, dressed: tuple[Array, Array], rng: np.random.Generator
+    context: DrillContext, cell: Cell, draft: _Draft, people: Array, order: Array, rng: np.random.Generator
 ) -> pa.Table:
     """The rows as the log would hold them; columns that the log leaves empty stay empty."""
-    people, order = dressed
     own, honest = context.own.requests, context.honest
     count = len(order)
     owner, prompts = draft.owner[order], pa.array(draft.prompt, pa.large_string()).take(pa.array(order))

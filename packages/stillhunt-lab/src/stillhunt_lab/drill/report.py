@@ -11,18 +11,14 @@ from typing import Any
 
 from stillhunt import OutputError, __version__
 from stillhunt.tools import plural
-from stillhunt_lab.correct_call import MIN_ACCOUNTS
+from stillhunt_lab.baselines.method import MIN_ACCOUNTS
 from stillhunt_lab.drill.run import CellResult, DrillResult
+from stillhunt_lab.worlds.grammar import read_data
 
 REPORT_COLUMNS = ("kind", "a day", "accounts", "found", "recall", "first call", "planted", "honest touched")
 LARGE_CAMPAIGN_SHARE = 0.1
 """Share of the log's accounts from which a planted campaign changes what ordinary traffic is."""
-LEGEND = (
-    "found: verdict act for a group of at least five accounts, nine in ten of them from this campaign, and at least "
-    "five of its accounts are flagged. recall: share of its accounts that are flagged. first call: "
-    "harvest requests before the first look from which on every look finds it. honest touched: other accounts that are "
-    "flagged with the campaign in the log, and not without it."
-)
+_TEXTS = read_data("drill")
 IMPURE, NOT_FLAGGED, FEW_FLAGGED = "impure", "no (not flagged)", "no (few flagged)"
 """What becomes of a planted campaign whose group has the verdict act and that still does not count as found."""
 _COLOURS = ("#1b6ca8", "#c2571a", "#3d8b40", "#7a4ea3", "#8a6d3b", "#b0306a")
@@ -80,35 +76,26 @@ def sentences(result: DrillResult) -> list[str]:
         if unseen:
             text += f"{';' if seen else ''} not found up to {max(spec.sizes)} accounts at {', '.join(unseen)} a day"
         found.append(text + ".")
-    notes = []
-    if result.suspects:
-        who = plural(result.suspects, "account is", "accounts are")
-        notes.append(
-            f"{who} flagged without any planted campaign and left out: nothing was learned from them, and they do not "
-            "count as honest accounts touched. Hunt these logs first."
-        )
+    notes: dict[str, str] = _TEXTS["notes"]
     words = {_found_words(cell) for cell in result.cells}
-    if words & {NOT_FLAGGED, FEW_FLAGGED}:
-        notes.append(
-            f"{NOT_FLAGGED}, {FEW_FLAGGED}: verdict act for a group, but fewer than {MIN_ACCOUNTS} of the planted "
-            "accounts have enough evidence of their own to be flagged."
-        )
-    if IMPURE in words:
-        notes.append(
-            "impure: verdict act, but more than one in ten accounts of the group are not from the planted campaign."
-        )
     large = [size for size in sorted(spec.sizes) if size > LARGE_CAMPAIGN_SHARE * result.accounts]
-    if large:
-        notes.append(
-            f"Campaigns of {', '.join(map(str, large))} accounts are more than {100 * LARGE_CAMPAIGN_SHARE:g} % of "
-            f"these {result.accounts:,} accounts, so they change what ordinary traffic is."
-        )
-    if result.is_sample:
-        notes.append(
-            "The figures are for a sample of the accounts: in the full log a campaign of the same size has more honest "
-            "accounts to hide among."
-        )
-    return [*found, *notes]
+    said = {
+        "suspects": result.suspects > 0,
+        "not_flagged": bool(words & {NOT_FLAGGED, FEW_FLAGGED}),
+        "impure": IMPURE in words,
+        "large": bool(large),
+        "sample": result.is_sample,
+    }
+    values = {
+        "who": plural(result.suspects, "account is", "accounts are"),
+        "not_flagged": NOT_FLAGGED,
+        "few_flagged": FEW_FLAGGED,
+        "least": MIN_ACCOUNTS,
+        "sizes": ", ".join(map(str, large)),
+        "share": 100 * LARGE_CAMPAIGN_SHARE,
+        "accounts": result.accounts,
+    }
+    return [*found, *(notes[name].format(**values) for name, holds in said.items() if holds)]
 
 
 def markdown(result: DrillResult) -> str:
@@ -130,7 +117,7 @@ def markdown(result: DrillResult) -> str:
         "|" + "---|" * len(rows[0]),
         *("| " + " | ".join(row) + " |" for row in rows[1:]),
         "",
-        LEGEND,
+        _TEXTS["legend"],
         "",
     ]
     return "\n".join(lines)
@@ -200,9 +187,6 @@ def _line(left: int, sizes: Sequence[int], cells: Sequence[CellResult], colour: 
 def refuse_folder(out: Path, logs: Sequence[str]) -> None:
     """Refuse a folder that must not be written to, before any work is done.
 
-    Args:
-        logs: the user's logs, as given.
-
     Raises:
         OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
     """
@@ -225,9 +209,6 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
 
 def write_results(result: DrillResult, out: Path) -> None:
     """Write `drill.json`, `drill.md` and `drill.svg`.
-
-    Args:
-        out: folder; made if absent.
 
     Raises:
         OutputError: it cannot be written.

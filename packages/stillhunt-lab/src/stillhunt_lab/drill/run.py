@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +14,55 @@ import pyarrow.compute as pc
 import stillhunt
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import DAY, TIMESTAMP, Progress, Silent
-from stillhunt_lab.drill.honest_traffic import HonestTraffic, learn_honest_traffic
-from stillhunt_lab.drill.judge import Outcome, judge
-from stillhunt_lab.drill.own_logs import LogsToDrill, OwnLogs, read_own_logs
+from stillhunt_lab.baselines.method import MIN_ACCOUNTS, is_correct_call
+from stillhunt_lab.drill.own_logs import HonestTraffic, LogsToDrill, OwnLogs, learn_honest_traffic, read_own_logs
 from stillhunt_lab.drill.plant import CAMPAIGN_KINDS, Cell, DrillContext, Kind, Planted, plant
 from stillhunt_lab.drill.sentences import PROMPTS_READ, split_prompts
+
+_RANKS = {"none": 0, "review": 1, "act": 2}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one hunt made of the planted campaign.
+
+    Args:
+        correct: whether it was called correctly and enough of its accounts are flagged to say so.
+        verdict: strongest verdict of the campaigns that are mostly its accounts; "unseen" where there is none.
+        touched: other accounts with verdict act, those flagged without any plant left out.
+    """
+
+    correct: bool
+    verdict: str
+    flagged: int
+    touched: int
+
+
+def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str]) -> Outcome:
+    """Compare one hunt with what was planted.
+
+    Args:
+        suspects: accounts flagged without any plant; never counted as touched.
+    """
+    own = frozenset(planted.account_ids)
+    members: dict[str, list[str]] = {}
+    for campaign, account in _rows(tables["members"], "campaign_id", "account_id"):
+        members.setdefault(campaign, []).append(account)
+    flagged = {account for account, is_flagged in _rows(tables["accounts"], "account_id", "flagged") if is_flagged}
+    verdict, correct = "unseen", False
+    for campaign, given in _rows(tables["campaigns"], "campaign_id", "verdict"):
+        ids = members.get(campaign, [])
+        caught = len(own.intersection(ids))
+        if 2 * caught > len(ids) and _RANKS[given] >= _RANKS.get(verdict, 0):
+            verdict = given
+        if given == "act" and is_correct_call(len(ids), caught):
+            correct |= len(flagged.intersection(own, ids)) >= MIN_ACCOUNTS
+    return Outcome(correct, verdict, len(flagged & own), len(flagged - own - suspects))
+
+
+def _rows(table: Any, *names: str) -> Any:
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
+
 
 LOOKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4)
 """Shares of a campaign's harvest after which the log is cut and hunted; the last look is at the full log."""
@@ -28,10 +74,8 @@ class DrillSpec:
 
     Args:
         paces: harvest requests per account and day.
-        kinds: the words around the items.
         cover: share of the planted accounts' traffic that is not harvest.
         queue: harvest requests of one campaign at most; it ends when they are done.
-        seed: seed of everything that is planted.
     """
 
     sizes: tuple[int, ...] = (10, 30, 100, 300)
@@ -70,7 +114,6 @@ class CellResult:
     Args:
         found: called correctly in the full log, with at least five of its accounts flagged.
         verdict: strongest verdict of a campaign that is mostly its accounts; "unseen" where there is none.
-        recall: share of its accounts that are flagged.
         first_call: harvest requests until the first look from which on every look calls it correctly; None if never.
         touched: honest accounts that are flagged in the full log with it, and not without it.
     """
@@ -91,7 +134,6 @@ class DrillResult:
     """The power curve.
 
     Args:
-        cells: one result per cell, in order of kind, pace and size.
         requests, accounts: what the user's logs hold, as drilled on.
         suspects: accounts flagged without any plant; left out of all counts.
     """
@@ -122,10 +164,6 @@ def drill(
     """Plant every campaign of the grid into a copy of the logs in memory, hunt, and count.
 
     Each campaign is hunted by itself, because campaigns that share a log change one another's figures.
-
-    Args:
-        source: the user's logs; read, never written.
-        progress: receiver of progress while reading and hunting.
 
     Raises:
         InputError: the logs cannot be read, or are too small or too large to drill on.

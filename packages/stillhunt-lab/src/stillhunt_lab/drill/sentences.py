@@ -11,13 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from stillhunt import InputError
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.arrays import Array
 
 PROMPTS_READ = 40_000
 """Prompts that are taken apart at most; bounds time and memory."""

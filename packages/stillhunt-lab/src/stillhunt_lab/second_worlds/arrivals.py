@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, MINUTE, SECOND
-from stillhunt_lab.second_worlds.records import Array
+from stillhunt_lab.arrays import Array, count_within
 from stillhunt_lab.second_worlds.spec import START
 
 _PERSISTENCE = 0.55  # shape of the number of later turns; smaller = a few very long conversations
@@ -62,8 +62,6 @@ def through_curve(curves: Array, owner: Array, share: Array) -> Array:
     """Microseconds at which an account has done a share of its activity, shape (n,).
 
     Args:
-        curves: what `open_curves` gave.
-        owner: account of each, shape (n,).
         share: between 0 and 1, shape (n,).
     """
     hours = curves.shape[1] - 1
@@ -81,7 +79,6 @@ def excited_sessions(rng: np.random.Generator, curves: Array, counts: Array, bra
     """Sessions of which some beget others soon after.
 
     Args:
-        curves: what `open_curves` gave.
         counts: expected sessions of each account, shape (accounts,).
         branching: mean children of a session, below 1.
 
@@ -107,8 +104,6 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
     """Calls with heavy-tailed gaps in a time that runs with the account's week.
 
     Args:
-        curves: what `open_curves` gave.
-        counts: expected calls of each account, shape (accounts,).
         shape: tail exponent of the gaps, above 1.
 
     Returns:
@@ -127,18 +122,10 @@ def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shap
 
 
 def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array, Array]:
-    """The same list of checks each night at the same minute, one after another.
-
-    Args:
-        counts: calls of each account in the whole log, shape (accounts,).
-
-    Returns:
-        Account and microseconds of each call.
-    """
+    """The same list of checks each night at the same minute, one after another."""
     nightly = np.maximum(1, np.round(counts / days)).astype(np.int64)
     owner = np.repeat(np.arange(len(counts)), nightly * days)
-    first = np.cumsum(nightly * days) - nightly * days
-    number = np.arange(len(owner)) - first[owner]
+    number = count_within(nightly * days)
     day, place = number // nightly[owner], number % nightly[owner]
     minute = rng.integers(0, 1440, len(counts))[owner]
     pace = rng.gamma(4.0, 3.0, len(counts))[owner] * (0.7 + 0.6 * rng.random(len(owner)))
@@ -148,14 +135,7 @@ def clockwork(rng: np.random.Generator, counts: Array, days: int) -> tuple[Array
 
 
 def floods(rng: np.random.Generator, counts: Array, days: int, per_minute: float) -> tuple[Array, Array]:
-    """One or a few runs of calls, as fast as a token bucket lets through.
-
-    Args:
-        counts: calls of each account, shape (accounts,).
-
-    Returns:
-        Account and microseconds of each call.
-    """
+    """One or a few runs of calls, as fast as a token bucket lets through."""
     owner = np.repeat(np.arange(len(counts)), np.maximum(1, np.round(counts)).astype(np.int64))
     runs = 1 + rng.poisson(1.0, len(counts))
     run = (rng.random(len(owner)) * runs[owner]).astype(np.int64)
@@ -187,7 +167,7 @@ def add_turns(rng: np.random.Generator, time: Array, turns: Array, end: int) -> 
     )
     talk = np.repeat(np.arange(len(time)), extra + 1)
     first = np.cumsum(extra + 1) - (extra + 1)
-    turn = np.arange(len(talk)) - first[talk]
+    turn = count_within(extra + 1)
     wait = np.where(turn > 0, rng.weibull(0.7, len(talk)) * 2.2 * MINUTE + 4 * SECOND, 0.0)
     total = np.cumsum(wait)
     moment = time[talk] + (total - total[first][talk]).astype(np.int64)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from stillhunt.tools import DAY
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.network import PEOPLE_CLIENTS, PROGRAM_CLIENTS
-from stillhunt_lab.second_worlds.records import Array, People, WorldCalls
+from stillhunt_lab.second_worlds.records import People, WorldCalls
 from stillhunt_lab.second_worlds.scene import MODELS, Scene
 from stillhunt_lab.second_worlds.spec import START
 
@@ -21,37 +22,12 @@ _PEOPLE_CHANNELS = np.array([0.3, 0.62, 0.0, 0.02, 0.01, 0.05])
 
 
 def blank_calls(owner: Array, time: Array, talk: Array, turn: Array, job: Array) -> WorldCalls:
-    """Calls without model, client, address or parameters.
-
-    Args:
-        owner: account, shape (n,).
-        time: microseconds, shape (n,).
-        talk: conversation, shape (n,).
-        turn: position in it, shape (n,).
-        job: text, shape (n,).
-    """
+    """Calls without model, client, address or parameters."""
     n = len(owner)
-    left_out, none, zero = np.full(n, np.nan), np.full(n, -1), np.zeros(n, np.int64)
-    return WorldCalls(
-        owner=owner,
-        time=time,
-        talk=talk,
-        turn=turn,
-        job=job,
-        model=zero.copy(),
-        client=zero.copy(),
-        address=none.copy(),
-        temperature=left_out.copy(),
-        top_p=left_out.copy(),
-        limit=left_out.copy(),
-        output=zero.copy(),
-        channel=zero.copy(),
-        key=zero.copy(),
-        user=none.copy(),
-        system=none.copy(),
-        campaign=none.copy(),
-        status=np.full(n, 200),
-    )
+    blank = {name: np.full(n, np.nan) for name in ("temperature", "top_p", "limit")}
+    blank |= {name: np.full(n, -1) for name in ("address", "user", "system", "campaign")}
+    blank |= {name: np.zeros(n, np.int64) for name in ("model", "client", "output", "channel", "key")}
+    return WorldCalls(owner=owner, time=time, talk=talk, turn=turn, job=job, status=np.full(n, 200), **blank)
 
 
 def fill_in_calls(
@@ -60,7 +36,6 @@ def fill_in_calls(
     """Set model, client, parameters, channel, key and answer as each account usually has them.
 
     Args:
-        calls: their calls, changed in place.
         best: chance that an account's usual model is the largest.
         answer: median tokens of an answer.
     """
@@ -106,7 +81,6 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: W
     """Addresses that the calls come from.
 
     Args:
-        calls: their calls, changed in place.
         kind: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
     """
     net, owner, n = scene.network, calls.owner, len(people)

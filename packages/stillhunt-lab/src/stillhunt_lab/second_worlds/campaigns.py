@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.second_worlds.accounts import disguise_calls, recruit
 from stillhunt_lab.second_worlds.arrivals import PROFILES, add_turns, week_curve
 from stillhunt_lab.second_worlds.call_details import blank_calls, fill_in_calls
-from stillhunt_lab.second_worlds.campaign_accounts import disguise_calls, recruit
-from stillhunt_lab.second_worlds.customer_kinds import TALKER
 from stillhunt_lab.second_worlds.customers import converse, follow_up, patience
+from stillhunt_lab.second_worlds.kinds import RUNGS, TALKER, Rung
 from stillhunt_lab.second_worlds.network import ZONES
-from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls, join_traffic, take
-from stillhunt_lab.second_worlds.rungs import RUNGS, Rung
+from stillhunt_lab.second_worlds.records import Block, Jobs, People, WorldCalls, join_traffic, take
 from stillhunt_lab.second_worlds.scene import Scene
 from stillhunt_lab.second_worlds.spec import START
 from stillhunt_lab.second_worlds.work_queues import QueueRules, Served, Shifts, run_queue
@@ -40,7 +40,7 @@ def build_campaign(scene: Scene, place: int) -> Block:
     for lab, campaign in enumerate(names):
         members = np.flatnonzero(serves[lab])
         share = rung.pace / serves.sum(0)[members].mean()
-        parts.append(_harvest(scene, rng, replace(rung, pace=share), people, (members, shifts, campaign)))
+        parts.append(_harvest(scene, rng, replace(rung, pace=share), people, members, shifts, campaign))
     counts = sum(np.bincount(calls.owner, minlength=len(people)) for _, calls in parts)
     if rung.cover[1] > 0:
         parts.append(_cover(scene, rng, rung, people, np.asarray(counts)))
@@ -118,10 +118,9 @@ def _run_list(scene: Scene, rng: np.random.Generator, rung: Rung, shifts: Shifts
 
 
 def _harvest(
-    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, work: tuple[Array, Shifts, str]
+    scene: Scene, rng: np.random.Generator, rung: Rung, people: People, members: Array, shifts: Shifts, campaign: str
 ) -> tuple[Jobs, WorldCalls]:
     """The harvested calls of one lab: items from its queue, worded as the rung says."""
-    members, shifts, campaign = work
     mine = Shifts(*(part[members] for part in vars(shifts).values()))
     mine = replace(
         mine, quota=np.maximum(1, np.round(mine.quota * rung.pace / RUNGS[scene.spec.rung].pace)).astype(int)
@@ -139,7 +138,7 @@ def _harvest(
     calls.status = np.where(turn == 0, served.status[talk], 200)
     keep = (turn == 0) | (served.status[talk] == 200)
     calls.campaign[:] = scene.strings.put(campaign)
-    jobs = _task_texts(scene, rng, rung, (served.item[talk][first], turn[first], calls.owner[first]))
+    jobs = _task_texts(scene, rng, rung, served.item[talk][first], turn[first], calls.owner[first])
     if rung.wording == "relay":
         # Two accounts in three carry the harness of one rival product, on most of their sessions.
         harness = scene.strings.put_all([scene.wording.system(rng, "rival", k) for k in range(3)])
@@ -167,9 +166,8 @@ def _replay(scene: Scene, rng: np.random.Generator, served: Served, workers: int
     )
 
 
-def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple[Array, Array, Array]) -> Jobs:
+def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, item: Array, turn: Array, owner: Array) -> Jobs:
     """Texts of the tasks; topic and template depend on the item, so every worker gets the same mix."""
-    item, turn, owner = tasks
     n = len(item)
     topics = _topics_of_skills(scene, rng, rung)
     items = int(item.max(initial=-1)) + 1
@@ -180,27 +178,23 @@ def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, tasks: tuple
     of_item[item] = skill  # the last worker of an item that was done twice decides
     topic = np.array([rng.choice(len(shares), p=shares) for shares in topics[of_item]], np.int64)[item]
     wide = rung.wording in ("relay", "untemplated")
-    if wide:
-        language = np.where(rng.random(items) < 0.6, 0, rng.integers(0, len(scene.languages), items))[item]
-    else:
-        language = np.where(rng.random(items) < 0.85, 0, rng.integers(0, len(scene.languages), items))[item]
+    english = rng.random(items) < (0.6 if wide else 0.85)
+    language = np.where(english, 0, rng.integers(0, len(scene.languages), items))[item]
     least = 14 if rung.wording == "untemplated" else 4  # curated prompts say something
     spread = _SPREADS.get(rung.wording, 0.95)
     size = np.maximum(least, 38.0 * rng.lognormal(-(spread**2) / 2, spread, n) * np.where(turn > 0, 0.4, 1.0))
     jobs = Jobs(topic, language, size, np.full(n, -1), np.full(n, -1), np.full(n, -1))
     follow_up(scene, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
     wrapped_rows = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (scene.spec.rung > 2)))
-    if rung.wording == "relay":
-        return jobs
-    if rung.wording == "untemplated":
-        return jobs
-    _word(scene, rng, rung, jobs, (wrapped_rows, skill, item))
+    if not wide:
+        _word(scene, rng, rung, jobs, wrapped_rows, skill, item)
     return jobs
 
 
-def _word(scene: Scene, rng: np.random.Generator, rung: Rung, jobs: Jobs, tasks: tuple[Array, Array, Array]) -> None:
+def _word(
+    scene: Scene, rng: np.random.Generator, rung: Rung, jobs: Jobs, rows: Array, skill: Array, item: Array
+) -> None:
     """Wrap the items: a fixed template, a new paraphrase, or a new persona each time."""
-    rows, skill, item = tasks
     trades = rng.permutation(len(scene.wording.trades))
     outlines = [
         [scene.wording.outline(rng, scene.wording.trades[trades[k % len(trades)]]) for _ in range(rung.templates)]

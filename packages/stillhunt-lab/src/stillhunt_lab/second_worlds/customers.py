@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from stillhunt_lab.arrays import Array, count_within_owners
 from stillhunt_lab.second_worlds import arrivals
 from stillhunt_lab.second_worlds.accounts import enroll
 from stillhunt_lab.second_worlds.call_details import blank_calls, fill_in_calls, place_calls
-from stillhunt_lab.second_worlds.customer_kinds import CustomerKind
+from stillhunt_lab.second_worlds.kinds import CustomerKind
 from stillhunt_lab.second_worlds.network import ZONES
-from stillhunt_lab.second_worlds.records import Array, Block, Jobs, People, WorldCalls
+from stillhunt_lab.second_worlds.records import Block, Jobs, People, WorldCalls
 from stillhunt_lab.second_worlds.scene import Scene
 
 _BRANCHING = 0.35
@@ -35,18 +36,14 @@ def build_customers(scene: Scene, kind: CustomerKind, count: int) -> Block:
 def converse(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, loads: Array
 ) -> tuple[Jobs, WorldCalls]:
-    """Draw the conversations of accounts by the laws of their kind.
-
-    Args:
-        loads: expected calls of each account, shape (accounts,).
-    """
+    """Draw the conversations of accounts by the laws of their kind."""
     curves = _curves_with_absence(scene, rng, people, kind)
     owner, time = _sessions(scene, rng, kind, loads / kind.turns, curves)
     if kind.any_member:  # a member of the group at random, whoever's conversation it would be
         owner = _any_of_group(rng, people.group, owner)
     talk, turn, moment = arrivals.add_turns(rng, time, patience(rng, len(people), kind.turns)[owner], scene.end)
     owner = owner[talk]
-    jobs, job = _jobs(scene, rng, people, kind, (owner, talk, turn))
+    jobs, job = _jobs(scene, rng, people, kind, owner, talk, turn)
     calls = blank_calls(owner, moment, talk, turn, job)
     fill_in_calls(scene, rng, people, calls, kind.best, kind.answer)
     place_calls(scene, rng, people, calls, kind.network)
@@ -99,11 +96,7 @@ def _any_of_group(rng: np.random.Generator, group: Array, owner: Array) -> Array
 
 
 def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: Array) -> Array:
-    """A topic for each conversation: one of its account's own, or for one in ten what anybody asks.
-
-    Args:
-        owner: account of each conversation, shape (n,).
-    """
+    """A topic for each conversation: one of its account's own, or for one in ten what anybody asks."""
     popularity = scene.texts.popularity
     place = (people.topic_cdf[owner] < rng.random((len(owner), 1))).sum(1)
     own = people.topics[owner, np.minimum(place, people.topics.shape[1] - 1)]
@@ -111,10 +104,9 @@ def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: A
 
 
 def _jobs(
-    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, calls: tuple[Array, Array, Array]
+    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, owner: Array, talk: Array, turn: Array
 ) -> tuple[Jobs, Array]:
     """Texts, and which text each call sends."""
-    owner, talk, turn = calls
     n = len(owner)
     talks = int(talk.max(initial=-1)) + 1
     of_talk = np.zeros(talks, np.int64)
@@ -133,7 +125,7 @@ def _jobs(
         job = _own_list(owner, 14)
     elif kind.items == "assignment":
         _assign(scene, rng, people, jobs, owner, turn)
-    _wrap(scene, rng, people, kind, jobs, (owner, turn))
+    _wrap(scene, rng, people, kind, jobs, owner, turn)
     return jobs, job
 
 
@@ -142,8 +134,6 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
 
     Args:
         jobs: one text per call, changed in place.
-        turn: position of the call in its conversation, shape (n,).
-        chance: chance that a later turn is one, shape (n,).
     """
     rows = np.flatnonzero((turn > 0) & (rng.random(len(turn)) < chance))
     codes_of_language = [scene.strings.put_all(list(language.follow)) for language in scene.languages]
@@ -156,7 +146,7 @@ def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, c
 
 def _shared_list(rng: np.random.Generator, owner: Array, length: int, lists: int) -> Array:
     """Every account runs one of a few public lists from its start, so unrelated accounts send the same items."""
-    place = _rank_within(owner)
+    place = count_within_owners(owner)
     chosen = rng.integers(0, lists, int(owner.max(initial=0)) + 1)[owner]
     wanted = chosen * length + place % length
     rows: Array = np.minimum(wanted, max(len(owner) - 1, 0))
@@ -165,22 +155,13 @@ def _shared_list(rng: np.random.Generator, owner: Array, length: int, lists: int
 
 def _own_list(owner: Array, length: int) -> Array:
     """Each account sends its own short list again and again; its items are those of its first calls."""
-    place = _rank_within(owner)
+    place = count_within_owners(owner)
     first = np.zeros(int(owner.max(initial=0)) + 1, np.int64)
     order = np.argsort(owner, kind="stable")
     starts = np.searchsorted(owner[order], np.arange(len(first)))
     ranks = np.minimum(starts[owner] + place % length, max(len(owner) - 1, 0))
     rows: Array = order[ranks]
     return rows
-
-
-def _rank_within(owner: Array) -> Array:
-    """Number of each call within its account, in the order given."""
-    order = np.argsort(owner, kind="stable")
-    counts = np.bincount(owner) if len(owner) else np.zeros(0, np.int64)
-    place = np.empty(len(owner), np.int64)
-    place[order] = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return place
 
 
 def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, owner: Array, turn: Array) -> None:
@@ -195,10 +176,15 @@ def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, 
 
 
 def _wrap(
-    scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, jobs: Jobs, calls: tuple[Array, Array]
+    scene: Scene,
+    rng: np.random.Generator,
+    people: People,
+    kind: CustomerKind,
+    jobs: Jobs,
+    owner: Array,
+    turn: Array,
 ) -> None:
     """Put words around the items: an own, public or framework template, a probe, or a greeting."""
-    owner, turn = calls
     n, luck = len(people), rng.random(len(owner))
     if kind.wording == "template":
         _wrap_in_own(scene, rng, people, kind, jobs, owner, luck < 0.93)

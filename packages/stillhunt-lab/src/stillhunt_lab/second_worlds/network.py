@@ -6,35 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stillhunt_lab.second_worlds.records import Array
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.spec import open_stream
+from stillhunt_lab.worlds.grammar import read_data
 
-COUNTRIES = (
-    # code, hours from UTC, weight, first language
-    ("US", -6, 30, "english"), ("GB", 0, 8, "english"), ("CA", -5, 5, "english"), ("AU", 10, 4, "english"),
-    ("IN", 5, 9, "hindi"), ("NL", 1, 4, "dutch"), ("BE", 1, 2, "dutch"), ("IT", 1, 5, "italian"),
-    ("CH", 1, 2, "italian"), ("PL", 1, 4, "polish"), ("TR", 3, 4, "turkish"), ("ID", 7, 4, "indonesian"),
-    ("GR", 2, 2, "greek"), ("UA", 2, 3, "ukrainian"), ("KR", 9, 4, "korean"), ("IL", 2, 2, "hebrew"),
-    ("SG", 8, 3, "chinese"), ("TW", 8, 3, "chinese"), ("HK", 8, 2, "chinese"), ("IE", 0, 2, "english"),
-    ("NG", 1, 2, "english"), ("ZA", 2, 2, "english"), ("PH", 8, 3, "english"), ("SE", 1, 2, "english"),
-)  # fmt: skip
+_DATA = read_data("second_network")
+COUNTRIES: list[tuple[str, int, int, str]] = _DATA["countries"]
 CODES = np.array([code for code, *_ in COUNTRIES], object)
 ZONES = np.array([zone for _, zone, *_ in COUNTRIES])
 WEIGHTS = np.array([weight for _, _, weight, _ in COUNTRIES]) / sum(weight for _, _, weight, _ in COUNTRIES)
 
-CLIENTS = (
-    # user agent, TLS fingerprint, weight among people, weight among programs
-    ("Mozilla/5.0 (desk; Fjord 141)", "t13d-fj-91a2", 26, 2), ("Mozilla/5.0 (desk; Fjord 142)", "t13d-fj-91a2", 14, 1),
-    ("Mozilla/5.0 (desk; Lumen 29)", "t13d-lu-07bc", 11, 1), ("Mozilla/5.0 (hand; Fjord 141)", "t13d-fm-55e0", 13, 0),
-    ("Mozilla/5.0 (hand; Lumen 29)", "t13d-lm-3d19", 8, 0), ("quillphone/8.2", "t13d-qp-c410", 6, 0),
-    ("quillphone/8.3", "t13d-qp-c410", 5, 0), ("quill-desk/3.1", "t13d-el-772f", 5, 1),
-    ("quill-python/1.40", "t13d-py-1e8c", 3, 22), ("quill-python/1.41", "t13d-py-1e8c", 2, 16),
-    ("quill-python/1.36", "t13d-py-4b02", 1, 8), ("quill-node/4.9", "t13d-nd-a6d3", 2, 14),
-    ("quill-node/5.0", "t13d-nd-a6d3", 1, 8), ("quill-go/0.18", "t13d-go-60ff", 0, 7),
-    ("quill-java/2.2", "t13d-jv-9c51", 0, 6), ("crewline/0.9 quill-python/1.40", "t13d-py-1e8c", 1, 5),
-    ("graphloom/2.4 quill-node/4.9", "t13d-nd-a6d3", 0, 4), ("reqlib/2.32", "t13d-py-2277", 1, 4),
-    ("curlew/8.11", "t13d-cu-f00d", 1, 3),
-)  # fmt: skip
+CLIENTS: list[tuple[str, str, int, int]] = _DATA["clients"]
 PEOPLE_CLIENTS = np.array([people for _, _, people, _ in CLIENTS]) / sum(people for _, _, people, _ in CLIENTS)
 PROGRAM_CLIENTS = np.array([code for *_, code in CLIENTS]) / sum(code for *_, code in CLIENTS)
 
@@ -74,9 +56,6 @@ class AddressBook:
 
     def homes(self, rng: np.random.Generator, country: Array) -> Array:
         """A household address for each, of its own; some are IPv6.
-
-        Args:
-            country: index of the country, shape (n,).
 
         Returns:
             Address codes, shape (n,).
@@ -121,9 +100,6 @@ class AddressBook:
         """Household addresses that the carrier changes now and then.
 
         Args:
-            country: index of the country of each account, shape (accounts,).
-            owner: account of each call, shape (n,).
-            time: microseconds of each call, shape (n,).
             days: how long an account keeps its address, days, shape (accounts,).
 
         Returns:

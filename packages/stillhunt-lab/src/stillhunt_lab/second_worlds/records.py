@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.arrays import Array
 
 
 @dataclass
@@ -15,14 +15,9 @@ class People:
     """Accounts, one entry each: first the fields that are published, then those that steer their traffic.
 
     Args:
-        persona: kind of customer, for the truth.
         campaign: campaigns it works for, joined by "|"; empty = honest.
         created: when it was opened, microseconds.
-        mail: domain of its e-mail.
-        signup_country: country it was opened from.
         signup_address: code of the address it was opened from.
-        country: index of the country it lives in.
-        client: index of its usual client.
         topics: topics that an account asks about, shape (n, kinds).
         topic_cdf: their cumulative shares, shape (n, kinds).
         group: number of the group that it shares things with; -1 = none.
@@ -58,8 +53,6 @@ class Jobs:
     Args:
         size: words of the item, about.
         stock: code of a ready text in the shelf, in place of an item; -1 = none.
-        before: code of a text in front; -1 = none.
-        after: code of a text behind; -1 = none.
     """
 
     topic: Array
@@ -81,8 +74,6 @@ class WorldCalls:
         owner: account, as a position in the people of its block.
         talk: conversation, counted within its block.
         job: text, as a position in the jobs of its block.
-        client: index of the client program.
-        address: code of the client address.
         temperature: as sent; NaN = left out.
         top_p: as sent; NaN = left out.
         limit: largest answer asked for, in tokens; NaN = left out.
@@ -90,7 +81,7 @@ class WorldCalls:
         user: end user, counted within the block; -1 = none named.
         system: code of the system prompt in the shelf; -1 = none.
         campaign: code of the campaign in the shelf; -1 = honest.
-        status: HTTP status; `failures` may still turn 200 into a failure.
+        status: HTTP status; `add_failures` may still turn 200 into a failure.
     """
 
     owner: Array
@@ -156,11 +147,7 @@ def join_records(parts: list[Any]) -> Any:
 
 
 def join_traffic(parts: list[tuple[Jobs, WorldCalls]]) -> tuple[Jobs, WorldCalls]:
-    """Join traffic of the same people that was built in several parts; texts, conversations and end users stay apart.
-
-    Args:
-        parts: jobs and calls; the owners of all calls refer to the same people.
-    """
+    """Join traffic of the same people that was built in parts; texts, conversations and end users stay apart."""
     jobs = talks = users = 0
     for made, calls in parts:
         calls.job = calls.job + jobs
@@ -173,9 +160,5 @@ def join_traffic(parts: list[tuple[Jobs, WorldCalls]]) -> tuple[Jobs, WorldCalls
 
 
 def take(records: Any, rows: Array) -> Any:
-    """Chosen entries of a record.
-
-    Args:
-        records: a `People`, `Jobs` or `WorldCalls`.
-    """
+    """Chosen entries of a record."""
     return type(records)(**{f.name: getattr(records, f.name)[rows] for f in fields(records)})

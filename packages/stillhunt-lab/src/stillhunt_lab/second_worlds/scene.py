@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 
 from stillhunt.tools import DAY
-from stillhunt_lab.second_worlds.languages import Language, build_languages
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.network import AddressBook
-from stillhunt_lab.second_worlds.records import Array, StringTable
+from stillhunt_lab.second_worlds.records import StringTable
 from stillhunt_lab.second_worlds.spec import START, SecondSpec, open_stream
-from stillhunt_lab.second_worlds.texts import ModelTexts, RealTexts, TextSource
+from stillhunt_lab.second_worlds.texts import Language, ModelTexts, RealTexts, TextSource, build_languages
 from stillhunt_lab.second_worlds.wording import InstructionGrammars
 
 MODELS = ("tern-mini", "tern-one", "tern-grand")
@@ -24,7 +24,6 @@ class Scene:
     """A world under construction.
 
     Args:
-        strings: texts that occur word for word, by code.
         public_templates: templates of public collections: string codes of the words before and after an item, shape
             (templates, 2).
     """
@@ -48,9 +47,6 @@ class Scene:
 
     def fixed_template(self, rng: np.random.Generator, trade: str) -> tuple[int, int]:
         """A new template with its wording settled.
-
-        Args:
-            trade: one of the wording's trades.
 
         Returns:
             Codes of the text before and behind; -1 = none.

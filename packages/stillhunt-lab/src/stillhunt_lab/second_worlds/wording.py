@@ -7,18 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from stillhunt_lab.second_worlds.languages import Language, read_data
+from stillhunt_lab.second_worlds.texts import Language
+from stillhunt_lab.worlds.grammar import read_data
 
 FORMS = ("json", "numbered", "xml", "play")
 _CHOICE = re.compile(r"\{(?!\{)([^{}]*\|[^{}]*)\}")
 
 
 class InstructionGrammars:
-    """Grammars of instructions, and the pseudo-words that fill their gaps.
-
-    Args:
-        languages: languages; the first one's words make names.
-    """
+    """Grammars of instructions, and the pseudo-words that fill their gaps."""
 
     def __init__(self, languages: tuple[Language, ...]) -> None:
         data: dict[str, Any] = read_data("second_wording")
@@ -53,9 +50,6 @@ class InstructionGrammars:
     def outline(self, rng: np.random.Generator, trade: str) -> list[str]:
         """The parts of one author's template, with their alternatives still open.
 
-        Args:
-            trade: one of `trades`.
-
         Returns:
             Sentences in the author's order; the last one leads over to the item.
         """
@@ -69,14 +63,7 @@ class InstructionGrammars:
         return [role, *middle, self._lead[int(rng.integers(0, len(self._lead)))]]
 
     def fix(self, rng: np.random.Generator, outline: list[str]) -> tuple[str, str]:
-        """One wording of an outline, for good.
-
-        Args:
-            outline: what `outline` gave.
-
-        Returns:
-            Text before the item and text behind it (may be empty).
-        """
+        """One wording of an outline, for good."""
         sentences = [expand(rng, sentence) for sentence in outline]
         style = int(rng.choice(3, p=(0.6, 0.25, 0.15)))
         if style == 0:
@@ -87,14 +74,7 @@ class InstructionGrammars:
         return f"<role>{sentences[0]}</role>\n<task>\n", "\n</task>\n<rules>" + " ".join(sentences[1:-1]) + "</rules>"
 
     def paraphrase(self, rng: np.random.Generator, outline: list[str]) -> tuple[str, str]:
-        """A new wording of an outline: other alternatives, another order, a sentence left out, before or behind.
-
-        Args:
-            outline: what `outline` gave.
-
-        Returns:
-            Text before the item and text behind it.
-        """
+        """A new wording of an outline: other alternatives, another order, a sentence left out, before or behind."""
         middle = [outline[k] for k in rng.permutation(np.arange(1, len(outline) - 1))]
         middle = middle[: max(2, len(middle) - int(rng.integers(0, 3)))]
         sentences = [expand(rng, sentence) for sentence in (outline[0], *middle)]
@@ -102,11 +82,7 @@ class InstructionGrammars:
         return " ".join(sentences[:cut]) + "\n\n", "\n\n" + " ".join(sentences[cut:])
 
     def oblique(self, rng: np.random.Generator) -> tuple[str, str]:
-        """A persona and a roundabout wish to see the reasoning, worded anew each time.
-
-        Returns:
-            Text before the item and text behind it.
-        """
+        """A persona and a roundabout wish to see the reasoning, worded anew each time."""
         words = [self._names[k] for k in rng.integers(40, len(self._names), 12)]
         who = [expand(rng, part) for part in _some(rng, self._oblique["who"], int(rng.integers(1, 4)))]
         want = [expand(rng, part) for part in _some(rng, self._oblique["want"], int(rng.integers(1, 3)))]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, MINUTE, SECOND
-from stillhunt_lab.second_worlds.records import Array
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.second_worlds.spec import START
 
 DISCIPLINES = ("lease", "steal", "bucket")
@@ -73,9 +73,6 @@ class Served:
     """The calls that a queue led to, one entry each.
 
     Args:
-        worker: worker of each call, shape (n,).
-        time: microseconds, shape (n,).
-        item: item, shape (n,).
         status: 200, or 403 where a banned worker was refused, shape (n,).
     """
 
@@ -133,10 +130,6 @@ class _RunningQueue:
 
 def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Served:
     """Run a work queue from its start to its end.
-
-    Args:
-        rules: how the queue hands out its items.
-        shifts: when each worker may work.
 
     Returns:
         Calls by time of fetching.

@@ -7,28 +7,19 @@ hours of its owner's zone; requests follow inside a session with log-normal gaps
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, SECOND
+from stillhunt_lab.arrays import Array, count_within
 
 Hours = Literal["office", "evening", "round", "nightly"]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How one kind of user spreads its work.
-
-    Args:
-        hours: office and evening are hours of the owner's zone; round is any hour; nightly one fixed hour.
-        presence: share of days on which the account is used at all.
-        day_sigma: log-standard deviation of a day's weight.
-        weekend: weight of Saturday and Sunday against other days.
-        gap: median seconds between requests of a session.
-        gap_sigma: log-standard deviation of the gaps.
-    """
+    """How one kind of user spreads its work; `data/personas.toml` says what each field means."""
 
     hours: Hours = "evening"
     presence: float = 0.6
@@ -43,10 +34,7 @@ class Sessions:
     """Requests grouped in sessions, in order of session.
 
     Args:
-        session: session number of each request, shape (n,).
         position: place of each request in its session from 0, shape (n,).
-        time: microseconds since the epoch, shape (n,).
-        owner: account of each request, shape (n,).
     """
 
     session: Array
@@ -56,42 +44,38 @@ class Sessions:
 
 
 def place_sessions(
-    rng: np.random.Generator, owner: Array, zone: Array, rhythm: Rhythm, window: tuple[int, int, int]
+    rng: np.random.Generator, owner: Array, zone: Array, rhythm: Rhythm, origin: int, days: int
 ) -> Array:
     """Start of every session.
 
     Args:
         owner: account of each session, shape (sessions,), codes into `zone`.
         zone: hours ahead of UTC of each account, shape (accounts,).
-        rhythm: how the users spread their work.
         window: start of the world in microseconds since the epoch, its first and its last-plus-one day.
 
     Returns:
         Microseconds since the epoch (UTC), shape (sessions,).
     """
-    origin, first_day, end_day = window
-    accounts, days = len(zone), end_day - first_day
+    accounts = len(zone)
     weight = np.exp(rng.normal(0.0, rhythm.day_sigma, (accounts, days)))
-    weight *= np.where((np.arange(first_day, end_day) % 7) >= 5, rhythm.weekend, 1.0)  # the world starts on a Monday
+    weight *= np.where((np.arange(days) % 7) >= 5, rhythm.weekend, 1.0)  # the world starts on a Monday
     # Accounts differ: some are used daily, most now and then.
     share = rng.beta(2.0 * rhythm.presence, 2.0 * (1.0 - rhythm.presence) + 1e-9, (accounts, 1))
     present = rng.random((accounts, days)) < np.maximum(share, 1.0 / days)
     present[np.arange(accounts), rng.integers(0, days, accounts)] = True
     day = draw_columns(rng, weight * present, owner)
-    return origin + (first_day + day) * DAY + _hour_of_day(rng, owner, zone, rhythm.hours)
+    return origin + day * DAY + _hour_of_day(rng, owner, zone, rhythm.hours)
 
 
 def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes: Array, rhythm: Rhythm) -> Sessions:
     """All requests of all sessions.
 
     Args:
-        owner: account of each session, shape (sessions,).
-        start: microseconds, shape (sessions,).
         sizes: requests per session, at least 1, shape (sessions,).
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
     first = np.cumsum(sizes) - sizes
-    position = np.arange(len(session)) - first[session]
+    position = count_within(sizes)
     gaps = np.exp(rng.normal(np.log(rhythm.gap), rhythm.gap_sigma, len(session)))
     gaps = np.minimum(gaps, 4 * 3600.0)
     gaps[first] = 0.0
@@ -106,9 +90,6 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
     Args:
         weights: non-negative, shape (r, c), each row with a positive sum.
         rows: row numbers, shape (n,).
-
-    Returns:
-        Column numbers, shape (n,).
     """
     cumulative = np.cumsum(weights, axis=1)
     cumulative /= cumulative[:, -1:]
@@ -123,7 +104,6 @@ def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Arr
     """Times of day of people who are awake around a favourite local hour.
 
     Args:
-        owner: account per event, shape (n,).
         zone: hours ahead of UTC per account.
         centre: favourite local hour per account.
     """

@@ -50,7 +50,6 @@ class World:
     """A built world.
 
     Args:
-        accounts: the provider's customer table.
         truth_accounts: account_id, persona, campaign (several joined by "|"; empty = honest).
         truth_requests: request_id, account_id, campaign (empty = honest).
         sanctioned: organisations under contract to make synthetic data or to resell; they are honest, and the settings
@@ -102,11 +101,7 @@ def demo_spec() -> WorldSpec:
 
 
 def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
-    """Build a world; the same spec gives the same bytes.
-
-    Args:
-        progress: receiver of progress; silent when None.
-    """
+    """Build a world; the same spec gives the same bytes."""
     scene = open_scene(spec.seed, spec.days)
     total = spec.accounts + sum(campaign.accounts for campaign in spec.campaigns)
     contracts: set[str] = set()
@@ -130,9 +125,6 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
 
 def write_world(world: World, out: Path) -> None:
     """Write the folder of a world.
-
-    Args:
-        out: folder to make; may exist if empty.
 
     Raises:
         OutputError: the folder holds something, or cannot be written.
@@ -178,11 +170,7 @@ def write_part(requests: pa.Table, folder: Path, number: int) -> None:
 
 
 def write_tables(folder: Path, accounts: pa.Table, truth: pa.Table, sanctioned: tuple[str, ...]) -> None:
-    """Write the tables of accounts of a world, and the settings that declare who is under contract.
-
-    Args:
-        accounts: the provider's customer table.
-    """
+    """Write the tables of accounts of a world, and the settings that declare who is under contract."""
     _write(accounts, folder / "accounts.parquet")
     _write(truth, folder / "truth" / "accounts.parquet")
     if sanctioned:

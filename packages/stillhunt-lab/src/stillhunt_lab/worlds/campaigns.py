@@ -8,24 +8,21 @@ client programs serve all of them. Rungs 9, 12 and 13 have no queue: there other
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from stillhunt import ConfigError
 from stillhunt.tools import DAY, HOUR
-from stillhunt_lab.worlds.account_events import adopt_release
-from stillhunt_lab.worlds.account_replacement import draw_tenures
-from stillhunt_lab.worlds.campaign_accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.account_events import adopt_release, draw_tenures
+from stillhunt_lab.worlds.accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
 from stillhunt_lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.resold_traffic import draw_resold
 from stillhunt_lab.worlds.rungs import RUNGS, Wording
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
-from stillhunt_lab.worlds.traffic import draw_rows, set_parameters
+from stillhunt_lab.worlds.traffic import draw_resold, draw_rows, set_parameters
 from stillhunt_lab.worlds.work_queues import Orders, different_programs, draw_queue, hand_out_queue
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _REPLACEMENT_RUNG = 11
 _POOL_COVER = 0.6
@@ -100,25 +97,24 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         draft = sell_logs(scene, rng, people, name, daily)
     elif rung.work == "company":
         people = recruit_company(scene, rng, spec.accounts)
-        draft = _dedicated(scene, rng, spec, (people, name), Orders(rung, start, daily, spec.specialised, None))
+        draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
     else:
         people = recruit_workers(scene, rng, spec.rung, spec.accounts, start)
         if rung.work == "contractors":
             draft = write_by_hand(scene, rng, people, name, daily)
         elif rung.work == "relay":
-            draft = relay_users(scene, rng, people, name, (rung, start, daily))
+            draft = relay_users(scene, rng, people, name, rung, start, daily)
         else:
-            draft = _dedicated(scene, rng, spec, (people, name), Orders(rung, start, daily, spec.specialised, None))
+            draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
     adopt_release(scene, people, draft, f"campaign/{place}")
     people.campaign = _served(people, draft)
     return people, draft
 
 
 def _dedicated(
-    scene: Scene, rng: np.random.Generator, spec: CampaignSpec, workers: tuple[People, str], orders: Orders
+    scene: Scene, rng: np.random.Generator, spec: CampaignSpec, people: People, name: str, orders: Orders
 ) -> Draft:
     """Requests of one queue, and the cover traffic beside them."""
-    people, name = workers
     if spec.rung == _REPLACEMENT_RUNG:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
     wording = "untemplated" if spec.template == "none" else orders.rung.wording

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _CLAUSE = ("subject", "verb", "object", "tail", "end")
 _ALTERNATIVES = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{([a-zA-Z])\}")
 
+T = TypeVar("T")
 Pools = dict[str, list[str]]
 Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
@@ -71,8 +72,6 @@ class Grammar:
     """All vocabularies and patterns, loaded once.
 
     Args:
-        topics: topic names, the most popular first.
-        groups: topic group of each topic.
         languages: language names; index 0 is English.
         pools: [language][topic] -> slot letter -> phrases.
         tongues: [language][topic] -> patterns.
@@ -101,9 +100,6 @@ def compose_items(
     """One new prompt per row.
 
     Args:
-        rng: generator that every choice is drawn from.
-        topics: topic code per row, shape (n,).
-        languages: language code per row, shape (n,).
         sentences: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
     """
     draws = integer_stream(rng)
@@ -116,11 +112,6 @@ def compose_items(
 def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integers, languages: Integers) -> list[str]:
     """One short later turn per row: a stock phrase for two in five, else one on the topic.
 
-    Args:
-        rng: generator that every choice is drawn from.
-        topics: topic code per row, shape (n,).
-        languages: language code per row, shape (n,).
-
     Returns:
         n prompts of one to a dozen words.
     """
@@ -129,7 +120,7 @@ def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integ
     for topic, language in zip(topics.tolist(), languages.tolist(), strict=True):
         tongue = grammar.tongues[language][topic]
         patterns = tongue.follow_stock if next(draws) % 5 < 2 else tongue.follow_rich
-        texts.append(_pick(patterns, draws).fill(grammar.pools[language][topic], draws))
+        texts.append(choose(patterns, draws).fill(grammar.pools[language][topic], draws))
     return texts
 
 
@@ -165,6 +156,7 @@ def load_grammar() -> Grammar:
     return Grammar(names, groups, languages, tuple(pools), tuple(by_language))
 
 
+@cache
 def read_data(name: str) -> dict[str, Any]:
     """One TOML file of this package's data folder."""
     return tomllib.loads(resources.files("stillhunt_lab").joinpath("data", f"{name}.toml").read_text("utf-8"))
@@ -173,7 +165,7 @@ def read_data(name: str) -> dict[str, Any]:
 def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, count: int) -> str:
     tongue = grammar.tongues[language][topic]
     pools = grammar.pools[language][topic]
-    parts = [_pick(tongue.openings, draws).fill(pools, draws)]
+    parts = [choose(tongue.openings, draws).fill(pools, draws)]
     limited = count > 1 and next(draws) % 3 == 0
     for _ in range(count - 1 - limited):
         here = pools
@@ -183,31 +175,32 @@ def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, cou
     if count > 2 and next(draws) % 4 == 0:  # some people tell the story first and ask at the end
         parts = [*parts[1:], parts[0]]
     if limited:
-        parts.append(_pick(tongue.limits, draws).fill(pools, draws))
+        parts.append(choose(tongue.limits, draws).fill(pools, draws))
     text = tongue.space.join(parts)
     if tongue.blocks and next(draws) % 1000 < _BLOCK * 1000:
-        text += _pick(tongue.blocks, draws).fill(pools, draws)
+        text += choose(tongue.blocks, draws).fill(pools, draws)
     return text
 
 
 def _context(tongue: Tongue, pools: Pools, draws: Iterator[int]) -> str:
     if tongue.clauses and next(draws) % 5 < 3:
-        subject, verb, thing, tail, end = (_pick(part, draws) for part in tongue.clauses)
+        subject, verb, thing, tail, end = (choose(part, draws) for part in tongue.clauses)
         first = subject
         sentence = f"{subject.fill(pools, draws)} {verb.fill(pools, draws)} {thing.fill(pools, draws)}"
         sentence += tail.fill(pools, draws) + end.text
     else:
-        first = _pick(tongue.contexts, draws)
+        first = choose(tongue.contexts, draws)
         sentence = first.fill(pools, draws)
     if tongue.connectives and next(draws) % 5 == 0:
         if not first.text.startswith(("%s", "I ")):
             sentence = sentence[0].lower() + sentence[1:]
-        sentence = tongue.connectives[next(draws) % len(tongue.connectives)] + sentence
+        sentence = choose(tongue.connectives, draws) + sentence
     return sentence
 
 
-def _pick(patterns: tuple[Pattern, ...], draws: Iterator[int]) -> Pattern:
-    return patterns[next(draws) % len(patterns)]
+def choose(options: Sequence[T], draws: Iterator[int]) -> T:
+    """One of the options, by the next draw."""
+    return options[next(draws) % len(options)]
 
 
 def expand_alternatives(source: str) -> list[str]:
@@ -216,6 +209,11 @@ def expand_alternatives(source: str) -> list[str]:
     # Odd pieces were in brackets; a "|" outside brackets is plain text, as in a pasted table.
     choices = [piece if place % 2 else ["|".join(piece)] for place, piece in enumerate(pieces)]
     return ["".join(reading) for reading in product(*choices)]
+
+
+def parse_readings(sources: Iterable[str]) -> tuple[Pattern, ...]:
+    """The patterns of all readings of some texts with "[a|b]" alternatives, in order."""
+    return tuple(Pattern.parse(reading) for source in sources for reading in expand_alternatives(source))
 
 
 def _parse(sources: list[str]) -> tuple[Pattern, ...]:

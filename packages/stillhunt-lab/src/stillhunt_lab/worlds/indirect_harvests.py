@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from stillhunt.tools import DAY
 from stillhunt_lab.worlds.arrivals import Rhythm
-from stillhunt_lab.worlds.grammar import Pattern, expand_alternatives, integer_stream, read_data
+from stillhunt_lab.worlds.grammar import Pattern, choose, expand_alternatives, integer_stream, read_data
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.resold_traffic import draw_resold
 from stillhunt_lab.worlds.rungs import Rung
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, draw_people, merge_drafts
 from stillhunt_lab.worlds.templates import load_skills
-from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_rows
+from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_resold, draw_rows
 from stillhunt_lab.worlds.work_queues import operate
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 USERS = replace(
     CHAT, load=8.0, load_sigma=0.9, session=5.0, follow=0.3, browsers=0.0, moving=0.0, recent=0.0, verbosity=2.2
@@ -42,14 +38,14 @@ _REPLAYED = 0.12
 
 
 def relay_users(
-    scene: Scene, rng: np.random.Generator, people: People, name: str, pace: tuple[Rung, int, float]
+    scene: Scene, rng: np.random.Generator, people: People, name: str, rung: Rung, start: int, daily: float
 ) -> Draft:
     """Sessions of a rival product's users, routed over the accounts that are on duty that day.
 
     Args:
-        pace: defaults, start in microseconds since the epoch, requests per account and day of work.
+        start: microseconds since the epoch.
+        daily: requests per account and day of work.
     """
-    rung, start, daily = pace
     days = scene.days
     wanted = daily * rung.presence * days * len(people) / (1.0 + _REPLAYED)
     end_users = draw_people(scene, rng, "end user", max(2, round(wanted / 12.5 * 14 / days)), paid=0.0, recent=0.0)
@@ -62,7 +58,7 @@ def relay_users(
     draft = draft.keep(draft.time >= start)
     draft.end_user = draft.owner  # whom the relay serves; it tells nobody
     draft = _route(rng, draft, len(people), rung, days)
-    draft = merge_drafts(draft, _replay(scene, rng, draft, len(people), (rung, days)))
+    draft = merge_drafts(draft, _replay(scene, rng, draft, len(people), rung))
     _harness(scene, rng, draft, len(people))
     draft.end_user[:] = -1
     draft.campaign = np.full(len(draft), name, object)
@@ -127,12 +123,12 @@ def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, da
     return draft
 
 
-def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, routing: tuple[Rung, int]) -> Draft:
+def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung) -> Draft:
     sessions = int(draft.conversation.max(initial=-1)) + 1
     again = draft.keep((rng.random(sessions) < _REPLAYED)[draft.conversation])
     again.time = again.time + (rng.uniform(1.0, 4.0, sessions) * DAY).astype(np.int64)[again.conversation]
     again = again.keep(again.time < scene.end)
-    return _route(rng, again, accounts, *routing)
+    return _route(rng, again, accounts, rung, scene.days)
 
 
 def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:
@@ -144,8 +140,8 @@ def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int
     codes = []
     for _ in range(_HARNESSES):
         chosen = [words["role"], *(words["rule"][place::3] for place in range(3))]
-        texts = [expand_alternatives(options[next(draws) % len(options)]) for options in chosen]
-        text = " ".join(Pattern.parse(readings[next(draws) % len(readings)]).fill(pools, draws) for readings in texts)
+        texts = [expand_alternatives(choose(options, draws)) for options in chosen]
+        text = " ".join(Pattern.parse(choose(readings, draws)).fill(pools, draws) for readings in texts)
         codes.append(scene.system_code(text))
     tools = scene.tools_code(words["tools"].replace("{x}", product.lower()))
     sessions = int(draft.conversation.max(initial=-1)) + 1

@@ -5,40 +5,54 @@ Autonomous system and address numbers are inventions of this world, except that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.grammar import read_data
 
-# code, share of users, hours ahead of UTC, main language
-_COUNTRIES: tuple[tuple[str, float, float, str], ...] = (
-    ("US", 0.26, -6.0, "en"), ("GB", 0.06, 0.0, "en"), ("DE", 0.06, 1.0, "de"), ("FR", 0.05, 1.0, "fr"),
-    ("IN", 0.10, 5.5, "en"), ("BR", 0.06, -3.0, "pt"), ("JP", 0.06, 9.0, "ja"), ("CA", 0.03, -5.0, "en"),
-    ("AU", 0.025, 10.0, "en"), ("ES", 0.03, 1.0, "es"), ("MX", 0.03, -6.0, "es"), ("AR", 0.015, -3.0, "es"),
-    ("CO", 0.015, -5.0, "es"), ("SG", 0.03, 8.0, "zh"), ("TW", 0.03, 8.0, "zh"), ("HK", 0.02, 8.0, "zh"),
-    ("KZ", 0.01, 5.0, "ru"), ("RS", 0.01, 1.0, "ru"), ("EG", 0.015, 2.0, "ar"), ("SA", 0.015, 3.0, "ar"),
-    ("AE", 0.015, 4.0, "ar"), ("TH", 0.02, 7.0, "th"), ("NL", 0.02, 1.0, "en"), ("PT", 0.01, 0.0, "pt"),
-    ("NG", 0.015, 1.0, "en"), ("ID", 0.02, 7.0, "en"), ("PH", 0.015, 8.0, "en"),
-)  # fmt: skip
-_CLOUD_HOMES = ("US", "US", "DE", "SG", "NL", "JP", "GB", "IN")
+_PLACES = read_data("places")
 
-# name, versions (the newest last), weight, transport fingerprints
-_CLIENTS: tuple[tuple[str, tuple[str, ...], float, int], ...] = (
-    ("openai-python/{}", tuple(f"1.{minor}.0" for minor in range(30, 100, 6)), 0.30, 5),
-    ("anthropic-python/{}", tuple(f"0.{minor}.1" for minor in range(20, 60, 5)), 0.14, 5),
-    ("openai-node/{}", tuple(f"4.{minor}.2" for minor in range(40, 90, 8)), 0.15, 4),
-    ("langchain/{}", ("0.1.20", "0.2.11", "0.2.17", "0.3.1", "0.3.9"), 0.08, 5),
-    ("litellm/{}", ("1.40.9", "1.48.2", "1.55.0", "1.60.4"), 0.08, 5),
-    ("okhttp/{}", ("4.9.3", "4.11.0", "4.12.0"), 0.06, 2),
-    ("axios/{}", ("1.5.1", "1.6.8", "1.7.7"), 0.05, 4),
-    ("python-httpx/{}", ("0.25.2", "0.27.0", "0.28.1"), 0.05, 5),
-    ("Go-http-client/{}", ("1.1", "2.0"), 0.05, 2),
-    ("curl/{}", ("7.88.1", "8.5.0", "8.9.1"), 0.04, 3),
-)
-_BROWSER = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
-_MACHINES = ("Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7", "X11; Linux x86_64")
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel to the models.
+
+    Args:
+        name: value of the column `channel`; the clouds and the aggregator are inventions.
+        account: shape of its account ids, with `{}` for sixteen hexadecimal digits.
+        hidden: columns of the log that it does not pass on to the provider.
+        withheld: columns of the customer table that it does not pass on.
+    """
+
+    name: str
+    account: str
+    request: str
+    hidden: Sequence[str] = ()
+    withheld: Sequence[str] = ()
+
+
+CHANNELS = tuple(Channel(**way) for way in _PLACES["channels"])
+"""All channels; accounts hold codes into them."""
+
+API, SUBSCRIPTION = 0, 1
+
+PROGRAM_CHANNELS = (0.80, 0.09, 0.05, 0.03, 0.03)
+"""Share of each channel among honest accounts that run programs; whoever uses a browser has a subscription."""
+
+SPREAD_CHANNELS = (0.38, 0.22, 0.12, 0.18, 0.10)
+"""The same for a campaign that spreads over all of them."""
+
+
+def hides(column: str, part: str) -> Array:
+    """Whether each channel holds a column back, shape (channels,) bool.
+
+    Args:
+        part: "hidden" for the log, "withheld" for the table of accounts.
+    """
+    return np.array([column in getattr(way, part) for way in CHANNELS])
 
 
 @dataclass(frozen=True)
@@ -46,13 +60,8 @@ class Places:
     """The world's map.
 
     Args:
-        share: share of users per country.
-        zone: hours ahead of UTC per country.
         language: language code (grammar's names) per country.
-        asn: autonomous system number of each network.
-        home: networks of households, by country.
         network_of_block: network of each /16 block, -1 where unused.
-        blocks: /16 blocks of each network.
     """
 
     countries: tuple[str, ...]
@@ -84,11 +93,11 @@ class Clients:
 
 def draw_places(rng: np.random.Generator) -> Places:
     """A map: household networks of unequal size per country, and data centres."""
-    codes = tuple(row[0] for row in _COUNTRIES)
+    codes = tuple(row[0] for row in _PLACES["countries"])
     kinds = [country for country in range(len(codes)) for _ in range(4 + (country < 8) * 4)]
-    kinds += [codes.index(code) for code in _CLOUD_HOMES for _ in range(2)]
+    kinds += [codes.index(code) for code in _PLACES["cloud_homes"] for _ in range(2)]
     network_country = np.array(kinds)
-    cloud_start = len(kinds) - 2 * len(_CLOUD_HOMES)
+    cloud_start = len(kinds) - 2 * len(_PLACES["cloud_homes"])
     octets = [first for first in range(11, 223) if first not in (100, 127, 169, 172, 192, 198, 203)]
     order = rng.permutation(len(octets) * 256)
     blocks: list[tuple[int, ...]] = []
@@ -101,12 +110,12 @@ def draw_places(rng: np.random.Generator) -> Places:
         network_of_block[list(mine)] = network
         blocks.append(mine)
     home = tuple(tuple(n for n in range(cloud_start) if network_country[n] == country) for country in range(len(codes)))
-    share = np.array([row[1] for row in _COUNTRIES])
+    share = np.array([row[1] for row in _PLACES["countries"]])
     return Places(
         countries=codes,
         share=share / share.sum(),
-        zone=np.array([row[2] for row in _COUNTRIES]),
-        language=tuple(row[3] for row in _COUNTRIES),
+        zone=np.array([row[2] for row in _PLACES["countries"]]),
+        language=tuple(row[3] for row in _PLACES["countries"]),
         asn=rng.permutation(np.arange(3_000, 60_000))[: len(kinds)],
         network_country=network_country,
         home=home,
@@ -118,11 +127,12 @@ def draw_places(rng: np.random.Generator) -> Places:
 
 def draw_clients(rng: np.random.Generator) -> Clients:
     """All client fingerprints; programs of one runtime share TLS fingerprints, and newer versions are more common."""
-    runtimes = {size: [_fingerprint(rng) for _ in range(size)] for size in sorted({row[3] for row in _CLIENTS})}
+    sizes = sorted({runtime for *_, runtime in _PLACES["clients"]})
+    runtimes = {size: [_fingerprint(rng) for _ in range(size)] for size in sizes}
     agents: list[str] = []
     prints: list[str] = []
     weights: list[float] = []
-    for name, versions, weight, runtime in _CLIENTS:
+    for name, versions, weight, runtime in _PLACES["clients"]:
         recency = np.exp(0.25 * np.arange(len(versions)))
         for version, part in zip(versions, recency / recency.sum(), strict=True):
             common = 0.6 * 0.4 ** np.arange(runtime)
@@ -131,7 +141,8 @@ def draw_clients(rng: np.random.Generator) -> Clients:
                 prints.append(runtimes[runtime][place])
                 weights.append(weight * part * common[place] / common.sum())
     programs = len(agents)
-    agents.extend(_BROWSER.format(machine, number) for machine in _MACHINES for number in range(126, 134))
+    browser = _PLACES["browser"]
+    agents += [browser.format(machine, number) for machine in _PLACES["machines"] for number in range(126, 134)]
     browsers = [_fingerprint(rng) for _ in range(5)]
     prints += [browsers[place % 5] for place in range(len(agents) - programs)]
     weight_array = np.array(weights + [0.0] * (len(agents) - programs))
@@ -143,9 +154,6 @@ def draw_clients(rng: np.random.Generator) -> Clients:
 
 def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array) -> Array:
     """A household address per entry.
-
-    Args:
-        country: country code per entry, shape (n,).
 
     Returns:
         IPv4 addresses as integers, shape (n,).

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, SECOND
-from stillhunt_lab.worlds.channels import SUBSCRIPTION
+from stillhunt_lab.arrays import Array, count_within_owners
 from stillhunt_lab.worlds.grammar import (
     Pattern,
+    choose,
     compose_items,
     draw_sentences,
-    expand_alternatives,
     integer_stream,
+    parse_readings,
     read_data,
 )
-from stillhunt_lab.worlds.oblique_prompts import ask_obliquely
+from stillhunt_lab.worlds.networks import SUBSCRIPTION
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene
 from stillhunt_lab.worlds.team_prompts import (
     write_audit_trail,
@@ -28,10 +28,9 @@ from stillhunt_lab.worlds.team_prompts import (
     write_safety,
     write_team_key,
 )
-from stillhunt_lab.worlds.templates import Skill, draw_family, draw_template, load_skills
+from stillhunt_lab.worlds.templates import Skill, ask_obliquely, draw_family, draw_template, load_skills
 from stillhunt_lab.worlds.traffic import lengthen
 
-Array = np.ndarray[Any, np.dtype[Any]]
 PromptWriter = Callable[[Scene, np.random.Generator, People, Draft, Array], None]
 
 BENCHMARK_SETS = 5
@@ -46,15 +45,13 @@ _TOOL_SENDERS = 0.25
 """Share of programs that send tool definitions."""
 
 
-def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """Some use wordy templates from public prompt collections, as strangers do; some ask for reasons."""
-    del group  # strangers
     # From the scene, not from the persona: chat users and developers read the same collections.
     draws = integer_stream(scene.rng("public templates"))
     skills = load_skills()
     templates = [
-        draw_template(draws, draw_family(draws, skills[next(draws) % len(skills)], width=5))
-        for _ in range(PUBLIC_TEMPLATES)
+        draw_template(draws, draw_family(draws, choose(skills, draws), width=5)) for _ in range(PUBLIC_TEMPLATES)
     ]
     popularity = 1.0 / np.arange(1, PUBLIC_TEMPLATES + 1)
     chosen = rng.choice(PUBLIC_TEMPLATES, len(people), p=popularity / popularity.sum())
@@ -75,9 +72,8 @@ def write_public(scene: Scene, rng: np.random.Generator, people: People, draft: 
     draft.tools = armed[draft.owner]
 
 
-def write_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_app(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """Give each app a system prompt, a few fixed words before each message, or both."""
-    del group  # strangers
     systems, prefixes = _app_texts(scene, rng, draft, len(people))
     style = rng.choice(3, len(people), p=[0.6, 0.25, 0.15])
     draft.system = np.where(style[draft.owner] != 1, systems[draft.owner], draft.system)
@@ -90,9 +86,8 @@ def write_app(scene: Scene, rng: np.random.Generator, people: People, draft: Dra
         draft.prompt[place] = f"{prefixes[int(draft.owner[place])]} {draft.prompt[place]}"
 
 
-def write_framework(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_framework(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """A popular open framework's words, shared by strangers: before the message or as system prompt."""
-    del group  # strangers
     prompts = read_data("systems")["frameworks"]["prompts"]
     popularity = 1.0 / np.arange(1, len(prompts) + 1)
     chosen = rng.choice(len(prompts), len(people), p=popularity / popularity.sum())
@@ -103,31 +98,35 @@ def write_framework(scene: Scene, rng: np.random.Generator, people: People, draf
             draft.prompt[place] = prompts[framework] + draft.prompt[place]
 
 
-def write_framework_random(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_framework_random(
+    _scene: Scene, rng: np.random.Generator, _people: People, draft: Draft, _group: Array
+) -> None:
     """A framework that shuffles its own wording for every call."""
-    del scene, people, group  # the same for all
     words = read_data("systems")["frameworks"]
     draws = integer_stream(rng)
-    roles, rules, labels = (_readings(words[name]) for name in ("random_role", "random_rule", "random_label"))
+    roles, rules, labels = (parse_readings(words[name]) for name in ("random_role", "random_rule", "random_label"))
     for place in range(len(draft)):
-        picked = [_one(roles, draws), *(_one(rules, draws) for _ in range(1 + next(draws) % 3)), _one(labels, draws)]
+        picked = [
+            choose(roles, draws),
+            *(choose(rules, draws) for _ in range(1 + next(draws) % 3)),
+            choose(labels, draws),
+        ]
         draft.prompt[place] = f"{' '.join(p.text for p in picked)} {draft.prompt[place]}"
 
 
-def write_seat(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_seat(scene: Scene, rng: np.random.Generator, _people: People, draft: Draft, group: Array) -> None:
     """One company assistant for all seats of an organisation; three in ten firms have none."""
     words = read_data("systems")["seat"]
     draws = integer_stream(rng)
-    roles, rules = _readings(words["role"]), _readings(words["rule"])
+    roles, rules = parse_readings(words["role"]), parse_readings(words["rule"])
     pools = scene.grammar.pools[0][0]
     codes = []
     for _ in range(int(group.max(initial=-1)) + 1):
         text = " ".join(
-            [_one(roles, draws).fill(pools, draws), *(_one(rules, draws).fill(pools, draws) for _ in "123")]
+            [choose(roles, draws).fill(pools, draws), *(choose(rules, draws).fill(pools, draws) for _ in "123")]
         )
         codes.append(scene.system_code(text) if next(draws) % 10 < 7 else -1)
     draft.system = np.array(codes, np.int64)[group[draft.owner]]
-    del people
 
 
 def write_class(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
@@ -142,16 +141,15 @@ def write_class(scene: Scene, rng: np.random.Generator, people: People, draft: D
     repeated = (draft.turn == 0) & (rng.random(len(draft)) < 0.5)
     for place in np.flatnonzero(repeated).tolist():
         sheet = int(group[draft.owner[place]]) * _ASSIGNMENT_ITEMS + next(draws) % _ASSIGNMENT_ITEMS
-        draft.prompt[place] = heads[next(draws) % len(heads)] + sheets[sheet]
+        draft.prompt[place] = choose(heads, draws) + sheets[sheet]
     lesson = people.created[draft.owner]
     week = min(7, scene.days) * DAY
     draft.time = lesson + 10 * 60 * SECOND + (draft.time - ORIGIN) % week
     draft.time = np.minimum(draft.time, scene.end - 1)
 
 
-def write_benchmark(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_benchmark(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """Public test sets, run by unrelated labs, each in a wrapper of its harness, in the set's order."""
-    del group  # strangers
     total = BENCHMARK_SETS * BENCHMARK_ITEMS
     topics = np.repeat(rng.choice(len(scene.popularity), BENCHMARK_SETS * 4, replace=False), BENCHMARK_ITEMS // 4)
     items = compose_items(
@@ -161,20 +159,15 @@ def write_benchmark(scene: Scene, rng: np.random.Generator, people: People, draf
     sets = rng.integers(0, BENCHMARK_SETS, len(people))
     harness = rng.integers(0, len(wrappers), len(people))
     first = rng.integers(0, BENCHMARK_ITEMS, len(people))
-    order = np.lexsort((draft.time, draft.owner))
-    place_in_account = np.empty(len(order), np.int64)
-    owner = draft.owner[order]
-    starts = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(owner) else np.zeros(0, np.int64)
-    place_in_account[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.r_[starts, len(order)]))
+    place_in_account = count_within_owners(draft.owner, draft.time)
     chosen = sets[draft.owner] * BENCHMARK_ITEMS + (first[draft.owner] + place_in_account) % BENCHMARK_ITEMS
     draft.topic = topics[chosen]
     for place, item in enumerate(chosen.tolist()):
         draft.prompt[place] = wrappers[harness[draft.owner[place]]].replace("{item}", items[item])
 
 
-def write_nightly(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_nightly(_scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """The same list of checks every night, in the same order."""
-    del group, scene  # strangers
     size = rng.integers(15, 45, len(people))
     lists: dict[int, list[str]] = {}
     for place, owner in enumerate(draft.owner.tolist()):
@@ -190,12 +183,11 @@ def write_nightly(scene: Scene, rng: np.random.Generator, people: People, draft:
         draft.prompt[place] = lists[owner][step % len(lists[owner])]
 
 
-def write_backfill(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_backfill(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """A search index is filled: one label and a long passage, thousands of times."""
-    del group  # strangers
     labels = [Pattern.parse(text) for text in read_data("systems")["retrieval"]["label"]]
     draws = integer_stream(rng)
-    own = [_one(labels, draws).fill(scene.grammar.pools[0][0], draws) for _ in range(len(people))]
+    own = [choose(labels, draws).fill(scene.grammar.pools[0][0], draws) for _ in range(len(people))]
     for place, owner in enumerate(draft.owner.tolist()):
         draft.prompt[place] = own[owner] + draft.prompt[place]
 
@@ -218,48 +210,24 @@ def _app_texts(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: i
     """System prompt code and message prefix of each account, worded around its main topic."""
     words = read_data("systems")["app"]
     draws = integer_stream(rng)
-    roles, tasks, rules = (_readings(words[name]) for name in ("role", "task", "rule"))
-    labels = _readings(words["prefix"])
+    roles, tasks, rules = (parse_readings(words[name]) for name in ("role", "task", "rule"))
+    labels = parse_readings(words["prefix"])
     topics = len(scene.popularity)
     counts = np.bincount(draft.owner * topics + draft.topic, minlength=accounts * topics).reshape(accounts, topics)
     codes, prefixes = [], []
     for topic in counts.argmax(axis=1).tolist():
         pools = scene.grammar.pools[0][topic]
-        used = [_one(roles, draws), _one(tasks, draws), *(_one(rules, draws) for _ in range(1 + next(draws) % 4))]
+        used = [choose(roles, draws), choose(tasks, draws), *(choose(rules, draws) for _ in range(1 + next(draws) % 4))]
         codes.append(scene.system_code(" ".join(pattern.fill(pools, draws) for pattern in used)))
-        prefixes.append(_one(labels, draws).fill(pools, draws))
+        prefixes.append(choose(labels, draws).fill(pools, draws))
     return np.array(codes, np.int64), prefixes
 
 
-def _readings(sources: list[str]) -> list[Pattern]:
-    return [Pattern.parse(reading) for source in sources for reading in expand_alternatives(source)]
-
-
-def _one(options: list[Pattern], draws: Iterator[int]) -> Pattern:
-    return options[next(draws) % len(options)]
-
-
 PROMPT_WRITERS: dict[str, PromptWriter] = {
-    "chat": write_public,
-    "developer": write_public,
-    "generalist": write_public,
-    "app": write_app,
-    "serverless": write_app,
-    "framework": write_framework,
-    "framework_random": write_framework_random,
-    "seat": write_seat,
-    "class": write_class,
-    "benchmark": write_benchmark,
-    "nightly": write_nightly,
-    "backfill": write_backfill,
-    "workshop": write_public,
-    "niche": write_public,
-    "ci_agent": write_ci_agent,
-    "gateway": write_gateway,
-    "team_key": write_team_key,
-    "audit_trail": write_audit_trail,
-    "safety": write_safety,
-    "grader": write_grader,
-    "localisation": write_localisation,
-}
-"""Persona -> the function that rewrites its prompts; the prompts of other personas stay as they are."""
+    "public": write_public, "app": write_app, "framework": write_framework,
+    "framework_random": write_framework_random, "seat": write_seat, "class": write_class,
+    "benchmark": write_benchmark, "nightly": write_nightly, "backfill": write_backfill, "ci_agent": write_ci_agent,
+    "gateway": write_gateway, "team_key": write_team_key, "audit_trail": write_audit_trail, "safety": write_safety,
+    "grader": write_grader, "localisation": write_localisation,
+}  # fmt: skip
+"""How the prompts of personas are rewritten, by the name that `data/personas.toml` has for it."""

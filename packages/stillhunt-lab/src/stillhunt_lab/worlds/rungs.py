@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR
+from stillhunt_lab.arrays import Array, split_evenly
 from stillhunt_lab.worlds import arrivals
+from stillhunt_lab.worlds.grammar import read_data
 from stillhunt_lab.worlds.scene import ORIGIN, People, Scene
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Wording = Literal["fixed", "paraphrased", "oblique", "untemplated", "mixed"]
 Schedule = Literal["queue", "shifts", "human", "jitter"]
 
@@ -21,25 +22,7 @@ PAUSE = 10 * HOUR
 
 @dataclass(frozen=True)
 class Rung:
-    """Defaults of one rung.
-
-    Args:
-        daily: harvest requests per account on a day of work.
-        presence: share of the operation's days on which an account works.
-        cover: share of the accounts' traffic that is not harvest.
-        templates: fixed templates per skill, where wording is fixed.
-        client_programs: number of client programs of the campaign.
-        schedule: queue = round the clock; shifts = any hour, in shifts; human = waking hours of each account's zone;
-            jitter = the same with uneven days and gaps.
-        own_parameters: sampling parameters drawn per account instead of per client program.
-        wording: the words around the items; oblique = worded anew, elicits reasoning without asking for it;
-            mixed = each lab another one.
-        work: queue = one queue of items; pool = lists of three labs and customers through a reseller;
-            relay = real users of a rival product; contractors = people who write by hand; customers = accounts that
-            sell their logs; company = a queue behind one company with clean papers.
-        probing: requests of the probing phase before, over those of the campaign itself.
-        lease: tasks that a worker takes from the queue at a time.
-    """
+    """What a campaign does on one rung; `data/rungs.toml` says what each field means."""
 
     daily: float
     presence: float
@@ -54,22 +37,7 @@ class Rung:
     lease: float = 5.0
 
 
-RUNGS = {
-    1: Rung(38.0, 1.0, 0.0, 1, 1, "queue", own_parameters=False, lease=6.0),
-    2: Rung(24.0, 1.0, 0.0, 2, 1, "queue", own_parameters=False, lease=6.0),
-    3: Rung(9.5, 0.38, 0.0, 3, 3, "shifts", own_parameters=False),
-    4: Rung(9.0, 0.38, 0.0, 3, 3, "human", own_parameters=False),
-    5: Rung(9.0, 0.38, 0.0, 4, 3, "jitter", own_parameters=True),
-    6: Rung(4.3, 0.4, 0.5, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
-    7: Rung(8.0, 0.38, 0.0, 0, 3, "jitter", own_parameters=True, wording="oblique", probing=0.05),
-    8: Rung(2.0, 0.28, 0.75, 4, 3, "jitter", own_parameters=True, wording="mixed", work="pool", lease=3.0),
-    9: Rung(9.0, 0.35, 0.0, 0, 3, "jitter", own_parameters=True, wording="untemplated", work="relay"),
-    10: Rung(5.8, 0.38, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
-    11: Rung(7.0, 0.5, 0.3, 0, 3, "jitter", own_parameters=True, wording="paraphrased", lease=4.0),
-    12: Rung(5.0, 0.4, 0.25, 0, 3, "human", own_parameters=True, wording="untemplated", work="contractors"),
-    13: Rung(25.0, 1.0, 0.0, 0, 3, "human", own_parameters=True, wording="untemplated", work="customers"),
-    15: Rung(30.0, 0.7, 0.0, 0, 2, "queue", own_parameters=False, wording="paraphrased", work="company"),
-}
+RUNGS = {int(number): Rung(**laws) for number, laws in read_data("rungs").items()}
 """Rung 14, cleaning what was taken, happens elsewhere and leaves no rows here."""
 
 
@@ -86,19 +54,20 @@ def draw_slots(
     rng: np.random.Generator,
     rung: Rung,
     people: People,
-    pace: tuple[int, float],
+    start: int,
+    daily: float,
     calendar: Calendar | None = None,
 ) -> tuple[Array, Array]:
     """Worker and time of each unit of work; all workers start, pause and stop together.
 
     Args:
-        pace: start of the operation in microseconds since the epoch, requests per account and day of work.
+        start: start of the operation, microseconds since the epoch.
+        daily: requests per account and day of work.
         calendar: its stop and its pause; drawn when None.
 
     Returns:
         Worker and microseconds since the epoch of each unit, lease by lease.
     """
-    start, daily = pace
     stop = calendar.stop if calendar else scene.end - int(rng.uniform(0.0, 0.1) * scene.days * DAY)
     first = (start - ORIGIN) // DAY
     days = max(1, -((ORIGIN - stop) // DAY) - first)
@@ -124,11 +93,8 @@ def _leases(
     """Cut each worker's day into leases: owner, day and size of each."""
     parts = np.maximum(1, rng.poisson(work / lease))
     parts = np.minimum(parts, np.maximum(work, 1))
-    row = np.repeat(np.arange(len(work)), parts)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts)
-    sizes = work[row] // parts[row] + (place < work[row] % parts[row])
-    kept = sizes > 0
-    return owner[row][kept], day[row][kept], sizes[kept]
+    row, sizes = split_evenly(work, parts)
+    return owner[row], day[row], sizes
 
 
 def _hours(rng: np.random.Generator, rung: Rung, people: People, owner: Array) -> Array:

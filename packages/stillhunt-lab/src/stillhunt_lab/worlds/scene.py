@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from stillhunt.tools import DAY, SECOND
-from stillhunt_lab.worlds.channels import CHANNELS, PROGRAM_CHANNELS
-from stillhunt_lab.worlds.grammar import Grammar, load_grammar
-from stillhunt_lab.worlds.networks import Clients, Places, draw_clients, draw_home_addresses, draw_places
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.arrays import Array
+from stillhunt_lab.worlds.grammar import Grammar, load_grammar, read_data
+from stillhunt_lab.worlds.networks import (
+    CHANNELS,
+    PROGRAM_CHANNELS,
+    Clients,
+    Places,
+    draw_clients,
+    draw_home_addresses,
+    draw_places,
+)
 
 ORIGIN = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp()) * SECOND
 """Start of every world, a Monday, microseconds since the epoch."""
@@ -23,15 +29,8 @@ MODELS = ("onyx-large", "onyx-medium", "onyx-small", "onyx-next")
 """The provider's models, the best first; the last one is released while the log runs."""
 
 _POPULARITY_EXPONENT = 0.75
-_USES = ("coding", "customer support", "writing", "education", "research", "internal tools", "data analysis", "other")
+_USES = np.array(read_data("places")["declared_uses"], object)
 _PLANS = ("free", "payg", "pro")
-_MAIL = (
-    ("gmail.com", 0.42), ("outlook.com", 0.12), ("hotmail.com", 0.05), ("icloud.com", 0.07), ("yahoo.com", 0.06),
-    ("proton.me", 0.06), ("gmx.net", 0.04), ("qq.com", 0.04), ("mail.ru", 0.02),
-    ("naver.com", 0.02), ("fastmail.com", 0.02),
-)  # fmt: skip
-
-
 _NOTHING_SENT: dict[str, Any] = {
     "turn": 0, "client": 0, "model": 0, "system": -1, "temperature": np.nan, "max_tokens": np.nan, "output": 0,
     "top_p": np.nan, "tools": -1, "end_user": -1, "status": 0, "campaign": np.array("", object),
@@ -89,13 +88,8 @@ class People:
 
     Args:
         campaign: campaigns it works for, joined by "|"; empty = honest.
-        organization: organisation it declares, or None.
-        payment: fingerprint of what pays, or None.
-        country: code of the country it lives in.
-        signup_ip: IPv4 as integer.
         address: main line, IPv4 as integer.
-        channel: code into `channels.CHANNELS`.
-        declared_use: purpose the customer stated, or None.
+        channel: code into `networks.CHANNELS`.
     """
 
     persona: Array
@@ -128,10 +122,8 @@ class Draft:
     Args:
         owner: account, counted within its `People`.
         conversation: conversation, counted within the draft.
-        turn: position in the conversation from 0.
         topic: topic code; not written to the log.
         language: language code; not written.
-        address: IPv4 as integer.
         client: code into `Clients`.
         model: code into `MODELS`.
         system: code into `Scene.systems`, -1 = none.
@@ -223,12 +215,11 @@ def draw_people(
     age = np.where(rng.random(count) < recent, rng.exponential(8.0, count), rng.exponential(220.0, count))
     paying = rng.random(count) < paid
     address = draw_home_addresses(rng, places, country)
-    mail = [name for name, _ in _MAIL]
-    mail_weight = np.array([weight for _, weight in _MAIL])
-    domains = rng.choice(np.array(mail, object), count, p=mail_weight / mail_weight.sum())
+    mail, mail_weight = (np.array(column, object) for column in zip(*read_data("places")["mail"], strict=True))
+    domains = rng.choice(mail, count, p=(mail_weight / mail_weight.sum()).astype(float))
     own = rng.random(count) < 0.12  # people with a domain of their own
     domains[own] = own_domains(rng, int(own.sum()))
-    elsewhere = rng.random(count) < 0.9  # signed up from another line of the same country otherwise
+    at_home = rng.random(count) < 0.9  # signed up from another line of the same country otherwise
     language = np.array([scene.grammar.languages.index(places.language[c]) for c in country.tolist()])
     return People(
         persona=np.full(count, persona, object),
@@ -241,14 +232,14 @@ def draw_people(
         country=country,
         payment_country=_mostly(rng, country, 0.93, places),
         phone_country=_mostly(rng, country, 0.94, places),
-        signup_ip=np.where(elsewhere, address, draw_home_addresses(rng, places, country)),
+        signup_ip=np.where(at_home, address, draw_home_addresses(rng, places, country)),
         signup_country=country.copy(),
         address=address,
         zone=places.zone[country],
         language=np.where(rng.random(count) < 0.75, language, 0),
         channel=rng.choice(len(CHANNELS), count, p=PROGRAM_CHANNELS),
         keys=rng.choice([1, 2, 3], count, p=[0.78, 0.16, 0.06]),
-        declared_use=where_none(rng.random(count) < 0.3, rng.choice(np.array(_USES, object), count)),
+        declared_use=where_none(rng.random(count) < 0.3, rng.choice(_USES, count)),
     )
 
 

@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds.grammar import (
-    Pattern,
+    choose,
     compose_items,
     draw_sentences,
-    expand_alternatives,
     integer_stream,
     load_grammar,
+    parse_readings,
     read_data,
 )
 from stillhunt_lab.worlds.networks import draw_home_addresses
-from stillhunt_lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
 from stillhunt_lab.worlds.scene import Draft, People, Scene
-from stillhunt_lab.worlds.templates import draw_family, draw_template, load_skills
+from stillhunt_lab.worlds.templates import (
+    APPROACHES,
+    ask_obliquely,
+    draw_family,
+    draw_template,
+    load_skills,
+    word_probe,
+)
 from stillhunt_lab.worlds.traffic import lengthen
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _SOURCE_STRINGS = 60
 """Texts that a localisation team translates, each into every language of its list."""
 _RUBRICS = 3
 
 
-def write_ci_agent(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_ci_agent(scene: Scene, rng: np.random.Generator, _people: People, draft: Draft, _group: Array) -> None:
     """A coding agent in a pipeline: one public system prompt and tool set, then tool results instead of follow-ups."""
-    del people, group  # strangers
     words = read_data("systems")
     draft.system[:] = scene.system_code(words["ci"]["system"])
     draft.tools[:] = scene.tools_code(words["tools"]["sets"][0])
-    heads, results = (_patterns(words["ci"][name]) for name in ("head", "result"))
+    heads, results = (parse_readings(words["ci"][name]) for name in ("head", "result"))
     pools, draws = load_grammar().pools[0][0], integer_stream(rng)
     for place, turn in enumerate(draft.turn.tolist()):
         if turn:
-            draft.prompt[place] = results[next(draws) % len(results)].fill(pools, draws)
+            draft.prompt[place] = choose(results, draws).fill(pools, draws)
         else:
-            draft.prompt[place] = f"{heads[next(draws) % len(heads)].fill(pools, draws)}\n{draft.prompt[place]}"
+            draft.prompt[place] = f"{choose(heads, draws).fill(pools, draws)}\n{draft.prompt[place]}"
 
 
-def write_gateway(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_gateway(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """A company's gateway: each named end user comes from one of a few apps with a system prompt and model each."""
-    del group  # strangers
     words, draws = read_data("systems")["app"], integer_stream(rng)
-    parts = [_patterns(words[name]) for name in ("role", "task", "rule")]
+    parts = [parse_readings(words[name]) for name in ("role", "task", "rule")]
     apps = 6
     codes = np.empty((len(people), apps), np.int64)
     for account in range(len(people)):
         for app in range(apps):
             pools = scene.grammar.pools[0][next(draws) % len(scene.grammar.topics)]
-            text = " ".join(options[next(draws) % len(options)].fill(pools, draws) for options in parts)
+            text = " ".join(choose(options, draws).fill(pools, draws) for options in parts)
             codes[account, app] = scene.system_code(text) if app else -1
     models = rng.integers(0, 3, (len(people), apps))
     app_of_user = rng.integers(0, apps, int(draft.end_user.max(initial=0)) + 1)[draft.end_user]
@@ -61,9 +62,8 @@ def write_gateway(scene: Scene, rng: np.random.Generator, people: People, draft:
     draft.model = models[draft.owner, app_of_user]
 
 
-def write_team_key(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_team_key(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """A team shares one key: each colleague has an address, a program and parameters of their own."""
-    del group  # strangers
     people.keys[:] = 1
     most = 10
     size = rng.integers(3, most + 1, len(people))
@@ -80,10 +80,10 @@ def write_team_key(scene: Scene, rng: np.random.Generator, people: People, draft
 def write_audit_trail(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
     """A supervised firm: its system prompt wants every decision justified, and so do its clerks, in their own words."""
     words, draws = read_data("systems")["audit"], integer_stream(rng)
-    systems, heads = _patterns(words["system"]), _patterns(words["head"])
+    systems, heads = parse_readings(words["system"]), parse_readings(words["head"])
     pools = load_grammar().pools[0][0]
     firms = int(group.max(initial=-1)) + 1
-    codes = np.array([scene.system_code(systems[next(draws) % len(systems)].fill(pools, draws)) for _ in range(firms)])
+    codes = np.array([scene.system_code(choose(systems, draws).fill(pools, draws)) for _ in range(firms)])
     draft.system = codes[group[draft.owner]] if firms else draft.system
     people.declared_use[:] = "regulated decisions"
     approach = APPROACHES.index("audit")
@@ -92,13 +92,12 @@ def write_audit_trail(scene: Scene, rng: np.random.Generator, people: People, dr
         if asks:
             tongue = scene.grammar.languages[int(draft.language[place])]
             text = ask_obliquely(draws, draft.prompt[place], tongue, approach)
-            draft.prompt[place] = f"{heads[next(draws) % len(heads)].fill(pools, draws)} {text}"
+            draft.prompt[place] = f"{choose(heads, draws).fill(pools, draws)} {text}"
     lengthen(draft, np.ones(len(draft), bool))
 
 
-def write_safety(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_safety(_scene: Scene, rng: np.random.Generator, people: People, draft: Draft, _group: Array) -> None:
     """Researchers try what makes a model reveal its reasoning: another technique in nearly every request."""
-    del scene, group  # strangers
     people.declared_use[:] = "security research"
     share = rng.uniform(0.4, 0.9, len(people))
     draws = integer_stream(rng)
@@ -108,7 +107,7 @@ def write_safety(scene: Scene, rng: np.random.Generator, people: People, draft: 
     lengthen(draft, probing)
 
 
-def write_grader(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
+def write_grader(scene: Scene, rng: np.random.Generator, _people: People, draft: Draft, group: Array) -> None:
     """Evaluation teams let a model judge answers: a few rubrics per team, one or two candidates, temperature 0."""
     labels = read_data("systems")["grader"]["answers"]
     skill = next(skill for skill in load_skills() if skill.name == "grading")
@@ -124,11 +123,10 @@ def write_grader(scene: Scene, rng: np.random.Generator, people: People, draft: 
         rubric = rubrics[group[owner]][next(draws) % _RUBRICS]
         body = f"{draft.prompt[place]}\n{labels[0]}: {candidates[place]}"
         if next(draws) % 2:
-            body += f"\n{labels[1]}: {candidates[next(draws) % len(candidates)]}"
+            body += f"\n{labels[1]}: {choose(candidates, draws)}"
         draft.prompt[place] = rubric + body
     draft.temperature[:] = 0.0
     draft.max_tokens = rng.choice([512.0, 1024.0, 2048.0], max(teams, 1))[group[draft.owner]]
-    del people
 
 
 def write_localisation(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, group: Array) -> None:
@@ -139,8 +137,8 @@ def write_localisation(scene: Scene, rng: np.random.Generator, people: People, d
     sources = compose_items(
         scene.grammar, rng, topics, np.zeros(len(topics), np.int64), draw_sentences(rng, np.full(len(topics), 2.0))
     )
-    heads = _patterns(words["head"])
-    head = [heads[next(draws) % len(heads)] for _ in range(teams)]
+    heads = parse_readings(words["head"])
+    head = [choose(heads, draws) for _ in range(teams)]
     tongues = [rng.permutation(words["languages"])[: 1 + next(draws) % 4].tolist() for _ in range(len(people))]
     pools = load_grammar().pools[0][0]
     translating = (draft.turn == 0) & (rng.random(len(draft)) < 0.85)
@@ -151,7 +149,3 @@ def write_localisation(scene: Scene, rng: np.random.Generator, people: People, d
         source = team * _SOURCE_STRINGS + next(draws) % _SOURCE_STRINGS
         draft.topic[place] = topics[source]
         draft.prompt[place] = f"{head[team].fill(own, draws)}\n{sources[source]}"
-
-
-def _patterns(sources: list[str]) -> list[Pattern]:
-    return [Pattern.parse(reading) for source in sources for reading in expand_alternatives(source)]

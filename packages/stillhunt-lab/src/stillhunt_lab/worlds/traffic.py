@@ -1,20 +1,18 @@
-"""Requests of ordinary use: who asks what, when and with which program, before a persona changes the prompts."""
+"""Requests of ordinary use: who asks what, when and with which program, and what resellers pass on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds import arrivals
 from stillhunt_lab.worlds.arrivals import Rhythm, Sessions
-from stillhunt_lab.worlds.channels import SUBSCRIPTION
 from stillhunt_lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences
-from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, new_draft
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from stillhunt_lab.worlds.networks import SUBSCRIPTION
+from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, draw_people, new_draft
 
 REASONING_LENGTH = 1.7
 """Length of an answer that shows its reasoning, over one that does not."""
@@ -22,26 +20,7 @@ REASONING_LENGTH = 1.7
 
 @dataclass(frozen=True)
 class Recipe:
-    """The parameters of one persona.
-
-    Args:
-        share: of the world's accounts.
-        least: accounts in any world, however small.
-        load: median requests of one account in 14 days.
-        load_sigma: log-standard deviation of the load between accounts.
-        session: median requests of one session.
-        session_sigma: log-standard deviation of session sizes.
-        follow: mean share of requests that continue a conversation, among accounts that do so.
-        talkers: share of accounts that ever continue a conversation.
-        breadth: Dirichlet concentration over topics; small = one or two topics, large = the population's mix.
-        verbosity: median sentences of a first turn.
-        browsers: share of accounts used by hand in a browser, without parameters; the rest run programs.
-        moving: share of requests that come from other lines than the account's main one.
-        paid: share of accounts with a card.
-        recent: share of accounts opened lately.
-        answer: median tokens of an answer.
-        group: accounts that belong together (an office, a class, a vendor); 1 = strangers.
-    """
+    """The laws of one persona; `data/personas.toml` says what each field means."""
 
     persona: str
     share: float
@@ -61,6 +40,8 @@ class Recipe:
     recent: float = 0.3
     answer: float = 350.0
     group: int = 1
+    prompts: str = ""
+    shares: str = ""
 
 
 def draw_loads(rng: np.random.Generator, recipe: Recipe, people: People, scene: Scene) -> Array:
@@ -93,7 +74,7 @@ def draw_rows(
     topic = arrivals.draw_columns(rng, topic_preferences, owner[first_turns])[conversation]
     spoken = np.where(rng.random(first_turns.sum()) < 0.92, people.language[owner[first_turns]], 0)[conversation]
     draft = new_draft(
-        _texts(scene, rng, recipe, (owner, turn, topic, spoken), len(people)),
+        _texts(scene, rng, recipe, owner, turn, topic, spoken, len(people)),
         owner=owner,
         time=sessions.time,
         conversation=conversation,
@@ -131,7 +112,6 @@ def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: A
     """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
 
     Args:
-        draft: requests; gets `temperature`, `max_tokens` and `top_p`.
         without_parameters: whether an account never sends any, shape (accounts,).
     """
     accounts = len(without_parameters)
@@ -173,7 +153,7 @@ def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: Pe
     typical = np.minimum(recipe.session * frequency, loads)[owner]
     sizes = np.exp(rng.normal(np.log(np.maximum(typical, 0.5)), recipe.session_sigma))
     sizes = np.clip(np.round(sizes), 1, 3.0 * loads[owner] + 1).astype(np.int64)
-    start = arrivals.place_sessions(rng, owner, people.zone, recipe.rhythm, (ORIGIN, 0, scene.days))
+    start = arrivals.place_sessions(rng, owner, people.zone, recipe.rhythm, ORIGIN, scene.days)
     # Before an account exists it cannot be used: earlier sessions move into the time that is left.
     opened = np.clip(people.created, ORIGIN, scene.end - HOUR)[owner]
     left = np.maximum(scene.end - opened, 1)
@@ -196,9 +176,15 @@ def _conversations(
 
 
 def _texts(
-    scene: Scene, rng: np.random.Generator, recipe: Recipe, columns: tuple[Array, Array, Array, Array], accounts: int
+    scene: Scene,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    owner: Array,
+    turn: Array,
+    topic: Array,
+    spoken: Array,
+    accounts: int,
 ) -> list[str]:
-    owner, turn, topic, spoken = columns
     verbosity = np.exp(rng.normal(np.log(recipe.verbosity), 0.65, accounts))
     # A later turn is a short reaction most of the time and a new question on the matter otherwise.
     short = (turn > 0) & (rng.random(len(turn)) < 0.7)
@@ -243,3 +229,41 @@ def _clients(scene: Scene, rng: np.random.Generator, browsing: Array, owner: Arr
     second = (rng.random(accounts) < 0.3)[owner] & (rng.random(len(owner)) < 0.4)
     chosen: Array = np.where(second, own[1][owner], own[0][owner])
     return chosen
+
+
+def draw_resold(
+    scene: Scene,
+    rng: np.random.Generator,
+    recipe: Recipe,
+    people: People,
+    loads: Array,
+    *,
+    named: bool = False,
+    lines: int = 10,
+) -> Draft:
+    """Requests of hidden end users, sent through the given accounts.
+
+    Args:
+        recipe: laws of the end users.
+        loads: requests wanted of each account, met on average.
+        named: whether the end users are named to the provider.
+        lines: addresses that one account's calls are spread over; 1 = its own line only.
+    """
+    average = recipe.load * np.exp(recipe.load_sigma**2 / 2)
+    users = np.maximum(2, np.round(loads / average)).astype(np.int64)
+    behind = np.repeat(np.arange(len(people)), users)
+    # Some want chat, some run little programs: what is resold is as mixed as the population.
+    end_users = draw_people(scene, rng, "end user", len(behind), paid=0.0, recent=0.0)
+    wide = replace(recipe, breadth=4.0, browsers=0.0, moving=0.0)
+    draft = draw_rows(scene, rng, wide, end_users, draw_loads(rng, wide, end_users, scene))
+    if named:
+        draft.end_user = draft.owner
+    draft.owner = behind[draft.owner]
+    own = (people.address[:, None] >> 8 << 8) + rng.integers(1, 255, (len(people), lines))
+    own[:, 0] = people.address
+    draft.address = own[draft.owner, rng.integers(0, lines, len(draft))]
+    programs = rng.choice(len(scene.clients.weight), (len(people), 2), p=scene.clients.weight)
+    draft.client = programs[draft.owner, rng.integers(0, 2, len(draft))]
+    draft.model = draw_models(rng, len(people), draft.owner)
+    set_parameters(rng, draft, np.zeros(len(people), bool))
+    return draft

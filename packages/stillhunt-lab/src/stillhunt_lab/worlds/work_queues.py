@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, SECOND
+from stillhunt_lab.arrays import Array
 from stillhunt_lab.worlds import arrivals
-from stillhunt_lab.worlds.account_replacement import Tenures, hand_over
-from stillhunt_lab.worlds.grammar import compose_follow_ups, compose_items, draw_sentences, integer_stream, read_data
-from stillhunt_lab.worlds.oblique_prompts import APPROACHES, ask_obliquely, word_probe
+from stillhunt_lab.worlds.account_events import Tenures, hand_over
+from stillhunt_lab.worlds.grammar import (
+    choose,
+    compose_follow_ups,
+    compose_items,
+    draw_sentences,
+    integer_stream,
+    read_data,
+)
 from stillhunt_lab.worlds.rungs import Calendar, Rung, Wording, draw_slots
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_draft
-from stillhunt_lab.worlds.templates import Family, Sentence, Skill, draw_family, draw_template, load_skills, paraphrase
+from stillhunt_lab.worlds.templates import (
+    APPROACHES,
+    Family,
+    Sentence,
+    Skill,
+    ask_obliquely,
+    draw_family,
+    draw_template,
+    load_skills,
+    paraphrase,
+    word_probe,
+)
 from stillhunt_lab.worlds.traffic import lengthen, set_answers, set_parameters
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _SECOND_STAGE = 0.1
 """Share of items with a second turn (a check, a harder variant), as in multi-stage recipes."""
@@ -34,14 +49,10 @@ class Queue:
     """The work queue of one lab.
 
     Args:
-        name: name of the campaign in the truth.
-        families: template grammar of each skill.
-        templates: fixed templates of each skill.
         topics: topic weights, shape (skills, topics).
         skill_share: shape (skills,).
         stage: fixed words of the second turn.
-        wording: the words around the items.
-        approaches: oblique approaches that this lab found to work, codes into `oblique.APPROACHES`.
+        approaches: oblique approaches that this lab found to work, codes into `templates.APPROACHES`.
     """
 
     name: str
@@ -60,7 +71,6 @@ class Orders:
 
     Args:
         daily: requests per account on a day of work.
-        specialised: each account works on one skill only.
         tenures: who works when, where accounts are banned and replaced; None = everyone all the time.
         calendar: stop and pause of the operation, where its accounts are built in several parts; drawn when None.
     """
@@ -84,7 +94,6 @@ def draw_queue(
     """Draw the work queue of a lab.
 
     Args:
-        wording: the words around the items.
         skills: the skills themselves, or their number; drawn when None.
     """
     grammars = load_skills()
@@ -103,19 +112,15 @@ def draw_queue(
         kept = rng.permutation(codes)[: int(rng.integers(3, 7))]
         topics[row, kept] = rng.dirichlet(np.full(len(kept), 3.0))
     stages = read_data("systems")["stages"]["fixed"]
-    stage = stages[next(draws) % len(stages)]
+    stage = choose(stages, draws)
     share = rng.dirichlet(np.full(count, 4.0))
     approaches = tuple(rng.permutation(len(APPROACHES))[: int(rng.integers(3, len(APPROACHES) + 1))].tolist())
     return Queue(name, families, templates, topics, share, stage, wording, approaches)
 
 
 def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, orders: Orders) -> Draft:
-    """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random.
-
-    Args:
-        orders: how it is worked off.
-    """
-    owner, time = draw_slots(scene, rng, orders.rung, people, (orders.start, orders.daily), orders.calendar)
+    """Hand out a queue: first draw slots of time for each worker, then put items onto the slots at random."""
+    owner, time = draw_slots(scene, rng, orders.rung, people, orders.start, orders.daily, orders.calendar)
     probes = round(orders.rung.probing * len(owner)) if queue.wording == "oblique" else 0
     if probes:  # many techniques by few requests each, before the winners are scaled up
         scouts = rng.permutation(len(people))[: max(1, len(people) // 3)]
@@ -158,7 +163,6 @@ def operate(
     """Set client programs (one to three for the campaign), models (mostly the best), parameters and answers.
 
     Args:
-        draft: requests; gets addresses, programs, models, parameters and answers.
         with_reasoning: whether the answers show their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]
@@ -209,11 +213,11 @@ def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], to
     for code, item, tongue in zip(skill.tolist(), items, tongues, strict=True):
         if queue.wording == "fixed":
             templates = queue.templates[code]
-            prompts.append(templates[next(draws) % len(templates)] + item)
+            prompts.append(choose(templates, draws) + item)
         elif queue.wording == "paraphrased":
             prompts.append(paraphrase(draws, queue.families[code], item))
         else:
-            approach = queue.approaches[next(draws) % len(queue.approaches)]
+            approach = choose(queue.approaches, draws)
             prompts.append(ask_obliquely(draws, item, tongue, approach))
     return prompts
 
@@ -240,4 +244,4 @@ def _second_words(scene: Scene, draws: Iterator[int], queue: Queue, again: Draft
         with_reasoning = [ask_obliquely(draws, aside, tongue) for aside, tongue in zip(asides, tongues, strict=True)]
         return [asides[at] if next(draws) % 2 else text for at, text in enumerate(with_reasoning)]
     options = [Sentence.parse(text) for text in read_data("systems")["stages"]["check"]]
-    return [f"{options[next(draws) % len(options)].say(draws)} {aside}" for aside in asides]
+    return [f"{choose(options, draws).say(draws)} {aside}" for aside in asides]

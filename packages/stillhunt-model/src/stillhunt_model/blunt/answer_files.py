@@ -28,7 +28,6 @@ class BluntTerms:
     """What is done, as an order says.
 
     Attributes:
-        measure: to the reasoning of each answer.
         keep_samples: useful samples of the campaign that are answered; None for all.
         until: when the order ends, in words.
         appeal: address at which a customer appeals; empty where the terms name it.
@@ -45,8 +44,6 @@ class BluntCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        of_campaign: answers to the accounts of the order.
-        changed: those whose reasoning was changed.
         refused: those that were refused, since the samples were used up.
         samples: useful samples that were answered; of equal prompts one.
         without_reasoning: answers that have no reasoning apart from the result; passed on as they are, if not refused.
@@ -104,7 +101,6 @@ def blunted_rows(
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response, and mostly with reasoning.
-        is_meant: whether an account is one of the order's.
 
     Yields:
         Each line; those of other accounts byte for byte as they were. A changed one has a notice.

@@ -29,7 +29,6 @@ class BluntResult:
         adaptive_low, adaptive_high: 95 % interval of the latter.
         cut: 1 - the adaptive gain / the adaptive gain without any measure; None where that is too small.
         cut_low, cut_high: its 95 % interval.
-        way: what the adaptive student did, by seeds.
     """
 
     task: str

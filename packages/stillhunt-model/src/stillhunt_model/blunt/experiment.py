@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from stillhunt import ConfigError
-from stillhunt_model.blunt.adaptive import Attempt, Thief, best_attempt
-from stillhunt_model.blunt.harvest import Budgets, Condition, received_answers
+from stillhunt_model.blunt.adaptive import Attempt, Budgets, Condition, Thief, best_attempt, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order
 from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES
-from stillhunt_model.blunt.programs import BLUNT_TASKS
-from stillhunt_model.blunt.students import School, StudentSize
+from stillhunt_model.blunt.students import BLUNT_TASKS, School, StudentSize
 from stillhunt_model.nets.net import Net
-from stillhunt_model.tasks.task import Example, draw_examples
+from stillhunt_model.tasks.checkable import Example, draw_examples
 
 INTERFACE = "text (no logits)"
 STEPS = {"sums": 200}
@@ -25,11 +23,7 @@ FEWEST_OWN, FEWEST_QUERIES = 4, 4
 
 @dataclass(frozen=True)
 class BluntPlan:
-    """One part of the experiment: a task and a seed.
-
-    Attributes:
-        keep: useful samples that are answered under a cap.
-    """
+    """One part of the experiment: a task and a seed."""
 
     task: str
     seed: int = 0
@@ -49,9 +43,7 @@ def run_blunt_cells(
     """Measure the conditions of one task and seed.
 
     Args:
-        base: model with which students begin.
         done: names of conditions that were measured before.
-        watch: called for each new student.
 
     Yields:
         One row for each condition: its budgets, each way of the thief, and the right answers question by question.
@@ -86,10 +78,6 @@ def run_blunt_cells(
 
 def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, float]:
     """What honest users lose: the share of wrongly flagged ones times what these lose of an answer.
-
-    Args:
-        condition: what is done to the answers of flagged accounts.
-        answers: right answers with reasoning that honest users asked for.
 
     Returns:
         Shares of all answers to a wrongly flagged user without the right result, and without all its steps; and both
@@ -151,11 +139,7 @@ def student_size(task: str, steps: int | None = None) -> StudentSize:
 
 
 def plan_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
-    """CheckableTask, seed and condition of a row.
-
-    Args:
-        row: from `run_blunt_cells`.
-    """
+    """CheckableTask, seed and condition of a row."""
     return row["task"], row["seed"], row["condition"]
 
 

@@ -1,21 +1,16 @@
-"""What a customer under a countermeasure reads with each answer. Nothing is changed without it."""
+"""What a customer reads under a countermeasure: a notice with each answer, and the text for the terms of service."""
 
 from __future__ import annotations
 
-from stillhunt_model.blunt.measures import MeasureName
-from stillhunt_model.blunt.parameters import KEEP_SAMPLES, OUTLINE_EVERY
+from collections.abc import Sequence
 
-_WHY = "This account belongs to a group whose requests look like an automated collection of answers."
-_WHAT: dict[MeasureName, str] = {
-    "withhold": "The working that came with this answer is withheld.",
-    "summarise": "The working that came with this answer is an outline: whole steps are left out, where it says so, "
-    "and what is left out may qualify what is shown.",
-    "rewrite": "The steps of the working that came with this answer are numbered and given in reverse order. No step "
-    "is changed.",
-    "cap": "The number of answers to this group is limited.",
-}
-_RESULT, _NO_RESULT = "The answer itself is unchanged.", "There was no answer apart from the working."
-REFUSED_ANSWER = "This request is not answered: the limit of answers to this account's group is reached."
+from stillhunt_model.blunt.measures import MEASURES, MeasureName
+from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES, OUTLINE_EVERY
+from stillhunt_model.data_files import read_data
+from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
+
+_TEXTS = read_data("notices")
+REFUSED_ANSWER: str = _TEXTS["refused_answer"]
 """Stands in the place of an answer that is refused."""
 
 
@@ -24,9 +19,9 @@ def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool =
 
     Args:
         appeal: address at which the customer appeals; empty where the terms name it.
-        has_result: whether the answer has anything beside its reasoning.
     """
-    return f"{_WHAT[measure]} {_RESULT if has_result else _NO_RESULT} {_WHY} {_appeal(appeal)}"
+    answer = _TEXTS["result" if has_result else "no_result"]
+    return f"{_TEXTS['done'][measure]} {answer} {_TEXTS['why']} {_appeal(appeal)}"
 
 
 def refused_notice(until: str, appeal: str = "") -> str:
@@ -34,25 +29,24 @@ def refused_notice(until: str, appeal: str = "") -> str:
 
     Args:
         until: when the order ends, in words.
-        appeal: address at which the customer appeals; empty where the terms name it.
     """
-    return f"{_WHAT['cap']} It is reached, and further requests are refused until {until}. {_WHY} {_appeal(appeal)}"
+    refused = f"It is reached, and further requests are refused until {until}."
+    return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_appeal(appeal)}"
 
 
 def measure_in_words(measure: MeasureName, keep: int = KEEP_SAMPLES) -> str:
-    """One sentence on what a measure does, for terms and help.
-
-    Args:
-        keep: useful samples that are answered under a cap.
-    """
-    return {
-        "withhold": "The result is given in full; the working that led to it is withheld.",
-        "summarise": f"The result is given in full; of the working, one whole step in {OUTLINE_EVERY} is shown, and "
-        "each gap says how many steps are left out.",
-        "rewrite": "The result is given in full; all steps of the working are given, numbered, the last one first.",
-        "cap": f"After {keep:,} distinct questions of the group, further requests are refused until the measure ends.",
-    }[measure]
+    """One sentence on what a measure does, for terms and help."""
+    does: str = _TEXTS["does"][measure]
+    return does.format(every=OUTLINE_EVERY, keep=keep)
 
 
 def _appeal(address: str) -> str:
     return f"If this is wrong, appeal at {address}." if address else "If this is wrong, appeal as the terms say."
+
+
+def blunt_policy(measures: Sequence[MeasureName] = MEASURES, keep: int = KEEP_SAMPLES) -> str:
+    """Text for the terms of service."""
+    policy = _TEXTS["policy"]
+    allowed = "\n".join(f"- **{measure}**: {measure_in_words(measure, keep)}" for measure in measures)
+    after = policy["after"].format(days=LONGEST_ORDER_DAYS, honest=f"{HONEST_FLAGGED_BOUND * 100_000:g}")
+    return f"{policy['before']}\n{allowed}\n{after}"

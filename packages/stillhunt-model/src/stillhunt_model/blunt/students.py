@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.tasks.task import RESULT, Example, result_of
+from stillhunt_model.tasks.checkable import RESULT, TASKS, CheckableTask, Example, StringPrograms, result_of
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
+BLUNT_TASKS: dict[str, CheckableTask] = {**TASKS, "programs": StringPrograms("programs", 3)}
+"""Name -> task of the experiment; programs of two steps have answers that a student guesses without reasoning."""
 # Share of an adaptive student's own draws that must give one result before it takes that for right (three of four: one
 # of two is a guess)
 _AGREEING_DRAWS = 0.75
@@ -42,33 +44,19 @@ class StudentSize:
 
 @dataclass(frozen=True)
 class Student:
-    """A trained student.
-
-    Attributes:
-        right: whether it answers each of the questions rightly.
-    """
+    """A trained student."""
 
     net: Net
     right: tuple[bool, ...]
 
     def share(self, first: int, last: int | None = None) -> float:
-        """Share of right answers among some of the questions.
-
-        Args:
-            last: place after the last; None for the end.
-        """
+        """Share of right answers among some of the questions."""
         some = self.right[first:last]
         return sum(some) / len(some)
 
 
 class School:
-    """Makes students from one base model, and none twice.
-
-    Args:
-        base: model with which each begins.
-        seed: of the order of pairs.
-        watch: called for each new student; None for nobody.
-    """
+    """Makes students from one base model, and none twice."""
 
     def __init__(
         self,
@@ -105,9 +93,6 @@ class School:
 
         Args:
             known: prompt, beginning of the reasoning, right result of each question.
-
-        Returns:
-            One full answer for each question for which a draw agrees.
         """
         kept: dict[str, TextPair] = {}
         for draw in range(draws):
@@ -122,11 +107,7 @@ class School:
         return [kept[one[0]] for one in known if one[0] in kept]
 
     def own_majority(self, student: Student, prompts: Sequence[str], draws: int) -> list[TextPair]:
-        """Answers of a student in whose result most of its own draws agree.
-
-        Args:
-            prompts: questions without a known result.
-        """
+        """Answers of a student in whose result most of its own draws agree."""
         answers = [
             generate(student.net, prompts, self._sampling(_TEMPERATURE, 100 + draw)) if prompts else []
             for draw in range(draws)

@@ -25,9 +25,8 @@ from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
 from stillhunt_model.blunt.measures import MEASURES, checked_measure
-from stillhunt_model.blunt.notices import measure_in_words
+from stillhunt_model.blunt.notices import blunt_policy, measure_in_words
 from stillhunt_model.blunt.parameters import KEEP_SAMPLES
-from stillhunt_model.blunt.policy_text import blunt_policy
 from stillhunt_model.commands.blunt_measure import blunt_measure
 from stillhunt_model.commands.orders_shown import (
     ByOption,

@@ -63,13 +63,13 @@ def blunt_measure(
     No log and no network is needed. A task and seed take five to ten minutes on one core.
     """
     start_models(settings_file)
+    from stillhunt_model.blunt.adaptive import Budgets  # torch, which takes seconds
     from stillhunt_model.blunt.experiment import (  # torch, which takes seconds
         INTERFACE,
         BluntPlan,
         plan_of,
         student_size,
     )
-    from stillhunt_model.blunt.harvest import Budgets  # torch, which takes seconds
 
     budgets = replace(Budgets(), queries=queries, own=data, leak=leak)
     keep = KEEP_SAMPLES if keep_samples is None else keep_samples

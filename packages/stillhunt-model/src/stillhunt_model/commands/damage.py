@@ -116,17 +116,17 @@ def damage(
 
 
 def _print(result: DamageResult, out: Path | None) -> None:
-    from stillhunt_model.damage import report, sentences  # torch, which takes seconds
+    from stillhunt_model.damage import report  # torch, which takes seconds
 
     console = output_console()
-    for sentence in sentences.damage_sentences(result):
+    for sentence in report.damage_sentences(result):
         console.print(safe_lines(sentence))
     for rows in (report.curve_rows(result), report.gain_rows(result)):
         if len(rows) > 1:
             console.print()
             print_columns(console, rows, ("bold",))
     console.print()
-    for sentence in sentences.NOT_SHOWN:
+    for sentence in report.NOT_SHOWN:
         console.print(sentence)
     if out is not None:
         console.print(safe_lines(f"written: {out}/damage.md, damage.json"))

@@ -24,11 +24,10 @@ from stillhunt.commands import (
 )
 from stillhunt.tools import Progress, formatting
 from stillhunt_model.commands.orders_shown import start_models
-from stillhunt_model.distil.declared_license import OWN_TERMS, teacher_terms
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
-from stillhunt_model.distil.permission import Declared
+from stillhunt_model.distil.permission import OWN_TERMS, Declared, teacher_terms
 from stillhunt_model.distil.rows import DataOrder, DistilData, flagged_of, read_data_rows
-from stillhunt_model.nets.saving import check_free, save_net
+from stillhunt_model.nets.net import check_free, save_net
 
 if TYPE_CHECKING:
     from stillhunt_model.distil.job import DistilJob, Distilled

@@ -76,7 +76,7 @@ def mark_order(
     given = {name: value for name, value in changes.items() if value is not None}
     config = start_models(settings_file)
     from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret  # torch, which takes seconds
-    from stillhunt_model.marks.schemes import scheme_settings  # torch, which takes seconds
+    from stillhunt_model.marks.serving import scheme_settings  # torch, which takes seconds
 
     settings = scheme_settings(scheme, given)
     request = OrderRequest("mark", scheme, campaign, by, note, days, settings)

@@ -53,7 +53,7 @@ def mark_text(
     """
     config = start_models(settings_file)
     from stillhunt_model.marks.keys import order_key  # torch, which takes seconds
-    from stillhunt_model.marks.schemes import CANARY  # torch, which takes seconds
+    from stillhunt_model.marks.serving import CANARY  # torch, which takes seconds
 
     register = OrderRegister(model_folder(config))
     active = register.active_order(order, read_clock(), "mark")
@@ -142,7 +142,7 @@ def mark_answer(
 def _sampling_under(order: Any, tokens: int, wanted: float | None, seed: int, batch: int) -> Any:
     """How answers are drawn under an order, without its mark."""
     from stillhunt_model.marks.gumbel import GumbelMark  # torch, which takes seconds
-    from stillhunt_model.marks.schemes import sampling_mark  # torch, which takes seconds
+    from stillhunt_model.marks.serving import sampling_mark  # torch, which takes seconds
     from stillhunt_model.training.generating import Sampling  # torch, which takes seconds
 
     settings, temperature, top_p = sampling_mark(order), wanted, 1.0

@@ -35,9 +35,9 @@ from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
 from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.orders.register import model_folder
-from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.proof.endpoint_client import Endpoint
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
+from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.proof.trials import TrialRegister
 from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
 from stillhunt_model.tasks.harvest_texts import (

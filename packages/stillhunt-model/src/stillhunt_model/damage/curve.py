@@ -63,7 +63,6 @@ class LabelGain:
     """What the harvest teaches of one skill or subject.
 
     Attributes:
-        asked: held-out answers that show it.
         gain: nats a byte by which students of all harvested samples beat those of as many honest answers.
         share: the same as a share of the loss of the latter.
     """
@@ -176,11 +175,7 @@ def _group_weights(groups: Sequence[int], source: np.random.Generator) -> Floats
 
 
 def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurve:
-    """What the students say of the harvest.
-
-    Args:
-        seed: of the draws of intervals.
-    """
+    """What the students say of the harvest."""
     losses = _Losses(students, held, seed)
     by_token = losses.mean(losses.nats, losses.tokens, losses.weights)
     by_byte = losses.mean(losses.nats, losses.bytes, losses.weights)

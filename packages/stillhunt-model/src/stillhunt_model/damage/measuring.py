@@ -33,12 +33,10 @@ class DamageResult:
     Attributes:
         requests, requests_read: harvested requests of the case, and those that were read.
         useful: useful samples of the whole campaign as the case counts them; None where it does not.
-        samples: useful samples among the requests that were read.
         honest: honest answers that were read, of alike prompts one.
         asked, asked_honest: held-out answers by which students were measured.
         chosen_by: held-out answers that chose the best moment of each training.
         overlapping: honest answers that no student learned from since they belong with held-out harvested ones.
-        kept: students that were there from an earlier run.
     """
 
     campaign: str

@@ -10,12 +10,127 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt import __version__
-from stillhunt.tools import count, number, plural, shorten, write_whole
-from stillhunt_model.damage.curve import CurvePoint, LabelGain
+from stillhunt.tools import count, number, percent, plural, shorten, write_whole
+from stillhunt_model.damage.curve import CurvePoint, Interval, LabelGain
 from stillhunt_model.damage.measuring import DamageResult
-from stillhunt_model.damage.parameters import BEND_SHARE
-from stillhunt_model.damage.sentences import NOT_SHOWN, SHOWN_CHARS, bounded, damage_sentences, exact_share
+from stillhunt_model.damage.parameters import BEND_SHARE, LEAST_GAIN_SAMPLES
 from stillhunt_model.damage.splitting import HARVESTED, HONEST
+from stillhunt_model.data_files import read_data
+
+SHOWN_CHARS = 60
+"""Characters shown of an id or a name."""
+_TEXTS = read_data("damage")
+_FOUND: dict[str, str] = _TEXTS["found"]
+NOT_SHOWN: list[str] = _TEXTS["not_shown"]
+
+
+def bounded(one: Interval) -> str:
+    """A figure with its bounds: `0.870 (0.857 to 0.883)`."""
+    return f"{number(one.value, 3)} ({number(one.low, 3)} to {number(one.high, 3)})"
+
+
+def exact_share(point: CurvePoint | None) -> str:
+    """The share of short answers that students give exactly, with its bounds; empty where it is not known."""
+    if point is None or point.exact is None:
+        return ""
+    return f"{percent(point.exact.value)} ({percent(point.exact.low)} to {percent(point.exact.high)})"
+
+
+def damage_sentences(result: DamageResult) -> list[str]:
+    """What was found, in sentences."""
+    return [_basis(result), _worth(result), _reached(result), _bend(result), _skills(result), *_exactness(result)]
+
+
+def _largest(result: DamageResult, kind: str) -> CurvePoint:
+    return max((one for one in result.curve.points if one.kind == kind), key=lambda one: one.count)
+
+
+def _basis(result: DamageResult) -> str:
+    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+    return _FOUND["basis"].format(
+        students=plural(result.students, "student"),
+        parameters=count(result.parameters),
+        samples=plural(most, "useful sample"),
+        whole="" if result.useful is None else _FOUND["whole"].format(useful=count(result.useful)),
+        honest=plural(honest, "random honest answer"),
+        updates=plural(result.spec.steps, "update"),
+        asked=plural(result.asked, "harvested answer"),
+    )
+
+
+def _worth(result: DamageResult) -> str:
+    curve, difference = result.curve, bounded(result.curve.advantage)
+    if curve.advantage.low <= 0:
+        return _FOUND["no_advantage"].format(difference=difference)
+    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+    smallest = min(one.count for one in curve.points)
+    worth = _answers(curve.honest_worth, (smallest, honest), "honest answers")
+    inverse = _answers(curve.harvested_worth, (smallest, most), "harvested samples")
+    counts = {"most": count(most), "honest": count(honest)}
+    return _FOUND["worth"].format(**counts, worth=worth, inverse=inverse, difference=difference)
+
+
+def _answers(worth: Interval, tried: tuple[int, int], what: str) -> str:
+    value, low, high = (_answer_count(one, tried) for one in (worth.value, worth.low, worth.high))
+    if value == low == high:
+        return f"{value} {what}"
+    about = "about " if 0 < worth.value < math.inf else ""
+    return f"{about}{value} {what} (95 % interval: {low} to {high})"
+
+
+def _answer_count(one: float, tried: tuple[int, int]) -> str:
+    """A count of answers, or that it lies beyond those that were tried."""
+    smallest, most = tried
+    if math.isinf(one):
+        return f"more than {count(most)}"
+    return count(round(one)) if one else f"fewer than {count(smallest)}"
+
+
+def _reached(result: DamageResult) -> str:
+    reached = result.curve.reached.items()
+    parts = [f"{count(at)} samples {percent(one.value) if one.value > 0 else 'none'}" for at, one in reached]
+    return _FOUND["reached" if parts else "none_reached"].format(parts=", ".join(parts))
+
+
+def _bend(result: DamageResult) -> str:
+    curve, share = result.curve, percent(BEND_SHARE)
+    if curve.learned.low <= 0:
+        return _FOUND["no_curve"]
+    if math.isinf(curve.bend.value):
+        return _FOUND["no_bend"].format(share=share, bent=percent(curve.bent))
+    return _FOUND["bend"].format(bend=_bend_count(curve.bend), share=share)
+
+
+def _skills(result: DamageResult) -> str:
+    if not result.curve.gains:
+        return _FOUND["few_of_each"].format(pairs=LEAST_GAIN_SAMPLES)
+    sure = [one for one in result.curve.gains if one.gain.low > 0]
+    if not sure:
+        return _FOUND["no_gain"]
+    best = max(sure, key=lambda one: (one.gain.value, one.name))
+    shown = f"{best.aspect} {shorten(best.name, SHOWN_CHARS)!r}"
+    share, asked = number(100 * best.share.value, 0), plural(best.asked, "held-out answer")
+    return _FOUND["gain"].format(shown=shown, gain=bounded(best.gain), share=share, asked=asked)
+
+
+def _exactness(result: DamageResult) -> list[str]:
+    best, honest = (_largest(result, kind) for kind in (HARVESTED, HONEST))
+    if best.exact is None:
+        return []
+    said, bend = [_FOUND["exact"].format(best=exact_share(best), honest=exact_share(honest))], result.curve.exact_bend
+    if bend is not None and math.isinf(bend.value):
+        low = "" if math.isinf(bend.low) else f" (95 % interval: from {count(round(bend.low))})"
+        said.append(_FOUND["exact_no_bend"].format(low=low))
+    elif bend is not None:
+        said.append(_FOUND["exact_bend"].format(bend=_bend_count(bend)))
+    return said
+
+
+def _bend_count(bend: Interval) -> str:
+    high = "beyond all" if math.isinf(bend.high) else count(round(bend.high))
+    low = "beyond all" if math.isinf(bend.low) else count(round(bend.low))
+    return f"{count(round(bend.value))} useful samples (95 % interval: {low} to {high})"
+
 
 STUDENTS_FOLDER = "students"
 """Where finished students are kept, in the folder of the results."""
@@ -56,13 +171,9 @@ def curve_rows(result: DamageResult) -> list[tuple[str, ...]]:
         pair = [
             next((one for one in points if (one.kind, one.count) == (kind, at)), None) for kind in (HARVESTED, HONEST)
         ]
-        cells = [count(at), *(_loss_cell(one) for one in pair)]
+        cells = [count(at), *("" if one is None else bounded(one.loss_by_byte) for one in pair)]
         rows.append((*cells, *([exact_share(one) for one in pair] if exact else [])))
     return rows
-
-
-def _loss_cell(point: CurvePoint | None) -> str:
-    return "" if point is None else bounded(point.loss_by_byte)
 
 
 def gain_rows(result: DamageResult) -> list[tuple[str, ...]]:
@@ -77,58 +188,30 @@ def _gain_row(one: LabelGain) -> tuple[str, ...]:
 
 def damage_page(result: DamageResult) -> str:
     """The page `damage.md`."""
-    lines = [
-        f"# What the harvest of campaign {shorten(result.campaign, SHOWN_CHARS)} is worth",
-        "",
-        *(f"- {one}" for one in damage_sentences(result)),
-        "",
-        "## Learning curve",
-        "",
-        *_table(curve_rows(result)),
-        "",
-        (
-            "Loss of held-out harvested answers, with 95 % intervals over seeds and held-out answers; lower is better. "
-            "Each student is taken at its best moment, which other held-out answers chose. Counts are equal, tokens "
-            "are not: a long answer gives more to learn than a short one."
-        ),
-        "",
-        "## What was taught",
-        "",
-        *_table(gain_rows(result)),
-        "",
-        (
-            "Gain: by how much students of all harvested samples beat those of honest answers. A request may show "
-            "several skills. It belongs to the subject of whose name it has the most words, an approximation."
-        ),
-        "",
-        "## Basis",
-        "",
-        *_basis_lines(result),
-        *_honest_line(result),
-        "",
-        *(f"{one}\n" for one in NOT_SHOWN),
-    ]
-    return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def _basis_lines(result: DamageResult) -> list[str]:
-    spec = result.spec
-    return [
-        (
-            f"- {count(result.requests)} harvested requests in the case, {count(result.requests_read)} read with an "
-            f"answer; {count(result.samples)} useful samples to learn from, {count(result.asked)} held out to ask and "
-            f"{count(result.chosen_by)} to choose the best moment. Samples that belong together are on one side."
-        ),
-        (
-            f"- {count(result.honest)} honest answers to learn from, of alike prompts one, of accounts in no campaign "
-            f"and no group left alone; {count(result.overlapping)} more belong with held-out harvested ones and were "
-            "not used."
-        ),
-        (
-            f"- {count(spec.seeds)} seeds, {count(spec.steps)} updates of {count(spec.batch)} answers, "
-            f"{_student(result)}, seed {spec.seed}."
-        ),
-    ]
+    spec, losses, page = result.spec, result.curve.honest_loss, _TEXTS["page"]
+    kinds = {kind: bounded(loss) for kind, loss in losses.items()}
+    honest_loss = page["honest_loss"].format(asked=count(result.asked_honest), **kinds) if losses else ""
+    text: str = page["text"].format(
+        campaign=shorten(result.campaign, SHOWN_CHARS),
+        sentences="\n".join(f"- {one}" for one in damage_sentences(result)),
+        curve="\n".join(_table(curve_rows(result))),
+        gains="\n".join(_table(gain_rows(result))),
+        requests=count(result.requests),
+        read=count(result.requests_read),
+        samples=count(result.samples),
+        asked=count(result.asked),
+        choosing=count(result.chosen_by),
+        honest=count(result.honest),
+        overlapping=count(result.overlapping),
+        seeds=count(spec.seeds),
+        steps=count(spec.steps),
+        batch=count(spec.batch),
+        student=_student(result),
+        seed=spec.seed,
+        honest_loss=honest_loss,
+        not_shown="\n\n".join(NOT_SHOWN),
+    )
+    return text
 
 
 def _student(result: DamageResult) -> str:
@@ -137,18 +220,6 @@ def _student(result: DamageResult) -> str:
         return f"students that start from {shorten(spec.base.name, SHOWN_CHARS)}"
     shape = f"{plural(spec.layers, 'layer')} of width {spec.width}"
     return f"students made from nothing ({shape}, at most {spec.longest} tokens)"
-
-
-def _honest_line(result: DamageResult) -> list[str]:
-    losses = result.curve.honest_loss
-    if not losses:
-        return []
-    return [
-        (
-            f"- On {count(result.asked_honest)} held-out honest answers, students of the harvest have "
-            f"{bounded(losses[HARVESTED])} nats a byte, those of honest answers {bounded(losses[HONEST])}."
-        )
-    ]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

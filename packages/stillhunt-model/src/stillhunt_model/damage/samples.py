@@ -7,7 +7,8 @@ Memory is bounded: of more requests than are needed those with the smallest keye
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,110 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt import Config, InputError
-from stillhunt.case import NO_SKILL, SKILLS, Case, answered_requests, first_of_alike, resolve_id, sample_keys
-from stillhunt.logs import REQUESTS, reading, sketch_requests, word_buckets
+from stillhunt.case import (
+    ALIKE,
+    BUCKETS_OF_WORDS,
+    NO_SKILL,
+    SKILLS,
+    Case,
+    answered_requests,
+    first_of_alike,
+    resolve_id,
+    sample_keys,
+)
+from stillhunt.logs import CONDUCT_FLAGS, REQUESTS, reading, sketch_requests, word_buckets
 from stillhunt.tools import Progress
-from stillhunt_model.damage.belonging import what_belongs_together
 from stillhunt_model.training.pairs import TextPair
 
+# characters: length from which two samples with the same answer are kept on one side of the comparison (shorter answers
+# are those of different questions as well)
+_TELLING_ANSWER = 16
+# Share of the samples from which an answer or a set of words, such as a refusal, tells no question (the share from
+# which a word is one of the template, in alike_prompts)
+_COMMON_KEY = 0.05
+# share of samples: part that samples of one group may have before conversations alone are groups; ties are still kept
+# apart, at the price of samples that no student learns from
+_LARGEST_GROUP = 0.1
 # Harvested requests, and as many of honest accounts, that are read into memory, drawn by a keyed hash (ten times what a
 # narrow skill needs, and at most 80 MB of text)
 _MOST_REQUESTS = 10_000
+_FOLLOW_UP = next(bit for bit, name, _ in CONDUCT_FLAGS if name == "FOLLOW_UP")
+
+
+def what_belongs_together(tables: Sequence[pa.Table]) -> list[tuple[int, frozenset[bytes]]]:
+    """A group and ties of each row of all tables, one table after another.
+
+    Rows are tied if they ask the same, have the same words beside those of the template, or the same answer, unless
+    many have it; follow-ups such as "go on" are tied by their answers alone. Rows are of one group if they are tied or
+    of one conversation. Where that would make one group of a large part, groups are conversations alone.
+
+    Args:
+        tables: rows with `prompt_hash`, `item` (a key of what is asked, whatever was said before), `conversation`,
+            `topic_words`, `conduct` and `response`.
+    """
+    ties = [tie for number, table in enumerate(tables) for tie in _ties(number, table)]
+    talks = [f"talk {one}".encode() for table in tables for one in table["conversation"].to_pylist()]
+    groups = _joined([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
+    if groups and max(Counter(groups).values()) > max(_LARGEST_GROUP * len(groups), 1):
+        groups = _joined([{talk} for talk in talks])
+    return list(zip(groups, ties, strict=True))
+
+
+def _ties(number: int, table: pa.Table) -> list[frozenset[bytes]]:
+    answers, words = _rare(_answer_keys(table)), _rare(_word_keys(table))
+    columns = (table[name].to_pylist() for name in ("prompt_hash", "item", "conduct"))
+    found = []
+    for prompt, item, conduct, answer, own in zip(*columns, answers, words, strict=True):
+        ties = {b"answer" + answer} if answer else set()
+        if not conduct & _FOLLOW_UP:
+            ties |= {f"prompt {prompt}".encode(), f"item {number} {item}".encode()}
+            ties |= {f"words {number} ".encode() + own} if own else set()
+        found.append(frozenset(ties))
+    return found
+
+
+def _answer_keys(table: pa.Table) -> list[bytes]:
+    """A hash of each answer; empty for short ones."""
+    texts = [" ".join(one.lower().split()) for one in table["response"].to_pylist()]
+    return [
+        hashlib.blake2b(one.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if len(one) >= _TELLING_ANSWER
+        else b""
+        for one in texts
+    ]
+
+
+def _word_keys(table: pa.Table) -> list[bytes]:
+    """The words of each prompt that are not of the template, as bytes; empty where there is none."""
+    lists = [np.array(one, np.uint16) for one in table["topic_words"].to_pylist()]
+    every = np.concatenate(lists) if lists else np.zeros(0, np.uint16)
+    template = np.bincount(every, minlength=BUCKETS_OF_WORDS) > ALIKE.template_share * len(lists)
+    return [np.unique(one[~template[one]]).tobytes() for one in lists]
+
+
+def _rare(keys: list[bytes]) -> list[bytes]:
+    """The keys, empty where many have the same, such as a refusal or a word of everybody's."""
+    often = Counter(keys)
+    most = max(2.0, _COMMON_KEY * len(keys))
+    return [one if often[one] <= most else b"" for one in keys]
+
+
+def _joined(keys: Sequence[set[bytes]]) -> list[int]:
+    """A number for each row: rows that share a key, directly or through others, have the same."""
+    parent = list(range(len(keys)))
+    seen: dict[bytes, int] = {}
+    for place, own in enumerate(keys):
+        for key in own:
+            left, right = _root(parent, place), _root(parent, seen.setdefault(key, place))
+            parent[max(left, right)] = min(left, right)
+    return [_root(parent, place) for place in range(len(keys))]
+
+
+def _root(parent: list[int], place: int) -> int:
+    while parent[place] != place:
+        parent[place] = parent[parent[place]]
+        place = parent[place]
+    return place
 
 
 TEXT_CHARS = 4000
@@ -42,7 +138,6 @@ class HarvestSource:
 
     Attributes:
         campaign: id of a campaign, or its beginning.
-        logs: the logs that were hunted, with responses.
     """
 
     case: Path
@@ -59,7 +154,6 @@ class TakenAnswer:
         pair: prompt and answer, cut to what students take at most.
         group: number that samples share which belong together; they are never on both sides of a comparison.
         ties: what it asks and answers, as hashes; samples that share one are never on both sides either.
-        labels: skills and subjects that it shows.
     """
 
     request_id: str
@@ -74,9 +168,7 @@ class GatheredAnswers:
     """What was read.
 
     Attributes:
-        harvested: useful samples of the campaign.
         honest: answers to accounts that no campaign and no group left alone has, of alike prompts one.
-        requests: harvested requests of the case.
         requests_read: those of them that were found in the logs, at most the number that is kept.
         useful: useful samples of the whole campaign, as the case counts them; None where it does not.
     """
@@ -93,7 +185,6 @@ def keyed_number(text: str, purpose: str, seed: int) -> int:
     """A number of 64 bits that depends on a text, what it is for, and the seed, and on no order.
 
     Args:
-        text: such as a request id.
         purpose: keeps draws for different purposes independent of each other.
     """
     key = f"{seed}-{purpose}".encode()[:64]
@@ -106,7 +197,6 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
 
     Args:
         config: settings; their seed must be that of the hunt.
-        progress: receiver of progress while reading.
 
     Raises:
         CaseError: there is no such campaign or case.

@@ -41,7 +41,6 @@ class HeldOut:
     Attributes:
         training: kind -> samples to learn from, in no order of meaning.
         choosing: held-out harvested samples that choose the best moment of a training.
-        asked: held-out harvested samples by which students are measured.
         asked_honest: held-out honest ones, to see what a student knows of ordinary traffic.
     """
 
@@ -53,9 +52,6 @@ class HeldOut:
 
 def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
     """Part samples into those to learn from and those to ask; samples of one group stay together.
-
-    Args:
-        gathered: useful samples of the campaign and honest ones, with groups over both.
 
     Raises:
         InputError: there are too few to say anything.

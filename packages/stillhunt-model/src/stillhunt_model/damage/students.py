@@ -14,14 +14,57 @@ from typing import Any
 
 from stillhunt.tools import Progress, number, plural, write_whole
 from stillhunt.tools import count as count_words
-from stillhunt_model.damage.scoring import AnswerScores, score_answers
 from stillhunt_model.damage.splitting import HARVESTED, KINDS, HeldOut, curve_counts, shuffled
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.likelihood import scored_batches
+from stillhunt_model.training.pairs import NOT_LEARNED, TextPair, encode
 from stillhunt_model.training.run import TrainingRecipe, train
 
+
+@dataclass(frozen=True)
+class AnswerScores:
+    """One number for each answer.
+
+    Attributes:
+        nats: negative log-likelihood, summed over the tokens of the answer and its end.
+        bytes: bytes of the answer, as far as it was not cut, and one for its end.
+        short: whether it is short and whole, so that giving it exactly can be asked for.
+        exact: whether the likeliest token is the right one everywhere: the student, asked without chance, gives it.
+    """
+
+    nats: list[float]
+    tokens: list[int]
+    bytes: list[int]
+    short: list[bool]
+    exact: list[bool]
+
+
+def score_answers(net: Net, pairs: Sequence[TextPair]) -> AnswerScores:
+    """Ask a student for the likelihood of answers."""
+    encoded = encode(net, pairs)
+    nats, exact = [0.0] * len(encoded), [False] * len(encoded)
+    for places, logits, labels in scored_batches(net, encoded):
+        learned = labels != NOT_LEARNED
+        wanted = labels.clamp(min=0).unsqueeze(-1)
+        losses = logits.float().logsumexp(dim=-1) - logits.float().gather(-1, wanted).squeeze(-1)
+        sums = (losses * learned).sum(dim=-1).tolist()
+        right = ((logits.argmax(dim=-1) == labels) | ~learned).all(dim=-1).tolist()
+        for row, place in enumerate(places):
+            nats[place], exact[place] = sums[row], right[row]
+    end = net.tokenizer.eos_token_id
+    sizes, short = [], []
+    for one, pair in zip(encoded, pairs, strict=True):
+        whole = one.tokens[-1:] == [end]
+        text = pair.answer if whole else net.tokenizer.decode(one.tokens[one.start :])
+        sizes.append(len(text.encode("utf-8", "surrogatepass")) + 1)
+        short.append(whole and sizes[-1] <= _SHORT_ANSWER + 1)
+    return AnswerScores(nats, [one.learned for one in encoded], sizes, short, exact)
+
+
+# bytes: longest answer of which it is counted whether a student gives it exactly (longer answers have many right forms)
+_SHORT_ANSWER = 48
 CHECKED_AT = (0.125, 0.25, 0.5, 0.75)
 """Shares of a training after which a student is asked, beside its end; the best moment counts. A student of few samples
 forgets what it can do when it goes on."""
@@ -38,8 +81,6 @@ class StudentSpec:
 
     Attributes:
         samples: most useful samples that a student learns from.
-        seeds: students of each kind and count.
-        steps: updates of each student, the same for every count.
         width, layers: shape of a tiny student.
         longest: tokens of a prompt and its answer together; what is longer is cut.
         vocabulary: tokens of tiny students, learned from the samples to learn from.
@@ -66,9 +107,6 @@ class StudentScores:
     Attributes:
         seed: number of the student among those of the same kind and count.
         best_step: updates after which it was best on the samples that choose.
-        nats: loss of each answer that is asked, summed over its tokens.
-        exact: whether it would give the answer exactly.
-        honest_nats: loss of each held-out honest answer.
         tokens_per_second: of its training; 0 where it was kept from an earlier run.
     """
 
@@ -88,7 +126,6 @@ class Students:
 
     Attributes:
         asked, asked_honest: sizes of the answers that were asked.
-        kept: students that were there from an earlier run.
     """
 
     counts: dict[str, tuple[int, ...]]
@@ -103,7 +140,6 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
     """Train and ask all students.
 
     Args:
-        held: what they learn from, and what they are asked.
         work: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
     """
     counts = {kind: _counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS}
@@ -120,7 +156,7 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
             kept += found is not None
             if found is None:
                 pairs = [one.pair for one in shuffled(held.training[kind], spec.seed * 1000 + seed)[:count]]
-                found = _train_one((kind, count, seed), pairs, fresh(seed), held, spec, advance)
+                found = _train_one(kind, count, seed, pairs, fresh(seed), held, spec, advance)
                 shelf.keep(found)
                 loss = sum(found.nats) / max(1, sum(tokens.tokens))
                 progress.note(
@@ -181,14 +217,15 @@ def _of_base(base: Path, longest: int) -> Net:
 
 
 def _train_one(
-    which: tuple[str, int, int],
+    kind: str,
+    count: int,
+    seed: int,
     pairs: Sequence[TextPair],
     net: Net,
     held: HeldOut,
     spec: StudentSpec,
     advance: Callable[[int], None],
 ) -> StudentScores:
-    kind, count, seed = which
     exam = _Exam(net, held, spec.steps, advance)
     recipe = TrainingRecipe(spec.steps, spec.batch, spec.learning_rate, spec.seed * 1000 + seed)
     done = train(net, filled(pairs, spec.batch), recipe, watch=exam.watch)
@@ -279,7 +316,6 @@ def experiment_key(held: HeldOut, spec: StudentSpec, first: Net) -> str:
     """A hash of all that a student's scores depend on: samples, what is asked, how it is made.
 
     Args:
-        held: what students learn from, and what they are asked.
         spec: how they are made; the number of seeds does not count, so that more seeds go on from fewer.
     """
     digest = hashlib.blake2b(digest_size=16)

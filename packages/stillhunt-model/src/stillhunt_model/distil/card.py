@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from stillhunt import __version__
 from stillhunt.tools import formatting, shorten
+from stillhunt_model.data_files import read_data
 from stillhunt_model.distil.job import DistilJob, Distilled
 from stillhunt_model.distil.judging import Spread
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
 
 CARD_FILE, FACTS_FILE = "README.md", "distillation.json"
 _LONGEST = 300
-_LEGEND = (
-    "Bits a byte are what a model needs for the teacher's answers; fewer are better. The gap is that between the "
-    "untrained student and the teacher. In brackets: intervals of 95 % (too few: fewer than "
-    f"{FEWEST_ASKED_PROMPTS} prompts give none), and shares of the teacher's cost. Operations are without those of "
-    "attention over the context; seconds are those of the processor of one machine."
-)
+_TEXTS: dict[str, str] = read_data("model_card")
 HEADINGS = ("model", "parameters", "right", "bits a byte", "of the gap", "operations a token", "CPU s for 1,000 tokens")
 
 
@@ -30,7 +26,6 @@ class Permit:
     """Who permits a distillation, and of what.
 
     Attributes:
-        teacher: the teacher's name, as shown.
         day: of the run, ISO 8601.
     """
 
@@ -102,72 +97,54 @@ def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
 
 
 def model_card(facts: dict[str, Any], done: Distilled) -> str:
-    """The card in Markdown, with the front matter of Hugging Face.
-
-    Args:
-        facts: from `facts_of`.
-    """
+    """The card in Markdown, with the front matter of Hugging Face."""
     data, recipe, training = facts["data"], facts["recipe"]["training"], facts["training"]
-    table, steps = result_cells(done), formatting.plural(recipe["steps"], "step")
+    head, *rows = result_cells(done)
+    card = _TEXTS["card"].format(
+        day=facts["day"],
+        by=_text(facts["by"]),
+        version=facts["version"],
+        teacher=_text(facts["teacher"]["name"]),
+        digest=facts["teacher"]["sha256"],
+        terms=_text(facts["teacher"]["terms"]),
+        permission=_text(facts["permission"]),
+        data="\n".join(_data_lines(data)),
+        words=facts["recipe"]["in words"],
+        steps=formatting.plural(recipe["steps"], "step"),
+        batch=recipe["batch"],
+        rate=recipe["learning_rate"],
+        seed=recipe["seed"],
+        loss=training["loss"] if training["loss"] is not None else "unknown",
+        questions=formatting.plural(facts["questions"], "prompt"),
+        legend=_TEXTS["legend"].format(fewest=FEWEST_ASKED_PROMPTS),
+        right=facts["right means"],
+        table="\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)]),
+        notes="\n\n".join(facts["notes"]),
+    )
+    return card.rstrip() + "\n"
+
+
+def facts_text(facts: dict[str, Any]) -> str:
+    """The facts as a JSON document."""
+    return json.dumps(facts, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _data_lines(data: dict[str, Any]) -> list[str]:
+    unchecked = data["rows that name neither account nor request"]
     lines = [
-        "---",
-        "library_name: transformers",
-        "pipeline_tag: text-generation",
-        "tags: [distillation, stillhunt]",
-        "---",
-        "",
-        "# A distilled student",
-        "",
-        f"Made on {facts['day']} by {_text(facts['by'])} with stillhunt {facts['version']}.",
-        "",
-        "## Teacher and permission",
-        "",
-        f"- teacher: {_text(facts['teacher']['name'])}, SHA-256 `{facts['teacher']['sha256']}`",
-        f"- terms of the teacher: {_text(facts['teacher']['terms'])}",
-        f"- permission: {_text(facts['permission'])}",
-        "",
-        "## Data",
-        "",
         *(f"- {_text(name)}, SHA-256 `{digest}`" for name, digest in data["files"].items()),
         f"- {formatting.plural(data['rows'], 'row')} taught and judged",
         *(f"- terms {_text(name)}: {_text(why)}" for name, why in data["terms"].items()),
         *(f"- {formatting.plural(count, 'row')} left out: {why}" for why, count in data["rejects"].items()),
-        *_unchecked(data["rows that name neither account nor request"]),
-        "",
-        "## Training",
-        "",
-        f"- {facts['recipe']['in words']}",
-        f"- {steps} of {recipe['batch']}, learning rate {recipe['learning_rate']:g}, seed {recipe['seed']}",
-        f"- last loss {training['loss'] if training['loss'] is not None else 'unknown'} nats a token",
-        "",
-        "## Results",
-        "",
-        f"Asked {formatting.plural(facts['questions'], 'prompt')} that no student saw. {_LEGEND}",
-        f"An answer is right where it is {facts['right means']}.",
-        "",
-        "| " + " | ".join(table[0]) + " |",
-        "|" + "---|" * len(table[0]),
-        *("| " + " | ".join(row) + " |" for row in table[1:]),
-        "",
-        *(f"{note}\n" for note in facts["notes"]),
     ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def facts_text(facts: dict[str, Any]) -> str:
-    """The facts as a JSON document.
-
-    Args:
-        facts: from `facts_of`.
-    """
-    return json.dumps(facts, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def _unchecked(rows: int) -> list[str]:
-    if not rows:
-        return []
-    named = formatting.verb(rows, "names", "name")
-    return [f"- {formatting.plural(rows, 'row')} {named} neither account nor request, and were not compared with cases"]
+    if unchecked:
+        rows, named = formatting.plural(unchecked, "row"), formatting.verb(unchecked, "names", "name")
+        lines.append(f"- {rows} {named} neither account nor request, and were not compared with cases")
+    return lines
 
 
 def _text(text: str) -> str:

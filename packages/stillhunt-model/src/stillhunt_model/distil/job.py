@@ -9,13 +9,12 @@ from pathlib import Path
 
 from stillhunt import InputError
 from stillhunt.tools import Progress, formatting
-from stillhunt_model.distil.answers import draw_answers, read_answers, write_answers
 from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
 from stillhunt_model.distil.learning import check_recipe, distil_net
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.students import copy_of, weights_hash
-from stillhunt_model.distil.work_folder import open_work
+from stillhunt_model.distil.work_folder import draw_answers, open_work, read_answers, write_answers
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.pairs import TextPair
@@ -42,10 +41,7 @@ class DistilJob:
 
     Attributes:
         student: model before it learns; it is changed in place.
-        data: prompts, and answers where the data has them.
         compare: train a second student of the same beginning without the teacher.
-        work: folder of checkpoints; None for none.
-        resume: go on in that folder.
         same: whether an answer counts as the one that was expected; None compares the texts.
     """
 
@@ -62,12 +58,7 @@ class DistilJob:
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One line of the table of results.
-
-    Attributes:
-        asked: the model on the held-out questions.
-        recovered: its share of the way from the untrained student to the teacher.
-    """
+    """One line of the table of results."""
 
     asked: AskedModel
     recovered: Spread
@@ -79,9 +70,6 @@ class Distilled:
 
     Attributes:
         rows: table of results: teacher, student, student without the teacher where there is one, untrained student.
-        questions: number of held-out questions.
-        right_means: when an answer counts as right.
-        notes: what a reader of the table must know.
     """
 
     student: Net
@@ -207,11 +195,7 @@ def _alone(
 
 
 def watched_training(name: str, steps: int, progress: Progress, training: Callable[[Watch], Trained]) -> Trained:
-    """Train with progress, and with the loss and the speed about ten times.
-
-    Args:
-        training: trains; is given the watch.
-    """
+    """Train with progress, and with the loss and the speed about ten times."""
     done = 0
     every = max(1, steps // _NOTES)
     noted = 0

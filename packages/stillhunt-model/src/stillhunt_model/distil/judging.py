@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.tools import Progress
-from stillhunt_model.distil.answers import draw_answers
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
+from stillhunt_model.distil.work_folder import draw_answers
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.likelihood import answer_logprobs
@@ -50,7 +50,6 @@ class AskedModel:
     Attributes:
         flops: floating-point operations of one token, without those of attention over the context.
         seconds: of processor time for answering 1,000 tokens, here and now; other work on the machine adds little.
-        right: for each question 1 where the answer is right, else 0.
         bits: for each question, the bits that the model needs for the teacher's answer.
         sizes: bytes of the teacher's answers.
     """
@@ -81,10 +80,7 @@ def ask_model(
     """Ask a model the held-out questions, and score the teacher's answers with it.
 
     Args:
-        name: what it is called in the table.
         pairs: held-out prompts with the teacher's answers.
-        grade: says which answers are right.
-        tokens: most tokens of an answer.
     """
     began = time.process_time()
     named = Net(net.model, net.tokenizer, name)
@@ -134,11 +130,7 @@ def gap_recovered(model: AskedModel, untrained: AskedModel, teacher: AskedModel)
 
 
 def wilson_interval(right: int, asked: int) -> Spread:
-    """A share with its interval of 95 % by Wilson.
-
-    Args:
-        asked: of how many; 0 gives no value.
-    """
+    """A share with its interval of 95 % by Wilson."""
     if not asked:
         return Spread(math.nan, 0.0, 1.0)
     share, z = right / asked, _Z

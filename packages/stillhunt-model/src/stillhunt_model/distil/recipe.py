@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from stillhunt import ConfigError
-from stillhunt_model.distil.divergences import FORWARD, REVERSE
-from stillhunt_model.distil.top_logits import MOST_TOP
+from stillhunt_model.distil.top_logits import FORWARD, MOST_TOP, REVERSE
 from stillhunt_model.training.run import TrainingRecipe
 
 Method = Literal["sequence", "logits", "on-policy"]
@@ -23,7 +22,6 @@ class DistilRecipe:
     """How a student learns from a teacher.
 
     Attributes:
-        training: steps, batch, learning rate, seed, checkpoints.
         method: from the teacher's answers (sequence), from its logits over them, or from its logits over the student's
             own answers (on-policy).
         beta: divergence of logits: 0 forward, 1 reverse, between them the generalised Jensen-Shannon divergence.

@@ -49,7 +49,6 @@ class Flagged:
 
     Attributes:
         accounts: accounts with the verdict act.
-        cases: folders from which they come.
     """
 
     accounts: frozenset[str] = frozenset()
@@ -62,9 +61,7 @@ class DistilData:
     """What a distillation learns from.
 
     Attributes:
-        rows: prompts, in the order of the files.
         files: name -> SHA-256 of the file.
-        terms: declared terms -> what they say.
         rejects: reason -> rows that were left out for it.
         unchecked: rows that name neither account nor request, so that they could not be compared with cases.
     """
@@ -84,7 +81,6 @@ class DataOrder:
         files: JSON lines with `prompt`, and `answer`, `account_id`, `request_id`, `terms` and `source` where known.
         terms: of rows that declare none; empty for none.
         accepted: terms that somebody has read and that allow this use.
-        flagged: accounts and requests that may not teach.
     """
 
     files: Sequence[Path]

@@ -11,8 +11,7 @@ from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.students import new_student, weights_hash
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.tasks.checkable import TASKS
-from stillhunt_model.tasks.task import draw_examples, result_of
+from stillhunt_model.tasks.checkable import TASKS, draw_examples, result_of
 from stillhunt_model.training.run import TrainingRecipe, train
 
 SMOKE_TEACHER = "a tiny teacher made here"
@@ -20,13 +19,7 @@ SMOKE_TEACHER = "a tiny teacher made here"
 
 @dataclass(frozen=True)
 class SmokeSize:
-    """How large a smoke run is.
-
-    Attributes:
-        task: which task of `TASKS` the teacher learns.
-        questions: how many there are, held-out ones included.
-        student: shape of the student, as `new_student` takes it.
-    """
+    """How large a smoke run is."""
 
     task: str = "sums"
     questions: int = 2000
@@ -41,7 +34,6 @@ def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> Dist
 
     Args:
         recipe: of the student; its seed is that of everything.
-        progress: hears of the teacher's training.
     """
     seed = recipe.training.seed
     examples = draw_examples(TASKS[size.task], size.questions, seed)

@@ -1,18 +1,70 @@
-"""The student before it learns: a tiny one of the teacher's tokens, or a model folder."""
+"""The student before it learns, and whether it speaks the teacher's tokens."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from stillhunt import ConfigError
+from stillhunt.tools import shorten
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, tiny_net
+from stillhunt_model.training.pairs import EncodedPair
 
-TINY = "tiny"
+
+def vocabulary_difference(teacher: Net, student: Net) -> str:
+    """How two vocabularies differ, in words; empty where they do not."""
+    here, there = student.tokenizer.get_vocab(), teacher.tokenizer.get_vocab()
+    if here == there:
+        return ""
+    if len(here) != len(there):
+        return f"the teacher has {len(there):,} tokens, the student {len(here):,}"
+    token = min(token for token in there if here.get(token) != there[token])
+    other = f"token {here[token]:,}" if token in here else "none of its tokens"
+    return f"{shorten(repr(token), 30)} is token {there[token]:,} of the teacher and {other} of the student"
+
+
+def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> None:
+    """Refuse to compare logits over different vocabularies.
+
+    Args:
+        rows: the models must also have the same number of rows, as TRL asks.
+
+    Raises:
+        ConfigError: the vocabularies differ.
+    """
+    difference = vocabulary_difference(teacher, student)
+    sizes = [one.model.get_output_embeddings().weight.shape[0] for one in (teacher, student)]
+    if not difference and rows and sizes[0] != sizes[1]:
+        difference = f"the teacher's model has {sizes[0]:,} rows for tokens, the student's {sizes[1]:,}"
+    if difference:
+        raise ConfigError(
+            f"teacher and student speak different vocabularies, so that their logits cannot be compared: {difference}",
+            next_step="distil at sequence level, which needs no common vocabulary, or take a student with the "
+            "teacher's tokenizer",
+            command_step="use --method sequence, which needs no common vocabulary, or a student with the teacher's "
+            "tokenizer, such as --student tiny",
+        )
+
+
+def check_lengths(teacher: Net, encoded: Sequence[EncodedPair]) -> None:
+    """Refuse answers that are too long for the teacher.
+
+    Raises:
+        ConfigError: one is longer than what the teacher takes.
+    """
+    longest = max(len(one.tokens) for one in encoded)
+    if longest > teacher.longest:
+        raise ConfigError(
+            f"a prompt with its answer has {longest:,} tokens, and the teacher takes {teacher.longest:,}",
+            next_step="leave out the longest rows",
+        )
+
+
 _SHAPE = re.compile(r"tiny(?::(\d+)x(\d+))?", re.ASCII)
 _WIDEST, _DEEPEST = 9999, 99
 _WIDTH, _LAYERS, _HEAD = 64, 2, 16
@@ -28,8 +80,6 @@ def new_student(wanted: str, teacher: Net, seed: int) -> Net:
 
     Args:
         wanted: `tiny`, `tiny:WIDTHxLAYERS`, or a model folder or GGUF file.
-        teacher: whose tokens a tiny student speaks.
-        seed: of the weights of a tiny student.
 
     Raises:
         ConfigError: the shape is not one.
@@ -57,11 +107,7 @@ def copy_of(net: Net, name: str) -> Net:
 
 
 def model_hash(path: Path) -> str:
-    """SHA-256 over the weights and the configuration of a model folder or GGUF file.
-
-    Args:
-        path: folder or file that `load_net` read.
-    """
+    """SHA-256 over the weights and the configuration of a model folder or GGUF file."""
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted([*path.glob("*.safetensors"), *path.glob("*.json")])
     for file in files:

@@ -1,9 +1,10 @@
-"""A teacher's likeliest next tokens, stored once so that a student can learn from them without the teacher."""
+"""What of a teacher's logits is kept and learned from: divergences, over the whole vocabulary or top tokens."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,54 @@ from safetensors.torch import save
 
 from stillhunt import ConfigError, InputError
 from stillhunt.tools import write_whole
-from stillhunt_model.distil.divergences import divergence, top_logs
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.likelihood import scored_batches
 from stillhunt_model.training.pairs import NOT_LEARNED, EncodedPair
+
+FORWARD, REVERSE = 0.0, 1.0
+LEAST_LOG = -60.0
+"""Natural logarithm below which a share counts as this small; it keeps logarithms of an empty rest finite."""
+
+
+def divergence(student_logs: Any, teacher_logs: Any, beta: float) -> Any:
+    """Divergence of two distributions, position by position.
+
+    Args:
+        student_logs: natural logarithms of the student's probabilities, positions x outcomes.
+        teacher_logs: those of the teacher, the same shape.
+        beta: 0 to 1.
+
+    Returns:
+        One number for each position, in nats.
+    """
+    if beta == FORWARD:
+        return _relative(teacher_logs, student_logs)
+    if beta == REVERSE:
+        return _relative(student_logs, teacher_logs)
+    mixture = torch.logaddexp(teacher_logs + math.log(beta), student_logs + math.log1p(-beta))
+    return beta * _relative(teacher_logs, mixture) + (1 - beta) * _relative(student_logs, mixture)
+
+
+def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
+    """Log-probabilities of given tokens, and of all others together as the last outcome.
+
+    Returns:
+        Positions x (N + 1).
+    """
+    logs = torch.log_softmax(logits.float() / temperature, dim=-1)
+    chosen = logs.gather(-1, ids)
+    if ids.shape[-1] == logits.shape[-1]:
+        rest = torch.full_like(chosen[:, :1], LEAST_LOG)
+    else:
+        # The sum of the others, not 1 less the sum of these: the difference loses all digits where these are sure.
+        rest = torch.logsumexp(logs.scatter(-1, ids, -math.inf), dim=-1, keepdim=True)
+    return torch.cat([chosen, rest.clamp(min=LEAST_LOG)], dim=-1)
+
+
+def _relative(first: Any, second: Any) -> Any:
+    """KL(first, second) in nats; outcomes that the first never has add nothing."""
+    return (first.exp() * (first - second)).sum(-1)
+
 
 MOST_TOP = 1024
 """Most tokens that are stored for one place."""
@@ -35,7 +80,6 @@ class TopLogits:
         logs: natural logarithms of their probabilities.
         rest: natural logarithm of the probability of all others together.
         starts: first place of each answer, and the number of places at the end.
-        temperature: at which the probabilities were taken.
         bound: hash of the tokens to which they belong.
     """
 
@@ -56,7 +100,6 @@ def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperatu
     """The teacher's top tokens over answers.
 
     Args:
-        encoded: prompts and answers, as the student takes them.
         top: tokens that are kept at each place.
 
     Raises:
@@ -139,7 +182,6 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
     """The loss of a batch against stored logits.
 
     Args:
-        stored: of the pairs that are trained, in their order.
         vocabulary: number of tokens; a model may have more rows than its tokenizer has tokens.
 
     Returns:
@@ -164,10 +206,6 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
 
 def online_loss(teacher: Net, beta: float, temperature: float) -> Any:
     """The loss of a batch against the teacher itself, over the whole vocabulary.
-
-    Args:
-        teacher: model of the student's vocabulary.
-        temperature: by which logits are divided.
 
     Returns:
         A function of model and batch: mean divergence over the tokens of answers, in nats.

@@ -28,11 +28,9 @@ class RowCounts:
     """What was done with a file, in numbers.
 
     Attributes:
-        of_campaign: answers to the accounts of the order.
         left_alone: those of these that get no mark: their prompt is refused, they mention safety, or UTF-8 cannot
             hold them.
         marked: those of these that hold at least one choice of wordings, as the key chooses it.
-        choices: choices of wordings in them.
         unread: lines that are no JSON object with account_id, prompt and response; passed on as they are.
     """
 
@@ -54,7 +52,6 @@ def marked_rows(file: BinaryIO, key: bytes, is_meant: Callable[[str], bool], cou
 
     Args:
         file: JSON lines, each an object with account_id, prompt and response.
-        is_meant: whether an account is one of the order's.
 
     Yields:
         Each line; all but the answer of a changed one is byte for byte as it was.

@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stillhunt_model.marks.english import is_english
+from stillhunt_model.data_files import read_data
+from stillhunt_model.marks.requests import is_english
 from stillhunt_model.marks.untouched import untouched_signs
-from stillhunt_model.marks.wordings import RETIRED, WORDINGS
+
+_WORDINGS = read_data("mark_words")["wordings"]
+WORDINGS: tuple[tuple[str, str], ...] = tuple((first, second) for first, second in _WORDINGS["pairs"])
+"""Pairs of wordings of one meaning, each as it stands within a sentence; their order is part of the scheme."""
+RETIRED = frozenset(_WORDINGS["retired"])
+"""First wordings of pairs that are no longer exchanged: a noun or a time may follow, or they name an order."""
 
 
 class CanaryChoice(NamedTuple):
@@ -66,7 +72,6 @@ def canary_bit(key: bytes, pair: int, previous: str) -> int:
     """Which wording the key chooses.
 
     Args:
-        key: of the mark, as `mark_key` makes it.
         pair: place in `WORDINGS`.
         previous: the word before it, in lower case.
     """
@@ -96,11 +101,7 @@ def canary_choices(text: str) -> list[CanaryChoice]:
 
 
 def unkeyed_text(text: str) -> str:
-    """A text with the first wording of each pair, whatever a key chose.
-
-    Args:
-        text: an answer, with canaries or without.
-    """
+    """A text with the first wording of each pair, whatever a key chose."""
     return _chosen(text, lambda _: 0)[0]
 
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import torch
 
-from stillhunt_model.marks.fact_words import FACT_WORDS
+from stillhunt_model.data_files import read_data
 from stillhunt_model.marks.parameters import P
 from stillhunt_model.marks.requests import why_unmarked
+
+FACT_WORDS = frozenset(" ".join(read_data("mark_words")["facts"].values()).split())
+"""In lower case; of the six languages whose words the rules know."""
+
 
 SPACES = ("Ġ", "▁", " ")
 """What stands for a space before a word in the tokens of byte-pair encodings and of SentencePiece."""
@@ -29,9 +33,6 @@ class Gate:
         plain: true for tokens that are a plain lower-case word, or a part of one, or a stop.
         starts: true for tokens that begin with a space.
         padding: token that fills rows from the left.
-        sure: see `GateParameters`.
-        plausible: see `GateParameters`.
-        unplain: see `GateParameters`.
         why_unmarked: why a prompt gets no marks; None where it may get them.
     """
 
@@ -50,9 +51,6 @@ class Gate:
 
         Args:
             within_plain_word: for each row, whether the word so far is plain, so that it may go on.
-
-        Returns:
-            A bool for each row.
         """
         shares = torch.softmax(scores.float(), dim=-1)
         plausible = shares >= self.plausible
@@ -65,11 +63,7 @@ class Gate:
 
 
 def gate_of(tokenizer: Any) -> Gate:
-    """The gate for a tokenizer.
-
-    Args:
-        tokenizer: a fast one of transformers.
-    """
+    """The gate for a tokenizer."""
     ids = list(range(len(tokenizer)))
     raw = tokenizer.convert_ids_to_tokens(ids)
     texts = tokenizer.batch_decode([[one] for one in ids])
@@ -88,11 +82,7 @@ def gate_of(tokenizer: Any) -> Gate:
 
 @lru_cache(maxsize=2**17)
 def is_plain_piece(piece: str) -> bool:
-    """Whether a token is a plain lower-case word, or a part of one, or a stop.
-
-    Args:
-        piece: its text, with the space before it.
-    """
+    """Whether a token is a plain lower-case word, or a part of one, or a stop."""
     word = piece.removeprefix(" ")
     if piece in STOPS:
         return True

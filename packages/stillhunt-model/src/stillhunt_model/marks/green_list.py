@@ -47,11 +47,7 @@ class GreenListMark:
 
 
 class GreenListProcessor(MarkProcessor):
-    """Adds to the logits of plain green tokens where the gate is open.
-
-    Args:
-        key: of the mark, as `mark_key` makes it.
-    """
+    """Adds to the logits of plain green tokens where the gate is open."""
 
     def __init__(self, key: bytes, settings: GreenListMark, gate: Gate) -> None:
         super().__init__(key, settings.width, gate)

@@ -48,11 +48,7 @@ class GumbelMark:
 
 
 class GumbelProcessor(MarkProcessor):
-    """Leaves one token where the gate is open and the context is new: the one that the key draws.
-
-    Args:
-        key: of the mark, as `mark_key` makes it.
-    """
+    """Leaves one token where the gate is open and the context is new: the one that the key draws."""
 
     def __init__(self, key: bytes, settings: GumbelMark, gate: Gate) -> None:
         super().__init__(key, settings.width, gate)

@@ -41,7 +41,6 @@ def context_seeds(key: bytes, contexts: Tokens) -> Seeds:
     """A seed for each context.
 
     Args:
-        key: as `mark_key` makes it.
         contexts: rows x tokens before the one that is marked, the latest last.
 
     Returns:
@@ -63,7 +62,6 @@ def token_numbers(seeds: Seeds, tokens: Tokens | None = None, vocabulary: int = 
     """The number of a token after each context.
 
     Args:
-        seeds: one for each row, of `context_seeds`.
         tokens: one for each row; None for the whole vocabulary after each context.
         vocabulary: number of tokens where `tokens` is None.
 
@@ -104,11 +102,7 @@ def numbers_below(numbers: Any, share: float) -> Any:
     """Which numbers are in the lowest share of all 64-bit numbers.
 
     Args:
-        numbers: of `token_numbers`, or the tensor of `vocabulary_numbers`.
         share: between 0 and 1, both left out.
-
-    Returns:
-        Bools of the same shape and kind.
     """
     bound = int(share * 2**NUMBER_BITS)
     if isinstance(numbers, np.ndarray):
@@ -118,14 +112,7 @@ def numbers_below(numbers: Any, share: float) -> Any:
 
 
 def unit_numbers(numbers: Any) -> Any:
-    """Numbers as shares of 2^64, never 0 or 1.
-
-    Args:
-        numbers: of `token_numbers`, or the tensor of `vocabulary_numbers`.
-
-    Returns:
-        Double precision, of the same shape and kind.
-    """
+    """Numbers as shares of 2^64, never 0 or 1."""
     dropped = NUMBER_BITS - _UNIT_BITS
     if isinstance(numbers, np.ndarray):
         kept = (numbers >> np.uint64(dropped)).astype(np.float64)

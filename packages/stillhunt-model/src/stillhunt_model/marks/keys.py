@@ -19,9 +19,6 @@ MARK_KEYS = "marks"
 def new_mark_secret(keys: Path, order_id: str) -> str:
     """Make the secret of an order.
 
-    Args:
-        order_id: id of the order, which names the file.
-
     Returns:
         Its SHA-256 in hexadecimal, which goes into the order as `key_hash` before it is put in the register.
 

@@ -48,9 +48,6 @@ class ChatFrame:
 def frame_of(tokenizer: Any, where: str) -> ChatFrame | None:
     """The frame of a tokenizer's chat template; None where it has none.
 
-    Args:
-        where: folder or name of the model, for errors.
-
     Raises:
         InputError: the template is too long, fails, takes too much time or memory, or does not keep the prompt.
     """

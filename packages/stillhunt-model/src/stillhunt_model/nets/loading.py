@@ -29,9 +29,8 @@ from transformers import (
 from stillhunt import InputError
 from stillhunt.tools import escape_controls, plural, shorten
 from stillhunt_model.nets.chat_frame import frame_of
-from stillhunt_model.nets.gguf_header import read_gguf_header
+from stillhunt_model.nets.headers import WeightsClaim, read_gguf_header, read_safetensors_claim
 from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.weights_header import WeightsClaim, read_safetensors_claim
 
 CONFIG = "config.json"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")

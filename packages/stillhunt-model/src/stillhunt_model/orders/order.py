@@ -32,7 +32,6 @@ class Order:
     Attributes:
         order_id: what it is called, such as mark-3f2a9c01.
         accounts: keyed hashes of its flagged accounts, as `account_name` makes them, ascending.
-        signed_by: name of the person who signed.
         made_at, expires_at: from when until when it is in force, microseconds since 1970.
         settings: of the measure, as JSON holds them.
         key_hash: SHA-256 of the secret of a mark, in hexadecimal, so that no other key can be put in its place
@@ -58,8 +57,6 @@ class OrderRequest:
 
     Attributes:
         campaign: id of the campaign, or its beginning.
-        by: name of the person who signs.
-        settings: of the measure, as JSON holds them.
     """
 
     kind: OrderKind

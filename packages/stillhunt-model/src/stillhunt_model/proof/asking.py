@@ -28,7 +28,6 @@ class SuspectQuestion:
     Attributes:
         answer: place of the harvested answer to which it belongs.
         begun: beginning that the suspect continues, whole words; empty for none.
-        of_control: whether the beginning is that of the control answer.
     """
 
     answer: int
@@ -41,7 +40,6 @@ class AskedHarvest:
     """Questions with the suspect's replies.
 
     Attributes:
-        answers: the harvested answers that were asked about.
         controls: control answer of each; empty where there are none.
     """
 
@@ -87,10 +85,6 @@ def ask(
     suspect: Suspect, answers: Sequence[HarvestedAnswer], controls: Sequence[str], questions: Sequence[SuspectQuestion]
 ) -> AskedHarvest:
     """Ask a suspect.
-
-    Args:
-        controls: control answer of each; empty where there are none.
-        questions: of `plan_questions`.
 
     Raises:
         QueryBudgetError: the budget does not allow all of them; nothing was asked.

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder
+from stillhunt_model.data_files import read_data
 from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import order_key
-from stillhunt_model.marks.schemes import CANARY, MARK_SCHEMES, sampling_mark
-from stillhunt_model.marks.serving import mark_processor
+from stillhunt_model.marks.serving import CANARY, MARK_SCHEMES, mark_processor, sampling_mark
 from stillhunt_model.nets.net import plain_ids
 from stillhunt_model.orders.order import Order
 from stillhunt_model.proof.asking import ask, plan_questions
@@ -25,12 +25,12 @@ from stillhunt_model.proof.control_answers import (
     drawn_again,
     ended_alike,
 )
-from stillhunt_model.proof.control_test import ControlScore, score_continuations, score_likelihoods
-from stillhunt_model.proof.mark_test import KeyedMark, score_texts
+from stillhunt_model.proof.inherited_marks import KeyedMark, score_texts
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
+from stillhunt_model.proof.preferred_answers import ControlScore, score_continuations, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, TestResult
+from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, ProofResult
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 
 POWER = ((100, 6, 6, 6, 6), (40, 0, 6, 6, 6), (20, 0, 0, 4, 6), (10, 0, 0, 0, 3))
@@ -39,26 +39,7 @@ with a model of their size as well, and with the one that they were made from; s
 docs/model-figures.md, unmarked harvests in whole texts)."""
 _PARTS = 2
 """Harvested answers and honest ones have a part of the queries each (derived: both must see a difference alike)."""
-_SEVERAL = "several marks were ordered for this campaign, so that one control answer cannot be like all harvested ones"
-_NONE_USABLE = (
-    f"no harvested answer can be drawn again: it needs a temperature of {P.least_temperature} or more in the log, and "
-    "no history or instructions"
-)
-_NO_HONEST = (
-    "no answer to an honest account of the same model and day can be drawn again, so that another version of the "
-    "teacher could make an innocent model look guilty"
-)
-_ALL_ONE = "every one of the {} is the same as its control answers, or too short to be compared with them"
-_TOO_LONG = "the answers to honest accounts have fewer tokens together than one harvested answer"
-_NOT_ALIKE = (
-    "the teacher or a reference itself finds the {} more or less likely than their control answers: they were given by "
-    "another version, at another temperature, or under instructions that the log does not have"
-)
-_PREFERS_HONEST = (
-    "the suspect prefers {} logged answers to honest accounts to their control answers as well (p = {:.1g}): either "
-    "another version of the teacher gave them than the one that was named, or it learned those, too"
-)
-_CUT = "texts were cut to a common length, since they did not end alike or the log has no limit of tokens"
+_SAID: dict[str, str] = read_data("proof")["controls"]
 _HARVESTED, _HONEST = "harvested answers", "answers to honest accounts"
 
 
@@ -77,22 +58,22 @@ class ControlAnswersTest:
 
     name = CONTROLS_TEST
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """As `ProofTest.run`; arguments are those."""
         orders = mark_orders(context, harvest.campaign_id, MARK_SCHEMES)
         if len(orders) > 1:
-            return TestResult(self.name, 1.0, note=_SEVERAL)
+            return ProofResult(self.name, 1.0, note=_SAID["several"])
         before = suspect.asked
         scores = suspect.can_score
         continues = scores or suspect.continues
         left = (context.queries - (suspect.asked - before)) // _PARTS
         usable, mark = _marked_alike(drawn_again(harvest.answers), orders, context)
         if not usable:
-            return TestResult(self.name, 1.0, note=_NONE_USABLE)
+            return ProofResult(self.name, 1.0, note=_SAID["none_usable"].format(temperature=P.least_temperature))
         honest = drawn_again(harvest.honest)
         usable = _with_honest(usable, honest)
         if not usable:
-            return TestResult(self.name, 1.0, note=_NO_HONEST)
+            return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
         most = max(1, min(left // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
         asking = _Asking(scores, continues, min(MOST_CONTROL_ANSWERS, max(1, left // most - 1)) if scores else 1, left)
         many = min(left // (1 + asking.draws), MOST_COMPARED_ANSWERS)
@@ -105,47 +86,40 @@ class ControlAnswersTest:
         note = _unlike(own, _HARVESTED, suspect, context) or _unlike(others, _HONEST, suspect, context)
         own = _no_longer(own, others, context)
         if note or not own.answers:
-            return TestResult(self.name, 1.0, note=note or _TOO_LONG)
+            return ProofResult(self.name, 1.0, note=note or _SAID["too_long"])
         found = self._compared(suspect, own, others, asking, context)
-        return found if whole else replace(found, note=f"{found.note}; {_CUT}")
+        return found if whole else replace(found, note=f"{found.note}; {_SAID['cut']}")
 
     def _compared(
         self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
-    ) -> TestResult:
+    ) -> ProofResult:
         score = _score(suspect, own, asking, context)
-        note = (
-            f"prefers the harvested answer to {formatting.percent(score.preferred)} of its control answers, over "
-            f"{formatting.plural(score.scored, 'answer')}; chance gives 50 %"
-        )
+        preferred, scored = formatting.percent(score.preferred), formatting.plural(score.scored, "answer")
+        note = _SAID["prefers"].format(preferred=preferred, scored=scored)
         if score.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
             control = _score(suspect, others, asking, context)
             if control.p < P.honest:
-                return TestResult(self.name, 1.0, note=_PREFERS_HONEST.format(control.scored, control.p))
-            note += f"; with {formatting.plural(control.scored, 'answer')} to honest accounts p = {control.p:.1g}"
+                innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
+                return ProofResult(self.name, 1.0, note=innocent)
+            note += _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p)
         power = power_of_controls(score.scored, asking.draws, scores=asking.scores)
-        return TestResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
+        return ProofResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
 
 
 def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
     """What the test of control answers could have seen, in a sentence.
 
     Args:
-        answers: harvested answers that were compared.
         scores: whether the suspect says how likely it finds an answer.
     """
     if not scores:
-        return "without scores, no student of a million parameters with 10 to 100 harvested answers was found"
+        return _SAID["no_scores"]
     floor = max(float(1 + draws) ** -answers, SMALLEST_P)
-    known = [one for one in POWER if one[0] <= answers]
-    measured = "no student with so few answers was measured"
-    if known:
-        count, with_teacher, with_kin, with_base, students = known[0]
-        measured = (
-            f"of {students} students of a million parameters that learned {count} answers, {with_teacher} were found "
-            f"in whole texts with the teacher as reference, {with_kin} with another model of their size as well, and "
-            f"{with_base} with the model that they were made from"
-        )
-    return f"{measured}; no p-value below {floor:.0e} was possible"
+    for count, with_teacher, with_kin, with_base, students in POWER:
+        if count <= answers:
+            found = {"with_teacher": with_teacher, "with_kin": with_kin, "with_base": with_base}
+            return _SAID["power"].format(students=students, count=count, floor=floor, **found)
+    return _SAID["too_few"].format(floor=floor)
 
 
 def _with_honest(answers: Sequence[HarvestedAnswer], honest: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
@@ -157,9 +131,10 @@ def _with_honest(answers: Sequence[HarvestedAnswer], honest: Sequence[HarvestedA
 def _unlike(part: DrawnAnswers, kind: str, suspect: Suspect, context: ProofContext) -> str:
     """Why answers cannot be compared with their control answers; empty if they can."""
     if not part.answers:
-        return _ALL_ONE.format(kind)
+        return _SAID["all_one"].format(kind=kind)
     models = [context.teacher, *(one.net for one in context.references)]
-    return "" if all(alike(one, part, ends=suspect.scores_end) for one in models) else _NOT_ALIKE.format(kind)
+    found_alike = all(alike(one, part, ends=suspect.scores_end) for one in models)
+    return "" if found_alike else _SAID["not_alike"].format(kind=kind)
 
 
 def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -> DrawnAnswers:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from stillhunt_model.nets.net import Net, plain_ids
-from stillhunt_model.proof.aligned_ranks import aligned_rank_p
 from stillhunt_model.proof.parameters import P
-from stillhunt_model.proof.unexplained import unexplained
+from stillhunt_model.proof.statistics import aligned_rank_p, unexplained
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import answer_logprobs
@@ -21,12 +20,7 @@ from stillhunt_model.training.pairs import TextPair
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """How the harvested answers were marked; controls are marked with the same key, so that they could change places.
-
-    Attributes:
-        processors: logits processors with the key.
-        rewrite: puts the key's wordings into an answer.
-    """
+    """How harvested answers were marked; controls are marked with the same key, so that they could change places."""
 
     processors: Sequence[Any] = ()
     rewrite: Callable[[str], str] | None = None
@@ -68,9 +62,6 @@ def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
     """The first answer to each prompt that the teacher can draw again.
 
     A cache, a retry or a fixed seed gives one answer many ids: one toss of a coin would count as many.
-
-    Args:
-        answers: harvested ones, in an order that depends on no text.
     """
     first: dict[str, HarvestedAnswer] = {}
     for one in filter(drawn_alone, answers):
@@ -81,11 +72,7 @@ def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
 def draw_controls(
     teacher: Net, answers: Sequence[HarvestedAnswer], draws: int, seed: int, mark: AnswerMark
 ) -> list[list[str]]:
-    """Other answers of the teacher to each prompt, with the settings of the first.
-
-    Args:
-        answers: harvested ones, each at a known temperature.
-    """
+    """Other answers of the teacher to each prompt, with the settings of the first."""
     groups: dict[tuple[float, float, int], list[int]] = defaultdict(list)
     longest, most = _longest(teacher, answers), _most_drawn(teacher, answers)
     for place, one in enumerate(answers):
@@ -123,9 +110,6 @@ def ended_alike(teacher: Net, parts: Sequence[DrawnAnswers]) -> bool:
     They did if the log has the limit of each, and lengths show no difference. How texts end is then compared as well;
     what is peculiar to the ends of logged answers must be seen in those to honest accounts, too, so that nearly as many
     of them must have ended by themselves.
-
-    Args:
-        parts: harvested answers and those to honest accounts, as they were logged and drawn.
     """
     ends = []
     for part in parts:
@@ -147,9 +131,6 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     A longer text is less likely under any model. Texts that did not end alike are cut to a common number of the
     teacher's tokens, and those that have fewer are left out, harvested answers as well as controls, so that one short
     text does not make all of them short.
-
-    Args:
-        whole: whether they ended alike, as `ended_alike` finds.
 
     Returns:
         Those that differ from a control, and their controls.
@@ -193,7 +174,6 @@ def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
 
     Args:
         model: the teacher, or a model that was not trained on the harvest.
-        drawn: from `comparable`.
         ends: whether the suspect says how likely it finds the end of a text.
     """
     scores = [one if ends else one[:-1] for one in answer_logprobs(model, drawn.pairs)]

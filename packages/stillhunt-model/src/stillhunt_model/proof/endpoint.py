@@ -10,10 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from stillhunt import StillhuntError
-from stillhunt_model.proof.budget import QueryBudget
-from stillhunt_model.proof.endpoint_answers import EndpointError, chat_text, completion_text, echoed_logprobs
-from stillhunt_model.proof.endpoint_client import Endpoint, EndpointClient, NotServedError
+from stillhunt_model.proof.endpoint_client import (
+    Endpoint,
+    EndpointClient,
+    EndpointError,
+    NotServedError,
+    chat_text,
+    completion_text,
+    echoed_logprobs,
+)
 from stillhunt_model.proof.parameters import QUERY_TRIES
+from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.training.pairs import TextPair
 
 _CONNECTIONS = 4  # Requests to an endpoint that are under way together (little enough not to be a load)
@@ -29,10 +36,6 @@ _TOKEN_CHARS = 256
 
 class EndpointSuspect:
     """A suspect behind an endpoint; nothing is asked before the first answer is wanted.
-
-    Args:
-        budget: of queries; each request counts.
-        pause: waits so many seconds between two tries.
 
     Raises:
         ConfigError: the endpoint cannot be asked so.

@@ -7,14 +7,115 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
-from stillhunt import ConfigError, __version__
-from stillhunt_model.proof.budget import QueryBudget
-from stillhunt_model.proof.endpoint_answers import EndpointError, MalformedAnswerError
+from stillhunt import ConfigError, InputError, __version__
 from stillhunt_model.proof.parameters import QUERY_TRIES
+from stillhunt_model.proof.suspects import QueryBudget
+
+_ROUNDING = 1e-6
+"""A log-probability may be so much above 0."""
+LEAST_LOGPROB = -1e4
+"""Nats; servers that cut off write -9,999, and sums of much smaller numbers overflow (judgement)."""
+
+
+class EndpointError(InputError):
+    """An endpoint cannot be reached, refuses, or does not answer as its API says."""
+
+    def __init__(self, what: str, where: str = "") -> None:
+        self.reason = what
+        super().__init__(
+            f"the endpoint cannot be asked: {what}",
+            where=where,
+            next_step="see that the address and the model's name are right; to ask again takes another place in the "
+            "register",
+        )
+
+
+class MalformedAnswerError(EndpointError):
+    """An answer that is not of the form that was asked for."""
+
+
+class _Logprobs(msgspec.Struct):
+    token_logprobs: list[float | None] = []
+    text_offset: list[int] = []
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    text: str | None = None
+    message: _Message | None = None
+    logprobs: _Logprobs | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice]
+
+
+def completion_text(content: bytes) -> str:
+    """The text of a completion; empty where there is none.
+
+    Raises:
+        MalformedAnswerError: it is no completion.
+    """
+    return _first_choice(content).text or ""
+
+
+def chat_text(content: bytes) -> str:
+    """The text of a chat completion; empty where there is none, as after a refusal or a call of a tool.
+
+    Raises:
+        MalformedAnswerError: it is no chat completion.
+    """
+    message = _first_choice(content).message
+    if message is None:
+        raise MalformedAnswerError("its answer has no message")
+    return message.content or ""
+
+
+def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
+    """Log-probability of each token of an answer, from a completion that repeats what was sent.
+
+    Returns:
+        Natural logarithms of the tokens that begin within the answer.
+
+    Raises:
+        MalformedAnswerError: it does not repeat the text, or the numbers are no log-probabilities of it.
+    """
+    choice = _first_choice(content)
+    whole, found = before + answer, choice.logprobs
+    if found is None or not (choice.text or "").startswith(whole):
+        raise MalformedAnswerError("it does not repeat the text with log-probabilities")
+    offsets, values = found.text_offset, found.token_logprobs
+    if len(offsets) != len(values) or len(offsets) > 4 * len(whole) + 8 or any(a > b for a, b in pairwise(offsets)):
+        raise MalformedAnswerError("its log-probabilities are not those of the text")
+    own = [value for offset, value in zip(offsets, values, strict=True) if len(before) <= offset < len(whole)]
+    if not own or None in own:
+        raise MalformedAnswerError("its log-probabilities are not those of the text")
+    sound = [min(value, 0.0) for value in own if value is not None and LEAST_LOGPROB <= value <= _ROUNDING]
+    if len(sound) != len(own):
+        raise MalformedAnswerError(
+            f"it lies about its log-probabilities: one is no number from {LEAST_LOGPROB:,.0f} to 0"
+        )
+    return sound
+
+
+def _first_choice(content: bytes) -> _Choice:
+    try:
+        choices = msgspec.json.decode(content, type=_Answer).choices
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise MalformedAnswerError("its answer is not of the form of the OpenAI API") from error
+    if not choices:
+        raise MalformedAnswerError("its answer has no choice")
+    return choices[0]
+
 
 _FIRST_PAUSE = 1.0  # seconds: pause before the second try; it doubles each time (as clients of such services do)
 _LONGEST_PAUSE = 60.0  # seconds: longest pause that an endpoint can ask for (limits of services are by the minute)
@@ -23,8 +124,6 @@ _LONGEST_PAUSE = 60.0  # seconds: longest pause that an endpoint can ask for (li
 _PATIENCE = 120.0
 # bytes: longest answer of an endpoint that is read (32,768 tokens with their log-probabilities take some 3 MB)
 _MOST_ANSWER_BYTES = 8_388_608
-
-
 Result = TypeVar("Result")
 _BUSY = frozenset({408, 409, 425, 429})
 """Answers of 4xx after which the same request may succeed."""
@@ -44,7 +143,6 @@ class Endpoint:
 
     Attributes:
         url: http or https, with or without `/v1` at its end; no user, password, query or fragment.
-        model: the model's name there.
         key: secret that goes into the header of each request; empty for none. It is never shown or written.
         form: how a prompt is put before a model by completions; the answer, or its beginning, follows it.
     """

@@ -14,12 +14,11 @@ from stillhunt.tools import Progress
 from stillhunt_model.nets.net import Net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
-from stillhunt_model.proof.budget import QueryBudget, QueryBudgetError
 from stillhunt_model.proof.control_answers import drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
-from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
-from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, TestResult, weighed_verdict
+from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, ProofResult, weighed_verdict
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
 
 
@@ -46,7 +45,6 @@ class ProofContext:
     """What a test has beside the suspect and the harvest.
 
     Attributes:
-        teacher: the model whose answers were harvested.
         references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
         orders: folder with the register of orders of marks.
         queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
@@ -78,7 +76,7 @@ class ProofTest(Protocol):
     def name(self) -> str:
         """One of `TEST_WEIGHTS`."""
 
-    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+    def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """Test one suspect for one campaign.
 
         Args:
@@ -95,7 +93,7 @@ class ProvenCampaign:
 
     harvest: CampaignHarvest
     place: TrialPlace
-    results: tuple[TestResult, ...]
+    results: tuple[ProofResult, ...]
     verdict: CombinedVerdict
 
 
@@ -111,11 +109,7 @@ def prove_training(
 
     Args:
         suspect: not asked before its places in the register are written.
-        harvests: of the campaigns; at least one, each with answers.
         context: its `queries` are replaced by the share of each test.
-
-    Returns:
-        One for each campaign, in the order of the harvests.
 
     Raises:
         ConfigError: the suspect is the teacher or a reference, or the register has too few places or refuses.
@@ -146,11 +140,7 @@ def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
 
 
 def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str]) -> list[Order]:
-    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it.
-
-    Args:
-        context: with the folder of the register.
-    """
+    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it."""
     orders = OrderRegister(context.orders).all_orders()
     return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
 
@@ -167,12 +157,12 @@ def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) 
     )
 
 
-def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> TestResult:
+def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
     before = suspect.asked
     try:
         result = test.run(suspect, harvest, context)
     except QueryBudgetError:
-        result = TestResult(test.name, 1.0, note="it needed more queries than the budget has")
+        result = ProofResult(test.name, 1.0, note="it needed more queries than the budget has")
     return replace(result, queries=suspect.asked - before)
 
 

@@ -16,7 +16,7 @@ from stillhunt_evidence.packs.proof_file import (
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
 from stillhunt_model.proof.proving import ProofContext, ProvenCampaign, strongest
 from stillhunt_model.proof.suspects import Suspect
-from stillhunt_model.proof.verdict import SMALLEST_P, TEST_WEIGHTS, TestResult
+from stillhunt_model.proof.verdict import SMALLEST_P, TEST_WEIGHTS, ProofResult
 from stillhunt_model.tasks.harvest_texts import texts_digest
 
 _TEXT_CHARS = 600
@@ -43,11 +43,7 @@ def proof_document(suspect: Suspect, proven: Sequence[ProvenCampaign], context: 
 
 
 def proof_bytes(document: ProofDocument) -> bytes:
-    """The file: JSON with sorted names, the same bytes for the same result.
-
-    Args:
-        document: from `proof_document`.
-    """
+    """The file: JSON with sorted names, the same bytes for the same result."""
     return as_plain_json(document.as_plain())
 
 
@@ -73,7 +69,7 @@ def _campaign(one: ProvenCampaign) -> ProvedCampaign:
     )
 
 
-def _test(result: TestResult) -> ProofTestRow:
+def _test(result: ProofResult) -> ProofTestRow:
     return ProofTestRow(
         name=result.name,
         weight=TEST_WEIGHTS[result.name],

@@ -3,17 +3,73 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from stillhunt import InputError
+from stillhunt import ConfigError, InputError
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
-from stillhunt_model.proof.budget import QueryBudget
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
+
+
+class QueryBudgetError(ConfigError):
+    """The next query would exceed the budget; nothing was asked."""
+
+
+class QueryBudget:
+    """Counts queries, and refuses the one that would be too many.
+
+    One prompt is one query, one scored pair is one query, and each repeated request is one more.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._used = 0
+        self._lock = threading.Lock()
+
+    @classmethod
+    def without_end(cls) -> QueryBudget:
+        """A budget for models of one's own."""
+        return cls(1 << 62)
+
+    @property
+    def used(self) -> int:
+        """Queries that were asked."""
+        return self._used
+
+    @property
+    def left(self) -> int:
+        """Queries that may still be asked."""
+        return self.most - self._used
+
+    def spend(self, queries: int) -> None:
+        """Count queries, before they are asked.
+
+        Raises:
+            QueryBudgetError: they would exceed the budget; none of them counts.
+        """
+        with self._lock:
+            self.check(queries)
+            self._used += queries
+
+    def check(self, queries: int) -> None:
+        """Refuse queries that would exceed the budget, and count none.
+
+        Raises:
+            QueryBudgetError: they would exceed the budget.
+        """
+        if queries > self.left:
+            raise QueryBudgetError(
+                f"{queries:,} more queries would exceed the budget of {self.most:,}, of which {self._used:,} are used",
+                where="model.queries",
+                next_step="set model.queries higher, if the suspect may be asked so much",
+                command_step="raise --queries, if the suspect may be asked so much",
+            )
+
 
 _READ = 1 << 20
 
@@ -57,7 +113,6 @@ class Suspect(Protocol):
         Args:
             begun: beginning of each answer, which it continues; empty for none.
             temperature: of the draw; 0 takes the likeliest token.
-            seed: of the draws; an endpoint may not keep it.
 
         Returns:
             The answers without their beginnings.
@@ -121,9 +176,6 @@ class LocalSuspect:
 
 def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
     """A suspect, or a reference model, that is a folder or a GGUF file.
-
-    Args:
-        path: folder with safetensors, or a file that ends in `.gguf`.
 
     Raises:
         InputError: it is no model that can be opened.

@@ -18,7 +18,7 @@ __all__ = [
     "SMALLEST_P",
     "TEST_WEIGHTS",
     "CombinedVerdict",
-    "TestResult",
+    "ProofResult",
     "weighed_verdict",
 ]
 SMALLEST_P = 1e-300
@@ -26,7 +26,7 @@ SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True)
-class TestResult:
+class ProofResult:
     """What one test gave.
 
     Attributes:
@@ -56,7 +56,6 @@ class CombinedVerdict:
 
     Attributes:
         corrected: for all pairs of the register.
-        verdict: `TRAINED` or `NO_CONCLUSION`.
     """
 
     p: float
@@ -69,11 +68,10 @@ class CombinedVerdict:
         return self.verdict == TRAINED
 
 
-def weighed_verdict(results: Sequence[TestResult], pairs: int, alpha: float) -> CombinedVerdict:
+def weighed_verdict(results: Sequence[ProofResult], pairs: int, alpha: float) -> CombinedVerdict:
     """The verdict on one suspect and one campaign.
 
     Args:
-        results: one for each test that was tried.
         pairs: of suspect and campaign, for which the register was made.
         alpha: bar on the corrected p-value.
 

@@ -10,18 +10,26 @@ import msgspec
 
 from stillhunt import InputError
 from stillhunt.logs import named, other_settings
-from stillhunt_model.tasks.call_settings import TOOLS_FIELD, CallSettings, refuse_other_settings
-from stillhunt_model.tasks.harvest_texts import AnswerSample, HarvestedAnswer, drawn_hash, settings_fault
+from stillhunt_model.tasks.harvest_texts import (
+    TOOLS_FIELD,
+    AnswerSample,
+    CallSettings,
+    HarvestedAnswer,
+    drawn_hash,
+    refuse_other_settings,
+    settings_fault,
+)
 
 LONGEST_LINE = 4 << 20
 """Bytes of one line of a file of harvested answers; hunts keep at most a mebibyte of each text."""
 
 
 class _Line(msgspec.Struct):
+    """What a line says: an answer, field by field, and its campaign."""
+
     request_id: str
     prompt: str
     response: str
-    campaign_id: str = ""
     system_prompt: str = ""
     turn: int | None = None
     temperature: float | None = None
@@ -29,6 +37,7 @@ class _Line(msgspec.Struct):
     max_tokens: int | None = None
     model: str = ""
     day: str = ""
+    campaign_id: str = ""
 
 
 def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: int) -> dict[str, list[HarvestedAnswer]]:
@@ -38,7 +47,6 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
         path: each line has `request_id`, `campaign_id`, `prompt` and `response`, and may have `system_prompt`, `turn`,
             `temperature`, `top_p`, `max_tokens`, `model` and `day`.
         campaign_ids: campaigns; empty for all of the file.
-        limit: most answers of one campaign.
 
     Raises:
         InputError: the file cannot be read, a line is not of that form or has settings that no call can have, or a call
@@ -75,18 +83,8 @@ def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
 
 
 def _take_line(sample: AnswerSample, line: _Line, where: str, seed: int, limit: int) -> None:
-    answer = HarvestedAnswer(
-        line.request_id,
-        line.prompt,
-        line.response,
-        line.system_prompt,
-        line.turn,
-        line.temperature,
-        line.top_p,
-        line.max_tokens,
-        line.model,
-        line.day,
-    )
+    *own, _ = msgspec.structs.astuple(line)
+    answer = HarvestedAnswer(*own)
     if fault := settings_fault(answer):
         raise _bad_line(where, fault)
     if line.prompt and line.response and sample.want(line.request_id, drawn_hash(line.request_id, seed)):

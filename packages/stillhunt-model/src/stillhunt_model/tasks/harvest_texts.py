@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,50 @@ import pyarrow.parquet as pq
 
 from stillhunt import CaseError, Config, InputError
 from stillhunt.tools import Progress, formatting
-from stillhunt_model.tasks.call_settings import CallSettings, refuse_other_settings
+
+TOOLS_FIELD = "tools"
+_MOST_FIELDS, _MOST_CHARACTERS = 5, 80
+
+
+@dataclass
+class CallSettings:
+    """Fields of the calls of one campaign that control answers do not have."""
+
+    campaign_id: str
+    calls: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other_settings: str | None, *, tools: bool) -> None:
+        """Count one call.
+
+        Args:
+            other_settings: of the call, as in REQUESTS.
+        """
+        self.calls += 1
+        self.fields.update(other_settings.split(", ") if other_settings else ())
+        self.fields.update([TOOLS_FIELD] if tools else ())
+
+
+def refuse_other_settings(found: Iterable[CallSettings]) -> None:
+    """Refuse campaigns whose calls carry a field that control answers are not drawn with.
+
+    Raises:
+        InputError: a call has such a field; names the fields and says how many calls have each.
+    """
+    for one in found:
+        if one.fields:
+            counts = [
+                f"{formatting.shorten(name, _MOST_CHARACTERS)} in {count:,}"
+                for name, count in sorted(one.fields.items(), key=lambda pair: (-pair[1], pair[0]))
+            ]
+            raise InputError(
+                "control answers cannot be drawn as these answers were: the calls carry "
+                f"{formatting.join_some(counts, _MOST_FIELDS)} of {formatting.plural(one.calls, 'call')}",
+                where=f"campaign {formatting.shorten(one.campaign_id, _MOST_CHARACTERS)}",
+                next_step="ask about campaigns whose calls have none of them; no place in the register was used",
+                command_step="name other campaigns with --campaign; no place in the register was used",
+            )
+
 
 HARVEST_FILE = "harvest.parquet"
 OVERSAMPLING = 8
@@ -58,7 +102,6 @@ class AnswerSample:
     """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order.
 
     Attributes:
-        conflicting: ids with two different answers.
         largest: hash that can still be drawn.
     """
 
@@ -68,11 +111,7 @@ class AnswerSample:
     largest: int = 1 << 64
 
     def want(self, request_id: str, hashed: int) -> bool:
-        """Whether an answer can still be drawn; then it is wanted.
-
-        Args:
-            hashed: from `drawn_hash`.
-        """
+        """Whether an answer can still be drawn; then it is wanted."""
         if hashed > self.largest:
             return False
         self.wanted[request_id] = hashed
@@ -85,11 +124,7 @@ class AnswerSample:
             self.conflicting.add(answer.request_id)
 
     def bound(self, limit: int) -> None:
-        """Forget answers that cannot be drawn any more.
-
-        Args:
-            limit: most answers that will be drawn.
-        """
+        """Forget answers that cannot be drawn any more."""
         if len(self.found) > OVERSAMPLING * limit:
             self.wanted = _smallest(self.wanted, OVERSAMPLING * limit // 2)
             self.largest = max(self.wanted.values())
@@ -122,10 +157,6 @@ def campaign_answers(
     source: AnswerLogs, campaign_ids: Sequence[str], config: Config, limit: int, progress: Progress
 ) -> dict[str, list[HarvestedAnswer]]:
     """What campaigns harvested, as a sample drawn by a keyed hash of the request id.
-
-    Args:
-        config: settings; `seed` keys the sample.
-        progress: receiver of progress while reading.
 
     Returns:
         Campaign -> answers; fewer than `limit` where the logs have no more, none where they have no answers.
@@ -165,11 +196,7 @@ def campaign_answers(
 
 
 def answer_of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
-    """The answer of a row of a log, without its settings where they are unsound.
-
-    Args:
-        row: with a prompt and a response.
-    """
+    """The answer of a row of a log, without its settings where they are unsound."""
     answer = HarvestedAnswer(
         row["request_id"],
         row["prompt"],
@@ -201,11 +228,7 @@ def settings_fault(answer: HarvestedAnswer) -> str:
 
 
 def texts_digest(answers: Iterable[HarvestedAnswer]) -> str:
-    """SHA-256 of answers: of the sorted SHA-256 of each one's id, prompt, answer and settings, as a JSON list.
-
-    Args:
-        answers: whose texts are fixed by it.
-    """
+    """SHA-256 of answers: of the sorted SHA-256 of each one's id, prompt, answer and settings, as a JSON list."""
     lines = sorted(hashlib.sha256(json.dumps(list(astuple(one))).encode()).hexdigest() for one in answers)
     return hashlib.sha256("\n".join([*lines, ""]).encode()).hexdigest()
 
@@ -236,9 +259,6 @@ def check_honest(
     case_folder: Path | None, honest: Sequence[HarvestedAnswer], harvested: Mapping[str, Sequence[HarvestedAnswer]]
 ) -> None:
     """Refuse answers that are to stand for honest ones, and that were harvested.
-
-    Args:
-        case_folder: of the hunt; None where there is none.
 
     Raises:
         CaseError: harvest.parquet cannot be read.
@@ -291,11 +311,7 @@ def _smallest(ids: dict[str, int], most: int) -> dict[str, int]:
 
 
 def drawn_hash(request_id: str, seed: int) -> int:
-    """A number of 64 bits by which answers are drawn; it depends on no order.
-
-    Args:
-        request_id: of the answer, or the id of an account.
-    """
+    """A number of 64 bits by which answers are drawn; it depends on no order."""
     key = seed.to_bytes(8, "big")
     hashed = hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=8, key=key, person=b"harvest")
     return int.from_bytes(hashed.digest(), "big")

@@ -62,9 +62,6 @@ def honest_answers(
 
     Args:
         harvested: campaign -> answers that are to be matched.
-        usable: whether an answer can serve.
-        config: settings; `seed` keys the draw.
-        progress: receiver of progress while reading.
 
     Returns:
         Campaign -> up to twice as many answers as were harvested on each day, in the order of the hashes of their ids.

@@ -19,11 +19,9 @@ class Sampling:
     """How answers are drawn.
 
     Attributes:
-        tokens: most tokens of one answer.
         temperature: 0 takes the likeliest token each time.
         top_p: nucleus from which tokens are drawn.
         processors: logits processors of transformers, such as marks; they run before temperature and nucleus.
-        batch: prompts that are answered together.
     """
 
     tokens: int = 64

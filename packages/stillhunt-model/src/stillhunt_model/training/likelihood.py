@@ -32,21 +32,8 @@ def answer_logprobs(net: Net, pairs: Sequence[TextPair]) -> list[list[float]]:
     return found
 
 
-def mean_loss(net: Net, pairs: Sequence[TextPair]) -> float:
-    """Mean negative log-probability of an answer's token, in nats.
-
-    Args:
-        pairs: prompts and answers; at least one.
-    """
-    scored = answer_logprobs(net, pairs)
-    return -sum(map(sum, scored)) / max(1, sum(map(len, scored)))
-
-
 def scored_batches(net: Net, encoded: Sequence[EncodedPair]) -> Iterator[tuple[list[int], Any, Any]]:
     """The model's logits over pairs, batch by batch.
-
-    Args:
-        encoded: pairs of the model's tokens.
 
     Yields:
         Places of the batch in `encoded`; logits, batch x tokens x vocabulary, each of the next token; the next tokens,

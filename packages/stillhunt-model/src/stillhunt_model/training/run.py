@@ -28,8 +28,6 @@ class TrainingRecipe:
 
     Attributes:
         learning_rate: highest one, reached after the first tenth of the steps; then it falls as a cosine.
-        seed: of the order of pairs.
-        checkpoint_every: steps between checkpoints; 0 for none.
     """
 
     steps: int
@@ -46,7 +44,6 @@ class Trained:
     Attributes:
         loss: mean over the last steps that were reported, in nats a token.
         tokens: tokens that went through the model, prompts included; of this run, not of one that it resumes.
-        seconds: wall time of this run.
         resumed_at: step of the checkpoint from which it went on; 0 where it began.
     """
 
@@ -72,7 +69,6 @@ def train(
     """Train a model on pairs, in place.
 
     Args:
-        pairs: prompts and answers; at least one.
         folder: where checkpoints are kept, and looked for; None for none.
         loss: of a batch; None for the cross entropy of answers.
 
@@ -84,7 +80,7 @@ def train(
     with TemporaryDirectory(prefix="stillhunt-training-") as scratch:
         settings = trainer_settings(recipe, folder or Path(scratch), checkpoints=folder is not None)
         arguments = TrainingArguments(**settings, remove_unused_columns=False)
-        meter = _Meter(watch, recipe.batch)
+        meter = TrainingMeter(watch)
         trainer = _PairTrainer(
             model=net.model,
             args=arguments,
@@ -93,11 +89,15 @@ def train(
             callbacks=[meter],
         )
         trainer.batch_loss = loss
-        last = get_last_checkpoint(str(folder)) if folder is not None and folder.is_dir() else None
-        resumed_at = int(last.rsplit("-", 1)[1]) if last else 0
-        trainer.remove_callback(PrinterCallback)  # what is shown is for the caller to say
-        trainer.train(resume_from_checkpoint=last)
-    return Trained(meter.loss, meter.tokens, meter.seconds, resumed_at)
+        return run_trainer(trainer, meter, folder)
+
+
+def run_trainer(trainer: Any, meter: TrainingMeter, folder: Path | None) -> Trained:
+    """Let a trainer of transformers train, from the last checkpoint of a folder if there is one."""
+    trainer.remove_callback(PrinterCallback)  # what is shown is for the caller to say
+    last = get_last_checkpoint(str(folder)) if folder is not None and folder.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    return Trained(meter.loss, meter.tokens, meter.seconds, int(last.rsplit("-", 1)[1]) if last else 0)
 
 
 class _PairTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed here
@@ -116,19 +116,20 @@ class _PairTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed 
         return torch.nn.functional.cross_entropy(logits[learned].float(), labels[learned])
 
 
-class _Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Counts tokens and time, and tells of progress."""
+class TrainingMeter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
+    """Takes the loss and the time, and tells of progress; `tokens` are counted by whoever makes the batches."""
 
-    def __init__(self, watch: Watch | None, batch: int) -> None:
-        self._watch, self._batch = watch, batch
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
         self._begun = time.perf_counter()
         self.loss, self.tokens, self.seconds = math.nan, 0, 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Begin to take the time."""
         self._begun = time.perf_counter()
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        del args, control
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        """Keep what the trainer reports."""
         if logs and "loss" in logs:
             self.loss = float(logs["loss"])
             self.seconds = time.perf_counter() - self._begun
@@ -136,11 +137,12 @@ class _Meter(TrainerCallback):  # type: ignore[misc]  # transformers is not type
                 self._watch(state.global_step, self.loss, self.tokens / max(self.seconds, 1e-9))
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Take the time of the whole."""
         self.seconds = time.perf_counter() - self._begun
 
 
 class _Collator:
-    def __init__(self, padding: int, meter: _Meter) -> None:
+    def __init__(self, padding: int, meter: TrainingMeter) -> None:
         self._padding, self._meter = padding, meter
 
     def __call__(self, numbered: list[tuple[int, EncodedPair]]) -> dict[str, Any]:
@@ -151,11 +153,7 @@ class _Collator:
 
 
 def trainer_settings(recipe: TrainingRecipe, folder: Path, *, checkpoints: bool) -> dict[str, Any]:
-    """What every trainer of transformers is given here.
-
-    Args:
-        recipe: how a model is trained.
-    """
+    """What every trainer of transformers is given here."""
     keeps = checkpoints and recipe.checkpoint_every > 0
     return {
         "output_dir": str(folder),

@@ -1,4 +1,4 @@
-"""What packages of other people need to bring something to stillhunt: a type for each door, and what its fields take.
+"""What plugins need: a type for each group of plugins, and what its fields take.
 
 `stillhunt plugin new KIND NAME` writes such a package, and `stillhunt plugin test PACKAGE` tries it. The names are
 loaded when they are used. A file in this folder that runs inside of another program, as `litellm_guardrail`, needs that
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stillhunt.base.config_alerts import AlertSettings
     from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
-    from stillhunt.plugins.doors import SHARING, load_plugins
+    from stillhunt.plugins.groups import SHARING, load_plugins
     from stillhunt.score.evidence.finding import CandidateCase, Finding
     from stillhunt.score.evidence.kind import EvidenceKind, HonestReadings, MemberWording, NeededColumn, Null, Wording
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "stillhunt.base.config_alerts": "AlertSettings",
     "stillhunt.collect.formats.source": "BrokenRecordError PassedOverError Row Sample Source call_links",
-    "stillhunt.plugins.doors": "SHARING load_plugins",
+    "stillhunt.plugins.groups": "SHARING load_plugins",
     "stillhunt.score.evidence.finding": "CandidateCase Finding",
     "stillhunt.score.evidence.kind": "EvidenceKind HonestReadings MemberWording NeededColumn Null Wording",
     "stillhunt.score.stats.beta_binomial": "BetaPrior least_bits part_bits share_ratio",

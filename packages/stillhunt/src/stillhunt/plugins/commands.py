@@ -11,14 +11,14 @@ import typer
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.formatting import plural, shorten
-from stillhunt.plugins.doors import DOORS, Door, Plugin, tried_plugins
+from stillhunt.plugins.groups import PLUGIN_GROUPS, Plugin, PluginGroup, tried_plugins
 
 if TYPE_CHECKING:
     from stillhunt.collect.formats.source import Source
 
 plugin_commands = typer.Typer(no_args_is_help=True, help="Packages of other people, and your own.")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_KINDS = ", ".join(door.kind for door in DOORS)
+_KINDS = ", ".join(group.kind for group in PLUGIN_GROUPS)
 
 
 @plugin_commands.command("new")
@@ -27,8 +27,8 @@ def new_plugin(
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Its name: lower case, digits, dashes.")] = "example",
 ) -> None:
     """Write a working package that brings something of your own, with its test, as a folder here."""
-    door = next((one for one in DOORS if one.kind == kind), None)
-    if door is None:
+    group = next((one for one in PLUGIN_GROUPS if one.kind == kind), None)
+    if group is None:
         raise ConfigError(f"no such kind: {kind[:40]}", where="plugin new", next_step=f"use one of {_KINDS}")
     if not _NAME.fullmatch(name) or len(name) > 40:
         raise ConfigError(
@@ -38,7 +38,7 @@ def new_plugin(
     if target.exists():
         raise OutputError("the folder is there already", where=str(target), next_step="choose another name")
     files = {"pyproject.toml": "pyproject.toml", f"{module}.py": kind, f"test_{module}.py": f"test_{kind}"}
-    words = {"@NAME@": name, "@MODULE@": module, "@KIND@": kind.replace("-", " "), "@GROUP@": door.group}
+    words = {"@NAME@": name, "@MODULE@": module, "@KIND@": kind.replace("-", " "), "@GROUP@": group.entry_points}
     target.mkdir()
     for file, template in files.items():
         text = resources.files("stillhunt.plugins").joinpath("templates", f"{template}.txt").read_text("utf-8")
@@ -51,9 +51,9 @@ def new_plugin(
 @plugin_commands.command("list")
 def list_plugins() -> None:
     """Print what the installed packages bring, and what is passed over, with the reason."""
-    for one in _tried(DOORS):
+    for one in _tried(PLUGIN_GROUPS):
         state = f"passed over: {one.problem}" if one.problem else "takes part"
-        typer.echo(f"{one.door.kind}  {one.name}  {one.package} {one.version}  {state}")
+        typer.echo(f"{one.group.kind}  {one.name}  {one.package} {one.version}  {state}")
 
 
 @plugin_commands.command("test")
@@ -62,7 +62,7 @@ def try_plugin(
 ) -> None:
     """Say whether an installed package holds what its entry points promise."""
     wanted = re.sub(r"[-_.]+", "-", package).lower()
-    own = [one for one in _tried(DOORS) if re.sub(r"[-_.]+", "-", one.package).lower() == wanted]
+    own = [one for one in _tried(PLUGIN_GROUPS) if re.sub(r"[-_.]+", "-", one.package).lower() == wanted]
     if not own:
         raise ConfigError(
             f"no package {shorten(package, 60)} that brings anything is installed",
@@ -73,12 +73,12 @@ def try_plugin(
     for one in own:
         problem = one.problem or _fault_at_work(one)
         faults += bool(problem)
-        typer.echo(f"{one.door.kind} {one.name}: {problem or 'holds the contract'}")
+        typer.echo(f"{one.group.kind} {one.name}: {problem or 'holds the contract'}")
     if faults:
         raise typer.Exit(1)
 
 
-def _tried(doors: tuple[Door, ...]) -> list[Plugin]:
+def _tried(groups: tuple[PluginGroup, ...]) -> list[Plugin]:
     """All entry points, after each registry has looked at its own."""
     from stillhunt.collect.formats import all_sources  # start-up time
     from stillhunt.score.evidence.catalogue import all_kinds  # start-up time
@@ -88,9 +88,9 @@ def _tried(doors: tuple[Door, ...]) -> list[Plugin]:
 
     for load in (all_sources, all_kinds, all_channels, all_forms, plugin_pages):
         load()
-    for point in metadata.entry_points(group="stillhunt.registries"):  # of houses that have doors of their own
+    for point in metadata.entry_points(group="stillhunt.registries"):  # of houses that have groups of their own
         point.load()()
-    return [one for one in tried_plugins() if one.door in doors]
+    return [one for one in tried_plugins() if one.group in groups]
 
 
 def _fault_at_work(plugin: Plugin) -> str:
@@ -101,12 +101,12 @@ def _fault_at_work(plugin: Plugin) -> str:
     from stillhunt.watch.alerts.receivers import all_channels  # start-up time
 
     try:
-        if plugin.door.kind == "reader":
+        if plugin.group.kind == "reader":
             return _fault_of_reader(source_named(plugin.name))
-        if plugin.door.kind == "evidence":
+        if plugin.group.kind == "evidence":
             kind = all_kinds()[plugin.name]
             return "" if kind.readings is not None else "no readings by the honest explanations of a pack"
-        if plugin.door.kind == "alert-channel":
+        if plugin.group.kind == "alert-channel":
             channel = next(one for one in all_channels() if one.name == plugin.name)
             return "it finds receivers where no settings name them" if channel.receivers(AlertSettings()) else ""
     except Exception as error:  # whatever somebody else's code does is what the user asked for

@@ -23,7 +23,7 @@ from stillhunt.base.formatting import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers
-from stillhunt.plugins.doors import GATEWAYS, load_plugins
+from stillhunt.plugins.groups import GATEWAYS, load_plugins
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens

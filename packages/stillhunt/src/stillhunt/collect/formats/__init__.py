@@ -13,7 +13,7 @@ from stillhunt.collect.formats.litellm import calls, customers
 from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
-from stillhunt.plugins.doors import READERS, load_plugins
+from stillhunt.plugins.groups import READERS, load_plugins
 
 __all__ = ["CANONICAL_FORMAT", "SOURCES", "Sample", "Source", "all_sources", "recognise", "source_named"]
 

@@ -36,7 +36,7 @@ from stillhunt.extract.store.folders import own_folder
 from stillhunt.extract.store.segments import damaged
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.extract.text.words import SKETCH_VERSION
-from stillhunt.plugins.doors import reader_versions
+from stillhunt.plugins.groups import reader_versions
 
 LAYOUT = 8
 """Version of what a kept folder holds; a new one makes new folders."""

@@ -1,7 +1,7 @@
 """The catalogue: every kind of evidence, found in the modules of `kinds`, and what is derived from their declarations.
 
 Adding a kind is adding one module to `kinds` that declares `KIND` (or several as `KINDS`), and its test; other packages
-bring theirs through the door `stillhunt.evidence`.
+bring theirs by entry points of the group `stillhunt.evidence`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF, FamilyNeed
-from stillhunt.plugins.doors import EVIDENCE_DOOR, load_plugins
+from stillhunt.plugins.groups import EVIDENCE_PLUGINS, load_plugins
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 
@@ -56,7 +56,7 @@ def all_kinds() -> dict[str, EvidenceKind]:
 
     So a case gives the same sums where a plugin is missing. Not a constant, since plugins import this room.
     """
-    brought = load_plugins(EVIDENCE_DOOR, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
+    brought = load_plugins(EVIDENCE_PLUGINS, EvidenceKind, KIND_OF, lambda kind: ", ".join(missing_parts(kind)))
     return KIND_OF | {kind.name: kind for kind in brought}
 
 

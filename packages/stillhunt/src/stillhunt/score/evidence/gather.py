@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillhunt.plugins.doors import EVIDENCE_DOOR, note_failure
+from stillhunt.plugins.groups import EVIDENCE_PLUGINS, note_failure
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import CandidateCase, Finding
@@ -33,7 +33,7 @@ def _weighed(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         if found is not None:
             _check_declared(kind, found, len(case.candidate.accounts))
     except Exception as error:  # whatever somebody else's code does, a hunt goes on
-        note_failure(EVIDENCE_DOOR, kind.name, error)
+        note_failure(EVIDENCE_PLUGINS, kind.name, error)
         return None
     return found
 

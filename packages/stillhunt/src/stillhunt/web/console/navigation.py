@@ -7,7 +7,7 @@ from functools import cache
 
 from starlette.routing import Route
 
-from stillhunt.plugins.doors import CONSOLE_PAGES, load_plugins
+from stillhunt.plugins.groups import CONSOLE_PAGES, load_plugins
 from stillhunt.web.people.guard import usual_needs
 
 

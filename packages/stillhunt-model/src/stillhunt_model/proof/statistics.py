@@ -1,0 +1,148 @@
+"""Exact tails and bounds of what tests count, and what lengths and other models explain of likelihoods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.stats import rankdata
+
+from stillhunt import InputError
+
+Floats = npt.NDArray[np.float64]
+LEVELS = 256
+"""Levels to which ranks are rounded (derived: sums stay whole numbers below LEVELS times blocks, so that their exact
+distribution takes some seconds for thousands of blocks; the loss of power is beneath notice)."""
+
+
+def aligned_rank_p(blocks: Sequence[Sequence[float]]) -> float:
+    """Probability that a random pick from each block has ranks as high as those of the first values, or higher.
+
+    Under the null hypothesis the first value of a block might be any of its values with the same chance; nothing else
+    is assumed. Values are taken relative to the mean of their block and ranked over all blocks (Hodges and Lehmann
+    1962); with blocks of two that is Wilcoxon's signed-rank test. The distribution of the sum is computed, not
+    approximated.
+
+    Args:
+        blocks: values of each block, the one in question first; blocks of one value say nothing.
+
+    Returns:
+        One-sided p-value, at least the smallest positive double; 1 where there is nothing to compare.
+    """
+    compared = [np.asarray(block, np.float64) - np.mean(block) for block in blocks if len(set(block)) > 1]
+    if not compared:
+        return 1.0
+    ranks = rankdata(np.concatenate(compared))
+    levels = np.rint((LEVELS - 1) * (ranks - 1) / max(1, len(ranks) - 1)).astype(np.int64)
+    chance, picked, place = np.ones(1), 0, 0
+    for block in compared:
+        values = levels[place : place + len(block)]
+        place += len(block)
+        picked += int(values[0])
+        grown = np.zeros(len(chance) + LEVELS - 1)
+        for value in values.tolist():
+            grown[value : value + len(chance)] += chance
+        chance = grown / len(block)
+    return float(min(1.0, max(chance[picked:].sum(), np.finfo(np.float64).tiny)))
+
+
+NOISE_DIGITS = 3
+"""Digits of a sum of log-probabilities in nats that are kept: below is the noise of single precision (derived)."""
+
+
+def checked_finite(values: Floats, model: str) -> Floats:
+    """Likelihoods, or sums of them, of a model.
+
+    Raises:
+        InputError: one is no finite number.
+    """
+    if np.isfinite(values).all():
+        return values
+    raise InputError(
+        "the model finds texts neither likely nor unlikely: its weights are damaged",
+        where=model,
+        next_step="name a model that answers",
+    )
+
+
+def unexplained(values: Floats, known: Sequence[Floats], sizes: Sequence[int]) -> list[list[float]]:
+    """Residuals of a regression within blocks.
+
+    It is fitted over all texts alike: which of them was harvested is not used, so that the residuals of texts which
+    could change places can change places as well.
+
+    Args:
+        values: one of each text, such as its log-probability in nats; blocks one after the other.
+        known: other values of each text, such as its number of tokens, or what another model finds.
+    """
+    own = _within(values, sizes)
+    if known:
+        others = np.column_stack([_within(one, sizes) for one in known])
+        own = own - others @ np.linalg.lstsq(others, own, rcond=None)[0]
+    left = iter(np.round(own, NOISE_DIGITS).tolist())
+    return [[next(left) for _ in range(size)] for size in sizes]
+
+
+def _within(values: Floats, sizes: Sequence[int]) -> Floats:
+    """Values relative to the mean of their block."""
+    means = [part.mean() for part in np.split(values, np.cumsum(sizes)[:-1])]
+    centred: Floats = values - np.repeat(means, sizes)
+    return centred
+
+
+_LARGEST = 50.0
+"""Standard deviations beyond which a tilt is not looked for (derived: the bound is far below any bar there)."""
+
+
+def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> float:
+    """Bound of the chance that tokens that a key makes green have so much weight, or more.
+
+    Under the null hypothesis each token is green with a chance of gamma, independently, whatever the weights are. The
+    bound is that of Chernoff (1952), valid for any weights and some times larger than the exact tail.
+
+    Args:
+        weights: of distinct pairs of context and token.
+        gamma: share of the green list.
+    """
+    weights = _scaled(weights)
+    total = float(weights @ (green - gamma))
+    spread = math.sqrt(gamma * (1 - gamma) * float(weights @ weights))
+
+    def exponent(tilt: float) -> float:
+        return float(np.sum(np.log1p(gamma * np.expm1(tilt * weights)) - gamma * tilt * weights) - tilt * total)
+
+    return _bound(exponent, total, _LARGEST / spread if spread else 0.0)
+
+
+def gumbel_tail(weights: Floats, scores: Floats) -> float:
+    """Bound of the chance that Gumbel scores give so large a sum, or a larger one.
+
+    Args:
+        weights: of distinct pairs of context and token.
+        scores: of each, exponential with mean 1 under the null hypothesis.
+    """
+    weights = _scaled(weights)
+    total = float(weights @ (scores - 1))
+    largest = float(weights.max(initial=0.0))
+
+    def exponent(tilt: float) -> float:
+        return float(np.sum(-np.log1p(-tilt * weights) - tilt * weights) - tilt * total)
+
+    spread = math.sqrt(float(weights @ weights))
+    return _bound(exponent, total, min(_LARGEST / spread, 0.999 / largest) if spread and largest > 0 else 0.0)
+
+
+def _scaled(weights: Floats) -> Floats:
+    """The same weights with 1 as the largest: the tail does not depend on their unit, and tiny ones would overflow."""
+    largest = float(np.abs(weights).max(initial=0.0))
+    return weights / largest if largest else weights
+
+
+def _bound(exponent: object, total: float, largest: float) -> float:
+    if total <= 0 or largest <= 0:
+        return 1.0
+    found = minimize_scalar(exponent, bounds=(0.0, largest), method="bounded")
+    return math.exp(min(0.0, float(found.fun)))
