@@ -248,9 +248,11 @@ def _why(
     if not explanation.memberships:
         return (*explanation.change[:1], *_too_little(case, slices))
     main = explanation.memberships[0]
-    place = "none" if verdicts.get(main.campaign_id, "none") == "none" else main.verdict
+    place = main.verdict if main.verdict in ("act", "review") else "other"
+    if verdicts.get(main.campaign_id, "none") == "none":
+        place = "none"
     opening = fill(
-        _SAID[place if place in ("none", "act", "review") else "other"],
+        _SAID[place],
         name=formatting.shorten(main.campaign_id, ID_CHARS),
         probability=formatting.probability(main.probability),
         parts=fill(
