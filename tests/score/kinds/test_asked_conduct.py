@@ -16,7 +16,7 @@ from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.ordinary_use import (
     _ASKED_STRENGTH,
     _HONEST_STRENGTH,
-    ASKED,
+    ASKED_CONDUCT,
     ASKED_KIND,
     OWN_DATA,
     TRAITS,
@@ -62,7 +62,7 @@ def test_traits_are_flags_of_the_text_pass() -> None:
 @pytest.mark.parametrize("trait", SINGLE, ids=lambda trait: trait.verb)
 def test_each_trait_is_evidence_and_stays_within_its_bound(trait: Any) -> None:
     found = flagged(np.random.default_rng(1), 0.9, trait.flags)
-    assert 0.5 < found.bits <= ASKED.most_bits
+    assert 0.5 < found.bits <= ASKED_CONDUCT.most_bits
     assert found.count == pytest.approx(0.9 * ROWS, rel=0.1)
     assert found.statement.startswith(f"{percent(found.count / ROWS)} of its requests {trait.verb}; ")
     assert 0 < len(found.rows) <= 50
@@ -132,12 +132,12 @@ def expected(conduct: list[int], elsewhere: list[list[float]]) -> tuple[float, T
             usual = max(usual, sum(kept) / len(kept))
         hits = sum(bool(flags & trait.flags) for flags in conduct)
         own = share_ratio(
-            hits, len(conduct), BetaPrior(usual, _HONEST_STRENGTH), BetaPrior(ASKED.asked_mean, _ASKED_STRENGTH)
+            hits, len(conduct), BetaPrior(usual, _HONEST_STRENGTH), BetaPrior(ASKED_CONDUCT.asked_mean, _ASKED_STRENGTH)
         )
         ratio += trait.weight * own
         shown.append((trait.weight * own, trait, usual))
     strongest = max(shown, key=lambda one: one[0])
-    return min(max(float(np.log2(ratio)), 0.0), ASKED.most_bits), strongest[1], strongest[2]
+    return min(max(float(np.log2(ratio)), 0.0), ASKED_CONDUCT.most_bits), strongest[1], strongest[2]
 
 
 @pytest.mark.parametrize("groups", [9, 10, 25])

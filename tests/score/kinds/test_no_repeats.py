@@ -7,7 +7,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.no_repeats import REPEATS, REPEATS_KIND
+from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND
 
 
 def with_shared(shared: int, distinct: int = 1000) -> Finding:
@@ -23,8 +23,8 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
 @pytest.mark.parametrize(
     ("shared", "bits"),
     [
-        (0, REPEATS.none_bits),
-        (10, REPEATS.none_bits / 2),
+        (0, NO_REPEATS.none_bits),
+        (10, NO_REPEATS.none_bits / 2),
         (20, 0.0),
         (21, -0.02),
         (99, -1.58),

@@ -13,8 +13,8 @@ from stillhunt.score.context import customers as disposable_mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
-from stillhunt.score.evidence.kinds.shared_customer_keys import CUSTOMER_KINDS as KINDS
 from stillhunt.score.evidence.kinds.shared_customer_keys import MAIL_KIND
+from stillhunt.score.evidence.kinds.shared_customer_keys import SHARED_CUSTOMER_KINDS as KINDS
 from stillhunt.score.stats.shared_keys import shared_value, single_valued
 
 MEMBERS, OTHERS = 20, 100

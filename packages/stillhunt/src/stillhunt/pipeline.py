@@ -115,9 +115,8 @@ def hunt(
             candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
             stage["rows"] = candidates.num_rows
         with clock.stage("score"):
-            tables, harvested = score_campaigns(
-                linked.traffic, linked.sliced, candidates, customers, config, progress, linked.totals
-            )
+            judged = (linked.traffic, linked.sliced, candidates)
+            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):

@@ -39,7 +39,7 @@ class StyleParameters(NamedTuple):
     max_chance: float
 
 
-STYLE = read_parameters(StyleParameters, "link.style")
+STYLE_SEARCH = read_parameters(StyleParameters, "link.style")
 
 
 # Most accounts in which recurring words are sought; of more, a sample by a fixed hash (bounds time and memory)
@@ -166,7 +166,7 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     uses = np.add.reduceat(times, first) if len(first) else times
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
     recurs = (uses >= _RECURRING_REQUESTS) & (topics >= _RECURRING_REQUESTS)
-    recurs &= uses * len(sample.topic) >= STYLE.recurring_lift * expected
+    recurs &= uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)
     cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])

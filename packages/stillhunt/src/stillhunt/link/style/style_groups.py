@@ -22,8 +22,8 @@ from stillhunt.link.groups.slices import SLICE_ROWS, ClusterSlices, sorted_slice
 from stillhunt.link.requests.arrays import Flags, Floats, Ints, list_array, lists, values
 from stillhunt.link.style.recurring_words import (
     MIN_HOLDERS,
-    STYLE,
     STYLE_MAX_ACCOUNT_SHARE,
+    STYLE_SEARCH,
     WordSample,
     is_free,
     recurring_words,
@@ -92,7 +92,7 @@ def _learned(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: 
         sizes = inside.sum(axis=0)
         inside = inside[:, (sizes >= least) & (sizes <= STYLE_MAX_ACCOUNT_SHARE * len(inside))]
         weights = _weights(sample, recurring, inside)
-        enough = (weights > 0).sum(axis=0) >= STYLE.min_words
+        enough = (weights > 0).sum(axis=0) >= STYLE_SEARCH.min_words
         weights, inside = weights[:, enough], inside[:, enough]
         fit = sample.words @ weights
         thresholds = _thresholds(fit, inside[sample.owner])
@@ -121,8 +121,8 @@ def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weig
     rate = (within + 0.5) / (size + 1.0)
     elsewhere = (total - within + 0.5) / (len(of_request) - size + 1.0)
     holders = recurring.T @ inside.astype(np.int32)
-    needed = np.maximum(STYLE.holder_share * inside.sum(axis=0), MIN_HOLDERS - 1)
-    words = (rate >= _MIN_RATE) & (rate >= STYLE.min_lift * elsewhere) & (holders >= needed)
+    needed = np.maximum(STYLE_SEARCH.holder_share * inside.sum(axis=0), MIN_HOLDERS - 1)
+    words = (rate >= _MIN_RATE) & (rate >= STYLE_SEARCH.min_lift * elsewhere) & (holders >= needed)
     for number in range(inside.shape[1]):
         own = np.flatnonzero(words[:, number])
         words[own, number] = _neutral(sample, np.flatnonzero(of_request[:, number]), own)
@@ -136,7 +136,7 @@ def _neutral(sample: WordSample, rows: Ints, words: Ints) -> Flags:
     topic = sample.topic[rows]
     shown = sp.csr_array((np.ones(len(rows), np.int32), (topic, np.arange(len(rows)))), shape=(TOPICS, len(rows)))
     table = (shown @ sample.words[rows][:, words]).toarray()
-    neutral: Flags = _same_topic(table) <= STYLE.max_concentration * _same_topic(np.bincount(topic)[:, None])
+    neutral: Flags = _same_topic(table) <= STYLE_SEARCH.max_concentration * _same_topic(np.bincount(topic)[:, None])
     return neutral
 
 
@@ -156,7 +156,7 @@ def _thresholds(fit: Weights, inside: Flags) -> Ints:
             fit[inside[:, number], number], minlength=int(fit[:, number].max(initial=0)) + 1
         )
         above = others.sum() - np.cumsum(others)
-        found[number] = np.argmax(above <= STYLE.matching_share * others.sum())
+        found[number] = np.argmax(above <= STYLE_SEARCH.matching_share * others.sum())
     return found
 
 
@@ -165,7 +165,7 @@ def _wide(sample: WordSample, matches: Flags) -> Flags:
     counts = [np.bincount(sample.topic[own], minlength=TOPICS) for own in matches.T]
     tables = np.array(counts, np.int64).reshape(-1, TOPICS)
     usual = _same_topic(np.bincount(sample.topic, minlength=TOPICS)[:, None])
-    wide: Flags = _same_topic(tables.T) <= STYLE.max_narrowness * usual
+    wide: Flags = _same_topic(tables.T) <= STYLE_SEARCH.max_narrowness * usual
     return wide
 
 
@@ -181,7 +181,7 @@ def _fitting(sample: WordSample, matches: Flags, least: int) -> Flags:
 
 def beyond_chance(hits: Ints, requests: Ints) -> Flags:
     """True where an account words more of its requests in a style than others do by chance."""
-    beyond: Flags = binom.sf(hits - 1, requests, _MATCHING_LIFT * STYLE.matching_share) < STYLE.max_chance
+    beyond: Flags = binom.sf(hits - 1, requests, _MATCHING_LIFT * STYLE_SEARCH.matching_share) < STYLE_SEARCH.max_chance
     return beyond
 
 

@@ -112,7 +112,7 @@ class RepeatParameters(NamedTuple):
     most_against_draws: float
 
 
-REPEATS = read_parameters(RepeatParameters, "score.no_repeats")
+NO_REPEATS = read_parameters(RepeatParameters, "score.no_repeats")
 
 
 def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -123,23 +123,25 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         return None
     distinct, shared = kernels.count_shared(prompts[known], candidate.row_account[known])
     repeated = shared / distinct
-    above = repeated - REPEATS.tolerated_share
+    above = repeated - NO_REPEATS.tolerated_share
     if above <= 0:
-        bits, overlap = REPEATS.none_bits * (1.0 - repeated / REPEATS.tolerated_share), 0.0
+        bits, overlap = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share), 0.0
     else:
         overlap = _overlap(prompts[known], candidate.row_account[known])
-        most = REPEATS.most_against_bits if overlap >= REPEATS.assignment_overlap else REPEATS.most_against_draws
-        bits = -min(REPEATS.against_bits * above, most)
+        most = (
+            NO_REPEATS.most_against_bits if overlap >= NO_REPEATS.assignment_overlap else NO_REPEATS.most_against_draws
+        )
+        bits = -min(NO_REPEATS.against_bits * above, most)
     found = kind.finding(
         bits,
         {"distinct": distinct, "repeated": repeated, "overlap": overlap},
         rows=candidate.rows,
         count=len(candidate.rows),
-        variant=None if repeated < REPEATS.shared_items else 0 if overlap >= REPEATS.assignment_overlap else 1,
+        variant=None if repeated < NO_REPEATS.shared_items else 0 if overlap >= NO_REPEATS.assignment_overlap else 1,
     )
-    if repeated < REPEATS.shared_items:
+    if repeated < NO_REPEATS.shared_items:
         return found
-    return replace(found, act_needs="never" if overlap >= REPEATS.assignment_overlap else "linkage")
+    return replace(found, act_needs="never" if overlap >= NO_REPEATS.assignment_overlap else "linkage")
 
 
 def _overlap(prompts: Hashes, accounts: Ints) -> float:
@@ -154,6 +156,6 @@ def _overlap(prompts: Hashes, accounts: Ints) -> float:
 
 
 REPEATS_KIND = declared_kind(
-    "no_repeats", _weigh_repeats, most_bits=REPEATS.none_bits, least_bits=-REPEATS.most_against_bits
+    "no_repeats", _weigh_repeats, most_bits=NO_REPEATS.none_bits, least_bits=-NO_REPEATS.most_against_bits
 )
 KINDS = (FOLLOW_UPS_KIND, REPEATS_KIND)

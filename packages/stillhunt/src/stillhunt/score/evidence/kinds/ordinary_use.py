@@ -48,7 +48,7 @@ class ConductParameters(NamedTuple):
     most_bits: float
 
 
-ASKED = read_parameters(ConductParameters, "score.asked_conduct")
+ASKED_CONDUCT = read_parameters(ConductParameters, "score.asked_conduct")
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Trait:
 
 
 TRAITS = (
-    Trait("elicit reasoning", 1 << 0 | 1 << 1, *ASKED.reasoning),
-    Trait("have answers graded", 1 << 2, *ASKED.grading),
-    Trait("have traces rewritten or cleaned", 1 << 3, *ASKED.cleaning),
-    Trait("probe for hidden instructions or reasoning", 1 << 4 | 1 << 7, *ASKED.probing),
-    Trait("drive tools step by step", 1 << 5, *ASKED.agents),
-    Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *ASKED.any_of_them),
+    Trait("elicit reasoning", 1 << 0 | 1 << 1, *ASKED_CONDUCT.reasoning),
+    Trait("have answers graded", 1 << 2, *ASKED_CONDUCT.grading),
+    Trait("have traces rewritten or cleaned", 1 << 3, *ASKED_CONDUCT.cleaning),
+    Trait("probe for hidden instructions or reasoning", 1 << 4 | 1 << 7, *ASKED_CONDUCT.probing),
+    Trait("drive tools step by step", 1 << 5, *ASKED_CONDUCT.agents),
+    Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *ASKED_CONDUCT.any_of_them),
 )
-_ASKED_SHARES = BetaPrior(ASKED.asked_mean, _ASKED_STRENGTH)
+_ASKED_SHARES = BetaPrior(ASKED_CONDUCT.asked_mean, _ASKED_STRENGTH)
 
 
 def _weigh_asked(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -114,7 +114,7 @@ def _usual_in_log(log: ScoredLog, candidate: Candidate, trait: Trait) -> float:
     return float(share[: len(share) - int(np.ceil(_TRIMMED_GROUPS * len(share)))].mean())
 
 
-ASKED_KIND = declared_kind("asked_conduct", _weigh_asked, most_bits=ASKED.most_bits, least_bits=0.0)
+ASKED_KIND = declared_kind("asked_conduct", _weigh_asked, most_bits=ASKED_CONDUCT.most_bits, least_bits=0.0)
 
 
 OWN_DATA = 1 << 11

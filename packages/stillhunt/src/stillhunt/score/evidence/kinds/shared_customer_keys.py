@@ -44,14 +44,14 @@ def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Fi
 
 
 MAIL_KIND = declared_kind("email_domain", _weigh_customer_key, most_bits=None, least_bits=0.0)
-CUSTOMER_KINDS = (
+SHARED_CUSTOMER_KINDS = (
     declared_kind("payment_fingerprint", _weigh_customer_key, most_bits=None, least_bits=0.0),
     MAIL_KIND,
     declared_kind("signup_prefix", _weigh_customer_key, most_bits=None, least_bits=0.0),
     declared_kind("created_at", _weigh_customer_key, most_bits=None, least_bits=0.0),
 )
-ADDRESS_KINDS = (
+SHARED_ADDRESS_KINDS = (
     declared_kind("client_ip", _weigh_address, most_bits=None, least_bits=0.0),
     declared_kind("client_prefix", _weigh_address, most_bits=None, least_bits=0.0),
 )
-KINDS = (*CUSTOMER_KINDS, *ADDRESS_KINDS)
+KINDS = (*SHARED_CUSTOMER_KINDS, *SHARED_ADDRESS_KINDS)
