@@ -112,55 +112,25 @@ _WRITERS = 2
 _LATE_TABLES = ("slices", "harvest")
 """Tables as long as the traffic: opened with the case, read when first asked for."""
 
-_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
-    "accounts": (("account_id", "ascending"),),
-    "members": (("campaign_id", "ascending"), ("account_id", "ascending")),
-    "slices": (("slice_id", "ascending"), ("account_id", "ascending")),
-    "harvest": (("campaign_id", "ascending"), ("slice_id", "ascending"), ("request_id", "ascending")),
-    "campaigns": (("score", "descending"), ("requests", "descending"), ("campaign_id", "ascending")),
-    "evidence": (
-        ("campaign_id", "ascending"),
-        ("of_account", "ascending"),
-        ("account_id", "ascending"),
-        ("bits", "descending"),
-        ("family", "ascending"),
-        ("kind", "ascending"),
-        ("statement", "ascending"),
-        ("request_count", "descending"),
-        ("cited", "ascending"),
-    ),
-    "operators": (("relation", "ascending"), ("operator_id", "ascending"), ("campaign_id", "ascending")),
-    "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
-    "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
-    "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
-    "member_details": (("campaign_id", "ascending"), ("account_id", "ascending")),
-    "addresses": (
-        ("campaign_id", "ascending"),
-        ("account_id", "ascending"),
-        ("kind", "ascending"),
-        ("requests", "descending"),
-        ("hash", "ascending"),
-    ),
-    "cited": (
-        ("campaign_id", "ascending"),
-        ("account_id", "ascending"),
-        ("timestamp", "ascending"),
-        ("request_id", "ascending"),
-    ),
-    "taken": (
-        ("campaign_id", "ascending"),
-        ("aspect", "ascending"),
-        ("requests", "descending"),
-        ("value", "ascending"),
-    ),
-    "phrases": (("campaign_id", "ascending"), ("phrase", "ascending")),
-    "origins": (
-        ("campaign_id", "ascending"),
-        ("aspect", "ascending"),
-        ("requests", "descending"),
-        ("value", "ascending"),
-    ),
+_ORDER = {
+    "accounts": "account_id",
+    "members": "campaign_id account_id",
+    "slices": "slice_id account_id",
+    "harvest": "campaign_id slice_id request_id",
+    "campaigns": "-score -requests campaign_id",
+    "evidence": "campaign_id of_account account_id -bits family kind statement -request_count cited",
+    "operators": "relation operator_id campaign_id",
+    "rejects": "source place reason raw",
+    "samples": "campaign_id request_id account_id",
+    "timeline": "campaign_id bucket",
+    "member_details": "campaign_id account_id",
+    "addresses": "campaign_id account_id kind -requests hash",
+    "cited": "campaign_id account_id timestamp request_id",
+    "taken": "campaign_id aspect -requests value",
+    "phrases": "campaign_id phrase",
+    "origins": "campaign_id aspect -requests value",
 }
+"""Columns by which each table is sorted; a minus means the largest first."""
 _SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 _REDACTED = "redacted"
 DAMAGE = "damage"
@@ -175,7 +145,7 @@ def canonical_order(name: str, table: pa.Table) -> pa.Table:
 
 def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
     """Row numbers in canonical order; None where the table is in that order already."""
-    keys = _ORDER[name]
+    keys = [(key.removeprefix("-"), "descending" if key[0] == "-" else "ascending") for key in _ORDER[name].split()]
     if name == "evidence":
         # rows on the whole campaign come first; joined ids break ties between rows that are otherwise equal
         table = table.append_column("of_account", pc.cast(pc.is_valid(table["account_id"]), pa.int8()))
@@ -183,7 +153,7 @@ def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
     columns = table.select([column for column, _ in keys])
     if table.num_rows < 2 or (name == "harvest" and _is_ascending(columns)):
         return None
-    return pc.sort_indices(columns, sort_keys=list(keys))
+    return pc.sort_indices(columns, sort_keys=keys)
 
 
 def _is_ascending(columns: pa.Table) -> bool:

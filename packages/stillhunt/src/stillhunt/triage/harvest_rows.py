@@ -38,7 +38,8 @@ class HarvestRows:
     by us in that order: rows would be missing.
 
     Raises:
-        CaseError: a file is missing, is no Parquet, or has other columns than declared.
+        CaseError: a file is missing, is no Parquet, or has other columns than declared; from each method, where it is
+            damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,11 +55,7 @@ class HarvestRows:
         self._of_account: dict[tuple[str, str | None], list[_Span]] = {}
 
     def count(self, campaign_id: str) -> int:
-        """Harvested requests of a campaign.
-
-        Raises:
-            CaseError: the file is damaged.
-        """
+        """Harvested requests of a campaign."""
         return sum(end - begin for _, begin, end in self._campaign_spans(campaign_id))
 
     def page(self, campaign_id: str, offset: int = 0, limit: int = 100) -> pa.Table:
@@ -69,36 +66,21 @@ class HarvestRows:
 
         Returns:
             Columns request_id, slice_id, account_id (null where slices.parquet lacks the slice) and campaign_id.
-
-        Raises:
-            CaseError: a file is damaged.
         """
         return self._read(self._campaign_spans(campaign_id), offset, limit)
 
     def account_count(self, account_id: str, campaign_id: str | None = None) -> int:
-        """Harvested requests of an account.
-
-        Raises:
-            CaseError: a file is damaged.
-        """
+        """Harvested requests of an account."""
         return sum(end - begin for _, begin, end in self._account_spans(account_id, campaign_id))
 
     def account_page(
         self, account_id: str, offset: int = 0, limit: int = 100, campaign_id: str | None = None
     ) -> pa.Table:
-        """Some harvested requests of an account, by campaign, slice and request.
-
-        Raises:
-            CaseError: a file is damaged.
-        """
+        """Some harvested requests of an account, by campaign, slice and request."""
         return self._read(self._account_spans(account_id, campaign_id), offset, limit)
 
     def slices_of(self, account_id: str) -> pa.Table:
-        """The slices of an account.
-
-        Raises:
-            CaseError: slices.parquet is damaged.
-        """
+        """The slices of an account."""
         _, accounts = self._slice_owners()
         code = accounts.dictionary.index(account_id).as_py()
         rows = np.flatnonzero(np.asarray(accounts.indices) == code)

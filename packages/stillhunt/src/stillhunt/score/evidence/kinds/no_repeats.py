@@ -128,9 +128,8 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         bits, overlap = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share), 0.0
     else:
         overlap = _overlap(prompts[known], candidate.row_account[known])
-        most = (
-            NO_REPEATS.most_against_bits if overlap >= NO_REPEATS.assignment_overlap else NO_REPEATS.most_against_draws
-        )
+        assigned = overlap >= NO_REPEATS.assignment_overlap
+        most = NO_REPEATS.most_against_bits if assigned else NO_REPEATS.most_against_draws
         bits = -min(NO_REPEATS.against_bits * above, most)
     found = kind.finding(
         bits,
