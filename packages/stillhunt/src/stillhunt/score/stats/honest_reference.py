@@ -2,7 +2,7 @@
 
 A reference learned from the judged log is one that a large campaign moves. These were set from the honest accounts of
 seeded worlds of two generators. A log's own traffic enters only where the comparison accounts are more alike than
-these say, and then only in the group's favour (`background_correlation.py`).
+these say, and then only in the group's favour (`homogeneity.py`).
 """
 
 from __future__ import annotations
