@@ -95,7 +95,7 @@ def test_the_correlation_is_that_of_the_definition(seed: int, sampled: bool) -> 
     log = counted_log(counts)
     if sampled:
         log = with_accounts(log, background=np.arange(30) >= 7)
-    found = common_days._correlation(log, group_of(log, 7))
+    found = common_days._correlate_days(log, group_of(log, 7))
     assert found is not None
     expected = plain_correlation(counts, 7, usual_days(counts, 7))
     assert found[0] == pytest.approx(expected, abs=1e-5)
@@ -118,7 +118,7 @@ def test_a_few_members_are_not_compared(members: int, judged: bool) -> None:
 def test_long_logs_are_cut_into_bins_of_several_days(days: int, bins: int) -> None:
     counts = np.random.default_rng(3).integers(1, 3, (8, days))
     log = counted_log(counts)
-    found = common_days._correlation(log, group_of(log, 4))
+    found = common_days._correlate_days(log, group_of(log, 4))
     assert found is not None
     assert found[2] == bins
     width = -(-days // bins)
@@ -141,7 +141,7 @@ def test_bits_are_the_ratio_of_two_mixtures(correlation: float, noise: float) ->
         honest, honest_total = honest + density * seen, honest_total + density
         operation, operation_total = operation + harvest * seen, operation_total + harvest
     expected = (operation / operation_total) / (honest / honest_total)
-    assert common_days._ratio(correlation, noise) == pytest.approx(expected)
+    assert common_days._likelihood_ratio(correlation, noise) == pytest.approx(expected)
 
 
 def test_noise_and_bits_follow_from_the_correlation() -> None:
@@ -152,6 +152,6 @@ def test_noise_and_bits_follow_from_the_correlation() -> None:
     correlation = plain_correlation(counts, 7, usual_days(counts, 7))
     noise = float(np.sqrt(2.0 / (7 * 6 * 8)))
     assert f"(chance: 0 ± {noise:.3f})" in found.statement
-    expected = np.log2(1 - P.part + P.part * common_days._ratio(correlation, noise))
+    expected = np.log2(1 - P.part + P.part * common_days._likelihood_ratio(correlation, noise))
     assert found.bits == pytest.approx(expected, abs=1e-3)
     assert found.count == counts[:7].sum()

@@ -79,17 +79,19 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         templates = _template_assignment(log, clusters, label_of, found, least)
         untemplated = untemplated_slices(rows, templates)
         judged = JudgedRequests(rows, log.account_ids, templates, label_of, clusters.count, untemplated.names)
-        operators = _operators(untemplated, config, advance)
+        operators = _operators_of_folds(untemplated, config, advance)
     links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
     give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:
-        traffic, sliced = judged.traffic(background | _held(log, found, untemplated, operators))
+        traffic, sliced = judged.traffic(background | _held_accounts(log, found, untemplated, operators))
         advance(traffic.num_rows)
     return Linked(links, totals_table(log, background), traffic, sliced)
 
 
-def _operators(untemplated: UntemplatedSlices, config: Config, advance: Callable[[int], None]) -> list[Operator]:
+def _operators_of_folds(
+    untemplated: UntemplatedSlices, config: Config, advance: Callable[[int], None]
+) -> list[Operator]:
     """Operators found on either fold; the folds are searched side by side."""
     with ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-workloads") as pool:
         least = config.resolve.min_accounts
@@ -113,7 +115,7 @@ def _template_assignment(
     return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
-def _held(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
+def _held_accounts(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
     """True for the accounts that belong to a group or fit one."""
     held = np.zeros(log.accounts, bool)
     for slices, group in found:

@@ -45,10 +45,10 @@ def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, compl
     fragment = users <= P.max_account_share * accounts
     fragment[complete] = False
     account, cluster = account[fragment[cluster]], cluster[fragment[cluster]]
-    start, cluster, account = _by(account, cluster, accounts)
+    start, cluster, account = _sort_by_key(account, cluster, accounts)
     kept = rarest_uses(start, cluster, users, _MAX_CLUSTERS_PER_ACCOUNT)
-    start, cluster, account = _by(account[kept], cluster[kept], accounts)
-    cluster_start, users_of, _ = _by(cluster, account, count)
+    start, cluster, account = _sort_by_key(account[kept], cluster[kept], accounts)
+    cluster_start, users_of, _ = _sort_by_key(cluster, account, count)
     limits = (_MIN_ACCOUNTS, P.min_relative_risk, P.min_jaccard)
     chained = label_joined((start, cluster), (cluster_start, users_of), limits)
     by_cluster = np.repeat(np.arange(count), np.diff(cluster_start))
@@ -72,7 +72,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
     """The smallest fragment that each fragment of one chain is joined with."""
     who, place = np.unique(account, return_inverse=True)
     size = np.bincount(fragment, minlength=fragments)
-    bits = _packed(np.split(place[np.argsort(fragment, kind="stable")], np.cumsum(size)[:-1]), len(who))
+    bits = _pack_sets(np.split(place[np.argsort(fragment, kind="stable")], np.cumsum(size)[:-1]), len(who))
     root = np.arange(fragments)
     pairs, joined = _alike_pairs(fragment, place, size, (len(who), accounts)), True
     while joined:
@@ -80,7 +80,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
         for left, right in pairs:
             one, other = sorted((int(root[left]), int(root[right])))
             both = np.bitwise_count(bits[one] & bits[other]).sum(dtype=np.int64)
-            if one != other and _belong(both, size[one], size[other], accounts):
+            if one != other and _belong_together(both, size[one], size[other], accounts):
                 bits[one] |= bits[other]
                 size[one] += size[other] - both
                 root[root == other] = one
@@ -88,7 +88,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
     return root
 
 
-def _packed(sets: list[Ints], width: int) -> npt.NDArray[np.uint8]:
+def _pack_sets(sets: list[Ints], width: int) -> npt.NDArray[np.uint8]:
     """One row of bits for each set."""
     bits = np.empty((len(sets), -(-width // 8)), np.uint8)
     flags = np.zeros(width, bool)
@@ -105,17 +105,17 @@ def _alike_pairs(fragment: Ints, place: Ints, size: Ints, shape: tuple[int, int]
     table = sp.csr_array((ones, (fragment, place)), shape=(len(size), shape[0]))
     met = sp.triu(table @ table.T, 1).tocoo()
     left, right, both = met.row.astype(np.int64), met.col.astype(np.int64), met.data
-    alike = np.flatnonzero(_belong(both, size[left], size[right], shape[1]))
+    alike = np.flatnonzero(_belong_together(both, size[left], size[right], shape[1]))
     left, right, both = left[alike], right[alike], both[alike]
-    order = np.lexsort((right, left, -_jaccard(both, size[left], size[right])))
+    order = np.lexsort((right, left, -_jaccard_index(both, size[left], size[right])))
     return list(zip(left[order].tolist(), right[order].tolist(), strict=True))
 
 
-def _jaccard(both: Ints, one: Ints, other: Ints) -> Floats:
+def _jaccard_index(both: Ints, one: Ints, other: Ints) -> Floats:
     return both / (one + other - both)
 
 
-def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
+def _belong_together(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
     """Are sets of so many accounts, so many of them in both, fragments of one template?"""
     fits = (both >= _MIN_ACCOUNTS) & (both >= P.min_jaccard * (one + other - both))
     for here, there in ((one, other), (other, one)):
@@ -124,7 +124,7 @@ def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
     return fits
 
 
-def _by(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
+def _sort_by_key(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
     """Where the entries of each key start, and the values and the keys in that order."""
     order = np.argsort(key, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=keys))])
@@ -175,7 +175,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     """
     clusters, own = search.clusters, np.arange(search.clusters.count)
     found = search.groups(own, "finding groups")
-    strongest = _strongest(found, clusters.count)
+    strongest = _strongest_by_label(found, clusters.count)
     complete = np.flatnonzero(strongest >= P.complete_bits)
     joined = joined_labels(clusters.account, clusters.cluster, search.accounts, clusters.count, complete)
     changed = np.isin(joined, np.unique(joined[joined != own]))
@@ -184,7 +184,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     again = search.groups(np.where(changed, joined, -1), "joining fragments")
     apart = np.zeros(clusters.count)
     np.maximum.at(apart, joined, strongest)
-    better = np.flatnonzero(_strongest(again, clusters.count) > apart)
+    better = np.flatnonzero(_strongest_by_label(again, clusters.count) > apart)
     moved = np.isin(joined, better)
     found = [pair for pair in found if not moved[pair[1].cluster]]
     found += [pair for pair in again if np.isin(pair[1].cluster, better)]
@@ -192,7 +192,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     return found, np.where(moved, joined, own)
 
 
-def _strongest(found: Found, count: int) -> Floats:
+def _strongest_by_label(found: Found, count: int) -> Floats:
     """Strength of the strongest group under each label; 0 where there is none."""
     strongest = np.zeros(count)
     for _, group in found:
@@ -263,8 +263,8 @@ def _template_links(log: IndexedLog, found: Found, number: int, first_style: int
         formed_on=np.full(count, group.formed_on),
         account_id=log.account_ids.take(pa.array(slices.account)),
         member=member,
-        content_microbits=_microbits(group.phrase),
-        queue_microbits=_microbits(group.topic),
+        content_microbits=_microbits_of(group.phrase),
+        queue_microbits=_microbits_of(group.topic),
         work_microbits=np.zeros(count, np.int64),
         searched=np.zeros(count, np.int64),
         style=np.full(count, group.cluster >= first_style),
@@ -283,14 +283,14 @@ def _operator_links(
         account_id=log.account_ids.take(pa.array(untemplated.account[operator.slices])),
         member=operator.formed,
         content_microbits=np.zeros(count, np.int64),
-        queue_microbits=_microbits(operator.topic),
-        work_microbits=_microbits(operator.work),
+        queue_microbits=_microbits_of(operator.topic),
+        work_microbits=_microbits_of(operator.work),
         searched=np.full(count, operator.searched),
         style=np.zeros(count, bool),
     )
 
 
-def _microbits(bits: Floats) -> Ints:
+def _microbits_of(bits: Floats) -> Ints:
     return np.rint(bits * MICROBITS).astype(np.int64)
 
 

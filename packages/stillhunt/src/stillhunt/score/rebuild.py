@@ -100,14 +100,14 @@ def rebuild_verdict(
     Raises:
         ContractError: the rows are not those of one campaign: an id, a member or a finding is missing or there twice.
     """
-    names = _names(evidence, members)
-    findings = _findings(evidence, names, of_plugins)
+    names = _member_names(evidence, members)
+    findings = _read_findings(evidence, names, of_plugins)
     measured = [found for found, _ in findings]
     linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
     weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
-    allowed = _sanctioned(accounts, names)
+    allowed = _sanctioned_members(accounts, names)
     needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
-    verdict, held_back = _verdict(weighed, linked is not None, _too_few(evidence), config.score, needed)
+    verdict, held_back = _judge_again(weighed, linked is not None, _too_few(evidence), config.score, needed)
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict, held_back = "none", None
     own = _member_ranks(verdict, weighed, allowed, config.score)
@@ -128,7 +128,7 @@ def rebuild_verdict(
     )
 
 
-def _verdict(
+def _judge_again(
     weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, needed: float
 ) -> tuple[str, float | None]:
     """The verdict before allowed programmes, and what the budget asks where it alone keeps it from act."""
@@ -148,7 +148,7 @@ def _member_ranks(verdict: str, weighed: Weighed, allowed: Flags, settings: Scor
     return np.where(allowed, none, ranks)
 
 
-def _names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
+def _member_names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
     """Members, ascending as in the hunt."""
     campaigns = pc.unique(pa.chunked_array([*evidence["campaign_id"].chunks, *members["campaign_id"].chunks]))
     if len(campaigns) != 1:
@@ -167,7 +167,7 @@ def _too_few(evidence: pa.Table) -> bool:
     return bool(pc.any(pc.equal(evidence["family"], MEMBERSHIP), min_count=0).as_py())
 
 
-def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
+def _sanctioned_members(accounts: pa.Table, names: pa.StringArray) -> Flags:
     at = pc.index_in(names, value_set=accounts["account_id"].combine_chunks())
     if at.null_count:
         raise ContractError(f"{at.null_count} members are not among the accounts", where="table accounts")
@@ -175,7 +175,9 @@ def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
     return found
 
 
-def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]) -> list[tuple[Finding, bool]]:
+def _read_findings(
+    evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]
+) -> list[tuple[Finding, bool]]:
     """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
     known = {kind.name: kind.family for kind in all_kinds().values()}
     known |= {kind: trace.family for kind, trace in TRACES.items()}
@@ -194,10 +196,10 @@ def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[
     families = dict(zip(rows["kind"].to_pylist(), rows["family"].to_pylist(), strict=True))
     strangers = sorted(families.keys() - {*KIND_OF, *TRACES})
     ordered = [kind for kind in (*KIND_OF, *strangers, *TRACES) if kind in families]
-    return [(_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
+    return [(_read_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
 
 
-def _finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
+def _read_finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
     if row is None:  # it speaks of members only
         return Finding(family, kind, "", 0.0, member_bits=about)
     needs = next((known for known in ACT_NEEDS if known == row["act_needs"]), None)

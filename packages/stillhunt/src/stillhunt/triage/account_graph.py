@@ -142,7 +142,7 @@ def campaign_ties(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) 
 
 
 def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGraph:
-    rows = _sample(shared.facts, max(limit, 2))
+    rows = _sample_members(shared.facts, max(limit, 2))
     facts = shared.facts.take(pa.array(rows)).to_pylist()
     codes = traits.codes_of(shared.facts["account_id"])[rows]
     key_of = {code: f"a{place}" for place, code in enumerate(codes.tolist()) if code >= 0}
@@ -151,7 +151,7 @@ def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGrap
     drawn = Counter(trait for _, trait in pairs)
     members = shared.here[0]
     several = np.flatnonzero(members > 1).tolist()
-    weight = {trait: int(members[trait]) * _WEIGHT_DRAWN[_commonness(shared, traits, trait)] for trait in several}
+    weight = {trait: int(members[trait]) * _WEIGHT_DRAWN[_judge_commonness(shared, traits, trait)] for trait in several}
     several.sort(key=lambda trait: (-weight[trait], trait))  # traits are numbered by kind
     trait_key = {trait: f"t{place}" for place, trait in enumerate([t for t in several if drawn[t]][:_TRAITS_DRAWN])}
     return AccountGraph(
@@ -193,7 +193,7 @@ def _trait_rows(shared: _Shared, traits: CaseTraits) -> pa.Table:
         "trait_kind": pa.array(kinds, pa.string()),
         "trait": pa.array([traits.values[trait] for trait in codes], pa.string()),
         "members": pa.array(shared.here[0][codes], pa.int64()),
-        "commonness": pa.array([_commonness(shared, traits, int(trait)) for trait in codes], pa.string()),
+        "commonness": pa.array([_judge_commonness(shared, traits, int(trait)) for trait in codes], pa.string()),
     }
     place = np.searchsorted(codes, shared.trait)
     accounts = traits.accounts.take(pa.array(shared.account))
@@ -219,8 +219,8 @@ def _shared_traits(case: CaseModel, campaign: CampaignModel, traits: CaseTraits)
         facts=facts,
         account=account,
         trait=trait,
-        here=_having(account, trait, traits),
-        elsewhere=_having(traits.account[apart], traits.trait[apart], traits),
+        here=_count_holders(account, trait, traits),
+        elsewhere=_count_holders(traits.account[apart], traits.trait[apart], traits),
         bits=_mean_bits(case, campaign, traits, account, trait),
     )
 
@@ -236,7 +236,7 @@ def _left_alone(case: CaseModel, traits: CaseTraits, own: Integers) -> npt.NDArr
     return apart[traits.account]
 
 
-def _having(account: Integers, trait: Integers, traits: CaseTraits) -> tuple[Integers, Integers]:
+def _count_holders(account: Integers, trait: Integers, traits: CaseTraits) -> tuple[Integers, Integers]:
     """For each trait, the accounts that have it, and those of which any trait of its kind is known."""
     known = np.zeros((len(traits.accounts), len(TRAIT_KINDS)), np.bool_)
     known[account, traits.kind[trait]] = True
@@ -267,7 +267,7 @@ def _mean_bits(
     return means
 
 
-def _commonness(shared: _Shared, traits: CaseTraits, trait: int) -> str:
+def _judge_commonness(shared: _Shared, traits: CaseTraits, trait: int) -> str:
     if trait in shared.bits:
         bits = shared.bits[trait]
         return RARE if bits >= _RARE_BITS else COMMON if bits <= 0 else BETWEEN
@@ -297,7 +297,7 @@ def _commonness_words(shared: _Shared, trait: int, commonness: str) -> str:
 
 def _graph_trait(shared: _Shared, traits: CaseTraits, trait: int, key: str, drawn: int) -> GraphTrait:
     kind, members = TRAIT_KINDS[traits.kind[trait]], int(shared.here[0][trait])
-    commonness = _commonness(shared, traits, trait)
+    commonness = _judge_commonness(shared, traits, trait)
     who = formatting.sentence_case(formatting.part_of(members, shared.facts.num_rows, "member"))
     return GraphTrait(
         key=key,
@@ -311,7 +311,7 @@ def _graph_trait(shared: _Shared, traits: CaseTraits, trait: int, key: str, draw
     )
 
 
-def _sample(facts: pa.Table, limit: int) -> Integers:
+def _sample_members(facts: pa.Table, limit: int) -> Integers:
     """Rows of the members drawn, ascending, of members in order of probability."""
     total = facts.num_rows
     if total <= limit:

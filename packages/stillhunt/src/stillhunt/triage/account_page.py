@@ -182,13 +182,13 @@ def account_page(
     details = case.member_details.filter(pc.equal(case.member_details["account_id"], wanted)).to_pylist()
     by_campaign = {row["campaign_id"]: row for row in details}
     verdicts = {row["campaign_id"]: row["verdict"] for row in own["campaigns"].to_pylist()}
-    counted = _counted(slices, wanted)
+    counted = _count_slices(slices, wanted)
     return AccountPage(
         account_id=wanted,
         name=formatting.shorten(wanted, ID_CHARS),
         row=own["accounts"].slice(0, 1).to_pylist()[0],
         explanation=explanation,
-        why=_why(case, explanation, verdicts, counted),
+        why=_say_why(case, explanation, verdicts, counted),
         memberships=tuple(
             AccountMembership(
                 campaign_id=one.campaign_id,
@@ -203,7 +203,7 @@ def account_page(
             )
             for place, one in enumerate(explanation.memberships)
         ),
-        details=_details(details),
+        details=_account_details(details),
         slices=counted,
         evidence=canonical_order("evidence", evidence),
         neighbours=neighbours(case, traits, wanted),
@@ -228,7 +228,7 @@ def _tables_of(tables: Mapping[str, pa.Table], account_id: str) -> dict[str, pa.
     }
 
 
-def _counted(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
+def _count_slices(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
     if slices is None:
         return None
     own = slices.filter(pc.equal(slices["account_id"], account_id))
@@ -241,7 +241,7 @@ def _counted(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
     )
 
 
-def _why(
+def _say_why(
     case: CaseModel, explanation: Explanation, verdicts: Mapping[str, str], slices: AccountSlices | None
 ) -> tuple[str, ...]:
     """Why an account is or is not a member, in sentences."""
@@ -262,10 +262,10 @@ def _why(
         ),
     )
     allowed = [_SAID["allowed"]] if explanation.sanctioned else []
-    return (opening, *allowed, *_reasons(main.member))
+    return (opening, *allowed, *_say_reasons(main.member))
 
 
-def _reasons(member: ScoreSum) -> list[str]:
+def _say_reasons(member: ScoreSum) -> list[str]:
     """The strongest findings about the account itself, for and against."""
     sides = (("For its part in it", member.supporting), ("Against its part in it", member.opposing))
     return [
@@ -286,7 +286,7 @@ def _too_little(case: CaseModel, slices: AccountSlices | None) -> list[str]:
     return [fill(_SAID["too_little"], least=least, slices=slices.words)]
 
 
-def _details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _account_details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """What is known of the account itself, in the order of `TRAIT_KINDS`; of its campaigns it says nothing."""
     found: list[tuple[str, str]] = []
     for kind in TRAIT_KINDS:

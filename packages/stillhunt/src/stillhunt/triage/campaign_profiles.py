@@ -109,7 +109,7 @@ def case_traits(member_details: pa.Table) -> CaseTraits:
     account, trait, values, kinds = [], [], list[str](), list[int]()
     known = np.zeros(len(TRAIT_KINDS), np.int64)
     for place, kind in enumerate(TRAIT_KINDS):
-        rows, words = _values(member_details[kind.column])
+        rows, words = _known_values(member_details[kind.column])
         names = pc.unique(words)
         names = names.take(pc.sort_indices(names))
         code = np.asarray(pc.index_in(words, value_set=names).to_numpy(zero_copy_only=False), np.int64)
@@ -132,7 +132,7 @@ def case_traits(member_details: pa.Table) -> CaseTraits:
     )
 
 
-def _values(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
+def _known_values(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
     """Row and text of each known value of a column; a moment becomes the begin of its sign-up window."""
     column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(column, pa.ChunkedArray):  # an empty one stays in chunks
@@ -204,7 +204,7 @@ class CampaignProfiles:
 
 def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> CampaignProfiles:
     """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown."""
-    members, runs = _members(case.tables["members"]), _marked_runs(samples)
+    members, runs = _members_by_campaign(case.tables["members"]), _marked_runs(samples)
     values: dict[str, dict[str, dict[str, float]]] = {aspect: {} for aspect in VALUE_ASPECTS}
     for row in origins.to_pylist():
         if row["aspect"] in ("client", "network", "country") and row["value"] not in (UNKNOWN, OTHER):
@@ -218,7 +218,7 @@ def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> 
             model=campaign,
             members=members.get(name, frozenset()),
             runs=runs.get(name, {}),
-            values={aspect: _shares(values[aspect].get(name, {})) for aspect in VALUE_ASPECTS},
+            values={aspect: _shares_of_weights(values[aspect].get(name, {})) for aspect in VALUE_ASPECTS},
         )
         for campaign in case.campaigns
         for name in [campaign.row["campaign_id"]]
@@ -237,7 +237,7 @@ def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[st
     """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands."""
     runs = {}
     # Marks are written span by span and overlap; together they are what the excerpt shares.
-    for begin, end in _joined((mark["start"], mark["end"]) for mark in marks):
+    for begin, end in _join_spans((mark["start"], mark["end"]) for mark in marks):
         found = list(WORD_OF_PROMPT.finditer(text, begin, end))
         lowered = [match.group().lower() for match in found]
         for start in range(len(found) - SHARED_RUN_WORDS + 1):
@@ -246,7 +246,7 @@ def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[st
     return runs
 
 
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(spans):
         if joined and begin <= joined[-1][1]:
@@ -265,7 +265,7 @@ def _marked_runs(samples: pa.Table) -> dict[str, dict[tuple[str, ...], str]]:
     return runs
 
 
-def _members(members: pa.Table) -> dict[str, frozenset[str]]:
+def _members_by_campaign(members: pa.Table) -> dict[str, frozenset[str]]:
     grouped = members.group_by("campaign_id").aggregate([("account_id", "list")])
     return {row["campaign_id"]: frozenset(row["account_id_list"]) for row in grouped.to_pylist()}
 
@@ -281,6 +281,6 @@ def _sign_up_weeks(details: pa.Table) -> dict[str, dict[str, float]]:
     return counted
 
 
-def _shares(weights: Mapping[str, Any]) -> dict[str, float]:
+def _shares_of_weights(weights: Mapping[str, Any]) -> dict[str, float]:
     total = math.fsum(weights.values())
     return {value: weight / total for value, weight in sorted(weights.items()) if total > 0}

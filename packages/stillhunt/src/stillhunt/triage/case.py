@@ -58,14 +58,14 @@ class Case:
         if not isinstance(tables, StoredTables):  # those are checked when they are read
             tables = {name: table.check(tables[name]) for name, table in CASE_TABLES.items()}
         self.tables = tables
-        self.samples = _view("samples", samples)
-        self.timeline = _view("timeline", timeline)
-        self.origins = _view("origins", views.get("origins"))
-        self.member_details = _view("member_details", views.get("member_details"))
-        self.addresses = _view("addresses", views.get("addresses"))
-        self.cited = _view("cited", views.get("cited"))
-        self.taken = _view("taken", views.get("taken"))
-        self.phrases = _view("phrases", views.get("phrases"))
+        self.samples = _check_view("samples", samples)
+        self.timeline = _check_view("timeline", timeline)
+        self.origins = _check_view("origins", views.get("origins"))
+        self.member_details = _check_view("member_details", views.get("member_details"))
+        self.addresses = _check_view("addresses", views.get("addresses"))
+        self.cited = _check_view("cited", views.get("cited"))
+        self.taken = _check_view("taken", views.get("taken"))
+        self.phrases = _check_view("phrases", views.get("phrases"))
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
@@ -227,6 +227,6 @@ class Case:
         )
 
 
-def _view(name: str, table: pa.Table | None) -> pa.Table:
+def _check_view(name: str, table: pa.Table | None) -> pa.Table:
     """A view that was given, checked; an empty one in place of None."""
     return CASE_VIEWS[name].empty() if table is None else CASE_VIEWS[name].check(table)

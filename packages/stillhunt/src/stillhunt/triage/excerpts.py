@@ -102,11 +102,11 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
     """
     campaigns = tables["campaigns"]
     names = campaigns.filter(pc.not_equal(campaigns["verdict"], "none"))["campaign_id"].combine_chunks()
-    request_id, namer, request_ids = _named(tables["evidence"], names)
+    request_id, namer, request_ids = _cited_pairs(tables["evidence"], names)
     if not len(request_id):
         return CITED.empty()
     account, ids = codes(traffic["account_id"])
-    member = _members(tables["members"], names, ids)
+    member = _member_codes(tables["members"], names, ids)
     rows = np.flatnonzero(np.isin(account, member % len(ids)))
     found = pc.fill_null(pc.index_in(traffic["request_id"].take(pa.array(rows)), request_ids), -1).to_numpy()
     rows, found = rows[found >= 0], found[found >= 0]
@@ -118,10 +118,10 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
     inside = np.isin(campaign * len(ids) + account[row], member)
     row, campaign = row[inside], campaign[inside]
     order = np.lexsort((row, campaign))
-    return _table(traffic, row[order], names.take(pa.array(campaign[order])))
+    return _make_cited(traffic, row[order], names.take(pa.array(campaign[order])))
 
 
-def _table(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
+def _make_cited(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
     columns = traffic.select([*_COPIED, "user_agent"]).take(pa.array(rows))
     value, agents = codes(columns["user_agent"])
     family, words = as_families(value, agents.to_pylist())
@@ -132,7 +132,7 @@ def _table(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
     )
 
 
-def _named(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
+def _cited_pairs(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
     """Pairs of a request id and a campaign that names it, by id, each once; and the ids by code."""
     own = evidence.select(["campaign_id", "request_ids"]).filter(pc.is_in(evidence["campaign_id"], names))
     lists = own["request_ids"].combine_chunks()
@@ -143,7 +143,7 @@ def _named(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
     return pairs // max(len(names), 1), pairs % max(len(names), 1), coded.dictionary
 
 
-def _members(members: pa.Table, names: pa.Array, ids: pa.Array) -> Ints:
+def _member_codes(members: pa.Table, names: pa.Array, ids: pa.Array) -> Ints:
     """Campaign times the number of accounts, plus account, of each member of one of the campaigns."""
     own = members.filter(pc.is_in(members["campaign_id"], names))
     campaign = pc.index_in(own["campaign_id"].combine_chunks(), names).to_numpy().astype(np.int64)
@@ -267,12 +267,16 @@ def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) ->
         begins = np.minimum([np.count_nonzero(own < moment) for moment in moments], max(last - first - wanted, 0))
         ends = np.minimum(begins + wanted, last - first)
         ranked = np.partition(own, np.unique(np.concatenate([begins, ends - 1])))
-        parts = [_ranked(own, ranked, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        parts = [
+            _places_of_ranks(own, ranked, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+        ]
         chosen.append(np.sort(order[first + np.unique(np.concatenate(parts))]))
     return pa.array(np.concatenate(chosen))
 
 
-def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int) -> npt.NDArray[np.int64]:
+def _places_of_ranks(
+    times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int
+) -> npt.NDArray[np.int64]:
     """Places of the times with ranks `begin` to `end`, equal times by place; `ranked` is in order at these ranks."""
     around = np.flatnonzero((times >= ranked[begin]) & (times <= ranked[end - 1]))
     around = around[np.argsort(times[around], kind="stable")]

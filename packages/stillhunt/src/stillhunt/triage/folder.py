@@ -193,11 +193,11 @@ def write_folder(
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         remove_at_forced_end(temporary)
-        _fill(temporary, tables, run, report)
-        _sync(temporary)
+        _fill_folder(temporary, tables, run, report)
+        _sync_folder(temporary)
         with RENAMING:
             _put_in_place(temporary, target, force=force)
-        _sync(target.parent)
+        _sync_folder(target.parent)
     except OSError as error:
         raise cannot_be_written(target, error) from error
     finally:
@@ -206,7 +206,9 @@ def write_folder(
     return target
 
 
-def _fill(folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: Callable[[], str]) -> None:
+def _fill_folder(
+    folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: Callable[[], str]
+) -> None:
     """Write all files; the longest tables first, in threads beside the report."""
     names = sorted(TABLES, key=lambda name: -tables[name].num_rows)
     with ThreadPoolExecutor(_WRITERS, "stillhunt-write") as pool:
@@ -268,7 +270,7 @@ def _write_text(path: Path, text: str) -> None:
         os.fsync(handle.fileno())
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make the folder's entries survive a power cut, where the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -105,7 +105,7 @@ class HarvestRows:
                     spans.append((group, 0, self._harvest.rows(group)))
                 else:
                     own = self._harvest.group(group, ["campaign_id"])["campaign_id"]
-                    spans += _runs(group, np.asarray(pc.equal(own, campaign_id)))
+                    spans += _find_runs(group, np.asarray(pc.equal(own, campaign_id)))
             if not spans:
                 return []  # ids that nobody has are not remembered: a reader could send any number of them
             self._of_campaign[campaign_id] = spans
@@ -133,7 +133,7 @@ class HarvestRows:
             wanted = pc.is_in(rows["slice_id"].cast(pa.string()), value_set=slices.combine_chunks())
             if campaign_id is not None:
                 wanted = pc.and_(wanted, pc.equal(rows["campaign_id"], campaign_id))
-            spans += _runs(group, np.asarray(wanted))
+            spans += _find_runs(group, np.asarray(wanted))
         return spans
 
     def _read(self, spans: list[_Span], offset: int, limit: int) -> pa.Table:
@@ -150,7 +150,9 @@ class HarvestRows:
                 break
         parts = [HARVEST.empty()]
         for group, pieces in wanted.items():
-            parts.append(self._harvest.group(group, list(HARVEST.names)).take(_places(pieces)).cast(HARVEST.arrow))
+            parts.append(
+                self._harvest.group(group, list(HARVEST.names)).take(_rows_of_runs(pieces)).cast(HARVEST.arrow)
+            )
         page = pa.concat_tables(parts).combine_chunks()
         del parts  # the row groups
         pa.default_memory_pool().release_unused()  # or each thread of a server would keep the room of a row group
@@ -259,12 +261,12 @@ class _SortedFile:
             ) from error
 
 
-def _places(pieces: list[tuple[int, int]]) -> pa.Array:
+def _rows_of_runs(pieces: list[tuple[int, int]]) -> pa.Array:
     """Row numbers of some runs, each given by its first row and its length."""
     return pa.array(np.concatenate([np.arange(begin, begin + length) for begin, length in pieces]))
 
 
-def _runs(group: int, wanted: npt.NDArray[Any]) -> list[_Span]:
+def _find_runs(group: int, wanted: npt.NDArray[Any]) -> list[_Span]:
     """The runs of rows that are wanted; sorted rows have one for each value."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], wanted.astype(np.int8), [0]))))
     return [(group, int(begin), int(end)) for begin, end in zip(edges[::2], edges[1::2], strict=True)]

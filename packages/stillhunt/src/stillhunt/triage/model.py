@@ -295,11 +295,11 @@ def case_model(
     shares = {} if taken is None else _skill_shares(taken)
     members, accounts = tables["members"], tables["accounts"]
     roles: dict[str, Counter[str]] = {}
-    for campaign, role, count in _counted(members, ["campaign_id", "role"]):
+    for campaign, role, count in _count_rows(members, ["campaign_id", "role"]):
         roles.setdefault(campaign, Counter())[role] = count
     declared = accounts.filter(accounts["sanctioned"])["account_id"]
     allowed = members.filter(pc.is_in(members["account_id"], value_set=declared))
-    sanctioned = dict(_counted(allowed, ["campaign_id"]))
+    sanctioned = dict(_count_rows(allowed, ["campaign_id"]))
     sets = operator_models(tables["operators"])
     campaigns = [
         CampaignModel(
@@ -334,7 +334,7 @@ def _reading_order(campaign: CampaignModel) -> tuple[int, float, int, str]:
     return VERDICTS.index(campaign.verdict), -row["score"], -row["requests"], row["campaign_id"]
 
 
-def _counted(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
+def _count_rows(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
     counted = table.group_by(columns).aggregate([([], "count_all")])
     return list(zip(*(counted[name].to_pylist() for name in (*columns, "count_all")), strict=True))
 

@@ -29,8 +29,8 @@ def timeline_table(
     Returns:
         A TIMELINE table, ordered by campaign and bucket; empty buckets are left out.
     """
-    campaigns, campaign_names = _codes(campaign_ids)
-    accounts, account_names = _codes(account_ids)
+    campaigns, campaign_names = _code_values(campaign_ids)
+    accounts, account_names = _code_values(account_ids)
     seconds = np.asarray(pc.cast(timestamps, pa.int64()).to_numpy()) // 1_000_000
     # a 16-bit key is sorted by counting, many times faster than 64 bits
     by_campaign = np.argsort(campaigns.astype(np.uint16) if len(campaign_names) < 1 << 16 else campaigns, kind="stable")
@@ -66,7 +66,7 @@ def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: in
     return (filled + first) * width, requests[filled], seen[filled].sum(axis=1)
 
 
-def _codes(values: pa.ChunkedArray) -> tuple[_Integers, list[str]]:
+def _code_values(values: pa.ChunkedArray) -> tuple[_Integers, list[str]]:
     encoded = pc.dictionary_encode(values).combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
@@ -114,7 +114,7 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
         value, words = as_families(value, words) if aspect == "client" else (value, words)
         rows += [
             (labels[number], place, -volume[0], word, *volume)
-            for number, word, volume in _counted(campaign, value, account, words)
+            for number, word, volume in _count_values(campaign, value, account, words)
         ]
     rows.sort()
     aspects = list(ASPECTS)
@@ -144,7 +144,7 @@ def as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDA
     return of_text[value], words
 
 
-def _counted(
+def _count_values(
     campaign: npt.NDArray[np.int32], value: npt.NDArray[np.int32], account: npt.NDArray[np.int32], words: list[str]
 ) -> Iterable[tuple[int, str, tuple[int, int]]]:
     """Campaign, value, and its requests and accounts; a campaign's rare values are counted as one."""

@@ -65,14 +65,16 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
         candidates = sorted(by_campaign[campaign_id], key=lambda row: (row["request_id"], row["account_id"]))
         spans = _shared_spans(candidates)
         for index in _one_per_account_first(candidates, spans)[:per_campaign]:
-            text, marks = _squeeze(*excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index]), chars)
+            text, marks = _squeeze_excerpt(
+                *excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index]), chars
+            )
             kept = {name: candidates[index][name] for name in ("campaign_id", "account_id", "request_id", "timestamp")}
             rows.append({**kept, "text": text, "marks": [{"start": start, "end": end} for start, end in marks]})
     rows.sort(key=lambda row: (row["campaign_id"], row["request_id"], row["account_id"]))
     return pa.Table.from_pylist(rows, schema=SAMPLES.arrow)
 
 
-def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
+def _squeeze_excerpt(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
     """At most `chars` characters of a redacted text, cut far before its first mark, in its longest mark, at its end.
 
     Args:
@@ -80,19 +82,19 @@ def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]
     """
     first = marks[0][0] if marks else 0
     if first > chars // 2:
-        text, marks = _without(text, marks, (0, first - chars // 4))
+        text, marks = _cut_span(text, marks, (0, first - chars // 4))
     longest = max(marks, key=lambda mark: mark[1] - mark[0], default=(0, 0))
     extra = min(len(text) - chars + 1, longest[1] - longest[0] - chars // 2)
     if len(text) > chars and extra > 1:
         cut = longest[0] + chars // 4
         begin, end = text.rfind(" ", longest[0] + 1, cut), text.find(" ", cut + extra, longest[1] - 1)
-        text, marks = _without(text, marks, (begin + 1 if begin > 0 else cut, end if end > 0 else cut + extra))
+        text, marks = _cut_span(text, marks, (begin + 1 if begin > 0 else cut, end if end > 0 else cut + extra))
     if len(text) > chars:
         text = text[: chars - 1].rstrip() + ELLIPSIS
     return text, [(start, min(end, len(text))) for start, end in marks if start < len(text)]
 
 
-def _without(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]:
+def _cut_span(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]:
     """The text with an ellipsis in place of a span in which no mark begins or ends."""
     moved = [tuple(place - (span[1] - span[0] - 1) * (place > span[0]) for place in mark) for mark in marks]
     return text[: span[0]] + ELLIPSIS + text[span[1] :], [(start, end) for start, end in moved]

@@ -153,7 +153,7 @@ def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
     few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
     for row in rows.set_column(rows.schema.get_field_index("request_ids"), "request_ids", few_ids).to_pylist():
-        terms.setdefault(row["campaign_id"], []).append(_term(row))
+        terms.setdefault(row["campaign_id"], []).append(_term_of_row(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
@@ -161,7 +161,7 @@ def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
     """What one campaign's score is made of, with the ids of its requests."""
     of_campaign = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_null(evidence["account_id"]))
     rows = canonical_order("evidence", evidence.filter(of_campaign)).to_pylist()
-    return ScoreSum(tuple(_term(row) for row in rows))
+    return ScoreSum(tuple(_term_of_row(row) for row in rows))
 
 
 def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, ScoreSum]:
@@ -178,11 +178,11 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
         rows = rows.drop_columns(["request_ids"])
     terms: dict[str, list[Term]] = {}
     for row in rows.to_pylist():
-        terms.setdefault(row["account_id"], []).append(_term(row))
+        terms.setdefault(row["account_id"], []).append(_term_of_row(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
-def _term(row: dict[str, Any]) -> Term:
+def _term_of_row(row: dict[str, Any]) -> Term:
     return Term(
         family=row["family"],
         kind=row["kind"],

@@ -52,18 +52,18 @@ class OperatorModel:
         """Its campaigns, and why they belong together."""
         strongest = max(self.rows, key=lambda row: row["bits"])
         pair = [strongest["campaign_id"], strongest["tied_to"]]
-        instance = f"for instance in {_named(sorted(pair))}, " if len(self.rows) > 2 else ""
-        campaigns = _named([row["campaign_id"] for row in self.rows])
-        return f"campaigns {campaigns} ({self._accounts}), because {instance}{_because(strongest)}"
+        instance = f"for instance in {_name_campaigns(sorted(pair))}, " if len(self.rows) > 2 else ""
+        campaigns = _name_campaigns([row["campaign_id"] for row in self.rows])
+        return f"campaigns {campaigns} ({self._accounts}), because {instance}{_say_reasons(strongest)}"
 
     def of_campaign(self, campaign: str) -> tuple[str, str] | None:
         """What it says of one campaign, as label and words; None for a campaign of another set."""
         own = next((row for row in self.rows if row["campaign_id"] == campaign), None)
         if own is None:
             return None
-        others = _named([row["campaign_id"] for row in self.rows if row is not own])
-        tied = f"; closest is {_named([own['tied_to']])}" if len(self.rows) > 2 else ""
-        return self.label, f"{self.id} with {others} ({self._accounts}){tied}: {_because(own)}"
+        others = _name_campaigns([row["campaign_id"] for row in self.rows if row is not own])
+        tied = f"; closest is {_name_campaigns([own['tied_to']])}" if len(self.rows) > 2 else ""
+        return self.label, f"{self.id} with {others} ({self._accounts}){tied}: {_say_reasons(own)}"
 
     @property
     def _accounts(self) -> str:
@@ -79,11 +79,11 @@ def operator_models(operators: pa.Table) -> tuple[OperatorModel, ...]:
     return tuple(sorted(models, key=lambda one: (RELATIONS.index(one.relation), -one.rows[0]["accounts"], one.id)))
 
 
-def _named(campaigns: Sequence[str]) -> str:
+def _name_campaigns(campaigns: Sequence[str]) -> str:
     return formatting.join_some([formatting.shorten(one, _ID_CHARS) for one in campaigns], _CAMPAIGNS_NAMED, "none")
 
 
-def _because(row: Mapping[str, Any]) -> str:
+def _say_reasons(row: Mapping[str, Any]) -> str:
     """The strongest statements of a row, each with its bits where it has any."""
     bits = [f" ({formatting.bits(one)} bits)" for one in row["kind_bits"]]
     reasons = [formatting.shorten(text, _STATEMENT_CHARS) for text in row["statements"][:_REASONS_NAMED]]
@@ -119,12 +119,12 @@ def campaign_claim(
         accounts=campaign["accounts"],
         requests=campaign["requests"],
         when=formatting.during(campaign["first_seen"], campaign["last_seen"]),
-        aim=_aim(campaign["skills"], skill_shares or {}),
+        aim=_say_aim(campaign["skills"], skill_shares or {}),
         evidence=f" They appear to share {shared}." if shared else "",
     )
 
 
-def _aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
+def _say_aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
     """What is taken most, with its share: a campaign that is named after a skill takes others, too."""
     named = [formatting.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
     if not named:

@@ -154,17 +154,17 @@ def similar_campaigns(profiles: CampaignProfiles, campaign_id: str, limit: int =
             where="campaigns.parquet",
             next_step="campaigns.parquet has all ids",
         )
-    one, ties = profiles.by_id[campaign_id], _ties(profiles, campaign_id)
+    one, ties = profiles.by_id[campaign_id], _find_ties(profiles, campaign_id)
     found = []
     for name, other in profiles.by_id.items():
         if name != campaign_id:
-            found += _compared(profiles, one, other, ties.get(name))
+            found += _compare_campaigns(profiles, one, other, ties.get(name))
     found.sort(key=lambda row: (_ORDER.index(row.relation), -row.strength, row.campaign_id))
     connected = sum(row.connected for row in found)
     return SimilarCampaigns(tuple(found[:limit]), connected, len(found) - connected, len(profiles.by_id) - 1)
 
 
-def _ties(profiles: CampaignProfiles, campaign_id: str) -> dict[str, _Tie]:
+def _find_ties(profiles: CampaignProfiles, campaign_id: str) -> dict[str, _Tie]:
     """Other campaign -> what ties it; the closest relation counts."""
     ties: dict[str, _Tie] = {}
     for operator in sorted(profiles.case.operators, key=lambda operator: -_ORDER.index(operator.relation)):
@@ -178,7 +178,7 @@ def _ties(profiles: CampaignProfiles, campaign_id: str) -> dict[str, _Tie]:
     return ties
 
 
-def _compared(
+def _compare_campaigns(
     profiles: CampaignProfiles,
     one: CampaignProfile,
     other: CampaignProfile,
@@ -187,8 +187,8 @@ def _compared(
     """The other campaign as it is shown; nothing where it is neither connected nor similar enough."""
     both = len(one.members & other.members)
     jaccard = both / max(len(one.members) + len(other.members) - both, 1)
-    shared = [*_accounts(one, other, both, jaccard), *_template(one, other)]
-    shared += [*_valued(profiles, one, other), *_loose(one, other)]
+    shared = [*_compare_accounts(one, other, both, jaccard), *_compare_templates(one, other)]
+    shared += [*_compare_values(profiles, one, other), *_compare_period_and_size(one, other)]
     similarity = math.fsum(aspect.weighed for aspect in shared)
     if tie is None and not both and similarity < _LEAST_SIMILARITY:
         return []
@@ -206,7 +206,7 @@ def _compared(
         ),
         key=lambda part: (part.aspect != "accounts", part.aspect in ("time", "size"), -part.weighed, part.aspect),
     )
-    row, caution = other.model.row, _caution(profiles, relation)
+    row, caution = other.model.row, _say_caution(profiles, relation)
     return [
         SimilarCampaign(
             campaign_id=row["campaign_id"],
@@ -216,13 +216,13 @@ def _compared(
             strength=strength,
             strength_words=words,
             shared=tuple(mentioned),
-            sentences=(*_tied(tie), *(part.words for part in mentioned), *caution),
+            sentences=(*_say_tie(tie), *(part.words for part in mentioned), *caution),
             caution="".join(caution),
         )
     ]
 
 
-def _tied(tie: _Tie | None) -> list[str]:
+def _say_tie(tie: _Tie | None) -> list[str]:
     """What operators.parquet says of a pair, in sentences."""
     if tie is None:
         return []
@@ -243,7 +243,7 @@ def _tied(tie: _Tie | None) -> list[str]:
     return [fill(_SAID["tied"], set_id=set_id, relation=RELATION_LABELS[relation]), *reasons]
 
 
-def _caution(profiles: CampaignProfiles, relation: str) -> list[str]:
+def _say_caution(profiles: CampaignProfiles, relation: str) -> list[str]:
     if relation == SIMILAR:
         return [_SAID["not_tied"]]
     if relation not in (RELATIONS[1], SHARED_ACCOUNTS):
@@ -252,7 +252,7 @@ def _caution(profiles: CampaignProfiles, relation: str) -> list[str]:
     return [fill(_SAID["accounts_shared"], several=several, members=all_members)]
 
 
-def _accounts(one: CampaignProfile, other: CampaignProfile, both: int, jaccard: float) -> list[SharedAspect]:
+def _compare_accounts(one: CampaignProfile, other: CampaignProfile, both: int, jaccard: float) -> list[SharedAspect]:
     if not both:
         return []
     words = fill(
@@ -265,7 +265,7 @@ def _accounts(one: CampaignProfile, other: CampaignProfile, both: int, jaccard: 
     return [SharedAspect("accounts", jaccard, 0.0, words)]
 
 
-def _template(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_templates(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     both = one.runs.keys() & other.runs.keys()
     if not both:
         return []
@@ -281,7 +281,7 @@ def _template(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect
     return [SharedAspect("template", jaccard, jaccard * _WEIGHTS["template"], words)]
 
 
-def _valued(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_values(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     """Clients, networks, countries, models, skills and weeks of sign-up that both have, with their overlap."""
     found = []
     for aspect, words in _SAID["values"].items():
@@ -301,9 +301,9 @@ def _valued(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignPro
     return found
 
 
-def _loose(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_period_and_size(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     """Period and size, which say least."""
-    overlap = _overlap(one.period, other.period)
+    overlap = _overlap_of(one.period, other.period)
     sizes = sorted((len(one.members), len(other.members)))
     ratio = sizes[0] / sizes[1] if sizes[1] else 0.0
     time = fill(_SAID["time"], overlap=overlap)
@@ -314,7 +314,7 @@ def _loose(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     ]
 
 
-def _overlap(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> float:
+def _overlap_of(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> float:
     both = (min(one[1], other[1]) - max(one[0], other[0])).total_seconds()
     either = (max(one[1], other[1]) - min(one[0], other[0])).total_seconds()
     return max(both, 0.0) / either if either > 0 else 1.0

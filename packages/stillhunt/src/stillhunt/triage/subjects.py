@@ -114,13 +114,13 @@ def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: Wo
         usual = np.maximum(np.maximum(outside, everywhere), 1e-6)
         fits = usable & (holding >= _LEAST_REQUESTS) & (inside >= _LEAST_SHARE)
         fits &= inside >= _LEAST_LIFT * usual
-        name = _name(words, place, np.where(fits, inside * np.log2(np.maximum(inside / usual, 1e-9)), 0.0))
+        name = _name_subject(words, place, np.where(fits, inside * np.log2(np.maximum(inside / usual, 1e-9)), 0.0))
         if name and name not in names.values():
             names[topic] = name
     return names
 
 
-def _name(words: Sequence[str], place: Ints, telling: Floats) -> str:
+def _name_subject(words: Sequence[str], place: Ints, telling: Floats) -> str:
     """The most telling words, one of each bucket; the earlier in the alphabet where two are equal."""
     weights = telling[place]
     ranked = sorted((-float(weights[at]), words[at], int(place[at])) for at in np.flatnonzero(weights > 0.0).tolist())

@@ -131,11 +131,11 @@ def taken_table(
         excerpts: SAMPLES of them.
         others: requests of accounts outside of all campaigns, as positions in the traffic.
     """
-    read = _texts(prompts, "prompt", harvest)
-    subjects = _subjects_of(traffic, harvest, _texts(excerpts, "text", harvest), others, rereading)
+    read = _known_texts(prompts, "prompt", harvest)
+    subjects = _subjects_of(traffic, harvest, _known_texts(excerpts, "text", harvest), others, rereading)
     rows: list[tuple[str, Row]] = []
     for name, own in harvest.items():
-        volumes = _volumes(traffic, own, settings)
+        volumes = _count_volumes(traffic, own, settings)
         parts = [
             *_of_each("all", volumes.by(np.zeros(len(own), np.int64), 1), [ALL_SAMPLES]),
             *_of_each("model", volumes.by(volumes.model, len(volumes.models)), volumes.models),
@@ -151,7 +151,7 @@ def taken_table(
     return TAKEN.build(**dict(zip(TAKEN.names, columns, strict=True)))
 
 
-def _texts(table: pa.Table, column: str, campaigns: Iterable[str]) -> dict[str, list[str]]:
+def _known_texts(table: pa.Table, column: str, campaigns: Iterable[str]) -> dict[str, list[str]]:
     """Campaign -> its texts that are known."""
     texts: dict[str, list[str]] = {name: [] for name in campaigns}
     for name, text in zip(table["campaign_id"].to_pylist(), table[column].to_pylist(), strict=True):
@@ -168,7 +168,7 @@ def other_requests(traffic: pa.Table, totals: pa.Table, members: pa.Table) -> In
     return np.flatnonzero(outside.to_numpy(zero_copy_only=False)[account])
 
 
-def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volumes:
+def _count_volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volumes:
     own = traffic.select(["model", "status", "input_tokens", "output_tokens", "sampling_rate"]).take(pa.array(rows))
     answered = answered_requests(own)
     code, names = codes(own["model"])
@@ -272,14 +272,14 @@ def _language_rows(volumes: _Volumes, spoken: Sequence[str | None]) -> list[Row]
     """The campaign's volume, divided by the languages of the requests that were read again."""
     ((*totals, value),) = volumes.by(np.zeros(len(volumes.model), np.int64), 1)
     shares = shares_of(spoken) or [(None, 1.0)]
-    requests, samples, output = (_divided(int(total), [share for _, share in shares]) for total in totals)
+    requests, samples, output = (_divide_by_shares(int(total), [share for _, share in shares]) for total in totals)
     return [
         ("language", name or UNKNOWN, requests[at], samples[at], output[at], round(value * share, 6), None)
         for at, (name, share) in enumerate(shares)
     ]
 
 
-def _divided(total: int, shares: Sequence[float]) -> list[int]:
+def _divide_by_shares(total: int, shares: Sequence[float]) -> list[int]:
     """A whole number divided by shares, so that the parts add up to it: the largest remainders are rounded up."""
     exact = [total * share for share in shares]
     parts = [int(one) for one in exact]

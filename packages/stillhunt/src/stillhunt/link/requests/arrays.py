@@ -25,7 +25,7 @@ def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill
         column = column.cast(type_)
     if fill is not None and column.null_count:
         column = pc.fill_null(column, fill)
-    return _sealed(column.to_numpy())
+    return _seal_array(column.to_numpy())
 
 
 def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
@@ -36,10 +36,10 @@ def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
         array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
     offsets = array.offsets.to_numpy()
     inside = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])) if len(offsets) else array.values
-    return _sealed((offsets - offsets[0]).astype(np.int32)), _sealed(inside.to_numpy(zero_copy_only=False))
+    return _seal_array((offsets - offsets[0]).astype(np.int32)), _seal_array(inside.to_numpy(zero_copy_only=False))
 
 
-def _sealed(array: Array) -> Array:
+def _seal_array(array: Array) -> Array:
     """A view that cannot be written: kernels are compiled once for these, however many chunks the Arrow column has."""
     sealed: Array = array.view()
     sealed.flags.writeable = False

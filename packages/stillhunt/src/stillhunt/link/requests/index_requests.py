@@ -116,14 +116,14 @@ class IndexedLog:
 def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     """Note of every request what later passes need."""
     columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
-    rows = sketches.extend(_indexed, INDEXED, seed, columns)
-    owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
+    rows = sketches.extend(_index_partition, INDEXED, seed, columns)
+    owners = rows.gather(_owners_of, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
     keys = values(owners, "account_key")
     by_key = np.argsort(keys, kind="stable")
     context = (keys[by_key], by_key.astype(np.int32))
     return IndexedLog(
-        rows=rows.extend(_numbered, NUMBERED, context, ["owner", "account_key"]),
+        rows=rows.extend(_number_rows, NUMBERED, context, ["owner", "account_key"]),
         account_ids=owners.column("account_id").combine_chunks(),
         requests=values(owners, "requests"),
         prompts=values(owners, "prompts"),
@@ -154,7 +154,7 @@ def keyed_bit(hashes: Hashes, seed: int) -> npt.NDArray[np.uint8]:
     return ((mixed >> np.uint64(40)) & np.uint64(1)).astype(np.uint8)
 
 
-def _indexed(table: pa.Table, seed: Any) -> pa.Table:
+def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     rows = table.num_rows
     owner, order = np.empty(rows, np.int32), np.empty(rows, np.int32)
     owners = number_keys(values(table, "account_key"), owner)
@@ -185,7 +185,7 @@ def request_style(table: pa.Table) -> npt.NDArray[np.int8]:
     return style
 
 
-def _owners(table: pa.Table, _: Any) -> pa.Table:
+def _owners_of(table: pa.Table, _: Any) -> pa.Table:
     owner, order = values(table, "owner"), values(table, "order")
     edges = np.flatnonzero(np.diff(owner[order], prepend=-1, append=-1))
     first, last = order[edges[:-1]], order[edges[1:] - 1]
@@ -204,7 +204,7 @@ def _owners(table: pa.Table, _: Any) -> pa.Table:
     )
 
 
-def _numbered(table: pa.Table, context: Any) -> pa.Table:
+def _number_rows(table: pa.Table, context: Any) -> pa.Table:
     keys, codes = context
     owner = values(table, "owner")
     owners = int(owner.max(initial=-1)) + 1
@@ -221,7 +221,7 @@ def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_req
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:
         return np.ones(log.accounts, bool)
-    keys = np.array([_keyed(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
+    keys = np.array([_key_name(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
     drawn = np.argsort(keys, kind="stable")
     reached = np.cumsum(log.requests[drawn])
     taken = drawn[: max(int(np.searchsorted(reached, most_requests, side="right")), 1)][:most_accounts]
@@ -230,5 +230,5 @@ def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_req
     return chosen
 
 
-def _keyed(name: str, seed: int) -> int:
+def _key_name(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=str(seed).encode()).digest(), "little")

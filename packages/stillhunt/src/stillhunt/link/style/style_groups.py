@@ -77,32 +77,34 @@ def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[
             count each other's requests as those of others.
         least: accounts that a style needs, and requests that each of them needs.
     """
-    learned = [_learned(sample, recurring, inside, least) for inside in divisions]
+    learned = [_learn_styles(sample, recurring, inside, least) for inside in divisions]
     weights, thresholds, inside = (np.concatenate(parts, axis=-1) for parts in zip(*learned, strict=True))
-    kept = _distinct(inside)
+    kept = _distinct_styles(inside)
     everywhere = np.zeros((WORD_BUCKETS, len(kept)), np.int32)
     everywhere[sample.codes] = weights[:, kept]
     return Styles(everywhere, thresholds[kept])
 
 
-def _learned(sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int) -> tuple[Weights, Ints, Flags]:
+def _learn_styles(
+    sample: WordSample, recurring: sp.csr_array, inside: Flags, least: int
+) -> tuple[Weights, Ints, Flags]:
     """Weights, thresholds and accounts of the styles of one division."""
     weights, thresholds = np.zeros((len(sample.codes), 0), np.int32), np.zeros(0, np.int64)
     for _ in range(_ROUNDS):
         sizes = inside.sum(axis=0)
         inside = inside[:, (sizes >= least) & (sizes <= STYLE_MAX_ACCOUNT_SHARE * len(inside))]
-        weights = _weights(sample, recurring, inside)
+        weights = _weigh_words(sample, recurring, inside)
         enough = (weights > 0).sum(axis=0) >= STYLE_SEARCH.min_words
         weights, inside = weights[:, enough], inside[:, enough]
         fit = sample.words @ weights
-        thresholds = _thresholds(fit, inside[sample.owner])
-        wide = _wide(sample, fit > thresholds)
+        thresholds = _find_thresholds(fit, inside[sample.owner])
+        wide = _wide_styles(sample, fit > thresholds)
         weights, fit, thresholds = weights[:, wide], fit[:, wide], thresholds[wide]
-        inside = _fitting(sample, fit > thresholds, least)
+        inside = _fitting_accounts(sample, fit > thresholds, least)
     return weights, thresholds, inside
 
 
-def _distinct(inside: Flags) -> Ints:
+def _distinct_styles(inside: Flags) -> Ints:
     """Styles, ascending, without those that share most accounts with a larger one."""
     sizes = inside.sum(axis=0)
     kept: list[int] = []
@@ -112,7 +114,7 @@ def _distinct(inside: Flags) -> Ints:
     return np.array(sorted(kept), np.int64)
 
 
-def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weights:
+def _weigh_words(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weights:
     """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
     of_request = inside[sample.owner].astype(np.int32)
     within = sample.requests_of @ of_request
@@ -125,13 +127,13 @@ def _weights(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weig
     words = (rate >= _MIN_RATE) & (rate >= STYLE_SEARCH.min_lift * elsewhere) & (holders >= needed)
     for number in range(inside.shape[1]):
         own = np.flatnonzero(words[:, number])
-        words[own, number] = _neutral(sample, np.flatnonzero(of_request[:, number]), own)
+        words[own, number] = _neutral_words(sample, np.flatnonzero(of_request[:, number]), own)
     weights = np.zeros(words.shape, np.int32)
     weights[words] = np.rint(_BIT * np.minimum(np.log2(rate[words] / elsewhere[words]), _MAX_BITS))
     return weights
 
 
-def _neutral(sample: WordSample, rows: Ints, words: Ints) -> Flags:
+def _neutral_words(sample: WordSample, rows: Ints, words: Ints) -> Flags:
     """True for the words that stand in the topics of a block as its requests do, and not in a subject of their own."""
     topic = sample.topic[rows]
     shown = sp.csr_array((np.ones(len(rows), np.int32), (topic, np.arange(len(rows)))), shape=(TOPICS, len(rows)))
@@ -148,7 +150,7 @@ def _same_topic(table: Ints) -> npt.NDArray[np.float64]:
     return chance
 
 
-def _thresholds(fit: Weights, inside: Flags) -> Ints:
+def _find_thresholds(fit: Weights, inside: Flags) -> Ints:
     """Sum of weights that few requests of other accounts exceed, by block."""
     found = np.zeros(fit.shape[1], np.int64)
     for number in range(fit.shape[1]):
@@ -160,7 +162,7 @@ def _thresholds(fit: Weights, inside: Flags) -> Ints:
     return found
 
 
-def _wide(sample: WordSample, matches: Flags) -> Flags:
+def _wide_styles(sample: WordSample, matches: Flags) -> Flags:
     """True for the styles in which requests on many topics are worded: a subject or a language has words, too."""
     counts = [np.bincount(sample.topic[own], minlength=TOPICS) for own in matches.T]
     tables = np.array(counts, np.int64).reshape(-1, TOPICS)
@@ -169,7 +171,7 @@ def _wide(sample: WordSample, matches: Flags) -> Flags:
     return wide
 
 
-def _fitting(sample: WordSample, matches: Flags, least: int) -> Flags:
+def _fitting_accounts(sample: WordSample, matches: Flags, least: int) -> Flags:
     """Accounts x styles: of those that its requests fit beyond chance, the one that most of them fit."""
     if not matches.size:
         return np.zeros((sample.accounts, matches.shape[1]), bool)
@@ -215,7 +217,7 @@ def blocks(recurring: sp.csr_array, seed: int) -> list[Flags]:
     vectors = _account_vectors(recurring, (used, word.astype(np.int64)), fine, seed)
     known, divisions = np.diff(recurring.indptr) > 0, []
     for count in (_COARSE_BLOCKS, fine):
-        block = np.abs(_rotated(vectors[:, :count])).argmax(axis=1)
+        block = np.abs(_rotate_vectors(vectors[:, :count])).argmax(axis=1)
         divisions.append((block[:, None] == np.arange(count)) & known[:, None])
     return divisions
 
@@ -241,7 +243,7 @@ def _account_vectors(recurring: sp.csr_array, words: tuple[Ints, Ints], dimensio
     return orthonormal((across @ basis.astype(np.int64)).astype(np.float64))
 
 
-def _rotated(vectors: Floats) -> Floats:
+def _rotate_vectors(vectors: Floats) -> Floats:
     """The same vectors, turned so that each account's largest entry is that of its block."""
     left, chosen = vectors.copy(), []
     for _ in range(vectors.shape[1]):
@@ -274,23 +276,23 @@ def with_styles(
     styles = learned_styles(sample, own, blocks(own, config.seed), least)
     if not styles.count:
         return clusters, found, label_of
-    rows = clusters.rows.extend(_styled, STYLED, (styles, grouped), ["cluster", "topic_words"])
+    rows = clusters.rows.extend(_style_of_requests, STYLED, (styles, grouped), ["cluster", "topic_words"])
     context = (styles, grouped, accounts, config.link.min_slice_requests)
     columns = ["cluster", "account", "first_occurrence", "fold", "topic", "topic_words", "style"]
-    groups = _groups(rows.gather(_slice_rows, SLICE_ROWS, context, columns), least)
-    chosen = _strongest(groups, styles.count)
+    groups = _groups_of_styles(rows.gather(_slice_rows, SLICE_ROWS, context, columns), least)
+    chosen = _strongest_styles(groups, styles.count)
     if not len(chosen):
         return clusters, found, label_of
     label = np.full(styles.count, -1)
     label[chosen] = clusters.count + np.arange(len(chosen))
     columns = ["cluster", "matched", "topic_words", "style"]
-    rows = rows.extend(_relabelled, RELABELLED, (styles, label), columns).without(("style",))
+    rows = rows.extend(_relabel_requests, RELABELLED, (styles, label), columns).without(("style",))
     joined = replace(clusters, rows=rows, count=clusters.count + len(chosen))
-    added = [_labelled(pair, label) for pair in groups if label[pair[1].cluster] >= 0]
+    added = [_label_group(pair, label) for pair in groups if label[pair[1].cluster] >= 0]
     return joined.with_uses(accounts), found + added, np.append(label_of, label[chosen])
 
 
-def _groups(slice_rows: pa.Table, least: int) -> StyleGroups:
+def _groups_of_styles(slice_rows: pa.Table, least: int) -> StyleGroups:
     """Groups of all styles on both folds."""
     found: StyleGroups = []
     for slices in sorted_slices(slice_rows) if slice_rows.num_rows else ():
@@ -299,7 +301,7 @@ def _groups(slice_rows: pa.Table, least: int) -> StyleGroups:
     return found
 
 
-def _strongest(groups: StyleGroups, styles: int) -> Ints:
+def _strongest_styles(groups: StyleGroups, styles: int) -> Ints:
     """Styles whose groups have the most held-out bits, ascending."""
     strength = np.zeros(styles)
     for _, group in groups:
@@ -309,13 +311,13 @@ def _strongest(groups: StyleGroups, styles: int) -> Ints:
     return chosen
 
 
-def _labelled(pair: tuple[ClusterSlices, Group], label: Ints) -> tuple[ClusterSlices, Group]:
+def _label_group(pair: tuple[ClusterSlices, Group], label: Ints) -> tuple[ClusterSlices, Group]:
     slices, group = pair
     number = int(label[group.cluster])
     return replace(slices, cluster=number), replace(group, cluster=number)
 
 
-def _styled(table: pa.Table, context: Any) -> pa.Table:
+def _style_of_requests(table: pa.Table, context: Any) -> pa.Table:
     """Style of each request that is in no content cluster with a group; -1 where it fits none."""
     styles, grouped = context
     begins, words = lists(table, "topic_words")
@@ -358,7 +360,7 @@ def _style_words(table: pa.Table, styles: Styles, rows: Ints) -> tuple[Ints, Int
     return row[own], word[own]
 
 
-def _relabelled(table: pa.Table, context: Any) -> pa.Table:
+def _relabel_requests(table: pa.Table, context: Any) -> pa.Table:
     styles, label = context
     cluster, matched = values(table, "cluster").copy(), values(table, "matched").copy()
     own = np.append(label, -1)[values(table, "style")]  # the last place stands for -1

@@ -96,20 +96,20 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
-    sampled = _sampled(clusters.rows, telling, salt, rows)
+    sampled = _sample_requests(clusters.rows, telling, salt, rows)
     if sampled.num_rows < TOPICS:
         return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"])
     weight = np.rint(16 * np.log2(rows / np.maximum(frequency, 1))).astype(np.int64)
-    used, basis, centres = _learned(sampled, weight, seed)
+    used, basis, centres = _learn_topics(sampled, weight, seed)
     code = np.full(WORD_BUCKETS, -1, np.int32)
     code[used] = np.arange(len(used))
-    return clusters.rows.extend(_topics, TOPIC, (telling, weight, code, basis, centres), words)
+    return clusters.rows.extend(_topics_of_partition, TOPIC, (telling, weight, code, basis, centres), words)
 
 
 def _template_words(clusters: Clusters, least: int) -> Ints:
     """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's own template."""
     found = clusters.rows.gather(
-        _recurring, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
+        _recurring_in_partition, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
     )
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
@@ -134,7 +134,7 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"word": np.arange(WORD_BUCKETS, dtype=np.int32), "requests": counts})
 
 
-def _recurring(table: pa.Table, _: Any) -> pa.Table:
+def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     cluster, account = values(table, "cluster"), values(table, "account")
     rows = np.flatnonzero((cluster >= 0) & (values(table, "first_occurrence") > 0))
     key = cluster[rows].astype(np.int64) << 32 | account[rows]
@@ -161,18 +161,18 @@ def _telling_words(
     return offsets, kept[:used]
 
 
-def _sampled(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
+def _sample_requests(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
     """Requests of the smallest keys, so many of those with enough telling words, or all."""
     share = min(4.0 * _SAMPLE / max(requests, 1), 1.0)
     while True:
         limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
-        sampled = rows.gather(_sample, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
+        sampled = rows.gather(_sample_partition, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
         if sampled.num_rows >= _SAMPLE or share >= 1.0:
             return sampled
         share = min(8.0 * share, 1.0)
 
 
-def _sample(table: pa.Table, context: Any) -> pa.Table:
+def _sample_partition(table: pa.Table, context: Any) -> pa.Table:
     telling, salt, limit = context
     # Drawn by their words, so that neither the order of rows nor the names of accounts can move a centre.
     keys = np.empty(table.num_rows, np.uint64)
@@ -185,14 +185,14 @@ def _sample(table: pa.Table, context: Any) -> pa.Table:
     telling_keys = np.empty(len(near), np.uint64)
     word_keys(offsets, kept, salt, telling_keys)
     known = np.flatnonzero(np.diff(offsets) >= TOPIC_SEARCH.min_words)
-    chosen = known[_drawn(keys[known], telling_keys[known], np.diff(offsets)[known])]
+    chosen = known[_draw_positions(keys[known], telling_keys[known], np.diff(offsets)[known])]
     lengths = np.diff(offsets)[chosen]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
     inner = kept[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(int(starts[-1]))]
     return pa.table({"key": keys[chosen], "telling": telling_keys[chosen], "words": list_array(starts, inner)})
 
 
-def _drawn(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
+def _draw_positions(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     """Positions of the sample, in its order."""
     if len(keys) > 2 * _SAMPLE:
         limit = np.partition(keys, _SAMPLE)[_SAMPLE]
@@ -206,29 +206,29 @@ def _drawn_all(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     return np.lexsort((telling, lengths, keys))[:_SAMPLE]
 
 
-def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
+def _learn_topics(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
     """Words in use, a vector for each, and the centres of the topics."""
     sampled = sampled.combine_chunks()
     offsets, words = lists(sampled, "words")
-    order = _drawn(values(sampled, "key"), values(sampled, "telling"), np.diff(offsets))
+    order = _draw_positions(values(sampled, "key"), values(sampled, "telling"), np.diff(offsets))
     taken = sampled.take(pa.array(order)).combine_chunks()
     offsets, words = lists(taken, "words")
     used, word = np.unique(words, return_inverse=True)
     row = np.repeat(np.arange(len(order)), np.diff(offsets))
     weights = _row_weights(row, weight[words], len(order))
     starts, everything = offsets.astype(np.int64), np.arange(len(order))
-    basis = _start(used, seed)
+    basis = _random_start(used, seed)
     for _ in range(_SUBSPACE_ITERATIONS):
         projected = word_vectors(starts, word, weights, basis, everything)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
-    return used, basis, _centres(request_vectors(starts, word, weights, basis))
+    return used, basis, _find_centres(request_vectors(starts, word, weights, basis))
 
 
 def _no_topics(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"topic": np.full(table.num_rows, NO_TOPIC, np.int8)})
 
 
-def _topics(table: pa.Table, context: Any) -> pa.Table:
+def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     telling, weight, code, basis, centres = context
     offsets, kept = _telling_words(values(table, "cluster"), *lists(table, "topic_words"), telling)
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
@@ -251,13 +251,13 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
     return scaled
 
 
-def _start(used: Ints, seed: int) -> Vectors:
+def _random_start(used: Ints, seed: int) -> Vectors:
     """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
     generator = np.random.Generator(np.random.PCG64(seed))
     return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int32)[used]
 
 
-def _centres(sample: Vectors) -> Vectors:
+def _find_centres(sample: Vectors) -> Vectors:
     """Spherical k-means; starts are the sample points farthest from each other, in keyed order."""
     unit = _unit_rows(sample)
     chosen = [0]

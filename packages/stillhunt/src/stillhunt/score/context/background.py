@@ -150,11 +150,11 @@ def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> 
         volume = np.bincount(account[(time >= start) & (time < start + DAY)], minlength=accounts).astype(np.int32)
         adopted = np.zeros(accounts, bool)
         adopted[pairs[pairs // accounts == code] % accounts] = True
-        launches.append(_launch(code, start, np.where(seen < start, volume, np.int32(0)), adopted, background))
+        launches.append(_make_launch(code, start, np.where(seen < start, volume, np.int32(0)), adopted, background))
     return tuple(sorted(launches, key=lambda launch: (launch.time, launch.model)))
 
 
-def _launch(model: int, start: int, volume: Ints, adopted: Flags, background: Flags) -> Launch:
+def _make_launch(model: int, start: int, volume: Ints, adopted: Flags, background: Flags) -> Launch:
     level = np.log2(np.maximum(volume, 1)).astype(np.int8)
     size = int(level.max(initial=0)) + 1
     there = background & (volume > 0)

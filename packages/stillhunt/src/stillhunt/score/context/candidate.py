@@ -100,7 +100,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     found = []
     for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
         members, place = np.unique(account[own], return_inverse=True)
-        row, row_slice = _rows(log, cluster[own], account[own])
+        row, row_slice = _rows_of_slices(log, cluster[own], account[own])
         found.append(
             Candidate(
                 number=int(number[own[0]]),
@@ -121,7 +121,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     return found
 
 
-def _rows(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
+def _rows_of_slices(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
     """Requests of some slices, ascending, and which slice each is in."""
     slices = log.slices.find(cluster, account)
     held = np.flatnonzero(slices >= 0)

@@ -24,7 +24,7 @@ PACKAGE = "disposable-email-domains"
 
 
 @functools.cache
-def _listed() -> frozenset[str]:
+def _listed_domains() -> frozenset[str]:
     try:
         from disposable_email_domains import blocklist  # an extra; what it adds is small
     except ImportError:
@@ -34,7 +34,7 @@ def _listed() -> frozenset[str]:
 
 def list_version() -> str:
     """Version of the installed list of disposable domains; empty where there is none."""
-    return importlib.metadata.version(PACKAGE) if _listed() else ""
+    return importlib.metadata.version(PACKAGE) if _listed_domains() else ""
 
 
 def disposable(domains: Sequence[str | None]) -> Ints:
@@ -46,11 +46,11 @@ def disposable(domains: Sequence[str | None]) -> Ints:
     Source:
         The list of github.com/disposable-email-domains/disposable-email-domains (CC0).
     """
-    listed = _listed()
-    return np.array([_one(domain, listed) for domain in domains], np.int32)
+    listed = _listed_domains()
+    return np.array([_is_disposable(domain, listed) for domain in domains], np.int32)
 
 
-def _one(domain: str | None, listed: frozenset[str]) -> bool:
+def _is_disposable(domain: str | None, listed: frozenset[str]) -> bool:
     while domain:
         if domain in listed:
             return True
@@ -95,7 +95,7 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         return Customers()
     position = pc.index_in(ids, value_set=accounts.column("account_id").combine_chunks())
     found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False)
-    out = {name: _aligned(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
+    out = {name: _align_codes(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
     domains = pc.dictionary_encode(accounts.column("email_domain")).combine_chunks()
     institution = (
         pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
@@ -105,11 +105,11 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         of_code = np.append(of_domain, np.int32(0))
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
-    out["created_at"] = _aligned(np.where(created < 0, -1, created // _WINDOW), found)
+    out["created_at"] = _align_codes(np.where(created < 0, -1, created // _WINDOW), found)
     return Customers(out, accounts.column("organization_id").combine_chunks().take(position))
 
 
-def _aligned(codes: Ints, found: Ints) -> Ints:
+def _align_codes(codes: Ints, found: Ints) -> Ints:
     if not len(codes):
         return np.full(len(found), -1, np.int32)
     aligned: Ints = np.where(found >= 0, codes[np.maximum(found, 0)], -1).astype(np.int32)

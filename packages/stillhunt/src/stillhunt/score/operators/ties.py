@@ -110,7 +110,7 @@ class CampaignKeys:
         """Kind -> account, as position in `accounts`, and value of each draw."""
         log, one = self.log, self._candidate
         found = {
-            name: _known(codes[self.accounts])
+            name: _known_accounts(codes[self.accounts])
             for name, codes in log.accounts.customers.codes.items()
             if name in CUSTOMER_KEYS
         }
@@ -118,7 +118,7 @@ class CampaignKeys:
             ("client_fingerprint", log.requests.client_fingerprint),
             ("settings", log.requests.settings),
         ):
-            found[name] = _known(commonest(one.row_account, codes[one.rows], len(self.accounts)))
+            found[name] = _known_accounts(commonest(one.row_account, codes[one.rows], len(self.accounts)))
         found["client_prefix"] = log.keys.address("client_prefix").pairs_of(self.accounts)
         if not one.untemplated:
             found["template"] = one.slice_account, one.slice_cluster
@@ -189,7 +189,7 @@ class Comparison:
         expected = self.keys[name].expected(values, drawn, self.members)
         chance = SHARED_KEYS.unlike_all * expected / len(value)
         if name == "created_at":
-            chance = np.maximum(chance, _spread(values, counts))
+            chance = np.maximum(chance, _chance_of_windows(values, counts))
         return Draws(values, counts, chance)
 
 
@@ -218,7 +218,7 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
         cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
         bits = round(common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at"), _DIGITS)
         if bits > 0.0:
-            ties.append(Tie(kind, bits, kind.statement(*_sharing(own))))
+            ties.append(Tie(kind, bits, kind.statement(*_count_sharing(own))))
     if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
         ties.append(schedule)
     return sorted(ties, key=lambda tie: (-tie.bits, tie.kind.name))
@@ -237,19 +237,19 @@ def hours_of(log: ScoredLog) -> int:
     return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
 
 
-def _sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
+def _count_sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
     """Accounts of two campaigns that share a value, accounts of known value, and shared values."""
     shared = np.intersect1d(own[0][1], own[1][1])
     sharing = sum(len(np.unique(owner[np.isin(value, shared)])) for owner, value in own)
     return sharing, sum(len(np.unique(owner)) for owner, _ in own), len(shared)
 
 
-def _known(value: Ints) -> tuple[Ints, Ints]:
+def _known_accounts(value: Ints) -> tuple[Ints, Ints]:
     known = np.flatnonzero(value >= 0)
     return known, value[known]
 
 
-def _spread(values: Ints, counts: Ints) -> Floats:
+def _chance_of_windows(values: Ints, counts: Ints) -> Floats:
     """Chance of each window of sign-ups by the campaign's own sign-ups of about a week."""
     near = np.abs(values[:, None] - values[None, :]) <= _NEAR_WINDOWS
     return np.asarray(near @ counts / (counts.sum() * (2 * _NEAR_WINDOWS + 1)), np.float64)
@@ -346,10 +346,10 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
     tied.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
     pooled.sort(key=lambda pair: (-pair.common, pair.first, pair.second))
     apart = {(pair.first, pair.second) for pair in pooled}
-    return [*_joined("one_operator", tied, apart), *_joined("one_pool", pooled, set())]
+    return [*_join_pairs("one_operator", tied, apart), *_join_pairs("one_pool", pooled, set())]
 
 
-def _joined(relation: str, pairs: Sequence[Pair], apart: set[tuple[int, int]]) -> list[CampaignSet]:
+def _join_pairs(relation: str, pairs: Sequence[Pair], apart: set[tuple[int, int]]) -> list[CampaignSet]:
     """Sets of campaigns that pairs hold together, the strongest pairs first; none joins two that have to stay apart."""
     sets: dict[int, frozenset[int]] = {}
     for pair in pairs:

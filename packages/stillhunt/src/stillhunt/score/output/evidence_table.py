@@ -200,7 +200,7 @@ def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
     prior = CAMPAIGN_PRIOR if judged.kind == HARVEST_OPERATION else OPERATION_PRIOR
-    stated = [_rule(prior, config.score.prior_bits)]
+    stated = [_rule_row(prior, config.score.prior_bits)]
     raw = [config.score.prior_bits]
     for measured, found in zip(judged.measured, judged.findings, strict=True):
         if measured.bits != 0.0 or found.insufficient or found.act_needs != "nothing" or found.kind in OPEN_GROUPS:
@@ -211,7 +211,7 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, acc
         limits.append((BUDGET, "false_alarm_budget", budget_statement(judged, config.score, accounts)))
     if judged.likely_members is not None:
         limits.append((MEMBERSHIP, "too_few_members", _too_few(judged.likely_members, config.resolve.min_accounts)))
-    stated += [_rule(text, 0.0) for text in limits]
+    stated += [_rule_row(text, 0.0) for text in limits]
     raw += [0.0] * len(limits)
     first = len(rows.examples)
     rows.examples += [found.rows for found in stated]
@@ -228,7 +228,7 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, acc
     )
 
 
-def _rule(text: Text, bits: float) -> Finding:
+def _rule_row(text: Text, bits: float) -> Finding:
     """A row that stands on no request."""
     family, kind, statement = text
     return Finding(family, kind, statement, bits)

@@ -31,12 +31,12 @@ def cut_volume_bits(volumes: Ints, least: int, reference: Overdispersion) -> flo
         return 0.0
     likelihood = _log_likelihood(seen, least)
     likelihood = np.exp(likelihood - likelihood.max())
-    honest = _average(likelihood, reference.honest_median, reference.honest_spread)
-    queue = _average(likelihood, reference.queue_median, reference.queue_spread)
+    honest = _average_likelihood(likelihood, reference.honest_median, reference.honest_spread)
+    queue = _average_likelihood(likelihood, reference.queue_median, reference.queue_spread)
     return float(np.log2(reference.queue_share * queue / honest + 1.0 - reference.queue_share))
 
 
-def _average(likelihood: Floats, median: float, spread: float) -> float:
+def _average_likelihood(likelihood: Floats, median: float, spread: float) -> float:
     weight = np.exp(-0.5 * ((np.log(_VARIATIONS) - np.log(median)) / spread) ** 2)
     return float((weight * likelihood).sum() / weight.sum()) + 1e-30
 

@@ -160,8 +160,8 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
     Args:
         category: its category, 0 or above.
     """
-    row, rows = _numbered(account)
-    column, columns = _numbered(category)
+    row, rows = _number_values(account)
+    column, columns = _number_values(category)
     total = np.bincount(row, minlength=rows)
     kept = total >= 2
     if not kept.all():
@@ -192,7 +192,7 @@ def _without_rare(column: Ints, columns: int) -> tuple[Ints, Ints]:
     return place[column], np.append(sums[~rare], together) if together else sums[~rare]
 
 
-def _numbered(values: Ints) -> tuple[Ints, int]:
+def _number_values(values: Ints) -> tuple[Ints, int]:
     """Rank of each value among the distinct ones, and how many these are."""
     if not len(values):
         return np.zeros(0, np.int64), 0
@@ -221,13 +221,13 @@ def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
     """
     if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         return 0.0
-    honest = _likelihood(found, reference.honest_median, reference.honest_spread, reference.noise)
-    queue = _likelihood(found, reference.queue_median, reference.queue_spread, reference.noise)
+    honest = _index_density(found, reference.honest_median, reference.honest_spread, reference.noise)
+    queue = _index_density(found, reference.queue_median, reference.queue_spread, reference.noise)
     mixed = reference.queue_share * queue + (1.0 - reference.queue_share) * honest
     return float(np.log2(mixed / honest))
 
 
-def _likelihood(found: Homogeneity, median: float, spread: float, noise: float) -> float:
+def _index_density(found: Homogeneity, median: float, spread: float, noise: float) -> float:
     """Density of the log index, averaged over a lognormal overdispersion: see `Overdispersion`."""
     weight = np.exp(-0.5 * ((np.log(_OVERDISPERSIONS) - np.log(median)) / spread) ** 2)
     weight /= weight.sum()

@@ -168,8 +168,10 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
     twice = holders > 1
     if twice.any():
         expected = scale * key.expected(values[twice], members[known], members)
-        chance[others > 0] = _tail(others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]])
-    return _judged(chance, own, others, passed_over)
+        chance[others > 0] = _chance_of_others(
+            others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]]
+        )
+    return _judge_sharing(chance, own, others, passed_over)
 
 
 def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
@@ -196,16 +198,16 @@ def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
         expected[twice] = key.expected(values[twice], members, members)
         account, value, place = account[pairs], value[pairs], place[pairs]
         others = holders[place] - 1
-        chance = _tail(others, expected[place]) * held[account]
+        chance = _chance_of_others(others, expected[place]) * held[account]
         order = np.lexsort((value, chance, account))
         first = order[np.flatnonzero(np.diff(account[order], prepend=-1))]
         best[account[first]] = np.minimum(chance[first], 1.0)
         chosen[account[first]] = value[first]
         shared[account[first]] = others[first]
-    return _judged(best, chosen, shared)
+    return _judge_sharing(best, chosen, shared)
 
 
-def _tail(others: Ints, expected: Floats) -> Floats:
+def _chance_of_others(others: Ints, expected: Floats) -> Floats:
     """Chance that at least so many others have the value, at `unlike_all` times the expected number (Poisson)."""
     tail = np.ones(len(others))
     some = others > 0
@@ -213,7 +215,7 @@ def _tail(others: Ints, expected: Floats) -> Floats:
     return tail
 
 
-def _judged(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
+def _judge_sharing(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
     bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
     # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
     evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))

@@ -44,7 +44,7 @@ def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: floa
     scaled = [
         f
         if f.independent
-        else _scaled(f, caps[f.family], [g for g in findings if g.family == f.family and not g.independent])
+        else _scale_finding(f, caps[f.family], [g for g in findings if g.family == f.family and not g.independent])
         for f in findings
     ]
     linked = [f.family in LINKAGE and f.bits > 0 and not f.independent for f in scaled]
@@ -55,7 +55,7 @@ def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: floa
     return [replace(f, bits=f.bits * share) if counts else f for f, counts in zip(scaled, linked, strict=True)]
 
 
-def _scaled(finding: Finding, cap: float, family: list[Finding]) -> Finding:
+def _scale_finding(finding: Finding, cap: float, family: list[Finding]) -> Finding:
     total = sum(f.bits for f in family)
     if abs(total) <= cap:
         return finding

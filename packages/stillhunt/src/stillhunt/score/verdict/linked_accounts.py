@@ -115,15 +115,15 @@ def linked_operations(log: ScoredLog, judged: Sequence[Judged], settings: ScoreS
         if one.verdict != "none":
             taken[one.candidate.accounts] = True
     found = []
-    for number, (key, members) in enumerate(_groups(log, taken)):
-        case = CandidateCase.of(log, _candidate(log, members, -1 - number), 1)
-        if (operation := _judged(case, key, settings)) is not None:
+    for number, (key, members) in enumerate(_linked_groups(log, taken)):
+        case = CandidateCase.of(log, _candidate_of(log, members, -1 - number), 1)
+        if (operation := _judge_group(case, key, settings)) is not None:
             taken[members] = True
             found.append(operation)
     return found
 
 
-def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
+def _linked_groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
     """Key and members of each group, the largest first; no account twice once it is taken."""
     present = np.diff(log.requests.first) > 0
     seeds = []
@@ -139,20 +139,20 @@ def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
             yield FORMED_BY[place], members
 
 
-def _candidate(log: ScoredLog, members: Ints, number: int) -> Candidate:
+def _candidate_of(log: ScoredLog, members: Ints, number: int) -> Candidate:
     """All traffic of some accounts."""
     rows, owner, nothing = log.requests.of_accounts(members), log.requests.owners(members), np.zeros(len(members))
     places = np.arange(len(members))
     return Candidate(number, members, places * 0 - 1, places, places * 0, nothing, nothing, rows, owner, owner)
 
 
-def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
+def _judge_group(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
     if explained_by_customer(case):
         return None
     kinds = [kind for kind in all_kinds().values() if kind.family in ("network", "identity") and kind.name != key]
     weighed = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
     strong = {finding.kind for finding in weighed if finding.bits >= P.key_bits and not finding.insufficient}
-    traces = _traces(case)
+    traces = _traces_of(case)
     if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
         return None
     keys = [replace(finding, bits=min(finding.bits, _MOST_KEY_BITS)) for finding in weighed if finding.bits != 0.0]
@@ -163,7 +163,7 @@ def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | 
     return None if verdict == "none" else Judged.of(case.candidate, measured, total, verdict, next(iter(traces)))
 
 
-def _traces(case: CandidateCase) -> dict[str, Finding]:
+def _traces_of(case: CandidateCase) -> dict[str, Finding]:
     """Kind of operation -> the finding that shows it, at most one."""
     requests, candidate = case.log.requests, case.candidate
     accounts = len(candidate.accounts)

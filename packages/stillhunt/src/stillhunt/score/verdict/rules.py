@@ -118,7 +118,9 @@ def queue_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
     """
     findings, families = weighed.findings, weighed.families
     open_group = any(f.kind in OPEN_GROUPS for f in findings)
-    convinced = weighed.probability >= settings.act_probability and not open_group and _explained(findings, settings)
+    convinced = (
+        weighed.probability >= settings.act_probability and not open_group and _is_unexplained(findings, settings)
+    )
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if (
@@ -154,7 +156,7 @@ def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
     return int((~sanctioned).sum()) < min_accounts
 
 
-def _explained(findings: list[Finding], settings: ScoreSettings) -> bool:
+def _is_unexplained(findings: list[Finding], settings: ScoreSettings) -> bool:
     """True unless a finding says that honest groups look like this, and nothing shows one operator."""
     needs = {f.act_needs for f in findings}
     linkage = sum(f.bits for f in findings if f.family in LINKAGE)

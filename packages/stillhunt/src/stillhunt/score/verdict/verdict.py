@@ -82,7 +82,7 @@ def judge(
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
     judged = _judge_once(CandidateCase.of(log, candidate, min_slice_requests), settings)
-    unrefuted = ~_refuted(judged)
+    unrefuted = ~_refuted_members(judged)
     stays = (judged.member_probability >= P.member_probability) & unrefuted
     if not stays.all() and stays.sum() >= min_accounts:
         smaller = CandidateCase.of(
@@ -96,7 +96,7 @@ def judge(
     return judged
 
 
-def _refuted(judged: Judged) -> Flags:
+def _refuted_members(judged: Judged) -> Flags:
     """Members against whom evidence decides that took no part in finding the group and found it right."""
     refuted = np.zeros(len(judged.member_bits), bool)
     for finding in judged.findings:

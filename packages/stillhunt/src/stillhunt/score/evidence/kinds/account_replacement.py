@@ -49,7 +49,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     begin, end = log.span
     starts = np.sort(first[first >= begin + _MARGIN])
     stops = last <= end - _MARGIN
-    votes = _votes(np.sort(last[stops]), starts)
+    votes = _count_votes(np.sort(last[stops]), starts)
     ahead, trials = int((votes > 0).sum()), int((votes != 0).sum())
     closing = rows[(log.time[rows] == last[owner]) & stops[owner]]
     figures = {
@@ -63,7 +63,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(bits, figures, rows=closing, count=len(closing))
 
 
-def _votes(stops: Ints, starts: Ints) -> Ints:
+def _count_votes(stops: Ints, starts: Ints) -> Ints:
     """For each run of stops within a day of its first: whether the next start is mostly nearer than the last one."""
     if not len(starts):
         return np.zeros(0, np.int64)

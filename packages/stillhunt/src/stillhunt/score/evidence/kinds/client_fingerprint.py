@@ -40,10 +40,10 @@ P = read_parameters(FingerprintParameters, "score.client_fingerprint")
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if case.log.keys.client_fingerprint().empty:
         return None
-    return _untemplated(kind, case) if case.candidate.untemplated else _templated(kind, case)
+    return _weigh_untemplated(kind, case) if case.candidate.untemplated else _weigh_templated(kind, case)
 
 
-def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+def _weigh_templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     log, candidate = case.log, case.candidate
     fingerprint = log.requests.client_fingerprint
     own = commonest(candidate.row_account, fingerprint[candidate.rows], len(candidate.accounts))
@@ -60,7 +60,7 @@ def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     )
 
 
-def _untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+def _weigh_untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     """Judged on the slices that topics and workload formed, among accounts with the same request style."""
     log, current, candidate = case.log, case.candidate, case.as_found
     fingerprint = log.requests.client_fingerprint

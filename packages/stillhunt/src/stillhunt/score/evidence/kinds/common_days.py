@@ -65,19 +65,19 @@ _CORRELATIONS = np.linspace(0.0, 0.999, 1000)
 
 
 def _weigh_days(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    found = _correlation(case.log, case.candidate)
+    found = _correlate_days(case.log, case.candidate)
     if found is None:
         return None
     correlation, members, days = found
     noise = float(np.sqrt(2.0 / (members * (members - 1.0) * (days - 1.0))))
     return kind.finding(
-        part_bits(_ratio(correlation, noise), P.part),
+        part_bits(_likelihood_ratio(correlation, noise), P.part),
         {"correlation": correlation, "noise": noise},
         count=len(case.candidate.rows),
     )
 
 
-def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int] | None:
+def _correlate_days(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int] | None:
     """Mean correlation of two members, members that can be compared, and days; None where there are too few."""
     requests, background = log.requests, log.background
     days = requests.days
@@ -106,7 +106,7 @@ def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int]
     return pairs / (members * (members - 1.0)), members, bins
 
 
-def _ratio(correlation: float, noise: float) -> float:
+def _likelihood_ratio(correlation: float, noise: float) -> float:
     weight, scale = P.calm
     honest = weight * np.exp(-0.5 * (_CORRELATIONS / scale) ** 2) / (scale * np.sqrt(np.pi / 2.0))
     for weight, scale in (P.calendar, P.term):

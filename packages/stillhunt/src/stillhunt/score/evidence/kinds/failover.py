@@ -67,7 +67,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     refused = np.isin(case.log.requests.numbers("status", case.candidate.rows), REFUSED)
     if refused.sum() < _MIN_REFUSALS:
         return None
-    ways = (_resent(case.log, case.candidate, refused), _started(case.log, case.candidate, refused))
+    ways = (_count_resent(case.log, case.candidate, refused), _count_started(case.log, case.candidate, refused))
     # The mean of both ratios, since both show one rule.
     ratio = float(np.mean([way.ratio for way in ways]))
     shown = max(ways, key=lambda way: way.ratio)
@@ -76,7 +76,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
+def _count_resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Refused prompts that another member sends."""
     prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
     by_other = _next_by_other(prompt, candidate.row_account, time) <= _RESENT_WITHIN
@@ -108,12 +108,12 @@ def _next_by_other(prompt: Hashes, account: Ints, time: Ints) -> Ints:
     return wait
 
 
-def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
+def _count_started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Members that start when another is refused, against those that were active before and stopped."""
     time = log.requests.time[candidate.rows]
     order = np.lexsort((candidate.row_account, time))
     when, who = time[order], candidate.row_account[order]
-    events = _apart(time[refused], candidate.row_account[refused])
+    events = _refusals_apart(time[refused], candidate.row_account[refused])
     after = before = 0
     starts = np.array([start for start, _ in events], np.int64)
     bounds = starts[:, None] + np.array([-_START_WITHIN, 0, 1, _START_WITHIN + 1])
@@ -130,7 +130,7 @@ def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     )
 
 
-def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
+def _refusals_apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     """Refusals of each account that are no retries of one another, evenly thinned where there are very many."""
     order = np.lexsort((time, account))
     kept: list[tuple[int, int]] = []

@@ -46,7 +46,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         if len(active) < _MIN_MEMBERS:
             continue
         moved = int(launch.adopted[active].sum())
-        usual = _usual(launch, log.accounts.background, active)
+        usual = _usual_share(launch, log.accounts.background, active)
         moving = BetaPrior(P.moved_mean, _MOVED_STRENGTH)
         ratios.append(share_ratio(moved, len(active), BetaPrior(usual, P.usual_strength), moving))
         if ratios[-1] >= max(ratios):
@@ -60,7 +60,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(part_bits(float(np.mean(ratios)), P.part), figures, rows=rows, count=len(rows))
 
 
-def _usual(launch: Launch, background: Flags, active: Ints) -> float:
+def _usual_share(launch: Launch, background: Flags, active: Ints) -> float:
     """Share expected of the members if each were a comparison account of its volume on that day."""
     level = launch.level[active]
     aside = background[active]

@@ -127,7 +127,7 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if above <= 0:
         bits, overlap = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share), 0.0
     else:
-        overlap = _overlap(prompts[known], candidate.row_account[known])
+        overlap = _overlap_of_prompts(prompts[known], candidate.row_account[known])
         assigned = overlap >= NO_REPEATS.assignment_overlap
         most = NO_REPEATS.most_against_bits if assigned else NO_REPEATS.most_against_draws
         bits = -min(NO_REPEATS.against_bits * above, most)
@@ -143,7 +143,7 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return replace(found, act_needs="never" if overlap >= NO_REPEATS.assignment_overlap else "linkage")
 
 
-def _overlap(prompts: Hashes, accounts: Ints) -> float:
+def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:
     """Share of one account's distinct prompts that another account sends, too: the mean over all ordered pairs.
 
     Accounts that draw at random from a pool of as many prompts share their volume over the size of the pool.

@@ -43,17 +43,17 @@ def explained_by_customer(case: CandidateCase) -> bool:
     Args:
         case: the candidate before the kinds of evidence.
     """
-    return any(_once(kind, case) is not None for kind in KINDS)
+    return any(_weigh_once(kind, case) is not None for kind in KINDS)
 
 
-def _once(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_once(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if kind.name not in case.shared:
-        case.shared[kind.name] = _declared(kind, case) if kind is DECLARED_KIND else _open(kind, case)
+        case.shared[kind.name] = _find_declared(kind, case) if kind is DECLARED_KIND else _find_open(kind, case)
     found: Finding | None = case.shared[kind.name]
     return found
 
 
-def _declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _find_declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """One declared organisation, where most members name it."""
     own = case.log.accounts.declared_organisation[case.candidate.accounts]
     names, seats = np.unique(own[own >= 0], return_counts=True)
@@ -64,11 +64,11 @@ def _declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(P.bits, {"share": share}, count=len(case.candidate.rows), member_bits=members)
 
 
-def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _find_open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """One customer or several, each with a mail domain of its own, one payer or sign-up network, and one country."""
     accounts, members = case.log.accounts, case.candidate.accounts
     domain = accounts.customers.codes.get("email_domain")
-    if domain is None or _once(DECLARED_KIND, case) is not None:
+    if domain is None or _weigh_once(DECLARED_KIND, case) is not None:
         return None
     own, background = domain[members], accounts.background[members]
     institution, disposable = (accounts.customers.codes[name] for name in ("institution", "disposable"))
@@ -85,7 +85,7 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         if _one_payer(accounts, part) and ((institution[part] > 0).all() or _one_country(accounts, part)):
             is_open |= inside
             parts += 1
-            payers += _payer(accounts, part)
+            payers += _payers_of(accounts, part)
     if not parts or is_open.mean() < _AGREEMENT or len(set(payers)) < len(payers):
         return None
     return kind.finding(
@@ -95,10 +95,10 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 def _one_payer(accounts: Accounts, part: Ints) -> bool:
     """One payer, or one network from which all signed up."""
-    return max(_agreement(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= _AGREEMENT
+    return max(_agreement_on(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= _AGREEMENT
 
 
-def _payer(accounts: Accounts, part: Ints) -> list[int]:
+def _payers_of(accounts: Accounts, part: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
     values = accounts.customers.codes["payment_fingerprint"]
     known, holders = np.unique(values[part][values[part] >= 0], return_counts=True)
@@ -106,16 +106,16 @@ def _payer(accounts: Accounts, part: Ints) -> list[int]:
 
 
 def _one_country(accounts: Accounts, part: Ints) -> bool:
-    countries = [_agreement(accounts, part, name) for name in ("signup_country", "payment_country")]
+    countries = [_agreement_on(accounts, part, name) for name in ("signup_country", "payment_country")]
     return not any(0.0 < country < _AGREEMENT for country in countries)
 
 
-def _agreement(accounts: Accounts, part: Ints, name: str) -> float:
+def _agreement_on(accounts: Accounts, part: Ints, name: str) -> float:
     """Share of the accounts that have the commonest value of a customer column; 0 where it is not known."""
     own = accounts.customers.codes[name][part]
     return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
 
 
-DECLARED_KIND = declared_kind("declared_organisation", _once, most_bits=P.bits, least_bits=P.bits)
-OPEN_KIND = declared_kind("open_customer", _once, most_bits=P.bits, least_bits=P.bits)
+DECLARED_KIND = declared_kind("declared_organisation", _weigh_once, most_bits=P.bits, least_bits=P.bits)
+OPEN_KIND = declared_kind("open_customer", _weigh_once, most_bits=P.bits, least_bits=P.bits)
 KINDS = (DECLARED_KIND, OPEN_KIND)

@@ -141,7 +141,7 @@ ORDINARY = read_parameters(OrdinaryUseParameters, "score.ordinary_use")
 def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     rows = case.candidate.rows
     shown = (case.log.requests.numbers("conduct", rows) & OWN_DATA) > 0
-    return _weighed(kind, rows, shown, ORDINARY.honest_own_data, ORDINARY.harvest_own_data)
+    return _weigh_share(kind, rows, shown, ORDINARY.honest_own_data, ORDINARY.harvest_own_data)
 
 
 def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -153,10 +153,10 @@ def _own_checks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     rows, owner = candidate.rows[known], candidate.row_account[known]
     first = np.searchsorted(owner, np.arange(len(candidate.accounts) + 1))
     shown = kernels.again_later(first, requests.prompt_hash[rows], requests.time[rows] // DAY)
-    return _weighed(kind, rows, shown, ORDINARY.honest_checks, ORDINARY.harvest_checks)
+    return _weigh_share(kind, rows, shown, ORDINARY.honest_checks, ORDINARY.harvest_checks)
 
 
-def _talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """Conversations behind the slices, with later turns, which lack the template and so are in no slice."""
     requests, candidate = case.log.requests, case.candidate
     if (requests.turn[candidate.rows] < 0).all():
@@ -165,7 +165,7 @@ def _talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     shown = requests.human_turns[rows] >= ORDINARY.min_follow_ups
     if not shown.any() and _conversations_unknown(case):
         return None
-    return _weighed(kind, rows, shown, ORDINARY.honest_talk, ORDINARY.harvest_talk)
+    return _weigh_share(kind, rows, shown, ORDINARY.honest_talk, ORDINARY.harvest_talk)
 
 
 def _conversations_unknown(case: CandidateCase) -> bool:
@@ -175,7 +175,7 @@ def _conversations_unknown(case: CandidateCase) -> bool:
     return bool((requests.turn[rows] > 0).any()) and len(np.unique(requests.conversation[rows])) == len(rows)
 
 
-def _weighed(
+def _weigh_share(
     kind: EvidenceKind, rows: Ints, shown: Flags, honest: tuple[float, float], harvest: tuple[float, float]
 ) -> Finding | None:
     if len(shown) < MIN_CONDUCT_REQUESTS:
@@ -189,5 +189,5 @@ OWN_DATA_KIND = declared_kind("own_data", _own_data, most_bits=ORDINARY.most_bit
 OWN_CHECKS_KIND = declared_kind(
     "own_checks", _own_checks, most_bits=ORDINARY.most_bits, least_bits=least_bits(ORDINARY.part)
 )
-TALK_KIND = declared_kind("talk", _talk, most_bits=ORDINARY.most_bits, least_bits=least_bits(ORDINARY.part))
+TALK_KIND = declared_kind("talk", _weigh_talk, most_bits=ORDINARY.most_bits, least_bits=least_bits(ORDINARY.part))
 KINDS = (ASKED_KIND, OWN_DATA_KIND, OWN_CHECKS_KIND, TALK_KIND)

@@ -118,9 +118,9 @@ def recurrence_bits(found: WordRecurrence, members: int) -> float:
     Args:
         found: the recurrence of rare words in a group.
     """
-    drawn = _density(found, OWN_WORDS.queue_mean, OWN_WORDS.queue_deviation)
-    between = _density(found, (OWN_WORDS.queue_mean + OWN_WORDS.honest_mean) / 2.0, OWN_WORDS.honest_deviation)
-    honest = _density(found, OWN_WORDS.honest_mean, OWN_WORDS.honest_deviation)
+    drawn = _normal_density(found, OWN_WORDS.queue_mean, OWN_WORDS.queue_deviation)
+    between = _normal_density(found, (OWN_WORDS.queue_mean + OWN_WORDS.honest_mean) / 2.0, OWN_WORDS.honest_deviation)
+    honest = _normal_density(found, OWN_WORDS.honest_mean, OWN_WORDS.honest_deviation)
     queue = (1.0 - _SORTED_SHARE) * drawn + _SORTED_SHARE * between
     others = OWN_WORDS.pooled_share * drawn + (1.0 - OWN_WORDS.pooled_share) * honest
     return float(
@@ -128,7 +128,7 @@ def recurrence_bits(found: WordRecurrence, members: int) -> float:
     )
 
 
-def _density(found: WordRecurrence, mean: float, deviation: float) -> float:
+def _normal_density(found: WordRecurrence, mean: float, deviation: float) -> float:
     spread = np.hypot(deviation, found.error)
     return float(np.exp(-0.5 * ((found.log_ratio - mean) / spread) ** 2) / spread) + 1e-12
 
@@ -144,7 +144,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     asked = log.first_of_conversation[candidate.rows] & log.first_occurrence[candidate.rows]
     asked &= log.numbers("words", candidate.rows) >= _MIN_WORDS
     chosen = np.flatnonzero(asked)
-    chosen = chosen[_sampled(log.prompt_hash[candidate.rows[chosen]], candidate.row_account[chosen])]
+    chosen = chosen[_sample_positions(log.prompt_hash[candidate.rows[chosen]], candidate.row_account[chosen])]
     rows = candidate.rows[chosen]
     begins, words = log.topic_words
     lengths = begins[rows + 1] - begins[rows]
@@ -161,7 +161,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _sampled(hashes: Ints, account: Ints) -> Ints:
+def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     """Positions of at most `requests_per_account` requests an account and `max_requests` in all, by their hashes."""
     key = hashes * GOLDEN_RATIO
     order = np.lexsort((key, account))

@@ -32,13 +32,13 @@ def _weigh_ranks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if others.sum() < _MIN_GROUPS or not len(rows):
         return None
     share = float(np.bincount(requests.model[rows]).max() / len(rows))
-    ranks = [_rank(share, groups.one_model[others])]
+    ranks = [_rank_among(share, groups.one_model[others])]
     tokens = requests.numbers("output_tokens", rows)
     answer = float(tokens[tokens >= 0].mean()) if (tokens >= 0).any() else float("nan")
     answers = ""
     known = others & ~np.isnan(groups.answer)
     if not np.isnan(answer) and known.sum() >= _MIN_GROUPS:
-        ranks.append(_rank(answer, groups.answer[known]))
+        ranks.append(_rank_among(answer, groups.answer[known]))
         answers = f", and its answers average {formatting.plural(round(answer), 'token')}"
     ratio = float(np.mean([rank_ratio(rank, RANKS.power) for rank in ranks]))
     below = " and, for answer length, ".join(formatting.percent(rank) for rank in ranks)
@@ -47,7 +47,7 @@ def _weigh_ranks(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _rank(value: float, others: Floats) -> float:
+def _rank_among(value: float, others: Floats) -> float:
     """Share of the others below, ties counting half; never 0 or 1."""
     below = float((others < value).sum()) + 0.5 * float((others == value).sum()) + 0.5
     return below / (len(others) + 1.0)
