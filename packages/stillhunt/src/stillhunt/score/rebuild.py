@@ -39,8 +39,6 @@ class RebuiltVerdict:
     """What follows from what was measured about one campaign.
 
     Attributes:
-        score: P(campaign).
-        kind: kind of operation, as in campaigns.parquet.
         families: evidence families above the floor, the strongest first.
         kinds: kinds of its findings, in the order in which they are added.
         bits: bits of each of these findings after caps.
@@ -87,10 +85,7 @@ def rebuild_verdict(
     """Judge one campaign, or one group left alone, again.
 
     Args:
-        evidence: its EVIDENCE, in any row order.
-        members: its MEMBERS, in any row order.
         accounts: CASE_ACCOUNTS, those of its members at least, in any row order.
-        config: settings of the run (settings in run.json).
         log_accounts, log_days: of the log (budget in run.json), on which the false-alarm budget depends.
         of_plugins: kinds of evidence that plugins brought (plugins in run.json), which may be missing here.
 
@@ -238,9 +233,6 @@ def verdict_differences(
     they are no lower than what this campaign makes of it.
 
     Args:
-        rebuilt: what follows from the evidence.
-        campaign: its row of campaigns.parquet.
-        evidence: its EVIDENCE, from which it was rebuilt.
         accounts: CASE_ACCOUNTS, those of its members at least.
 
     Returns:

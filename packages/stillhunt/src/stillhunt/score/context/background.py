@@ -61,23 +61,14 @@ class SliceTable:
         return found
 
     def count(self, chosen: Flags) -> Ints:
-        """Requests of each slice that are chosen.
-
-        Args:
-            chosen: one entry a request of the log.
-        """
+        """Requests of each slice that are chosen."""
         before = np.zeros(len(self.order) + 1, np.int32)
         np.cumsum(chosen[self.order], out=before[1:])
         return np.diff(before[self.start])
 
 
 def slice_table(account: Ints, cluster: Ints) -> SliceTable:
-    """Slices of a log.
-
-    Args:
-        account: account of each request, ascending.
-        cluster: cluster of each request; below 0 none.
-    """
+    """Slices of a log."""
     order, first_row = kernels.rows_by_cluster(cluster, int(cluster.max(initial=-1)) + 1)
     owner = account[order]
     begins = np.ones(len(order), bool)
@@ -120,11 +111,6 @@ class Launch:
 
 def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> tuple[Launch, ...]:
     """Models that appear in the log while it runs, and who took them up within a day.
-
-    Args:
-        time: microseconds since 1970 of each request.
-        model: model code of each request.
-        background: True for the accounts of the background sample.
 
     Returns:
         The launches with the most adopters, at most `LaunchParameters.max_launches`, by time.
@@ -214,8 +200,6 @@ def group_traits(rows: Ints, cluster: Ints, conduct: Ints, model: Ints, output_t
     Args:
         rows: the requests that count, in order of their cluster.
         cluster: cluster of each request of the log, 0 or above in those rows.
-        conduct: conduct flags of each request.
-        model: model code of each request.
         output_tokens: tokens of each answer; -1 unknown.
     """
     of_row = cluster[rows]
@@ -256,7 +240,6 @@ class Background:
 
         Args:
             view: topic, or time (bins of 12 hours).
-            members: the group's accounts, ascending.
         """
         if view not in self._mixtures:
             self._mixtures[view] = self._mixed(view, np.flatnonzero(self.accounts.background))

@@ -49,11 +49,7 @@ class Candidate:
         return np.bincount(self.row_account, minlength=len(self.accounts))
 
     def without(self, stays: Flags) -> Candidate:
-        """The candidate without some of its members.
-
-        Args:
-            stays: True for the members that stay.
-        """
+        """The candidate without some of its members."""
         kept_slice = stays[self.slice_account]
         position = np.cumsum(stays) - 1
         slice_position = np.cumsum(kept_slice) - 1

@@ -40,9 +40,6 @@ def list_version() -> str:
 def disposable(domains: Sequence[str | None]) -> Ints:
     """1 for each domain that is disposable, itself or by a parent domain, else 0.
 
-    Args:
-        domains: mail domains in lower case; None is no domain.
-
     Source:
         The list of github.com/disposable-email-domains/disposable-email-domains (CC0).
     """

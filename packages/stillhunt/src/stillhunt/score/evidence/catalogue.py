@@ -70,11 +70,7 @@ def kinds_that_see(calls: Calls) -> tuple[str, ...]:
 
 
 def family_needs() -> dict[str, FamilyNeed]:
-    """What each family needs of a log, from the columns of its kinds.
-
-    Returns:
-        By family, in the order of `base/families.py`.
-    """
+    """What each family needs of a log, from the columns of its kinds."""
     needs = {}
     for family in FAMILY_OF.values():
         columns = [column for kind in all_kinds().values() if kind.family == family.name for column in kind.columns]

@@ -42,12 +42,7 @@ class CandidateCase:
         as_found: Candidate | None = None,
         without_refuted: Candidate | None = None,
     ) -> CandidateCase:
-        """A case in which the candidate stands for what is not given.
-
-        Args:
-            as_found: the candidate before strangers left it.
-            without_refuted: the same without those whom independent evidence refutes.
-        """
+        """A case in which the candidate stands for what is not given."""
         found = as_found or candidate
         return cls(log, candidate, min_slice_requests, found, without_refuted or found)
 

@@ -14,11 +14,7 @@ from stillhunt.score.evidence.kind import EvidenceKind
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
-    """All findings about one candidate, before caps, in the order of the catalogue.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """All findings about one candidate, before caps, in the order of the catalogue."""
     weighed = [_weigh_kind(kind, case) for kind in all_kinds().values()]
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]

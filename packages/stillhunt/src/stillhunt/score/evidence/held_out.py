@@ -41,7 +41,6 @@ def distance_from_background(counts: Ints, background: Floats) -> float | None:
     """Divergence of a group's topics from those of the comparison accounts, in bits.
 
     Args:
-        counts: requests of the group by topic.
         background: weight of the comparison accounts by topic, of the same length (`Mixtures.mixed`).
 
     Returns:
@@ -74,11 +73,7 @@ def part_earned(distance: float | None) -> float:
 
 
 def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
-    """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed.
-
-    Args:
-        category: category of each of its requests; below 0 unknown.
-    """
+    """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed."""
     # Untemplated slices of one work queue are one table whatever client each uses.
     table = np.zeros_like(candidate.slice_cluster) if candidate.untemplated else candidate.slice_cluster
     fold = log.requests.fold[candidate.rows]
@@ -95,11 +90,7 @@ def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -
 def usual_here(
     log: ScoredLog, candidate: Candidate, found: Homogeneity, view: str, reference: Overdispersion
 ) -> Overdispersion:
-    """The frozen reference; where the comparison accounts are more alike than it says, what holds for them.
-
-    Args:
-        reference: frozen distributions of the view.
-    """
+    """The frozen reference; where the comparison accounts are more alike than it says, what holds for them."""
     if index_bits(found, reference) <= 0.0:
         return reference
     alike = log.background.mixtures(view, candidate.accounts).correlation
@@ -108,11 +99,7 @@ def usual_here(
 
 
 def part_of_own(case: CandidateCase) -> float:
-    """Which part of its bits a group earns for being alike: none where its mixture of topics is that of all customers.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """Which part of its bits a group earns for being alike: none where its mixture of topics is that of all."""
     if "part_of_own" not in case.shared:
         requests, candidate = case.log.requests, case.candidate
         usual = case.log.background.mixtures("topic", candidate.accounts).mixed

@@ -42,11 +42,7 @@ class NeededColumn:
 
 @dataclass(frozen=True)
 class Null:
-    """The honest side of the likelihood ratio.
-
-    Attributes:
-        honest: what honest groups do, as a phrase.
-    """
+    """The honest side of the likelihood ratio."""
 
     honest: str
     provenance: Provenance
@@ -144,9 +140,7 @@ class EvidenceKind:
 
         Args:
             bits: log2 likelihood ratio for the whole candidate.
-            figures: values of the statement's fields.
             rows: requests that show it; `Finding` keeps some of them.
-            independent: see `Finding`.
             variant: which of the wording's variants says it; the template for or against where None.
         """
         if self.most_bits is not None:
@@ -165,7 +159,6 @@ class EvidenceKind:
         """A finding that says what the log lacks.
 
         Args:
-            figures: values of the statement's fields.
             member_bits: bits for each member account, where these can be had all the same.
         """
         statement = fill(self.wording.insufficient, **(figures or {}))

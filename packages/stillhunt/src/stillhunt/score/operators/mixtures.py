@@ -85,9 +85,6 @@ def split_mixtures(
 
     A mixture stays whole where neither part by itself reaches its verdict. Two queues in one group look like no queue,
     so that parts may be campaigns of a group that is none.
-
-    Returns:
-        Candidates with their verdicts, and what was taken apart.
     """
     number = max((one.candidate.number for one in judged), default=0) + 1
     waiting: list[Judged] = list(reversed(judged))

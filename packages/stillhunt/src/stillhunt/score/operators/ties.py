@@ -178,11 +178,7 @@ class Comparison:
         return np.asarray(counts / np.maximum(usual[of_day], 1e-9), np.float64)
 
     def drawn(self, name: str, campaign: CampaignKeys, draws: tuple[Ints, Ints]) -> Draws:
-        """The values that a campaign draws, each with its chance.
-
-        Args:
-            draws: account and value of each draw.
-        """
+        """The values that a campaign draws, each with its chance."""
         owner, value = draws
         values, counts = np.unique(value, return_counts=True)
         drawn = campaign.accounts[np.unique(owner)]
@@ -291,7 +287,6 @@ class Pair:
     """Two campaigns that belong together.
 
     Attributes:
-        first, second: their places among the campaigns.
         ties: what ties them, the strongest first; none in a pool.
         statement: what they have in common where it is a pool; else empty.
     """
@@ -313,8 +308,6 @@ class CampaignSet:
     """Campaigns of one operator, or of one pool of accounts.
 
     Attributes:
-        relation: one_operator, one_pool or two_operators.
-        campaigns: places of its campaigns, ascending.
         pairs: the pairs that hold it together, the strongest first.
     """
 
@@ -324,11 +317,7 @@ class CampaignSet:
 
 
 def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[CampaignSet]:
-    """Operators first, then pools, each in the order of its first campaign.
-
-    Args:
-        campaigns: campaigns with the verdicts act and review, in their order.
-    """
+    """Operators first, then pools, each in the order of its first campaign."""
     if len(campaigns) < 2:
         return []
     comparison = Comparison(log, np.unique(np.concatenate([one.accounts for one in campaigns])))

@@ -40,7 +40,6 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
 
     Args:
         shown: judged candidates; those with the verdict none, account farms and relays are in no set.
-        splits: mixtures of two operators that were taken apart.
     """
     places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == HARVEST_OPERATION]
     campaigns = [shown[place].candidate for place in places]

@@ -82,10 +82,6 @@ def case_tables(
 ) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
-    Args:
-        config: settings (sanctioned programmes, prices, thresholds).
-        splits: mixtures of two operators that were taken apart.
-
     Returns:
         The tables by name, and the places in the log of the harvested requests, row for row with their table.
     """

@@ -23,8 +23,6 @@ def cut_volume_bits(volumes: Ints, least: int, reference: Overdispersion) -> flo
 
     Args:
         volumes: requests of each account; smaller ones than `least` are left out.
-        least: requests that a slice needs to be looked at.
-        reference: distributions of the variation under both hypotheses.
     """
     seen = volumes[volumes >= least]
     if not len(seen):

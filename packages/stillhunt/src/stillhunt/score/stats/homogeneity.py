@@ -88,12 +88,7 @@ class Mixtures:
 
 
 def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:
-    """Sum up the mixtures of accounts.
-
-    Args:
-        account: account of each request, ascending.
-        category: its category, from 0.
-    """
+    """Sum up the mixtures of accounts."""
     starts = np.flatnonzero(np.diff(account, prepend=-1))
     edges = np.append(starts, len(account))
     step = max(_CELLS // max(categories, 1), 1)
@@ -155,11 +150,7 @@ class Homogeneity:
 
 
 def homogeneity(account: Ints, category: Ints) -> Homogeneity:
-    """Homogeneity of the accounts' category counts.
-
-    Args:
-        category: its category, 0 or above.
-    """
+    """Homogeneity of the accounts' category counts."""
     row, rows = _number_values(account)
     column, columns = _number_values(category)
     total = np.bincount(row, minlength=rows)
@@ -213,12 +204,7 @@ def pooled(parts: list[Homogeneity]) -> Homogeneity:
 
 
 def index_bits(found: Homogeneity, reference: Overdispersion) -> float:
-    """log2 likelihood ratio of the dispersion index, one work queue against honest accounts.
-
-    Args:
-        found: index of the candidate, on requests that did not form it.
-        reference: distributions under both hypotheses.
-    """
+    """log2 likelihood ratio of the dispersion index, one work queue against honest accounts."""
     if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
         return 0.0
     honest = _index_density(found, reference.honest_median, reference.honest_spread, reference.noise)

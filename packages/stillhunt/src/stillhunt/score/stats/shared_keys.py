@@ -31,7 +31,6 @@ class KeyFrequencies:
         first: first pair of each account, and the number of pairs last.
         value: value of each pair, in order of account.
         home: country of each account plus one; 0 unknown.
-        background: True for the accounts of the background sample.
         entry: distinct (value, country) of the sample's pairs as value * countries + country, ascending.
         holders: accounts of the sample with each entry.
         residents: accounts of the sample in each country.
@@ -89,10 +88,8 @@ def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, 
 
     Args:
         first: first pair of each account, and the number of pairs last.
-        value: value of each pair, 0 or above; an account has each of its values once.
         country: country of each account, -1 unknown; chance is reckoned within a country, or speakers of one language
             would seem to share its carriers and mail providers.
-        background: True for the accounts of the background sample.
         only_known: leave accounts without a value out of the residents.
     """
     home = country + 1
@@ -107,13 +104,7 @@ def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, 
 
 
 def single_valued(value: Ints, country: Ints, background: Flags) -> KeyFrequencies:
-    """Count a key of which every account has one value.
-
-    Args:
-        value: value of each account; -1 unknown.
-        country: country of each account, -1 unknown.
-        background: True for the accounts of the background sample.
-    """
+    """Count a key of which every account has one value."""
     known = value >= 0
     first = np.concatenate([[0], np.cumsum(known)])
     return key_frequencies(first, value[known], country, background, only_known=True)
@@ -155,8 +146,6 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
     """Sharing of a key of which every account has one value.
 
     Args:
-        own: value code of each member; -1 unknown.
-        key: the key among the background sample.
         passed_over: accounts among which the members were selected by this very key; they count as having shared
             nothing.
     """
@@ -178,9 +167,6 @@ def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
     """Sharing of a key of which an account may have many values, such as addresses.
 
     An account is judged by its most telling value; having many values to choose from is charged for.
-
-    Args:
-        key: the key among all accounts.
     """
     account, value = key.pairs_of(members)
     values, place, holders = np.unique(value, return_inverse=True, return_counts=True)

@@ -48,7 +48,6 @@ class Budget:
 
     Attributes:
         false_campaigns_per_month: false campaigns that the operator allows in 30 days.
-        days: from its first to its last request.
         required_bits: bits, prior excluded, that the verdict act needs.
     """
 
@@ -79,7 +78,6 @@ def required_bits(accounts: int, days: float, allowed: float, null: SearchNull =
     """Bits that keep the expected number of false campaigns in 30 days of hourly looks within what is allowed.
 
     Args:
-        accounts: accounts of the log, 0 or more.
         allowed: false campaigns in 30 days, above 0.
         null: what the search finds among honest accounts.
 

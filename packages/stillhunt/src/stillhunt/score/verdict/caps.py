@@ -37,7 +37,6 @@ def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: floa
     harvesting operations outnumber honest single operators among candidates.
 
     Args:
-        findings: raw findings of one candidate.
         caps: most bits of each family, either way.
         linkage_cap: most bits of identity, network and timing together.
     """
@@ -88,11 +87,7 @@ def member_bits(findings: list[Finding], members: int) -> Floats:
 
 
 def member_evidence(findings: list[Finding], members: int) -> Floats:
-    """Bits of each finding about each member, scaled down to the member caps of its family.
-
-    Returns:
-        Array findings x members.
-    """
+    """Bits of each finding about each member, scaled down to the member caps of its family."""
     table = member_bits(findings, members)
     caps = {"content": P.content, "queue": P.queue, "identity": P.identity, "network": P.network}
     for family, cap in caps.items():

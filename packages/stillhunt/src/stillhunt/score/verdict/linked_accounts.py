@@ -34,7 +34,6 @@ def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: 
     """Position in `VERDICTS` of what is said of each member, allowed programmes aside.
 
     Args:
-        probability: P(member | campaign) of each member.
         set_apart: True for members who are never flagged.
     """
     # Whoever is likelier a member than not is for a person to look at, as the campaign is.
@@ -45,14 +44,7 @@ def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: 
 
 
 def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
-    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds.
-
-    Args:
-        probability: P(member | campaign) of each member.
-
-    Returns:
-        Positions of the flagged members.
-    """
+    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds."""
     order = np.argsort(-probability, kind="stable")
     strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
     kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)

@@ -76,11 +76,7 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:
-    """Members who lack a key that nearly all the others share.
-
-    Args:
-        findings: findings with learned member bits.
-    """
+    """Members who lack a key that nearly all the others share."""
     apart = np.zeros(members, bool)
     for finding in findings:
         if finding.kind in LEARNED_KEYS and finding.member_bits is not None:

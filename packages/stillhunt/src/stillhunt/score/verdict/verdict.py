@@ -28,8 +28,6 @@ class Judged:
     Attributes:
         candidate: its slices; members that proved strangers are gone.
         bits: log2 odds, prior included.
-        probability: P(campaign).
-        families: evidence families above the floor, the strongest first.
         held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
@@ -77,7 +75,6 @@ def judge(
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
-        candidate: slices that look drawn from one work queue.
         min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """

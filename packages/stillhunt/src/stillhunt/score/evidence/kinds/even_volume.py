@@ -34,11 +34,7 @@ P = read_parameters(VolumeParameters, "score.volume")
 
 
 def bits_by_topics(case: CandidateCase) -> float:
-    """Most bits that volume or workload may earn, given what topics say.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """Most bits that volume or workload may earn, given what topics say."""
     return P.bits_per_topic_bit * max(topic_finding(case).bits, 0.0)
 
 

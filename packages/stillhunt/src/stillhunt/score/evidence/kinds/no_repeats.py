@@ -58,9 +58,6 @@ def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None
 def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
     """Share of the comparison accounts that send as few later turns: where all do, a group that does says nothing.
 
-    Args:
-        candidate: the candidate, whose members are not counted.
-
     Returns:
         The share, with one more account that asks nothing back, so that it is above 0.
     """

@@ -38,11 +38,7 @@ P = read_parameters(CustomerParameters, "score.open_customers")
 
 
 def explained_by_customer(case: CandidateCase) -> bool:
-    """Whether a known customer explains what the accounts share, so that sharing it is no evidence.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """Whether a known customer explains what the accounts share, so that sharing it is no evidence."""
     return any(_weigh_once(kind, case) is not None for kind in KINDS)
 
 

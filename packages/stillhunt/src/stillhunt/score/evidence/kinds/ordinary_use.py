@@ -56,7 +56,6 @@ class Trait:
     """Something that requests ask for.
 
     Attributes:
-        verb: what they do, for the statement.
         flags: conduct flags of which any one shows it, see `extract/text/conduct.py`.
         usual: share of honest groups that live on it.
         weight: part of operations that live on it.

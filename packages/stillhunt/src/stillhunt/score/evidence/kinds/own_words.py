@@ -113,11 +113,7 @@ def word_recurrence(account: Ints, begins: Ints, words: Ints, rare: Ints) -> Wor
 
 
 def recurrence_bits(found: WordRecurrence, members: int) -> float:
-    """log2 likelihood ratio of the log ratio, one work queue against honest accounts, within its caps.
-
-    Args:
-        found: the recurrence of rare words in a group.
-    """
+    """log2 likelihood ratio of the log ratio, one work queue against honest accounts, within its caps."""
     drawn = _normal_density(found, OWN_WORDS.queue_mean, OWN_WORDS.queue_deviation)
     between = _normal_density(found, (OWN_WORDS.queue_mean + OWN_WORDS.honest_mean) / 2.0, OWN_WORDS.honest_deviation)
     honest = _normal_density(found, OWN_WORDS.honest_mean, OWN_WORDS.honest_deviation)

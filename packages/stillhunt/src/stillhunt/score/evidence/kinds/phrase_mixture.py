@@ -20,11 +20,7 @@ from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
 
 def topic_finding(case: CandidateCase) -> Finding:
-    """The finding about topics, which bounds what volume may say.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """The finding about topics, which bounds what volume may say."""
     if TOPICS_KIND.name not in case.shared:
         case.shared[TOPICS_KIND.name] = _weighed(case)
     found: Finding = case.shared[TOPICS_KIND.name]
