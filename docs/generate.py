@@ -107,7 +107,7 @@ def parameters_page() -> str:
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with read their tables
     for reader in ("watch.hunting", "watch.signatures.returns"):
         import_module(f"stillhunt.{reader}")
-    for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_weights"):
+    for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_file"):
         import_module(f"stillhunt_evidence.{reader}")
     for reader in ("marks", "proof"):
         import_module(f"stillhunt_model.{reader}.parameters")

@@ -14,8 +14,7 @@ from typing import Any
 
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.triage.case import Case
-from stillhunt_evidence.actors.actors_file import ActorsFile
-from stillhunt_evidence.actors.reading import KnownActors
+from stillhunt_evidence.actors.actors_file import ActorsFile, KnownActors
 
 HOSTERS = [f"AS{number} Hoster {number % 97}" for number in range(3300, 3330)]
 CLIENTS = [

@@ -11,10 +11,9 @@ from collections import Counter
 from typing import Any
 
 import stillhunt
-from stillhunt_evidence.actors.actors_file import ActorsFile
+from stillhunt_evidence.actors.actors_file import ActorsFile, KnownActors
 from stillhunt_evidence.actors.attribution import attribute_seen
 from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase, seen_case
-from stillhunt_evidence.actors.reading import KnownActors
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import stillhunt
-from stillhunt_evidence.pages.alternatives import Alternative
-from stillhunt_evidence.pages.campaign_alternatives import alternatives_of
+from stillhunt_evidence.pages.alternatives import Alternative, alternatives_of
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 
 RIGHT = {

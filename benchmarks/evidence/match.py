@@ -98,7 +98,7 @@ def side_of(out: Path, name: str, side: str) -> list[Found]:
     truth = json.loads((out / name / TRUTH_FILE).read_text())[side]["found"]
     case = Case.read(out / name / side)
     features = campaign_features(case)
-    content = sketch_file(features, CIRCLE, (KEY, OWN), sketches_of_case(case))
+    content = sketch_file(features, CIRCLE, KEY, OWN, sketches_of_case(case))
     sketches = {one.name: one for one in sketches_from_json(content, CIRCLE, KEY, where=name).campaigns}
     return [
         Found(name, one.campaign_id, truth[one.campaign_id]["true"], truth[one.campaign_id]["verdict"],

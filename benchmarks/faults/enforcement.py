@@ -33,7 +33,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.data import backup
 from stillhunt.decide.live import LiveDecisions
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.folder import DataFolder
@@ -65,7 +65,9 @@ class Scene:
         database = open_database(folder.path, "")
         self.token = make_token(database, "gateway", frozenset((DECIDE,)))
         for account in ACCOUNTS:
-            decide_as_person(database, account, "block", ("Ada", ""), (time.time_ns() // 1000, 3.0))
+            decide_as_person(
+                database, account, "block", DecisionAuthor("Ada", ""), DecisionSpan(time.time_ns() // 1000, 3.0)
+            )
         database.close()
         handle, _ = new_part(folder.spool, Stream("gateway", "jsonl", "jsonl"), datetime.now(UTC))
         os.write(handle, b"".join(lines()))
@@ -230,7 +232,7 @@ def clock_trial(scene: Scene, moves: list[int], *, begins: int = 0) -> None:
             time.sleep(2.0)
             database = open_database(data, "")
             now = time.time_ns() // 1000 + days * DAY_SECONDS * 1_000_000
-            decide_as_person(database, f"b{days}", "block", ("Ada", ""), (now, 30.0))
+            decide_as_person(database, f"b{days}", "block", DecisionAuthor("Ada", ""), DecisionSpan(now, 30.0))
             database.close()
             made.append(f"b{days}")
         end, left = time.monotonic() + FAULT_SECONDS, made

@@ -25,7 +25,7 @@ from sqlalchemy import Index
 from stillhunt.base.units import DAY
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import count_entries, is_standing, read_newest, still_standing, verified_log
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.ledger.chain import LEDGER_START, entry_place, placed
 from stillhunt.watch.database.store import WatchDatabase
@@ -105,7 +105,9 @@ def _appending(database: WatchDatabase) -> dict[str, float]:
 
     def decide() -> None:
         account, now = f"account-{len(made):08}", time.time_ns() // 1000
-        made.append(decide_as_person(database, account, "tag", ("benchmark", ""), (now, 1.0)).seq)
+        made.append(
+            decide_as_person(database, account, "tag", DecisionAuthor("benchmark", ""), DecisionSpan(now, 1.0)).seq
+        )
 
     figures = _figures("append", decide, APPENDED)
     ends = iter(made)

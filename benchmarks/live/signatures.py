@@ -32,7 +32,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema_case import CAMPAIGNS, HARVEST, MEMBERS, SLICES
 from stillhunt.collect import open_accounts, open_requests
-from stillhunt.decide.customers import sign_up_bits
+from stillhunt.decide.weighed_links import sign_up_bits
 from stillhunt.extract import sketch_requests
 from stillhunt.pipeline import hunt
 from stillhunt.watch.signatures.compiling import compile_signatures

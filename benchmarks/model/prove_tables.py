@@ -8,7 +8,7 @@ from typing import Any
 from prove_world import CAMPAIGNS
 from scipy.stats import beta
 
-from stillhunt_evidence.packs.proof_weights import TEST_WEIGHTS
+from stillhunt_evidence.packs.proof_file import TEST_WEIGHTS
 from stillhunt_model.proof.parameters import P
 
 PAIRS = 1000

@@ -11,8 +11,7 @@ from stillhunt.base.formatting import sentence
 from stillhunt.plugins import EvidenceKind
 from stillhunt.score.evidence.catalogue import CATALOGUE, checked
 from stillhunt.score.evidence.kind import missing_parts
-from stillhunt_evidence.pages.explanations import BY_KINDS
-from stillhunt_evidence.pages.kind_readings import readings_of
+from stillhunt_evidence.pages.kind_readings import BY_KINDS, readings_of
 from wording import assert_plain, fields_of
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

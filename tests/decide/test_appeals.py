@@ -36,7 +36,7 @@ from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.entries import LogEntry, first_broken, in_force, standing
 from stillhunt.decide.field_rates import exact_share, field_rates
 from stillhunt.decide.log import log_locked, read_log
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms, Policy
 from stillhunt.decide.running import apply_rules
 from stillhunt.watch.believed_time import believed_time
@@ -66,7 +66,14 @@ def hunted(database: WatchDatabase, *accounts: str, at: int = NOW, by: Policy | 
 
 
 def person(database: WatchDatabase, action: Any, by: str = "Ada", at: int = NOW, **more: Any) -> LogEntry:
-    return decide_as_person(database, more.pop("account", "a"), action, (by, ""), (at, more.pop("days", 30)), **more)
+    return decide_as_person(
+        database,
+        more.pop("account", "a"),
+        action,
+        DecisionAuthor(by, ""),
+        DecisionSpan(at, more.pop("days", 30)),
+        **more,
+    )
 
 
 def filed(database: WatchDatabase, decision: int, account: str = "a", at: int = NOW, text: str = "not me") -> Appeal:

@@ -19,7 +19,7 @@ from stillhunt.cli.app import app
 from stillhunt.cli.decisions import add_decision
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.decide.live import LiveDecisions
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import parse_policy
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.database.store import WatchDatabase
@@ -197,7 +197,7 @@ def test_a_log_that_lost_its_end_is_noticed_by_what_a_server_verified(tmp_path: 
     database, kept = WatchDatabase("", tmp_path / "stillhunt.db"), tmp_path / VERIFIED_FILE
     now = int(datetime.now(UTC).timestamp() * 1e6)
     for account in "abc":
-        decide_as_person(database, account, "block", ("Ada", ""), (now, 3.0))
+        decide_as_person(database, account, "block", DecisionAuthor("Ada", ""), DecisionSpan(now, 3.0))
     LiveDecisions(database, lambda: None, kept=kept).look()
     assert verified(tmp_path) == 0
     with database.write() as connection:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base.schema import ACCOUNTS
-from stillhunt.decide.customers import sign_up_bits
+from stillhunt.decide.weighed_links import sign_up_bits
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 
 MEMBERS = [f"m{number}" for number in range(10)]

@@ -14,7 +14,7 @@ from stillhunt.decide import live as live_module
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
 from stillhunt.decide.verified import kept_place
 from stillhunt.watch.believed_time import ClockSteps
@@ -37,7 +37,7 @@ def nothing() -> Policy | None:
 
 
 def person(database: WatchDatabase, account: str = "a") -> LogEntry:
-    return decide_as_person(database, account, "block", ("Ada", ""), (NOW, 1.0))
+    return decide_as_person(database, account, "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 1.0))
 
 
 def by_rule(database: WatchDatabase, account: str = "ruled") -> None:
@@ -233,7 +233,9 @@ def test_a_clock_that_was_ahead_ends_no_decision(opening: Opening, monkeypatch: 
     live.look()
     for days in (10, 1000):
         ahead[0] = days * 86_400.0
-        decide_as_person(database, f"b{days}", "block", ("Ada", ""), (NOW + days * 86_400_000_000, 3.0))
+        decide_as_person(
+            database, f"b{days}", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW + days * 86_400_000_000, 3.0)
+        )
         live.look()
         started = LiveDecisions(opening(), nothing, steps=ClockSteps(lambda: steady() + ahead[0], steady))
         started.look()

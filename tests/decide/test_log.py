@@ -19,7 +19,7 @@ from stillhunt.decide import log as log_module
 from stillhunt.decide.entries import LogEntry, first_broken, in_force
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked, read_log
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import apply_rules
 from stillhunt.watch.database.store import WatchDatabase
@@ -70,7 +70,9 @@ def test_what_is_appended_reads_back_and_follows_on(opening: Opening) -> None:
     first = ruled(database, NOW)
     assert len(first) == 40
     assert ruled(database, NOW + 1) == []
-    entry = decide_as_person(database, "acct-1", "observe", ("Ada", "a customer of ours"), (NOW, 3.0), "override")
+    entry = decide_as_person(
+        database, "acct-1", "observe", DecisionAuthor("Ada", "a customer of ours"), DecisionSpan(NOW, 3.0), "override"
+    )
     log = read_log(opening())
     assert log == [*first, entry]
     assert first_broken(log) is None
@@ -86,9 +88,9 @@ def test_what_is_appended_reads_back_and_follows_on(opening: Opening) -> None:
 def test_a_person_has_a_name(opening: Opening, author: str) -> None:
     database = opening()
     with pytest.raises(ConfigError, match="name of who makes it"):
-        decide_as_person(database, "a", "block", (author, ""), (NOW, 3.0))
+        decide_as_person(database, "a", "block", DecisionAuthor(author, ""), DecisionSpan(NOW, 3.0))
     with pytest.raises(ConfigError, match="needs an end"):
-        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 0.0))
+        decide_as_person(database, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 0.0))
     assert read_log(database) == []
 
 
@@ -96,13 +98,15 @@ def test_a_person_has_a_name(opening: Opening, author: str) -> None:
 def test_an_account_is_one_that_can_be_kept(opening: Opening, account: str) -> None:
     database = opening()
     with pytest.raises(ConfigError, match="no id of an account"):
-        decide_as_person(database, account, "block", ("Ada", ""), (NOW, 3.0))
+        decide_as_person(database, account, "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0))
     assert read_log(database) == []
 
 
 def test_a_decision_names_accounts_as_tables_do(opening: Opening) -> None:
     database = opening()
-    made = decide_as_person(database, " a\u200bb\0", "block", (" Ada\udcff ", "not\0e\udcff"), (NOW, 3.0))
+    made = decide_as_person(
+        database, " a\u200bb\0", "block", DecisionAuthor(" Ada\udcff ", "not\0e\udcff"), DecisionSpan(NOW, 3.0)
+    )
     assert (made.account_id, made.author, made.note) == (visible_id(" a\u200bb\0"), "Ada?", "not\ufffde?")
     assert undo(database, made.seq, " Bo ", "", NOW + 1).author == "Bo"
     assert first_broken(read_log(database)) is None
@@ -120,14 +124,14 @@ def test_nothing_follows_a_log_that_was_changed(opening: Opening) -> None:
         undo(database, 7, "Ada", "", NOW)
     LiveDecisions(database, lambda: None).look()
     with changed:
-        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+        decide_as_person(database, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0))
     assert len(read_log(database)) == 40
     with database.write() as connection:
         connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 7).values(action="step_up"))
     live = LiveDecisions(database, lambda: None)
     for _ in range(2):
         live.look()
-    assert decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0)).seq == 41
+    assert decide_as_person(database, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0)).seq == 41
 
 
 def test_nothing_follows_an_end_that_was_changed(opening: Opening) -> None:
@@ -136,7 +140,7 @@ def test_nothing_follows_an_end_that_was_changed(opening: Opening) -> None:
     with database.write() as connection:
         connection.execute(update(DECISIONS).where(DECISIONS.c.seq == 40).values(note="x"))
     with pytest.raises(OutputError, match="entry 40: its content is not what was hashed"):
-        decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+        decide_as_person(database, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0))
 
 
 def test_appending_reads_one_entry(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +148,7 @@ def test_appending_reads_one_entry(opening: Opening, monkeypatch: pytest.MonkeyP
     ruled(database, NOW)
     made = log_module.entries_of
     monkeypatch.setattr(log_module, "entries_of", lambda rows: [(read.append(one), one)[1] for one in made(rows)])
-    decide_as_person(database, "a", "block", ("Ada", ""), (NOW, 3.0))
+    decide_as_person(database, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0))
     assert [entry.seq for entry in read] == [40]
     undo(database, 41, "Bo", "", NOW + 1)
     assert [entry.seq for entry in read[1:]] == [41, 41]
@@ -154,7 +158,9 @@ def test_many_who_append_at_once_make_one_chain(opening: Opening) -> None:
     databases = [opening() for _ in range(4)]
 
     def append(number: int) -> None:
-        decide_as_person(databases[number % 4], f"a{number}", "tag", ("Ada", ""), (NOW + number, 3.0))
+        decide_as_person(
+            databases[number % 4], f"a{number}", "tag", DecisionAuthor("Ada", ""), DecisionSpan(NOW + number, 3.0)
+        )
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(append, range(40)))

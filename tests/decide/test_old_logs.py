@@ -14,7 +14,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.decide.entries import in_force
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked, read_log, read_newest, read_state, still_standing, verified_log
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.rules import decide, remembered_span
 from stillhunt.decide.running import apply_rules
 from stillhunt.decide.verified import VERIFIED_FILE
@@ -40,11 +40,11 @@ def test_a_log_of_an_earlier_version_verifies_and_goes_on(old: WatchDatabase, tm
     live.look()
     assert live.problems == {}
     assert live.revision == f"5-{end.digest[:16]}"
-    assert decide_as_person(old, "a", "block", ("Ada", ""), (NOW, 3.0)).before == end.digest
+    assert decide_as_person(old, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0)).before == end.digest
     with old.write() as connection:
         connection.execute(delete(DECISIONS).where(DECISIONS.c.seq > 4))
     with pytest.raises(OutputError, match="it had 5 entries and has 4"):
-        decide_as_person(old, "a", "block", ("Ada", ""), (NOW, 3.0))
+        decide_as_person(old, "a", "block", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 3.0))
 
 
 def test_a_part_of_the_log_says_what_all_of_it_says(tmp_path: Path) -> None:

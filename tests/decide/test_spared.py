@@ -12,10 +12,10 @@ from sqlalchemy import insert
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, InputError
-from stillhunt.decide.customers import read_customers
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import accounts_before, spared_accounts
+from stillhunt.decide.weighed_links import read_customers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder

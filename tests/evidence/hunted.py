@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import stillhunt
 from golden.golden_world import SPEC
 from stillhunt_evidence.keys.signing import PublicKey, new_signing_key, read_signer
-from stillhunt_evidence.packs.contents import Discretion
+from stillhunt_evidence.packs.contents import Discretion, Pseudonyms
 from stillhunt_evidence.packs.making import Pack, PackOrder, make_pack
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 from stillhunt_lab.worlds.build import build_world
 
 MADE_AT = datetime(2026, 3, 20, 12, 30, tzinfo=UTC)

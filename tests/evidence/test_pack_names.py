@@ -7,7 +7,7 @@ from pathlib import Path
 from stillhunt.base.config import Config
 from stillhunt.watch.subject.pack_names import names_in_packs
 from stillhunt_evidence.keys.folder import pseudonyms_key
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
+from stillhunt_evidence.packs.contents import Pseudonyms
 
 
 def test_the_core_knows_the_pseudonym_of_an_account(tmp_path: Path) -> None:

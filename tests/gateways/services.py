@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from stillhunt.decide.actions import ACTIONS, Action
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import DECIDE, make_token
@@ -74,7 +74,9 @@ class Stillhunt:
     def decide(self, account: str, action: Action) -> int:
         """A person's decision about an account; its number."""
         now = time.time_ns() // 1000
-        return decide_as_person(self.database, account, action, ("tester", "a test"), (now, 1.0)).seq
+        return decide_as_person(
+            self.database, account, action, DecisionAuthor("tester", "a test"), DecisionSpan(now, 1.0)
+        ).seq
 
     def undo(self, decision: int) -> None:
         undo(self.database, decision, "tester", "a test", time.time_ns() // 1000)

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from stillhunt.collect.formats.litellm.calls import customer_of
 from stillhunt.decide.actions import Action
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.web.questions import GatewayQuestion
 from web.serving import Running, free_port, serving
@@ -107,7 +107,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def decide(running: Running, account: str, action: Action) -> int:
-    entry = decide_as_person(running.database, account, action, ("tester", "a test"), (time.time_ns() // 1000, 1.0))
+    entry = decide_as_person(
+        running.database, account, action, DecisionAuthor("tester", "a test"), DecisionSpan(time.time_ns() // 1000, 1.0)
+    )
     running.decisions.look()
     return entry.seq
 

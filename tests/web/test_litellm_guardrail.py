@@ -20,7 +20,7 @@ import yaml
 
 from gateways.services import until
 from stillhunt.decide.actions import Action
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.tokens import DECIDE, make_token
 from stillhunt.web.gateways import LITELLM_PATH, MOST_GUARDED_BYTES
@@ -110,7 +110,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 
 def decide(running: Running, account: str, action: Action) -> int:
-    entry = decide_as_person(running.database, account, action, ("tester", "a test"), (time.time_ns() // 1000, 1.0))
+    entry = decide_as_person(
+        running.database, account, action, DecisionAuthor("tester", "a test"), DecisionSpan(time.time_ns() // 1000, 1.0)
+    )
     running.decisions.look()
     return entry.seq
 

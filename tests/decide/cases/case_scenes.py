@@ -7,15 +7,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from decide.scenes import NOW
-from stillhunt.decide.cases.changes import (
-    ActOnCampaign,
-    CampaignFacts,
-    CampaignMember,
-    Change,
-    DismissCampaign,
-)
+from stillhunt.decide.cases.changes import ActOnCampaign, CampaignMember, Change, DismissCampaign
 from stillhunt.decide.cases.changing import change_work
-from stillhunt.decide.cases.work import CaseWork, read_work
+from stillhunt.decide.cases.work import CampaignFacts, CaseWork, read_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from watch.databases import Opening

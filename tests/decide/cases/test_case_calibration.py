@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from stillhunt.decide.cases.calibration import PROBABILITY_BANDS, dismissal_calibration
-from stillhunt.decide.cases.changes import CampaignFacts
-from stillhunt.decide.cases.work import CaseStatus, CaseWork
+from stillhunt.decide.cases.work import CampaignFacts, CaseStatus, CaseWork
+from stillhunt.decide.field_rates import PROBABILITY_BANDS, dismissal_calibration
 
 
 def test_dismissals_are_counted_by_verdict_and_band() -> None:

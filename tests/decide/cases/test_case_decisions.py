@@ -16,22 +16,22 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
-from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members, plan_action
-from stillhunt.decide.cases.changes import (
-    AddLabel,
+from stillhunt.decide.cases.changes import AddLabel, CampaignMember, DismissCampaign, ReopenCase, WatchCampaign
+from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action, undo_change
+from stillhunt.decide.cases.work import (
     CampaignFacts,
-    CampaignMember,
-    DismissCampaign,
-    ReopenCase,
-    WatchCampaign,
+    CaseWork,
+    dismissed_campaigns,
+    facts_when_decided,
+    read_all_work,
+    read_work,
+    returned_for_another_look,
+    work_events,
 )
-from stillhunt.decide.cases.changing import undo_change
-from stillhunt.decide.cases.dismissals import dismissed_campaigns, facts_when_decided, returned_for_another_look
-from stillhunt.decide.cases.work import CaseWork, read_all_work, read_work, work_events
 from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, standing
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import read_log
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.rules import Findings
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
@@ -149,7 +149,7 @@ def test_a_dismissal_ends_what_rules_and_cases_decided_for_the_campaign(
     found = findings([member("a"), member("b"), member("other", "c-2")])
     hunted(monkeypatch, database, found, NOW)
     change(database, acting("a"))
-    decide_as_person(database, "b", "tag", ("Ada", ""), (NOW, 9.0), "override")
+    decide_as_person(database, "b", "tag", DecisionAuthor("Ada", ""), DecisionSpan(NOW, 9.0), "override")
     change(database, DISMISSAL, "Bo", NOW + 1)
     assert actions(database, NOW + 1) == {"b": "tag", "other": "limit"}
     ends = {entry.account_id: entry for entry in read_log(database) if entry.kind == "undo" and entry.undoes > 3}
@@ -188,7 +188,7 @@ def test_an_undone_action_ends(opening: Opening) -> None:
     change(database, acting("a", "b"))
     assert undo(database, NOW + 1).status == "open"
     assert actions(database, NOW + 1) == {}
-    decide_as_person(database, "b", "tag", ("Cy", ""), (NOW + 2, 9.0))
+    decide_as_person(database, "b", "tag", DecisionAuthor("Cy", ""), DecisionSpan(NOW + 2, 9.0))
     assert undo(database, NOW + 3).status == "acted"
     assert actions(database, NOW + 3) == {"a": "throttle", "b": "tag"}, "a later decision is not covered by an old one"
 

@@ -14,8 +14,7 @@ from stillhunt.base.schema_case import CASE_VIEWS
 from stillhunt_evidence.actors.decision import ActorComparison
 from stillhunt_evidence.actors.observed import MarkCoverage, seen_case
 from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES
-from stillhunt_evidence.actors.posterior import posterior, weigh_marks
-from stillhunt_evidence.actors.weights import Mark, base_rate, coverage_bits
+from stillhunt_evidence.actors.weights import Mark, base_rate, coverage_bits, posterior, weigh_marks
 from wording import assert_plain
 
 KINDS = {

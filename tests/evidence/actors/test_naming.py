@@ -16,8 +16,7 @@ from stillhunt_evidence.actors import Attribution, attribute
 from stillhunt_evidence.actors.actors_file import Actor
 from stillhunt_evidence.actors.decision import ActorComparison, reasons_against_naming
 from stillhunt_evidence.actors.observed import seen_case
-from stillhunt_evidence.actors.posterior import weigh_marks
-from stillhunt_evidence.actors.weights import Mark
+from stillhunt_evidence.actors.weights import Mark, weigh_marks
 
 
 def test_an_actor_whose_marks_agree_is_named() -> None:

@@ -20,12 +20,13 @@ from stillhunt_evidence.keys.folder import (
     CIRCLES,
     checked_name,
     circle_key,
+    keyed_hash,
+    keyed_hashes,
     keys_folder,
     pseudonyms_key,
     read_secret,
     write_new,
 )
-from stillhunt_evidence.keys.hashing import keyed_hash, keyed_hashes
 from stillhunt_evidence.keys.signing import (
     has_signing_key,
     new_signing_key,

@@ -9,10 +9,10 @@ from stillhunt.base.schema_case import CAMPAIGNS, CASE_TABLES, CASE_VERSION, PHR
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.triage import Case
 from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight
-from stillhunt_evidence.matching.features import CampaignFeature, CampaignFeatures
+from stillhunt_evidence.matching.features import CampaignFeature, CampaignFeatures, SketchOrigin
 
 CIRCLE, KEY, OWN = "group", bytes(range(32)), bytes(range(1, 33))
-SKETCHES_MADE = (SKETCH_VERSION, 0)
+SKETCHES_MADE = SketchOrigin(SKETCH_VERSION, 0)
 
 
 def features_of(name: str, phrases: range, words: range = range(0), share: int = 2, bits: int = 16) -> CampaignFeatures:

@@ -123,7 +123,7 @@ def test_a_request_is_bounded() -> None:
 def test_other_sketches_are_no_answer() -> None:
     request, _ = ask(MINE, SKETCHES_MADE)
     with pytest.raises(PackError, match="seed 0, and your case under seed 7") as caught:
-        answer(request, THEIRS, (SKETCHES_MADE[0], 7), "request")
+        answer(request, THEIRS, SKETCHES_MADE._replace(seed=7), "request")
     assert caught.value.where == "request"
 
 

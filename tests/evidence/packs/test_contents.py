@@ -17,10 +17,16 @@ import pytest
 from evidence.hunted import FULL, SHORT, campaigns, case_folder, hunted_case, one_pack, packed
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt_evidence.packs.clean_names import PRIVATE_MODEL, clean_name, with_clean_names
-from stillhunt_evidence.packs.contents import cut_case, harvest_digest, public_record
+from stillhunt_evidence.packs.contents import (
+    PRIVATE_MODEL,
+    Pseudonyms,
+    clean_name,
+    cut_case,
+    harvest_digest,
+    public_record,
+    with_clean_names,
+)
 from stillhunt_evidence.packs.making import Pack
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 
 
 def table(pack: Pack, name: str) -> pa.Table:

@@ -19,8 +19,7 @@ from stillhunt.base.errors import PackError
 from stillhunt.base.table_files import parquet_bytes
 from stillhunt_evidence.keys.signing import read_signer
 from stillhunt_evidence.packs.archive import archive_parts
-from stillhunt_evidence.packs.envelope import sign_statement
-from stillhunt_evidence.packs.manifest import ENVELOPE_FILE, make_manifest, statement_of
+from stillhunt_evidence.packs.manifest import ENVELOPE_FILE, make_manifest, sign_statement, statement_of
 from stillhunt_evidence.packs.rebuilding import Rebuilt, hunt_differences, rebuild_pack, settings_again
 from stillhunt_evidence.packs.verifying import Trust, VerifiedPack, verify_pack
 

@@ -16,13 +16,15 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import PackError
 from stillhunt_evidence.packs.manifest import as_plain_json
 from stillhunt_evidence.packs.proof_file import (
+    CONTROLS_TEST,
     NO_CONCLUSION,
     PROOF_FILE,
+    PROOF_RULES,
+    TEST_WEIGHTS,
     ProofDocument,
     ProofModel,
     read_proof,
 )
-from stillhunt_evidence.packs.proof_weights import CONTROLS_TEST, PROOF_RULES, TEST_WEIGHTS
 from stillhunt_evidence.packs.rebuilding import rebuild_pack
 from stillhunt_evidence.packs.verifying import Trust, verify_pack
 from stillhunt_evidence.pages.trained_models import about_p_value, p_value, training_sentences

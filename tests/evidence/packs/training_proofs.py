@@ -8,6 +8,8 @@ from typing import Any
 from evidence.hunted import campaigns, case_folder
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import (
+    CONTROLS_TEST,
+    MARKS_TEST,
     NO_CONCLUSION,
     TRAINED,
     ProofDocument,
@@ -16,7 +18,6 @@ from stillhunt_evidence.packs.proof_file import (
     ProvedCampaign,
     combined_p,
 )
-from stillhunt_evidence.packs.proof_weights import CONTROLS_TEST, MARKS_TEST
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
 
 ALPHA, PAIRS = 1e-5, 1000

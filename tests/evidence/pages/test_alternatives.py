@@ -13,14 +13,15 @@ from stillhunt_evidence.pages.alternatives import (
     MOST_OF_CHANCE,
     NEARLY_ALL,
     Alternative,
+    alternatives_of,
+    bits_of,
     expected_honest_groups,
-    leading_alternative,
     odds_of,
+    signs_of,
     weigh_alternatives,
 )
-from stillhunt_evidence.pages.campaign_alternatives import alternatives_of, signs_of
-from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATION_OF
 from stillhunt_evidence.pages.group_signs import MOST_HAVE_IT, SOME_LACK_IT, GroupSigns
+from stillhunt_evidence.pages.kind_readings import BY_CHANCE, EXPLANATION_OF
 
 NOTHING_KNOWN = GroupSigns(12, None, None, 0, None, None, None, None, None)
 LOG = {"accounts": 3_000, "days": 14.0}
@@ -34,15 +35,15 @@ def weighed(*terms: tuple[str, float], signs: GroupSigns = NOTHING_KNOWN) -> dic
 def test_what_is_not_explained_is_left() -> None:
     found = weighed(("topic_mixture", 5.0), ("phrase_mixture", 8.0), ("created_at", 2.0))
     framework = found["framework"]
-    assert framework.explained_bits == 8.0
-    assert framework.unexplained_bits == framework.left == 7.0
+    assert bits_of(framework.explained) == 8.0
+    assert bits_of(framework.unexplained) == framework.left == 7.0
     assert found["company"].left == 0.0
 
 
 def test_evidence_against_counts_for_those_who_predict_it() -> None:
     found = weighed(("phrase_mixture", 8.0), ("no_repeats", -6.0))
     assert found["course"].left == found["benchmark"].left == -6.0
-    assert found["course"].predicted_bits == -6.0
+    assert bits_of(found["course"].predicted) == -6.0
     assert found["company"].left == 0.0
     assert found["company"].predicted == ()
 
@@ -50,7 +51,7 @@ def test_evidence_against_counts_for_those_who_predict_it() -> None:
 def test_missing_signs_are_added() -> None:
     spread = replace(NOTHING_KNOWN, same_customer=0.1, same_country=0.2, countries=9)
     found = weighed(("phrase_mixture", 8.0), signs=spread)
-    assert found["fleet"].left == found["fleet"].missing_bits == MOST_HAVE_IT
+    assert found["fleet"].left == bits_of(found["fleet"].missing) == MOST_HAVE_IT
     assert found["course"].left == MOST_HAVE_IT
     assert found["dataset"].left == MOST_HAVE_IT + SOME_LACK_IT, "12 accounts in nine countries"
     assert found["framework"].left == 0.0
@@ -111,7 +112,7 @@ def test_the_best_fit_leads_and_equals_keep_their_order() -> None:
     ranked = weigh_alternatives(total, NOTHING_KNOWN, LOG)
     lefts = [one.left for one in ranked]
     assert lefts == sorted(lefts)
-    assert leading_alternative(ranked).explanation.key == "course", "course, company and fleet explain all of it"
+    assert ranked[0].explanation.key == "course", "course, company and fleet explain all of it"
     assert {one.explanation.key for one in ranked} == set(EXPLANATION_OF)
 
 
@@ -150,12 +151,12 @@ def test_comparison_names_both_sides() -> None:
 
 def test_alternatives_of_a_case() -> None:
     ranked = {one.explanation.key: one for one in alternatives_of(page_case(), NAME)}
-    assert ranked["framework"].unexplained_bits == 5.25 + 0.25
+    assert bits_of(ranked["framework"].unexplained) == 5.25 + 0.25
     assert ranked["framework"].left == 5.25 + 0.25 - 1.0
-    assert ranked["course"].missing_bits == MOST_HAVE_IT + MOST_HAVE_IT + SOME_LACK_IT, (
+    assert bits_of(ranked["course"].missing) == MOST_HAVE_IT + MOST_HAVE_IT + SOME_LACK_IT, (
         "two countries, 11 a day, and no repeats"
     )
-    assert ranked["keys"].missing_bits == MOST_HAVE_IT + SOME_LACK_IT
+    assert bits_of(ranked["keys"].missing) == MOST_HAVE_IT + SOME_LACK_IT
     signs = signs_of(page_case(), NAME)
     assert signs.repeats is False
     assert (signs.members, signs.countries, signs.dedicated, signs.together) == (24, 2, 1.0, 1.0)

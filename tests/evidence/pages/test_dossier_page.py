@@ -17,10 +17,9 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt.triage.score_breakdown import campaign_sum
-from stillhunt_evidence.pages.alternatives import weigh_alternatives
-from stillhunt_evidence.pages.campaign_alternatives import alternatives_of, signs_of
-from stillhunt_evidence.pages.changed_settings import changed_settings
+from stillhunt_evidence.pages.alternatives import alternatives_of, signs_of, weigh_alternatives
 from stillhunt_evidence.pages.engineer_page import CITED_SHOWN, MEMBERS_SHOWN
+from stillhunt_evidence.pages.error_rates import changed_settings
 from stillhunt_evidence.pages.facts import DossierFacts, facts_of_run
 from stillhunt_evidence.pages.kind_readings import all_readings
 from stillhunt_evidence.pages.render import render_dossier

@@ -11,7 +11,7 @@ from evidence.pages.page_cases import sum_of, term
 from stillhunt.base.config import Config
 from stillhunt.score import expected_false
 from stillhunt_evidence.pages import error_rates as rates
-from stillhunt_evidence.pages.changed_settings import changed_settings
+from stillhunt_evidence.pages.error_rates import changed_settings
 
 DEFAULTS = changed_settings({"settings": Config().model_dump(mode="json")})
 ROOT = Path(__file__).parents[3]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stillhunt_evidence.pages.explanations import EXPLANATION_OF
 from stillhunt_evidence.pages.group_signs import MOST_HAVE_IT, SOME_LACK_IT, GroupSigns, group_signs, missing_signs
+from stillhunt_evidence.pages.kind_readings import EXPLANATION_OF
 
 BEGIN = datetime(2026, 3, 3, tzinfo=UTC)
 ROW: dict[str, Any] = {

@@ -10,8 +10,14 @@ from stillhunt.base.families import FAMILY_OF
 from stillhunt.score.evidence.catalogue import CATALOGUE
 from stillhunt.score.evidence.kind import HONEST_EXPLANATIONS, HonestReadings
 from stillhunt.score.verdict import linked_accounts
-from stillhunt_evidence.pages.explanations import BY_CHANCE, BY_KINDS, EXPLANATION_OF, EXPLANATIONS
-from stillhunt_evidence.pages.kind_readings import all_readings, readings_of
+from stillhunt_evidence.pages.kind_readings import (
+    BY_CHANCE,
+    BY_KINDS,
+    EXPLANATION_OF,
+    EXPLANATIONS,
+    all_readings,
+    readings_of,
+)
 
 READINGS = all_readings()
 OF_LINKED_ACCOUNTS = {"many_programs", "used_in_turn"}

@@ -12,7 +12,7 @@ from evidence.hunted import FULL, campaigns, packed
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.base.table_files import table_of_parquet
 from stillhunt_evidence.packs.making import Pack
-from stillhunt_evidence.pages.references import BOILERPLATE, REFERENCES
+from stillhunt_evidence.pages.page_texts import BOILERPLATE, REFERENCES
 
 _SAYS = frozenset(("p", "li", "dd", "td", "th", "pre", "figcaption", "h1"))
 """Elements that say something; headings, labels and captions name what follows."""

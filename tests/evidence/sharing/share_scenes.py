@@ -11,8 +11,8 @@ import pyarrow as pa
 from stillhunt._version import __version__
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.triage import Case
-from stillhunt_evidence.sharing.address_counts import AddressCounts
 from stillhunt_evidence.sharing.formats import share_formats
+from stillhunt_evidence.sharing.log_addresses import AddressCounts
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.sharing_case import ShareTerms, share_of
 from stillhunt_evidence.sharing.tlp import tlp_label

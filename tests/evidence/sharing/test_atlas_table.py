@@ -10,8 +10,15 @@ from stillhunt.base.schema_case import OPERATION_KINDS, ROLES
 from stillhunt.score.evidence.catalogue import KIND_OF
 from stillhunt.watch.alerts import siem
 from stillhunt_evidence.sharing import atlas
-from stillhunt_evidence.sharing.atlas import AtlasTactic, AtlasTechnique, techniques_of
-from stillhunt_evidence.sharing.recommended import BLOCK, RATE_LIMIT, STEP_UP, measures_for
+from stillhunt_evidence.sharing.atlas import (
+    BLOCK,
+    RATE_LIMIT,
+    STEP_UP,
+    AtlasTactic,
+    AtlasTechnique,
+    measures_for,
+    techniques_of,
+)
 
 TECHNIQUES = [one for one in vars(atlas).values() if isinstance(one, AtlasTechnique)]
 TACTICS = [one for one in vars(atlas).values() if isinstance(one, AtlasTactic)]

@@ -9,8 +9,8 @@ import pytest
 
 from stillhunt.base.clients import client_families
 from stillhunt_evidence.sharing.clean_texts import _SENTENCE_CHARS, _SHORTEST_ID, HIDDEN_ID, TextCleaner
+from stillhunt_evidence.sharing.indicators import user_agent_pattern
 from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS
-from stillhunt_evidence.sharing.user_agents import user_agent_pattern
 
 ACTIVE = re.compile(
     r"[<>\[\]{}`\\|]|://|(?i:javascript|vbscript|data)\s*:|[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"

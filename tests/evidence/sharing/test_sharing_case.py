@@ -27,12 +27,18 @@ from evidence.sharing.share_scenes import (
 )
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import CASE_TABLES
-from stillhunt_evidence.keys.hashing import keyed_hash
-from stillhunt_evidence.matching.features import campaign_features
+from stillhunt_evidence.keys.folder import keyed_hash
+from stillhunt_evidence.matching.features import SketchOrigin, campaign_features
 from stillhunt_evidence.matching.sketch_file import sketch_file
 from stillhunt_evidence.sharing.parameters import P
-from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, campaign_text, percent_of, shown_probability
-from stillhunt_evidence.sharing.shared_ids import ShareIds, public_uuid
+from stillhunt_evidence.sharing.shared_campaign import (
+    SharedCampaign,
+    ShareIds,
+    campaign_text,
+    percent_of,
+    public_uuid,
+    shown_probability,
+)
 from stillhunt_evidence.sharing.sharing_case import case_end
 from triage.fixtures import START, operator_rows
 
@@ -145,7 +151,7 @@ def test_addresses_need_two_accounts_and_phrases_five() -> None:
 
 def test_phrases_and_the_check_of_the_key_are_those_of_sketches() -> None:
     case = rich_case()
-    sketches = sketch_file(campaign_features(case, [FIRST]), "labs", (CIRCLE_KEY, OWN_KEY), (1, 1)).decode()
+    sketches = sketch_file(campaign_features(case, [FIRST]), "labs", CIRCLE_KEY, OWN_KEY, SketchOrigin(1, 1)).decode()
     share = shared(case, FIRST)
     assert share.key_check in sketches
     assert all(one.digest in sketches for one in share.campaigns[0].hashes)

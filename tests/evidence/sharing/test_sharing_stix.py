@@ -12,8 +12,7 @@ from evidence.sharing.share_scenes import FIRST, REVIEW, SECOND, addresses, chan
 from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.indicators import SharedIndicator
 from stillhunt_evidence.sharing.shared_campaign import SharedFile, SharedValue
-from stillhunt_evidence.sharing.stix_bundle import stix_bundle, stix_pattern
-from stillhunt_evidence.sharing.stix_facts import STIX_EXTENSION
+from stillhunt_evidence.sharing.stix_bundle import STIX_EXTENSION, stix_bundle, stix_pattern
 from stillhunt_evidence.sharing.tlp import TLP_EXTENSION, TLP_LABELS, tlp_label
 
 PUBLIC = ("marking-definition", "extension-definition", "attack-pattern", "course-of-action", "identity")

@@ -18,7 +18,7 @@ from sqlalchemy import event, func, insert, select, update
 from stillhunt.base.config import Config
 from stillhunt.decide.appeals import file_appeal
 from stillhunt.decide.cases.filters import save_filter
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
@@ -167,7 +167,9 @@ def seed_work(database: WatchDatabase, campaign: str) -> None:
     with database.write() as connection:
         connection.execute(insert(ALERTS).values(alert_id="a1", at=now, kind="act", campaign_id=campaign, body=body))
         connection.execute(insert(LINKED_ACCOUNTS).values(**linked, reasons=json.dumps(["it uses the template"])))
-    made = decide_as_person(database, ACCUSED, "step_up", ("ravi", "it is one of them"), (now, 30.0))
+    made = decide_as_person(
+        database, ACCUSED, "step_up", DecisionAuthor("ravi", "it is one of them"), DecisionSpan(now, 30.0)
+    )
     file_appeal(database, made.seq, ACCUSED, "I am a customer", "gateway", AppealTerms(), now)
     save_filter(database, "campaigns", "mine", "verdict=act", "anna", shared=False, now=now)
     save_filter(database, "campaigns", "ours", "verdict=review", "ravi", shared=True, now=now)

@@ -11,7 +11,7 @@ from stillhunt.decide.appeals import file_appeal, find_appeal
 from stillhunt.decide.cases.filters import filters_of
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.web.console import pages_decisions
 from stillhunt.web.people.users import all_users, find_user
@@ -51,7 +51,9 @@ def test_a_decision_is_ended_by_its_number_and_stays_in_the_log(scene: Scene) ->
 def test_a_page_of_the_log_leads_to_earlier_entries(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     anna = scene.reader("anna")
     for account in ("p-1", "p-2", "p-3"):
-        decide_as_person(scene.database, account, "tag", ("Ada", "for p"), (time.time_ns() // 1000, 1.0))
+        decide_as_person(
+            scene.database, account, "tag", DecisionAuthor("Ada", "for p"), DecisionSpan(time.time_ns() // 1000, 1.0)
+        )
     monkeypatch.setattr(pages_decisions, "ENTRIES_SHOWN", 2)
     monkeypatch.setattr(pages_decisions, "STANDING_COUNTED", 3)
     text = anna.get("/decisions?find=P-")

@@ -18,16 +18,10 @@ from sqlalchemy import insert
 
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import file_appeal
-from stillhunt.decide.cases.changes import (
-    AddComment,
-    AddLabel,
-    CampaignFacts,
-    Change,
-    DismissCampaign,
-    WriteNarrative,
-)
+from stillhunt.decide.cases.changes import AddComment, AddLabel, Change, DismissCampaign, WriteNarrative
 from stillhunt.decide.cases.changing import change_work
-from stillhunt.decide.persons import decide_as_person
+from stillhunt.decide.cases.work import CampaignFacts
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
@@ -97,8 +91,10 @@ def seed_hostile(folder: DataFolder) -> tuple[list[str], list[str]]:
     for version, change in enumerate(changes):
         change_work(database, campaign, version, change, worst, now)
     for one in texts:
-        decide_as_person(database, (one + account)[:4096], "block", ("adam", one), (now - DAY, 30.0))
-    ours = decide_as_person(database, account, "block", (worst, worst), (now - DAY, 30.0))
+        decide_as_person(
+            database, DecisionAuthor(one + account)[:4096], "block", DecisionSpan("adam", one), (now - DAY, 30.0)
+        )
+    ours = decide_as_person(database, account, "block", DecisionAuthor(worst, worst), DecisionSpan(now - DAY, 30.0))
     file_appeal(database, ours.seq, ours.account_id, "\n".join(texts)[:4000], worst, AppealTerms(), now)
     body = json.dumps({"title": texts[1], "changes": texts[2:4]})
     linked = {"campaign_id": campaign, "at": now, "bits": 9.0, "requests": 4, "reasons": json.dumps(texts[:40])}

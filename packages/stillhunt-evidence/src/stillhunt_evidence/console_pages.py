@@ -19,7 +19,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def make_pack_of(request: Request) -> Response:
     """Make an evidence pack of a campaign, with its narrative, and show its page."""
-    from stillhunt_evidence.packs.kept import keep_pack  # start-up time
+    from stillhunt_evidence.packs.making import keep_pack  # start-up time
 
     campaign, console = request.path_params["campaign"], console_of(request)
     shown, narrative = case_of(request), narrative_of(request, campaign)

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from stillhunt.case import HARVEST_OPERATION
 from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor
-from stillhunt_evidence.actors.known_campaign_marks import tie_to
 from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase
 from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
-from stillhunt_evidence.actors.posterior import Weight
+from stillhunt_evidence.actors.purpose_marks import tie_to
 from stillhunt_evidence.actors.share_marks import network_test
-from stillhunt_evidence.actors.weights import Mark
+from stillhunt_evidence.actors.weights import Mark, Weight
 
 _KIND_BITS = 1.0  # bits: bits from which a kind counts as one that agrees (twice as common with the actor as without)
 # Share of accounts in another actor's own network from which it contradicts (as the share from which a mark is in a
@@ -28,9 +27,7 @@ class ActorComparison:
     """One actor beside one campaign.
 
     Attributes:
-        actor: the actor, as the file describes it.
         marks: each kind that the file gives, the strongest first.
-        probability: that the actor runs the campaign.
         prior: the same without any mark.
         contradictions: marks of it that keep a likelier one from being named; empty for the likeliest.
     """
@@ -66,11 +63,7 @@ def reasons_against_naming(
 
 
 def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
-    """Why nobody is named, as half a sentence without a name or a probability.
-
-    Args:
-        first: the likeliest actor, which is not named.
-    """
+    """Why nobody is named, as half a sentence without a name or a probability."""
     if first.weight.bits <= 0:
         return "no mark of the campaign is that of an actor of the file"
     if _of_the_campaign(seen):
@@ -121,11 +114,7 @@ def _of_the_marks(first: ActorComparison) -> list[str]:
 def contradictions(
     case: SeenCase, seen: SeenCampaign, first: ActorComparison, other: ActorComparison, who: str
 ) -> list[str]:
-    """Marks of another actor that keep the likeliest from being named.
-
-    Args:
-        who: what the sentences call the other.
-    """
+    """Marks of another actor that keep the likeliest from being named."""
     found = []
     if _rivals(first, other):
         found.append(f"Marks of {who} are there, too, which the likeliest one does not explain.")

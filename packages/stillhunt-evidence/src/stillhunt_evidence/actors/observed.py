@@ -86,11 +86,7 @@ class SeenCampaign:
         return str(self.row["campaign_id"])
 
     def origin_coverage(self, aspect: str, wanted: Wanted) -> MarkCoverage | None:
-        """How much of it mainly sends with wanted values; None where the case knows no values.
-
-        Args:
-            aspect: of `LIST_OF`.
-        """
+        """How much of it mainly sends with wanted values; None where the case knows no values."""
         requests = {row["value"]: row["requests"] for row in self.origins if row["aspect"] == aspect}
         known = sum(times for value, times in requests.items() if value != UNKNOWN)
         main = [row[LIST_OF[aspect]][0] for row in self.members if row[LIST_OF[aspect]]]
@@ -110,7 +106,6 @@ class SeenCampaign:
 
         Args:
             having: account -> whether it has the mark.
-            requests: share of the requests that have it.
         """
         if not having:
             return None
@@ -127,7 +122,6 @@ class SeenCampaign:
 
         Args:
             kind: address or network, as in the table of addresses.
-            hashes: 16 hexadecimal digits each.
         """
         seen = self.addresses.get(kind)
         if seen is None:
@@ -162,7 +156,6 @@ class SeenCase:
     Attributes:
         campaigns: those with the verdict act or review, by id.
         groups: groups left alone, by id.
-        seed: of the hunt, under which phrases were hashed.
     """
 
     campaigns: Mapping[str, SeenCampaign]
@@ -171,23 +164,14 @@ class SeenCase:
     seed: int
 
     def sets_of(self, campaign: str, relation: str) -> list[list[Row]]:
-        """The sets of a relation that hold a campaign, each with its rows.
-
-        Args:
-            relation: of `RELATIONS`.
-        """
+        """The sets of a relation that hold a campaign, each with its rows."""
         names = sorted(
             {r["operator_id"] for r in self.operators if r["campaign_id"] == campaign and r["relation"] == relation}
         )
         return [[row for row in self.operators if row["operator_id"] == name] for name in names]
 
     def others(self, campaign: str, known: Sequence[str]) -> list[SeenCampaign]:
-        """Campaigns to compare with: not those of the same operator or pool, nor known ones of the actor.
-
-        Args:
-            campaign: id of the one that is looked at.
-            known: ids of the actor's known campaigns.
-        """
+        """Campaigns to compare with: not those of the same operator or pool, nor known ones of the actor."""
         related = {campaign, *known}
         for relation in ("one_operator", "one_pool"):
             related |= {row["campaign_id"] for rows in self.sets_of(campaign, relation) for row in rows}
@@ -212,7 +196,6 @@ def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
     """Gather what a case shows of its campaigns.
 
     Args:
-        case: any case; views that it lacks are not known.
         hashes: hashes of addresses and networks for which actors are known; a case may have a million of others.
     """
     rows = {row["campaign_id"]: row for row in case.tables["campaigns"].to_pylist()}

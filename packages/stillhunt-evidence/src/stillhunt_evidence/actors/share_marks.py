@@ -4,16 +4,94 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from stillhunt.tools import formatting
 from stillhunt_evidence.actors.actors_file import Actor, ActorNetwork, BaseRates
-from stillhunt_evidence.actors.known_texts import KnownTexts
-from stillhunt_evidence.actors.observed import MarkCoverage, SeenCampaign, SeenCase, Wanted
+from stillhunt_evidence.actors.observed import MarkCoverage, Runs, SeenCampaign, SeenCase, Wanted, runs_of_words
 from stillhunt_evidence.actors.parameters import CAUTIOUS_RATES, MARK_CAPS, MARK_RULES
 from stillhunt_evidence.actors.weights import Mark, any_of, base_rate, coverage_bits
+
+# words: words in a row of a known text that an excerpt must hold; all of a shorter text (shorter runs recur by chance)
+_PHRASE_RUN = 8
+# Share of a known text's phrases that must be among those by which a campaign is known (a case keeps the phrases that
+# are rare in the log, not all)
+_PHRASE_HASHES = 0.3
+
+if TYPE_CHECKING:
+    from stillhunt.logs import PhraseReader
+
+
+class KnownTexts:
+    """Compares texts with what a case kept of the prompts.
+
+    Excerpts are redacted and short, and there are some twenty a campaign, those with shared phrases first; hashes of
+    phrases are those by which the campaign is known. Both may miss a text that is there.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._hashes: dict[str, frozenset[int]] = {}
+
+    def coverage_of(self, texts: Sequence[str]) -> Callable[[SeenCampaign], MarkCoverage | None]:
+        """How many accounts of a campaign send one of some texts.
+
+        Returns:
+            A function of the campaign; None where the case kept neither excerpts nor phrases of it.
+        """
+        runs = [runs_of_words(text, _PHRASE_RUN) for text in texts]
+
+        def coverage(seen: SeenCampaign) -> MarkCoverage | None:
+            found = [self._by_hashes(seen, texts), _by_excerpts(seen, runs)]
+            return max((one for one in found if one is not None), key=lambda one: one.share, default=None)
+
+        return coverage
+
+    def _by_hashes(self, seen: SeenCampaign, texts: Sequence[str]) -> MarkCoverage | None:
+        """By the phrase of the text that the fewest requests have, of the better half of those found."""
+        rows = {row["phrase"]: row for row in seen.phrases if row["kind"] == "phrase"}
+        best: MarkCoverage | None = None
+        for text in texts if rows else ():
+            wanted = self._hashes_of(text)
+            found = sorted((rows[one] for one in wanted if one in rows), key=lambda row: -row["requests"])
+            if not wanted or len(found) < max(_PHRASE_HASHES * len(wanted), 1):
+                continue
+            middle = found[len(found) // 2]
+            share = middle["requests"] / max(middle["looked_at"], 1)
+            accounts = middle["members_looked_at"]
+            own = MarkCoverage(accounts, middle["accounts"], share, max(len(seen.members), accounts))
+            best = own if best is None or own.share > best.share else best
+        if best is None and rows:
+            return MarkCoverage(len(seen.members), 0, 0.0, len(seen.members)) if seen.members else None
+        return best
+
+    def _hashes_of(self, text: str) -> frozenset[int]:
+        if text not in self._hashes:
+            phrases, _ = self._reader.read(text.encode(), b"")
+            self._hashes[text] = frozenset(phrases.tolist())
+        return self._hashes[text]
+
+    @cached_property
+    def _reader(self) -> PhraseReader:
+        from stillhunt.logs import PhraseReader  # start-up time: kernels, which a case without phrases does not need
+
+        return PhraseReader(self._seed)
+
+
+def _by_excerpts(seen: SeenCampaign, texts: Sequence[Runs]) -> MarkCoverage | None:
+    """Accounts of which at least half of the excerpts hold a run of words of one of the texts."""
+    having: dict[str, list[bool]] = defaultdict(list)
+    own = {length: seen.excerpt_runs(length) for length in sorted({len(next(iter(text))) for text in texts})}
+    for place, row in enumerate(seen.samples):
+        found = any(not text.isdisjoint(own[len(next(iter(text)))][place]) for text in texts)
+        having[row["account_id"]].append(found)
+    total = sum(map(len, having.values()))
+    share = sum(map(sum, having.values())) / total if total else 0.0
+    return seen.account_coverage({account: 2 * sum(of) >= len(of) for account, of in having.items()}, share)
+
 
 # Share of the accounts, requests and days that a network must cover to be costly to plant (planting is usually in a
 # part of the accounts)
@@ -36,11 +114,7 @@ _SIGN_UP = {
 
 @dataclass(frozen=True)
 class ActorOnCampaign:
-    """One actor beside one campaign.
-
-    Attributes:
-        rates: base rates that the file states.
-    """
+    """One actor beside one campaign."""
 
     seen: SeenCampaign
     case: SeenCase
@@ -71,7 +145,6 @@ class ShareKind:
     """A kind of mark of which a share of the campaign has it.
 
     Attributes:
-        name, source: as in `Mark`.
         verbs: what one account with the mark does, and what several do, with the values behind it.
         lacks: what the case lacks where it cannot say.
         comparison: what the base rate counts, in the plural.
@@ -97,7 +170,6 @@ class ShareKind:
         Args:
             seeing: how much of a campaign has it.
             stated: its base rate before the case was seen.
-            values: of the actor, in words.
             compared: what the base rate counts; the other campaigns where it is None.
         """
         coverage = seeing(on.seen)
@@ -146,11 +218,7 @@ PHRASE_MARK = ShareKind(
 
 
 def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
-    """The marks of shares that the file gives of an actor.
-
-    Args:
-        texts: reads texts as the case does.
-    """
+    """The marks of shares that the file gives of an actor."""
     yield from _network_marks(on)
     actor = on.actor
     if actor.countries:
@@ -213,11 +281,7 @@ def addresses_used(actor: Actor) -> Seeing:
 
 
 def network_test(networks: list[ActorNetwork]) -> Wanted:
-    """A test for names of networks as cases have them, such as `AS64500 Example`.
-
-    Args:
-        networks: by number, or by words of their names.
-    """
+    """A test for names of networks as cases have them, such as `AS64500 Example`."""
     numbers = {one.asn for one in networks if one.asn is not None}
     names = [re.compile(rf"\b{re.escape(one.name)}\b", re.IGNORECASE) for one in networks if one.name is not None]
 

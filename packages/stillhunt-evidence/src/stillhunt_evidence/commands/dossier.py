@@ -26,11 +26,9 @@ from stillhunt.tools import write_whole
 from stillhunt_evidence.actors import attribute, read_actors
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer
-from stillhunt_evidence.packs.contents import Discretion
-from stillhunt_evidence.packs.kept import kept_pack_path
-from stillhunt_evidence.packs.making import PackOrder, make_pack, write_pack
+from stillhunt_evidence.packs.contents import Discretion, Pseudonyms
+from stillhunt_evidence.packs.making import PackOrder, kept_pack_path, make_pack, write_pack
 from stillhunt_evidence.packs.proof_file import read_proof
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
 
 _LONGEST_NARRATIVE = 100_000
 """Characters; fifty pages, more than anybody reads. Judgement."""

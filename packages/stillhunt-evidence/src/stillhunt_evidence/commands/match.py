@@ -26,7 +26,7 @@ from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import circle_key, keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer, trusted_keys
 from stillhunt_evidence.matching.comparing import MATCH, NO_MATCH, PairScore
-from stillhunt_evidence.matching.features import CampaignFeatures, campaign_features, sketches_of_case
+from stillhunt_evidence.matching.features import CampaignFeatures, SketchOrigin, campaign_features, sketches_of_case
 from stillhunt_evidence.matching.intersection import answer, ask, learn
 from stillhunt_evidence.matching.intersection_files import (
     MatchRequest,
@@ -35,8 +35,7 @@ from stillhunt_evidence.matching.intersection_files import (
     as_message,
     read_message,
 )
-from stillhunt_evidence.matching.pairs import match_files
-from stillhunt_evidence.matching.sketch_file import check_comparable, opaque_name, sketch_file
+from stillhunt_evidence.matching.sketch_file import check_comparable, match_files, opaque_name, sketch_file
 from stillhunt_evidence.packs.signed_sketches import open_sketches, signed_sketches
 
 match_commands = typer.Typer(no_args_is_help=True, help="Find the campaigns that two providers share.")
@@ -82,7 +81,7 @@ def match_sketch(
     if not has_signing_key(folder):
         new_signing_key(folder)
     signer, public = read_signer(folder)
-    content = signed_sketches(sketch_file(campaigns, circle, (key, own), sketches), signer, public)
+    content = signed_sketches(sketch_file(campaigns, circle, key, own, sketches), signer, public)
     write_whole(out, [content])
     rows = [
         {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_sizes(one)} for one in campaigns
@@ -206,7 +205,7 @@ def match_learn(
     _print_pairs(learn(kept, back, str(response)), every_pair=every_pair, as_json=as_json)
 
 
-def _opened(folder: Path, ids: list[str] | None) -> tuple[list[CampaignFeatures], tuple[int, int]]:
+def _opened(folder: Path, ids: list[str] | None) -> tuple[list[CampaignFeatures], SketchOrigin]:
     case = Case.read(folder)
     names = [resolve_id(case.tables, one, ("campaign",))[1] for one in ids or ()]
     return campaign_features(case, names), sketches_of_case(case)

@@ -29,9 +29,8 @@ from stillhunt.commands import (
 )
 from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import circle_key, keys_folder, pseudonyms_key
-from stillhunt_evidence.sharing.address_counts import AddressCounts
 from stillhunt_evidence.sharing.formats import shared_bytes
-from stillhunt_evidence.sharing.log_addresses import circle_addresses
+from stillhunt_evidence.sharing.log_addresses import AddressCounts, circle_addresses
 from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.sharing_case import ShareTerms, share_of
 from stillhunt_evidence.sharing.tlp import tlp_label

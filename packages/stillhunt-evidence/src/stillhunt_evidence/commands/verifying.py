@@ -23,8 +23,7 @@ from stillhunt.commands import (
 from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import FINGERPRINT, read_public_key, trusted_keys
-from stillhunt_evidence.packs.contents import Discretion
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
+from stillhunt_evidence.packs.contents import Discretion, Pseudonyms
 from stillhunt_evidence.packs.rebuilding import (
     case_of_pack,
     hunt_differences,

@@ -41,12 +41,7 @@ FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key by which signatures are checked.
-
-    Attributes:
-        name: what the reader calls it.
-        key: the key; its `keyid` is the fingerprint.
-    """
+    """A key by which signatures are checked."""
 
     name: str
     key: SSlibKey
@@ -59,11 +54,7 @@ class PublicKey:
 
 
 def public_key(name: str, key: Ed25519PublicKey) -> PublicKey:
-    """A public key with its fingerprint.
-
-    Args:
-        name: what the reader calls it.
-    """
+    """A public key with its fingerprint."""
     fingerprint = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     return PublicKey(name, SSlibKey.from_crypto(key, keyid=fingerprint), pem)
@@ -71,9 +62,6 @@ def public_key(name: str, key: Ed25519PublicKey) -> PublicKey:
 
 def public_key_of(pem: str, name: str, where: str) -> PublicKey:
     """A public key from PEM, which is not trusted to be one.
-
-    Args:
-        name: what the reader calls it.
 
     Raises:
         ConfigError: this is no Ed25519 public key.
@@ -118,9 +106,6 @@ def read_public_key(path: Path, name: str = "") -> PublicKey:
 def new_signing_key(folder: Path) -> PublicKey:
     """Make the key that signs.
 
-    Returns:
-        Its public half, which is written beside it.
-
     Raises:
         ConfigError: there is one already, or it cannot be written.
     """
@@ -158,9 +143,6 @@ def read_signer(folder: Path) -> tuple[CryptoSigner, PublicKey]:
 def trust_key(folder: Path, name: str, key: PublicKey) -> Path:
     """Trust what a key signs from now on.
 
-    Returns:
-        Where it was put.
-
     Raises:
         ConfigError: the name is none or taken, or it cannot be written.
     """
@@ -173,9 +155,6 @@ def trust_key(folder: Path, name: str, key: PublicKey) -> Path:
 
 def trusted_keys(folder: Path) -> list[PublicKey]:
     """The own key and all that are trusted.
-
-    Args:
-        folder: of the keys; it need not exist.
 
     Raises:
         ConfigError: a file among them is no public key.

@@ -65,7 +65,6 @@ class PairScore:
 
     Attributes:
         bits: log2 likelihood ratio, one campaign against two.
-        verdict: match, no match, or too little to say.
     """
 
     bits: float
@@ -84,7 +83,6 @@ def compare_campaigns(mine: Mapping[str, FeatureSet], theirs: Mapping[str, Featu
 
     Args:
         mine: kind -> features of one campaign, under hashes.
-        theirs: the same of the other, under the same hashes.
     """
     found = {kind: _coverage(mine.get(kind, {}), theirs.get(kind, {})) for kind in FEATURE_KINDS}
     return judge_coverage(found)

@@ -17,6 +17,13 @@ MOST_FEATURES = 256
 MOST_HALF_BITS = 63
 
 
+class SketchOrigin(NamedTuple):
+    """Version of sketches, and the seed by which the middle of long prompts was chosen."""
+
+    version: int
+    seed: int
+
+
 class CampaignFeature(NamedTuple):
     """One phrase or word of a campaign.
 
@@ -33,11 +40,7 @@ class CampaignFeature(NamedTuple):
 
 @dataclass(frozen=True)
 class CampaignFeatures:
-    """What is compared of one campaign.
-
-    Attributes:
-        kinds: kind -> features, by ascending value.
-    """
+    """What is compared of one campaign."""
 
     campaign_id: str
     kinds: dict[str, tuple[CampaignFeature, ...]]
@@ -48,9 +51,6 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
 
     Args:
         wanted: ids of campaigns; all with the verdict act or review when empty.
-
-    Returns:
-        One entry for each campaign, also where nothing is known of it.
 
     Raises:
         CaseError: there is no such campaign, or the case was made by another version of the sketches.
@@ -63,7 +63,7 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
             where=missing[0][:64],
             next_step="take an id from the table campaigns of the case",
         )
-    made_by = sketches_of_case(case)[0]
+    made_by = sketches_of_case(case).version
     if made_by != SKETCH_VERSION:
         raise CaseError(
             "the case was made by another version of stillhunt, whose hashes differ",
@@ -78,9 +78,9 @@ def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFe
     return [_features_of(name, rows[name]) for name in chosen]
 
 
-def sketches_of_case(case: Case) -> tuple[int, int]:
-    """Version of the sketches that a case rests on, and the seed by which the middle of long prompts was chosen."""
-    return int(case.run.get("sketch_version", SKETCH_VERSION)), int(case.run.get("seed", 0))
+def sketches_of_case(case: Case) -> SketchOrigin:
+    """Of the sketches on which a case rests."""
+    return SketchOrigin(int(case.run.get("sketch_version", SKETCH_VERSION)), int(case.run.get("seed", 0)))
 
 
 def _features_of(name: str, rows: Sequence[dict[str, Any]]) -> CampaignFeatures:

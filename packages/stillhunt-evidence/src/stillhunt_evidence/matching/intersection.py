@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from stillhunt import ConfigError, PackError
 from stillhunt_evidence.matching.comparing import Coverage, FeatureWeight, PairScore, covered_share, judge_coverage
-from stillhunt_evidence.matching.features import FEATURE_KINDS, CampaignFeatures
+from stillhunt_evidence.matching.features import FEATURE_KINDS, CampaignFeatures, SketchOrigin
 from stillhunt_evidence.matching.intersection_files import (
     INTERSECTION_VERSION,
     MOST_ANSWERED,
@@ -45,12 +45,11 @@ class AskedPair(NamedTuple):
 
 
 def ask(
-    campaigns: Sequence[CampaignFeatures], sketches: tuple[int, int], *, counts_only: bool = False
+    campaigns: Sequence[CampaignFeatures], sketches: SketchOrigin, *, counts_only: bool = False
 ) -> tuple[MatchRequest, MatchSecret]:
     """Make a request, and what is kept secret until the response is there.
 
     Args:
-        sketches: version and seed of the sketches, as `sketches_of_case` gives them.
         counts_only: learn only how many features both have; for one campaign.
 
     Returns:
@@ -85,17 +84,9 @@ def ask(
 
 
 def answer(
-    request: MatchRequest, campaigns: Sequence[CampaignFeatures], sketches: tuple[int, int], where: str
+    request: MatchRequest, campaigns: Sequence[CampaignFeatures], sketches: SketchOrigin, where: str
 ) -> MatchResponse:
     """Answer a request; each campaign is encrypted under a key of its own, which is forgotten.
-
-    Args:
-        request: from the asking side, not trusted.
-        sketches: version and seed of their sketches.
-        where: the request's file, shown in errors.
-
-    Returns:
-        The response, to be sent back.
 
     Raises:
         ConfigError: the library is not installed.
@@ -106,7 +97,7 @@ def answer(
         raise PackError(f"an answer holds at most {MOST_ANSWERED:,} campaigns", next_step="name some of them")
     if (request.header.sketch_version, request.header.seed) != sketches:
         raise unusable_message(
-            f"it was made under seed {request.header.seed}, and your case under seed {sketches[1]}",
+            f"it was made under seed {request.header.seed}, and your case under seed {sketches.seed}",
             where,
             "hunt under the same seed on both sides",
         )
@@ -121,10 +112,6 @@ def answer(
 
 def learn(secret: MatchSecret, response: MatchResponse, where: str) -> list[AskedPair]:
     """What the response says, for each campaign of the asking side and each of the answering side.
-
-    Args:
-        response: from the answering side, not trusted.
-        where: the response's file, shown in errors.
 
     Returns:
         One entry for each pair, the most alike first. The other side's weights are not known, so coverage is that of

@@ -95,7 +95,6 @@ class MatchSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
     """What the asking side keeps until the response is there, and shows nobody.
 
     Attributes:
-        key: private key of the request.
         phrase, word: features in the order in which they were sent.
     """
 
@@ -157,14 +156,7 @@ def message_from_json(content: bytes, kind: type[Message], *, where: str) -> Mes
 
 
 def points_of(joined: bytes, where: str) -> list[bytes]:
-    """The encrypted features of a message, each of the right form and each once.
-
-    Args:
-        joined: 33 bytes each.
-
-    Raises:
-        PackError: they are not.
-    """
+    """The encrypted features of a message, each of the right form and each once."""
     points = [joined[at : at + POINT_BYTES] for at in range(0, len(joined), POINT_BYTES)]
     if any(len(one) != POINT_BYTES or one[0] not in (2, 3) for one in points):
         raise unusable_message("an encrypted feature is no point of the curve", where)
@@ -174,9 +166,5 @@ def points_of(joined: bytes, where: str) -> list[bytes]:
 
 
 def unusable_message(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
-    """The error for a message that is refused.
-
-    Args:
-        next_step: what to do about it.
-    """
+    """The error for a message that is refused."""
     return PackError(f"the file of the exchange cannot be used: {what}", where=where, next_step=next_step)

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 from stillhunt import PackError
 from stillhunt.logs import SKETCH_VERSION
 from stillhunt.tools import UNSAFE
-from stillhunt_evidence.keys.hashing import HASH_DIGITS, keyed_hash
-from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight
-from stillhunt_evidence.matching.features import FEATURE_KINDS, MOST_FEATURES, MOST_HALF_BITS, CampaignFeatures
+from stillhunt_evidence.keys.folder import HASH_DIGITS, keyed_hash
+from stillhunt_evidence.matching.comparing import FeatureSet, FeatureWeight, PairScore, compare_campaigns
+from stillhunt_evidence.matching.features import (
+    FEATURE_KINDS,
+    MOST_FEATURES,
+    MOST_HALF_BITS,
+    CampaignFeatures,
+    SketchOrigin,
+)
 
 SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION = "stillhunt campaign sketches", 1
 MOST_CAMPAIGNS = 1_000
@@ -43,11 +48,7 @@ class SketchedFeatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CampaignSketch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One campaign.
-
-    Attributes:
-        name: a name that only its provider can resolve.
-    """
+    """One campaign."""
 
     name: Digits
     phrase: SketchedFeatures
@@ -58,7 +59,6 @@ class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sketches of one provider's campaigns.
 
     Attributes:
-        circle: name of the circle whose key made the hashes.
         key_check: a hash under that key of the circle's name, so that a wrong key shows.
         seed: by which the middle of long prompts was chosen.
     """
@@ -73,14 +73,12 @@ class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def sketch_file(
-    campaigns: Sequence[CampaignFeatures], circle: str, keys: tuple[bytes, bytes], sketches: tuple[int, int]
+    campaigns: Sequence[CampaignFeatures], circle: str, circle_key: bytes, own_key: bytes, sketches: SketchOrigin
 ) -> bytes:
     """The content of a file of sketches.
 
     Args:
-        campaigns: what there is to compare.
-        keys: of the circle, and of the provider's own pseudonyms, under which campaigns have their names.
-        sketches: version and seed of the sketches, as `sketches_of_case` gives them.
+        own_key: of the provider's own pseudonyms, under which campaigns have their names.
 
     Raises:
         PackError: there are too many campaigns for one file.
@@ -90,24 +88,20 @@ def sketch_file(
             f"the case has {len(campaigns)} campaigns, and a file holds {MOST_CAMPAIGNS}",
             next_step="name the campaigns that are to be shared",
         )
-    key, own = keys
     made = [
-        CampaignSketch(opaque_name(own, one.campaign_id), *(_sketched(key, kind, one) for kind in FEATURE_KINDS))
+        CampaignSketch(
+            opaque_name(own_key, one.campaign_id), *(_sketched(circle_key, kind, one) for kind in FEATURE_KINDS)
+        )
         for one in campaigns
     ]
     made.sort(key=lambda one: one.name)
-    check = _key_check(key, circle)
-    version, seed = sketches
-    found = SketchFile(SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION, circle, check, version, seed, made)
+    check = _key_check(circle_key, circle)
+    found = SketchFile(SKETCHES_FORMAT, SKETCHES_FORMAT_VERSION, circle, check, *sketches, made)
     return msgspec.json.encode(found, order="sorted") + b"\n"
 
 
 def opaque_name(own: bytes, campaign_id: str) -> str:
-    """The name under which a campaign goes out.
-
-    Args:
-        own: the provider's own key of pseudonyms.
-    """
+    """The name under which a campaign goes out."""
     return keyed_hash(own, "shared campaign", campaign_id)
 
 
@@ -125,29 +119,8 @@ def _sketched(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeat
     return SketchedFeatures([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
 
-def read_sketch_file(path: Path, circle: str, key: bytes) -> SketchFile:
-    """Sketches from a file, which is not trusted.
-
-    Args:
-        circle: name of the circle to which it should belong.
-
-    Raises:
-        PackError: as `sketches_from_json`, or it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_SKETCH_BYTES + 1)
-    except OSError as error:
-        raise _unusable(error.strerror or "it cannot be read", str(path)) from error
-    return sketches_from_json(content, circle, key, where=str(path))
-
-
 def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -> SketchFile:
     """Sketches from the content of a file, which is not trusted.
-
-    Args:
-        content: at most `MOST_SKETCH_BYTES`.
-        circle: name of the circle to which it should belong.
 
     Raises:
         PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
@@ -174,9 +147,6 @@ def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -
 
 def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
     """Refuse sketches of which the middle of long prompts was chosen by different seeds.
-
-    Args:
-        where: the other's file, shown in errors.
 
     Raises:
         PackError: the seeds differ.
@@ -214,3 +184,23 @@ def _check_campaigns(found: SketchFile, where: str) -> None:
 
 def _unusable(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
     return PackError(f"the file of sketches cannot be used: {what}", where=where, next_step=next_step)
+
+
+class ScoredPair(NamedTuple):
+    """One campaign of each side, by the names in the files, and how alike they are."""
+
+    mine: str
+    theirs: str
+    score: PairScore
+
+
+def match_files(mine: SketchFile, theirs: SketchFile) -> list[ScoredPair]:
+    """Score every campaign of one file against every campaign of another, the most alike first.
+
+    A provider who sends phrases that it has from elsewhere gets a match by them, so a match is a reason to talk, and no
+    proof.
+    """
+    ours = [(one.name, feature_sets(one)) for one in mine.campaigns]
+    others = [(one.name, feature_sets(one)) for one in theirs.campaigns]
+    found = [ScoredPair(a, b, compare_campaigns(x, y)) for a, x in ours for b, y in others]
+    return sorted(found, key=lambda pair: (-pair.score.bits, pair.mine, pair.theirs))

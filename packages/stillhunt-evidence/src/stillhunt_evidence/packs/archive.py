@@ -62,9 +62,6 @@ def _end(entries: int, size: int, offset: int) -> bytes:
 def read_archive(path: Path) -> dict[str, bytes]:
     """The entries of a pack.
 
-    Args:
-        path: the file, which is not trusted.
-
     Raises:
         PackError: it cannot be read, or is not of exactly the form that `archive_parts` writes.
     """

@@ -1,21 +1,101 @@
-"""What goes into a pack: the case cut down to one campaign, under pseudonyms, with short redacted excerpts."""
+"""What goes into a pack: the case cut down to one campaign, under pseudonyms, with clean names and short excerpts."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt import CaseError
 from stillhunt.case import CASE_TABLES, CASE_VIEWS, Case, canonical_order, excerpt
-from stillhunt_evidence.packs.clean_names import clean_name, with_clean_names
-from stillhunt_evidence.packs.pseudonyms import Pseudonyms
+from stillhunt.tools import escape_controls, redacted
+from stillhunt_evidence.keys.folder import keyed_hash, keyed_hashes
+
+PREFIXES = {
+    "account": "a-",
+    "request": "r-",
+    "organisation": "o-",
+    "domain": "d-",
+    "campaign": "c-",
+    "set of campaigns": "s-",
+}
+"""Kind of an id -> what its pseudonyms begin with."""
+
+
+@dataclass(frozen=True)
+class Pseudonyms:
+    """What ids are called in a pack.
+
+    Attributes:
+        key: 32 secret bytes; None leaves ids as they are.
+    """
+
+    key: bytes | None
+
+    def one(self, kind: str, value: str) -> str:
+        """What an id is called."""
+        return value if self.key is None else PREFIXES[kind] + keyed_hash(self.key, kind, value)
+
+    def column(self, kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+        """What the ids of a column are called; null stays null."""
+        if self.key is None:
+            return values
+        if pa.types.is_list(values.type):
+            ends = np.cumsum(pc.list_value_length(values).to_numpy(), dtype=np.int32)
+            hashed = self.column(kind, pa.chunked_array([pc.list_flatten(values)], pa.string()))
+            return pa.ListArray.from_arrays(np.append(np.int32(0), ends), hashed)
+        return keyed_hashes(self.key, kind, values, PREFIXES[kind])
+
+    def who_is_who(self, accounts: list[str]) -> bytes:
+        """A table of pseudonyms and accounts, for those alone who may know: CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["pseudonym", "account_id"])
+        writer.writerows([self.one("account", one), escape_controls(one)] for one in sorted(accounts))
+        return text.getvalue().encode()
+
+
+_COLUMNS = ("models", "model", "plan", "clients", "client", "networks", "network", "value")
+_OWN_MODEL = re.compile(r"(?is)^(ft:[^:]*):.*$")
+_RESOURCE = re.compile(r"(?i)^arn:[^/]*/?|^projects/.*/models/|^(?:.*/)?(?:endpoints|deployments)/")
+PRIVATE_MODEL = "(private model)"
+
+
+def clean_name(name: str) -> str:
+    """A name without secrets, without the customer's part of a fine-tuned model, and without a cloud account.
+
+    It hides what patterns recognise. A name that a customer gave a client or a network can still remain.
+    """
+    if _RESOURCE.match(name):
+        return PRIVATE_MODEL
+    return redacted(_OWN_MODEL.sub(r"\1", name))
+
+
+def with_clean_names(table: pa.Table) -> pa.Table:
+    """A table of a case with its columns of such names cleaned."""
+    for column in _COLUMNS:
+        place = table.schema.get_field_index(column)
+        if place < 0:
+            continue
+        type_ = table.schema.field(place).type
+        values = table[column].to_pylist()
+        known = {one: clean_name(one) for row in values for one in (row if isinstance(row, list) else [row]) if one}
+        cleaned = [
+            [known.get(one, one) for one in row] if isinstance(row, list) else known.get(row, row) for row in values
+        ]
+        table = table.set_column(place, table.schema.field(place), pa.array(cleaned, type_))
+    return table
+
 
 SETTINGS_OF_HUNTS = ("seed", "engine", "collect", "link", "resolve", "score", "report", "sanctioned")
 """Groups of settings on which findings depend; the others name machines and people."""
@@ -58,9 +138,6 @@ class Discretion:
 def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
     """The case with one campaign alone, and with its accounts alone.
 
-    Args:
-        campaign_id: a campaign, or a group left alone.
-
     Raises:
         CaseError: it has no such campaign.
     """
@@ -86,11 +163,7 @@ def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
 
 
 def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
-    """What run.json says of the hunt, without settings of machines and people.
-
-    Args:
-        names: what the ids of allowed accounts and organisations are called.
-    """
+    """What run.json says of the hunt, without settings of machines and people."""
     settings = {name: value for name, value in run.get("settings", {}).items() if name in SETTINGS_OF_HUNTS}
     allowed = settings.get("sanctioned", {})
     settings["sanctioned"] = {
@@ -104,11 +177,7 @@ def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
 
 
 def parquet_files(case: Case, write: Callable[[pa.Table], bytes]) -> dict[str, bytes]:
-    """The tables of a cut case as files, in the order in which a case folder has them.
-
-    Args:
-        case: from `cut_case`.
-    """
+    """The tables of a cut case as files, in the order in which a case folder has them."""
     return {
         f"tables/{name}.parquet": write(table)
         for name, table in {**case.tables, **case.views}.items()

@@ -1,4 +1,4 @@
-"""Making an evidence pack: contents, header, manifest, stamp, signature, archive."""
+"""Making an evidence pack: its verdict derived again, header, manifest, stamp, signature, archive; and keeping it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from securesystemslib.signer import CryptoSigner
 
-from stillhunt import OutputError, __version__
+from stillhunt import CaseError, Config, ContractError, OutputError, __version__
 from stillhunt.case import REPORT_FILE, RUN_FILE, Case
+from stillhunt.plugins import OWNER_ONLY, PACKS
 from stillhunt.tools import UNSAFE, parquet_bytes, redacted, write_whole
-from stillhunt.verdicts import verdict_parameters
-from stillhunt_evidence.keys.signing import PublicKey
+from stillhunt.verdicts import (
+    EVIDENCE_PLUGINS,
+    RebuiltVerdict,
+    plugins_named,
+    rebuild_verdict,
+    verdict_differences,
+    verdict_parameters,
+)
+from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
+from stillhunt_evidence.keys.signing import PublicKey, has_signing_key, new_signing_key, read_signer
 from stillhunt_evidence.packs.archive import archive_parts
-from stillhunt_evidence.packs.contents import Discretion, cut_case, harvest_digest, parquet_files
-from stillhunt_evidence.packs.envelope import sign_statement
+from stillhunt_evidence.packs.contents import (
+    SETTINGS_OF_HUNTS,
+    Discretion,
+    Pseudonyms,
+    cut_case,
+    harvest_digest,
+    parquet_files,
+)
 from stillhunt_evidence.packs.manifest import (
     ENVELOPE_FILE,
     KEY_FILE,
@@ -29,6 +45,7 @@ from stillhunt_evidence.packs.manifest import (
     Manifest,
     as_plain_json,
     make_manifest,
+    sign_statement,
     statement_of,
 )
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, ProofDocument, proof_of_campaign
@@ -42,7 +59,53 @@ from stillhunt_evidence.packs.rendering import (
     report_page,
 )
 from stillhunt_evidence.packs.stamp import get_stamp
-from stillhunt_evidence.packs.verdict_again import check_case
+
+_DAMAGED = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValidationError, ValueError)
+"""What comes of a record whose parts are not what a hunt writes."""
+_DIFFERENCES_SHOWN = 3
+
+
+def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
+    """The verdict on the one campaign of a case, and one phrase for each number of the case that does not follow.
+
+    Raises:
+        ContractError: the tables or the record are not those of one campaign of a hunt.
+    """
+    try:
+        settings, budget = case.run["settings"], case.run["budget"]
+        config = Config(**{name: value for name, value in settings.items() if name in SETTINGS_OF_HUNTS})
+        accounts, days = int(budget["accounts"]), float(budget["days"])
+        if accounts < 1 or not 0.0 <= days < 1e6:
+            raise ContractError("no log has so many accounts and days", where="budget in run.json")
+        (campaign,) = case.tables["campaigns"].to_pylist()
+        tables = (case.tables["evidence"], case.tables["members"], case.tables["accounts"])
+        found = rebuild_verdict(*tables, config, accounts, days, plugins_named(case.run, EVIDENCE_PLUGINS))
+        return found, verdict_differences(found, campaign, *tables, config)
+    except ContractError:
+        raise
+    except _DAMAGED as error:
+        raise ContractError(
+            f"the record of the hunt is not what a hunt writes ({type(error).__name__})", where="run.json"
+        ) from error
+
+
+def check_case(case: Case, where: str) -> None:
+    """Refuse to sign what does not follow.
+
+    Raises:
+        CaseError: the case was changed or damaged, or another version of stillhunt with other parameters wrote it.
+    """
+    try:
+        differences = verdict_again(case)[1]
+    except ContractError as error:
+        differences = [error.what]
+    if differences:
+        raise CaseError(
+            f"the verdict does not follow from the evidence: {'; '.join(differences[:_DIFFERENCES_SHOWN])}",
+            where=where,
+            next_step="run the hunt again with this version of stillhunt",
+        )
+
 
 MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
 """How the header writes when the pack was made."""
@@ -56,9 +119,6 @@ class PackOrder:
     """What a pack is to be made of.
 
     Attributes:
-        narrative: what analysts wrote; empty where nothing.
-        attribution: what is said of actors; None where nobody asked.
-        proof: what `stillhunt model prove` found out; None where nobody asked.
         authority: URL of an authority that stamps it; empty for none.
     """
 
@@ -74,11 +134,7 @@ class PackOrder:
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack before it is written.
-
-    Attributes:
-        files: name -> content of every file.
-    """
+    """A pack before it is written."""
 
     files: Mapping[str, bytes] = field(repr=False)
     manifest: Manifest = field(repr=False)
@@ -122,10 +178,6 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
 
 def write_pack(pack: Pack, path: Path, *, force: bool = False) -> str:
     """Write a pack, completely or not at all, for its owner alone.
-
-    Args:
-        pack: from `make_pack`.
-        force: replace a file that is there.
 
     Returns:
         SHA-256 of the file, in hexadecimal.
@@ -193,3 +245,36 @@ def _proven(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None
         return None
     shown = order.discretion.names.one("campaign", order.campaign_id)
     return proof_of_campaign(order.proof, order.campaign_id, shown, header["harvest"])
+
+
+def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:
+    """Where a pack of a data folder goes; its folder is made.
+
+    Raises:
+        OutputError: its folder cannot be made.
+    """
+    folder = data / PACKS
+    try:
+        folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder of packs cannot be made: {error.strerror}",
+            where=str(folder),
+            next_step="name a file elsewhere",
+        ) from error
+    return folder / f"{campaign_id}-{now:%Y%m%dT%H%M%SZ}.zip"
+
+
+def keep_pack(data: Path, case: Path, campaign_id: str, config: Config, narrative: str, now: datetime) -> Path:
+    """Make a pack that names nobody, and keep it in the data folder; the first one makes the keys.
+
+    Raises:
+        StillhuntError: the case, the keys or the disk do not allow it.
+    """
+    path, keys = kept_pack_path(data, campaign_id, now), keys_folder(config)
+    if not has_signing_key(keys):
+        new_signing_key(keys)
+    discretion = Discretion(Pseudonyms(pseudonyms_key(keys)), config.dossier.excerpt_chars)
+    pack = make_pack(PackOrder(case, campaign_id, discretion, now, narrative), *read_signer(keys))
+    write_pack(pack, path)
+    return path

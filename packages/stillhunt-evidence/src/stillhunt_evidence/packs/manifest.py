@@ -7,6 +7,8 @@ that of the header, which says what the files are about.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,8 +16,12 @@ from typing import Any
 
 import msgspec
 import rfc8785
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import CryptoSigner
 
 from stillhunt import PackError
+from stillhunt_evidence.keys.signing import PublicKey
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:stillhunt:evidence-pack:v1"
@@ -36,7 +42,6 @@ class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of a pack.
 
     Attributes:
-        sha256: of its content, in hexadecimal.
         chain: SHA-256 of the link before and of this file's line.
     """
 
@@ -52,7 +57,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         header: what the pack is about: campaign, case, inputs, settings, versions, time.
         files: in order of their names, without the envelope and the stamp.
-        merkle_root: over the lines of the header and of the files.
     """
 
     header: dict[str, Any]
@@ -82,11 +86,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of files.
-
-    Args:
-        files: name -> content, without envelope and stamp.
-    """
+    """The manifest of files."""
     link = _hashed(_line(HEADER_NAME, canonical_json(dict(header))))
     records = []
     for name in sorted(files):
@@ -97,11 +97,7 @@ def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Mani
 
 
 def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
-    """The in-toto statement that is signed, in canonical JSON.
-
-    Args:
-        stamp: content of the time stamp; None without one.
-    """
+    """The in-toto statement that is signed, in canonical JSON."""
     digests = {record.name: record.sha256 for record in manifest.files}
     if stamp is not None:
         digests[STAMP_FILE] = hashlib.sha256(stamp).hexdigest()
@@ -184,3 +180,66 @@ def _hashed(content: bytes) -> str:
 def as_plain_json(value: Any) -> bytes:
     """A value as JSON that people read: indented, sorted, in ASCII."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True) + "\n").encode()
+
+
+def sign_statement(statement: bytes, signer: CryptoSigner, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """The envelope of a statement."""
+    envelope = Envelope(statement, payload_type, {})
+    envelope.sign(signer)
+    return canonical_json(envelope.to_dict())
+
+
+def open_envelope(
+    content: bytes, keys: Sequence[PublicKey], where: str, payload_type: str = PAYLOAD_TYPE
+) -> tuple[bytes, PublicKey]:
+    """What was signed, and which of the keys signed it.
+
+    Raises:
+        PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
+    """
+    payload, keyid, signature = _parts(content, where, payload_type)
+    own = [one for one in keys if one.fingerprint == keyid]
+    if not own:
+        raise PackError(
+            f"the signature is by a key that is not trusted here: {keyid}",
+            where=where,
+            next_step="compare this fingerprint with the one that the maker told you by another way; then trust the "
+            "key, or name it",
+            command_step="compare this fingerprint with the one that the maker told you by another way, then use "
+            "--fingerprint or --key, or 'stillhunt keys trust'",
+        )
+    envelope = Envelope.from_dict(json.loads(content))
+    try:
+        envelope.verify([own[0].key], 1)
+    except (VerificationError, UnverifiedSignatureError) as error:
+        raise PackError(f"the signature is wrong: {signature[:16]}...", where=where) from error
+    return payload, own[0]
+
+
+def signer_of(content: bytes, where: str) -> str:
+    """Fingerprint of the key that an envelope names; it says nothing before the signature was checked.
+
+    Raises:
+        PackError: it is no such envelope.
+    """
+    return _parts(content, where)[1]
+
+
+def _parts(content: bytes, where: str, payload_type: str = PAYLOAD_TYPE) -> tuple[bytes, str, str]:
+    """Payload, fingerprint and signature of an envelope of exactly our form."""
+    try:
+        data = json.loads(content)
+        (signature,) = data["signatures"]
+        keyid, signed, payload = str(signature["keyid"]), str(signature["sig"]), str(data["payload"])
+        decoded = base64.b64decode(payload, validate=True)
+        signed_bytes = base64.b64decode(signed, validate=True)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise PackError("the envelope of the manifest is damaged", where=where) from error
+    whole = {
+        "payload": base64.b64encode(decoded).decode(),
+        "payloadType": payload_type,
+        "signatures": [{"keyid": keyid, "sig": base64.b64encode(signed_bytes).decode()}],
+    }
+    if canonical_json(whole) != content:
+        raise PackError("the envelope of the manifest was changed", where=where)
+    return decoded, keyid, signed

@@ -6,14 +6,36 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from stillhunt import PackError
-from stillhunt.tools import UNSAFE
-from stillhunt_evidence.packs.proof_weights import CONTROLS_TEST, PROOF_RULES, TEST_WEIGHTS
+from stillhunt.tools import UNSAFE, read_parameters
 from stillhunt_evidence.pages.trained_models import NOT_SHOWN_BY_TRAINING, about_p_value
+
+MARKS_TEST, CANARIES_TEST, CONTROLS_TEST = "inherited marks", "canaries", "control answers"
+
+
+class ProofRules(NamedTuple):
+    """Parameters that the tests and the readers of their results share."""
+
+    marks_weight: float
+    canaries_weight: float
+    controls_weight: float
+    largest_alpha: float
+
+
+PROOF_RULES = read_parameters(ProofRules, "dossier.proof")
+"""Their values."""
+TEST_WEIGHTS = {
+    MARKS_TEST: PROOF_RULES.marks_weight,
+    CANARIES_TEST: PROOF_RULES.canaries_weight,
+    CONTROLS_TEST: PROOF_RULES.controls_weight,
+}
+"""Name of a test -> share of the error rate that it may use, fixed before anybody is asked. The shares of tests that
+cannot run are lost: to give them to others would need to know beforehand that they cannot."""
+
 
 PROOF_FILE = "proof.json"
 PROOF_VERSION = 1
@@ -39,11 +61,8 @@ class ProofTestRow:
     """What one test gave.
 
     Attributes:
-        weight: share of the error rate that it may use, fixed before.
         p: p-value; 1 where the test could not run.
-        statistic: its statistic, in units of its own.
         used: scored units: tokens, canaries, pairs of answers.
-        note: what it did, or why it could not run.
         power: what it could have seen.
     """
 
@@ -62,7 +81,6 @@ class ProvedCampaign:
     """What came of one campaign.
 
     Attributes:
-        verdict: `TRAINED` or `NO_CONCLUSION`.
         p: the smallest p-value of the tests, each divided by its weight.
         corrected: that times the pairs of the register, at most 1.
         register_line: SHA-256 of the register's line of this pair, which fixes all lines before it.
@@ -98,9 +116,6 @@ class ProofDocument:
         pairs: of suspect and campaign, for which the register was made.
         queries, asked: budget of queries, and how many were used, for all campaigns together.
         named: the campaign with the smallest p-value, where its verdict is `TRAINED`; else empty.
-        campaigns: one for each that was tried.
-        about: what the p-value says, in sentences.
-        not_shown: what it does not show, in sentences.
     """
 
     version: int
@@ -167,11 +182,6 @@ def proof_of_campaign(
 ) -> ProofDocument:
     """What a pack has of a proof: one campaign, by the name that the pack gives it.
 
-    Args:
-        proof: from `read_proof`.
-        shown_id: what the pack calls it.
-        harvest: number and SHA-256 of the ids of its harvested requests, as the header has them.
-
     Raises:
         PackError: the proof is not about this campaign with these requests, or its numbers do not follow.
     """
@@ -190,12 +200,7 @@ def proof_of_campaign(
 
 
 def proof_faults(proof: ProofDocument, campaign_id: str, harvest: Mapping[str, Any]) -> Iterator[str]:
-    """Where a proof is about something else, or says what does not follow from the p-values of its tests.
-
-    Args:
-        campaign_id: as the pack calls it.
-        harvest: as the header of the pack has it.
-    """
+    """Where a proof is about something else, or says what does not follow from the p-values of its tests."""
     if [one.campaign_id for one in proof.campaigns] != [campaign_id]:
         yield "it is not about this campaign alone"
         return

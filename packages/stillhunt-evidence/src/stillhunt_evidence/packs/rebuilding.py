@@ -17,7 +17,7 @@ from stillhunt.case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, REPORT_FILE, R
 from stillhunt.tools import Table, table_of_parquet
 from stillhunt.verdicts import RebuiltVerdict, verdict_parameters
 from stillhunt_evidence.packs.contents import LEFT_OUT_TABLES, Discretion, cut_case, digest_of_ids
-from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT
+from stillhunt_evidence.packs.making import HUNT_FACTS, INPUT_FACTS, MADE_AT, verdict_again
 from stillhunt_evidence.packs.manifest import PARAMETERS_FILE
 from stillhunt_evidence.packs.proof_file import PROOF_FILE, decoded_proof, proof_faults
 from stillhunt_evidence.packs.rendering import (
@@ -30,9 +30,8 @@ from stillhunt_evidence.packs.rendering import (
     readme_text,
     report_page,
 )
-from stillhunt_evidence.packs.verdict_again import verdict_again
 from stillhunt_evidence.packs.verifying import VerifiedPack
-from stillhunt_evidence.pages.changed_settings import changed_settings
+from stillhunt_evidence.pages.error_rates import changed_settings
 
 _MOST_MEMBERS = 1_000_000
 """Rows of members.parquet, and of tables that do not grow with it. Judgement: forty times the largest known."""
@@ -191,10 +190,6 @@ def _can_be_made(said: object, case: Case, stamped: datetime | None) -> bool:
 def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> Config:
     """The settings under which the logs have to be hunted again.
 
-    Args:
-        own: settings of this machine: threads, files of networks, allowed programmes.
-        discretion: how the pack was made, by the pseudonyms of which the allowed programmes are compared.
-
     Raises:
         PackError: the allowed programmes of this machine are others, or the settings of the pack are damaged.
     """
@@ -225,9 +220,6 @@ def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> C
 def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) -> list[str]:
     """Where a hunt of the same logs says something else than the pack.
 
-    Args:
-        discretion: how the pack was made.
-
     Returns:
         One phrase for each table and column that differs; empty where every row is the same, bit for bit. Inputs are
         compared where the logs are the same files: a log that is divided otherwise gives the same findings.
@@ -248,11 +240,7 @@ def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) ->
 
 
 def inputs_compared(pack: VerifiedPack, again: Case) -> str:
-    """Whether the logs are the files that the pack names, in one sentence.
-
-    Args:
-        again: what a hunt found in the logs.
-    """
+    """Whether the logs are the files that the pack names, in one sentence."""
     named = {one.get("sha256") for one in pack.manifest.header.get("inputs", [])}
     if named == {one.get("sha256") for one in again.run.get("inputs", [])}:
         return "the logs are the files that the pack names, by their SHA-256"

@@ -60,11 +60,7 @@ def readme_text(header: Mapping[str, Any]) -> bytes:
 
 
 def report_page(cut: Case) -> bytes:
-    """The report of a pack.
-
-    Args:
-        cut: the case of one campaign, as the pack has it.
-    """
+    """The report of a pack."""
     return cut.report().encode("utf-8", "backslashreplace")
 
 
@@ -76,15 +72,7 @@ def dossier_page(
     proof: ProofDocument | None,
     names: Collection[str],
 ) -> bytes:
-    """The dossier of a pack.
-
-    Args:
-        cut: the case of one campaign, as the pack has it.
-        narrative: what analysts wrote, as the pack has it; empty where nothing.
-        attribution: what is said of actors; None where nobody asked.
-        proof: whether a model was trained on its answers; None where nobody asked.
-        names: of all files of the pack.
-    """
+    """The dossier of a pack."""
     facts = dataclasses.replace(
         facts_of_run(cut.run),
         narrative=narrative,

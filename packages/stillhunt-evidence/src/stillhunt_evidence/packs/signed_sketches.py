@@ -15,8 +15,7 @@ from securesystemslib.signer import CryptoSigner
 from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.matching.sketch_file import MOST_SKETCH_BYTES, SketchFile, sketches_from_json
-from stillhunt_evidence.packs.envelope import open_envelope, sign_statement
-from stillhunt_evidence.packs.manifest import canonical_json
+from stillhunt_evidence.packs.manifest import canonical_json, open_envelope, sign_statement
 
 SKETCHES_TYPE = "application/vnd.stillhunt.sketches+json"
 """Type of what is signed, so that no other signature of the same key passes for one of sketches."""
@@ -49,11 +48,7 @@ class OpenedSketches:
 
 
 def signed_sketches(content: bytes, signer: CryptoSigner, own: PublicKey) -> bytes:
-    """A signed file of sketches.
-
-    Args:
-        content: from `sketch_file`.
-    """
+    """A signed file of sketches."""
     (signature,) = json.loads(sign_statement(content, signer, SKETCHES_TYPE))["signatures"]
     added = msgspec.json.encode({"signature": _Signature(signature["sig"], own.pem)})
     return content.rstrip()[:-1] + b"," + added[1:] + b"\n"
@@ -65,7 +60,6 @@ def open_sketches(
     """Sketches from a file, which is not trusted.
 
     Args:
-        circle: name of the circle to which it should belong.
         fingerprint: of one more key whose signature counts; empty for none.
 
     Raises:

@@ -66,9 +66,6 @@ def get_stamp(root: str, url: str) -> bytes:
 def check_stamp(stamp: bytes, root: str, roots: Sequence[x509.Certificate], where: str) -> datetime:
     """When an authority stamped a Merkle root.
 
-    Args:
-        roots: certificates of authorities that are trusted; at least one.
-
     Raises:
         PackError: the stamp is damaged, of something else, or by nobody trusted.
     """

@@ -12,7 +12,6 @@ from cryptography import x509
 from stillhunt import PackError
 from stillhunt_evidence.keys.signing import PublicKey, public_key_of
 from stillhunt_evidence.packs.archive import read_archive
-from stillhunt_evidence.packs.envelope import open_envelope, signer_of
 from stillhunt_evidence.packs.manifest import (
     ENVELOPE_FILE,
     KEY_FILE,
@@ -20,7 +19,9 @@ from stillhunt_evidence.packs.manifest import (
     PACK_VERSION,
     STAMP_FILE,
     Manifest,
+    open_envelope,
     read_statement,
+    signer_of,
 )
 from stillhunt_evidence.packs.stamp import check_stamp, stamp_time
 
@@ -59,9 +60,6 @@ def verify_pack(path: Path, trust: Trust) -> VerifiedPack:
 
     It shows that the contents are those that the key signed. It does not show that they are true, nor, without a time
     stamp, when they were made.
-
-    Args:
-        path: the file, which is not trusted.
 
     Raises:
         PackError: something was touched, or nobody trusted signed it.

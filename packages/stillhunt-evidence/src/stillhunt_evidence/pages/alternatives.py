@@ -16,12 +16,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, ScoreSum, Term
+import pyarrow.compute as pc
+
+from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, Case, ScoreSum, Term, campaign_sum
 from stillhunt.tools import formatting
 from stillhunt.verdicts import HONEST_SEARCH, expected_false
-from stillhunt_evidence.pages.explanations import BY_CHANCE, EXPLANATIONS, HonestExplanation
-from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, missing_signs
-from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
+from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, group_signs, missing_signs
+from stillhunt_evidence.pages.kind_readings import (
+    BY_CHANCE,
+    EXPLANATIONS,
+    UNKNOWN_READING,
+    HonestExplanation,
+    all_readings,
+)
 
 NEARLY_ALL = 1.0
 """Bits left unexplained up to which an explanation explains nearly all: two to one."""
@@ -73,26 +80,6 @@ class Alternative:
     expected: float | None = None
 
     @property
-    def explained_bits(self) -> float:
-        """Bits of the findings for a harvest that it explains."""
-        return math.fsum(one.bits for one in self.explained)
-
-    @property
-    def unexplained_bits(self) -> float:
-        """Bits of the findings for a harvest that it does not explain."""
-        return math.fsum(one.bits for one in self.unexplained)
-
-    @property
-    def predicted_bits(self) -> float:
-        """Bits of the findings against a harvest that it predicts; negative or 0."""
-        return math.fsum(one.bits for one in self.predicted)
-
-    @property
-    def missing_bits(self) -> float:
-        """What its missing signs cost."""
-        return math.fsum(one.bits for one in self.missing)
-
-    @property
     def explains_nearly_all(self) -> bool:
         """Whether at most one bit is left unexplained."""
         return self.left <= NEARLY_ALL
@@ -138,12 +125,13 @@ class Alternative:
         return f"{times} times as likely under {first} as under {second}"
 
 
-def odds_of(bits: float) -> str:
-    """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`.
+def bits_of(parts: Sequence[ReadFinding | MissingSign]) -> float:
+    """The bits of some findings or missing signs together."""
+    return math.fsum(one.bits for one in parts)
 
-    Args:
-        bits: log2 of the odds.
-    """
+
+def odds_of(bits: float) -> str:
+    """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`."""
     ratio = 2.0 ** min(abs(bits), 100.0)
     if ratio > _MOST_ODDS:
         return "more than a million to 1"
@@ -161,7 +149,6 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
     """All honest explanations of a campaign, the one that fits best first.
 
     Args:
-        signs: what the case says of its members.
         budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
     """
     every = [term for term in total.terms if term.family not in (PRIOR, BUDGET)]
@@ -172,15 +159,6 @@ def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, 
     ]
     place = {one.key: number for number, one in enumerate(EXPLANATIONS)}
     return tuple(sorted(weighed, key=lambda one: (round(one.left, 6), place[one.explanation.key])))
-
-
-def leading_alternative(alternatives: Sequence[Alternative]) -> Alternative:
-    """The honest explanation that fits best.
-
-    Args:
-        alternatives: as `weigh_alternatives` gives them.
-    """
-    return alternatives[0]
 
 
 def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: GroupSigns) -> Alternative:
@@ -195,7 +173,7 @@ def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: G
         else:
             unexplained.append(read)
     missing = missing_signs(explanation.key, signs)
-    left = math.fsum([*(one.bits for one in (*unexplained, *predicted)), *(one.bits for one in missing)])
+    left = bits_of([*unexplained, *predicted, *missing])
     return Alternative(explanation, tuple(explained), tuple(unexplained), tuple(predicted), missing, left)
 
 
@@ -211,8 +189,28 @@ def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | No
 
     Args:
         bits: of the campaign, prior excluded; below the level from which the null is known, that level.
-        budget: the run's false-alarm budget; None is returned where it was not recorded.
     """
     if "accounts" not in budget or "days" not in budget:
         return None
     return expected_false(max(bits, HONEST_SEARCH.level), int(budget["accounts"]), float(budget["days"]))
+
+
+_REPEATS = "no_repeats"
+
+
+def signs_of(case: Case, campaign_id: str) -> GroupSigns:
+    """What the case says of a campaign's members beside the scored evidence."""
+    campaigns = case.tables["campaigns"]
+    row = campaigns.filter(pc.equal(campaigns["campaign_id"], campaign_id)).to_pylist()[0]
+    details, members = (
+        table.filter(pc.equal(table["campaign_id"], campaign_id)).to_pylist()
+        for table in (case.member_details, case.members)
+    )
+    terms = campaign_sum(case.evidence, campaign_id).terms
+    return group_signs(row, details, members, math.fsum(term.bits for term in terms if term.kind == _REPEATS))
+
+
+def alternatives_of(case: Case, campaign_id: str) -> tuple[Alternative, ...]:
+    """All honest explanations of a campaign, the one that fits best first."""
+    total = campaign_sum(case.evidence, campaign_id)
+    return weigh_alternatives(total, signs_of(case, campaign_id), case.run.get("budget", {}))

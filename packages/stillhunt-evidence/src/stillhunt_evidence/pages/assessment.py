@@ -7,23 +7,14 @@ from dataclasses import dataclass
 
 from stillhunt.case import CampaignModel
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
-from stillhunt_evidence.pages.error_rates import measured_share
+from stillhunt_evidence.pages.alternatives import Alternative
+from stillhunt_evidence.pages.error_rates import ChangedSettings, measured_share
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
-_VERDICT_WORDS = {
-    "act": "Act: strong enough for a person to decide about the accounts",
-    "review": "Review: a person should look; not strong enough to act on alone",
-    "none": "None: below the threshold of review",
-}
 _EVEN = 0.5
 NOT_SETTLED = "not settled: an honest explanation fits as well"
 """The words in place of `likely` and more, where an honest explanation explains nearly all of the evidence."""
 _NOT_MEASURED = "not measured: how many groups so stated are campaigns under settings other than the defaults"
-_NOT_TO_ACT_ON = {
-    "review": "This is not a finding to act on: something that the verdict act needs is missing. A person should look.",
-    "none": "This is not a finding to act on: the evidence is below the threshold of review.",
-}
 
 
 @dataclass(frozen=True)
@@ -31,12 +22,10 @@ class Assessment:
     """What stands wherever a verdict is said.
 
     Attributes:
-        verdict_words: what it means, in a phrase.
         likelihood: the probability in words; that nothing is settled where an honest explanation fits as well.
         measured: how many groups with such a probability were campaigns, or why that is not said.
         settings: the settings that differ from the defaults, in a sentence; empty where none does.
         caution: that nobody may act on the finding, in a sentence; empty for the verdict act.
-        leading: the honest explanation that fits best, and how badly it fits.
     """
 
     verdict: str
@@ -51,44 +40,31 @@ class Assessment:
 
 
 def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> Assessment:
-    """What stands wherever a verdict on the campaign is said.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
-    leading = leading_alternative(alternatives)
+    """What stands wherever a verdict on the campaign is said."""
+    leading = alternatives[0]
     score: float = model.row["score"]
     return Assessment(
         verdict=model.verdict,
-        verdict_words=_VERDICT_WORDS[model.verdict],
+        verdict_words=PAGE_TEXTS["verdict_words"][model.verdict],
         probability=model.probability,
         likelihood=likelihood_beside(model, leading),
         measured=measured_share(score) if changed.rates_hold else _NOT_MEASURED,
         settings=changed.sentence,
-        caution=_NOT_TO_ACT_ON.get(model.verdict, ""),
+        caution=PAGE_TEXTS["not_to_act_on"].get(model.verdict, ""),
         leading=f"{formatting.sentence_case(leading.explanation.name)}: {leading.fit} ({leading.odds})",
         explains_nearly_all=leading.explains_nearly_all,
     )
 
 
 def likelihood_beside(model: CampaignModel, leading: Alternative) -> str:
-    """The probability in words, which claim nothing where an honest explanation fits as well.
-
-    Args:
-        leading: its honest explanation that fits best.
-    """
+    """The probability in words, which claim nothing where an honest explanation fits as well."""
     even: bool = model.row["score"] >= _EVEN
     return NOT_SETTLED if even and leading.explains_nearly_all else model.likelihood
 
 
 def leading_sentences(alternatives: Sequence[Alternative]) -> tuple[str, ...]:
-    """The leading alternative in plain sentences, without bits.
-
-    Args:
-        alternatives: the honest explanations of a campaign, the one that fits best first.
-    """
-    leading = leading_alternative(alternatives)
+    """The leading alternative in plain sentences, without bits."""
+    leading = alternatives[0]
     name = leading.explanation.name
     if leading.expected is not None and leading.explains_nearly_all:
         first = (

@@ -9,12 +9,12 @@ from typing import Any
 
 from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, odds_of
+from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, bits_of, odds_of
 from stillhunt_evidence.pages.assessment import likelihood_beside
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import NOT_COVERED, ErrorRate, error_rates
+from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates
 from stillhunt_evidence.pages.facts import DossierFacts
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences
 
 _FINDINGS_SHOWN = 6
@@ -60,19 +60,9 @@ class CounselPage:
     """What counsel's page says; every field is bounded and safe to show.
 
     Attributes:
-        shows: what the log shows, in sentences.
-        not_shown: what it does not show, in sentences.
-        leading: the honest explanation that fits best.
         reasons: of the leading explanation: family of findings, bits, and why it explains them.
         zero: position of zero in their bars.
-        against: findings against a harvest, with their odds.
         rates: rates of error; none where the settings are not the defaults.
-        withheld: why they are left out; empty where they are not.
-        not_covered: what these do not cover.
-        redacted: what was replaced or left out, in sentences.
-        not_examined: what was not examined, in sentences.
-        trained: whether a model was trained on the answers, in sentences; none where nobody asked.
-        fairness: how an accused is heard, in sentences.
     """
 
     shows: tuple[str, ...]
@@ -102,12 +92,7 @@ def counsel_page(
     facts: DossierFacts,
     changed: ChangedSettings,
 ) -> CounselPage:
-    """What counsel's page says.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
+    """What counsel's page says."""
     bars, zero = fit_bars(alternatives)
     rows = tuple(_alternative_row(one, bar) for one, bar in zip(alternatives, bars, strict=True))
     budget: Mapping[str, Any] = case.run.get("budget", {})
@@ -124,14 +109,14 @@ def counsel_page(
         ),
         rates=error_rates(model.row["score"], model.total, budget, changed),
         withheld=f"{changed.withheld} The odds of chance hold for the defaults only, too." if changed.withheld else "",
-        not_covered=NOT_COVERED,
+        not_covered=tuple(PAGE_TEXTS["not_covered"]),
         inputs=_inputs(facts),
         more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
         custody=(*_custody(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
         redacted=_redacted(facts),
         not_examined=_not_examined(case, model),
         trained=training_sentences(facts.proof),
-        fairness=_FAIRNESS,
+        fairness=tuple(PAGE_TEXTS["fairness"]),
     )
 
 
@@ -156,7 +141,8 @@ def _consistent(model: CampaignModel, leading: AlternativeRow, likelihood: str) 
 
 
 def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
-    explained, positive = one.explained_bits, one.explained_bits + one.unexplained_bits
+    explained = bits_of(one.explained)
+    positive = explained + bits_of(one.unexplained)
     return AlternativeRow(
         name=one.explanation.name,
         predicts=one.explanation.predicts,
@@ -166,7 +152,7 @@ def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
         odds=one.odds,
         unexplained=_by_reason(one.unexplained, _UNEXPLAINED_SHOWN),
         missing=tuple(f"Missing sign ({formatting.number(sign.bits)}): {sign.sentence}" for sign in one.missing),
-        predicted=formatting.bits(one.predicted_bits) if one.predicted else "",
+        predicted=formatting.bits(bits_of(one.predicted)) if one.predicted else "",
         check=one.explanation.check,
         clears=one.explanation.clears,
         bar=bar,
@@ -256,20 +242,3 @@ def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     if rejects:
         sentences.append(f"{formatting.plural(rejects, 'row')} of the log could not be used, and were set aside.")
     return tuple(sentences)
-
-
-_FAIRNESS = (
-    (
-        "Whoever holds an account that is named here should be heard before anything lasting is done to it. Say what "
-        "was seen, in the words of this page, and ask which explanation is true."
-    ),
-    "Let somebody else than who decided read the answer, set a deadline, and lift what nobody reviewed in time.",
-    (
-        "Read the account's own history, and the evidence against the finding, before that for it. An account "
-        "that differs from the group in age, payment or clients may belong to somebody else."
-    ),
-    (
-        "The pack can be shown to the person concerned or to an expert of theirs: anybody can check it and have the "
-        "verdict computed again, without the logs."
-    ),
-)

@@ -59,7 +59,6 @@ def timeline_drawing(buckets: Sequence[Mapping[str, Any]], first: datetime, last
 
     Args:
         buckets: rows of TIMELINE of one campaign, in time order.
-        first: first request of the campaign.
     """
     spark = sparkline(buckets, first, last)
     bars = tuple(
@@ -93,13 +92,7 @@ def timeline_drawing(buckets: Sequence[Mapping[str, Any]], first: datetime, last
 
 
 def certainty_drawing(probability: float, review: float, act: float, words: str) -> CertaintyDrawing:
-    """The probability on a scale of odds, with the thresholds of the verdicts.
-
-    Args:
-        review: threshold of the verdict review.
-        act: threshold of the verdict act.
-        words: the probability in words and as a number.
-    """
+    """The probability on a scale of odds, with the thresholds of the verdicts."""
     return CertaintyDrawing(
         marks=tuple((_on_scale(mark), formatting.exact_percent(mark)) for mark in _MARKS),
         review=_on_scale(review),

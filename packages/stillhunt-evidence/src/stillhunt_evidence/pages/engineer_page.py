@@ -88,13 +88,6 @@ class EngineerPage:
     Attributes:
         families: bits by family, before and after caps.
         prior, total: the rows before and after the findings.
-        parameters: label and value of thresholds and caps.
-        members: the members with the most requests.
-        origins: clients, networks, kinds of addresses and countries.
-        taken: what was taken, by all that the case counts it by.
-        samples: redacted excerpts: request and text.
-        settings: those that change findings, as JSON.
-        dictionary: table, meaning, and its columns with their meanings.
     """
 
     evidence: tuple[EvidenceRow, ...]
@@ -335,17 +328,8 @@ def _origins(table: pa.Table) -> TextTable:
 
 
 _IN_DICTIONARY = (
-    "campaigns",
-    "accounts",
-    "members",
-    "member_details",
-    "evidence",
-    "cited",
-    "taken",
-    "timeline",
-    "origins",
-    "operators",
-    "samples",
+    *("campaigns", "accounts", "members", "member_details", "evidence"),
+    *("cited", "taken", "timeline", "origins", "operators", "samples"),
 )
 
 

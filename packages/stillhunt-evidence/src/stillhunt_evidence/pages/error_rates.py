@@ -1,4 +1,4 @@
-"""How often such findings are wrong, as far as it was measured: on simulated logs, each figure with its source.
+"""How often such findings are wrong, as far as it was measured: on simulated logs, under the default settings.
 
 The figures are those of `docs/calibration.md`, `docs/benchmark.md` and the README, which a test compares; the expected
 number of false campaigns is computed for the log at hand.
@@ -9,17 +9,102 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from stillhunt import Config
 from stillhunt.case import BUDGET, PRIOR, ScoreSum
 from stillhunt.tools import formatting
 from stillhunt.verdicts import HONEST_SEARCH
 from stillhunt_evidence.pages.alternatives import EXTRAPOLATED, expected_honest_groups, round_ratio
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
+
+_GROUPS = ("link", "resolve", "score")
+_SEED = "seed"
+_SHOWN = 12
+_NAME_CHARS, _VALUE_CHARS = 60, 24
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
+_UNKNOWN = object()
 
 
 @dataclass(frozen=True)
-class StatedShare:
+class ChangedSettings:
+    """What a run's settings are beside the defaults.
+
+    Attributes:
+        sentence: the settings that differ, each with its value and its default; empty where none does.
+        rates_hold: whether the measured shares and rates of error hold for the run.
+        withheld: why they are left out; empty where they hold.
+    """
+
+    sentence: str
+    rates_hold: bool
+    withheld: str
+
+
+def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
+    """What a run's settings are beside the defaults; those of the search, the score and the seed.
+
+    The seed alone changes no rate of error, which is an average over seeds.
+    """
+    recorded = run.get("settings")
+    if not isinstance(recorded, Mapping) or not recorded:
+        return ChangedSettings(
+            "The settings of this run were not recorded; whether they differ from the defaults is not known.",
+            False,
+            "Measured shares and rates of error are left out: they were measured under the default settings, and those "
+            "of this run were not recorded.",
+        )
+    defaults, own = _leaves(Config().model_dump(mode="json")), _leaves(recorded)
+    names = sorted(
+        name for name in defaults.keys() | own.keys() if own.get(name, _UNKNOWN) != defaults.get(name, _UNKNOWN)
+    )
+    if not names:
+        return ChangedSettings("", True, "")
+    shown = [
+        f"{formatting.shorten(name, _NAME_CHARS)} {_said(own.get(name, _UNKNOWN))} "
+        f"(default {_said(defaults.get(name, _UNKNOWN))})"
+        for name in names[:_SHOWN]
+    ]
+    more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    sentence = f"Settings that differ from the defaults: {'; '.join(shown)}{more}."
+    if names == [_SEED]:
+        return ChangedSettings(sentence, True, "")
+    return ChangedSettings(
+        sentence,
+        False,
+        "Measured shares and rates of error are left out: they were measured under the default settings and do not "
+        "hold under these, which change what a stated probability and a verdict mean.",
+    )
+
+
+def _leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the search, the score and the seed by their dotted names."""
+    found: dict[str, Any] = {_SEED: settings[_SEED]} if _SEED in settings else {}
+    for group in _GROUPS:
+        for name, value in _as_mapping(settings.get(group)).items():
+            inner = _as_mapping(value)
+            found |= {f"{group}.{name}.{part}": one for part, one in inner.items()}
+            if not inner:
+                found[f"{group}.{name}"] = value
+    return found
+
+
+def _as_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _said(value: Any) -> str:
+    """A value with all digits that matter, safe to show."""
+    if value is _UNKNOWN:
+        return "not recorded"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return formatting.shorten(str(value), _VALUE_CHARS)
+    if value and not _LEAST_PLAIN <= abs(value) < _MOST_PLAIN:
+        return formatting.shorten(str(value), _VALUE_CHARS)
+    return f"{value:,.15g}".replace("-", formatting.MINUS)
+
+
+class StatedShare(NamedTuple):
     """One row of the calibration at the stated prior: stated probabilities, and how many groups were campaigns."""
 
     least: float
@@ -30,17 +115,7 @@ class StatedShare:
     interval: tuple[float, float]
 
 
-STATED_SHARES = (
-    StatedShare(0.0, 0.01, 2551, 3, 0.0006, (0.0, 0.002)),
-    StatedShare(0.01, 0.05, 364, 1, 0.0015, (0.0, 0.008)),
-    StatedShare(0.05, 0.2, 163, 3, 0.0101, (0.002, 0.029)),
-    StatedShare(0.2, 0.5, 58, 3, 0.0287, (0.006, 0.083)),
-    StatedShare(0.5, 0.8, 21, 4, 0.1130, (0.030, 0.281)),
-    StatedShare(0.8, 0.95, 7, 5, 0.5752, (0.181, 0.934)),
-    StatedShare(0.95, 0.99, 12, 10, 0.7303, (0.366, 0.962)),
-    StatedShare(0.99, 1.0, 115, 100, 0.7831, (0.676, 0.870)),
-)
-"""`docs/calibration.md`, candidates at the stated prior."""
+STATED_SHARES = tuple(StatedShare._make((*row[:5], tuple(row[5:]))) for row in PAGE_TEXTS["stated_shares"])
 CALIBRATION_CANDIDATES, CALIBRATION_WORLDS = 3291, 84
 _OFTEN = 0.75
 _LEAST_WHOLE = 0.01
@@ -52,14 +127,8 @@ LADDER_FLAGGED, LADDER_ACCOUNTS = 7, 330_024
 """`docs/benchmark.md`: honest accounts of worlds with campaigns."""
 
 
-@dataclass(frozen=True)
-class ErrorRate:
-    """One measured or computed rate of error.
-
-    Attributes:
-        answer: in one or two sentences.
-        source: where the figure comes from.
-    """
+class ErrorRate(NamedTuple):
+    """One measured or computed rate of error, and where the figure comes from."""
 
     question: str
     answer: str
@@ -67,11 +136,7 @@ class ErrorRate:
 
 
 def stated_share(probability: float) -> StatedShare:
-    """The row of the calibration into which a stated probability falls.
-
-    Args:
-        probability: 0 to 1.
-    """
+    """The row of the calibration into which a stated probability falls."""
     return next((row for row in STATED_SHARES if row.least <= probability < row.most), STATED_SHARES[-1])
 
 
@@ -103,11 +168,7 @@ def _rounded(share: float) -> str:
 
 
 def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
-    """How many honest groups would look as strong in a month, in a sentence.
-
-    Args:
-        budget: the run's false-alarm budget.
-    """
+    """How many honest groups would look as strong in a month, in a sentence."""
     expected = expected_honest_groups(evidence_bits(total), budget)
     if expected is None:
         return "The run did not record how large its log was, so no number of false alarms is computed."
@@ -122,11 +183,7 @@ def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
 
 
 def how_often(expected: float) -> str:
-    """An expected number in 30 days: `6 times in 30 days`, `once in 29 months`, `less than once in 100 months`.
-
-    Args:
-        expected: number of groups in 30 days, above 0.
-    """
+    """An expected number in 30 days: `6 times in 30 days`, `once in 29 months`, `less than once in 100 months`."""
     if expected >= _OFTEN:
         return f"{formatting.plural(round(expected), 'time')} in 30 days of hourly looks"
     months = 1.0 / max(expected, 1e-9)
@@ -138,12 +195,7 @@ def how_often(expected: float) -> str:
 def error_rates(
     probability: float, total: ScoreSum, budget: Mapping[str, Any], changed: ChangedSettings
 ) -> tuple[ErrorRate, ...]:
-    """All rates of error that a reader should know, each with its source; none where the settings are others.
-
-    Args:
-        budget: the run's false-alarm budget; empty where it was not recorded.
-        changed: the run's settings beside the defaults.
-    """
+    """All rates of error that a reader should know, each with its source; none where the settings are others."""
     if not changed.rates_hold:
         return ()
     allowed = budget.get("false_campaigns_per_month")
@@ -154,38 +206,16 @@ def error_rates(
             f"verdict act needs {formatting.number(float(budget['required_bits']), 1)} bits of evidence here; this "
             f"campaign has {formatting.number(evidence_bits(total), 1)}."
         )
-    return (
-        ErrorRate(
-            "How many honest groups look as strong as this one?",
-            false_groups_sentence(total, budget) + bar,
-            "Upper 95 % bound of a tail fitted to 80 honest simulated logs, and hourly looks at one; "
-            "benchmarks/quality/budget.py",
-        ),
-        ErrorRate(
-            "Is a stated probability right?",
-            calibration_sentence(probability),
-            f"{formatting.count(CALIBRATION_CANDIDATES)} groups of {CALIBRATION_WORLDS} simulated logs; "
-            "docs/calibration.md",
-        ),
-        ErrorRate(
-            "How many honest accounts were flagged where nobody harvests?",
-            f"{formatting.count(HONEST_FLAGGED)} of {formatting.count(HONEST_IN_ALL)} accounts in {HONEST_WORLDS} "
-            f"simulated logs; {HONEST_REVIEWS} groups got the verdict review.",
-            "README, 47 kinds of customers of three generators",
-        ),
-        ErrorRate(
-            "And where others do harvest?",
-            f"{formatting.count(LADDER_FLAGGED)} of {formatting.count(LADDER_ACCOUNTS)} honest accounts were flagged "
-            "together with a campaign.",
-            "docs/benchmark.md, simulated logs with campaigns",
-        ),
-    )
-
-
-NOT_COVERED = (
-    "No figure comes from the real traffic of a provider; read probabilities as an order of magnitude.",
-    "A company's own fleet of programs cannot be told from a harvest by a log alone.",
-    "An operation can imitate a customer to have that customer accused.",
-    "Kinds of customers that were not simulated were not tested.",
-)
-"""What the measured rates do not cover, in sentences."""
+    numbers = {
+        "honest_groups": false_groups_sentence(total, budget) + bar,
+        "calibration": calibration_sentence(probability),
+        "candidates": formatting.count(CALIBRATION_CANDIDATES),
+        "worlds": CALIBRATION_WORLDS,
+        "flagged": formatting.count(HONEST_FLAGGED),
+        "honest": formatting.count(HONEST_IN_ALL),
+        "honest_worlds": HONEST_WORLDS,
+        "reviews": HONEST_REVIEWS,
+        "ladder_flagged": formatting.count(LADDER_FLAGGED),
+        "ladder": formatting.count(LADDER_ACCOUNTS),
+    }
+    return tuple(ErrorRate(*(text.format_map(numbers) for text in rate.values())) for rate in PAGE_TEXTS["rates"])

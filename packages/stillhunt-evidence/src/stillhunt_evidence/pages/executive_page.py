@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from stillhunt.case import NAME_CHARS, CampaignModel, Case
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, leading_alternative
+from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
-from stillhunt_evidence.pages.changed_settings import ChangedSettings
 from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
-from stillhunt_evidence.pages.error_rates import calibration_sentence, false_groups_sentence
+from stillhunt_evidence.pages.error_rates import ChangedSettings, calibration_sentence, false_groups_sentence
 from stillhunt_evidence.pages.facts import DossierFacts
 
 _ROWS_OF_ASPECT = 2
@@ -40,17 +39,7 @@ class TakenRow:
 
 @dataclass(frozen=True)
 class ExecutivePage:
-    """What the executive's page says; every field is bounded and safe to show.
-
-    Attributes:
-        figures: label and number of the most important figures.
-        narrative: paragraphs of a person, none where nobody wrote any.
-        instead: the leading alternative in sentences.
-        taken: what was taken, all of it first.
-        who: whether anybody is named, in sentences.
-        unknown: what is not known, in sentences.
-        decide: what can be decided now, in sentences.
-    """
+    """What the executive's page says; every field is bounded and safe to show."""
 
     figures: tuple[tuple[str, str], ...]
     narrative: tuple[str, ...]
@@ -70,14 +59,9 @@ def executive_page(
     facts: DossierFacts,
     changed: ChangedSettings,
 ) -> ExecutivePage:
-    """What the executive's page says.
-
-    Args:
-        alternatives: its honest explanations, the one that fits best first.
-        changed: the run's settings beside the defaults.
-    """
+    """What the executive's page says."""
     settings, row = model.run.settings, model.row
-    words = f"{likelihood_beside(model, leading_alternative(alternatives))}, {model.probability}"
+    words = f"{likelihood_beside(model, alternatives[0])}, {model.probability}"
     rates = (
         (false_groups_sentence(model.total, case.run.get("budget", {})), calibration_sentence(row["score"]))
         if changed.rates_hold
@@ -108,11 +92,7 @@ def _figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """A person's text as bounded paragraphs, safe to show.
-
-    Args:
-        text: paragraphs are separated by empty lines.
-    """
+    """A person's text as bounded paragraphs, safe to show."""
     parts = [" ".join(part.split()) for part in text[: 8 * _NARRATIVE_CHARS].split("\n\n")]
     return tuple(formatting.shorten(part, _NARRATIVE_CHARS) for part in parts if part)[:_PARAGRAPHS]
 

@@ -9,11 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RecordedInput:
-    """One input of the hunt, as its record names it.
-
-    Attributes:
-        sha256: hexadecimal digest of its bytes; empty where it was not taken.
-    """
+    """One input of the hunt, as its record names it."""
 
     name: str
     sha256: str
@@ -34,18 +30,11 @@ class DossierFacts:
     """What a dossier says beyond the case; everything may be left out, and the page then says that it is not known.
 
     Attributes:
-        narrative: text of a person about the campaign; empty: none.
         attribution: an `Attribution` of `dossier/actors` as a dict: `decision`, `statement`, `reasons`, `missing`
             and `alternatives`; None: nobody asked.
         proof: whether a model was trained on its answers, as proof.json says of this campaign; None: nobody asked.
-        versions: name and version of what computed the case.
-        seed: of the run; None where it was not recorded.
-        signer: fingerprint of the signing key; empty: not signed.
-        time_stamp: when and by whom the contents were stamped, in words; empty: not stamped.
         full_excerpts: whether the pack has the excerpts as the case has them; else they are shortened once more.
-        pseudonyms: whether ids are keyed hashes.
         request_count: requests counted as harvested, of which the pack lists only the cited ones.
-        request_digest: SHA-256 of all their ids; empty where it was not taken.
     """
 
     narrative: str = ""

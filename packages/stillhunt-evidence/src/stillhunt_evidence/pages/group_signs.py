@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,8 +79,6 @@ def group_signs(
     """What the case says of a campaign's members beside the scored evidence.
 
     Args:
-        row: the campaign's row of CAMPAIGNS.
-        details: its rows of MEMBER_DETAILS.
         repeat_bits: bits of the finding about repeated prompts; 0 where there is none.
     """
     first, opened = row["first_seen"], [one["created_at"] for one in details if one["created_at"] is not None]
@@ -102,12 +100,9 @@ def group_signs(
 
 
 def missing_signs(explanation: str, signs: GroupSigns) -> tuple[MissingSign, ...]:
-    """The signs that an explanation predicts and that are not there; what is not known is never held against it.
-
-    Args:
-        signs: what the case says of the members.
-    """
-    return tuple(missing for rule in _RULES.get(explanation, ()) if (missing := rule(signs)) is not None)
+    """The signs that an explanation predicts and that are not there; what is not known is never held against it."""
+    missing = dict(_missing(signs))
+    return tuple(missing[name] for name in _PREDICTED.get(explanation, ()) if name in missing)
 
 
 def _part(share: float, verb: str) -> str:
@@ -140,84 +135,55 @@ def _within(moments: list[datetime], width: timedelta) -> float:
     return most / len(ordered)
 
 
-def _open_customer(bits: float) -> Callable[[GroupSigns], MissingSign | None]:
-    def rule(signs: GroupSigns) -> MissingSign | None:
-        if signs.same_customer is None or signs.same_customer >= _MOST_MEMBERS:
-            return None
+def _missing(signs: GroupSigns) -> Iterator[tuple[str, MissingSign]]:
+    """Name of each sign that is not there -> what it costs an explanation that predicts it."""
+    if signs.same_customer is not None and signs.same_customer < _MOST_MEMBERS:
         share = formatting.percent(signs.same_customer)
-        return MissingSign(
-            bits,
-            f"The accounts do not openly belong to one customer: at most {share} have one declared organisation or "
-            "one mail domain.",
+        yield (
+            "open_customer",
+            MissingSign(
+                MOST_HAVE_IT,
+                f"The accounts do not openly belong to one customer: at most {share} have one declared organisation or "
+                "one mail domain.",
+            ),
         )
-
-    return rule
-
-
-def _one_place(bits: float) -> Callable[[GroupSigns], MissingSign | None]:
-    def rule(signs: GroupSigns) -> MissingSign | None:
-        if signs.same_country is None or signs.same_country >= _ONE_PLACE:
-            return None
-        return MissingSign(
-            bits,
+    if signs.same_country is not None and signs.same_country < _ONE_PLACE:
+        sentence = (
             f"The members are in {formatting.count(signs.countries)} countries; at most "
-            f"{formatting.percent(signs.same_country)} are in one of them.",
+            f"{formatting.percent(signs.same_country)} are in one of them."
         )
-
-    return rule
-
-
-def _term(signs: GroupSigns) -> MissingSign | None:
-    if signs.together is None or signs.together >= _MOST_MEMBERS:
-        return None
-    share = formatting.percent(signs.together)
-    return MissingSign(SOME_LACK_IT, f"At most {share} of the accounts were opened within 45 days of each other.")
-
-
-def _by_hand(signs: GroupSigns) -> MissingSign | None:
-    if signs.daily is None or signs.daily <= _BUSY:
-        return None
-    daily = formatting.count(math.floor(signs.daily))
-    if signs.daily <= _HEAVY:
-        return MissingSign(SOME_LACK_IT, f"Few people send {daily} requests per account and day by hand.")
-    return MissingSign(MOST_HAVE_IT, f"People do not send {daily} requests per account and day by hand.")
-
-
-def _repeats(signs: GroupSigns) -> MissingSign | None:
-    if signs.repeats is not False:
-        return None
-    return MissingSign(MOST_HAVE_IT, "Few prompts were sent by several accounts.")
-
-
-def _few_accounts(signs: GroupSigns) -> MissingSign | None:
-    if signs.members <= _FEW_ACCOUNTS:
-        return None
-    bits = MOST_HAVE_IT if signs.members <= _MANY_ACCOUNTS else MOST_HAVE_IT + SOME_LACK_IT
-    return MissingSign(bits, f"A person with an honest list rarely has {formatting.count(signs.members)} accounts.")
+        yield "one_place", MissingSign(MOST_HAVE_IT, sentence)
+        yield "perhaps_one_place", MissingSign(SOME_LACK_IT, sentence)
+    if signs.together is not None and signs.together < _MOST_MEMBERS:
+        share = formatting.percent(signs.together)
+        sentence = f"At most {share} of the accounts were opened within 45 days of each other."
+        yield "opened_together", MissingSign(SOME_LACK_IT, sentence)
+    if signs.daily is not None and signs.daily > _BUSY:
+        bits, who = (SOME_LACK_IT, "Few people") if signs.daily <= _HEAVY else (MOST_HAVE_IT, "People do not")
+        daily = formatting.count(math.floor(signs.daily))
+        yield "by_hand", MissingSign(bits, f"{who} send {daily} requests per account and day by hand.")
+    if signs.repeats is False:
+        yield "repeats", MissingSign(MOST_HAVE_IT, "Few prompts were sent by several accounts.")
+    if signs.members > _FEW_ACCOUNTS:
+        bits = MOST_HAVE_IT if signs.members <= _MANY_ACCOUNTS else MOST_HAVE_IT + SOME_LACK_IT
+        many = formatting.count(signs.members)
+        yield "few_accounts", MissingSign(bits, f"A person with an honest list rarely has {many} accounts.")
+    if signs.dedicated is not None and signs.dedicated >= 1 - _MOST_MEMBERS:
+        who, least = _part(signs.dedicated, "have"), formatting.percent(ROLES.dedicated_share)
+        sentence = f"{who} {least} or more of their traffic in campaigns, so little of an owner shows."
+        yield "owners_traffic", MissingSign(MOST_HAVE_IT, sentence)
+    if signs.opened_before is not None and signs.opened_before < _MOST_MEMBERS:
+        who = f"{'Only ' if signs.opened_before > 0 else ''}{_part(signs.opened_before, 'were')}"
+        sentence = f"{who} opened 30 days or more before the campaign began."
+        yield "opened_before", MissingSign(SOME_LACK_IT, sentence)
 
 
-def _owners_traffic(signs: GroupSigns) -> MissingSign | None:
-    if signs.dedicated is None or signs.dedicated < 1 - _MOST_MEMBERS:
-        return None
-    who, least = _part(signs.dedicated, "have"), formatting.percent(ROLES.dedicated_share)
-    return MissingSign(
-        MOST_HAVE_IT, f"{who} {least} or more of their traffic in campaigns, so little of an owner shows."
-    )
-
-
-def _opened_before(signs: GroupSigns) -> MissingSign | None:
-    if signs.opened_before is None or signs.opened_before >= _MOST_MEMBERS:
-        return None
-    who = _part(signs.opened_before, "were")
-    who = who if signs.opened_before <= 0 else f"Only {who}"
-    return MissingSign(SOME_LACK_IT, f"{who} opened 30 days or more before the campaign began.")
-
-
-_RULES: dict[str, tuple[Callable[[GroupSigns], MissingSign | None], ...]] = {
-    "course": (_one_place(MOST_HAVE_IT), _term, _by_hand, _repeats),
-    "company": (_open_customer(MOST_HAVE_IT), _by_hand),
-    "benchmark": (_repeats,),
-    "dataset": (_few_accounts, _one_place(SOME_LACK_IT)),
-    "fleet": (_open_customer(MOST_HAVE_IT),),
-    "keys": (_owners_traffic, _opened_before),
+_PREDICTED = {
+    "course": ("one_place", "opened_together", "by_hand", "repeats"),
+    "company": ("open_customer", "by_hand"),
+    "benchmark": ("repeats",),
+    "dataset": ("few_accounts", "perhaps_one_place"),
+    "fleet": ("open_customer",),
+    "keys": ("owners_traffic", "opened_before"),
 }
+"""Explanation -> the signs that it predicts."""

@@ -1,4 +1,4 @@
-"""Which honest explanation explains which kind of finding: one reading with its reason for each pair.
+"""The honest explanations of a campaign, and which of them explains which kind of finding: one reading for each pair.
 
 A finding *for* a harvest is explained by an honest explanation if that explanation would make it common, too. A finding
 *against* a harvest counts for an explanation only if that explanation predicts it. Both are judgements about people and
@@ -14,7 +14,37 @@ from functools import cache
 from importlib import resources
 
 from stillhunt.verdicts import HonestReadings, all_kinds
-from stillhunt_evidence.pages.explanations import BY_KINDS
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
+
+BY_CHANCE = "chance"
+"""The explanation that is weighed by the false-alarm budget and not by kinds of evidence."""
+
+
+@dataclass(frozen=True)
+class HonestExplanation:
+    """One way in which honest accounts could leave the traces of a campaign; all but the key are for readers.
+
+    Attributes:
+        name: a noun phrase without a capital.
+        predicts: what the log would show if it were true, in a sentence.
+        check: what would settle it, outside of the log, in a sentence.
+        clears: whom it would clear, in a sentence.
+    """
+
+    key: str
+    name: str
+    predicts: str
+    check: str
+    clears: str
+
+
+EXPLANATIONS = tuple(HonestExplanation(key, **texts) for key, texts in PAGE_TEXTS["explanations"].items())
+"""In the order of all tables and pages where nothing else orders them."""
+
+EXPLANATION_OF = {one.key: one for one in EXPLANATIONS}
+
+BY_KINDS = tuple(one.key for one in EXPLANATIONS if one.key != BY_CHANCE)
+"""Those that are weighed by kinds of evidence."""
 
 
 @dataclass(frozen=True)

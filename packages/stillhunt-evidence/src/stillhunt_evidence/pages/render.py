@@ -16,17 +16,15 @@ from markupsafe import Markup
 from stillhunt import CaseError
 from stillhunt.case import CampaignModel, Case
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import weigh_alternatives
+from stillhunt_evidence.pages.alternatives import signs_of, weigh_alternatives
 from stillhunt_evidence.pages.assessment import Assessment, assess
-from stillhunt_evidence.pages.campaign_alternatives import signs_of
-from stillhunt_evidence.pages.changed_settings import changed_settings
 from stillhunt_evidence.pages.counsel_page import CounselPage, counsel_page
 from stillhunt_evidence.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, TimelineDrawing, timeline_drawing
 from stillhunt_evidence.pages.engineer_page import EngineerPage, engineer_page
+from stillhunt_evidence.pages.error_rates import changed_settings
 from stillhunt_evidence.pages.executive_page import ExecutivePage, executive_page
 from stillhunt_evidence.pages.facts import DossierFacts
-from stillhunt_evidence.pages.references import rests, rests_on_row
-from stillhunt_evidence.pages.words import DOSSIER_WORDS
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS, rests, rests_on_row
 
 _ROOM = resources.files("stillhunt_evidence.pages")
 _BUCKETS_SHOWN = 300
@@ -35,13 +33,7 @@ _CLAIM_CHARS = 900
 
 @dataclass(frozen=True)
 class Cover:
-    """What the cover says, and what the heads of all pages repeat.
-
-    Attributes:
-        claim: what is claimed, in a sentence or two.
-        period: first to last request, in words.
-        signer: fingerprint of the signing key; empty where nobody signed.
-    """
+    """What the cover says, and what the heads of all pages repeat."""
 
     campaign: str
     claim: str
@@ -81,7 +73,7 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
             style=Markup(style),  # noqa: S704 - our own file
             cover=_cover(model, facts),
             timeline=_timeline(case, model),
-            words=DOSSIER_WORDS,
+            words=PAGE_TEXTS["words"].items(),
             **pages,
         )
     )

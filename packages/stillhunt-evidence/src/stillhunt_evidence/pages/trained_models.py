@@ -6,20 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stillhunt.tools import formatting
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
 _NAME_CHARS = 200
 _SMALLEST_SHOWN = 1e-299
-NOT_SHOWN_BY_TRAINING = (
-    (
-        "It does not show who trained the model, or whether they knew where the answers came from: answers that were "
-        "published or passed on train whoever uses them."
-    ),
-    "It does not show how much of the model comes from these answers.",
-    (
-        "No conclusion does not clear a model: it may have been trained on answers that were changed, or on too few of "
-        "them."
-    ),
-)
+NOT_SHOWN_BY_TRAINING: tuple[str, ...] = tuple(PAGE_TEXTS["not_shown_by_training"])
 
 
 def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
@@ -28,26 +19,12 @@ def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
     Args:
         pairs: of suspect and campaign, for which the register was made.
     """
-    return (
-        (
-            "The p-value is the chance that a model which was not trained on the harvested answers shows as much by "
-            "luck. For control answers this holds if the teacher that was named is the version that gave the answers, "
-            "and if the log has every setting of their calls; answers to honest accounts are asked about, too, to "
-            "notice another version."
-        ),
-        (
-            f"It is multiplied by {formatting.count(pairs)}, the pairs of suspect and campaign for which the register "
-            f"was made: the chance of one false conclusion in all of them together is at most {alpha:g}."
-        ),
-    )
+    numbers = {"pairs": formatting.count(pairs), "alpha": f"{alpha:g}"}
+    return tuple(one.format_map(numbers) for one in PAGE_TEXTS["about_p_value"])
 
 
 def training_sentences(proof: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Whether a model was trained on the answers of the campaign, for counsel.
-
-    Args:
-        proof: content of proof.json for this campaign; None where nobody asked.
-    """
+    """Whether a model was trained on the answers of the campaign, for counsel."""
     if proof is None:
         return ()
     (campaign,) = proof["campaigns"]
@@ -80,7 +57,6 @@ def used_of_harvested(answers: int, requests: int) -> str:
     """How many of how many harvested requests were used.
 
     Args:
-        answers: harvested requests whose answers the tests were given.
         requests: harvested requests of the campaign in the case; 0 without a case.
     """
     if not requests:
@@ -89,11 +65,7 @@ def used_of_harvested(answers: int, requests: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value for people.
-
-    Args:
-        value: 0 to 1.
-    """
+    """A p-value for people."""
     if value < _SMALLEST_SHOWN:
         return f"< {_SMALLEST_SHOWN:.0e}"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

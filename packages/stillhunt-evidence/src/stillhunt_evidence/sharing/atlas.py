@@ -1,4 +1,4 @@
-"""What a campaign is called in MITRE ATLAS: kinds of campaigns, roles and evidence -> techniques.
+"""What a campaign is called in MITRE ATLAS (kinds, roles and evidence -> techniques), and what receivers can do.
 
 Ids and names are those of the ATLAS data of September 2026; the names in MISP's galaxy are older. A technique is named
 only where the case shows it: no log shows that a model was trained, so AML.T0005.001 (Train Proxy via Replication) is
@@ -9,6 +9,58 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RecommendedMeasure:
+    """A measure against campaigns like this one.
+
+    Attributes:
+        misp_type: what the object course-of-action of MISP calls it.
+    """
+
+    key: str
+    name: str
+    text: str
+    mitigation: str
+    mitigation_name: str
+    misp_type: str
+
+
+_CONTROL = ("AML.M0019", "Control Access to AI Models and Data in Production", "Logical Access Restrictions")
+RATE_LIMIT = RecommendedMeasure(
+    "rate_limit",
+    "Limit the rate of linked accounts together",
+    "Count requests and tokens of all accounts of one operation against one limit, so that more accounts give no more "
+    "answers.",
+    "AML.M0004",
+    "Restrict Number of AI Model Queries",
+    "Logical Access Restrictions",
+)
+STEP_UP = RecommendedMeasure(
+    "step_up",
+    "Ask accounts for a proof before they go on",
+    "Ask an account that matches for a card, a phone number or a person before it is answered again; honest customers "
+    "can pass, and the step can be taken back.",
+    *_CONTROL,
+)
+BLOCK = RecommendedMeasure(
+    "block",
+    "Block accounts after a person has looked",
+    "Refuse requests of accounts that a person has reviewed on evidence of your own; a match with a shared value is a "
+    "reason to look, and no evidence by itself.",
+    *_CONTROL,
+)
+
+
+SENTENCES = (RATE_LIMIT, STEP_UP, BLOCK)
+"""All measures, from the mildest."""
+
+
+def measures_for(verdict: str, kind: str) -> tuple[RecommendedMeasure, ...]:
+    """The measures that are recommended, from the mildest."""
+    return SENTENCES if (verdict, kind) == ("act", "harvest") else (RATE_LIMIT, STEP_UP)
+
 
 ATLAS = "MITRE ATLAS"
 ATLAS_SOURCE = "mitre-atlas"
@@ -34,9 +86,7 @@ class AtlasTechnique:
     """How an adversary does it.
 
     Attributes:
-        id: such as AML.T0024.
         galaxy: its name in MISP's galaxy mitre-atlas-attack-pattern.
-        parent: the technique of which it is a part; None where it is one.
     """
 
     id: str
@@ -80,14 +130,7 @@ TECHNIQUES = (VALID_ACCOUNTS, NEW_ACCOUNTS, THROUGH_API, EXTRACT_MODEL, API_ACCE
 
 
 def techniques_of(kind: str, roles: Collection[str], evidence: Collection[str]) -> tuple[AtlasTechnique, ...]:
-    """The techniques that a campaign shows.
-
-    Args:
-        evidence: kinds of evidence with bits for the campaign.
-
-    Returns:
-        Techniques by id, each once; none for a kind that is not known.
-    """
+    """The techniques that a campaign shows."""
     if kind not in _OF_KIND:
         return ()
     found = {

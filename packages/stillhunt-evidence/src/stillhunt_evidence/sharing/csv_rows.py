@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.tools import csv_bytes
-from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -16,32 +15,20 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     shown_probability,
+    utc_text,
 )
 
 SHARED_COLUMNS = {
-    "campaign": pa.string(),
-    "tlp": pa.string(),
-    "sender": pa.string(),
-    "circle": pa.string(),
-    "version": pa.string(),
-    "status": pa.string(),
-    "kind": pa.string(),
-    "name": pa.string(),
-    "value": pa.string(),
-    "requests": pa.int64(),
-    "accounts": pa.int64(),
-    "count": pa.int64(),
+    **dict.fromkeys(("campaign", "tlp", "sender", "circle", "version", "status"), pa.string()),
+    **dict.fromkeys(("kind", "name", "value"), pa.string()),
+    **dict.fromkeys(("requests", "accounts", "count"), pa.int64()),
     "number": pa.float64(),
 }
 """Columns of the table; the first six are the same in all rows of a campaign."""
 
 
 def shared_csv(share: SharedFile) -> bytes:
-    """A share as CSV that no spreadsheet takes for formulas.
-
-    Returns:
-        UTF-8; rows by campaign, and in each first what it is, then what its accounts have in common.
-    """
+    """A share as CSV that no spreadsheet takes for formulas."""
     rows = [row for campaign in share.campaigns for row in _rows(share, campaign)]
     return csv_bytes(pa.Table.from_pylist(rows, schema=pa.schema(list(SHARED_COLUMNS.items()))))
 
@@ -61,23 +48,15 @@ def _rows(share: SharedFile, campaign: SharedCampaign) -> Iterator[dict[str, Any
 
 def _things(campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
     counts = campaign.counts
-    yield {
-        "kind": "campaign",
-        "name": campaign_name(campaign),
-        "value": campaign_text(campaign),
-        "requests": counts.requests,
-        "accounts": counts.accounts,
-        "number": shown_probability(campaign),
-    }
+    used = {"requests": counts.requests, "accounts": counts.accounts}
+    said = {"name": campaign_name(campaign), "value": campaign_text(campaign), "number": shown_probability(campaign)}
+    yield {"kind": "campaign", **said, **used}
     yield {"kind": "limits", "name": "limits of the claim", "value": LIMITS_OF_CLAIM}
     yield {"kind": "time", "name": "first_seen", "value": utc_text(campaign.first_seen)}
     yield {"kind": "time", "name": "last_seen", "value": utc_text(campaign.last_seen)}
-    for name, count in (
-        ("flagged_accounts", counts.flagged),
-        ("estimated_requests", counts.estimated_requests),
-        ("output_tokens", counts.output_tokens),
-    ):
-        yield {"kind": "count", "name": name, "count": count}
+    yield {"kind": "count", "name": "flagged_accounts", "count": counts.flagged}
+    yield {"kind": "count", "name": "estimated_requests", "count": counts.estimated_requests}
+    yield {"kind": "count", "name": "output_tokens", "count": counts.output_tokens}
     if campaign.operator:
         yield {"kind": "tied_operator", "name": "id", "value": campaign.operator}
     for technique in campaign.techniques:
@@ -90,12 +69,7 @@ def _things(campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
             known = {"requests": one.requests or None, "accounts": one.accounts or None}
             yield {"kind": aspect, "name": aspect, "value": named, **known}
     for hashed in campaign.hashes:
-        yield {
-            "kind": f"{hashed.kind}_hash",
-            "name": "keyed hash",
-            "value": hashed.digest,
-            "requests": hashed.requests,
-            "accounts": hashed.accounts,
-        }
+        used = {"requests": hashed.requests, "accounts": hashed.accounts}
+        yield {"kind": f"{hashed.kind}_hash", "name": "keyed hash", "value": hashed.digest, **used}
     for measure in campaign.measures:
         yield {"kind": "measure", "name": measure.name, "value": measure.text}

@@ -10,7 +10,6 @@ from stillhunt.plugins import ECS_VERSION
 from stillhunt_evidence.sharing.atlas import ATLAS, AtlasTechnique
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
 from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
-from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -18,8 +17,9 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     percent_of,
+    utc_text,
 )
-from stillhunt_evidence.sharing.stix_facts import campaign_facts
+from stillhunt_evidence.sharing.stix_bundle import campaign_facts
 
 _SEVERITY = {"act": 73, "review": 47}
 """Verdict -> the number that Elastic's detection rules use for high and medium."""

@@ -8,7 +8,49 @@ from dataclasses import dataclass
 from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES
 from stillhunt_evidence.sharing.shared_campaign import SharedCampaign, SharedHash, SharedValue, percent_of
-from stillhunt_evidence.sharing.user_agents import client_families, user_agent_pattern
+
+_SDK = {
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "groq": "Groq",
+    "cerebras": "Cerebras",
+    "together": "Together",
+}
+_LANGUAGES = {"python": "Python", "node": "(JS|NodeJS)", "go": "Go", "java": "Java", "ruby": "Ruby"}
+_HEADERS = {
+    "aiohttp": r"aiohttp",
+    "axios": r"^axios/",
+    "curl": r"^curl/",
+    "go": r"^(Go-http-client|go-resty)",
+    "httpx": r"^(python-)?httpx",
+    "langchain": r"langchain",
+    "litellm": r"litellm",
+    "llama-index": r"llama[-_ ]?index",
+    "node-fetch": r"node-fetch",
+    "ollama": r"ollama",
+    "requests": r"python-requests",
+    "urllib": r"python-urllib/",
+    "urllib3": r"^(python-)?urllib3",
+    "wget": r"^wget/",
+}
+
+
+def client_families() -> tuple[str, ...]:
+    """The families of clients that have a pattern, sorted."""
+    return tuple(sorted([*_HEADERS, *(f"{vendor}-{language}" for vendor in _SDK for language in _LANGUAGES)]))
+
+
+def user_agent_pattern(family: str) -> str:
+    """A regular expression (PCRE) that finds the header of a family of clients.
+
+    Returns:
+        The expression, which ignores case; empty for a family whose headers have no pattern here.
+    """
+    vendor, _, language = family.partition("-")
+    if vendor in _SDK and language in _LANGUAGES:
+        return f"(?i)^(Async)?{_SDK[vendor]}/{_LANGUAGES[language]}"
+    return f"(?i){_HEADERS[family]}" if family in _HEADERS else ""
+
 
 # percent: most confidence of an indicator that is a client (an SDK has many honest users: the lowest step of the STIX
 # scale that is not none)
@@ -49,11 +91,7 @@ class SharedIndicator:
     Attributes:
         kind: client, network, address_hashes, network_hashes or phrase_hashes.
         key: what tells it from others of its kind in a campaign, which can be named without the case; part of its id.
-        text: what it is and how far it carries, in sentences.
         confidence: in percent, at most that of the campaign.
-        value: the value; None where it is a list of hashes.
-        hashes: the hashes; none where it is a value.
-        pattern: regular expression for a client; empty for others.
     """
 
     kind: str
@@ -70,9 +108,6 @@ class SharedIndicator:
 
 def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple[SharedIndicator, ...]:
     """The indicators of a campaign.
-
-    Args:
-        withdrawn: return every indicator that can ever have been shared of it, also those that nobody knows any more.
 
     Returns:
         Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most

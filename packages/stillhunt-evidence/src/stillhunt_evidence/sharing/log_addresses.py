@@ -6,7 +6,9 @@ of the logs.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,49 @@ import pyarrow.compute as pc
 from stillhunt import Config
 from stillhunt.case import ADDRESS_KINDS, Case
 from stillhunt.logs import reading
-from stillhunt.tools import Progress
-from stillhunt_evidence.sharing.address_counts import AddressCounts
+from stillhunt.tools import Progress, hash_digits
+
+
+@dataclass
+class AddressCounts:
+    """How often each address of some campaigns was used, and by how many accounts.
+
+    Attributes:
+        requests_read: harvested requests that the logs had.
+        requests_wanted: harvested requests that the case names.
+    """
+
+    requests_read: int = 0
+    requests_wanted: int = 0
+    _counts: dict[tuple[str, str], dict[int, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
+    _accounts: dict[tuple[str, str], dict[int, set[int]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(set))
+    )
+
+    def add(self, campaign: str, kind: str, values: Sequence[int], accounts: Sequence[int]) -> None:
+        """Count requests."""
+        counts, users = self._counts[campaign, kind], self._accounts[campaign, kind]
+        for value, account in zip(values, accounts, strict=True):
+            counts[value] += 1
+            users[value].add(account)
+
+    def of(self, campaign: str) -> Mapping[str, Mapping[str, tuple[int, int]]]:
+        """What was counted for a campaign.
+
+        Returns:
+            Kind -> hash, 16 hexadecimal digits -> (requests, accounts).
+        """
+        return {
+            kind: {
+                hash_digits(value): (requests, len(self._accounts[name, kind][value]))
+                for value, requests in counts.items()
+            }
+            for (name, kind), counts in self._counts.items()
+            if name == campaign
+        }
+
 
 _COLUMNS = dict(zip(ADDRESS_KINDS, ("client_ip", "client_prefix"), strict=True))
 """Kind -> column of REQUESTS."""
@@ -35,15 +78,6 @@ def circle_addresses(
     """Read logs again, and count the addresses of the harvested requests under the key of a circle.
 
     Misleads: requests that are not in these logs are missing; `requests_read` says how many were there.
-
-    Args:
-        case: the case that was found in them.
-        config: settings with which the hunt read them.
-        mapping: our column -> field of the log, as for the hunt.
-        progress: told of each step; None for silence.
-
-    Returns:
-        Counts by campaign and hash.
 
     Raises:
         InputError: nothing can be read, or a required column is missing.

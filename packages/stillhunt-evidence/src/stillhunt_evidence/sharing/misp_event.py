@@ -7,7 +7,6 @@ from typing import Any
 from stillhunt.tools import formatting
 from stillhunt_evidence.sharing.indicators import SharedIndicator, indicators_of
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES
-from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -15,6 +14,7 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     percent_of,
+    utc_text,
 )
 from stillhunt_evidence.sharing.stix_bundle import stix_pattern
 

@@ -9,7 +9,6 @@ from stillhunt import __version__
 from stillhunt.plugins import OCSF_VERSION
 from stillhunt_evidence.sharing.indicators import indicators_of
 from stillhunt_evidence.sharing.parameters import HIGH_CONFIDENCE, MEDIUM_CONFIDENCE, MOST_EVENT_HASHES
-from stillhunt_evidence.sharing.share_times import utc_milliseconds
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -17,13 +16,14 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     percent_of,
+    utc_milliseconds,
 )
-from stillhunt_evidence.sharing.stix_facts import campaign_facts
+from stillhunt_evidence.sharing.stix_bundle import campaign_facts
 
 _FINDINGS, _DETECTION, _INCIDENT = 2, 2004, 2005
 _CREATE, _CLOSE = (1, "Create"), (3, "Close")
 _SEVERITIES = {"act": (4, "High"), "review": (3, "Medium")}
-_INFORMATIONAL = (1, "Informational")
+_INFORMATIONAL, _NEW = (1, "Informational"), (1, "New")
 _STATISTICAL = (3, "Statistical")
 _HIGH, _MEDIUM, _LOW = (3, "High"), (2, "Medium"), (1, "Low")
 _HASH, _USER_AGENT, _OTHER_INDICATOR = (4, "Hash"), (6, "User Agent"), (99, "Autonomous System")
@@ -54,8 +54,7 @@ def _event(share: SharedFile, class_uid: int, uid: str, severity: tuple[int, str
         "category_name": "Findings",
         "class_uid": class_uid,
         "type_uid": class_uid * 100 + activity[0],
-        "severity_id": severity[0],
-        "severity": severity[1],
+        **_coded("severity", severity),
         "time": at,
         "metadata": {
             "version": OCSF_VERSION,
@@ -73,12 +72,10 @@ def _detection(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
     event["metadata"]["profiles"] = ["osint"]
     event |= {
         "class_name": "Detection Finding",
-        "status_id": 5 if share.withdrawn else 1,
-        "status": "Archived" if share.withdrawn else "New",
+        **_coded("status", (5, "Archived") if share.withdrawn else _NEW),
         "is_alert": not share.withdrawn,
         "message": f"{'Withdrawn: ' if share.withdrawn else ''}{campaign_name(campaign)}",
-        "confidence_id": confidence[0],
-        "confidence": confidence[1],
+        **_coded("confidence", confidence),
         "confidence_score": percent_of(campaign),
         "finding_info": _finding_info(share, campaign),
         "evidences": [
@@ -102,14 +99,10 @@ def _incident(share: SharedFile, uid: str, campaigns: list[SharedCampaign]) -> d
     event["metadata"]["profiles"] = ["incident"]
     event |= {
         "class_name": "Incident Finding",
-        "status_id": 5 if share.withdrawn else 1,
-        "status": "Closed" if share.withdrawn else "New",
-        "verdict_id": 3 if share.withdrawn else 4,
-        "verdict": "Disregard" if share.withdrawn else "Suspicious",
-        "priority_id": priority[0],
-        "priority": priority[1],
-        "confidence_id": confidence[0],
-        "confidence": confidence[1],
+        **_coded("status", (5, "Closed") if share.withdrawn else _NEW),
+        **_coded("verdict", (3, "Disregard") if share.withdrawn else (4, "Suspicious")),
+        **_coded("priority", priority),
+        **_coded("confidence", confidence),
         "message": ", ".join(campaign_name(one) for one in campaigns),
         "desc": f"{' '.join(campaign_text(one) for one in campaigns)} {LIMITS_OF_CLAIM}",
         "start_time": utc_milliseconds(min(one.first_seen for one in campaigns)),
@@ -131,8 +124,7 @@ def _finding_info(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]
             "name": "stillhunt",
             "uid": "stillhunt",
             "version": __version__,
-            "type_id": _STATISTICAL[0],
-            "type": _STATISTICAL[1],
+            **_coded("type", _STATISTICAL),
         },
         "attacks": _attacks([campaign]),
         "first_seen_time": utc_milliseconds(campaign.first_seen),
@@ -166,21 +158,20 @@ def _osint(share: SharedFile, campaign: SharedCampaign) -> list[dict[str, Any]]:
         confidence = _confidence(indicator.confidence)
         common = {
             "tlp": share.tlp.ocsf,
-            "confidence_id": confidence[0],
-            "confidence": confidence[1],
+            **_coded("confidence", confidence),
             "campaign": {"name": campaign_name(campaign)},
         }
         value = indicator.value
         if value is None:
             made += [
-                {**_typed(_HASH), "value": one.digest, "desc": f"Keyed hash: {one.kind}", **common}
+                {**_coded("type", _HASH), "value": one.digest, "desc": f"Keyed hash: {one.kind}", **common}
                 for one in indicator.hashes[:MOST_EVENT_HASHES]
             ]
         elif value.number is not None:
             system = {"number": value.number} | ({"name": value.value} if value.value else {})
             made.append(
                 {
-                    **_typed(_OTHER_INDICATOR),
+                    **_coded("type", _OTHER_INDICATOR),
                     "value": f"AS{value.number}",
                     "desc": indicator.text,
                     "autonomous_system": system,
@@ -188,12 +179,13 @@ def _osint(share: SharedFile, campaign: SharedCampaign) -> list[dict[str, Any]]:
                 }
             )
         else:
-            made.append({**_typed(_USER_AGENT), "value": value.value, "desc": indicator.text, **common})
+            made.append({**_coded("type", _USER_AGENT), "value": value.value, "desc": indicator.text, **common})
     return made
 
 
-def _typed(kind: tuple[int, str]) -> dict[str, Any]:
-    return {"type_id": kind[0], "type": kind[1]}
+def _coded(name: str, value: tuple[int, str]) -> dict[str, Any]:
+    """A value of one of the lists of OCSF, as number and as word."""
+    return {f"{name}_id": value[0], name: value[1]}
 
 
 def _confidence(percent: int) -> tuple[int, str]:

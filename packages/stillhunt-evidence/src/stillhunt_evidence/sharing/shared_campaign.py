@@ -6,14 +6,56 @@ prompt, so that no writer can write one.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from stillhunt.tools import formatting
-from stillhunt_evidence.sharing.atlas import AtlasTechnique
-from stillhunt_evidence.sharing.recommended import RecommendedMeasure
-from stillhunt_evidence.sharing.shared_ids import ShareIds
+from stillhunt_evidence.sharing.atlas import AtlasTechnique, RecommendedMeasure
 from stillhunt_evidence.sharing.tlp import TlpLabel
+
+
+def utc_text(time: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-03-03T14:05:00.000Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+
+
+def utc_milliseconds(time: datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(time.timestamp() * 1000)
+
+
+_UUID_BYTES = 16
+_PUBLIC_KEY = b"stillhunt sharing: ids of what everybody shares"
+
+
+@dataclass(frozen=True, repr=False)
+class ShareIds:
+    """Makes ids of one sharer in one circle."""
+
+    key: bytes
+    circle: str
+
+    def uuid(self, kind: str, *parts: str) -> str:
+        """The id of a thing.
+
+        Args:
+            kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
+        """
+        return _uuid(self.key, ["circle", self.circle, kind, *parts])
+
+
+def public_uuid(kind: str, *parts: str) -> str:
+    """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS."""
+    return _uuid(_PUBLIC_KEY, [kind, *parts])
+
+
+def _uuid(key: bytes, parts: list[str]) -> str:
+    digest = hmac.new(key, json.dumps(parts).encode(), hashlib.sha256).digest()
+    return str(uuid.UUID(bytes=digest[:_UUID_BYTES], version=4))
 
 
 @dataclass(frozen=True)
@@ -23,7 +65,6 @@ class SharedValue:
     Attributes:
         value: its text; of a network the name of its owner.
         requests: harvested requests with it, of settings those that findings cite; 0 where they are not counted.
-        accounts: accounts that sent them; 0 where they are not counted.
         number: of an autonomous system; None for other values and where the log has only a name.
     """
 
@@ -52,7 +93,6 @@ class SharedFinding:
     """A finding in a sentence.
 
     Attributes:
-        family: of the evidence, such as queue.
         bits: log2 likelihood ratio; negative is evidence against a campaign.
     """
 
@@ -83,10 +123,7 @@ class SharedValues:
     """What the accounts of a campaign have in common, each the most used first.
 
     Attributes:
-        skills: what is taken, in words.
-        clients: families of the User-Agents.
         countries: of the addresses, which say where a proxy is and not where an operator is.
-        settings: sampling settings of the cited requests.
     """
 
     skills: tuple[SharedValue, ...]
@@ -116,18 +153,10 @@ class SharedCampaign:
     """A campaign, as far as it may leave.
 
     Attributes:
-        uid: its id in this circle.
         kind: harvest, account_farm or relay.
         verdict: act or review; none where it is withdrawn and the case has it no more.
         probability: that it is one operation of that kind, 0 to 1.
-        first_seen: hour of the first harvested request.
-        last_seen: end of the hour of the last one.
-        values: what its accounts have in common.
-        hashes: keyed hashes of addresses, networks and phrases.
         families: evidence families above the floor, the strongest first.
-        findings: the strongest findings for and against.
-        techniques: what it is called in MITRE ATLAS.
-        measures: what a receiver can do.
         operator: uid of the operator to whom it is tied; empty where there is none.
     """
 
@@ -161,12 +190,9 @@ class SharedOperator:
     """An operator to whom campaigns are tied.
 
     Attributes:
-        uid: its id in this circle.
         campaigns: uids of its campaigns that are shared in the same file.
         bits: bits beyond chance of the strongest tie.
         sentences: each kind of that tie in a sentence.
-        first_seen: hour of the first request of these campaigns.
-        last_seen: end of the hour of the last one.
     """
 
     uid: str
@@ -187,12 +213,7 @@ class SharedFile:
     """One file to share, whatever its format.
 
     Attributes:
-        ids: makes the ids of its objects.
-        sender: who shares it, as receivers see it.
         key_check: hash by which receivers see whether they have the same key of the circle.
-        tlp: how far it may be passed on.
-        at: time of this version of its contents.
-        withdrawn: True where it takes back what was shared.
     """
 
     ids: ShareIds

@@ -1,4 +1,4 @@
-"""Which models of a campaign may be named: those that enough accounts use, without what tells whose they are."""
+"""Which models and sampling settings of a campaign may be named: those that enough accounts use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stillhunt.case import OTHER, UNKNOWN
-from stillhunt_evidence.sharing.parameters import SHARED_VALUE_CHARS, P
+from stillhunt.logs import SAMPLING_PARAMETERS
+from stillhunt_evidence.sharing.parameters import MOST_SHARED_VALUES, SHARED_VALUE_CHARS, P
+from stillhunt_evidence.sharing.shared_campaign import SharedValue
+
+
+def settings_of(cited: Iterable[Mapping[str, Any]]) -> tuple[SharedValue, ...]:
+    """The combinations of temperature, top_p and max_tokens that enough accounts use.
+
+    Misleads: only requests that findings cite are counted, at most 50 of each finding.
+
+    Returns:
+        Combinations such as `temperature=0.7 max_tokens=2048`, the most used first.
+    """
+    requests: dict[str, set[str]] = defaultdict(set)
+    accounts: dict[str, set[str]] = defaultdict(set)
+    for row in cited:
+        given = [f"{name}={row[name]:g}" for name in SAMPLING_PARAMETERS if row[name] is not None]
+        if given:
+            requests[" ".join(given)].add(row["request_id"])
+            accounts[" ".join(given)].add(row["account_id"])
+    shared = [
+        SharedValue(value, len(requests[value]), len(accounts[value]))
+        for value in requests
+        if len(accounts[value]) >= P.least_accounts
+    ]
+    return tuple(sorted(shared, key=lambda one: (-one.requests, one.value))[:MOST_SHARED_VALUES])
+
 
 LEAST_SHARE = 0.05
 """Share of the requests of a campaign from which a value is a trait of it. Judgement: rarer ones are chance."""
@@ -45,10 +71,6 @@ def models_to_share(
     Where requests of enough accounts are cited, a model leaves if so many of them use it. Where they are not, the case
     does not tell accounts: then its share of the requests decides, and without counts only the most used one leaves.
 
-    Args:
-        taken: rows of the TAKEN table about it.
-        cited: rows of the CITED table about it.
-
     Returns:
         Name without a customer's part -> harvested requests; 0 where they are not counted.
     """
@@ -72,10 +94,6 @@ def models_to_share(
 
 
 def withheld_names(names: Iterable[str], leaving: Iterable[str]) -> set[str]:
-    """Names of models that no sentence may have either.
-
-    Args:
-        names: as the case has them.
-    """
+    """Names of models that no sentence may have either."""
     known = set(leaving)
     return {one for one in names if one not in known and not any(one in other for other in known)}

@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 
 from stillhunt import CaseError
 from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case
-from stillhunt_evidence.keys.hashing import keyed_hash
-from stillhunt_evidence.sharing.address_counts import AddressCounts
-from stillhunt_evidence.sharing.atlas import TECHNIQUES, techniques_of
+from stillhunt_evidence.keys.folder import keyed_hash
+from stillhunt_evidence.sharing.atlas import SENTENCES, TECHNIQUES, measures_for, techniques_of
 from stillhunt_evidence.sharing.clean_texts import TextCleaner
+from stillhunt_evidence.sharing.log_addresses import AddressCounts
 from stillhunt_evidence.sharing.parameters import MOST_SHARED_ADDRESSES, MOST_SHARED_PHRASES, MOST_SHARED_VALUES, P
-from stillhunt_evidence.sharing.recommended import SENTENCES, measures_for
 from stillhunt_evidence.sharing.shared_campaign import (
     SharedCampaign,
     SharedCounts,
@@ -28,10 +27,9 @@ from stillhunt_evidence.sharing.shared_campaign import (
     SharedOperator,
     SharedValue,
     SharedValues,
+    ShareIds,
 )
-from stillhunt_evidence.sharing.shared_ids import ShareIds
-from stillhunt_evidence.sharing.shared_models import LEAST_SHARE, models_to_share, withheld_names
-from stillhunt_evidence.sharing.shared_settings import settings_of
+from stillhunt_evidence.sharing.shared_models import LEAST_SHARE, models_to_share, settings_of, withheld_names
 from stillhunt_evidence.sharing.tlp import TlpLabel
 
 # sentences: most findings of a campaign, the strongest first (beyond them findings weigh less than a bit)
@@ -54,12 +52,9 @@ class ShareTerms:
     """How a case is shared.
 
     Attributes:
-        circle: name of the sharing circle.
         own_key: the sharer's own secret, for ids.
-        tlp: how far the file may be passed on.
         sender: who shares it, as receivers see it; empty: a member of the circle.
         at: time of this version; None for the latest time that the case knows.
-        withdrawn: True to take back what was shared.
     """
 
     circle: str
@@ -77,12 +72,8 @@ def share_of(
     """What may leave of some campaigns of a case.
 
     Args:
-        terms: circle, keys, label and sender.
         campaigns: their ids; where they are withdrawn, also of campaigns that the case does not have any more.
         addresses: their addresses under the key of the circle; None where the logs were not read again.
-
-    Returns:
-        The file to share, in no format yet.
 
     Raises:
         CaseError: a campaign is not in the case with the verdict act or review, and is not withdrawn.

@@ -6,10 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stillhunt.tools import formatting
-from stillhunt_evidence.sharing.atlas import ATLAS_SOURCE, AtlasTechnique
+from stillhunt_evidence.sharing.atlas import ATLAS_SOURCE, AtlasTechnique, RecommendedMeasure
 from stillhunt_evidence.sharing.indicators import NOT_FOR_BLOCKING, SharedIndicator, indicators_of
-from stillhunt_evidence.sharing.recommended import RecommendedMeasure
-from stillhunt_evidence.sharing.share_times import utc_text
 from stillhunt_evidence.sharing.shared_campaign import (
     LIMITS_OF_CLAIM,
     SharedCampaign,
@@ -19,15 +17,98 @@ from stillhunt_evidence.sharing.shared_campaign import (
     campaign_name,
     campaign_text,
     percent_of,
+    public_uuid,
+    shown_probability,
+    utc_text,
 )
-from stillhunt_evidence.sharing.shared_ids import public_uuid
-from stillhunt_evidence.sharing.stix_facts import (
-    STIX_EXTENSION,
-    campaign_facts,
-    extension_objects,
-    hash_facts,
-    value_facts,
+
+EXTENSION_VERSION = "1.1.0"
+STIX_EXTENSION = f"extension-definition--{public_uuid('extension-definition', EXTENSION_VERSION)}"
+"""Id of the extension; another version has another id."""
+_PROJECT = f"identity--{public_uuid('identity', 'stillhunt')}"
+_EXTENSION_CREATED = "2026-11-29T00:00:00.000Z"
+_SCHEMA = (
+    "Of a campaign: verdict (act, review or none); kind (harvest, account_farm, relay); probability (0 to 1); "
+    "accounts, flagged_accounts, requests, estimated_requests, output_tokens (integers); evidence_families (strings); "
+    "findings (list of objects with family, kind, sentence and bits); shared_values (skill, model, language, client, "
+    "network, country, settings -> list of objects with value, requests, and where known accounts and number); circle "
+    "and circle_key_check (strings). Of an indicator: circle, circle_key_check, and hashes (list of objects with hash, "
+    "requests and accounts). Of an infrastructure, an autonomous system: value, number, requests and accounts. "
+    "Of a tool, which is a client: user_agent_pattern (a regular expression for its header User-Agent). In patterns: "
+    "address_hash and network_hash of an ipv4-addr or ipv6-addr, and phrase_hash of network-traffic, are keyed hashes "
+    "of 16 hexadecimal digits under the key of the circle."
 )
+
+
+def extension_objects() -> list[dict[str, Any]]:
+    """The definition of the extension, and who defines it."""
+    common = {"spec_version": "2.1", "created": _EXTENSION_CREATED, "modified": _EXTENSION_CREATED}
+    return [
+        {
+            "type": "identity",
+            **common,
+            "id": _PROJECT,
+            "name": "stillhunt (software)",
+            "identity_class": "system",
+        },
+        {
+            "type": "extension-definition",
+            **common,
+            "id": STIX_EXTENSION,
+            "created_by_ref": _PROJECT,
+            "name": "stillhunt campaign facts",
+            "description": "Measured facts of a campaign that harvests a model through its API, and keyed hashes.",
+            "schema": _SCHEMA,
+            "version": EXTENSION_VERSION,
+            "extension_types": ["property-extension"],
+        },
+    ]
+
+
+def campaign_facts(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
+    """The extension of a campaign."""
+    counts = campaign.counts
+    facts = {
+        "extension_type": "property-extension",
+        "verdict": campaign.verdict,
+        "kind": campaign.kind,
+        "probability": shown_probability(campaign),
+        "accounts": counts.accounts,
+        "flagged_accounts": counts.flagged,
+        "requests": counts.requests,
+        "estimated_requests": counts.estimated_requests,
+        "output_tokens": counts.output_tokens,
+        "evidence_families": list(campaign.families),
+        "findings": [
+            {"family": one.family, "kind": one.kind, "sentence": one.sentence, "bits": round(one.bits, 2)}
+            for one in campaign.findings
+        ],
+        "shared_values": {
+            aspect: [value_facts(one) for one in values] for aspect, values in campaign.values.aspects().items()
+        },
+        "circle": share.ids.circle,
+        "circle_key_check": share.key_check,
+    }
+    return {name: value for name, value in facts.items() if value not in ([], {})}  # STIX allows no empty lists
+
+
+def hash_facts(share: SharedFile, indicator: SharedIndicator) -> dict[str, Any]:
+    """The extension of an indicator of keyed hashes."""
+    return {
+        "extension_type": "property-extension",
+        "circle": share.ids.circle,
+        "circle_key_check": share.key_check,
+        "hashes": [
+            {"hash": one.digest, "requests": one.requests, "accounts": one.accounts} for one in indicator.hashes
+        ],
+    }
+
+
+def value_facts(value: SharedValue) -> dict[str, Any]:
+    """A value with what is known of it."""
+    known = {"number": value.number, "requests": value.requests, "accounts": value.accounts}
+    return {"value": value.value, **{name: number for name, number in known.items() if number}}
+
 
 # Days after the last request until an indicator expires (addresses and clients change hands; a campaign that goes on is
 # shared again)
@@ -43,11 +124,7 @@ _CREATED = utc_text(FIRST_VERSION)
 
 
 def stix_bundle(share: SharedFile) -> dict[str, Any]:
-    """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts.
-
-    Returns:
-        The bundle, as it is written as JSON; objects are in the order in which they refer to each other.
-    """
+    """A share as a bundle of STIX 2.1, which the strict validator of OASIS accepts."""
     objects = [share.tlp.marking_definition, *_StixWriter(share).objects()]
     return {"type": "bundle", "id": f"bundle--{share.ids.uuid('bundle', utc_text(share.at))}", "objects": objects}
 
@@ -110,23 +187,16 @@ class _StixWriter:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "type": "identity",
-            "spec_version": "2.1",
-            "id": self._sender,
-            "created": _CREATED,
-            "modified": _CREATED,
+            **_public_object("identity", self._sender),
             "name": self._share.sender,
             "identity_class": "organization",
         }
 
     def _mitigates(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
         source, target = _course_of_action_id(measure), _attack_pattern_id(technique)
+        uid = public_uuid("relationship", "mitigates", source, target)
         return {
-            "type": "relationship",
-            "spec_version": "2.1",
-            "id": f"relationship--{public_uuid('relationship', 'mitigates', source, target)}",
-            "created": _CREATED,
-            "modified": _CREATED,
+            **_public_object("relationship", f"relationship--{uid}"),
             "relationship_type": "mitigates",
             "source_ref": source,
             "target_ref": target,
@@ -237,12 +307,13 @@ class _StixWriter:
         }
 
 
-def stix_pattern(indicator: SharedIndicator) -> str:
-    """The pattern of an indicator; of keyed hashes one over the properties of our extension.
+def _public_object(kind: str, uid: str) -> dict[str, Any]:
+    """What every object has that no campaign changes."""
+    return {"type": kind, "spec_version": "2.1", "id": uid, "created": _CREATED, "modified": _CREATED}
 
-    Returns:
-        An expression in the pattern language of STIX.
-    """
+
+def stix_pattern(indicator: SharedIndicator) -> str:
+    """The pattern of an indicator; of keyed hashes one over the properties of our extension."""
     if indicator.kind == "network" and indicator.value is not None:
         return f"[autonomous-system:number = {indicator.value.number}]"
     if indicator.kind == "client":
@@ -273,11 +344,7 @@ def _attack_pattern_id(technique: AtlasTechnique) -> str:
 
 def _attack_pattern(technique: AtlasTechnique) -> dict[str, Any]:
     return {
-        "type": "attack-pattern",
-        "spec_version": "2.1",
-        "id": _attack_pattern_id(technique),
-        "created": _CREATED,
-        "modified": _CREATED,
+        **_public_object("attack-pattern", _attack_pattern_id(technique)),
         "name": technique.name,
         "external_references": [{"source_name": ATLAS_SOURCE, "external_id": technique.id}],
         "kill_chain_phases": [{"kill_chain_name": ATLAS_SOURCE, "phase_name": technique.tactic.phase}],
@@ -290,11 +357,7 @@ def _course_of_action_id(measure: RecommendedMeasure) -> str:
 
 def _course_of_action(measure: RecommendedMeasure) -> dict[str, Any]:
     return {
-        "type": "course-of-action",
-        "spec_version": "2.1",
-        "id": _course_of_action_id(measure),
-        "created": _CREATED,
-        "modified": _CREATED,
+        **_public_object("course-of-action", _course_of_action_id(measure)),
         "name": measure.name,
         "description": measure.text,
         "external_references": [{"source_name": ATLAS_SOURCE, "external_id": measure.mitigation}],

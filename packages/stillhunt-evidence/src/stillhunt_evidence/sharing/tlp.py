@@ -17,9 +17,6 @@ class TlpLabel:
     """One label.
 
     Attributes:
-        name: as a user writes it, such as amber+strict.
-        marking: id of its marking definition of STIX, which OASIS published.
-        ocsf: what OCSF calls it in the attribute tlp of an indicator.
         misp_distribution: how far MISP may pass the event on: 0 this organisation, 1 this community, 2 connected
             communities, 3 all.
     """
@@ -61,9 +58,6 @@ TLP_LABELS = {
 
 def tlp_label(name: str) -> TlpLabel:
     """The label of this name.
-
-    Args:
-        name: clear, green, amber, amber+strict or red, in any case.
 
     Raises:
         ConfigError: there is no such label.

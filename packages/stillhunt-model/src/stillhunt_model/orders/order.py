@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from stillhunt import CaseError, ConfigError
 from stillhunt.case import Case, resolve_id
 from stillhunt.tools import formatting, name_of_person, note_of
-from stillhunt_evidence.keys.hashing import keyed_hash
+from stillhunt_evidence.keys.folder import keyed_hash
 
 OrderKind = Literal["mark", "blunt"]
 ORDER_DAY = 86_400 * 1_000_000

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from stillhunt import ContractError
-from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, combined_p
-from stillhunt_evidence.packs.proof_weights import CANARIES_TEST, CONTROLS_TEST, MARKS_TEST, TEST_WEIGHTS
+from stillhunt_evidence.packs.proof_file import (
+    CANARIES_TEST,
+    CONTROLS_TEST,
+    MARKS_TEST,
+    NO_CONCLUSION,
+    TEST_WEIGHTS,
+    TRAINED,
+    combined_p,
+)
 
 __all__ = [
     "CANARIES_TEST",

@@ -17,12 +17,10 @@ from stillhunt.cli.moments import minute_of, read_clock, time_of
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption, refuse_unused
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members
 from stillhunt.decide.cases.changes import (
     ActOnCampaign,
     AddComment,
     AssignCase,
-    CampaignFacts,
     CampaignMember,
     Change,
     DismissalReason,
@@ -30,9 +28,17 @@ from stillhunt.decide.cases.changes import (
     ReopenCase,
     WatchCampaign,
 )
-from stillhunt.decide.cases.changing import change_work
-from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
-from stillhunt.decide.cases.work import CaseWork, WorkEvent, read_all_work, read_work, work_events
+from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
+from stillhunt.decide.cases.work import (
+    CampaignFacts,
+    CaseWork,
+    WorkEvent,
+    facts_when_decided,
+    read_all_work,
+    read_work,
+    returned_for_another_look,
+    work_events,
+)
 from stillhunt.decide.running import findings_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder

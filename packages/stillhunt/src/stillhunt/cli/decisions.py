@@ -31,7 +31,7 @@ from stillhunt.decide.log import (
     verified_log,
 )
 from stillhunt.decide.names import storable
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE, read_verified
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.tables import DECISIONS
@@ -186,7 +186,9 @@ def add_decision(
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
     with opened_database(data, settings_file) as database:
         kind: Kind = "override" if override else "case"
-        made = decide_as_person(database, account, known, (by, note), (read_clock(), days), kind, code)
+        made = decide_as_person(
+            database, account, known, DecisionAuthor(by, note), DecisionSpan(read_clock(), days), kind, code
+        )
         about = read_log(database, about_account(made.account_id))
     counting = in_force(about, read_clock()).get(made.account_id)
     account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")

@@ -15,8 +15,7 @@ from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOp
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.policy import Policy, Rule, read_policy
-from stillhunt.decide.running import policy_of
-from stillhunt.decide.simulating import simulate
+from stillhunt.decide.running import policy_of, simulate
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 
 policy_commands = typer.Typer(no_args_is_help=True, help="What rules may do about findings: check, show, try a policy.")

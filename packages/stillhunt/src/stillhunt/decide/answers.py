@@ -20,8 +20,6 @@ class GatewayAnswer(NamedTuple):
 
     Attributes:
         status: 200 where it goes through, 403 where it is refused, 429 where the account must wait.
-        action: of the decision; "none" where there is none.
-        reason: of the decision; "" where there is none.
         decision: its place in the log, by which the customer appeals; 0 where there is none.
         expires_at: its end, microseconds since 1970; 0 where there is none.
         retry_after: seconds to wait; 0 where nothing is to be waited for.
@@ -46,11 +44,7 @@ NO_DECISION = GatewayAnswer(200, "none")
 
 
 class Answers:
-    """Answers requests from one table; used by one thread.
-
-    Args:
-        seconds: the clock of the throttle.
-    """
+    """Answers requests from one table; used by one thread."""
 
     def __init__(self, policy: Policy, seconds: Callable[[], float] = time.monotonic) -> None:
         self.policy = policy
@@ -62,9 +56,7 @@ class Answers:
         """What happens to a request of an account.
 
         Args:
-            table: what stands in the log.
             model: that it asks for; "" where the gateway does not name it.
-            now: microseconds since 1970.
         """
         found = table.find(account, now)
         if found is None or (found.kind == "rule" and not self._rules_count(account)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import rank
-from stillhunt.decide.entries import LogEntry, standing
+from stillhunt.decide.entries import LogEntry, end_of, standing
 from stillhunt.decide.log import about_account, log_locked
 from stillhunt.decide.names import DEADLINE, name_key, name_of_person, note_of, storable
 from stillhunt.decide.policy import AppealTerms
@@ -37,15 +37,9 @@ class Appeal:
     """One appeal.
 
     Attributes:
-        appeal_id: its number, from 1.
-        filed_at: when it was filed, microseconds since 1970.
-        due_at: when it has to be decided.
         decision: place in the log of the decision that it is about.
         text: what the customer says; hostile.
-        by: who filed it: the name of a token or of a person.
-        decided_at: when it was decided or lapsed; None while it is open.
         decided_by: who decided; DEADLINE where it lapsed; None while it is open.
-        note: why, for colleagues; None while it is open.
     """
 
     appeal_id: int
@@ -61,11 +55,7 @@ class Appeal:
     note: str | None = None
 
     def is_overdue(self, now: int) -> bool:
-        """True where nobody decided it in time.
-
-        Args:
-            now: microseconds since 1970.
-        """
+        """True where nobody decided it in time."""
         return self.status == "open" and self.due_at <= now
 
 
@@ -75,8 +65,6 @@ class AppealError(CaseError):
     Args:
         why: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
             same_person: who decides made a decision about the account.
-        what: what went wrong, one sentence.
-        next_step: what the reader can do about it.
     """
 
     def __init__(
@@ -94,20 +82,12 @@ def file_appeal(
     A decision that a rule renewed counts as one with those that it renews, since the customer was given the number of
     an earlier one. Whoever guesses numbers gets one and the same answer, whatever is wrong.
 
-    Args:
-        decision: its place in the log.
-        account: whom the decision is about.
-        text: what the customer says, at most MOST_APPEAL_CHARACTERS.
-        by: who files it: the name of a token or of a person.
-        now: microseconds since 1970.
-
     Returns:
         The appeal; the one that is open where there is one against this decision already.
 
     Raises:
         AppealError: this account has no such decision, or appealed too often.
         ConfigError: the text is too long, or nobody files it.
-        OutputError: the database cannot be used.
     """
     if len(text) > MOST_APPEAL_CHARACTERS:
         raise ConfigError(
@@ -150,13 +130,9 @@ def decide_appeal(
     Args:
         overturn: the decision was wrong: all that stands against the account ends, and it is let through for a time.
         by: name of the person, who made no decision about this account that stands, nor the one appealed against.
-        terms: for how long the account is let through.
-        now: microseconds since 1970.
 
     Raises:
         AppealError: there is no such appeal, somebody decided it, or this person may not.
-        ConfigError: nobody decides it.
-        OutputError: the database cannot be used, or its log was changed.
     """
     person = _name(by)
     with log_locked(database) as log:
@@ -172,9 +148,9 @@ def decide_appeal(
             )
         status: AppealStatus = "overturned" if overturn else "upheld"
         if overturn:
-            ended = _acting(entries, now)
             why = f"appeal {appeal_id}: {note}"
-            log.append([*_undone(ended, person, why, now), _let_through(appeal.account_id, person, why, terms, now)])
+            ends = [end_of(one, person, note_of(why), now) for one in _acting(entries, now)]
+            log.append([*ends, _let_through(appeal.account_id, person, why, terms, now)])
         decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=note_of(note))
         _write_decided(log.connection, [decided])
     return decided
@@ -185,16 +161,6 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
 
     What rules decided about the account ends, and it is let through for a time, unless a decision of a person stands:
     then somebody looked at it, and that decision remains. Appeals against persons stay open.
-
-    Args:
-        terms: whether they are granted, and for how long an account is let through.
-        now: microseconds since 1970.
-
-    Returns:
-        The appeals that lapsed.
-
-    Raises:
-        OutputError: the database cannot be used, or its log was changed.
     """
     against_rules = select(APPEALS).join(DECISIONS, DECISIONS.c.seq == APPEALS.c.decision)
     overdue = against_rules.where(APPEALS.c.status == "open", APPEALS.c.due_at <= now, DECISIONS.c.kind == "rule")
@@ -213,7 +179,7 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
         for account, appeals in numbers.items():
             own = _acting(log.read(about_account(account)), now)
             why = f"appeal {', '.join(map(str, appeals))}: {note}"
-            new += _undone([entry for entry in own if entry.kind == "rule"], DEADLINE, why, now)
+            new += [end_of(entry, DEADLINE, note_of(why), now) for entry in own if entry.kind == "rule"]
             if all(entry.kind == "rule" for entry in own):
                 new.append(_let_through(account, DEADLINE, why, terms, now))
         if lapsed:
@@ -223,14 +189,7 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
 
 
 def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
-    """Appeals: the open ones first, by their deadlines; then the others, the last decided first.
-
-    Args:
-        open_only: leave out those that were decided or lapsed.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """Appeals: the open ones first, by their deadlines; then the others, the last decided first."""
     wanted = select(APPEALS).where(APPEALS.c.status == "open") if open_only else select(APPEALS)
     found = [_appeal(row) for row in database.read(wanted)]
     undecided = sorted((one for one in found if one.decided_at is None), key=lambda one: (one.due_at, one.appeal_id))
@@ -243,7 +202,6 @@ def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
 
     Raises:
         AppealError: there is none.
-        OutputError: the database cannot be used.
     """
     return _only([_appeal(row) for row in database.read(_numbered(appeal_id))], appeal_id)
 
@@ -292,14 +250,6 @@ def _authors(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
     return {name_key(entry.author) for entry in counting}
-
-
-def _undone(ended: Iterable[LogEntry], author: str, why: str, now: int) -> Iterator[LogEntry]:
-    for entry in ended:
-        yield LogEntry(
-            0, now, "undo", entry.account_id, entry.action, entry.reason, author, entry.dry_run, now, now,
-            entry.campaign_id, undoes=entry.seq, note=note_of(why),
-        )  # fmt: skip
 
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:

@@ -12,15 +12,14 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import lift_overdue
-from stillhunt.decide.cases.dismissals import dismissed_within
-from stillhunt.decide.customers import read_customers
+from stillhunt.decide.cases.work import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.links import Link, append_links
 from stillhunt.decide.log import log_locked
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.spared import spared_accounts
-from stillhunt.decide.weighed_links import linked_since, weighed_links
+from stillhunt.decide.weighed_links import linked_since, read_customers, weighed_links
 from stillhunt.watch.believed_time import last_believed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder

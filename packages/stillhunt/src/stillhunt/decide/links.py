@@ -21,7 +21,6 @@ class Link:
     """An account that a signature links to a campaign.
 
     Attributes:
-        at: when it was linked, microseconds since 1970.
         bits: what it shows of the signature.
         beyond_texts: whether who sends its requests, its card or its sign-up agree with it, too; without, it is tagged
             at most, since end users of an application write what its account asks.
@@ -35,11 +34,7 @@ class Link:
 
 
 def action_of(wanted: Action, beyond_texts: bool) -> Action:
-    """The most of an action of the section `[signature]` that evidence allows.
-
-    Args:
-        beyond_texts: as in `Link`.
-    """
+    """The most of an action of the section `[signature]` that evidence allows."""
     return wanted if beyond_texts else weaker(wanted, WITHOUT_FLAG)
 
 
@@ -62,9 +57,6 @@ def decide_links(
             that customers or victims stand behind.
         log: entries so far that stand or were made within `rules.remembered_span`, and all about linked accounts, in
             order.
-        now: microseconds since 1970.
-        secret: of the data folder; the delay is made of it.
-        dismissed: campaigns that an analyst dismissed; nothing is decided for them.
 
     Returns:
         Entries without places and hashes, those with the most bits first.
@@ -106,14 +98,7 @@ def append_links(
     now: int,
     dismissed: frozenset[str] = frozenset(),
 ) -> list[LogEntry]:
-    """Append what the policy decides about linked accounts; see `decide_links`.
-
-    Returns:
-        What was appended.
-
-    Raises:
-        OutputError: the log was changed.
-    """
+    """Append what the policy decides about linked accounts; see `decide_links`."""
     known = {entry.seq: entry for entry in log.lately(now, remembered_span(policy))}
     accounts = sorted({link.account_id for link in links})
     for start in range(0, len(accounts), NAMED_AT_A_TIME):

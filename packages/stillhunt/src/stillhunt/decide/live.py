@@ -49,10 +49,8 @@ class LiveDecisions:
     the log was changed, or entries of it were lost, what was verified last stays, unless the policy says otherwise.
 
     Args:
-        policy: reads the policy; None where there is none.
         others: name -> reads what else is to be known; called in the thread, too.
         kept: file that keeps what was verified; None where nothing is kept.
-        steps: sees whether the clock was moved.
     """
 
     def __init__(

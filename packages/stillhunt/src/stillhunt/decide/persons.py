@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.formatting import visible_id
@@ -20,70 +21,67 @@ MOST_ACCOUNT_CHARACTERS = 4096
 """Longest id of an account about which a person may decide; gateways and the API take no longer one."""
 
 
+class DecisionAuthor(NamedTuple):
+    """Name of the person who decides, and why, for colleagues."""
+
+    name: str
+    note: str
+
+
+class DecisionSpan(NamedTuple):
+    """Now, and for how many days from now a decision is in force."""
+
+    now: int
+    days: float
+
+
 def decide_as_person(
     database: WatchDatabase,
     account: str,
     action: Action,
-    by: tuple[str, str],
-    when: tuple[int, float],
+    by: DecisionAuthor,
+    span: DecisionSpan,
     kind: Kind = "case",
     reason: ReasonCode = "operator_decision",
 ) -> LogEntry:
     """Append a person's decision about an account.
 
     Args:
-        account: whom it is about; kept as tables keep ids, with invisible characters made visible.
+        account: kept as tables keep ids, with invisible characters made visible.
         action: what happens; weaker than what is in force, it lets the account through.
-        by: name of the person, and why, for colleagues.
-        when: now in microseconds since 1970, and for how many days.
         kind: case, or override where it is to count before everything else.
-        reason: what the customer may be told.
 
     Raises:
         ConfigError: it has no author, no end, or no account that can be one.
-        OutputError: the database cannot be used, or its log was changed.
     """
-    entry = person_entry(_account(account), action, by, when, kind, reason)
+    entry = person_entry(_account(account), action, by, span, kind, reason)
     with log_locked(database) as log:
         (made,) = log.append([entry])
     return made
 
 
 def person_entry(
-    account: str, action: Action, by: tuple[str, str], when: tuple[int, float], kind: Kind, reason: ReasonCode
+    account: str, action: Action, by: DecisionAuthor, span: DecisionSpan, kind: Kind, reason: ReasonCode
 ) -> LogEntry:
     """A person's decision about an account, to be appended; without place and hash.
-
-    Args:
-        account: whom it is about, as tables keep ids.
-        by: name of the person, and why, for colleagues.
-        when: now in microseconds since 1970, and for how many days.
-        reason: what the customer may be told.
 
     Raises:
         ConfigError: it has no author or no end.
     """
-    (name, note), (now, days) = by, when
-    author = _author(name)
-    if not 0 < days <= LONGEST_DAYS:
+    author = _author(by.name)
+    if not 0 < span.days <= LONGEST_DAYS:
         raise ConfigError(
             "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
         )
-    end = now + int(days * DAY)
-    return LogEntry(0, now, kind, account, action, reason, author, False, now, end, note=note_of(note))
+    end = span.now + int(span.days * DAY)
+    return LogEntry(0, span.now, kind, account, action, reason, author, False, span.now, end, note=note_of(by.note))
 
 
 def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
     """Append the end of a decision.
 
-    Args:
-        seq: place of the decision in the log.
-        now: microseconds since 1970.
-
     Raises:
         CaseError: no such decision stands.
-        ConfigError: it has no author.
-        OutputError: the database cannot be used, or its log was changed.
     """
     name = _author(author)
 

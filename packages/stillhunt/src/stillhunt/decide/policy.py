@@ -186,9 +186,6 @@ def read_policy(path: Path) -> Policy:
 def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
     """The policy in a text.
 
-    Args:
-        content: TOML in UTF-8.
-
     Raises:
         ConfigError: as `read_policy`.
     """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,8 +15,45 @@ import pyarrow.compute as pc
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, end_of, standing
-from stillhunt.decide.maybe_copied import maybe_copied
 from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
+
+ONE_CLIENT = 0.8
+"""Share of the other flagged members with one main client from which a campaign has a client. Judgement."""
+OF_FEW = 0.1
+"""Share of the other flagged members with its main client below which a member stands apart. Judgement: two customers
+with one client, whose end users copy the prompts of twenty accounts, still do."""
+
+
+def maybe_copied(facts: pa.Table, by_texts: AbstractSet[tuple[str, str]]) -> list[bool]:
+    """Whether each row's account may be one whose end users copy prompts.
+
+    It may where only texts tie it to the campaign and the accounts table says nothing about it. Where nearly all of a
+    campaign use one client program, it also may where it uses another one, and where only texts link it: those who
+    copy may be many, so they do not count as members here. Where a campaign uses many clients, they tell nothing.
+
+    Args:
+        facts: ACCOUNT_FACTS; of the clients of an account, the first is its main one.
+    """
+    names = ("account_id", "campaign_id", "flagged", "clients", "created_at")
+    rows = list(zip(*(facts[name].to_pylist() for name in names), strict=True))
+    used: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for account, campaign, flagged, clients, _ in rows:
+        if flagged and clients and (account, campaign) not in by_texts:
+            used[campaign][clients[0]] += 1
+    found = []
+    for account, campaign, flagged, clients, opened in rows:
+        only_texts, own = (account, campaign) in by_texts, clients[0] if clients else None
+        unknown = only_texts and opened is None
+        found.append(bool(flagged) and (unknown or _is_apart(own, used[campaign], only_texts)))
+    return found
+
+
+def _is_apart(own: str | None, used: Counter[str], only_texts: bool) -> bool:
+    counted = own is not None and not only_texts
+    others = used.total() - counted
+    one_client = others > 0 and max(used.values()) >= ONE_CLIENT * others
+    return one_client and (only_texts or (counted and used[own or ""] - 1 < OF_FEW * others))
+
 
 RENEWED = 0.5
 """Part of its time after which a decision that a rule still says is renewed. Judgement: no late hunt lets it lapse."""
@@ -25,7 +64,6 @@ class Findings:
     """What rules look at.
 
     Attributes:
-        facts: ACCOUNT_FACTS of all campaigns of the snapshot.
         dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
         by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
     """
@@ -51,8 +89,6 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
 
     Args:
         log: entries so far that stand or were made within `remembered_span`, in order.
-        now: microseconds since 1970.
-        secret: of the data folder; the delay is made of it.
 
     Returns:
         Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
@@ -82,7 +118,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
             if wish.account_id not in begun and len(begun) >= policy.accounts_per_day:
                 continue
             begun.add(wish.account_id)
-        made.append(_decision(policy, wish, findings.sequence, (now, secret), before))
+        made.append(_decision(policy, wish, findings.sequence, now, secret, before))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
     return [*(end_of(entry, entry.author, note, now) for entry in ended), *made]
 
@@ -146,10 +182,6 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
     """Accounts for which rules began something stronger than tag within 24 hours; renewals are none.
 
     A dry run and the real thing are counted apart, so that a policy that is switched on has its whole day.
-
-    Args:
-        policy: says which of the two it is.
-        now: microseconds since 1970.
     """
     dry_run = policy.mode == "dry_run"
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
@@ -157,20 +189,14 @@ def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str
 
 
 def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]:
-    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time.
-
-    Args:
-        policy: `appeals.let_through_days` says for how long.
-        now: microseconds since 1970.
-    """
+    """Accounts for which a person ended a rule's decision lately: rules do not decide about them again for a time."""
     since = now - int(policy.appeals.let_through_days * DAY)
     by_rules = {entry.seq for entry in log if entry.kind == "rule"}
     ends = (entry for entry in log if entry.kind == "undo" and entry.undoes in by_rules and entry.made_at > since)
     return {entry.account_id for entry in ends if not entry.author.startswith("rule:")}
 
 
-def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes], before: LogEntry | None) -> LogEntry:
-    now, secret = when
+def _decision(policy: Policy, wish: _Wish, sequence: int, now: int, secret: bytes, before: LogEntry | None) -> LogEntry:
     starts = now if before is not None else now + delay_of(policy, wish.account_id, wish.campaign_id, secret)
     return LogEntry(
         seq=0,
@@ -190,11 +216,7 @@ def _decision(policy: Policy, wish: _Wish, sequence: int, when: tuple[int, bytes
 
 
 def delay_of(policy: Policy, account: str, campaign: str, secret: bytes) -> int:
-    """Microseconds between the bounds, which only who knows the secret can tell beforehand.
-
-    Args:
-        account: about which it is decided.
-    """
+    """Microseconds between the bounds, which only who knows the secret can tell beforehand."""
     least, most = (bound * MINUTE for bound in policy.delay_minutes)
     drawn = hmac.digest(secret, f"{account}\0{campaign}".encode(), hashlib.sha256)
     return int(least + (most - least) * (int.from_bytes(drawn[:8]) / 2**64))

@@ -14,7 +14,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
 from stillhunt.decide.answers import Answers, GatewayAnswer
-from stillhunt.decide.cases.dismissals import dismissed_campaigns
+from stillhunt.decide.cases.work import dismissed_campaigns
 from stillhunt.decide.links import action_of
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import accounts_before, own_traffic, untouched_accounts
@@ -33,10 +33,8 @@ class _Armed:
     """What one snapshot gives: its signatures, and whom they do not touch.
 
     Attributes:
-        untouched: accounts of declared programmes, and those that customers or victims stand behind.
         before: campaign -> hashes of the accounts that were seen before it, ascending.
         own_traffic: hashes of the accounts with much traffic of their own, ascending.
-        linked: accounts that were linked and handed over.
     """
 
     matcher: InlineMatcher
@@ -91,7 +89,6 @@ class SignatureAnswers:
 
         Raises:
             CaseError: a snapshot is damaged.
-            OutputError: the database cannot be used.
         """
         if self._new_links:
             links = [self._new_links.popleft() for _ in range(len(self._new_links))]
@@ -116,12 +113,7 @@ class SignatureAnswers:
         self._sequence = snapshot.sequence
 
     def answer(self, asked: AskedRequest, known: GatewayAnswer, answers: Answers) -> GatewayAnswer:
-        """What happens to a request.
-
-        Args:
-            known: what its account's decision says.
-            answers: has the policy, and counts throttled requests.
-        """
+        """What happens to a request."""
         armed, policy = self._armed, answers.policy
         found = armed.matcher.match(asked) if armed is not None else None
         if armed is None or found is None or not (found.shows_alone or found.linked):

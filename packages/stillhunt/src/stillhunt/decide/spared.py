@@ -39,11 +39,6 @@ def spared_accounts(
     Those of declared programmes, those that customers or victims stand behind, those that the hunt saw which first
     found their campaign, and those that were opened long before it began.
 
-    Args:
-        config: settings; `sanctioned`.
-        policy: `established_days`.
-        customers: the accounts table, as `customers.read_customers` gives it.
-
     Raises:
         CaseError: a snapshot is damaged.
     """

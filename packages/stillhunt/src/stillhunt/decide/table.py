@@ -45,13 +45,7 @@ Judgement: a clock that is further ahead steps back, and then the table is made 
 
 
 class InForce(NamedTuple):
-    """The decision that counts for an account.
-
-    Attributes:
-        seq: its place in the log.
-        reason: what the customer may be told.
-        expires_at: until when, microseconds since 1970.
-    """
+    """The decision that counts for an account."""
 
     seq: int
     kind: Kind
@@ -78,11 +72,7 @@ class DecisionTable:
         return len(self._settled.accounts) + len(self._recent.accounts)
 
     def find(self, account: str, now: int) -> InForce | None:
-        """The decision that counts for an account; None where there is none.
-
-        Args:
-            now: microseconds since 1970.
-        """
+        """The decision that counts for an account; None where there is none."""
         best, best_weight = None, -1
         key = hash(account) & _ALL_BITS
         for first, shift, packed, ids in self._parts:
@@ -105,7 +95,6 @@ class DecisionTable:
         """Accounts and the decisions that count for them, in order of the log.
 
         Args:
-            now: microseconds since 1970.
             after: place in the log; only decisions behind it.
         """
         for part in (self._settled, self._recent):  # what is recent is behind what is settled
@@ -126,7 +115,6 @@ class DecisionTable:
         """A table with further entries of the log.
 
         Args:
-            entries: those that follow, in their order.
             now: microseconds since 1970; what expired long before is left out.
             allowed: accounts of declared programmes, about which rules say nothing.
         """
@@ -141,11 +129,7 @@ class DecisionTable:
         return DecisionTable(_joined([self._settled, self._recent], new, undone, over), _no_rows(), frozenset())
 
     def has_rules(self, now: int) -> bool:
-        """Whether a decision of a rule is in force, as far as the log goes.
-
-        Args:
-            now: microseconds since 1970.
-        """
+        """Whether a decision of a rule is in force, as far as the log goes."""
         rules = [code for code, (kind, _action, _reason) in enumerate(_CODES) if kind == "rule"]
         for rows in (self._settled.columns, self._recent.columns):
             found = rows[np.isin(rows["code"], rules) & (rows["starts_at"] <= now) & (now < rows["expires_at"])]
@@ -199,10 +183,6 @@ def empty_table() -> DecisionTable:
 
 def table_of(rows: pa.Table, allowed: frozenset[str] = frozenset()) -> DecisionTable:
     """The table of rows that `DecisionTable.rows` gave.
-
-    Args:
-        rows: of the decisions that stand.
-        allowed: accounts of declared programmes, about which rules say nothing.
 
     Raises:
         ValueError, KeyError: this version does not know what a row says.

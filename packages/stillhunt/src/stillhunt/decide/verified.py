@@ -50,7 +50,6 @@ def write_verified(path: Path, verified: VerifiedDecisions, allowed: frozenset[s
 
     Args:
         allowed: accounts of declared programmes, about which the table has no decisions of rules.
-        now: microseconds since 1970.
 
     Raises:
         OutputError: it cannot be written.
@@ -68,7 +67,6 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 
     """What was kept; None where nothing was.
 
     Args:
-        allowed: accounts of declared programmes, about which rules say nothing.
         now: microseconds since 1970; a table that was made later may lack what had ended by then.
 
     Raises:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -10,21 +12,88 @@ import pyarrow.compute as pc
 from sqlalchemy import and_, func, select
 
 from stillhunt.base.config import Config
-from stillhunt.decide.customers import flagged_members, read_customers, sign_up_bits
 from stillhunt.decide.links import Link
 from stillhunt.decide.spared import own_traffic, untouched_accounts
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import LINKED_ACCOUNTS, LINKED_SENDERS
+from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.signatures.parameters import MATCHING
+from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, MATCHING, PHRASE_SMOOTHING
+from stillhunt.watch.signatures.parameters import SIGNATURES as P
+
+_CARD, _SIGN_UP = "payment_fingerprint", ("signup_prefix", "email_domain")
+
+
+def read_customers(config: Config) -> pa.Table | None:
+    """The accounts table; None where the settings name none.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not config.watch.accounts:
+        return None
+    from stillhunt.base.engine_duckdb import DuckDBEngine  # start-up time
+    from stillhunt.base.progress import Silent  # start-up time
+    from stillhunt.collect import open_accounts  # start-up time, and 90 MB of a console that only shows a case
+
+    with DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb) as engine:
+        return open_accounts(config.watch.accounts, mapping=None, config=config, engine=engine, progress=Silent())[0]
+
+
+def flagged_members(database: WatchDatabase, campaign: str) -> list[str]:
+    """Accounts that any hunt flagged as members of a campaign."""
+    member = CAMPAIGN_MEMBERS.c
+    chosen = select(member.account_id).where(member.campaign_id == campaign, member.flagged == 1)
+    return [row["account_id"] for row in database.read(chosen)]
+
+
+def sign_up_bits(customers: pa.Table, accounts: Sequence[str], members: Collection[str]) -> dict[str, float]:
+    """Bits by which card and sign-up tie accounts to members of a campaign, as in `watch.signatures.senders`.
+
+    A card counts in full where no more other accounts have it than members: cards are not shared by chance. Of the
+    network of the sign-up and the domain of the address, the stronger counts.
+
+    Args:
+        members: of the campaign; none of whom other people stand behind.
+
+    Returns:
+        Account -> bits; those without any are left out.
+    """
+    found: dict[str, float] = {}
+    for account, (inside, outside, _, _) in _in_common(customers, _CARD, accounts, members).items():
+        if inside >= outside:
+            found[account] = P.most_sender_bits
+    sign_up: dict[str, float] = {}
+    for name in _SIGN_UP:
+        for account, (inside, outside, ours, others) in _in_common(customers, name, accounts, members).items():
+            if inside >= LEAST_PHRASE_ACCOUNTS:
+                elsewhere = (outside + PHRASE_SMOOTHING) / (others + 2.0 * PHRASE_SMOOTHING)
+                bits = min(math.log2(inside / ours / elsewhere), P.most_sender_bits)
+                sign_up[account] = max(bits, sign_up.get(account, 0.0))
+    return {name: found.get(name, 0.0) + sign_up.get(name, 0.0) for name in sorted({*found, *sign_up})}
+
+
+def _in_common(
+    customers: pa.Table, column: str, accounts: Sequence[str], members: Collection[str]
+) -> dict[str, tuple[int, int, int, int]]:
+    """Account -> members and other accounts with its value, and all members and all others that have any.
+
+    The linked accounts are no others: several replacements may have a value in common.
+    """
+    known = customers.filter(pc.is_valid(customers[column]))
+    names, found = known["account_id"].cast(pa.string()), known[column]
+    ours = pc.is_in(names, value_set=pa.array(sorted(members), pa.string()))
+    linked = pc.is_in(names, value_set=pa.array(sorted(accounts), pa.string()))
+    inside, beside = Counter(found.filter(ours).to_pylist()), pc.invert(pc.or_(ours, linked))
+    common = pc.is_in(found, value_set=pa.array(list(inside), found.type))
+    outside = Counter(found.filter(pc.and_(beside, common)).to_pylist())
+    own = pc.and_(pc.and_(linked, common), pc.invert(ours))
+    totals = pc.sum(ours).as_py() or 0, pc.sum(beside).as_py() or 0
+    pairs = zip(names.filter(own).to_pylist(), found.filter(own).to_pylist(), strict=True)
+    return {name: (inside[value], outside[value], *totals) for name, value in pairs}
 
 
 def linked_since(database: WatchDatabase, since: int) -> dict[Link, float]:
-    """Accounts that signatures linked, and the bits of who sends their requests.
-
-    Args:
-        since: microseconds since 1970.
-    """
+    """Accounts that signatures linked, and the bits of who sends their requests."""
     linked, sender = LINKED_ACCOUNTS.c, LINKED_SENDERS.c
     same = and_(linked.campaign_id == sender.campaign_id, linked.account_id == sender.account_id)
     columns = (linked.account_id, linked.campaign_id, linked.at, linked.bits)
@@ -40,10 +109,6 @@ def known_by_texts(
     """Accounts and campaigns that, as far as is known, only texts tie together: end users may have copied these.
 
     Weighed are accounts that a signature linked, and flagged members about which the accounts table says nothing.
-
-    Args:
-        facts: ACCOUNT_FACTS of the latest snapshot.
-        config: settings; `watch.accounts`.
 
     Raises:
         CaseError: a snapshot is damaged.
@@ -67,10 +132,6 @@ def weighed_links(
     """Links with `beyond_texts` where more than texts agrees.
 
     An account with much traffic of its own is never among these: others may stand behind it.
-
-    Args:
-        found: as `linked_since` gives it.
-        customers: the accounts table; None where there is none.
 
     Raises:
         CaseError: a snapshot is damaged.

@@ -17,7 +17,7 @@ from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import read_log, read_newest
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 from stillhunt.web import forms
@@ -77,8 +77,8 @@ def _decide(call: Call) -> forms.Decision:
     _check_log(call)
     new: forms.NewDecision = call.body
     kind: Kind = "override" if new.override else "case"
-    by, when = (new.by, new.note), (_now(), new.days)
-    return _entry(decide_as_person(call.sources.database, new.account_id, new.action, by, when, kind, new.reason))
+    by, span = DecisionAuthor(new.by, new.note), DecisionSpan(_now(), new.days)
+    return _entry(decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason))
 
 
 def _undo(call: Call) -> forms.Decision:

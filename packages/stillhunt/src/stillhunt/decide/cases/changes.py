@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.texts import (
+from stillhunt.decide.actions import DECISION_TEXTS, Action, ReasonCode
+from stillhunt.decide.cases.work import CampaignFacts, CaseWork, EventKind
+from stillhunt.decide.names import (
     MOST_LABELS,
     MOST_NARRATIVE_CHARACTERS,
     label_text,
@@ -16,7 +17,6 @@ from stillhunt.decide.cases.texts import (
     note_text,
     person_text,
 )
-from stillhunt.decide.cases.work import CaseWork, EventKind
 
 DismissalReason = Literal[
     "unrelated_customers",
@@ -29,31 +29,8 @@ DismissalReason = Literal[
     "data_error",
     "other",
 ]
-DISMISSAL_REASONS: dict[DismissalReason, str] = {
-    "unrelated_customers": "Separate customers write or work alike, and nothing else ties them.",
-    "shared_framework": "The accounts use the same framework or product, and nobody runs them as one.",
-    "benchmark_run": "The accounts run a published benchmark or test suite.",
-    "class_or_workshop": "People of one class or workshop do the same exercises.",
-    "reseller": "Many customers of one reseller or platform stand behind the accounts.",
-    "sanctioned_programme": "The use is agreed with us, and should be declared as a programme.",
-    "own_evaluation": "Our own people or systems evaluate the model.",
-    "data_error": "The logs or the accounts table are wrong or incomplete.",
-    "other": "There is another reason, which the note gives.",
-}
+DISMISSAL_REASONS: dict[DismissalReason, str] = DECISION_TEXTS["dismissals"]
 """Why a campaign is dismissed -> what that means, in a sentence that names no customer."""
-
-
-@dataclass(frozen=True)
-class CampaignFacts:
-    """What a hunt said of a campaign when it was decided.
-
-    Attributes:
-        score: probability, 0 to 1.
-    """
-
-    accounts: int
-    verdict: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -61,8 +38,6 @@ class CampaignMember:
     """A member of a campaign, as the snapshot has it.
 
     Attributes:
-        flagged: its own verdict is act.
-        sanctioned: it belongs to a declared programme.
         role: dedicated, mixed, pool, victim or unknown.
     """
 
@@ -79,11 +54,7 @@ class OpenCase:
 
 @dataclass(frozen=True)
 class AssignCase:
-    """Give the case to a user, or to nobody.
-
-    Attributes:
-        assignee: name of the user; "" for nobody.
-    """
+    """Give the case to a user, or to nobody."""
 
     assignee: str
 
@@ -118,14 +89,7 @@ class WriteNarrative:
 
 @dataclass(frozen=True)
 class ActOnCampaign:
-    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out.
-
-    Attributes:
-        members: the members, as the snapshot has them.
-        reason: what customers may be told.
-        facts: what the snapshot says of the campaign.
-        snapshot: its number; 0 for none.
-    """
+    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out."""
 
     members: tuple[CampaignMember, ...]
     action: Action
@@ -138,11 +102,7 @@ class ActOnCampaign:
 
 @dataclass(frozen=True)
 class WatchCampaign:
-    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
-
-    Attributes:
-        facts: what the snapshot says of the campaign.
-    """
+    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on."""
 
     note: str
     facts: CampaignFacts
@@ -150,12 +110,7 @@ class WatchCampaign:
 
 @dataclass(frozen=True)
 class DismissCampaign:
-    """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone.
-
-    Attributes:
-        note: why, for colleagues; it may not be empty.
-        facts: what the snapshot says of the campaign.
-    """
+    """Decide that there is nothing to act on: what stands for it ends, and rules leave it alone."""
 
     reason: DismissalReason
     note: str

@@ -3,24 +3,187 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, insert, select, update
 
 from stillhunt.base import formatting
-from stillhunt.base.errors import CaseError
-from stillhunt.decide.cases.acting import act_entries, ends_of_campaign, planned, reversed_entries
-from stillhunt.decide.cases.changes import ActOnCampaign, Change, DismissCampaign, Step, WatchCampaign, step_of
-from stillhunt.decide.cases.texts import person_text
+from stillhunt.base.config import SanctionedSettings
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.decide.actions import ACTIONS, DECISION_TEXTS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
+from stillhunt.decide.cases.changes import (
+    ActOnCampaign,
+    CampaignMember,
+    Change,
+    DismissCampaign,
+    Step,
+    WatchCampaign,
+    step_of,
+)
 from stillhunt.decide.cases.work import STATE_FIELDS, CaseWork, WorkEvent, event_of_row, seen_work
-from stillhunt.decide.entries import Kind, LogEntry
+from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked, of_campaign
-from stillhunt.decide.names import storable
+from stillhunt.decide.names import note_of, person_text, storable
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, person_entry
+from stillhunt.decide.spared import SPARED_ROLES
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
+
+LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged"]
+LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]
+"""Why an action leaves an account out -> what that means, said of one account."""
+
+
+@dataclass(frozen=True)
+class ActionPlan:
+    """On whom an action acts.
+
+    Attributes:
+        left_out: why accounts are left out -> how many; each account counts once.
+    """
+
+    accounts: tuple[str, ...]
+    left_out: Mapping[LeftOut, int]
+
+
+def campaign_members(
+    facts: pa.Table, campaign_id: str, sanctioned: SanctionedSettings | None = None
+) -> tuple[CampaignMember, ...]:
+    """The members of a campaign as a snapshot has them, for `plan_action` and ActOnCampaign.
+
+    Args:
+        sanctioned: programmes that the settings declare now; the snapshot may be older than these.
+    """
+    own = facts.filter(pc.equal(facts["campaign_id"], campaign_id))
+    accounts, organizations = (sanctioned.accounts, sanctioned.organizations) if sanctioned is not None else ((), ())
+    return tuple(
+        CampaignMember(
+            row["account_id"],
+            row["flagged"],
+            row["sanctioned"] or row["account_id"] in accounts or row["organization_id"] in organizations,
+            row["role"],
+        )
+        for row in own.select(["account_id", "flagged", "sanctioned", "role", "organization_id"]).to_pylist()
+    )
+
+
+def plan_action(members: Iterable[CampaignMember], action: Action) -> ActionPlan:
+    """On which members an action acts: those whose own verdict is act.
+
+    Never on accounts of declared programmes; above tag, never on those that customers or victims stand behind.
+    """
+    reasons = {member.account_id: _left_out(member, action) for member in members}
+    accounts = tuple(account for account, reason in reasons.items() if reason is None)
+    return ActionPlan(accounts, dict(Counter(reason for reason in reasons.values() if reason is not None)))
+
+
+def _left_out(member: CampaignMember, action: Action) -> LeftOut | None:
+    if member.sanctioned:
+        return "sanctioned"
+    if rank(action) > rank(WITHOUT_FLAG) and member.role in SPARED_ROLES:
+        return "victim" if member.role == "victim" else "pool"
+    return None if member.flagged else "not_flagged"
+
+
+def planned(change: ActOnCampaign) -> ActionPlan:
+    """The plan of a change that acts on somebody.
+
+    Raises:
+        CaseError: it would act on nobody.
+        ConfigError: its action or its reason is none.
+    """
+    for given, known, where in ((change.action, ACTIONS, "action"), (change.reason, REASON_TEXTS, "reason")):
+        if given not in known:
+            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
+    plan = plan_action(change.members, change.action)
+    if not plan.accounts:
+        kinds = [f"{formatting.count(number)} {name}" for name, number in plan.left_out.items()]
+        raise CaseError(
+            f"this would act on no account; left out: {formatting.join_words(kinds) if kinds else 'none'}",
+            where="members",
+            next_step="watch the campaign, or decide about its accounts one by one",
+        )
+    return plan
+
+
+def act_entries(
+    campaign_id: str, change: ActOnCampaign, plan: ActionPlan, by: str, log: Sequence[LogEntry], now: int
+) -> Iterator[LogEntry]:
+    """Entries that act on accounts; what cases decided about them for this campaign before ends."""
+    made = person_entry(
+        "", change.action, DecisionAuthor(by, change.note), DecisionSpan(now, change.days), "case", change.reason
+    )
+    accounts = set(plan.accounts)
+    for entry in standing(log, now):
+        if entry.kind == "case" and entry.campaign_id == campaign_id and entry.account_id in accounts:
+            yield end_of(entry, by, note_of("decided anew"), now)
+    for account in plan.accounts:
+        yield replace(made, account_id=account, campaign_id=campaign_id, snapshot=change.snapshot)
+
+
+def ends_of_campaign(
+    log: Sequence[LogEntry], campaign_id: str, kinds: Sequence[Kind], by: DecisionAuthor, now: int
+) -> Iterator[LogEntry]:
+    """Entries that end what stands for a campaign."""
+    for entry in standing(log, now):
+        if entry.kind in kinds and entry.campaign_id == campaign_id:
+            yield _ended(entry, by, now)
+
+
+def reversed_entries(
+    log: Sequence[LogEntry],
+    span: tuple[int, int],
+    by: DecisionAuthor,
+    now: int,
+    declared: frozenset[str] = frozenset(),
+) -> Iterator[LogEntry]:
+    """Entries that take back what a change wrote to the log: what it began ends, and what it ended begins again.
+
+    A decision comes back for the rest of its time, and not where another of its kind stands for the account by now, nor
+    for an account of a declared programme.
+
+    Args:
+        log: what is known about the accounts of what the change wrote.
+        span: the first and the last place of it.
+    """
+    written = [entry for entry in log if span[0] <= entry.seq <= span[1]]
+    known = {entry.seq: entry for entry in log}
+    stands = {entry.seq: entry for entry in standing(log, now)}
+    begun = [stands.pop(entry.seq) for entry in written if entry.seq in stands]
+    yield from (_ended(entry, by, now) for entry in begun)
+    taken = {(entry.kind, entry.account_id) for entry in stands.values()}
+    for end in written:
+        earlier = known[end.undoes] if end.kind == "undo" else None
+        if earlier is None or earlier.expires_at <= now or earlier.account_id in declared:
+            continue
+        if (earlier.kind, earlier.account_id) in taken:
+            continue
+        again = replace(earlier, seq=0, made_at=now, starts_at=max(now, earlier.starts_at), undoes=end.seq)
+        yield replace(again, author=_author(earlier, by.name), note=_note(by))
+
+
+def _ended(entry: LogEntry, by: DecisionAuthor, now: int) -> LogEntry:
+    return end_of(entry, _author(entry, by.name), _note(by), now)
+
+
+def _note(by: DecisionAuthor) -> str:
+    return note_of(f"{by.name}: {by.note}")
+
+
+def _author(entry: LogEntry, person: str) -> str:
+    """Who ends a decision, or brings it back: of a rule's, the rule.
+
+    An end that a person signs keeps rules from the account for `appeals.let_through_days`. They are kept from a
+    dismissed campaign as long as it is dismissed, and from its accounts for no other reason.
+    """
+    return entry.author if entry.kind == "rule" else person
+
 
 _DISMISSAL_ENDS: tuple[Kind, ...] = ("rule", "case")
 """Whose decisions end with a dismissal; an operator's override is about the account, whatever the campaign is."""
@@ -35,7 +198,6 @@ def change_work(
 
     Args:
         seen_version: version of the work that was read; 0 where there was none.
-        now: microseconds since 1970.
 
     Returns:
         The work after the change; as it was, without an event, where a change other than a comment or a decision
@@ -45,7 +207,6 @@ def change_work(
         WorkConflict: somebody changed it since; nothing is written.
         CaseError: there is no such campaign, it acts on no account, or a case that is not decided is reopened.
         ConfigError: a text is too long or missing, or a choice is none.
-        OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
     with log_locked(database) as log:
@@ -65,9 +226,9 @@ def change_work(
             step = _logged(step, log.append(act_entries(campaign_id, change, plan, person, known, now)))
         elif isinstance(change, WatchCampaign | DismissCampaign):
             kinds: tuple[Kind, ...] = ("case",) if isinstance(change, WatchCampaign) else _DISMISSAL_ENDS
-            why = person, f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip()
+            author = DecisionAuthor(person, f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip())
             known = log.read(of_campaign(campaign_id))
-            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, kinds, why, now)))
+            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, kinds, author, now)))
         return _written(connection, work, step, person, now)
 
 
@@ -86,14 +247,11 @@ def undo_change(
     decision that comes back is about: these are the accounts of then.
 
     Args:
-        seen_version: version of the work that was read.
-        now: microseconds since 1970.
         declared: accounts of declared programmes, as the settings have them now.
 
     Raises:
         WorkConflict: somebody changed it since; nothing is written.
         CaseError: there is nothing to undo.
-        OutputError: the database cannot be used, or its decision log was changed.
     """
     person = person_text(by, "by")
     with log_locked(database) as log:
@@ -106,14 +264,14 @@ def undo_change(
             raise CaseError(
                 "there is nothing to undo", where=f"version {work.version}", next_step="comments stay; change it anew"
             )
-        why = person, f"{latest.kind} of the campaign is undone"
+        author = DecisionAuthor(person, f"{latest.kind} of the campaign is undone")
         if step.fields.get("status") == "dismissed":  # also what rules began since it was reopened
             known = log.read(of_campaign(campaign_id))
-            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, _DISMISSAL_ENDS, why, now)))
+            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, _DISMISSAL_ENDS, author, now)))
         elif span:
             accounts = select(DECISIONS.c.account_id).where(DECISIONS.c.seq.between(*span))
             known = log.read(DECISIONS.c.account_id.in_(accounts))
-            step = _logged(step, log.append(reversed_entries(known, (span[0], span[1]), why, now, declared)))
+            step = _logged(step, log.append(reversed_entries(known, (span[0], span[1]), author, now, declared)))
         return _written(connection, work, step, person, now)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.formatting import escape_controls
-from stillhunt.decide.cases.texts import person_text
+from stillhunt.decide.names import person_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import SAVED_FILTERS
 
@@ -30,9 +30,7 @@ class SavedFilter:
     """A view that somebody named.
 
     Attributes:
-        name: what the owner calls it.
         query: what stands behind the question mark of the address.
-        made_at: when it was saved, microseconds since 1970.
     """
 
     filter_id: int
@@ -49,14 +47,8 @@ def save_filter(
 ) -> SavedFilter:
     """Save a view; one of the same owner, page and name is replaced.
 
-    Args:
-        name: what the owner calls it.
-        query: what stands behind the question mark of the address.
-        now: microseconds since 1970.
-
     Raises:
         ConfigError: the name or the query cannot be one, or the owner has too many.
-        OutputError: the database cannot be used.
     """
     kept = SavedFilter(
         filter_id=0,
@@ -86,11 +78,7 @@ def save_filter(
 
 
 def filters_of(database: WatchDatabase, page: str, owner: str) -> list[SavedFilter]:
-    """The views of a page that a user sees: the own ones first, then those that others share, each by name.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """The views of a page that a user sees: the own ones first, then those that others share, each by name."""
     saved = SAVED_FILTERS.c
     person = person_text(owner, "owner")
     seen = select(SAVED_FILTERS).where(saved.page == page, or_(saved.owner == person, saved.shared))
@@ -103,7 +91,6 @@ def delete_filter(database: WatchDatabase, filter_id: int, owner: str) -> None:
 
     Raises:
         CaseError: this user has no such filter.
-        OutputError: the database cannot be used.
     """
     number = filter_id if 0 < filter_id <= _HIGHEST_NUMBER else 0
     saved, person = SAVED_FILTERS.c, person_text(owner, "owner")

@@ -26,17 +26,23 @@ STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason")
 
 
 @dataclass(frozen=True)
+class CampaignFacts:
+    """What a hunt said of a campaign when it was decided."""
+
+    accounts: int
+    verdict: str
+    score: float
+
+
+@dataclass(frozen=True)
 class CaseWork:
     """The work on one campaign.
 
     Attributes:
         version: how many changes there were; 0 where nobody worked on it.
         assignee: name of the user whose case it is; "" for nobody.
-        labels: in the order in which they were put on.
-        narrative: what analysts write; as typed, but for control characters.
         reason: why it is dismissed, of DISMISSAL_REASONS; "" where it is not.
         opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none.
-        changed_by: name of who made the latest change.
     """
 
     campaign_id: str
@@ -57,9 +63,6 @@ class WorkEvent:
 
     Attributes:
         version: of the case after the change, from 1.
-        at: microseconds since 1970.
-        by: name of who made it.
-        note: a comment's text, or why it was decided so.
         before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
             CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
             decision log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
@@ -76,12 +79,7 @@ class WorkEvent:
 
 
 class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees both versions and goes on
-    """Somebody else changed the case since it was read; nothing was written.
-
-    Args:
-        current: the work as it stands now, with who changed it and when.
-        seen_version: version that the other one had seen.
-    """
+    """Somebody else changed the case since it was read; nothing was written."""
 
     def __init__(self, current: CaseWork, seen_version: int) -> None:
         self.current, self.seen_version = current, seen_version
@@ -95,30 +93,18 @@ class WorkConflict(CaseError):  # noqa: N818 - it is no fault: the reader sees b
 
 
 def read_work(database: WatchDatabase, campaign_id: str) -> CaseWork:
-    """The work on a campaign; version 0 and status new where nobody has worked on it.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """The work on a campaign; version 0 and status new where nobody has worked on it."""
     rows = database.read(_row_of(campaign_id))
     return work_of_row(rows[0]) if rows else CaseWork(campaign_id)
 
 
 def read_all_work(database: WatchDatabase) -> dict[str, CaseWork]:
-    """The work on all campaigns that somebody has worked on, by campaign.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """The work on all campaigns that somebody has worked on, by campaign."""
     return {row["campaign_id"]: work_of_row(row) for row in database.read(select(CASES))}
 
 
 def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
-    """What was done to a case, the oldest first.
-
-    Raises:
-        OutputError: the database cannot be used.
-    """
+    """What was done to a case, the oldest first."""
     of_case = select(CASE_EVENTS).where(CASE_EVENTS.c.campaign_id == storable(campaign_id))
     return [event_of_row(row) for row in database.read(of_case.order_by(CASE_EVENTS.c.version))]
 
@@ -128,7 +114,6 @@ def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> Ca
 
     Args:
         connection: of a transaction in which nobody else changes it.
-        seen_version: the version that was read.
 
     Raises:
         WorkConflict: it is not.
@@ -154,3 +139,59 @@ def event_of_row(row: Mapping[Any, Any]) -> WorkEvent:
 
 def _row_of(campaign_id: str) -> Select[Any]:
     return select(CASES).where(CASES.c.campaign_id == storable(campaign_id))
+
+
+GROWN = 2
+"""Times the accounts at its dismissal from which a campaign is looked at again. Judgement: by then it is another."""
+_STATUS_OF = {"act": "acted", "watch": "watched", "dismiss": "dismissed"}
+
+
+def dismissed_campaigns(database: WatchDatabase) -> frozenset[str]:
+    """Campaigns on which rules do not act, since an analyst dismissed them."""
+    return frozenset(row["campaign_id"] for row in database.read(_dismissed()))
+
+
+def dismissed_within(connection: Connection) -> frozenset[str]:
+    """The same in a transaction of `log_locked`, in which nobody dismisses one or reopens it."""
+    return frozenset(connection.execute(_dismissed()).scalars())
+
+
+def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) -> dict[str, CampaignFacts]:
+    """What the snapshot said of each decided campaign when the decision that stands was made.
+
+    Where a decision was made several times and then undone, it is what was said at the latest of these.
+
+    Args:
+        work: as `read_all_work` gives it; campaigns that are not decided are left out.
+    """
+    event = CASE_EVENTS.c
+    statement = select(event.campaign_id, event.kind, event.after).where(event.kind.in_(_STATUS_OF))
+    found: dict[str, CampaignFacts] = {}
+    for row in database.read(statement.order_by(event.campaign_id, event.version)):
+        case = work.get(row["campaign_id"])
+        if case is not None and case.status == _STATUS_OF[row["kind"]]:
+            found[case.campaign_id] = CampaignFacts(**json.loads(row["after"])["facts"])
+    return found
+
+
+def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: CampaignFacts) -> str:
+    """Why a dismissed campaign comes back to the analyst; "" where it does not, or is not dismissed.
+
+    It does where its verdict rose to act, or where it has GROWN times the accounts. It stays dismissed until somebody
+    reopens it, so that rules leave it alone; a campaign that grows slowly counts from its dismissal, too.
+    """
+    if work.status != "dismissed":
+        return ""
+    if now.verdict == "act" and then.verdict != "act":
+        return f"Its verdict was {then.verdict} when it was dismissed, and is act now."
+    if now.accounts >= GROWN * then.accounts:
+        return f"It had {_accounts(then.accounts)} when it was dismissed, and has {_accounts(now.accounts)} now."
+    return ""
+
+
+def _accounts(number: int) -> str:
+    return formatting.plural(number, "account")
+
+
+def _dismissed() -> Select[Any]:
+    return select(CASES.c.campaign_id).where(CASES.c.status == "dismissed")

@@ -73,7 +73,7 @@ class MemberWording:
 
 
 HONEST_EXPLANATIONS = ("course", "company", "application", "framework", "benchmark", "dataset", "fleet", "keys")
-"""Keys of the explanations of `HonestReadings`; `stillhunt_evidence.pages.explanations` says what each is."""
+"""Keys of the explanations of `HonestReadings`; `stillhunt_evidence.pages.kind_readings` says what each is."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from stillhunt.decide.cases.changes import (
     AddComment,
     AddLabel,
     AssignCase,
-    CampaignFacts,
     Change,
     DismissCampaign,
     OpenCase,
@@ -27,7 +26,7 @@ from stillhunt.decide.cases.changes import (
 )
 from stillhunt.decide.cases.changing import change_work, undo_change
 from stillhunt.decide.cases.filters import delete_filter, save_filter
-from stillhunt.decide.cases.work import WorkConflict, read_work
+from stillhunt.decide.cases.work import CampaignFacts, WorkConflict, read_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.web.console.case_panel import facts_of, plan_digest, planned_members, workers
 from stillhunt.web.console.context import case_of, console_of

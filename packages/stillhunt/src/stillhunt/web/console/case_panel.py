@@ -17,10 +17,16 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS, WITHOUT_FLAG, Action
-from stillhunt.decide.cases.acting import LEFT_OUT_MEANINGS, campaign_members, plan_action
-from stillhunt.decide.cases.changes import DISMISSAL_REASONS, CampaignFacts, CampaignMember
-from stillhunt.decide.cases.dismissals import facts_when_decided, returned_for_another_look
-from stillhunt.decide.cases.work import WorkEvent, read_work, work_events
+from stillhunt.decide.cases.changes import DISMISSAL_REASONS, CampaignMember
+from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action
+from stillhunt.decide.cases.work import (
+    CampaignFacts,
+    WorkEvent,
+    facts_when_decided,
+    read_work,
+    returned_for_another_look,
+    work_events,
+)
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import of_campaign, read_log
 from stillhunt.watch.database.store import WatchDatabase

@@ -15,13 +15,11 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import ConfigError
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
-from stillhunt.decide.cases.calibration import dismissal_calibration
-from stillhunt.decide.cases.dismissals import facts_when_decided
-from stillhunt.decide.cases.work import read_all_work
+from stillhunt.decide.cases.work import facts_when_decided, read_all_work
 from stillhunt.decide.entries import Kind, LogEntry
-from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_rates
+from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, dismissal_calibration, field_rates
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
-from stillhunt.decide.persons import decide_as_person, undo
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
@@ -91,10 +89,10 @@ def decide_account(request: Request) -> Response:
     ):
         if given not in known:
             raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
-    account, by = posted(request, "account"), (request.state.viewer.name, posted(request, "note"))
-    when = (_now(), days_of(posted(request, "days")))
+    account, by = posted(request, "account"), DecisionAuthor(request.state.viewer.name, posted(request, "note"))
+    span = DecisionSpan(_now(), days_of(posted(request, "days")))
     made = decide_as_person(
-        database_of(request), account, cast("Action", action), by, when, cast("Kind", kind), cast("ReasonCode", reason)
+        database_of(request), account, cast("Action", action), by, span, cast("Kind", kind), cast("ReasonCode", reason)
     )
     return RedirectResponse(decision_url(made.seq), 303)
 
