@@ -1,7 +1,7 @@
 """Answers that end at the limit which the client set: whole answers are wanted, and as many as possible."""
 
 from stillhunt import plugins
-from stillhunt.base.parameters import judgement
+from stillhunt.tools import judgement
 
 HONEST, HARVEST, PART = plugins.BetaPrior(0.05, 2.0), plugins.BetaPrior(0.3, 4.0), 0.3
 

@@ -65,7 +65,7 @@ def firm(**changes: list[Any]) -> Columns:
 @pytest.fixture(autouse=True)
 def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of disposable domains that does not change with a package."""
-    monkeypatch.setattr(mail, "_listed", lambda: frozenset({"throwaway.example"}))
+    monkeypatch.setattr(mail, "_listed_domains", lambda: frozenset({"throwaway.example"}))
 
 
 @pytest.mark.parametrize("domain", ["throwaway.example", "mx.throwaway.example"])

@@ -31,7 +31,7 @@ WORDS = {
 @pytest.fixture(autouse=True)
 def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of disposable domains that does not change with a package."""
-    monkeypatch.setattr(disposable_mail, "_listed", lambda: frozenset({"throwaway.example"}))
+    monkeypatch.setattr(disposable_mail, "_listed_domains", lambda: frozenset({"throwaway.example"}))
 
 
 def value_of(kind: EvidenceKind, code: int) -> Any:

@@ -25,7 +25,7 @@ from stillhunt.base.formatting import (
     visible_id,
 )
 from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
-from stillhunt.base.parameters import read_parameters
+from stillhunt.base.parameters import judgement, read_parameters
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.redaction import redacted
 from stillhunt.base.shape import TIMESTAMP, Table
@@ -54,6 +54,7 @@ __all__ = [
     "fill",
     "formatting",
     "hash_digits",
+    "judgement",
     "keys_folder",
     "name_of_person",
     "note_of",
