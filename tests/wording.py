@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import Formatter
 
 _NOUNS = (
     "account|answer|bit|call|campaign|card|case|combination|conversation|customer|day|domain|file|finding|fingerprint|"
@@ -78,3 +79,8 @@ def assert_plain(text: str, *, ends: bool = True) -> None:
     """
     faults = faults_in(text, ends=ends)
     assert not faults, f"{text!r} has " + "; ".join(faults)
+
+
+def fields_of(template: str) -> list[tuple[str, str]]:
+    """(name, form) of each field of a template, in order."""
+    return [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name]

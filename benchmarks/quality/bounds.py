@@ -25,7 +25,7 @@ from hunt_worlds import read_rungs
 
 import stillhunt
 from stillhunt import pipeline
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.verdict.budget import log_budget

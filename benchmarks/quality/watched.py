@@ -69,7 +69,7 @@ class Watched:
         linked = link_slices(LocalDataset.of(sketches), self.config, Silent())
         candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
         tables = (linked.traffic, linked.sliced, candidates)
-        return [score_campaigns(tables, self.customers, c, Silent(), linked.totals)[0] for c in configs]
+        return [score_campaigns(*tables, self.customers, c, Silent(), linked.totals)[0] for c in configs]
 
 
 def _settled(sketches: Iterable[pa.Table]) -> pa.Table:

@@ -73,7 +73,7 @@ def test_service_without_a_home_can_use_the_kernels(temporary: Path, unusable: d
     for folder in [package, *filter(Path.is_dir, package.rglob("*"))]:
         (folder / "__pycache__").touch()  # a file, so that not even root can write into it
     code = (
-        "import stillhunt.cli.doctor as doctor; from stillhunt.link.topics import topic_kernels\n"
+        "import stillhunt.cli.doctor as doctor; from stillhunt.link.topics import topic_word_kernels\n"
         "check = doctor._kernel_cache(); print(check.state, check.seen, check.advice)"
     )
     environment = {"HOME": "/dev/null", "TMPDIR": str(temporary), "PYTHONPATH": str(temporary), **unusable}

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.redaction import REDACTIONS, WHAT_IS_REPLACED, redacted
-from stillhunt.base.redaction.columns import redacted_texts
+from stillhunt.base.redaction.credentials import passes_luhn
 from stillhunt.base.redaction.edits import edited, non_overlapping, tidy_spans
-from stillhunt.base.redaction.identity_numbers import passes_luhn
 from stillhunt.base.redaction.name_lists import name_lists
+from stillhunt.triage.account_facts import redacted_texts
 
 LABELLED = Path(__file__).parents[1] / "data" / "redaction"
 HIDDEN_SHARE = 0.8

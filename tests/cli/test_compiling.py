@@ -71,12 +71,12 @@ def test_unknown_part_is_a_failure() -> None:
 def test_compiled_kernel_is_reported(tmp_path: Path) -> None:
     code = (
         "import numpy as np; from numba.core import event; from stillhunt.cli.compiling import _Reporter\n"
-        "from stillhunt.link.topics.topic_kernels import orthonormal\n"
+        "from stillhunt.link.topics.topic_word_kernels import orthonormal\n"
         "event.register('numba:compile', _Reporter()); orthonormal(np.ones((3, 2)))"
     )
     environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert "stillhunt.link.topics.topic_kernels orthonormal" in result.stdout.splitlines()
+    assert "stillhunt.link.topics.topic_word_kernels orthonormal" in result.stdout.splitlines()
 
 
 def test_search_without_a_log_is_compiled_for_the_types_of_a_log() -> None:

@@ -8,12 +8,11 @@ import pytest
 from source_tree import ROOT
 
 from stillhunt.base.formatting import sentence
-from stillhunt.base.wording import fields_of
 from stillhunt.plugins import EvidenceKind
 from stillhunt.score.evidence.catalogue import CATALOGUE, checked
 from stillhunt.score.evidence.kind import missing_parts
 from stillhunt_evidence.pages.kind_readings import BY_KINDS, readings_of
-from wording import assert_plain
+from wording import assert_plain, fields_of
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SAMPLE = ROOT / "examples" / "plugins" / "stillhunt-cut-answers"

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from decide.scenes import DAY, NOW, findings, member, policy
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.decide import log as log_module
 from stillhunt.decide.entries import LogEntry, first_broken, in_force
 from stillhunt.decide.live import LiveDecisions

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.topics.topic_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+from stillhunt.link.topics.topic_word_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
 
 # The numbers of the method, stated here once more: a changed number of the product must make a test fail.
 BUCKETS = 65_536

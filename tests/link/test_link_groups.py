@@ -16,7 +16,7 @@ from simulated import Law, draw_slices, drawn, fixed, joined, own_phrases
 
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import ClusterSlices
-from stillhunt.link.templates.fragment_kernels import rarest_uses
+from stillhunt.link.templates.phrase_pair_kernels import rarest_uses
 
 WORST, LEAST_VARIANCE, PHRASE_CORRELATION = 30.0, 0.25, 0.5
 CONCENTRATIONS, CONCENTRATION_WEIGHTS = (0.5, 2.0, 8.0, 32.0, 128.0), (0.25, 0.25, 0.2, 0.2, 0.1)

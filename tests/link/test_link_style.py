@@ -15,8 +15,7 @@ from stillhunt.base.dataset import LocalDataset, Source
 from stillhunt.base.progress import Silent
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.style.recurring_words import WordSample, recurring_words
-from stillhunt.link.style.style_groups import _COARSE_BLOCKS, _FINE_BLOCKS, blocks
-from stillhunt.link.style.styles import beyond_chance, learned_styles
+from stillhunt.link.style.style_groups import _COARSE_BLOCKS, _FINE_BLOCKS, beyond_chance, blocks, learned_styles
 
 WORKERS, CUSTOMERS, SUBJECTS = 30, 200, 40
 STYLE_FROM, STYLE_WORDS, OTHER_FROM, OTHER_WORDS = 20_000, 90, 30_000, 3_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
-from stillhunt.base.whole_files import write_whole
+from stillhunt.base.table_files import write_whole
 from stillhunt.ledger import file_ledger
 from stillhunt_model.proof.trials import TRIALS_FILE, PlannedTrial, TrialRegister
 

@@ -1,4 +1,4 @@
-"""What the compiled loops of link/topics/topic_kernels.py compute, in plain Python and without thought for speed."""
+"""What the compiled loops of topic_word_kernels.py compute, in plain Python and without thought for speed."""
 
 from __future__ import annotations
 

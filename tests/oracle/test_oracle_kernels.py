@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from stillhunt.link.topics import topic_kernels as kernels
+from stillhunt.link.topics import topic_word_kernels as kernels
 
 steady = settings(derandomize=True, deadline=None, max_examples=150)
 

@@ -16,8 +16,7 @@ from stillhunt.base.dataset import LocalDataset
 from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases
 from stillhunt.score.stats.homogeneity import homogeneity, volume_evenness
-from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued
-from stillhunt.score.stats.shared_keys import shared_address, shared_value
+from stillhunt.score.stats.shared_keys import key_frequencies, shared_address, shared_value, single_valued
 
 CUTS, COHESION, MIN_TOGETHER = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73), 0.17, 3
 steady = settings(derandomize=True, deadline=None, max_examples=150)

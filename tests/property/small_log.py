@@ -86,7 +86,7 @@ class Stages:
     def scored(self, config: Config) -> dict[str, pa.Table]:
         """Case tables under other settings of the score."""
         tables = (self.traffic, self.sliced, self.candidates)
-        return score_campaigns(tables, self.customers, config, Silent(), self.totals)[0]
+        return score_campaigns(*tables, self.customers, config, Silent(), self.totals)[0]
 
 
 def store_of(sketches: Iterable[pa.Table], folder: Path) -> Store:

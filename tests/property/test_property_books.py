@@ -98,7 +98,7 @@ def test_every_verdict_follows_from_its_evidence_bit_for_bit(
             for name in ("evidence", "members")
         )
         facts = (budget["accounts"], budget["days"])
-        rebuilt = rebuild_verdict(evidence, members, tables["accounts"], config, facts)
+        rebuilt = rebuild_verdict(evidence, members, tables["accounts"], config, *facts)
         assert verdict_differences(rebuilt, row, evidence, members, tables["accounts"], config) == []
 
 

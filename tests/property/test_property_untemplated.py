@@ -42,7 +42,7 @@ def candidates(linked: Linked) -> pa.Table:
 
 @pytest.fixture(scope="module")
 def case(linked: Linked, candidates: pa.Table) -> dict[str, pa.Table]:
-    return score_campaigns((linked.traffic, linked.sliced, candidates), None, Config(), Silent(), linked.totals)[0]
+    return score_campaigns(linked.traffic, linked.sliced, candidates, None, Config(), Silent(), linked.totals)[0]
 
 
 def of_first(candidates: pa.Table) -> pa.Table:

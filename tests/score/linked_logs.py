@@ -72,5 +72,5 @@ def case_of(linked: Linked, config: Config | None = None) -> dict[str, pa.Table]
     full = {name: accounts[name] if name in table else pa.nulls(accounts.num_rows) for name in ACCOUNTS.names}
     nothing = CANDIDATES.empty()
     return score_campaigns(
-        (traffic, sliced_table(traffic), nothing), ACCOUNTS.build(**full), config or Config(), Silent()
+        traffic, sliced_table(traffic), nothing, ACCOUNTS.build(**full), config or Config(), Silent()
     )[0]

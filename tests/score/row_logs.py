@@ -9,13 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.schema import ACCOUNTS, SLICED, TRAFFIC
+from stillhunt.base.schema import ACCOUNTS, SAMPLING_PARAMETERS, SLICED, TRAFFIC
 from stillhunt.base.shape import TIMESTAMP
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog, read_log
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
 MINUTE = 60_000_000

@@ -76,7 +76,7 @@ class Story:
 def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
     """Case tables of the story."""
     tables, customers = story_tables(story)
-    return score_campaigns(tables, customers, config or Config(), Silent())[0]
+    return score_campaigns(*tables, customers, config or Config(), Silent())[0]
 
 
 def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:

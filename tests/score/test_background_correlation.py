@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from stories import Story, score_story
 
-from stillhunt.score.stats import background_correlation
-from stillhunt.score.stats.background_correlation import Mixtures, P, mixtures
+from stillhunt.score.stats import homogeneity as background_correlation
+from stillhunt.score.stats.homogeneity import CORRELATION, Mixtures, mixtures
 
 CATEGORIES = 12
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,14 +32,14 @@ def plain_correlation(account: Array, category: Array) -> float:
         asked = category[account == name]
         same = asked[:, None] == asked[None, :]
         own.append((same.sum() - len(asked)) / (len(asked) * (len(asked) - 1)))
-        weight.append((len(asked) - 1) / (1 + (len(asked) - 1) * P.weighting))
+        weight.append((len(asked) - 1) / (1 + (len(asked) - 1) * CORRELATION.weighting))
         shares.append(np.bincount(asked, minlength=CATEGORIES) / len(asked))
     w, c = np.array(weight), np.array(own)
     both = np.outer(w, w) * (1 - np.eye(len(w)))
     between = float((both * (np.array(shares) @ np.array(shares).T)).sum() / both.sum())
     within = float((w * c).sum() / w.sum())
     error = float(np.sqrt((w**2 * (c - within) ** 2).sum()) / w.sum())
-    return min(max((within - between + P.standard_errors * error) / (1 - between), 0.0), 1.0)
+    return min(max((within - between + CORRELATION.standard_errors * error) / (1 - between), 0.0), 1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

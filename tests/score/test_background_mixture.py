@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.score.stats.background_mixture import _MIN_REQUESTS, P, distance_from_background, part_earned
+from stillhunt.score.evidence.held_out import _MIN_REQUESTS, BACKGROUND_MIXTURE, distance_from_background, part_earned
 
 TOPICS = 12
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -37,7 +37,7 @@ def test_samples_of_all_customers_are_at_no_distance(seed: int, requests: int) -
     found = np.array([distance(rng.multinomial(requests, share), customers) for _ in range(400)])
     bias = (TOPICS - 1) / (2.0 * requests * np.log(2.0))
     assert abs(found.mean()) < 0.12 * bias + 4.0 * found.std() / 20.0
-    assert (found > P.same).mean() <= 0.03
+    assert (found > BACKGROUND_MIXTURE.same).mean() <= 0.03
     assert part_earned(float(found.mean())) == 0.0
 
 
@@ -84,9 +84,9 @@ def test_without_comparison_accounts_there_is_no_distance() -> None:
     [
         (None, 1.0),
         (-0.3, 0.0),
-        (P.same, 0.0),
-        ((P.same + P.different) / 2, 0.5),
-        (P.different, 1.0),
+        (BACKGROUND_MIXTURE.same, 0.0),
+        ((BACKGROUND_MIXTURE.same + BACKGROUND_MIXTURE.different) / 2, 0.5),
+        (BACKGROUND_MIXTURE.different, 1.0),
         (9.0, 1.0),
     ],
 )

@@ -45,7 +45,7 @@ def totals_of(traffic: pa.Table, sampled: Any, more: int = 0) -> pa.Table:
 
 
 def scored(tables: Tables, customers: pa.Table, totals: pa.Table | None) -> dict[str, pa.Table]:
-    return score_campaigns(tables, customers, Config(), Silent(), totals)[0]
+    return score_campaigns(*tables, customers, Config(), Silent(), totals)[0]
 
 
 def test_a_sample_of_all_accounts_is_the_whole_log() -> None:

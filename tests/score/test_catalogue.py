@@ -13,9 +13,10 @@ import pytest
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import EVIDENCE_FAMILIES, FAMILY_OF
 from stillhunt.base.formatting import sentence
-from stillhunt.base.wording import fields_of, fill
+from stillhunt.base.wording import fill
 from stillhunt.collect.inspection import coverage
 from stillhunt.score import evidence_needs
+from stillhunt.score.evidence import kind as kind_module
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.catalogue import (
     CATALOGUE,
@@ -27,10 +28,12 @@ from stillhunt.score.evidence.catalogue import (
 from stillhunt.score.evidence.kind import (
     EvidenceKind,
     HonestReadings,
+    _declared_kinds,
+    declared_kind,
     members_sharing,
     missing_parts,
 )
-from wording import assert_plain, faults_in
+from wording import assert_plain, faults_in, fields_of
 
 COUNTS = (0, 1, 2, 1234)
 SHARES = (0.0, 0.0004, 0.05, 0.5, 0.9996, 1.0)
@@ -87,6 +90,17 @@ def test_every_module_declares_kinds_and_has_a_test_file() -> None:
     assert sorted(declared, key=lambda kind: kind.order) == list(CATALOGUE)
     assert len({kind.name for kind in CATALOGUE}) == len(CATALOGUE) == len(KIND_OF) > 20
     assert all(KIND_OF[kind.name] is kind for kind in CATALOGUE)
+
+
+def test_a_kind_that_the_file_declares_wrongly_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = _declared_kinds()
+    assert said.keys() == KIND_OF.keys()
+    weigh = KIND_OF["own_words"].weigh
+    for fault in ({"measures": None}, {"measured": None}, {"judgement": "two origins"}, {"measure": "no such entry"}):
+        told = {key: text for key, text in {**said["own_words"], **fault}.items() if text is not None}
+        monkeypatch.setattr(kind_module, "_declared_kinds", lambda told=told: {"own_words": told})
+        with pytest.raises(ContractError, match="is not declared completely"):
+            declared_kind("own_words", weigh, most_bits=1.0, least_bits=0.0)
 
 
 @pytest.mark.parametrize("twice", ["name", "order"])

@@ -14,9 +14,9 @@ from stillhunt.base.coded import coded, joined, ranked
 from stillhunt.base.shape import CODED
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
-from stillhunt.score.context.slices import slice_table
-from stillhunt.score.stats.homogeneity import P, homogeneity
-from stillhunt.score.stats.key_frequencies import key_frequencies, single_valued
+from stillhunt.score.context.log import slice_table
+from stillhunt.score.stats.homogeneity import DISPERSION, homogeneity
+from stillhunt.score.stats.shared_keys import key_frequencies, single_valued
 
 steady = settings(derandomize=True, deadline=None, max_examples=100)
 
@@ -203,10 +203,10 @@ def test_homogeneity_is_the_chi_square_of_the_counts(rows: list[tuple[int, int]]
     of_account = Counter(one for one, _ in rows)
     kept = [(one, where) for one, where in rows if of_account[one] >= 2]
     often = Counter(where for _, where in kept)
-    cells = Counter((one, where if often[where] >= P.min_expected else -1) for one, where in kept)
+    cells = Counter((one, where if often[where] >= DISPERSION.min_expected else -1) for one, where in kept)
     totals, sums = (
         Counter(one for one, _ in kept),
-        Counter(where if often[where] >= P.min_expected else -1 for _, where in kept),
+        Counter(where if often[where] >= DISPERSION.min_expected else -1 for _, where in kept),
     )
     freedom = max(len(totals) - 1, 0) * max(len(sums) - 1, 0)
     assert (found.freedom, found.accounts) == (freedom, len(totals))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from stillhunt.score.stats.cut_volumes import _CORRELATIONS, _MEANS, cut_volume_bits
+from stillhunt.score.stats.cut_volumes import _MEANS, _VARIATIONS, cut_volume_bits
 from stillhunt.score.stats.honest_reference import VOLUME_REFERENCE
 
 LEAST = 4
@@ -26,7 +26,7 @@ def plain_bits(volumes: list[int], least: int) -> float:
     """The bits by their definition, one volume and one law at a time."""
     seen = [volume for volume in volumes if volume >= least]
     best = []
-    for correlation in _CORRELATIONS.tolist():
+    for correlation in _VARIATIONS.tolist():
         tried = []
         for times in _MEANS.tolist():
             mean = times * sum(seen) / len(seen)
@@ -36,7 +36,7 @@ def plain_bits(volumes: list[int], least: int) -> float:
     worth = [math.exp(one - max(best)) for one in best]
 
     def average(median: float, spread: float) -> float:
-        weights = [math.exp(-0.5 * ((math.log(r) - math.log(median)) / spread) ** 2) for r in _CORRELATIONS.tolist()]
+        weights = [math.exp(-0.5 * ((math.log(r) - math.log(median)) / spread) ** 2) for r in _VARIATIONS.tolist()]
         return sum(w * x for w, x in zip(weights, worth, strict=True)) / sum(weights)
 
     honest = average(VOLUME_REFERENCE.honest_median, VOLUME_REFERENCE.honest_spread)

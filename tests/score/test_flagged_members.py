@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
-from stillhunt.score.verdict.flags import flagged_members
+from stillhunt.score.verdict.linked_accounts import flagged_members
 
 SETTINGS = Config().score
 steady = settings(derandomize=True, deadline=None, max_examples=300)

@@ -11,9 +11,8 @@ from row_logs import group_of, log_of_rows
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence import gather
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import CATALOGUE, kinds_that_see
-from stillhunt.score.evidence.finding import EXAMPLES, Finding, examples
+from stillhunt.score.evidence.finding import EXAMPLES, CandidateCase, Finding, examples
 from stillhunt.score.evidence.gather import gather_evidence, within_sample
 
 ROWS = 60

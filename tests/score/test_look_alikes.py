@@ -7,9 +7,9 @@ import pytest
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.skills import SKILLS
+from stillhunt.base.families import SKILLS
 from stillhunt.extract.text.conduct import BITS, CONDUCT_FLAGS
-from stillhunt.score.output.skills import models_of, skills_of
+from stillhunt.score.output.tables import models_of, skills_of
 from stillhunt_lab.worlds.assemble import assemble
 from stillhunt_lab.worlds.personas import CHAT, RECIPES, build_persona
 from stillhunt_lab.worlds.scene import open_scene

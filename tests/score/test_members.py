@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from row_logs import Array, group_of, log_of_rows
 
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.verdict import members as module
 from stillhunt.score.verdict.members import LEARNED_KEYS, P, learned_members, set_apart

@@ -13,9 +13,8 @@ from row_logs import DAY, HOUR, log_of_rows
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import split_mixtures
-from stillhunt.score.operators.operators import find_campaign_sets
-from stillhunt.score.operators.ties import CampaignKeys, Comparison, ties_between
-from stillhunt.score.output.operator_table import operators_table
+from stillhunt.score.operators.ties import CampaignKeys, Comparison, find_campaign_sets, ties_between
+from stillhunt.score.output.evidence_table import operators_table
 from stillhunt.score.verdict.verdict import Judged
 
 MEMBERS, OTHERS, EACH = 20, 400, 30

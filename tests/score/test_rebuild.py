@@ -60,7 +60,7 @@ def differences(name: str, config: Config | None = None, **changed: pa.Table) ->
     tables, config = {**tables, **changed}, config or used
     (row,) = tables["campaigns"].to_pylist()
     own = [tables["evidence"], tables["members"], tables["accounts"]]
-    rebuilt = rebuild_verdict(*own, config, (budget.accounts, budget.days))
+    rebuilt = rebuild_verdict(*own, config, budget.accounts, budget.days)
     return verdict_differences(rebuilt, row, *own, config)
 
 
@@ -103,7 +103,7 @@ def test_the_case_follows_from_its_evidence_bit_for_bit(name: str) -> None:
 def test_rows_in_any_order_give_the_same_bits(name: str) -> None:
     tables, config, budget = case(name)
     facts = (budget.accounts, budget.days)
-    plain = rebuild_verdict(tables["evidence"], tables["members"], tables["accounts"], config, facts)
+    plain = rebuild_verdict(tables["evidence"], tables["members"], tables["accounts"], config, *facts)
     for seed in range(3):
         rng = np.random.default_rng(seed)
         mixed = {
@@ -111,7 +111,7 @@ def test_rows_in_any_order_give_the_same_bits(name: str) -> None:
             for name in ("evidence", "members", "accounts")
         }
         assert differences(name, **mixed) == []
-        again = rebuild_verdict(mixed["evidence"], mixed["members"], mixed["accounts"], config, facts)
+        again = rebuild_verdict(mixed["evidence"], mixed["members"], mixed["accounts"], config, *facts)
         assert again.member_scores.tobytes() == plain.member_scores.tobytes()
         assert (again.bits, again.flagged, again.score) == (plain.bits, plain.flagged, plain.score)
 
@@ -170,7 +170,7 @@ def test_what_keeps_a_group_from_act_is_read_from_its_rows() -> None:
         ("open customer", "declared_organisation", "kind", "email_domain"),
     ):
         tables, _, _ = case(name)
-        own = (tables["members"], tables["accounts"], sure, (1, 1.0))
+        own = (tables["members"], tables["accounts"], sure, 1, 1.0)
         assert rebuild_verdict(tables["evidence"], *own).verdict == "review"
         changed = with_value(tables["evidence"], column, of_kind(name, kind), value)
         if column == "kind":
@@ -238,14 +238,14 @@ def test_rows_that_are_not_of_one_campaign_are_refused() -> None:
         (with_value(evidence, "family", finding, "content"), members, accounts, "no_repeats in content"),
     ):
         with pytest.raises(ContractError, match=said):
-            rebuild_verdict(rows, those, known, config, (260, 10.0))
+            rebuild_verdict(rows, those, known, config, 260, 10.0)
 
 
 def test_a_kind_whose_plugin_is_missing_counts_by_its_row_where_the_hunt_names_it() -> None:
     tables, config, _ = case("act")
     finding = of_kind("act", "no_repeats")
     evidence = with_value(tables["evidence"], "kind", finding, "luck")
-    rest = (tables["members"], tables["accounts"], config, (260, 10.0))
+    rest = (tables["members"], tables["accounts"], config, 260, 10.0)
     known = rebuild_verdict(tables["evidence"], *rest)
     again = rebuild_verdict(evidence, *rest, frozenset({"luck"}))
     assert again.score == pytest.approx(known.score)
@@ -255,7 +255,7 @@ def test_a_kind_whose_plugin_is_missing_counts_by_its_row_where_the_hunt_names_i
 def test_who_is_flagged_is_rebuilt_in_the_order_of_ids() -> None:
     tables, config, budget = case("act")
     rebuilt = rebuild_verdict(
-        tables["evidence"], tables["members"], tables["accounts"], config, (budget.accounts, budget.days)
+        tables["evidence"], tables["members"], tables["accounts"], config, budget.accounts, budget.days
     )
     flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
     assert rebuilt.flagged == sorted(flagged) != []

@@ -135,7 +135,7 @@ def test_a_log_that_is_too_small_for_a_kind_says_so() -> None:
     (traffic, sliced, candidates), customers = story_tables(Story())
     unknown = pa.array(np.full(sliced.num_rows, -1), sliced.schema.field("topic").type)
     sliced = sliced.set_column(sliced.schema.get_field_index("topic"), sliced.schema.field("topic"), unknown)
-    tables = score_campaigns((traffic, sliced, candidates), customers, Config(), Silent())[0]
+    tables = score_campaigns(traffic, sliced, candidates, customers, Config(), Silent())[0]
     assert campaign_bits(tables)["topic_mixture"] == 0
     assert statements(tables)["topic_mixture"].startswith("Too few of its requests have a known topic (0 of ")
     assert "oo few" not in " ".join(statements(score_story(Story())).values())

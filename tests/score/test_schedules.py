@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.score.stats.pauses import Schedule, common_schedule, schedule_of
+from stillhunt.score.stats.common_pool import Schedule, common_schedule, schedule_of
 
 DAYS = 14
 HOURS = 24 * DAYS

@@ -11,8 +11,7 @@ from row_logs import DAY, log_of_rows, untemplated_group, with_requests
 from stillhunt.base.config import Config
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.verdict.verdict import Judged, judge
 

@@ -10,8 +10,7 @@ import pytest
 from row_logs import group_of, log_of_rows
 
 from stillhunt.base.config import Config
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.verdict import rules, verdict
 from stillhunt.score.verdict.rules import sigmoid
 from stillhunt.score.verdict.verdict import Judged, judge

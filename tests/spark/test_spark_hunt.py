@@ -41,7 +41,7 @@ def findings(sketches: Dataset, accounts: pa.Table | None, config: Config) -> di
     linked = link_slices(sketches, config, Silent())
     candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
     tables = (linked.traffic, linked.sliced, candidates)
-    found, rows = score_campaigns(tables, accounts, config, Silent(), linked.totals)
+    found, rows = score_campaigns(*tables, accounts, config, Silent(), linked.totals)
     sent = linked.traffic.take(rows)
     found["addresses"] = member_addresses(found["members"], found["harvest"]["campaign_id"], sent)
     place = ("origin_file", "origin_row")

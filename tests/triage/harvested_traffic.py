@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.schema import TRAFFIC
-from stillhunt.triage.rereading import Rereading
+from stillhunt.triage.samples import Rereading
 
 WORDS = {
     word: 100 + place

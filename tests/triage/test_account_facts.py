@@ -11,9 +11,8 @@ import pytest
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.base.schema_case import ACCOUNT_FACTS, MEMBER_DETAILS, MEMBERS
-from stillhunt.triage.account_facts import account_facts
+from stillhunt.triage.account_facts import account_facts, member_details
 from stillhunt.triage.case import Case
-from stillhunt.triage.member_details import member_details
 from triage.fixtures import demo_case
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from stillhunt.triage import Case
 from stillhunt.triage.account_graph import AccountGraph, account_graph, account_trait_rows
 from stillhunt.triage.account_page import neighbours
-from stillhunt.triage.case_traits import case_traits
+from stillhunt.triage.campaign_profiles import case_traits
 from wording import assert_plain
 
 from .fixtures import START, demo_case

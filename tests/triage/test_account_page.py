@@ -7,7 +7,7 @@ import pytest
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt.triage.account_page import AccountPage, account_page
-from stillhunt.triage.case_traits import case_traits
+from stillhunt.triage.campaign_profiles import case_traits
 from wording import assert_plain
 
 from .fixtures import demo_case

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.triage import Case
 from stillhunt.triage.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
 

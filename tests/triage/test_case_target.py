@@ -11,7 +11,7 @@ import pytest
 from stillhunt.base.case_folder import case_folder_around, is_case_folder
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case, folder
-from stillhunt.triage.case_target import check_target
+from stillhunt.triage.folder import check_target
 
 from .fixtures import demo_case
 

@@ -13,7 +13,7 @@ from stillhunt.base.schema_case import CASE_OPERATORS
 from stillhunt.cli.findings import as_document
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage.case import Case
-from stillhunt.triage.operators import operator_models
+from stillhunt.triage.sentences import operator_models
 
 from .fixtures import demo_case, operator_rows
 

@@ -9,7 +9,7 @@ import pytest
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import PRIOR
-from stillhunt.triage import margins, sentences
+from stillhunt.triage import score_breakdown, sentences
 from stillhunt.triage.score_breakdown import ScoreSum, Term
 
 CAMPAIGN: dict[str, Any] = {
@@ -98,11 +98,11 @@ def test_nobody_is_spared_without_evidence() -> None:
     ],
 )
 def test_distance_to_the_thresholds(log2_odds: float, wanted: str) -> None:
-    assert margins.margin(log2_odds, ScoreSettings()) == wanted
+    assert score_breakdown.margin(log2_odds, ScoreSettings()) == wanted
 
 
 def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family() -> None:
-    shown = margins.campaign_margins(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
+    shown = score_breakdown.campaign_margins(sum_of(queue=14.0, content=9.0, conduct=-1.0), "act", ScoreSettings())
     assert shown[0] == ("The score is 2.4 bits above the act threshold (thresholds: review at 85 % and act at 99 %).")
     assert shown[1] == (
         'Without its strongest family, "One work queue" (+14.0 bits), the probability would be 3 %: below the review '
@@ -111,13 +111,13 @@ def test_what_would_change_a_verdict_names_the_distance_and_the_strongest_family
 
 
 def test_a_verdict_of_review_asks_for_a_second_family() -> None:
-    shown = margins.campaign_margins(sum_of(queue=14.0, content=1.0), "review", ScoreSettings())
+    shown = score_breakdown.campaign_margins(sum_of(queue=14.0, content=1.0), "review", ScoreSettings())
     wanted = 'two independent families of at least 2.0 bits each; only "One work queue" reaches that.'
     assert any(wanted in line for line in shown)
 
 
 def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
-    shown = margins.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
+    shown = score_breakdown.campaign_margins(sum_of(queue=2.0), "none", ScoreSettings())
     assert "13.5 bits below the review threshold" in shown[0]
     assert not any("sanctioned" in line for line in shown)
 

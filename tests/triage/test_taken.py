@@ -11,9 +11,9 @@ import pytest
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.schema import TOTALS
 from stillhunt.base.schema_case import MEMBERS, SAMPLES, TAKEN, TAKEN_ASPECTS
-from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage.taken import (
     _LEAST_SAMPLES,
     _MOST_SUBJECTS,
@@ -61,7 +61,7 @@ def taken_of(
     harvest = {"c": np.arange(len(rows))}
     outside = np.arange(len(rows), traffic.num_rows)
     texts = reread(read.get("prompts", []), read.get("texts", []))
-    table = TAKEN.check(taken_table(traffic, harvest, texts, outside, REREADING, PRICES))
+    table = TAKEN.check(taken_table(traffic, harvest, *texts, outside, REREADING, PRICES))
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for row in table.to_pylist():
         assert row["value"] not in found.setdefault(row["aspect"], {})

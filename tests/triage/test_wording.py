@@ -18,10 +18,10 @@ from stillhunt.base.config import ScoreSettings, setting_origins
 from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
 from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings
-from stillhunt.triage import margins, sentences
+from stillhunt.triage import score_breakdown, sentences
 from stillhunt.triage.case import Case
+from stillhunt.triage.kinds import role_sentences
 from stillhunt.triage.origins import origin_words
-from stillhunt.triage.roles import role_sentences
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, Term
 from wording import assert_plain, faults_in
 
@@ -85,14 +85,14 @@ def cautions() -> Iterator[str]:
 def changes() -> Iterator[str]:
     settings = ScoreSettings()
     for verdict, bits in product(VERDICTS, ((), (0.0,), (1.0,), (9.5, -1.0), (12.0, 0.0), (30.0,))):
-        yield from margins.campaign_margins(evidence(*bits), verdict, settings)
+        yield from score_breakdown.campaign_margins(evidence(*bits), verdict, settings)
     budget = evidence(14.0, 0.0, family="budget", statement="a budget of 1 false campaign asks for more bits")
-    yield from margins.campaign_margins(budget, "review", settings)
+    yield from score_breakdown.campaign_margins(budget, "review", settings)
     for bits, own, sanctioned in product((1.0, 20.0), (-4.0, 12.0), (False, True)):
         total, part = evidence(bits), evidence(own)
         main = Membership("a", "c", "mixed", "act", 1, 0.5, 0.5, total, part)
-        yield from margins.account_margins(main, sanctioned=sanctioned, settings=settings)
-    yield from margins.account_margins(None, sanctioned=False, settings=settings)
+        yield from score_breakdown.account_margins(main, sanctioned=sanctioned, settings=settings)
+    yield from score_breakdown.account_margins(None, sanctioned=False, settings=settings)
 
 
 @pytest.mark.parametrize("kind", [claims, headlines, cautions, changes], ids=lambda kind: kind.__name__)

@@ -8,7 +8,7 @@ from row_logs import DAY, HOUR, Array, finding_of, group_of, log_of_rows
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.account_replacement import KIND, P, _votes
+from stillhunt.score.evidence.kinds.account_replacement import KIND, P, _count_votes
 from stillhunt.score.stats.beta_binomial import lean_ratio, part_bits
 
 EACH, DAYS = 80, 14
@@ -78,7 +78,7 @@ def test_votes_are_those_of_the_definition(seed: int) -> None:
     """Times in quarters of a day, so that ties and the ends of a day are met."""
     rng = np.random.default_rng(seed)
     stops, starts = (np.sort(rng.integers(0, 40, rng.integers(0, 8)) * DAY // 4) for _ in range(2))
-    assert _votes(stops, starts).tolist() == plain_votes(stops.tolist(), starts.tolist())
+    assert _count_votes(stops, starts).tolist() == plain_votes(stops.tolist(), starts.tolist())
 
 
 @pytest.mark.parametrize("seed", range(6))

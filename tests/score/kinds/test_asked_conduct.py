@@ -13,8 +13,15 @@ from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.asked_conduct import _ASKED_STRENGTH, _HONEST_STRENGTH, KIND, TRAITS, P, Trait
-from stillhunt.score.evidence.kinds.ordinary_use import OWN_DATA
+from stillhunt.score.evidence.kinds.ordinary_use import (
+    _ASKED_STRENGTH,
+    _HONEST_STRENGTH,
+    ASKED_CONDUCT,
+    ASKED_KIND,
+    OWN_DATA,
+    TRAITS,
+    Trait,
+)
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
 MEMBERS, EACH = 12, 30
@@ -29,7 +36,7 @@ def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
 
 
 def found_in(log: ScoredLog) -> Finding:
-    found = finding_of(KIND, log, group_of(log, MEMBERS))
+    found = finding_of(ASKED_KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found
 
@@ -55,7 +62,7 @@ def test_traits_are_flags_of_the_text_pass() -> None:
 @pytest.mark.parametrize("trait", SINGLE, ids=lambda trait: trait.verb)
 def test_each_trait_is_evidence_and_stays_within_its_bound(trait: Any) -> None:
     found = flagged(np.random.default_rng(1), 0.9, trait.flags)
-    assert 0.5 < found.bits <= P.most_bits
+    assert 0.5 < found.bits <= ASKED_CONDUCT.most_bits
     assert found.count == pytest.approx(0.9 * ROWS, rel=0.1)
     assert found.statement.startswith(f"{percent(found.count / ROWS)} of its requests {trait.verb}; ")
     assert 0 < len(found.rows) <= 50
@@ -125,12 +132,12 @@ def expected(conduct: list[int], elsewhere: list[list[float]]) -> tuple[float, T
             usual = max(usual, sum(kept) / len(kept))
         hits = sum(bool(flags & trait.flags) for flags in conduct)
         own = share_ratio(
-            hits, len(conduct), BetaPrior(usual, _HONEST_STRENGTH), BetaPrior(P.asked_mean, _ASKED_STRENGTH)
+            hits, len(conduct), BetaPrior(usual, _HONEST_STRENGTH), BetaPrior(ASKED_CONDUCT.asked_mean, _ASKED_STRENGTH)
         )
         ratio += trait.weight * own
         shown.append((trait.weight * own, trait, usual))
     strongest = max(shown, key=lambda one: one[0])
-    return min(max(float(np.log2(ratio)), 0.0), P.most_bits), strongest[1], strongest[2]
+    return min(max(float(np.log2(ratio)), 0.0), ASKED_CONDUCT.most_bits), strongest[1], strongest[2]
 
 
 @pytest.mark.parametrize("groups", [9, 10, 25])
@@ -169,4 +176,4 @@ def test_groups_of_other_campaigns_are_seen_in_the_background_sample_only() -> N
 @pytest.mark.parametrize(("requests", "judged"), [(19, False), (20, True)])
 def test_a_few_requests_are_not_judged(requests: int, judged: bool) -> None:
     log = log_of_rows(np.arange(requests) % 5, np.arange(requests), conduct=np.ones(requests, np.int64))
-    assert (finding_of(KIND, log, group_of(log, 5)) is not None) == judged
+    assert (finding_of(ASKED_KIND, log, group_of(log, 5)) is not None) == judged

@@ -9,7 +9,7 @@ from row_logs import DAY, Array, finding_of, group_of, log_of_rows, with_account
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds import common_days
-from stillhunt.score.evidence.kinds.common_days import KIND, P
+from stillhunt.score.evidence.kinds.common_days import DAYS_KIND, P
 
 MEMBERS, EACH = 20, 80
 
@@ -23,7 +23,7 @@ def working(rng: np.random.Generator, days: Array, *, others: Array | None = Non
     drawn = np.concatenate([rng.choice(length, EACH, p=share) for share in shares])
     owner = np.repeat(np.arange(count), EACH)
     log = log_of_rows(owner, drawn * DAY + rng.integers(0, DAY, len(owner)), cluster=np.where(owner < MEMBERS, 0, -1))
-    found = finding_of(KIND, log, group_of(log, MEMBERS))
+    found = finding_of(DAYS_KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found
 
@@ -95,7 +95,7 @@ def test_the_correlation_is_that_of_the_definition(seed: int, sampled: bool) -> 
     log = counted_log(counts)
     if sampled:
         log = with_accounts(log, background=np.arange(30) >= 7)
-    found = common_days._correlation(log, group_of(log, 7))
+    found = common_days._correlate_days(log, group_of(log, 7))
     assert found is not None
     expected = plain_correlation(counts, 7, usual_days(counts, 7))
     assert found[0] == pytest.approx(expected, abs=1e-5)
@@ -105,20 +105,20 @@ def test_the_correlation_is_that_of_the_definition(seed: int, sampled: bool) -> 
 @pytest.mark.parametrize(("days", "judged"), [(5, False), (6, True)])
 def test_a_few_days_are_not_compared(days: int, judged: bool) -> None:
     log = counted_log(np.random.default_rng(1).integers(1, 5, (12, days)))
-    assert (finding_of(KIND, log, group_of(log, 6)) is not None) == judged
+    assert (finding_of(DAYS_KIND, log, group_of(log, 6)) is not None) == judged
 
 
 @pytest.mark.parametrize(("members", "judged"), [(3, False), (4, True)])
 def test_a_few_members_are_not_compared(members: int, judged: bool) -> None:
     log = counted_log(np.random.default_rng(2).integers(1, 5, (12, 8)))
-    assert (finding_of(KIND, log, group_of(log, members)) is not None) == judged
+    assert (finding_of(DAYS_KIND, log, group_of(log, members)) is not None) == judged
 
 
 @pytest.mark.parametrize(("days", "bins"), [(120, 120), (121, 61), (250, 84)])
 def test_long_logs_are_cut_into_bins_of_several_days(days: int, bins: int) -> None:
     counts = np.random.default_rng(3).integers(1, 3, (8, days))
     log = counted_log(counts)
-    found = common_days._correlation(log, group_of(log, 4))
+    found = common_days._correlate_days(log, group_of(log, 4))
     assert found is not None
     assert found[2] == bins
     width = -(-days // bins)
@@ -141,17 +141,17 @@ def test_bits_are_the_ratio_of_two_mixtures(correlation: float, noise: float) ->
         honest, honest_total = honest + density * seen, honest_total + density
         operation, operation_total = operation + harvest * seen, operation_total + harvest
     expected = (operation / operation_total) / (honest / honest_total)
-    assert common_days._ratio(correlation, noise) == pytest.approx(expected)
+    assert common_days._likelihood_ratio(correlation, noise) == pytest.approx(expected)
 
 
 def test_noise_and_bits_follow_from_the_correlation() -> None:
     counts = np.random.default_rng(4).poisson(4, (20, 9)) + 1
     log = counted_log(counts)
-    found = finding_of(KIND, log, group_of(log, 7))
+    found = finding_of(DAYS_KIND, log, group_of(log, 7))
     assert found is not None
     correlation = plain_correlation(counts, 7, usual_days(counts, 7))
     noise = float(np.sqrt(2.0 / (7 * 6 * 8)))
     assert f"(chance: 0 ± {noise:.3f})" in found.statement
-    expected = np.log2(1 - P.part + P.part * common_days._ratio(correlation, noise))
+    expected = np.log2(1 - P.part + P.part * common_days._likelihood_ratio(correlation, noise))
     assert found.bits == pytest.approx(expected, abs=1e-3)
     assert found.count == counts[:7].sum()

@@ -8,7 +8,7 @@ from row_logs import HOUR, Array, finding_of, group_of, log_of_rows, with_reques
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here
-from stillhunt.score.evidence.kinds.common_times import KIND
+from stillhunt.score.evidence.kinds.common_days import TIMES_KIND
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 
@@ -28,7 +28,7 @@ def test_the_same_windows_are_evidence_and_windows_of_their_own_are_evidence_aga
     rng = np.random.default_rng(1)
     together = np.tile(rng.dirichlet(np.full(WINDOWS, 0.5)), (MEMBERS, 1))
     common, own = (log_with(rng, members) for members in (together, rng.dirichlet(np.full(WINDOWS, 0.3), MEMBERS)))
-    found = finding_of(KIND, common, group_of(common, MEMBERS))
+    found = finding_of(TIMES_KIND, common, group_of(common, MEMBERS))
     assert found is not None
     assert found.bits > 2.0
     assert found.statement.startswith("Its accounts are active in the same 12-hour windows: dispersion index ")
@@ -38,7 +38,7 @@ def test_the_same_windows_are_evidence_and_windows_of_their_own_are_evidence_aga
     usual = usual_here(common, group, held_out, "time", TIME_REFERENCE)
     assert found.bits == pytest.approx(index_bits(held_out, usual))
     assert f"index {held_out.index:.2f} on" in found.statement
-    against = finding_of(KIND, own, group_of(own, MEMBERS))
+    against = finding_of(TIMES_KIND, own, group_of(own, MEMBERS))
     assert against is not None
     assert against.bits < -0.5
     assert against.statement.startswith("Its accounts are active in different 12-hour windows")
@@ -53,7 +53,7 @@ def test_comparison_accounts_with_the_same_windows_make_it_usual() -> None:
         log_of_rows(account, window * 12 * HOUR + rng.integers(0, 12 * HOUR, len(account))),
         fold=rng.integers(0, 2, len(account)),
     )
-    found = finding_of(KIND, log, group_of(log, MEMBERS))
+    found = finding_of(TIMES_KIND, log, group_of(log, MEMBERS))
     assert found is not None
     assert found.bits < 1.0
 
@@ -65,7 +65,7 @@ def test_too_few_accounts_or_too_short_a_time_is_insufficient_data(
     rng = np.random.default_rng(3)
     account = np.repeat(np.arange(40), EACH)
     log = log_of_rows(account, rng.integers(0, hours * HOUR, len(account)))
-    found = finding_of(KIND, log, group_of(log, members))
+    found = finding_of(TIMES_KIND, log, group_of(log, members))
     assert found is not None
     assert found.insufficient == insufficient
     if insufficient:

@@ -7,11 +7,10 @@ import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kinds import even_volume
 from stillhunt.score.evidence.kinds.even_volume import KIND, P, bits_by_topics
-from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
+from stillhunt.score.evidence.kinds.phrase_mixture import topic_finding
 from stillhunt.score.stats.cut_volumes import cut_volume_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS, VOLUME_REFERENCE

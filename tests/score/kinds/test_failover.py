@@ -15,8 +15,8 @@ from stillhunt.score.evidence.kinds.failover import (
     _USUAL_STRENGTH,
     KIND,
     P,
-    _apart,
-    _started,
+    _count_started,
+    _refusals_apart,
 )
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, share_ratio
 
@@ -193,17 +193,17 @@ def test_a_prompt_counts_as_sent_again_within_the_hour(wait: int, another: bool)
 
 @pytest.mark.parametrize(("apart", "kept"), [(10 * MINUTE, 1), (10 * MINUTE + 1, 2)])
 def test_retries_are_one_refusal(apart: int, kept: int) -> None:
-    assert len(_apart(np.array([0, apart]), np.array([3, 3]))) == kept
-    assert len(_apart(np.array([0, apart]), np.array([3, 4]))) == 2
+    assert len(_refusals_apart(np.array([0, apart]), np.array([3, 3]))) == kept
+    assert len(_refusals_apart(np.array([0, apart]), np.array([3, 4]))) == 2
 
 
 @pytest.mark.parametrize(("refusals", "kept"), [(4_000, 4_000), (4_001, 2_001), (8_001, 2_667)])
 def test_very_many_refusals_are_thinned_evenly(refusals: int, kept: int) -> None:
     times = np.arange(refusals) * HOUR
-    found = _apart(times, np.zeros(refusals, np.int64))
+    found = _refusals_apart(times, np.zeros(refusals, np.int64))
     assert len(found) == kept
     assert set(np.diff([when for when, _ in found]).tolist()) == {-(-refusals // 4_000) * HOUR}
-    assert _apart(times[:0], times[:0]) == []
+    assert _refusals_apart(times[:0], times[:0]) == []
 
 
 @pytest.mark.parametrize(
@@ -219,5 +219,5 @@ def test_a_start_is_within_five_minutes_and_not_at_the_moment_of_the_refusal(
         np.r_[refused, refused + wait],
         status=np.r_[np.full(6, 429), np.full(6, 200)],
     )
-    found = _started(log, group_of(log, 2), log.requests.numbers("status") == 429)
+    found = _count_started(log, group_of(log, 2), log.requests.numbers("status") == 429)
     assert (found.figures["after"], found.figures["before"]) == started

@@ -11,11 +11,11 @@ from row_logs import finding_of, group_of, log_of_rows, with_accounts
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.follow_ups import (
+from stillhunt.score.evidence.kinds.no_repeats import (
     _MIN_COMPARISON_REQUESTS,
     _MIN_REQUESTS,
-    KIND,
-    P,
+    FOLLOW_UPS,
+    FOLLOW_UPS_KIND,
     client_rows,
     share_without_follow_ups,
 )
@@ -63,7 +63,7 @@ def group_among_others(
 
 def with_later_turns(later: int, **others: int) -> Finding | None:
     log = group_among_others(later, **others)
-    return finding_of(KIND, log, group_of(log, 10))
+    return finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_asks_back_counts_however_long_it_is() -> None:
     place = np.arange(REQUESTS)
     conduct = np.where(place < 100, FOLLOW_UP, 0)
     log = log_of_rows(place % 10, place, turn=(place < 300).astype(int), words=np.full(REQUESTS, 90), conduct=conduct)
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
     assert found.bits == pytest.approx(-0.8)
 
@@ -114,7 +114,7 @@ def test_the_absence_in_a_few_requests_says_nothing(known: int) -> None:
 def test_the_absence_in_enough_requests_is_evidence() -> None:
     found = with_later_turns(0, known=_MIN_REQUESTS)
     assert found is not None
-    assert (found.bits, found.count) == (P.none_bits, _MIN_REQUESTS)
+    assert (found.bits, found.count) == (FOLLOW_UPS.none_bits, _MIN_REQUESTS)
 
 
 def test_turns_count_from_the_earliest_of_each_account() -> None:
@@ -122,9 +122,9 @@ def test_turns_count_from_the_earliest_of_each_account() -> None:
     place = np.arange(REQUESTS)
     members = {"account": place % 10, "turn": place % 10 + 3, "words": place * 0 + 12, "conversation": place}
     log = among_others(members | {"cluster": place * 0})
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
-    assert found.bits == P.none_bits
+    assert found.bits == FOLLOW_UPS.none_bits
 
 
 # Compared with the other accounts of the log.
@@ -135,9 +135,9 @@ def test_no_more_than_the_surprise_of_it(asking: int, share: float) -> None:
     """The share counts one more account that asks nothing back, and no member."""
     log = group_among_others(0, asking=asking)
     assert share_without_follow_ups(log, group_of(log, 10)) == share
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
-    assert found.bits == pytest.approx(min(P.none_bits, -np.log2(share)))
+    assert found.bits == pytest.approx(min(FOLLOW_UPS.none_bits, -np.log2(share)))
     leaked = with_later_turns(15, asking=asking)
     assert leaked is not None
     assert leaked.bits == pytest.approx(found.bits / 2)
@@ -155,7 +155,7 @@ def test_where_all_others_ask_nothing_back_it_is_no_evidence() -> None:
 def test_without_other_accounts_it_is_no_evidence() -> None:
     place = np.arange(REQUESTS)
     log = log_of_rows(place % 10, place, turn=place * 0)
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
     assert found.bits == 0.0
 
@@ -194,7 +194,7 @@ def test_conversations_that_people_continue_outside_the_slices_earn_less(continu
     group = group_of(log, 10)
     assert len(group.rows) == REQUESTS
     assert not (log.requests.turn[group.rows] > 0).any()
-    found = finding_of(KIND, log, group)
+    found = finding_of(FOLLOW_UPS_KIND, log, group)
     assert found is not None
     assert found.bits == pytest.approx(bits)
 
@@ -203,14 +203,14 @@ def test_conversations_that_people_continue_outside_the_slices_earn_less(continu
 def test_where_people_continue_the_conversations_nothing_is_said(continued: int) -> None:
     """No absence, and no follow-up in a slice that could count against the group."""
     log = continued_log(continued)
-    assert finding_of(KIND, log, group_of(log, 10)) is None
+    assert finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10)) is None
 
 
 def test_programs_that_continue_the_conversations_ask_nothing_back() -> None:
     log = continued_log(300, words=90)
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
-    assert found.bits == P.none_bits
+    assert found.bits == FOLLOW_UPS.none_bits
 
 
 def test_the_order_of_rows_changes_nothing() -> None:
@@ -224,7 +224,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
     said = []
     for order in (np.arange(rows), rng.permutation(rows)):
         log = log_of_rows(account[order], time[order], **{name: values[order] for name, values in columns.items()})
-        found = finding_of(KIND, log, group_of(log, 10))
+        found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
         assert found is not None
         said.append((found.bits, found.statement, share_without_follow_ups(log, group_of(log, 10))))
     assert said[0] == said[1]
@@ -245,7 +245,7 @@ def conversing_log(styles: list[tuple[str | None, float | None, int]]) -> tuple[
         turn=[style[2] for style in styles] * 30,
     )
     group = replace(group_of(log, 20, cluster=5), untemplated=True)
-    found = finding_of(KIND, log, group)
+    found = finding_of(FOLLOW_UPS_KIND, log, group)
     assert found is not None
     rows = client_rows(log, group)
     assert found.count == len(rows)

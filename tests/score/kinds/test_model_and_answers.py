@@ -11,7 +11,7 @@ from row_logs import DAY, finding_of, group_of, log_of_rows
 from stillhunt.base.formatting import percent
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.model_and_answers import KIND, P
+from stillhunt.score.evidence.kinds.plan_use import RANKS, RANKS_KIND
 from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
 from stillhunt.triage import excerpt
 
@@ -27,7 +27,7 @@ def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
 
 
 def found_in(log: ScoredLog, members: int = MEMBERS) -> Finding | None:
-    return finding_of(KIND, log, group_of(log, members))
+    return finding_of(RANKS_KIND, log, group_of(log, members))
 
 
 def test_one_model_and_long_answers_rank_high() -> None:
@@ -93,8 +93,8 @@ def test_bits_are_those_of_the_ranks(own: int, unknown: int) -> None:
     ranks = [plain_rank(own / 40, [share / 40 for share in shares])]
     if unknown < 3:
         ranks.append(plain_rank(mean, [float(answer) for answer in answers[unknown:]]))
-    ratio = float(np.mean([rank_ratio(rank, P.power) for rank in ranks]))
-    assert found.bits == pytest.approx(part_bits(ratio, P.part))
+    ratio = float(np.mean([rank_ratio(rank, RANKS.power) for rank in ranks]))
+    assert found.bits == pytest.approx(part_bits(ratio, RANKS.part))
     assert found.count == 40
     assert ("its answers average 169 tokens" in found.statement) == (unknown < 3)
     assert found.statement.startswith(f"{percent(own / 40)} of its requests ask for one model")
@@ -110,7 +110,7 @@ def test_unknown_answers_are_not_ranked() -> None:
     found = found_in(grouped_log([30] * 25, [100] * 25, (40, [None] * 40)), 1)
     assert found is not None
     assert "answers average" not in found.statement
-    assert found.bits == pytest.approx(part_bits(rank_ratio(25.5 / 26, P.power), P.part))
+    assert found.bits == pytest.approx(part_bits(rank_ratio(25.5 / 26, RANKS.power), RANKS.part))
 
 
 def test_an_answer_of_no_tokens_is_an_answer() -> None:

@@ -7,7 +7,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.no_repeats import KIND, P
+from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND
 
 
 def with_shared(shared: int, distinct: int = 1000) -> Finding:
@@ -15,7 +15,7 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
     owner = np.r_[np.arange(distinct) % 10, (np.arange(shared) + 1) % 10, np.arange(distinct) % 10]
     prompt = np.r_[np.arange(distinct), np.arange(shared), np.arange(distinct)] + 1
     log = log_of_rows(owner, np.arange(len(owner)), prompt_hash=prompt)
-    found = finding_of(KIND, log, group_of(log, 10))
+    found = finding_of(REPEATS_KIND, log, group_of(log, 10))
     assert found is not None
     return found
 
@@ -23,8 +23,8 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
 @pytest.mark.parametrize(
     ("shared", "bits"),
     [
-        (0, P.none_bits),
-        (10, P.none_bits / 2),
+        (0, NO_REPEATS.none_bits),
+        (10, NO_REPEATS.none_bits / 2),
         (20, 0.0),
         (21, -0.02),
         (99, -1.58),
@@ -68,7 +68,7 @@ def drawn(pool: int, accounts: int = 10, each: int = 100) -> Finding:
     prompt = np.concatenate([draw.choice(pool, each, replace=False) for _ in range(accounts)]) + 1
     owner = np.repeat(np.arange(accounts), each)
     log = log_of_rows(owner, np.arange(len(owner)), prompt_hash=prompt)
-    found = finding_of(KIND, log, group_of(log, accounts))
+    found = finding_of(REPEATS_KIND, log, group_of(log, accounts))
     assert found is not None
     return found
 
@@ -91,8 +91,8 @@ def test_the_overlap_is_volume_over_pool() -> None:
 def test_without_prompts_nothing_can_repeat() -> None:
     """None of no prompts repeats, and a single account has nobody to share with: neither is a sign of a queue."""
     log = log_of_rows(np.arange(30) % 10, np.arange(30), cluster=np.full(30, 3))
-    assert finding_of(KIND, log, group_of(log, 10)) is None
-    assert finding_of(KIND, log, group_of(log, 1, cluster=3)) is None
-    assert finding_of(KIND, log, group_of(log, 2, cluster=3)) is not None
+    assert finding_of(REPEATS_KIND, log, group_of(log, 10)) is None
+    assert finding_of(REPEATS_KIND, log, group_of(log, 1, cluster=3)) is None
+    assert finding_of(REPEATS_KIND, log, group_of(log, 2, cluster=3)) is not None
     unread = log_of_rows(np.arange(30) % 10, np.arange(30), prompt_hash=np.zeros(30, np.int64))
-    assert finding_of(KIND, unread, group_of(unread, 10)) is None
+    assert finding_of(REPEATS_KIND, unread, group_of(unread, 10)) is None

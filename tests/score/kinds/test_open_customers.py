@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from row_logs import finding_of, group_of, log_of_rows, with_accounts
 
-from stillhunt.score.context import disposable_mail as mail
+from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kinds.open_customers import (
     _AGREEMENT,
     _SHARED_DOMAIN,
@@ -66,7 +65,7 @@ def firm(**changes: list[Any]) -> Columns:
 @pytest.fixture(autouse=True)
 def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of disposable domains that does not change with a package."""
-    monkeypatch.setattr(mail, "_listed", lambda: frozenset({"throwaway.example"}))
+    monkeypatch.setattr(mail, "_listed_domains", lambda: frozenset({"throwaway.example"}))
 
 
 @pytest.mark.parametrize("domain", ["throwaway.example", "mx.throwaway.example"])

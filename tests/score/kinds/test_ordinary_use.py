@@ -13,7 +13,7 @@ from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.ordinary_use import KINDS, OWN_DATA, OWN_DATA_KIND, P
+from stillhunt.score.evidence.kinds.ordinary_use import KINDS, ORDINARY, OWN_DATA, OWN_DATA_KIND
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
 MEMBERS, EACH = 12, 30
@@ -100,14 +100,14 @@ def test_later_turns_of_unnamed_conversations_are_no_talk_and_no_lack_of_it() ->
 
 def weighed(hits: int, trials: int, honest: tuple[float, float], harvest: tuple[float, float]) -> float:
     ratio = share_ratio(hits, trials, BetaPrior(*honest), BetaPrior(*harvest))
-    return min(float(np.log2(1.0 - P.part + P.part * ratio)), P.most_bits)
+    return min(float(np.log2(1.0 - ORDINARY.part + ORDINARY.part * ratio)), ORDINARY.most_bits)
 
 
 @pytest.mark.parametrize("hits", [0, 3, 20, 120])
 def test_own_data_is_weighed_by_its_share(hits: int) -> None:
     conduct = np.where(np.arange(ROWS) < hits, OWN_DATA | 1, 1)
     found = signs(log_with(np.random.default_rng(11), conduct=conduct))["own_data"]
-    assert found.bits == pytest.approx(weighed(hits, ROWS, P.honest_own_data, P.harvest_own_data))
+    assert found.bits == pytest.approx(weighed(hits, ROWS, ORDINARY.honest_own_data, ORDINARY.harvest_own_data))
     assert found.count == hits
     assert len(found.rows) == min(hits, 50)
     assert found.statement.startswith("Few of its requests " if found.bits > 0 else f"{percent(hits / ROWS)} of ")
@@ -124,7 +124,7 @@ def test_checks_are_prompts_of_the_same_account_on_another_day(again: int) -> No
         prompt_hash=np.r_[prompt, prompt[:again], 1],
     )
     found = signs(log)["own_checks"]
-    assert found.bits == pytest.approx(weighed(again, ROWS + again, P.honest_checks, P.harvest_checks))
+    assert found.bits == pytest.approx(weighed(again, ROWS + again, ORDINARY.honest_checks, ORDINARY.harvest_checks))
     assert found.count == again
     assert (log.requests.time[found.rows] >= 4 * DAY).all()
 
@@ -149,7 +149,7 @@ def test_a_conversation_counts_from_two_follow_ups_as_people_write_them(talking:
     log = log_with(np.random.default_rng(12), conversation=conversation, turn=turn, words=np.where(short, 12, 13))
     found = signs(log)["talk"]
     hits = talking if back == 2 else 0
-    assert found.bits == pytest.approx(weighed(hits, ROWS // 3, P.honest_talk, P.harvest_talk))
+    assert found.bits == pytest.approx(weighed(hits, ROWS // 3, ORDINARY.honest_talk, ORDINARY.harvest_talk))
     assert found.count == hits
 
 
@@ -166,4 +166,4 @@ def test_however_much_own_work_there_is_the_operations_that_have_it_bound_the_ev
     against = finding_of(OWN_DATA_KIND, log, group_of(log, MEMBERS))
     assert against is not None
     assert against.bits == pytest.approx(np.log2(0.15), abs=1e-6)
-    assert {kind.most_bits for kind in KINDS} == {P.most_bits}
+    assert {kind.most_bits for kind in KINDS} == {ORDINARY.most_bits}

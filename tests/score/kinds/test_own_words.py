@@ -10,11 +10,12 @@ from row_logs import Array, finding_of, group_of, log_of_rows, with_requests
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.own_words import _REQUESTS_PER_ACCOUNT, KIND
-from stillhunt.score.stats.word_recurrence import (
+from stillhunt.score.evidence.kinds.own_words import (
     _MAX_GROUP_SHARE,
     _MEMBERS_PER_BIT,
-    P,
+    _REQUESTS_PER_ACCOUNT,
+    KIND,
+    OWN_WORDS,
     WordRecurrence,
     recurrence_bits,
     word_recurrence,
@@ -63,8 +64,8 @@ def found_in(log: ScoredLog) -> Finding:
 def test_a_queue_is_evidence_and_own_subjects_are_evidence_against() -> None:
     rng = np.random.default_rng(1)
     queue, own = found_in(log_of(drawn_words(rng, own=False))), found_in(log_of(drawn_words(rng, own=True)))
-    assert 1.0 < queue.bits <= P.cap_bits
-    assert P.least_bits <= own.bits < -1.0
+    assert 1.0 < queue.bits <= OWN_WORDS.cap_bits
+    assert OWN_WORDS.least_bits <= own.bits < -1.0
     assert queue.statement.startswith("Rare words come back within its accounts no more than between them")
     assert own.statement.startswith("Its accounts have rare words of their own")
     assert queue.count == own.count == ROWS
@@ -197,5 +198,5 @@ def test_no_account_decides_alone() -> None:
 @pytest.mark.parametrize("error", [0.0, 0.3, 2.0])
 def test_bits_are_bounded(within: float, expected: float, error: float) -> None:
     got = recurrence_bits(WordRecurrence(within, expected, error, 200, 50), 50)
-    assert P.least_bits <= got <= P.cap_bits
+    assert OWN_WORDS.least_bits <= got <= OWN_WORDS.cap_bits
     assert recurrence_bits(WordRecurrence(within, expected, error, 200, 4), 4) <= 0.5

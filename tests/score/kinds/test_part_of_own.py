@@ -9,11 +9,16 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows, untemplated_group, with_accounts, with_requests
 
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here
-from stillhunt.score.evidence.kinds import even_volume, own_words, similar_workload, topic_mixture
-from stillhunt.score.stats.background_mixture import distance_from_background, part_earned
+from stillhunt.score.evidence.catalogue import KIND_OF
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.held_out import (
+    distance_from_background,
+    held_out_homogeneity,
+    part_earned,
+    part_of_own,
+    usual_here,
+)
+from stillhunt.score.evidence.kinds import similar_workload
 from stillhunt.score.stats.homogeneity import index_bits
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
@@ -74,8 +79,7 @@ def found_in(log: ScoredLog, kind: str) -> Finding:
     if kind == "similar_workload":
         log = with_requests(log, untemplated=np.ones(len(log.requests.account), bool))
         group = untemplated_group(log, np.arange(MEMBERS))
-    modules = (topic_mixture, own_words, even_volume, similar_workload)
-    found = finding_of(next(module.KIND for module in modules if module.KIND.name == kind), log, group)
+    found = finding_of(KIND_OF[kind], log, group)
     assert found is not None
     return found
 

@@ -11,7 +11,7 @@ from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.phrase_mixture import KIND, template_lift
+from stillhunt.score.evidence.kinds.phrase_mixture import PHRASES_KIND, template_lift
 
 MEMBERS = 10
 
@@ -25,7 +25,7 @@ def log_with(use: Array, outside: Array) -> ScoredLog:
 
 def found_in(log: ScoredLog, content: float | Array, members: int = MEMBERS) -> Finding:
     group = replace(group_of(log, members), content=np.zeros(members) + content)
-    found = finding_of(KIND, log, group)
+    found = finding_of(PHRASES_KIND, log, group)
     assert found is not None
     return found
 
@@ -80,7 +80,7 @@ def test_the_statement_says_how_much_more_often_members_use_the_phrases() -> Non
 )
 def test_of_a_wording_style_nobody_says_that_it_is_a_template(content: float, statement: str) -> None:
     group = replace(group_of(RARE, MEMBERS), content=np.full(MEMBERS, content), style=True)
-    found = finding_of(KIND, RARE, group)
+    found = finding_of(PHRASES_KIND, RARE, group)
     assert found is not None
     assert found.statement == statement
 
@@ -165,4 +165,4 @@ def test_members_of_one_request_have_their_share_too() -> None:
 
 
 def test_untemplated_groups_have_no_phrases() -> None:
-    assert finding_of(KIND, RARE, untemplated_group(RARE, np.arange(MEMBERS))) is None
+    assert finding_of(PHRASES_KIND, RARE, untemplated_group(RARE, np.arange(MEMBERS))) is None

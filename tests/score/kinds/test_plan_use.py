@@ -8,8 +8,7 @@ from row_logs import DAY, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.model_and_answers import P as RANKS
-from stillhunt.score.evidence.kinds.plan_use import KIND, P
+from stillhunt.score.evidence.kinds.plan_use import PLAN, PLAN_KIND, RANKS
 from stillhunt.score.stats.beta_binomial import part_bits, rank_ratio
 
 MEMBERS, OTHERS, EACH = 12, 120, 20
@@ -19,7 +18,7 @@ PLANS = ["pro" if number % 2 else "free" for number in range(ACCOUNTS)]
 
 
 def found_in(log: ScoredLog, members: int = MEMBERS) -> Finding | None:
-    return finding_of(KIND, log, group_of(log, members))
+    return finding_of(PLAN_KIND, log, group_of(log, members))
 
 
 def test_use_beyond_the_plan_ranks_high() -> None:
@@ -30,7 +29,7 @@ def test_use_beyond_the_plan_ranks_high() -> None:
     light = found_in(log_of_rows(OWNER, time, plan=PLANS, output_tokens=1000 - tokens))
     assert heavy is not None
     assert light is not None
-    assert heavy.bits == pytest.approx(part_bits(rank_ratio(1.0, P.power), RANKS.part), abs=0.05)
+    assert heavy.bits == pytest.approx(part_bits(rank_ratio(1.0, PLAN.power), RANKS.part), abs=0.05)
     assert light.bits < 0.0
     assert heavy.statement.endswith(" of the customers on the same price plan use less than its median account")
 

@@ -9,9 +9,8 @@ from row_logs import finding_of, group_of, log_of_rows
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind, members_sharing
-from stillhunt.score.evidence.kinds.shared_addresses import KINDS
-from stillhunt.score.stats.key_frequencies import key_frequencies
-from stillhunt.score.stats.shared_keys import shared_address
+from stillhunt.score.evidence.kinds.shared_customer_keys import SHARED_ADDRESS_KINDS as KINDS
+from stillhunt.score.stats.shared_keys import key_frequencies, shared_address
 
 MEMBERS, OTHERS = 20, 100
 WORDS = {

@@ -9,13 +9,13 @@ import pytest
 from row_logs import HOUR, finding_of, group_of, log_of_rows, with_accounts
 
 from stillhunt.base.wording import fill
-from stillhunt.score.context import disposable_mail
+from stillhunt.score.context import customers as disposable_mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kind import EvidenceKind
-from stillhunt.score.evidence.kinds.shared_customer_keys import KINDS, MAIL_KIND
-from stillhunt.score.stats.key_frequencies import single_valued
-from stillhunt.score.stats.shared_keys import shared_value
+from stillhunt.score.evidence.kinds.shared_customer_keys import MAIL_KIND
+from stillhunt.score.evidence.kinds.shared_customer_keys import SHARED_CUSTOMER_KINDS as KINDS
+from stillhunt.score.stats.shared_keys import shared_value, single_valued
 
 MEMBERS, OTHERS = 20, 100
 ACCOUNTS = MEMBERS + OTHERS
@@ -31,7 +31,7 @@ WORDS = {
 @pytest.fixture(autouse=True)
 def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list of disposable domains that does not change with a package."""
-    monkeypatch.setattr(disposable_mail, "_listed", lambda: frozenset({"throwaway.example"}))
+    monkeypatch.setattr(disposable_mail, "_listed_domains", lambda: frozenset({"throwaway.example"}))
 
 
 def value_of(kind: EvidenceKind, code: int) -> Any:

@@ -9,10 +9,9 @@ import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_accounts, with_requests
 
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
-from stillhunt.score.evidence.kinds.topic_mixture import KIND, topic_finding
+from stillhunt.score.evidence.kinds.phrase_mixture import TOPICS_KIND, topic_finding
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 
@@ -43,7 +42,7 @@ def mixtures(rng: np.random.Generator, *, one_queue: bool, alike: bool = False) 
 
 
 def found_in(log: ScoredLog) -> Finding:
-    found = finding_of(KIND, log, group_of(log, MEMBERS))
+    found = finding_of(TOPICS_KIND, log, group_of(log, MEMBERS))
     assert found is not None
     return found
 
@@ -70,7 +69,7 @@ def test_members_bits_are_those_of_their_slices_within_the_cap() -> None:
     rng = np.random.default_rng(3)
     log = log_with(rng, mixtures(rng, one_queue=True))
     queue = np.linspace(-9.0, 9.0, MEMBERS)
-    found = finding_of(KIND, log, replace(group_of(log, MEMBERS), queue=queue))
+    found = finding_of(TOPICS_KIND, log, replace(group_of(log, MEMBERS), queue=queue))
     assert found is not None
     assert found.member_bits is not None
     assert found.member_bits.tolist() == np.clip(queue, -6.0, 6.0).tolist()
@@ -81,7 +80,7 @@ def test_too_few_known_topics_are_insufficient_data() -> None:
     log = log_with(rng, mixtures(rng, one_queue=True))
     known = np.where(np.arange(ACCOUNTS * EACH) < 3, 0, -1)
     group = replace(group_of(log, MEMBERS), queue=np.ones(MEMBERS))
-    found = finding_of(KIND, with_requests(log, topic=known), group)
+    found = finding_of(TOPICS_KIND, with_requests(log, topic=known), group)
     assert found is not None
     assert found.insufficient
     assert found.bits == 0.0
@@ -94,7 +93,7 @@ def test_too_few_known_topics_are_insufficient_data() -> None:
 def test_two_accounts_are_not_compared(members: int, insufficient: bool) -> None:
     rng = np.random.default_rng(5)
     log = log_with(rng, mixtures(rng, one_queue=True))
-    found = finding_of(KIND, log, group_of(log, members))
+    found = finding_of(TOPICS_KIND, log, group_of(log, members))
     assert found is not None
     assert found.insufficient == insufficient
 
@@ -103,17 +102,17 @@ def test_the_finding_is_computed_once_for_a_candidate() -> None:
     rng = np.random.default_rng(6)
     log = log_with(rng, mixtures(rng, one_queue=True))
     case = CandidateCase.of(log, group_of(log, MEMBERS), 4)
-    assert topic_finding(case) is topic_finding(case) is KIND.weigh(KIND, case)
+    assert topic_finding(case) is topic_finding(case) is TOPICS_KIND.weigh(TOPICS_KIND, case)
 
 
 def test_an_untemplated_group_is_judged_with_those_who_left_for_their_topics() -> None:
     rng = np.random.default_rng(7)
     log = log_with(rng, mixtures(rng, one_queue=True))
     kept, with_others = (untemplated_group(log, np.arange(count)) for count in (MEMBERS, MEMBERS + 5))
-    found = finding_of(KIND, log, kept, without_refuted=with_others)
+    found = finding_of(TOPICS_KIND, log, kept, without_refuted=with_others)
     assert found is not None
     assert found.statement.startswith("20 accounts")
-    templated = finding_of(KIND, log, replace(kept, untemplated=False), without_refuted=with_others)
+    templated = finding_of(TOPICS_KIND, log, replace(kept, untemplated=False), without_refuted=with_others)
     assert templated is not None
     assert templated.statement.startswith("15 accounts")
 

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import insert
 
-from stillhunt.base.formatting import escape_controls
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import escape_controls, visible_id
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS

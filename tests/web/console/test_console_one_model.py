@@ -16,7 +16,7 @@ from rich.console import Console as Terminal
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.screen import print_findings
-from stillhunt.triage.roles import role_label
+from stillhunt.triage.kinds import role_label
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.web.console.snapshot import LatestSource, ShownCase

@@ -20,23 +20,21 @@ import pyarrow.compute as pc
 
 from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
 from stillhunt.base.clients import OTHER, UNKNOWN
-from stillhunt.base.families import BUDGET, PRIOR, family_label
+from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.schema_case import ADDRESS_KINDS, CASE_TABLES, CASE_VERSION, CASE_VIEWS, HARVEST_OPERATION
-from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage import Case, excerpt
 from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
 from stillhunt.triage.alike_prompts import P as ALIKE
 from stillhunt.triage.charts import sparkline
 from stillhunt.triage.folder import canonical_order, read_run
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.lookup import resolve_id
-from stillhunt.triage.margins import log2_odds_of
 from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
 from stillhunt.triage.origins import LABELS
 from stillhunt.triage.report import coverage_parts
-from stillhunt.triage.roles import role_label
 from stillhunt.triage.samples import WORD_OF_PROMPT
-from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sum
+from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sum, log2_odds_of
 from stillhunt.triage.taken import answered_requests, first_of_alike
 
 __all__ = [

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         print_json,
         safe_lines,
     )
-    from stillhunt.triage.case_target import check_existing
+    from stillhunt.triage.folder import check_existing
 
 _HOMES = {
     "stillhunt.cli.compiling": "compile_once",
@@ -61,7 +61,7 @@ _HOMES = {
     "stillhunt.cli.terminal": (
         "json_text login_name message_console output_console print_bytes print_columns print_json safe_lines"
     ),
-    "stillhunt.triage.case_target": "check_existing",
+    "stillhunt.triage.folder": "check_existing",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

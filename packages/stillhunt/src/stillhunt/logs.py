@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from stillhunt.base.schema import REQUESTS
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
+from stillhunt.base.schema import REQUESTS, SAMPLING_PARAMETERS
 from stillhunt.collect.values.other_settings import named, other_settings
 from stillhunt.extract import CONDUCT_FLAGS, SKETCH_VERSION, PhraseReader, sketch_requests, word_buckets
 from stillhunt.pipeline import reading

@@ -28,7 +28,7 @@ from stillhunt.run_record import Clock, findings_record, log_record
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
-from stillhunt.triage.rereading import Rereading
+from stillhunt.triage.samples import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
 """Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
@@ -103,7 +103,7 @@ def hunt(
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
-            customers, bad_customers = _customers(log, (accounts, accounts_mapping), config, engine, progress)
+            customers, bad_customers = _customers(log, accounts, accounts_mapping, config, engine, progress)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()
@@ -116,9 +116,9 @@ def hunt(
             stage["rows"] = candidates.num_rows
         with clock.stage("score"):
             judged = (linked.traffic, linked.sliced, candidates)
-            tables, harvested = score_campaigns(judged, customers, config, progress, linked.totals)
+            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals)
         with clock.stage("excerpts"):
-            views = _campaign_views(linked, tables, harvested, (log, customers), lasting)
+            views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
             known_by = _phrases(sketches.dataset(_workers(config)), linked, tables, harvested)
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
@@ -136,24 +136,30 @@ def _phrases(sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], har
 
 
 def _customers(
-    log: HuntedLog, named: tuple[Any, Mapping[str, str] | None], config: Config, engine: Engine, progress: Progress
+    log: HuntedLog,
+    named: Any,
+    mapping: Mapping[str, str] | None,
+    config: Config,
+    engine: Engine,
+    progress: Progress,
 ) -> tuple[pa.Table | None, pa.Table]:
     """ACCOUNTS and their REJECTS, from what the user named and how its columns are mapped."""
-    source = log.accounts_source(named[0])
-    return open_accounts(source, mapping=named[1], config=config, engine=engine, progress=progress)
+    source = log.accounts_source(named)
+    return open_accounts(source, mapping=mapping, config=config, engine=engine, progress=progress)
 
 
 def _campaign_views(
     linked: Linked,
     tables: dict[str, pa.Table],
     harvested: pa.Array,
-    log: tuple[HuntedLog, pa.Table | None],
+    log: HuntedLog,
+    customers: pa.Table | None,
     config: Config,
 ) -> CampaignViews:
-    """What readers need beside the findings, of the log and its ACCOUNTS."""
+    """What readers need besides the findings."""
     traffic = linked.traffic.append_column("topic", linked.sliced["topic"])
-    rereading = Rereading(log[0].prompts, languages_of, word_buckets)
-    return campaign_views(traffic, tables, harvested, log[1], rereading, config, linked.totals)
+    rereading = Rereading(log.prompts, languages_of, word_buckets)
+    return campaign_views(traffic, tables, harvested, customers, rereading, config, linked.totals)
 
 
 def _with_keys(config: Config) -> tuple[Config, Config]:
@@ -197,8 +203,8 @@ def reading(
     Raises:
         InputError: nothing can be read, or a required column is missing.
     """
-    mappings = (mapping, accounts_mapping)
-    with _opened(requests, accounts, config or Config.load(), mappings, progress) as (log, customers):
+    config = config or Config.load()
+    with _opened(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
         yield log.batches(), customers
 
 
@@ -217,7 +223,7 @@ def inspect_logs(
         InputError: nothing can be read, or a required column is missing.
     """
     config = config or Config.load()
-    with _opened(requests, accounts, config, (mapping, accounts_mapping), progress) as (log, customers):
+    with _opened(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
         return inspect_log(log, customers, mapping, evidence_needs(), looks_up=bool(config.collect.mmdb))
 
 
@@ -226,15 +232,16 @@ def _opened(
     requests: Any,
     accounts: Any,
     config: Config,
-    mappings: tuple[Mapping[str, str] | None, Mapping[str, str] | None],
+    mapping: Mapping[str, str] | None,
+    accounts_mapping: Mapping[str, str] | None,
     progress: Progress | None,
 ) -> Iterator[tuple[RequestLog, pa.Table | None]]:
-    """A log and its ACCOUNTS, opened as `hunt` opens them; mappings are those of requests and of accounts."""
+    """A log and its ACCOUNTS, opened as `hunt` opens them."""
     progress = progress or Silent()
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        log = open_requests(requests, mapping=mappings[0], config=config, engine=engine, progress=progress)
+        log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
         source = customer_tables(accounts, log)
-        customers, _ = open_accounts(source, mapping=mappings[1], config=config, engine=engine, progress=progress)
+        customers, _ = open_accounts(source, mapping=accounts_mapping, config=config, engine=engine, progress=progress)
         try:
             yield log, customers
         finally:

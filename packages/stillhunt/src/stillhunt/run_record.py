@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from stillhunt._version import __version__
 from stillhunt.base.clients import tells_browsers
 from stillhunt.base.config import Config
-from stillhunt.base.memory import give_back
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.inspection import coverage, sampled_facts, unenriched

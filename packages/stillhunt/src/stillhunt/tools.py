@@ -22,16 +22,15 @@ from stillhunt.base.formatting import (
     plural,
     shorten,
     verb,
+    visible_id,
 )
 from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
 from stillhunt.base.parameters import derived, judgement, measured, read_parameters
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.redaction import redacted
 from stillhunt.base.shape import TIMESTAMP, Table
-from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet
+from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet, write_whole
 from stillhunt.base.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
-from stillhunt.base.visible_ids import visible_id
-from stillhunt.base.whole_files import write_whole
 from stillhunt.base.wording import fill
 from stillhunt.decide.names import name_of_person, note_of
 

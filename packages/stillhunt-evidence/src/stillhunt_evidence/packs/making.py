@@ -79,7 +79,7 @@ def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
             raise ContractError("no log has so many accounts and days", where="budget in run.json")
         (campaign,) = case.tables["campaigns"].to_pylist()
         tables = (case.tables["evidence"], case.tables["members"], case.tables["accounts"])
-        found = rebuild_verdict(*tables, config, (accounts, days), plugins_named(case.run, EVIDENCE_PLUGINS))
+        found = rebuild_verdict(*tables, config, accounts, days, plugins_named(case.run, EVIDENCE_PLUGINS))
         return found, verdict_differences(found, campaign, *tables, config)
     except ContractError:
         raise

@@ -1,8 +1,56 @@
-"""The six families of evidence: their names, what each shows, and how many bits it may add or take."""
+"""The six families of evidence, and the skills that a request asks for or an answer shows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FamilyNeed:
+    """Columns of one family.
+
+    Attributes:
+        enough: columns of which one is enough for some evidence; none: timestamp, account and model are.
+        helpful: columns that add to it, with what each adds ("without NAME no ...").
+        shows: what is lost without the family.
+    """
+
+    enough: tuple[str, ...]
+    helpful: tuple[tuple[str, str], ...]
+    shows: str
+
+
+@dataclass(frozen=True)
+class EvidenceNeeds:
+    """What all evidence needs.
+
+    Attributes:
+        every_call: kinds that must see every call.
+        even_sampling: kinds that need all parts of a log to be sampled at one rate.
+    """
+
+    families: dict[str, FamilyNeed]
+    every_call: tuple[str, ...]
+    even_sampling: tuple[str, ...]
+
+
+SKILLS = (
+    (1 << 0 | 1 << 15, "reasoning traces"),
+    (1 << 1, "reasoning in a fixed format"),
+    (1 << 2 | 1 << 16, "grading with rubrics"),
+    (1 << 3, "cleaning of traces"),
+    (1 << 4, "probing for hidden reasoning"),
+    (1 << 5 | 1 << 17, "agent trajectories"),
+    (1 << 6, "generation of tasks"),
+    (1 << 7, "translation of hidden reasoning"),
+    (1 << 12 | 1 << 18, "coding"),
+    (1 << 13, "mathematics"),
+    (1 << 14, "translation"),
+)
+"""Conduct flags that name a skill, of the request or of its answer, see `extract/text/conduct.py`; a test holds the two
+together."""
+NO_SKILL = "general instruction following"
+"""What is said of requests that name none."""
 
 
 @dataclass(frozen=True)

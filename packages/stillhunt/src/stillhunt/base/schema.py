@@ -8,9 +8,26 @@ The case tables (`CASE_TABLES`), a contract with the outside, are in `schema_cas
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from stillhunt.base.families import EVIDENCE_FAMILIES
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.shape import CODED, Table, read_tables
+
+
+class SliceParameters(NamedTuple):
+    """Numbers about slices."""
+
+    view_cap_bits: float
+    min_untemplated_questions: int
+    min_split_bits: float
+
+
+SLICE_PARAMETERS = read_parameters(SliceParameters, "base.slices")
+
+SAMPLING_PARAMETERS = ("temperature", "top_p", "max_tokens")
+"""Columns of the settings that a client sends with a request; a request that sets one of them has request style 1."""
+
 
 FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES)
 """Evidence families. Two independent ones are needed before an account is flagged."""

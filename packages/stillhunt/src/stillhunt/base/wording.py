@@ -14,6 +14,9 @@ A field is `{name:form}`, where the form is one of
 from __future__ import annotations
 
 import re
+import tomllib
+from functools import cache
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -53,6 +56,11 @@ def fill(template: str, **figures: Any) -> str:
     return _Figures().vformat(template, (), figures)
 
 
-def fields_of(template: str) -> list[tuple[str, str]]:
-    """(name, form) of each field of a template, in order; for tests that try all kinds of numbers."""
-    return [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name]
+@cache
+def sentences_beside(module: str) -> dict[str, Any]:
+    """The templates of the `wording.toml` beside a module, by section and name.
+
+    Args:
+        module: `__file__` of the module.
+    """
+    return tomllib.loads(Path(module).with_name("wording.toml").read_text("utf-8"))

@@ -140,7 +140,7 @@ def _key() -> str:
     """What the machine code depends on: our kernels and their parameters, numba, and the processor."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
     package = Path(stillhunt.__file__).parent
-    for path in sorted([*package.rglob("*kernels*.py"), *package.rglob("parameters.py")]):
+    for path in sorted([*package.rglob("*kernels*.py"), *package.rglob("parameters.*")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -16,8 +16,7 @@ import stillhunt
 from stillhunt.base import formatting
 from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
-from stillhunt.base.table_files import csv_bytes, parquet_bytes
-from stillhunt.base.whole_files import write_whole
+from stillhunt.base.table_files import csv_bytes, parquet_bytes, write_whole
 from stillhunt.cli.options import (
     ForceFlag,
     QuietFlag,

@@ -9,7 +9,7 @@ from stillhunt.base.families import PRIOR
 from stillhunt.triage import CaseModel
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel
-from stillhunt.triage.operators import OperatorModel
+from stillhunt.triage.sentences import OperatorModel
 
 EXIT_NOTHING = 0
 EXIT_ERROR = 1

@@ -29,7 +29,7 @@ from stillhunt.cli.options import (
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import output_console, print_json
-from stillhunt.triage.case_target import check_target
+from stillhunt.triage.folder import check_target
 
 
 class EngineName(StrEnum):

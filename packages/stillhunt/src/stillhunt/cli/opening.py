@@ -14,8 +14,8 @@ import typer
 from rich.markup import escape
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import keep_little_memory
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.options import SettingsOption
 from stillhunt.cli.terminal import message_console
 from stillhunt.watch.folder import DataFolder

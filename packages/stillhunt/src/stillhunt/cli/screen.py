@@ -16,8 +16,8 @@ from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.inspection import by_address_sentence
 from stillhunt.triage import CaseModel, changed_values, set_aside_sentence
 from stillhunt.triage.folder import DAMAGE
+from stillhunt.triage.kinds import roles_in_words
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, family_name
-from stillhunt.triage.roles import roles_in_words
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Term
 
 CAMPAIGNS_SHOWN = 20

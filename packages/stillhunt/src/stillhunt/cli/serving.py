@@ -15,9 +15,9 @@ from typing import Annotated
 import typer
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import keep_little_memory
 from stillhunt.base.errors import InputError, OutputError, StillhuntError
 from stillhunt.base.formatting import shorten
-from stillhunt.base.memory import keep_little_memory
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
 from stillhunt.cli.interrupts import allow_draining

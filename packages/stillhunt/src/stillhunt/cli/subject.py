@@ -11,7 +11,7 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.moments import minute_of, read_clock

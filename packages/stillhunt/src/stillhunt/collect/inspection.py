@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.clients import OTHER, client_families, tells_browsers
+from stillhunt.base.families import EvidenceNeeds, FamilyNeed
 from stillhunt.base.formatting import percent
-from stillhunt.base.needs import EvidenceNeeds, FamilyNeed
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.collect.decode.records import NO_COUNTERPART
 from stillhunt.collect.formats import all_sources

@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.formatting import visible_id
 from stillhunt.base.units import DAY
-from stillhunt.base.visible_ids import visible_id
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from stillhunt.base.errors import CaseError
-from stillhunt.base.whole_files import write_whole
+from stillhunt.base.table_files import write_whole
 from stillhunt.decide.table import DecisionTable, table_of
 from stillhunt.ledger.chain import LEDGER_START, LedgerPlace
 

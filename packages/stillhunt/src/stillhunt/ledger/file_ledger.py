@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stillhunt.base.errors import ConfigError, OutputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt.base.table_files import write_whole
 from stillhunt.ledger.chain import FIRST_HASH, LEDGER_START, LedgerPlace, digest_of, placed
 
 LARGEST_LEDGER = 1 << 30

@@ -25,16 +25,15 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.memory import give_back
 from stillhunt.base.progress import Progress
 from stillhunt.link.groups.slices import uses_of
 from stillhunt.link.judged_requests import JudgedRequests
-from stillhunt.link.link_tables import links_table, totals_table
 from stillhunt.link.requests.arrays import Flags, Ints
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.style.style_groups import with_styles
-from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups
+from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups, links_table, totals_table
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics.topics import request_topics
@@ -46,12 +45,7 @@ __all__ = ["Linked", "link_slices"]
 
 @dataclass(frozen=True)
 class Linked:
-    """What the search found.
-
-    Attributes:
-        traffic: requests of the accounts that are judged, TRAFFIC in canonical order.
-        sliced: SLICED, row for row with them.
-    """
+    """What the search found."""
 
     links: pa.Table
     totals: pa.Table
@@ -60,11 +54,7 @@ class Linked:
 
 
 def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked:
-    """Cut traffic into slices and find the groups among them.
-
-    Args:
-        sketches: SKETCHES in account partitions, each request once.
-    """
+    """Cut traffic into slices and find the groups among them."""
     least = config.link.min_slice_requests
     with progress.stage("finding templates", 4, "steps") as advance:
         log = index_requests(sketches, seed=config.seed)
@@ -89,17 +79,19 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         templates = _template_assignment(log, clusters, label_of, found, least)
         untemplated = untemplated_slices(rows, templates)
         judged = JudgedRequests(rows, log.account_ids, templates, label_of, clusters.count, untemplated.names)
-        operators = _operators(untemplated, config, advance)
+        operators = _operators_of_folds(untemplated, config, advance)
     links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
     give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:
-        traffic, sliced = judged.traffic(background | _held(log, found, untemplated, operators))
+        traffic, sliced = judged.traffic(background | _held_accounts(log, found, untemplated, operators))
         advance(traffic.num_rows)
     return Linked(links, totals_table(log, background), traffic, sliced)
 
 
-def _operators(untemplated: UntemplatedSlices, config: Config, advance: Callable[[int], None]) -> list[Operator]:
+def _operators_of_folds(
+    untemplated: UntemplatedSlices, config: Config, advance: Callable[[int], None]
+) -> list[Operator]:
     """Operators found on either fold; the folds are searched side by side."""
     with ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-workloads") as pool:
         least = config.resolve.min_accounts
@@ -123,7 +115,7 @@ def _template_assignment(
     return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
-def _held(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
+def _held_accounts(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:
     """True for the accounts that belong to a group or fit one."""
     held = np.zeros(log.accounts, bool)
     for slices, group in found:

@@ -82,44 +82,38 @@ def campaign_phrases(
 
     It misleads where few customers are compared, for then a phrase of a public prompt looks rare; the counts say how
     many there were. Customers in groups that are left alone count as others.
-
-    Args:
-        sketches: SKETCHES of a hunt in account partitions.
-        traffic: its TRAFFIC, in canonical order.
-        harvested: row of the traffic of each harvested request, row for row with the table harvest.
-        totals: TOTALS of the same hunt.
     """
-    campaigns = _campaigns(tables)
+    campaigns = _campaigns_of(tables)
     if not campaigns or not len(harvested):
         return PHRASE_HASHES.empty()
     own = _harvested_sample(traffic, tables["harvest"], harvested, campaigns)
     others = _others_sample(traffic, tables, totals, campaigns)
     rows = np.concatenate([own[0], others])
-    keys = _keys(traffic.select(list(_PLACE)).take(pa.array(rows)))
+    keys = _request_keys(traffic.select(list(_PLACE)).take(pa.array(rows)))
     order = np.argsort(keys, kind="stable")
     group = np.concatenate([own[1], np.full(len(others), -1, np.int64)])[order]
-    owner = _codes(traffic["account_id"])[rows][order]
+    owner = _code_column(traffic["account_id"])[rows][order]
     sample = _Sample(keys[order], group, owner)
-    found = sketches.gather(_fetch, _FETCHED, _distinct(sample.key), _COLUMNS)
+    found = sketches.gather(_fetch_phrases, _FETCHED, _distinct_keys(sample.key), _COLUMNS)
     parts = [_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)]
     table = pa.concat_tables(parts)
     by = [(name, "ascending") for name in ("campaign_id", "kind", "phrase")]
     return PHRASE_HASHES.check(table.sort_by(by).combine_chunks())
 
 
-def _campaigns(tables: Mapping[str, pa.Table]) -> list[str]:
+def _campaigns_of(tables: Mapping[str, pa.Table]) -> list[str]:
     table = tables["campaigns"]
     names: list[str] = table.filter(pc.not_equal(table["verdict"], "none"))["campaign_id"].to_pylist()
     return sorted(names)
 
 
-def _codes(column: pa.ChunkedArray) -> Ints:
+def _code_column(column: pa.ChunkedArray) -> Ints:
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     chunks = coded.unify_dictionaries().chunks
     return np.concatenate([np.zeros(0, np.int64), *(one.indices.to_numpy().astype(np.int64) for one in chunks)])
 
 
-def _mixed(hashes: Hashes) -> Hashes:
+def _mix_hashes(hashes: Hashes) -> Hashes:
     hashes = (hashes ^ (hashes >> _WORD_BITS)) * GOLDEN_RATIO
     return hashes ^ (hashes >> _WORD_BITS)
 
@@ -133,7 +127,7 @@ def _harvested_sample(
     known = np.flatnonzero(group >= 0)
     rows, group = harvested.to_numpy()[known].astype(np.int64), group[known]
     most = max(1, min(_MOST_HARVESTED, _MOST_ROWS // len(campaigns)))
-    kept = _sampled(traffic, rows, group, most)
+    kept = _sample_places(traffic, rows, group, most)
     return rows[kept], group[kept]
 
 
@@ -147,22 +141,22 @@ def _others_sample(traffic: pa.Table, tables: Mapping[str, pa.Table], totals: pa
     drawn = sorted(outside.to_pylist(), key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
     wanted = pa.array(drawn[:_MOST_ACCOUNTS], pa.string())
     account = traffic["account_id"].unify_dictionaries()
-    chosen = [_flags(chunk, wanted) for chunk in account.chunks]
+    chosen = [_flag_wanted(chunk, wanted) for chunk in account.chunks]
     rows = np.flatnonzero(np.concatenate([np.zeros(0, bool), *chosen]))
-    kept = _sampled(traffic, rows, _codes(account)[rows], _ACCOUNT_REQUESTS)
+    kept = _sample_places(traffic, rows, _code_column(account)[rows], _ACCOUNT_REQUESTS)
     return rows[kept]
 
 
-def _flags(chunk: pa.DictionaryArray, wanted: pa.Array) -> Flags:
+def _flag_wanted(chunk: pa.DictionaryArray, wanted: pa.Array) -> Flags:
     inside = pc.is_in(chunk.dictionary, value_set=wanted).to_numpy(zero_copy_only=False)
     flags: Flags = inside[chunk.indices.to_numpy()]
     return flags
 
 
-def _sampled(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:
+def _sample_places(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:
     """Places of at most so many different prompts of each group: those with the smallest hashes."""
     hashes = traffic.select(["conversation", "prompt_hash"]).take(pa.array(rows))
-    keys = _mixed(values(hashes, "conversation") ^ _mixed(values(hashes, "prompt_hash")))
+    keys = _mix_hashes(values(hashes, "conversation") ^ _mix_hashes(values(hashes, "prompt_hash")))
     # Group and hash as one number: one fast sort in place of a slow one by two keys.
     keys = ((group + 1).astype(np.uint64) << _KEY_BITS) | (keys >> (np.uint64(64) - _KEY_BITS))
     order = np.argsort(keys)
@@ -178,15 +172,15 @@ def _sampled(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:
     return np.sort(first[rank < most])
 
 
-def _keys(table: pa.Table) -> Hashes:
+def _request_keys(table: pa.Table) -> Hashes:
     """Place of each request in the log, as one number."""
     file, row = (values(table, name).astype(np.uint64) for name in _PLACE)
     return (file << _ROW_BITS) | row
 
 
-def _fetch(table: pa.Table, wanted: Any) -> pa.Table:
+def _fetch_phrases(table: pa.Table, wanted: Any) -> pa.Table:
     """Phrases and words of the wanted requests of one partition."""
-    keys = _keys(table)
+    keys = _request_keys(table)
     near = np.zeros(1 << _FILTER_BITS, bool)
     shift = np.uint64(64 - _FILTER_BITS)
     near[(wanted * GOLDEN_RATIO) >> shift] = True
@@ -197,11 +191,11 @@ def _fetch(table: pa.Table, wanted: Any) -> pa.Table:
     columns: dict[str, Any] = {"at": place.astype(np.int64)}
     taken = table.select(list(_COLUMNS[len(_PLACE) :])).take(pa.array(rows))
     for kind, names in _LISTS.items():
-        columns[kind] = _joined(taken, names)
+        columns[kind] = _join_lists(taken, names)
     return pa.table(columns)
 
 
-def _joined(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
+def _join_lists(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
     """The lists of several columns as one list a row, each value once, ascending."""
     size = np.uint64(1) << _WORD_BITS
     found = []
@@ -209,12 +203,12 @@ def _joined(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
         begins, inner = lists(table, name)
         row = np.repeat(np.arange(table.num_rows, dtype=np.uint64), np.diff(begins))
         found.append(row * size + inner.astype(np.uint64))
-    pairs = _distinct(np.concatenate(found))
+    pairs = _distinct_keys(np.concatenate(found))
     offsets = np.searchsorted(pairs, np.arange(table.num_rows + 1, dtype=np.uint64) * size)
     return list_array(offsets.astype(np.int32), (pairs & (size - np.uint64(1))).astype(np.uint32))
 
 
-def _distinct(keys: Array) -> Array:
+def _distinct_keys(keys: Array) -> Array:
     ascending = np.sort(keys)
     first: Array = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
     return first
@@ -224,7 +218,7 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     """PHRASE_HASHES of one kind."""
     begins, inner = lists(found, kind)
     at = values(found, "at")
-    distinct_keys = _distinct(sample.key)
+    distinct_keys = _distinct_keys(sample.key)
     first = np.searchsorted(sample.key, distinct_keys)
     count = np.diff(np.append(first, len(sample.key)))
     # One request may be in two campaigns: it is fetched once and counted for each.
@@ -235,9 +229,11 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     counters = [
         _Counter.of((begins, inner), row[group == number], owner[group == number]) for number in range(len(campaigns))
     ]
-    wanted = _distinct(np.concatenate([one.hashes[_recurs(one)] for one in counters]))
+    wanted = _distinct_keys(np.concatenate([one.hashes[_recurring_hashes(one)] for one in counters]))
     others = _Counter.of((begins, inner), row[group < 0], owner[group < 0], wanted)
-    return pa.concat_tables([_kept(kind, name, own, others) for name, own in zip(campaigns, counters, strict=True)])
+    return pa.concat_tables(
+        [_kept_rows(kind, name, own, others) for name, own in zip(campaigns, counters, strict=True)]
+    )
 
 
 @dataclass(frozen=True)
@@ -272,7 +268,7 @@ class _Counter:
             kept = near[(values_of_rows * _SPREAD) >> shift]
             account, values_of_rows = account[kept], values_of_rows[kept]
         hashes, code, requests = np.unique(values_of_rows, return_inverse=True, return_counts=True)
-        pairs = _distinct(account * max(len(hashes), 1) + code)
+        pairs = _distinct_keys(account * max(len(hashes), 1) + code)
         accounts = np.bincount(pairs % max(len(hashes), 1), minlength=len(hashes))
         return cls(hashes, requests.astype(np.int64), accounts, len(rows), len(owners))
 
@@ -285,14 +281,14 @@ class _Counter:
         return np.where(here, self.requests[place], 0), np.where(here, self.accounts[place], 0)
 
 
-def _kept(kind: str, campaign: str, own: _Counter, others: _Counter) -> pa.Table:
+def _kept_rows(kind: str, campaign: str, own: _Counter, others: _Counter) -> pa.Table:
     """Rows of one campaign: what recurs in it, and is far more frequent than elsewhere."""
-    recurs = _recurs(own)
+    recurs = _recurring_hashes(own)
     hashes, requests, accounts = own.hashes[recurs], own.requests[recurs], own.accounts[recurs]
     elsewhere, users = others.at(hashes)
-    bits = _bits((requests, own.all_requests), (elsewhere, others.all_requests))
+    bits = _lift_bits((requests, own.all_requests), (elsewhere, others.all_requests))
     if kind == PHRASE_KIND:  # a phrase of many people is no rarer for being used once; every word is used by many
-        bits = np.minimum(bits, _bits((accounts, own.all_accounts), (users, others.all_accounts)))
+        bits = np.minimum(bits, _lift_bits((accounts, own.all_accounts), (users, others.all_accounts)))
     telling = np.flatnonzero(bits >= (_PHRASE_BITS if kind == PHRASE_KIND else _LEAST_WORD_BITS))
     weight = np.round(requests[telling] * bits[telling] * 1024).astype(np.int64)
     first = np.sort(telling[np.lexsort((hashes[telling], -weight))[:_MOST_KEPT]])
@@ -312,13 +308,13 @@ def _kept(kind: str, campaign: str, own: _Counter, others: _Counter) -> pa.Table
     )
 
 
-def _recurs(own: _Counter) -> Flags:
+def _recurring_hashes(own: _Counter) -> Flags:
     """Which hashes recur in a campaign, and in several of its members."""
     enough: Flags = (own.requests >= _LEAST_SHARE * own.all_requests) & (own.accounts >= _LEAST_ACCOUNTS)
     return enough
 
 
-def _bits(own: tuple[Ints, int], others: tuple[Ints, int]) -> Floats:
+def _lift_bits(own: tuple[Ints, int], others: tuple[Ints, int]) -> Floats:
     """How much more frequent each is in the campaign, log2."""
     smoothed = (others[0] + _SMOOTHING) / (others[1] + 2.0 * _SMOOTHING)
     bits: Floats = np.log2(own[0] / max(own[1], 1) / smoothed)

@@ -18,7 +18,7 @@ from stillhunt.base.coded import is_coded, one_dictionary, plain
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, values
-from stillhunt.link.requests.clients import client_codes
+from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.link.workload.untemplated_slices import (
     SLICE_COLUMNS,
     TemplateAssignment,
@@ -51,11 +51,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
         table: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner`
             is given.
         owner: account of each request as a number that ascends with its id; None to derive it from the ids.
-
-    Returns:
-        One position per row.
     """
-    ranks = _ranks(table.column("account_id")) if owner is None else owner
+    ranks = _rank_ids(table.column("account_id")) if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
     order = np.lexsort((time, ranks))
     same = (ranks[order][1:] == ranks[order][:-1]) & (time[order][1:] == time[order][:-1])
@@ -73,7 +70,7 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     return pa.array(order)
 
 
-def _ranks(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def _rank_ids(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     coded = pc.dictionary_encode(ids.combine_chunks())
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
@@ -99,16 +96,7 @@ JUDGED_ROWS = pa.schema(
 
 @dataclass(frozen=True)
 class JudgedRequests:
-    """The requests, and how they are cut into slices.
-
-    Attributes:
-        rows: all requests with all that was noted of them.
-        account_ids: id of each account, ascending.
-        templates: which requests count as templated when untemplated slices are cut.
-        label_of: label of each content cluster.
-        clusters: number of these labels; those of untemplated slices lie above.
-        clients: client fingerprints of untemplated slices, ascending.
-    """
+    """The requests, and how they are cut into slices."""
 
     rows: Dataset
     account_ids: pa.Array
@@ -119,14 +107,10 @@ class JudgedRequests:
 
     def labels(self, untemplated: UntemplatedSlices) -> Ints:
         """Label of each untemplated slice by request style and client, above the labels of content clusters."""
-        return _label(self.clusters, len(self.clients), untemplated.request_style, untemplated.client)
+        return _label_clients(self.clusters, len(self.clients), untemplated.request_style, untemplated.client)
 
     def traffic(self, chosen: Flags) -> tuple[pa.Table, pa.Table]:
-        """TRAFFIC in canonical order, and SLICED row for row with it.
-
-        Args:
-            chosen: True for the accounts whose requests are wanted.
-        """
+        """TRAFFIC in canonical order, and SLICED row for row with it."""
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.templates, self.label_of, self.clusters, codes)
         own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")
@@ -139,7 +123,7 @@ class JudgedRequests:
         left = dict(zip(found.column_names, found.columns, strict=True))
         del found, account, left["account"]
         rows = pa.array(order)
-        taken = {name: _ordered(left.pop(name), rows) for name in (*_CARRIED, *_OF_EACH)}
+        taken = {name: _order_column(left.pop(name), rows) for name in (*_CARRIED, *_OF_EACH)}
         taken["account_id"] = ids
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
@@ -157,12 +141,12 @@ def _in_blocks(account: Ints) -> Ints:
     return rows
 
 
-def _ordered(column: pa.ChunkedArray, rows: pa.Array) -> pa.Array | pa.ChunkedArray:
+def _order_column(column: pa.ChunkedArray, rows: pa.Array) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
     return one_dictionary(column).take(rows) if is_coded(column.type) else column.take(rows)
 
 
-def _label(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:
+def _label_clients(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:
     return clusters + request_style * (clients + 1) + client + 1
 
 
@@ -176,7 +160,7 @@ def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
     inside = cut.of_request >= 0
     client = np.array([-1 if text is None else codes[text] for text in cut.client], np.int64)
     position = cut.of_request[inside]
-    label[inside] = _label(clusters, len(codes), cut.request_style[position], client[position])
+    label[inside] = _label_clients(clusters, len(codes), cut.request_style[position], client[position])
     columns: dict[str, Any] = {name: table.column(name).cast(TRAFFIC.arrow.field(name).type) for name in _CARRIED}
     columns |= {
         "cluster": label,

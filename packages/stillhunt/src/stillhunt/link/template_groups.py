@@ -10,17 +10,23 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import scipy.sparse as sp
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Progress
+from stillhunt.base.schema import LINKS, TOTALS
+from stillhunt.base.units import MICROBITS
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
+from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
-from stillhunt.link.templates.fragment_kernels import label_joined, rarest_uses
 from stillhunt.link.templates.parameters import FRAGMENTS as P
+from stillhunt.link.templates.phrase_pair_kernels import label_joined, rarest_uses
+from stillhunt.link.workload.operators import Operator
+from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
 
 # Clusters of one account that are compared: those with the fewest accounts (bounds the work that a reseller causes)
 _MAX_CLUSTERS_PER_ACCOUNT = 256
@@ -39,10 +45,10 @@ def joined_labels(account: Ints, cluster: Ints, accounts: int, count: int, compl
     fragment = users <= P.max_account_share * accounts
     fragment[complete] = False
     account, cluster = account[fragment[cluster]], cluster[fragment[cluster]]
-    start, cluster, account = _by(account, cluster, accounts)
+    start, cluster, account = _sort_by_key(account, cluster, accounts)
     kept = rarest_uses(start, cluster, users, _MAX_CLUSTERS_PER_ACCOUNT)
-    start, cluster, account = _by(account[kept], cluster[kept], accounts)
-    cluster_start, users_of, _ = _by(cluster, account, count)
+    start, cluster, account = _sort_by_key(account[kept], cluster[kept], accounts)
+    cluster_start, users_of, _ = _sort_by_key(cluster, account, count)
     limits = (_MIN_ACCOUNTS, P.min_relative_risk, P.min_jaccard)
     chained = label_joined((start, cluster), (cluster_start, users_of), limits)
     by_cluster = np.repeat(np.arange(count), np.diff(cluster_start))
@@ -66,7 +72,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
     """The smallest fragment that each fragment of one chain is joined with."""
     who, place = np.unique(account, return_inverse=True)
     size = np.bincount(fragment, minlength=fragments)
-    bits = _packed(np.split(place[np.argsort(fragment, kind="stable")], np.cumsum(size)[:-1]), len(who))
+    bits = _pack_sets(np.split(place[np.argsort(fragment, kind="stable")], np.cumsum(size)[:-1]), len(who))
     root = np.arange(fragments)
     pairs, joined = _alike_pairs(fragment, place, size, (len(who), accounts)), True
     while joined:
@@ -74,7 +80,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
         for left, right in pairs:
             one, other = sorted((int(root[left]), int(root[right])))
             both = np.bitwise_count(bits[one] & bits[other]).sum(dtype=np.int64)
-            if one != other and _belong(both, size[one], size[other], accounts):
+            if one != other and _belong_together(both, size[one], size[other], accounts):
                 bits[one] |= bits[other]
                 size[one] += size[other] - both
                 root[root == other] = one
@@ -82,7 +88,7 @@ def _joined_in_order(fragment: Ints, account: Ints, fragments: int, accounts: in
     return root
 
 
-def _packed(sets: list[Ints], width: int) -> npt.NDArray[np.uint8]:
+def _pack_sets(sets: list[Ints], width: int) -> npt.NDArray[np.uint8]:
     """One row of bits for each set."""
     bits = np.empty((len(sets), -(-width // 8)), np.uint8)
     flags = np.zeros(width, bool)
@@ -99,17 +105,17 @@ def _alike_pairs(fragment: Ints, place: Ints, size: Ints, shape: tuple[int, int]
     table = sp.csr_array((ones, (fragment, place)), shape=(len(size), shape[0]))
     met = sp.triu(table @ table.T, 1).tocoo()
     left, right, both = met.row.astype(np.int64), met.col.astype(np.int64), met.data
-    alike = np.flatnonzero(_belong(both, size[left], size[right], shape[1]))
+    alike = np.flatnonzero(_belong_together(both, size[left], size[right], shape[1]))
     left, right, both = left[alike], right[alike], both[alike]
-    order = np.lexsort((right, left, -_jaccard(both, size[left], size[right])))
+    order = np.lexsort((right, left, -_jaccard_index(both, size[left], size[right])))
     return list(zip(left[order].tolist(), right[order].tolist(), strict=True))
 
 
-def _jaccard(both: Ints, one: Ints, other: Ints) -> Floats:
+def _jaccard_index(both: Ints, one: Ints, other: Ints) -> Floats:
     return both / (one + other - both)
 
 
-def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
+def _belong_together(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
     """Are sets of so many accounts, so many of them in both, fragments of one template?"""
     fits = (both >= _MIN_ACCOUNTS) & (both >= P.min_jaccard * (one + other - both))
     for here, there in ((one, other), (other, one)):
@@ -118,7 +124,7 @@ def _belong(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
     return fits
 
 
-def _by(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
+def _sort_by_key(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
     """Where the entries of each key start, and the values and the keys in that order."""
     order = np.argsort(key, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=keys))])
@@ -134,11 +140,7 @@ _IN_FLIGHT = 8
 
 @dataclass(frozen=True)
 class TemplateSearch:
-    """What the search for groups needs.
-
-    Attributes:
-        rows: the requests with cluster, known phrases and topic.
-    """
+    """What the search for groups needs."""
 
     clusters: Clusters
     rows: Dataset
@@ -147,12 +149,7 @@ class TemplateSearch:
     progress: Progress
 
     def groups(self, label_of: Ints, step: str) -> Found:
-        """Groups under the labels of content clusters.
-
-        Args:
-            label_of: label of each content cluster; -1 where it is not searched.
-            step: name of this step on the progress bar.
-        """
+        """Groups under the labels of content clusters."""
         least = self.config.resolve.min_accounts
         slices = cluster_slices(
             self.rows,
@@ -178,7 +175,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     """
     clusters, own = search.clusters, np.arange(search.clusters.count)
     found = search.groups(own, "finding groups")
-    strongest = _strongest(found, clusters.count)
+    strongest = _strongest_by_label(found, clusters.count)
     complete = np.flatnonzero(strongest >= P.complete_bits)
     joined = joined_labels(clusters.account, clusters.cluster, search.accounts, clusters.count, complete)
     changed = np.isin(joined, np.unique(joined[joined != own]))
@@ -187,7 +184,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     again = search.groups(np.where(changed, joined, -1), "joining fragments")
     apart = np.zeros(clusters.count)
     np.maximum.at(apart, joined, strongest)
-    better = np.flatnonzero(_strongest(again, clusters.count) > apart)
+    better = np.flatnonzero(_strongest_by_label(again, clusters.count) > apart)
     moved = np.isin(joined, better)
     found = [pair for pair in found if not moved[pair[1].cluster]]
     found += [pair for pair in again if np.isin(pair[1].cluster, better)]
@@ -195,7 +192,7 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     return found, np.where(moved, joined, own)
 
 
-def _strongest(found: Found, count: int) -> Floats:
+def _strongest_by_label(found: Found, count: int) -> Floats:
     """Strength of the strongest group under each label; 0 where there is none."""
     strongest = np.zeros(count)
     for _, group in found:
@@ -229,3 +226,81 @@ def _in_threads(
             collect(_IN_FLIGHT)
         collect(0)
     return found
+
+
+UNTEMPLATED_SEARCH = -1
+"""LINKS.search of groups without a template; other groups have the label of their content cluster."""
+
+
+def links_table(
+    log: IndexedLog,
+    found: Found,
+    untemplated: UntemplatedSlices,
+    operators: list[Operator],
+    labels: Ints,
+    first_style: int,
+) -> pa.Table:
+    """LINKS: first the groups of content clusters, then the operators among untemplated slices.
+
+    Args:
+        first_style: label of the first wording style; content clusters lie below.
+    """
+    parts = [_template_links(log, found, number, first_style) for number in range(len(found))]
+    for number, operator in enumerate(operators, len(found)):
+        parts.append(_operator_links(log, untemplated, operator, labels, number))
+    return pa.concat_tables(parts).combine_chunks() if parts else LINKS.empty()
+
+
+def _template_links(log: IndexedLog, found: Found, number: int, first_style: int) -> pa.Table:
+    slices, group = found[number]
+    count = len(slices.account)
+    member = np.zeros(count, bool)
+    member[group.members] = True
+    return LINKS.build(
+        group=np.full(count, number),
+        search=np.full(count, group.cluster),
+        cluster=np.full(count, group.cluster),
+        formed_on=np.full(count, group.formed_on),
+        account_id=log.account_ids.take(pa.array(slices.account)),
+        member=member,
+        content_microbits=_microbits_of(group.phrase),
+        queue_microbits=_microbits_of(group.topic),
+        work_microbits=np.zeros(count, np.int64),
+        searched=np.zeros(count, np.int64),
+        style=np.full(count, group.cluster >= first_style),
+    )
+
+
+def _operator_links(
+    log: IndexedLog, untemplated: UntemplatedSlices, operator: Operator, labels: Ints, number: int
+) -> pa.Table:
+    count = len(operator.slices)
+    return LINKS.build(
+        group=np.full(count, number),
+        search=np.full(count, UNTEMPLATED_SEARCH),
+        cluster=labels[operator.slices],
+        formed_on=np.full(count, operator.formed_on),
+        account_id=log.account_ids.take(pa.array(untemplated.account[operator.slices])),
+        member=operator.formed,
+        content_microbits=np.zeros(count, np.int64),
+        queue_microbits=_microbits_of(operator.topic),
+        work_microbits=_microbits_of(operator.work),
+        searched=np.full(count, operator.searched),
+        style=np.zeros(count, bool),
+    )
+
+
+def _microbits_of(bits: Floats) -> Ints:
+    return np.rint(bits * MICROBITS).astype(np.int64)
+
+
+def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
+    """TOTALS."""
+    return TOTALS.build(
+        account_id=log.account_ids,
+        requests=log.requests,
+        output_tokens=log.output_tokens,
+        first_seen=pa.array(log.first),
+        last_seen=pa.array(log.last),
+        background=background,
+    )

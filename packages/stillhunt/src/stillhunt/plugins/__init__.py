@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from stillhunt.base.config_alerts import AlertSettings
     from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
     from stillhunt.plugins.groups import SHARING, load_plugins
-    from stillhunt.score.evidence.case import CandidateCase
-    from stillhunt.score.evidence.finding import Finding
+    from stillhunt.score.evidence.finding import CandidateCase, Finding
     from stillhunt.score.evidence.kind import EvidenceKind, HonestReadings, MemberWording, NeededColumn, Null, Wording
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
     from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver, DeliveryError, Due, shown_name
@@ -33,8 +32,7 @@ _HOMES = {
     "stillhunt.base.config_alerts": "AlertSettings",
     "stillhunt.collect.formats.source": "BrokenRecordError PassedOverError Row Sample Source call_links",
     "stillhunt.plugins.groups": "SHARING load_plugins",
-    "stillhunt.score.evidence.case": "CandidateCase",
-    "stillhunt.score.evidence.finding": "Finding",
+    "stillhunt.score.evidence.finding": "CandidateCase Finding",
     "stillhunt.score.evidence.kind": "EvidenceKind HonestReadings MemberWording NeededColumn Null Wording",
     "stillhunt.score.stats.beta_binomial": "BetaPrior least_bits part_bits share_ratio",
     "stillhunt.watch.alerts.sending": "AlertChannel AlertReceiver DeliveryError Due shown_name",

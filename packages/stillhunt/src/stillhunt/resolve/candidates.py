@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.arrays import CODE_RANGE
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.base.units import MICROBITS
 from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
 

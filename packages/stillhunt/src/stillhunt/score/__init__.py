@@ -14,17 +14,16 @@ from typing import Any
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.needs import EvidenceNeeds
+from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
-from stillhunt.score.context.disposable_mail import list_version
+from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
-from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict
-from stillhunt.score.rebuilt_differences import verdict_differences
+from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
@@ -45,7 +44,9 @@ __all__ = [
 
 
 def score_campaigns(
-    tables: tuple[pa.Table, pa.Table, pa.Table],
+    traffic: pa.Table,
+    sliced: pa.Table,
+    candidates: pa.Table,
     accounts: pa.Table | None,
     config: Config,
     progress: Progress,
@@ -54,14 +55,14 @@ def score_campaigns(
     """Judge every candidate and fill the case tables (all but the rejects).
 
     Args:
-        tables: TRAFFIC in canonical order, SLICED row for row with it, CANDIDATES.
+        traffic: TRAFFIC in canonical order.
+        sliced: SLICED, row for row with it.
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
-    traffic, sliced, candidates = tables
     log = read_log(traffic, sliced, accounts, totals)
     found = read_candidates(candidates, log)
     if totals is not None:

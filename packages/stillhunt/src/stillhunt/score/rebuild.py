@@ -6,7 +6,7 @@ is flagged. So whoever has the case can tell whether one of these numbers was ch
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +16,14 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, PRIOR
+from stillhunt.base.families import BUDGET, FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, PRIOR
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.budget import required_bits
 from stillhunt.score.verdict.caps import member_evidence
-from stillhunt.score.verdict.flags import member_ranks
-from stillhunt.score.verdict.linked_accounts import TRACES
+from stillhunt.score.verdict.linked_accounts import TRACES, member_ranks
 from stillhunt.score.verdict.rules import (
     Weighed,
     all_allowed,
@@ -40,8 +39,6 @@ class RebuiltVerdict:
     """What follows from what was measured about one campaign.
 
     Attributes:
-        score: P(campaign).
-        kind: kind of operation, as in campaigns.parquet.
         families: evidence families above the floor, the strongest first.
         kinds: kinds of its findings, in the order in which they are added.
         bits: bits of each of these findings after caps.
@@ -81,17 +78,15 @@ def rebuild_verdict(
     members: pa.Table,
     accounts: pa.Table,
     config: Config,
-    budget: tuple[int, float],
+    log_accounts: int,
+    log_days: float,
     of_plugins: Collection[str] = (),
 ) -> RebuiltVerdict:
     """Judge one campaign, or one group left alone, again.
 
     Args:
-        evidence: its EVIDENCE, in any row order.
-        members: its MEMBERS, in any row order.
         accounts: CASE_ACCOUNTS, those of its members at least, in any row order.
-        config: settings of the run (settings in run.json).
-        budget: accounts and days of the log (budget in run.json), on which the false-alarm budget depends.
+        log_accounts, log_days: of the log (budget in run.json), on which the false-alarm budget depends.
         of_plugins: kinds of evidence that plugins brought (plugins in run.json), which may be missing here.
 
     Returns:
@@ -100,13 +95,14 @@ def rebuild_verdict(
     Raises:
         ContractError: the rows are not those of one campaign: an id, a member or a finding is missing or there twice.
     """
-    names = _names(evidence, members)
-    findings = _findings(evidence, names, of_plugins)
+    names = _member_names(evidence, members)
+    findings = _read_findings(evidence, names, of_plugins)
     measured = [found for found, _ in findings]
     linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
     weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
-    allowed = _sanctioned(accounts, names)
-    verdict, held_back = _verdict(weighed, linked is not None, _too_few(evidence), config.score, budget)
+    allowed = _sanctioned_members(accounts, names)
+    needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
+    verdict, held_back = _judge_again(weighed, linked is not None, _too_few(evidence), config.score, needed)
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict, held_back = "none", None
     own = _member_ranks(verdict, weighed, allowed, config.score)
@@ -127,14 +123,13 @@ def rebuild_verdict(
     )
 
 
-def _verdict(
-    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, budget: tuple[int, float]
+def _judge_again(
+    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, needed: float
 ) -> tuple[str, float | None]:
     """The verdict before allowed programmes, and what the budget asks where it alone keeps it from act."""
     if linked:
         return linked_verdict(weighed, settings), None
     verdict = "none" if too_few else queue_verdict(weighed, settings)
-    needed = round(required_bits(*budget, settings.false_campaigns_per_month), 3)
     if over_budget(verdict, weighed.bits, settings, needed):
         return "review", needed
     return verdict, None
@@ -148,7 +143,7 @@ def _member_ranks(verdict: str, weighed: Weighed, allowed: Flags, settings: Scor
     return np.where(allowed, none, ranks)
 
 
-def _names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
+def _member_names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
     """Members, ascending as in the hunt."""
     campaigns = pc.unique(pa.chunked_array([*evidence["campaign_id"].chunks, *members["campaign_id"].chunks]))
     if len(campaigns) != 1:
@@ -167,7 +162,7 @@ def _too_few(evidence: pa.Table) -> bool:
     return bool(pc.any(pc.equal(evidence["family"], MEMBERSHIP), min_count=0).as_py())
 
 
-def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
+def _sanctioned_members(accounts: pa.Table, names: pa.StringArray) -> Flags:
     at = pc.index_in(names, value_set=accounts["account_id"].combine_chunks())
     if at.null_count:
         raise ContractError(f"{at.null_count} members are not among the accounts", where="table accounts")
@@ -175,7 +170,9 @@ def _sanctioned(accounts: pa.Table, names: pa.StringArray) -> Flags:
     return found
 
 
-def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]) -> list[tuple[Finding, bool]]:
+def _read_findings(
+    evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[str]
+) -> list[tuple[Finding, bool]]:
     """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
     known = {kind.name: kind.family for kind in all_kinds().values()}
     known |= {kind: trace.family for kind, trace in TRACES.items()}
@@ -194,10 +191,10 @@ def _findings(evidence: pa.Table, names: pa.StringArray, of_plugins: Collection[
     families = dict(zip(rows["kind"].to_pylist(), rows["family"].to_pylist(), strict=True))
     strangers = sorted(families.keys() - {*KIND_OF, *TRACES})
     ordered = [kind for kind in (*KIND_OF, *strangers, *TRACES) if kind in families]
-    return [(_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
+    return [(_read_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
 
 
-def _finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
+def _read_finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
     if row is None:  # it speaks of members only
         return Finding(family, kind, "", 0.0, member_bits=about)
     needs = next((known for known in ACT_NEEDS if known == row["act_needs"]), None)
@@ -220,3 +217,107 @@ def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
     table = np.zeros((len(coded.dictionary), len(names)))
     table[kind, member] = raw
     return dict(zip(coded.dictionary.to_pylist(), table, strict=True))
+
+
+def verdict_differences(
+    rebuilt: RebuiltVerdict,
+    campaign: Mapping[str, Any],
+    evidence: pa.Table,
+    members: pa.Table,
+    accounts: pa.Table,
+    config: Config,
+) -> list[str]:
+    """What a case says of a campaign that does not follow from its evidence.
+
+    An account that another campaign holds, too, may have its verdict and score from there: then it is only checked that
+    they are no lower than what this campaign makes of it.
+
+    Args:
+        accounts: CASE_ACCOUNTS, those of its members at least.
+
+    Returns:
+        One phrase for each number, flag or word that differs; empty where all agree.
+    """
+    return [
+        *_campaign_differences(rebuilt, campaign),
+        *_row_differences(rebuilt, evidence.filter(pc.is_null(evidence["account_id"])), config.score.prior_bits),
+        *_member_row_differences(rebuilt, evidence.filter(pc.is_valid(evidence["account_id"]))),
+        *_member_differences(rebuilt, members),
+        *_account_differences(rebuilt, accounts, campaign["campaign_id"]),
+    ]
+
+
+def _campaign_differences(rebuilt: RebuiltVerdict, campaign: Mapping[str, Any]) -> Iterator[str]:
+    follows = {
+        "score": rebuilt.score,
+        "verdict": rebuilt.verdict,
+        "kind": rebuilt.kind,
+        "families": rebuilt.families,
+        "accounts": len(rebuilt.accounts),
+    }
+    for name, value in follows.items():
+        if campaign[name] != value:
+            yield f"campaign: {name} is {campaign[name]}, rebuilt {value}"
+
+
+def _row_differences(rebuilt: RebuiltVerdict, rows: pa.Table, prior: float) -> Iterator[str]:
+    bits = dict(zip(rebuilt.kinds, rebuilt.bits, strict=True))
+    budget = priors = 0
+    for row in rows.drop_columns(["request_ids"]).to_pylist():
+        expected = bits.get(row["kind"])
+        if row["family"] in (PRIOR, *LIMIT_FAMILIES):
+            expected = prior if row["family"] == PRIOR else 0.0
+            priors, budget = priors + (row["family"] == PRIOR), budget + (row["family"] == BUDGET)
+            if row["raw_bits"] != expected or row["independent"] or row["act_needs"] != "nothing":
+                yield f"evidence {row['kind']}: what is measured is not that of a row of {row['family']}"
+        if row["bits"] != expected:
+            yield f"evidence {row['kind']}: bits are {row['bits']}, rebuilt {expected}"
+    if priors != 1:
+        yield f"evidence: {priors} rows of the prior"
+    if budget != (rebuilt.held_back is not None):
+        yield f"evidence: {budget} rows of the budget, which asks {rebuilt.held_back}"
+
+
+def _member_row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator[str]:
+    at = pc.index_in(rows["account_id"].combine_chunks(), value_set=pa.array(rebuilt.accounts))
+    is_prior = pc.equal(rows["family"], PRIOR).to_numpy()
+    kinds = pa.array(rebuilt.member_kinds, pa.string())
+    kind = pc.fill_null(pc.index_in(rows["kind"].combine_chunks(), value_set=kinds), len(kinds)).to_numpy()
+    member = pc.fill_null(at, 0).to_numpy()
+    table = np.vstack([rebuilt.member_bits, np.zeros((1, len(rebuilt.accounts)))])
+    expected = np.where(is_prior, 0.0, table[kind, member])
+    wrong = (rows["bits"].to_numpy() != expected) | (is_prior & (rows["raw_bits"].to_numpy() != 0.0))
+    wrong |= rows["independent"].to_numpy() | pc.not_equal(rows["act_needs"], "nothing").to_numpy()
+    wrong |= pc.is_null(at).to_numpy(zero_copy_only=False) | (~is_prior & (kind == len(kinds)))
+    for row in rows.filter(pa.array(wrong)).select(["account_id", "kind", "bits"]).to_pylist():
+        yield f"evidence {row['kind']} about {row['account_id']}: bits are {row['bits']}, rebuilt others"
+    if np.count_nonzero(is_prior) != len(rebuilt.accounts):
+        yield f"evidence: {np.count_nonzero(is_prior)} rows of the prior of {len(rebuilt.accounts)} members"
+
+
+def _member_differences(rebuilt: RebuiltVerdict, members: pa.Table) -> Iterator[str]:
+    scores = dict(zip(rebuilt.accounts, rebuilt.member_scores.tolist(), strict=True))
+    for row in members.select(["account_id", "score"]).to_pylist():
+        if scores.get(row["account_id"]) != row["score"]:
+            yield f"member {row['account_id']}: score is {row['score']}, rebuilt {scores.get(row['account_id'])}"
+
+
+def _account_differences(rebuilt: RebuiltVerdict, accounts: pa.Table, campaign_id: str) -> Iterator[str]:
+    follows = {
+        name: (verdict, score)
+        for name, verdict, score in zip(
+            rebuilt.accounts, rebuilt.member_verdicts, rebuilt.member_scores.tolist(), strict=True
+        )
+    }
+    own = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(rebuilt.accounts)))
+    for row in own.drop_columns(["reasons"]).to_pylist():
+        verdict, score = follows[row["account_id"]]
+        stored = row["verdict"]
+        if row["flagged"] != (stored == "act"):
+            yield f"account {row['account_id']}: flagged is {row['flagged']}, its verdict {stored}"
+        elsewhere = row["campaign_id"] != campaign_id
+        lower = stored not in VERDICTS or VERDICTS.index(stored) > VERDICTS.index(verdict)
+        if lower or (not elsewhere and stored != verdict):
+            yield f"account {row['account_id']}: verdict is {stored}, rebuilt {verdict}"
+        if not rebuilt.linked and row["score"] < score:
+            yield f"account {row['account_id']}: score is {row['score']}, rebuilt at least {score}"

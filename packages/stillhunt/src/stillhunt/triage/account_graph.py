@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.account_facts import account_facts
-from stillhunt.triage.case_traits import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
+from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, CampaignModel, CaseModel
-from stillhunt.triage.roles import role_label
 
 ACCOUNTS_DRAWN = 150
 """Most accounts of a drawing. Judgement: more cannot be told apart on a screen."""
@@ -60,9 +61,6 @@ class GraphTrait:
         kind: name of its kind in `TRAIT_KINDS`.
         label: its value, safe to show.
         members: members of the campaign that have it, of all.
-        drawn: accounts of the drawing that have it.
-        commonness: rare, between, common or not known.
-        words: how many have it, and how common it is elsewhere, in sentences.
     """
 
     key: str
@@ -80,12 +78,7 @@ class AccountGraph:
     """The drawing of a campaign's accounts and the traits they share.
 
     Attributes:
-        accounts: those drawn, the most probable first.
         traits: traits that at least two members share, the most telling first: by members, the rare ones counted more.
-        edges: key of an account and key of a trait.
-        traits_left_out: shared traits that are not drawn.
-        sentence: which accounts are drawn, and how they were chosen.
-        commonness_sentence: what rare and common rest on.
     """
 
     accounts: tuple[GraphAccount, ...]
@@ -149,7 +142,7 @@ def campaign_ties(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) 
 
 
 def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGraph:
-    rows = _sample(shared.facts, max(limit, 2))
+    rows = _sample_members(shared.facts, max(limit, 2))
     facts = shared.facts.take(pa.array(rows)).to_pylist()
     codes = traits.codes_of(shared.facts["account_id"])[rows]
     key_of = {code: f"a{place}" for place, code in enumerate(codes.tolist()) if code >= 0}
@@ -158,7 +151,7 @@ def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGrap
     drawn = Counter(trait for _, trait in pairs)
     members = shared.here[0]
     several = np.flatnonzero(members > 1).tolist()
-    weight = {trait: int(members[trait]) * _WEIGHT_DRAWN[_commonness(shared, traits, trait)] for trait in several}
+    weight = {trait: int(members[trait]) * _WEIGHT_DRAWN[_judge_commonness(shared, traits, trait)] for trait in several}
     several.sort(key=lambda trait: (-weight[trait], trait))  # traits are numbered by kind
     trait_key = {trait: f"t{place}" for place, trait in enumerate([t for t in several if drawn[t]][:_TRAITS_DRAWN])}
     return AccountGraph(
@@ -179,7 +172,7 @@ def _drawn_graph(shared: _Shared, traits: CaseTraits, limit: int) -> AccountGrap
         total=shared.facts.num_rows,
         traits_left_out=len(several) - len(trait_key),
         sentence=_how_drawn(len(rows), shared.facts.num_rows),
-        commonness_sentence=_COMMONNESS_WORDS,
+        commonness_sentence=_SAID["commonness"],
     )
 
 
@@ -200,18 +193,14 @@ def _trait_rows(shared: _Shared, traits: CaseTraits) -> pa.Table:
         "trait_kind": pa.array(kinds, pa.string()),
         "trait": pa.array([traits.values[trait] for trait in codes], pa.string()),
         "members": pa.array(shared.here[0][codes], pa.int64()),
-        "commonness": pa.array([_commonness(shared, traits, int(trait)) for trait in codes], pa.string()),
+        "commonness": pa.array([_judge_commonness(shared, traits, int(trait)) for trait in codes], pa.string()),
     }
     place = np.searchsorted(codes, shared.trait)
     accounts = traits.accounts.take(pa.array(shared.account))
     return pa.table({"account_id": accounts, **{name: c.take(pa.array(place)) for name, c in columns.items()}})
 
 
-_COMMONNESS_WORDS = (
-    "Rare and common rest on the evidence, where that compares exactly this trait with other customers, or else on the "
-    "accounts of groups left alone, which are no sample of all customers. Where neither is known, the graph says so. A "
-    "shared trait alone ties nobody: of many rare values, two members share one by chance."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["graph"]
 
 
 def _shared_traits(case: CaseModel, campaign: CampaignModel, traits: CaseTraits) -> _Shared:
@@ -230,8 +219,8 @@ def _shared_traits(case: CaseModel, campaign: CampaignModel, traits: CaseTraits)
         facts=facts,
         account=account,
         trait=trait,
-        here=_having(account, trait, traits),
-        elsewhere=_having(traits.account[apart], traits.trait[apart], traits),
+        here=_count_holders(account, trait, traits),
+        elsewhere=_count_holders(traits.account[apart], traits.trait[apart], traits),
         bits=_mean_bits(case, campaign, traits, account, trait),
     )
 
@@ -247,7 +236,7 @@ def _left_alone(case: CaseModel, traits: CaseTraits, own: Integers) -> npt.NDArr
     return apart[traits.account]
 
 
-def _having(account: Integers, trait: Integers, traits: CaseTraits) -> tuple[Integers, Integers]:
+def _count_holders(account: Integers, trait: Integers, traits: CaseTraits) -> tuple[Integers, Integers]:
     """For each trait, the accounts that have it, and those of which any trait of its kind is known."""
     known = np.zeros((len(traits.accounts), len(TRAIT_KINDS)), np.bool_)
     known[account, traits.kind[trait]] = True
@@ -278,7 +267,7 @@ def _mean_bits(
     return means
 
 
-def _commonness(shared: _Shared, traits: CaseTraits, trait: int) -> str:
+def _judge_commonness(shared: _Shared, traits: CaseTraits, trait: int) -> str:
     if trait in shared.bits:
         bits = shared.bits[trait]
         return RARE if bits >= _RARE_BITS else COMMON if bits <= 0 else BETWEEN
@@ -292,24 +281,23 @@ def _commonness_words(shared: _Shared, trait: int, commonness: str) -> str:
     """What the judgement of a trait rests on, in a sentence."""
     if trait in shared.bits:
         rarer = "rarer" if shared.bits[trait] > 0 else "no rarer"
-        return (
-            f"The evidence about it adds {formatting.bits(shared.bits[trait])} bits to such a member on average: it is "
-            f"{rarer} among other customers."
-        )
+        return fill(_SAID["by_evidence"], bits=formatting.bits(shared.bits[trait]), rarer=rarer)
     if commonness == NOT_KNOWN:
-        return "How common it is among other customers is not known."
+        return _SAID["not_known"]
     members, of_members = (int(column[trait]) for column in shared.here)
     others, of_others = (int(column[trait]) for column in shared.elsewhere)
-    return (
-        f"In the groups left alone {formatting.part_of(others, of_others, 'account')} "
-        f"{formatting.verb(others, 'has', 'have')} it ({formatting.share_of(others, of_others)}; here "
-        f"{formatting.share_of(members, of_members)})."
+    return fill(
+        _SAID["elsewhere"],
+        accounts=formatting.part_of(others, of_others, "account"),
+        others=others,
+        elsewhere=formatting.share_of(others, of_others),
+        here=formatting.share_of(members, of_members),
     )
 
 
 def _graph_trait(shared: _Shared, traits: CaseTraits, trait: int, key: str, drawn: int) -> GraphTrait:
     kind, members = TRAIT_KINDS[traits.kind[trait]], int(shared.here[0][trait])
-    commonness = _commonness(shared, traits, trait)
+    commonness = _judge_commonness(shared, traits, trait)
     who = formatting.sentence_case(formatting.part_of(members, shared.facts.num_rows, "member"))
     return GraphTrait(
         key=key,
@@ -323,7 +311,7 @@ def _graph_trait(shared: _Shared, traits: CaseTraits, trait: int, key: str, draw
     )
 
 
-def _sample(facts: pa.Table, limit: int) -> Integers:
+def _sample_members(facts: pa.Table, limit: int) -> Integers:
     """Rows of the members drawn, ascending, of members in order of probability."""
     total = facts.num_rows
     if total <= limit:
@@ -340,11 +328,5 @@ def _sample(facts: pa.Table, limit: int) -> Integers:
 
 
 def _how_drawn(drawn: int, total: int) -> str:
-    if drawn == total:
-        everybody = formatting.sentence_case(formatting.part_of(total, total, "member"))
-        return f"{everybody} {formatting.verb(total, 'is', 'are')} drawn."
-    return (
-        f"{formatting.count(drawn)} of {formatting.count(total)} members are drawn: the most and the least "
-        "probable one, the most probable of each verdict and role, and others at equal distances in order of verdict, "
-        "role and probability. Counts are of all members."
-    )
+    everybody = formatting.sentence_case(formatting.part_of(total, total, "member"))
+    return fill(_SAID["all_drawn" if drawn == total else "some_drawn"], everybody=everybody, drawn=drawn, total=total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.triage.case_traits import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
+from stillhunt.base.wording import fill, sentences_beside
+from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import canonical_order
 from stillhunt.triage.lookup import explain_id, resolve_id
@@ -33,8 +34,6 @@ class Neighbour:
     Attributes:
         name: its id, safe to show.
         campaigns: campaigns and groups that it is in, raw ids, at most 20.
-        traits: the rare traits shared, each with its kind and how many have it; safe to show.
-        rarity_bits: sum over these traits of log2 of how many times rarer than universal each is.
     """
 
     account_id: str
@@ -50,10 +49,8 @@ class Neighbour:
         return f"Shares {formatting.join_some(self.traits, _TRAITS_NAMED)}."
 
 
-NEIGHBOURS_MEANING = (
-    "Accounts with most rare traits in common, among the members of campaigns and groups of this case; of others no "
-    "traits are known. A trait is rare that at most 5 % of them have. This says where to look; it is no evidence."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["why"]
+NEIGHBOURS_MEANING = _SAID["neighbours"]
 """What neighbours are, for the heading of their table."""
 
 
@@ -116,10 +113,7 @@ class AccountMembership:
 
     Attributes:
         name: its id, safe to show.
-        share: those of all its requests, 0 to 1.
-        score: probability that it harvests there.
         main: whether its explanation rests on this one.
-        details: its row of MEMBER_DETAILS; empty where there is none.
     """
 
     campaign_id: str
@@ -146,11 +140,7 @@ class AccountSlices:
     @property
     def words(self) -> str:
         """The counts in a sentence."""
-        return (
-            f"{formatting.plural(self.requests, 'request')} in {formatting.plural(self.slices, 'slice')}: "
-            f"{formatting.count(self.in_campaigns)} of them in campaigns, with "
-            f"{formatting.plural(self.harvested, 'harvested request')}."
-        )
+        return fill(_SAID["slices"], **asdict(self))
 
 
 @dataclass(frozen=True)
@@ -159,13 +149,7 @@ class AccountPage:
 
     Attributes:
         name: its id, safe to show.
-        explanation: the same as `Case.explain` gives.
-        why: why it is or is not a member, in sentences.
-        memberships: campaigns and groups that it is in, in the order of the explanation.
         details: what the accounts table and its requests in campaigns say of it, as label and value, safe to show.
-        slices: its slices, counted; None where they were not given.
-        evidence: its rows of EVIDENCE, in canonical order.
-        neighbours: accounts that share rare traits with it.
     """
 
     account_id: str
@@ -198,13 +182,13 @@ def account_page(
     details = case.member_details.filter(pc.equal(case.member_details["account_id"], wanted)).to_pylist()
     by_campaign = {row["campaign_id"]: row for row in details}
     verdicts = {row["campaign_id"]: row["verdict"] for row in own["campaigns"].to_pylist()}
-    counted = _counted(slices, wanted)
+    counted = _count_slices(slices, wanted)
     return AccountPage(
         account_id=wanted,
         name=formatting.shorten(wanted, ID_CHARS),
         row=own["accounts"].slice(0, 1).to_pylist()[0],
         explanation=explanation,
-        why=_why(case, explanation, verdicts, counted),
+        why=_say_why(case, explanation, verdicts, counted),
         memberships=tuple(
             AccountMembership(
                 campaign_id=one.campaign_id,
@@ -219,7 +203,7 @@ def account_page(
             )
             for place, one in enumerate(explanation.memberships)
         ),
-        details=_details(details),
+        details=_account_details(details),
         slices=counted,
         evidence=canonical_order("evidence", evidence),
         neighbours=neighbours(case, traits, wanted),
@@ -244,7 +228,7 @@ def _tables_of(tables: Mapping[str, pa.Table], account_id: str) -> dict[str, pa.
     }
 
 
-def _counted(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
+def _count_slices(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
     if slices is None:
         return None
     own = slices.filter(pc.equal(slices["account_id"], account_id))
@@ -257,36 +241,31 @@ def _counted(slices: pa.Table | None, account_id: str) -> AccountSlices | None:
     )
 
 
-def _why(
+def _say_why(
     case: CaseModel, explanation: Explanation, verdicts: Mapping[str, str], slices: AccountSlices | None
 ) -> tuple[str, ...]:
     """Why an account is or is not a member, in sentences."""
     if not explanation.memberships:
         return (*explanation.change[:1], *_too_little(case, slices))
     main = explanation.memberships[0]
-    name, probability = formatting.shorten(main.campaign_id, ID_CHARS), formatting.probability(main.probability)
-    parts = (
-        f"probability of the campaign {formatting.probability(main.campaign.probability)}, that the account is a "
-        f"member of it {formatting.probability(main.member.probability)}"
-    )
+    place = main.verdict if main.verdict in ("act", "review") else "other"
     if verdicts.get(main.campaign_id, "none") == "none":
-        opening = (
-            f"It is a member of no campaign. It is in the group {name}, which was left alone: the evidence does not "
-            f"suffice to call it one ({parts})."
-        )
-    elif main.verdict == "act":
-        opening = f"It is a member of the campaign {name} with the probability {probability} ({parts})."
-    elif main.verdict == "review":
-        opening = f"It may be a member of the campaign {name}; a person must review that ({parts})."
-    else:
-        opening = f"It has requests in the campaign {name} and is not flagged as a member ({parts})."
-    allowed = (
-        ["It belongs to a programme that the settings allow, so it is never flagged."] if explanation.sanctioned else []
+        place = "none"
+    opening = fill(
+        _SAID[place],
+        name=formatting.shorten(main.campaign_id, ID_CHARS),
+        probability=formatting.probability(main.probability),
+        parts=fill(
+            _SAID["parts"],
+            campaign=formatting.probability(main.campaign.probability),
+            member=formatting.probability(main.member.probability),
+        ),
     )
-    return (opening, *allowed, *_reasons(main.member))
+    allowed = [_SAID["allowed"]] if explanation.sanctioned else []
+    return (opening, *allowed, *_say_reasons(main.member))
 
 
-def _reasons(member: ScoreSum) -> list[str]:
+def _say_reasons(member: ScoreSum) -> list[str]:
     """The strongest findings about the account itself, for and against."""
     sides = (("For its part in it", member.supporting), ("Against its part in it", member.opposing))
     return [
@@ -304,11 +283,10 @@ def _too_little(case: CaseModel, slices: AccountSlices | None) -> list[str]:
     least = link.get("min_slice_requests") if isinstance(link, dict) else None
     if slices is None or not isinstance(least, int) or slices.largest >= least:
         return []
-    prompts = formatting.count(least)
-    return [f"No slice of it has the {prompts} distinct prompts from which anything is inferred. {slices.words}"]
+    return [fill(_SAID["too_little"], least=least, slices=slices.words)]
 
 
-def _details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _account_details(rows: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """What is known of the account itself, in the order of `TRAIT_KINDS`; of its campaigns it says nothing."""
     found: list[tuple[str, str]] = []
     for kind in TRAIT_KINDS:

@@ -57,20 +57,16 @@ def words_of(column: pa.ChunkedArray, rows: Ints) -> tuple[Ints, npt.NDArray[np.
 
 
 def sample_keys(traffic: pa.Table, rows: Ints) -> Hashes:
-    """A key for each request of one campaign, the same for requests that are alike; 0 where there is no prompt.
-
-    Args:
-        rows: the campaign's requests, as positions in it.
-    """
+    """A key for each request of one campaign, the same for requests that are alike; 0 where there is no prompt."""
     columns = traffic.select(["prompt_hash", "conversation", "turn"]).take(pa.array(rows))
     keys: Hashes = columns["prompt_hash"].to_numpy().copy()
     known = keys != 0
-    template = _template(traffic["topic_words"], rows)
+    template = _template_buckets(traffic["topic_words"], rows)
     for first in range(0, len(rows), BLOCK_ROWS):
         block = slice(first, first + BLOCK_ROWS)
         _by_item(keys[block], *words_of(traffic["topic_words"], rows[block]), template)
     later = _later_turns(keys, columns["conversation"].to_numpy(), columns["turn"].fill_null(-1).to_numpy())
-    keys[later] = _mixed(keys[later], columns["conversation"].to_numpy()[later])
+    keys[later] = _mix_hashes(keys[later], columns["conversation"].to_numpy()[later])
     keys[~known] = 0
     return keys
 
@@ -90,7 +86,7 @@ def _later_turns(keys: Hashes, conversation: Hashes, turn: Ints) -> Flags:
     return found
 
 
-def _template(column: pa.ChunkedArray, rows: Ints) -> Flags:
+def _template_buckets(column: pa.ChunkedArray, rows: Ints) -> Flags:
     """True for the buckets of words that many of the requests have."""
     looked_at = evenly(rows, _COUNTED_REQUESTS)
     counts = np.zeros(BUCKETS_OF_WORDS, np.int64)
@@ -113,10 +109,10 @@ def _by_item(keys: Hashes, lengths: Ints, words: npt.NDArray[np.uint16], templat
     enough = own >= P.item_words
     item = np.full(int(enough.sum()), _ODD)
     for column in least[enough].T:
-        item = _mixed(item, column)
+        item = _mix_hashes(item, column)
     keys[enough] = item
 
 
-def _mixed(left: Hashes, right: Hashes) -> Hashes:
+def _mix_hashes(left: Hashes, right: Hashes) -> Hashes:
     mixed = (left ^ right) * _ODD
     return mixed ^ (mixed >> _SHIFT)

@@ -1,4 +1,4 @@
-"""What campaigns can be compared by: one profile for each campaign and group of a case, made once per case."""
+"""What accounts have in common, and what campaigns can be compared by: traits and profiles, made once per case."""
 
 from __future__ import annotations
 
@@ -9,12 +9,145 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.triage.model import CampaignModel, CaseModel
 from stillhunt.triage.samples import SHARED_RUN_WORDS, WORD_OF_PROMPT
+
+Integers = npt.NDArray[np.int64]
+
+SIGN_UP_HOURS = 12
+"""Length of a sign-up window, in hours: that of the evidence `created_at`, whose bits are about the same windows."""
+_LABEL_CHARS = 48
+
+
+@dataclass(frozen=True)
+class TraitKind:
+    """One thing that accounts can have in common.
+
+    Attributes:
+        evidence: kind of evidence that says how common exactly this is among all customers; empty where none does.
+    """
+
+    name: str
+    label: str
+    column: str
+    evidence: str = ""
+
+
+TRAIT_KINDS = (
+    TraitKind("client", "Client", "clients"),
+    TraitKind("network", "Network", "networks"),
+    TraitKind("ip_kind", "Kind of address", "ip_kinds"),
+    TraitKind("country", "Country", "countries"),
+    TraitKind("sign_up", f"Signed up within {SIGN_UP_HOURS} hours", "created_at", "created_at"),
+    TraitKind("email_domain", "E-mail domain", "email_domain", "email_domain"),
+    TraitKind("organization", "Organisation", "organization_id"),
+    TraitKind("plan", "Plan", "plan"),
+    TraitKind("payment_country", "Country of payment", "payment_country"),
+    TraitKind("phone_country", "Country of the phone", "phone_country"),
+    TraitKind("signup_country", "Country of the sign-up", "signup_country"),
+    TraitKind("declared_use", "Declared use", "declared_use"),
+    TraitKind("other_campaign", "Also in", "campaign_id"),
+)
+"""In the order of tables. A client is a family of User-Agents and a network an autonomous system, both wider than the
+fingerprints and prefixes that evidence is about, so no bits are set against them."""
+OTHER_CAMPAIGN = len(TRAIT_KINDS) - 1
+"""Place of the kind whose values are campaigns: an account has those that it is in besides the one looked at."""
+
+
+@dataclass(frozen=True)
+class CaseTraits:
+    """The traits of all members of a case, as numbers; made by `case_traits` once per case.
+
+    Attributes:
+        accounts: account ids that are members of anything, ascending.
+        kind: place in `TRAIT_KINDS` of each trait.
+        known: for each kind, accounts for which any value of it is known.
+        holders: for each trait, accounts that have it.
+    """
+
+    accounts: pa.Array
+    values: list[str]
+    kind: Integers
+    account: Integers
+    trait: Integers
+    known: Integers
+    holders: Integers
+
+    def label(self, trait: int) -> str:
+        """The value of a trait, safe to show; a sign-up window with its begin."""
+        return formatting.shorten(self.values[trait], _LABEL_CHARS)
+
+    def codes_of(self, account_ids: pa.Array | pa.ChunkedArray) -> Integers:
+        """The numbers of accounts; -1 for an account that is no member of anything."""
+        places = pc.index_in(account_ids, value_set=self.accounts)
+        return np.asarray(pc.fill_null(places, -1).cast(pa.int64()).to_numpy(zero_copy_only=False), np.int64)
+
+    def pairs_of(self, accounts: Integers) -> tuple[Integers, Integers]:
+        """Accounts and traits of all pairs of some accounts, by account and trait."""
+        wanted = np.zeros(len(self.accounts), np.bool_)
+        wanted[accounts[accounts >= 0]] = True
+        rows = np.flatnonzero(wanted[self.account])
+        return self.account[rows], self.trait[rows]
+
+
+def case_traits(member_details: pa.Table) -> CaseTraits:
+    """The traits of all members of campaigns and groups.
+
+    Returns:
+        Each account's distinct traits; what is not known of an account is no trait.
+    """
+    accounts = pc.unique(member_details["account_id"])
+    accounts = accounts.take(pc.sort_indices(accounts))
+    owner = np.asarray(pc.index_in(member_details["account_id"], value_set=accounts).to_numpy(), np.int64)
+    account, trait, values, kinds = [], [], list[str](), list[int]()
+    known = np.zeros(len(TRAIT_KINDS), np.int64)
+    for place, kind in enumerate(TRAIT_KINDS):
+        rows, words = _known_values(member_details[kind.column])
+        names = pc.unique(words)
+        names = names.take(pc.sort_indices(names))
+        code = np.asarray(pc.index_in(words, value_set=names).to_numpy(zero_copy_only=False), np.int64)
+        pair = np.unique(owner[rows] * max(len(names), 1) + code)
+        account.append(pair // max(len(names), 1))
+        trait.append(pair % max(len(names), 1) + len(values))
+        known[place] = len(np.unique(account[-1]))
+        values += names.to_pylist()
+        kinds += [place] * len(names)
+    joined, codes = np.concatenate(account), np.concatenate(trait)
+    order = np.lexsort((codes, joined))
+    return CaseTraits(
+        accounts=accounts,
+        values=values,
+        kind=np.array(kinds, np.int64),
+        account=joined[order],
+        trait=codes[order],
+        known=known,
+        holders=np.bincount(codes, minlength=len(values)),
+    )
+
+
+def _known_values(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
+    """Row and text of each known value of a column; a moment becomes the begin of its sign-up window."""
+    column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if isinstance(column, pa.ChunkedArray):  # an empty one stays in chunks
+        column = pa.array([], column.type)
+    if pa.types.is_list(column.type):
+        rows, words = pc.list_parent_indices(column), pc.list_flatten(column)
+    else:
+        rows, words = pa.array(np.arange(len(column))), column
+    if pa.types.is_timestamp(words.type):
+        moments = pc.floor_temporal(words, SIGN_UP_HOURS, unit="hour")
+        words = pc.strftime(moments, format="%Y-%m-%d %H:00 UTC")
+    stated = pc.and_kleene(pc.is_valid(words), pc.not_equal(words, UNKNOWN))
+    stated = pc.fill_null(stated, False)
+    return np.asarray(rows.filter(stated).to_numpy(zero_copy_only=False), np.int64), words.filter(stated)
+
 
 _SIGN_UP_WINDOW = "%G-W%V"
 """Accounts are compared by the week of their sign-up."""
@@ -28,7 +161,6 @@ class CampaignProfile:
     """What one campaign or group can be compared by.
 
     Attributes:
-        model: what there is to say about it.
         runs: runs of five marked words in its excerpts -> the run as it stands there.
         values: for each of `VALUE_ASPECTS`, value -> its share, 0 to 1; empty where not known.
     """
@@ -65,23 +197,14 @@ class CampaignProfiles:
         """How much a shared value says, 0 to 1: next to nothing where all campaigns of the case have it.
 
         It is log((n + 1) / k) / log(n + 1) for a value that k of n campaigns have, the usual inverse frequency.
-
-        Args:
-            aspect: one of `VALUE_ASPECTS`.
-            value: a value that a campaign has.
         """
         total = self.known[aspect] + 1
         return math.log(total / self.having[aspect][value]) / math.log(total)
 
 
 def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> CampaignProfiles:
-    """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown.
-
-    Args:
-        samples: the SAMPLES table, in any row order.
-        origins: the ORIGINS table, in any row order.
-    """
-    members, runs = _members(case.tables["members"]), _marked_runs(samples)
+    """The profiles of all campaigns and groups of a case, to be kept as long as the case is shown."""
+    members, runs = _members_by_campaign(case.tables["members"]), _marked_runs(samples)
     values: dict[str, dict[str, dict[str, float]]] = {aspect: {} for aspect in VALUE_ASPECTS}
     for row in origins.to_pylist():
         if row["aspect"] in ("client", "network", "country") and row["value"] not in (UNKNOWN, OTHER):
@@ -95,7 +218,7 @@ def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> 
             model=campaign,
             members=members.get(name, frozenset()),
             runs=runs.get(name, {}),
-            values={aspect: _shares(values[aspect].get(name, {})) for aspect in VALUE_ASPECTS},
+            values={aspect: _shares_of_weights(values[aspect].get(name, {})) for aspect in VALUE_ASPECTS},
         )
         for campaign in case.campaigns
         for name in [campaign.row["campaign_id"]]
@@ -111,14 +234,10 @@ def campaign_profiles(case: CaseModel, samples: pa.Table, origins: pa.Table) -> 
 
 
 def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[str, ...], str]:
-    """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands there.
-
-    Args:
-        marks: spans of it in characters.
-    """
+    """Runs of five words that lie in one mark of an excerpt: the words in small letters -> the run as it stands."""
     runs = {}
     # Marks are written span by span and overlap; together they are what the excerpt shares.
-    for begin, end in _joined((mark["start"], mark["end"]) for mark in marks):
+    for begin, end in _join_spans((mark["start"], mark["end"]) for mark in marks):
         found = list(WORD_OF_PROMPT.finditer(text, begin, end))
         lowered = [match.group().lower() for match in found]
         for start in range(len(found) - SHARED_RUN_WORDS + 1):
@@ -127,7 +246,7 @@ def marked_words(text: str, marks: Iterable[Mapping[str, int]]) -> dict[tuple[st
     return runs
 
 
-def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _join_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     joined: list[tuple[int, int]] = []
     for begin, end in sorted(spans):
         if joined and begin <= joined[-1][1]:
@@ -146,7 +265,7 @@ def _marked_runs(samples: pa.Table) -> dict[str, dict[tuple[str, ...], str]]:
     return runs
 
 
-def _members(members: pa.Table) -> dict[str, frozenset[str]]:
+def _members_by_campaign(members: pa.Table) -> dict[str, frozenset[str]]:
     grouped = members.group_by("campaign_id").aggregate([("account_id", "list")])
     return {row["campaign_id"]: frozenset(row["account_id_list"]) for row in grouped.to_pylist()}
 
@@ -162,6 +281,6 @@ def _sign_up_weeks(details: pa.Table) -> dict[str, dict[str, float]]:
     return counted
 
 
-def _shares(weights: Mapping[str, Any]) -> dict[str, float]:
+def _shares_of_weights(weights: Mapping[str, Any]) -> dict[str, float]:
     total = math.fsum(weights.values())
     return {value: weight / total for value, weight in sorted(weights.items()) if total > 0}

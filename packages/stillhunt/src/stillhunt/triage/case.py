@@ -30,20 +30,13 @@ class Case:
 
     Attributes:
         tables: file stem -> Arrow table, as `base/schema_case.py` declares them in `CASE_TABLES`.
-        samples: redacted excerpts of the campaigns' requests.
-        timeline: requests and accounts per campaign and time bucket.
-        origins: clients, networks, kinds of addresses and countries of each campaign.
         member_details: times and origins of each member's requests, and what the accounts table says of it.
         addresses: keyed hashes of the addresses and networks that each member uses most, to search by.
         cited: the requests that findings name, with when, how and from where they came.
         phrases: hashes of the phrases by which each campaign is known.
-        run: what run.json holds: version, inputs, settings, seed, timings, coverage, counts.
 
     Args:
         tables: one table per key of `CASE_TABLES`.
-        samples: SAMPLES table; none shown where it is None.
-        timeline: TIMELINE table; no chart where it is None.
-        views: the other tables of `CASE_VIEWS` by name; what a missing one says is not known.
 
     Raises:
         ContractError: a table is missing, unknown or has another shape; a score or bit is not a finite number.
@@ -65,14 +58,14 @@ class Case:
         if not isinstance(tables, StoredTables):  # those are checked when they are read
             tables = {name: table.check(tables[name]) for name, table in CASE_TABLES.items()}
         self.tables = tables
-        self.samples = _view("samples", samples)
-        self.timeline = _view("timeline", timeline)
-        self.origins = _view("origins", views.get("origins"))
-        self.member_details = _view("member_details", views.get("member_details"))
-        self.addresses = _view("addresses", views.get("addresses"))
-        self.cited = _view("cited", views.get("cited"))
-        self.taken = _view("taken", views.get("taken"))
-        self.phrases = _view("phrases", views.get("phrases"))
+        self.samples = _check_view("samples", samples)
+        self.timeline = _check_view("timeline", timeline)
+        self.origins = _check_view("origins", views.get("origins"))
+        self.member_details = _check_view("member_details", views.get("member_details"))
+        self.addresses = _check_view("addresses", views.get("addresses"))
+        self.cited = _check_view("cited", views.get("cited"))
+        self.taken = _check_view("taken", views.get("taken"))
+        self.phrases = _check_view("phrases", views.get("phrases"))
         self.run: dict[str, Any] = public_run(run or {})
         for name, column in (("campaigns", "score"), ("accounts", "score"), ("members", "score"), ("evidence", "bits")):
             if not pc.all(pc.is_finite(tables[name][column]), min_count=0).as_py():
@@ -138,7 +131,6 @@ class Case:
 
         Args:
             wanted_id: campaign or account; where both have the id, the campaign.
-            account: only an account is meant.
 
         Raises:
             CaseError: no account or campaign has this id; the nearest ones are named.
@@ -157,9 +149,6 @@ class Case:
         Args:
             campaign: id, or the beginning of one, of a campaign or a group left alone; all campaigns if None.
 
-        Returns:
-            An ACCOUNT_FACTS table: one row per campaign and member.
-
         Raises:
             CaseError: no campaign has this id, or several begin with it.
         """
@@ -176,13 +165,6 @@ class Case:
 
     def write(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write the case folder, completely or not at all.
-
-        Args:
-            folder: where; its parent is made if need be.
-            force: replace a case folder that is there.
-
-        Returns:
-            The folder's absolute path.
 
         Raises:
             OutputError: it exists, the disk is full, or permission is missing.
@@ -245,6 +227,6 @@ class Case:
         )
 
 
-def _view(name: str, table: pa.Table | None) -> pa.Table:
+def _check_view(name: str, table: pa.Table | None) -> pa.Table:
     """A view that was given, checked; an empty one in place of None."""
     return CASE_VIEWS[name].empty() if table is None else CASE_VIEWS[name].check(table)

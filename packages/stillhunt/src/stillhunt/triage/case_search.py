@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.triage.model import ID_CHARS, CaseModel
 
 HITS_OF_A_KIND = 50
@@ -24,12 +24,8 @@ class SearchHit:
     """One thing found; ids are raw, the other texts are safe to show.
 
     Attributes:
-        kind: campaign, account, phrase or request.
         id: of the campaign, account or request; of a phrase, the request of the excerpt, or the campaign.
         name: the id, safe to show.
-        campaign_id: campaign that it leads to; None where there is none.
-        account_id: account that it leads to; None where there is none.
-        before, match, after: what was found, and what stands around it.
     """
 
     kind: str
@@ -55,13 +51,7 @@ class KindHits:
 
 @dataclass(frozen=True)
 class CaseHits:
-    """What a search found.
-
-    Attributes:
-        query: what was searched for, safe to show.
-        kinds: campaigns, accounts, phrases and requests, also those without a hit.
-        note: what the reader should know of the search, in a sentence; empty where nothing.
-    """
+    """What a search found."""
 
     query: str
     kinds: tuple[KindHits, ...]
@@ -82,27 +72,26 @@ def search_case(case: CaseModel, samples: pa.Table, query: str, limit: int = HIT
 
     Args:
         query: what to search for; blanks around it, and what exceeds 200 characters, are left out.
-        limit: most hits of a kind.
 
     Returns:
         Hits and their true number by kind; exact ids come first, then beginnings, then the rest.
     """
-    wanted, note = _query(query)
+    wanted, note = _clean_query(query)
     if not wanted:
         return CaseHits("", (), note)
     return CaseHits(
         formatting.shorten(wanted, QUERY_CHARS),
         (
-            _campaigns(case, wanted, limit),
-            _accounts(case, wanted, limit),
-            _phrases(case, samples, wanted, limit),
-            _requests(case, samples, wanted, limit),
+            _find_campaigns(case, wanted, limit),
+            _find_accounts(case, wanted, limit),
+            _find_phrases(case, samples, wanted, limit),
+            _find_requests(case, samples, wanted, limit),
         ),
         note,
     )
 
 
-def _query(query: str) -> tuple[str, str]:
+def _clean_query(query: str) -> tuple[str, str]:
     """What is searched for, and what to say about it."""
     beginning = query[: 4 * QUERY_CHARS].strip()
     # an id is stored with its control characters made visible, and bytes that are no text are none here
@@ -114,7 +103,9 @@ def _query(query: str) -> tuple[str, str]:
     return wanted, ""
 
 
-def _ids(ids: pa.ChunkedArray, wanted: str, limit: int, rank: pa.ChunkedArray | None = None) -> tuple[int, list[int]]:
+def _find_ids(
+    ids: pa.ChunkedArray, wanted: str, limit: int, rank: pa.ChunkedArray | None = None
+) -> tuple[int, list[int]]:
     """How many ids hold a text, and the rows of the first: the exact id, then beginnings, then by rank and id."""
     rows = pc.indices_nonzero(pc.match_substring(ids, wanted, ignore_case=True))
     names = ids.take(rows)
@@ -129,12 +120,12 @@ def _ids(ids: pa.ChunkedArray, wanted: str, limit: int, rank: pa.ChunkedArray | 
     return len(rows), rows.take(order).to_pylist()
 
 
-def _accounts(case: CaseModel, wanted: str, limit: int) -> KindHits:
+def _find_accounts(case: CaseModel, wanted: str, limit: int) -> KindHits:
     table = case.tables["accounts"]
-    total, rows = _ids(table["account_id"], wanted, limit, table["score"])
+    total, rows = _find_ids(table["account_id"], wanted, limit, table["score"])
     found = table.select(["account_id", "campaign_id"]).take(pa.array(rows, pa.int64())).to_pylist()
     hits = (
-        _hit(
+        _make_hit(
             "account", row["account_id"], "account id", wanted, row["account_id"], row["campaign_id"], row["account_id"]
         )
         for row in found
@@ -142,15 +133,15 @@ def _accounts(case: CaseModel, wanted: str, limit: int) -> KindHits:
     return KindHits("account", "Accounts", total, tuple(hits))
 
 
-def _campaigns(case: CaseModel, wanted: str, limit: int) -> KindHits:
+def _find_campaigns(case: CaseModel, wanted: str, limit: int) -> KindHits:
     table = case.tables["campaigns"]
-    total, rows = _ids(table["campaign_id"], wanted, limit, table["score"])
+    total, rows = _find_ids(table["campaign_id"], wanted, limit, table["score"])
     names = table["campaign_id"].take(pa.array(rows, pa.int64())).to_pylist()
-    hits = (_hit("campaign", name, "campaign id", wanted, name, name, None) for name in names)
+    hits = (_make_hit("campaign", name, "campaign id", wanted, name, name, None) for name in names)
     return KindHits("campaign", "Campaigns and groups", total, tuple(hits))
 
 
-def _phrases(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> KindHits:
+def _find_phrases(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> KindHits:
     """Excerpts first, then skills, then evidence; each in reading order of its table."""
     texts = samples.filter(pc.match_substring(samples["text"], wanted, ignore_case=True))
     texts = texts.sort_by([("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")])
@@ -171,13 +162,13 @@ def _phrases(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> Kin
     ordered = statements.sort_by([("campaign_id", "ascending"), ("statement", "ascending")]).slice(0, limit)
     said = [("evidence", row["statement"], row["campaign_id"], row["campaign_id"], None) for row in ordered.to_pylist()]
     hits = (
-        _hit("phrase", id_, where, wanted, text, campaign, account)
+        _make_hit("phrase", id_, where, wanted, text, campaign, account)
         for where, text, id_, campaign, account in [*found, *skills, *said][:limit]
     )
     return KindHits("phrase", "Phrases", texts.num_rows + len(skills) + statements.num_rows, tuple(hits))
 
 
-def _requests(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> KindHits:
+def _find_requests(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> KindHits:
     """Requests by whole id or its beginning; one that several findings cite is one hit."""
     evidence = case.tables["evidence"]
     ids = pc.list_flatten(evidence["request_ids"])
@@ -198,18 +189,18 @@ def _requests(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -> Ki
     for row in shown.select(["request_id", "campaign_id", "account_id"]).to_pylist():
         # an excerpt names the account that sent the request
         places[row["request_id"]] = ("excerpt", row["campaign_id"], row["account_id"])
-    hits = (_hit("request", name, places[name][0], wanted, name, *places[name][1:]) for name in first.to_pylist())
+    hits = (_make_hit("request", name, places[name][0], wanted, name, *places[name][1:]) for name in first.to_pylist())
     return KindHits("request", "Requests", len(both), tuple(hits))
 
 
-def _hit(
+def _make_hit(
     kind: str, id_: str, found_in: str, wanted: str, text: str, campaign: str | None, account: str | None
 ) -> SearchHit:
-    before, match, after = _around(text, wanted)
+    before, match, after = _text_around(text, wanted)
     return SearchHit(kind, id_, formatting.shorten(id_, ID_CHARS), found_in, campaign, account, before, match, after)
 
 
-def _around(text: str, wanted: str) -> tuple[str, str, str]:
+def _text_around(text: str, wanted: str) -> tuple[str, str, str]:
     """What was found in a text, and what stands around it, safe to show."""
     found = re.search(re.escape(wanted), text, re.IGNORECASE)
     # the engine folds a few letters otherwise than Python; then the beginning of the text is shown

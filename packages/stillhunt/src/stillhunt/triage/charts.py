@@ -52,7 +52,7 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     """
     prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
     rest = total.negligible_line
-    pieces = [prior, *_bounded([*total.supporting, *total.opposing]), *([rest] if rest else [])]
+    pieces = [prior, *_bound_terms([*total.supporting, *total.opposing]), *([rest] if rest else [])]
     edges = [0.0]
     for term in pieces:
         edges.append(edges[-1] + term.bits)
@@ -65,14 +65,14 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     rows = []
     for index, term in enumerate(pieces):
         begin, end = edges[index], edges[index + 1]
-        rows.append(_row(term, _side(term), at(min(begin, end)), at(max(begin, end)), at(end)))
+        rows.append(_make_row(term, _side_of(term), at(min(begin, end)), at(max(begin, end)), at(end)))
     sum_term = Term("total", "total", "Log2 odds after all evidence", total.log2_odds, 0, ())
     left, right = sorted((at(0.0), at(total.log2_odds)))
-    rows.append(_row(sum_term, "total", left, right, at(total.log2_odds)))
+    rows.append(_make_row(sum_term, "total", left, right, at(total.log2_odds)))
     return Waterfall(tuple(rows), at(0.0), at(act_bits))
 
 
-def _side(term: Term) -> str:
+def _side_of(term: Term) -> str:
     if term.family == PRIOR:
         return PRIOR
     if term.kind == NEGLIGIBLE:
@@ -80,7 +80,7 @@ def _side(term: Term) -> str:
     return "for" if term.bits > 0 else "against"
 
 
-def _row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
+def _make_row(term: Term, side: str, left: float, right: float, joint: float) -> WaterfallRow:
     return WaterfallRow(
         family=family_name(family_label(term.family)),
         statement=formatting.sentence_case(term.shown),
@@ -99,7 +99,7 @@ def _prior_statement(total: ScoreSum) -> str:
     return stated[0] if stated else "Odds before any evidence"
 
 
-def _bounded(terms: list[Term]) -> list[Term]:
+def _bound_terms(terms: list[Term]) -> list[Term]:
     """The terms, the weakest of too many merged into one, so that hostile or odd cases stay readable."""
     if len(terms) <= _EVIDENCE_ROWS:
         return terms
@@ -120,13 +120,7 @@ class Sparkline:
 
 
 def sparkline(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datetime) -> Sparkline:
-    """Requests over the period of the case, in few bars.
-
-    Args:
-        buckets: rows of the TIMELINE table of one campaign, in time order.
-        first: begin of the common axis.
-        last: end of the common axis.
-    """
+    """Requests over the period of the case, in few bars."""
     starts = [(bucket["bucket"] - first).total_seconds() for bucket in buckets]
     bucket_width = min((later - earlier for earlier, later in pairwise(starts)), default=_SINGLE_BUCKET_SECONDS)
     bin_width = max((last - first).total_seconds(), bucket_width) / _SPARK_BINS

@@ -16,12 +16,10 @@ from stillhunt.base.coded import codes, plain
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import hash_digits
 from stillhunt.base.schema_case import ADDRESS_KINDS, ADDRESSES, CITED
-from stillhunt.triage.member_details import member_details, row_of_member
-from stillhunt.triage.origins import ASPECTS, as_families, origins_table
-from stillhunt.triage.rereading import Rereading
-from stillhunt.triage.samples import sample_table
+from stillhunt.triage.account_facts import member_details, row_of_member
+from stillhunt.triage.origins import ASPECTS, as_families, origins_table, timeline_table
+from stillhunt.triage.samples import Rereading, sample_table
 from stillhunt.triage.taken import other_requests, taken_table
-from stillhunt.triage.timeline import timeline_table
 
 ADDRESS_COLUMNS = dict(zip(ADDRESS_KINDS, ("client_ip", "client_prefix"), strict=True))
 """Kind -> the column of TRAFFIC that holds its hashes."""
@@ -99,19 +97,16 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
     They are found by their ids among the requests of the campaign's members, because an id is unique within one source
     only.
 
-    Args:
-        tables: the case tables campaigns, members and evidence.
-
     Returns:
         A CITED table: campaigns in their order, within each by account and time.
     """
     campaigns = tables["campaigns"]
     names = campaigns.filter(pc.not_equal(campaigns["verdict"], "none"))["campaign_id"].combine_chunks()
-    request_id, namer, request_ids = _named(tables["evidence"], names)
+    request_id, namer, request_ids = _cited_pairs(tables["evidence"], names)
     if not len(request_id):
         return CITED.empty()
     account, ids = codes(traffic["account_id"])
-    member = _members(tables["members"], names, ids)
+    member = _member_codes(tables["members"], names, ids)
     rows = np.flatnonzero(np.isin(account, member % len(ids)))
     found = pc.fill_null(pc.index_in(traffic["request_id"].take(pa.array(rows)), request_ids), -1).to_numpy()
     rows, found = rows[found >= 0], found[found >= 0]
@@ -123,10 +118,10 @@ def cited_table(tables: Mapping[str, pa.Table], traffic: pa.Table) -> pa.Table:
     inside = np.isin(campaign * len(ids) + account[row], member)
     row, campaign = row[inside], campaign[inside]
     order = np.lexsort((row, campaign))
-    return _table(traffic, row[order], names.take(pa.array(campaign[order])))
+    return _make_cited(traffic, row[order], names.take(pa.array(campaign[order])))
 
 
-def _table(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
+def _make_cited(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
     columns = traffic.select([*_COPIED, "user_agent"]).take(pa.array(rows))
     value, agents = codes(columns["user_agent"])
     family, words = as_families(value, agents.to_pylist())
@@ -137,7 +132,7 @@ def _table(traffic: pa.Table, rows: Ints, campaigns: pa.Array) -> pa.Table:
     )
 
 
-def _named(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
+def _cited_pairs(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
     """Pairs of a request id and a campaign that names it, by id, each once; and the ids by code."""
     own = evidence.select(["campaign_id", "request_ids"]).filter(pc.is_in(evidence["campaign_id"], names))
     lists = own["request_ids"].combine_chunks()
@@ -148,7 +143,7 @@ def _named(evidence: pa.Table, names: pa.Array) -> tuple[Ints, Ints, pa.Array]:
     return pairs // max(len(names), 1), pairs % max(len(names), 1), coded.dictionary
 
 
-def _members(members: pa.Table, names: pa.Array, ids: pa.Array) -> Ints:
+def _member_codes(members: pa.Table, names: pa.Array, ids: pa.Array) -> Ints:
     """Campaign times the number of accounts, plus account, of each member of one of the campaigns."""
     own = members.filter(pc.is_in(members["campaign_id"], names))
     campaign = pc.index_in(own["campaign_id"].combine_chunks(), names).to_numpy().astype(np.int64)
@@ -166,11 +161,7 @@ class CampaignViews(NamedTuple):
     """Tables that readers need beside the findings; None without a campaign, or without excerpts.
 
     Attributes:
-        timeline: TIMELINE, requests of each campaign by time.
-        origins: ORIGINS, clients, networks and countries of each campaign.
-        member_details: MEMBER_DETAILS, the same of each member, and what the accounts table says of it.
         addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
-        cited: CITED, the requests that findings name.
     """
 
     samples: pa.Table | None = None
@@ -197,8 +188,6 @@ def campaign_views(
         traffic: TRAFFIC with the column `topic` of SLICED.
         tables: the case tables harvest, members, campaigns and evidence.
         rows: row of the traffic of each harvested request.
-        customers: ACCOUNTS; None without such a table.
-        rereading: reads prompts from the log again, and tells what is in them.
         config: settings of the report; the key of hashes where the user or the state folder has it.
     """
     harvest = tables["harvest"]
@@ -222,7 +211,7 @@ def campaign_views(
         member_details=details,
         addresses=addresses,
         cited=cited,
-        taken=taken_table(traffic, _by_campaign(campaigns, rows), (prompts, samples), others, rereading, config.report),
+        taken=taken_table(traffic, _by_campaign(campaigns, rows), prompts, samples, others, rereading, config.report),
     )
 
 
@@ -278,12 +267,16 @@ def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) ->
         begins = np.minimum([np.count_nonzero(own < moment) for moment in moments], max(last - first - wanted, 0))
         ends = np.minimum(begins + wanted, last - first)
         ranked = np.partition(own, np.unique(np.concatenate([begins, ends - 1])))
-        parts = [_ranked(own, ranked, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        parts = [
+            _places_of_ranks(own, ranked, begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+        ]
         chosen.append(np.sort(order[first + np.unique(np.concatenate(parts))]))
     return pa.array(np.concatenate(chosen))
 
 
-def _ranked(times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int) -> npt.NDArray[np.int64]:
+def _places_of_ranks(
+    times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int
+) -> npt.NDArray[np.int64]:
     """Places of the times with ranks `begin` to `end`, equal times by place; `ranked` is in order at these ranks."""
     around = np.flatnonzero((times >= ranked[begin]) & (times <= ranked[end - 1]))
     around = around[np.argsort(times[around], kind="stable")]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stillhunt.base import formatting
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, family_name
-from stillhunt.triage.roles import role_label
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
 
 TEXT_WIDTH = 96
@@ -25,17 +25,10 @@ class Explanation:
     """Why an account or campaign has its score; made by `Case.explain`.
 
     Attributes:
-        kind: `campaign` or `account`.
         id: as in the logs; escape it before showing it.
-        verdict: act, review or none, as stored.
-        stored_score: the probability in the case tables.
         campaign: evidence of the campaign; None for an account without one.
         memberships: of an account, its campaigns, the main one first; of a campaign, its members.
-        facts: short facts as label and value.
-        change: what would change the result, in sentences.
         unseen: evidence that the logs could not carry, in sentences.
-        sanctioned: whether the settings allow the account's programme.
-        taken: of a campaign, what it took, in sentences.
     """
 
     kind: str
@@ -109,8 +102,8 @@ class Explanation:
             "",
         ]
         for label, value in self.facts:
-            lines += _wrapped(value, f"  {label:<{_LABEL_CHARS - 2}}", width)
-        lines += _paragraphs("What was taken", self.taken, width)
+            lines += _wrap_text(value, f"  {label:<{_LABEL_CHARS - 2}}", width)
+        lines += _make_paragraphs("What was taken", self.taken, width)
         if not self.agrees:
             rebuilt = f"the evidence adds up to {self.probability:.6f}"
             lines += ["", f"  Warning: the stored score is {self.stored_score:.6f}, but {rebuilt}."]
@@ -127,8 +120,8 @@ class Explanation:
             lines += _other_campaigns(self.memberships[1:])
         if self.kind == "campaign":
             lines += _member_lines(self.memberships, width)
-        lines += _paragraphs("What would change it", self.change, width)
-        lines += _paragraphs("What these logs cannot show", self.unseen, width)
+        lines += _make_paragraphs("What would change it", self.change, width)
+        lines += _make_paragraphs("What these logs cannot show", self.unseen, width)
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
     def _verdict_words(self) -> str:
@@ -138,7 +131,7 @@ class Explanation:
         return f"{formatting.likelihood(self.probability)} ({probability})"
 
 
-def _wrapped(text: str, beginning: str, width: int) -> list[str]:
+def _wrap_text(text: str, beginning: str, width: int) -> list[str]:
     """A text in lines under each other, after a beginning of its own."""
     lines = textwrap.wrap(text, width=width, initial_indent=beginning, subsequent_indent=" " * len(beginning))
     return lines or [beginning]
@@ -157,18 +150,18 @@ def _term_dict(term: Term) -> dict[str, Any]:
 
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
-    for heading, terms in _headings(part):
+    for heading, terms in _terms_by_heading(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
             family = f"{family_name(term.family)}: " if term.family else ""
-            lines += _wrapped(f"{family}{term.shown}{behind}", f"  {formatting.bits(term.bits):>7}  ", width)
+            lines += _wrap_text(f"{family}{term.shown}{behind}", f"  {formatting.bits(term.bits):>7}  ", width)
     probability = formatting.probability(part.probability)
     lines.append(f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} is {probability}")
     return lines
 
 
-def _headings(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
+def _terms_by_heading(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
     return (
         ("evidence for", part.supporting),
         ("evidence against", part.opposing),
@@ -184,7 +177,7 @@ def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
     lines = ["", f"Members ({formatting.count(len(members))})"]
     lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
     lines += [
-        f"  {formatting.shorten(m.account_id, name):<{name}}  {formatting.shorten(m.verdict, 8):<9}{_role(m):<10}"
+        f"  {formatting.shorten(m.account_id, name):<{name}}  {formatting.shorten(m.verdict, 8):<9}{_shown_role(m):<10}"
         f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
         for m in members[:_MEMBERS_SHOWN]
     ]
@@ -193,7 +186,7 @@ def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
     return lines
 
 
-def _role(member: Membership) -> str:
+def _shown_role(member: Membership) -> str:
     """A role is claimed only of an account with a verdict."""
     return "" if member.verdict == "none" else role_label(member.role)
 
@@ -209,8 +202,8 @@ def _other_campaigns(others: Sequence[Membership]) -> list[str]:
     return lines
 
 
-def _paragraphs(heading: str, sentences: Sequence[str], width: int) -> list[str]:
+def _make_paragraphs(heading: str, sentences: Sequence[str], width: int) -> list[str]:
     lines = ["", heading] if sentences else []
     for sentence in sentences:
-        lines += _wrapped(formatting.shorten(sentence, STATEMENT_CHARS), "  - ", width)
+        lines += _wrap_text(formatting.shorten(sentence, STATEMENT_CHARS), "  - ", width)
     return lines

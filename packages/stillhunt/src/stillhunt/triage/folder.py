@@ -18,13 +18,89 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
+from stillhunt.base import formatting
+from stillhunt.base.case_folder import CASE_FILES, REPORT_FILE, RUN_FILE, case_folder_around, is_case_folder
 from stillhunt.base.config import is_secret
-from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.base.errors import CaseError, ContractError, OutputError
 from stillhunt.base.forced_end import RENAMING, remove_at_forced_end
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
 from stillhunt.base.shape import Table
-from stillhunt.triage.case_target import cannot_be_written, check_existing, check_target
+
+_SHOWN_NAMES = 3
+_ELSEWHERE = {"next_step": "choose another folder", "command_step": "name another --out"}
+
+
+def check_target(folder: Path, *, force: bool) -> Path:
+    """Refuse a folder to which no case can be written, without leaving anything behind.
+
+    Args:
+        force: replace a case folder that is there; anything that is not one is refused all the same.
+
+    Returns:
+        The folder's absolute path; links in it are not followed.
+
+    Raises:
+        OutputError: something is there that may not be replaced, or no folder can be made there.
+    """
+    target = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link at the target itself
+    check_existing(target, force=force)
+    if (case := case_folder_around(target.parent)) is not None:
+        raise OutputError("a case is not written into a case folder", where=str(case), **_ELSEWHERE)
+    beside = next(parent for parent in target.parents if os.path.lexists(parent))
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=beside)).rmdir()
+    except OSError as error:
+        raise cannot_be_written(target, error) from error
+    return target
+
+
+def check_existing(target: Path, *, force: bool) -> None:
+    """Refuse to replace anything but a case folder that holds its own files only, or an empty folder.
+
+    Raises:
+        OutputError: something is there that may not be replaced.
+    """
+    if not os.path.lexists(target):
+        return
+    where = str(target)
+    if target.is_symlink():
+        kind = "link" if target.exists() else "link to nothing"
+        raise OutputError(f"this is a {kind}, not a case folder, so it is never replaced", where=where, **_ELSEWHERE)
+    if not target.is_dir():
+        raise OutputError("this is a file, not a case folder, so it is never replaced", where=where, **_ELSEWHERE)
+    try:
+        names = {entry.name for entry in target.iterdir()}
+    except OSError as error:
+        raise cannot_be_written(target, error) from error
+    if names and not is_case_folder(target):
+        raise OutputError("this is not a case folder, so it is never replaced", where=where, **_ELSEWHERE)
+    if foreign := sorted(names - CASE_FILES):
+        shown = ", ".join(formatting.shorten(name, 80) for name in foreign[:_SHOWN_NAMES])
+        more = f" and {len(foreign) - _SHOWN_NAMES} more" if len(foreign) > _SHOWN_NAMES else ""
+        raise OutputError(
+            f"the case folder also holds what no hunt wrote ({shown}{more}), so it is never replaced",
+            where=where,
+            next_step="move that elsewhere, or choose another folder",
+            command_step="move that elsewhere, or name another --out",
+        )
+    if not force:
+        raise OutputError(
+            "the case folder exists already",
+            where=where,
+            next_step="choose another folder, or replace it with force=True",
+            command_step="name another --out, or add --force",
+        )
+
+
+def cannot_be_written(target: Path, error: OSError) -> OutputError:
+    """The error for a case folder that the system does not let us write."""
+    return OutputError(
+        f"the case folder cannot be written: {error.strerror or error}",
+        where=str(target),
+        next_step="nothing was left behind; free space or choose another folder",
+        command_step="nothing was left behind; free space or choose another folder with --out",
+    )
+
 
 TABLES: dict[str, Table] = {**CASE_TABLES, **CASE_VIEWS}
 
@@ -36,55 +112,25 @@ _WRITERS = 2
 _LATE_TABLES = ("slices", "harvest")
 """Tables as long as the traffic: opened with the case, read when first asked for."""
 
-_ORDER: dict[str, tuple[tuple[str, str], ...]] = {
-    "accounts": (("account_id", "ascending"),),
-    "members": (("campaign_id", "ascending"), ("account_id", "ascending")),
-    "slices": (("slice_id", "ascending"), ("account_id", "ascending")),
-    "harvest": (("campaign_id", "ascending"), ("slice_id", "ascending"), ("request_id", "ascending")),
-    "campaigns": (("score", "descending"), ("requests", "descending"), ("campaign_id", "ascending")),
-    "evidence": (
-        ("campaign_id", "ascending"),
-        ("of_account", "ascending"),
-        ("account_id", "ascending"),
-        ("bits", "descending"),
-        ("family", "ascending"),
-        ("kind", "ascending"),
-        ("statement", "ascending"),
-        ("request_count", "descending"),
-        ("cited", "ascending"),
-    ),
-    "operators": (("relation", "ascending"), ("operator_id", "ascending"), ("campaign_id", "ascending")),
-    "rejects": (("source", "ascending"), ("place", "ascending"), ("reason", "ascending"), ("raw", "ascending")),
-    "samples": (("campaign_id", "ascending"), ("request_id", "ascending"), ("account_id", "ascending")),
-    "timeline": (("campaign_id", "ascending"), ("bucket", "ascending")),
-    "member_details": (("campaign_id", "ascending"), ("account_id", "ascending")),
-    "addresses": (
-        ("campaign_id", "ascending"),
-        ("account_id", "ascending"),
-        ("kind", "ascending"),
-        ("requests", "descending"),
-        ("hash", "ascending"),
-    ),
-    "cited": (
-        ("campaign_id", "ascending"),
-        ("account_id", "ascending"),
-        ("timestamp", "ascending"),
-        ("request_id", "ascending"),
-    ),
-    "taken": (
-        ("campaign_id", "ascending"),
-        ("aspect", "ascending"),
-        ("requests", "descending"),
-        ("value", "ascending"),
-    ),
-    "phrases": (("campaign_id", "ascending"), ("phrase", "ascending")),
-    "origins": (
-        ("campaign_id", "ascending"),
-        ("aspect", "ascending"),
-        ("requests", "descending"),
-        ("value", "ascending"),
-    ),
+_ORDER = {
+    "accounts": "account_id",
+    "members": "campaign_id account_id",
+    "slices": "slice_id account_id",
+    "harvest": "campaign_id slice_id request_id",
+    "campaigns": "-score -requests campaign_id",
+    "evidence": "campaign_id of_account account_id -bits family kind statement -request_count cited",
+    "operators": "relation operator_id campaign_id",
+    "rejects": "source place reason raw",
+    "samples": "campaign_id request_id account_id",
+    "timeline": "campaign_id bucket",
+    "member_details": "campaign_id account_id",
+    "addresses": "campaign_id account_id kind -requests hash",
+    "cited": "campaign_id account_id timestamp request_id",
+    "taken": "campaign_id aspect -requests value",
+    "phrases": "campaign_id phrase",
+    "origins": "campaign_id aspect -requests value",
 }
+"""Columns by which each table is sorted; a minus means the largest first."""
 _SECRET_NAME = re.compile(r"(?i)key|secret|token|passw|credential")
 _REDACTED = "redacted"
 DAMAGE = "damage"
@@ -93,17 +139,13 @@ _RUN_PARTS: dict[str, type] = {"settings": dict, "counts": dict, "inputs": list,
 
 
 def canonical_order(name: str, table: pa.Table) -> pa.Table:
-    """A case table in the order in which it is written, for rows in any order.
-
-    Args:
-        name: file stem, a key of `TABLES`.
-    """
+    """A case table in the order in which it is written, for rows in any order."""
     return table.take(indices) if (indices := _order_indices(name, table)) is not None else table
 
 
 def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
     """Row numbers in canonical order; None where the table is in that order already."""
-    keys = _ORDER[name]
+    keys = [(key.removeprefix("-"), "descending" if key[0] == "-" else "ascending") for key in _ORDER[name].split()]
     if name == "evidence":
         # rows on the whole campaign come first; joined ids break ties between rows that are otherwise equal
         table = table.append_column("of_account", pc.cast(pc.is_valid(table["account_id"]), pa.int8()))
@@ -111,7 +153,7 @@ def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
     columns = table.select([column for column, _ in keys])
     if table.num_rows < 2 or (name == "harvest" and _is_ascending(columns)):
         return None
-    return pc.sort_indices(columns, sort_keys=list(keys))
+    return pc.sort_indices(columns, sort_keys=keys)
 
 
 def _is_ascending(columns: pa.Table) -> bool:
@@ -138,13 +180,9 @@ def write_folder(
     The folder is readable by its owner only: it holds account ids and excerpts of traffic.
 
     Args:
-        tables: one table per key of `TABLES`, in any row order.
         run: content of run.json; the values of secret settings are replaced here, too.
         report: makes the content of report.html; called while the tables are written in threads.
         force: replace a case folder that is there, if it holds nothing but a case's files; never anything else.
-
-    Returns:
-        The folder's absolute path.
 
     Raises:
         OutputError: it exists, the disk is full, or permission is missing; nothing incomplete stays behind.
@@ -155,11 +193,11 @@ def write_folder(
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
         remove_at_forced_end(temporary)
-        _fill(temporary, tables, run, report)
-        _sync(temporary)
+        _fill_folder(temporary, tables, run, report)
+        _sync_folder(temporary)
         with RENAMING:
             _put_in_place(temporary, target, force=force)
-        _sync(target.parent)
+        _sync_folder(target.parent)
     except OSError as error:
         raise cannot_be_written(target, error) from error
     finally:
@@ -168,7 +206,9 @@ def write_folder(
     return target
 
 
-def _fill(folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: Callable[[], str]) -> None:
+def _fill_folder(
+    folder: Path, tables: Mapping[str, pa.Table], run: Mapping[str, Any], report: Callable[[], str]
+) -> None:
     """Write all files; the longest tables first, in threads beside the report."""
     names = sorted(TABLES, key=lambda name: -tables[name].num_rows)
     with ThreadPoolExecutor(_WRITERS, "stillhunt-write") as pool:
@@ -230,7 +270,7 @@ def _write_text(path: Path, text: str) -> None:
         os.fsync(handle.fileno())
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make the folder's entries survive a power cut, where the file system supports it."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -12,16 +12,15 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.shape import TIMESTAMP
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.model import CampaignModel, CaseModel
 
 HARM_DAYS = 7
 """Days before a campaign's last request over which its rate is taken. Judgement: a week has each weekday once."""
 _LEAST_DAYS = 1.0
 """A younger campaign is spread over so many days. Judgement: a burst of minutes says nothing of the rate of a day."""
-HARM_MEANING = (
-    "Probability times list value a day, over the last 7 days up to the campaign's last request. It ranks what to read "
-    "first; it forecasts nothing, and the list price of answers is not a loss."
-)
+_SAID: dict[str, str] = sentences_beside(__file__)["harm"]
+HARM_MEANING = _SAID["meaning"]
 """What the figure is, for the heading of its column."""
 _DAY = 86_400.0
 
@@ -31,10 +30,7 @@ class ExpectedHarm:
     """The expected harm of one campaign with the parts that it is made of.
 
     Attributes:
-        probability: its score, 0 to 1.
         value_per_request: list value of a harvested request, in the currency; 0 where nothing is harvested.
-        requests_per_day: requests a day over the last days of its activity.
-        days: length of these last days.
         measured: True if the timeline gave the rate; False where there is none and the rate is that of its whole time.
     """
 
@@ -70,20 +66,15 @@ class ExpectedHarm:
     @property
     def words(self) -> str:
         """How the figure came about, in sentences."""
-        pace = f"{formatting.plural(round(self.requests_per_day), 'request')} a day"
-        last = formatting.number(self.days, 0 if self.days >= 2 else 1)
-        period = f"over the last {last} days up to its last request" if self.days > _LEAST_DAYS else "on its last day"
-        if not self.measured:
-            period = "over its whole time, because the case has no timeline of it"
-        if not self.harvests:
-            return (
-                f"It does not harvest, so no list value is set against it. It stands after all that do, by its "
-                f"probability times its requests: {formatting.probability(self.probability)} of {pace} {period}."
-            )
+        length = "whole_time" if not self.measured else "last_days" if self.days > _LEAST_DAYS else "last_day"
         value, each = (formatting.money(sum_, self.currency) for sum_ in (self.value_per_day, self.value_per_request))
-        return (
-            f"Probability {formatting.probability(self.probability)} times a list value of {value} daily ({pace} "
-            f"{period}, {each} each). This ranks campaigns; it is no forecast."
+        return fill(
+            _SAID["harvest" if self.harvests else "no_harvest"],
+            probability=formatting.probability(self.probability),
+            value=value,
+            each=each,
+            pace=fill(_SAID["pace"], requests=round(self.requests_per_day)),
+            period=fill(_SAID[length], days=formatting.number(self.days, 0 if self.days >= 2 else 1)),
         )
 
 
@@ -94,10 +85,6 @@ def expected_harm(campaign: CampaignModel, timeline: pa.Table) -> ExpectedHarm:
     partly before them in proportion, and divided by these days; idle days count, too. Each request has the mean list
     value of the campaign's requests. It misleads where expensive requests came early, and for a campaign that has
     stopped: the rate is that of its end, not of today.
-
-    Args:
-        campaign: what there is to say about it.
-        timeline: the TIMELINE table, of this campaign or of all, in any row order.
 
     Returns:
         The figure and its parts; the list value is 0 for kinds that do not harvest.
@@ -122,11 +109,7 @@ def expected_harm(campaign: CampaignModel, timeline: pa.Table) -> ExpectedHarm:
 
 
 def queue_order(case: CaseModel, timeline: pa.Table) -> list[tuple[CampaignModel, ExpectedHarm]]:
-    """The campaigns with a verdict to act or to review and their expected harm, most harm first.
-
-    Returns:
-        One pair per campaign; groups left alone are not in the queue.
-    """
+    """The campaigns with a verdict to act or to review and their expected harm, most harm first."""
     queued = [(campaign, expected_harm(campaign, timeline)) for campaign in case.of_verdict("act", "review")]
     return sorted(queued, key=lambda pair: pair[1].order)
 
@@ -136,7 +119,6 @@ def _requests_since(begin: datetime, timeline: pa.Table, last: datetime) -> floa
 
     Args:
         timeline: rows of TIMELINE of one campaign, ascending, at least one.
-        last: the last request; the last bucket ends there.
     """
     starts = timeline["bucket"].cast(pa.int64()).to_numpy()
     since, stop = pa.array([begin, last], TIMESTAMP).cast(pa.int64()).to_pylist()

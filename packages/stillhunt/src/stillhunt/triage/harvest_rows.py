@@ -38,7 +38,8 @@ class HarvestRows:
     by us in that order: rows would be missing.
 
     Raises:
-        CaseError: a file is missing, is no Parquet, or has other columns than declared.
+        CaseError: a file is missing, is no Parquet, or has other columns than declared; from each method, where it is
+            damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,14 +55,7 @@ class HarvestRows:
         self._of_account: dict[tuple[str, str | None], list[_Span]] = {}
 
     def count(self, campaign_id: str) -> int:
-        """Harvested requests of a campaign.
-
-        Args:
-            campaign_id: campaign; an unknown one has none.
-
-        Raises:
-            CaseError: the file is damaged.
-        """
+        """Harvested requests of a campaign."""
         return sum(end - begin for _, begin, end in self._campaign_spans(campaign_id))
 
     def page(self, campaign_id: str, offset: int = 0, limit: int = 100) -> pa.Table:
@@ -72,53 +66,21 @@ class HarvestRows:
 
         Returns:
             Columns request_id, slice_id, account_id (null where slices.parquet lacks the slice) and campaign_id.
-
-        Raises:
-            CaseError: a file is damaged.
         """
         return self._read(self._campaign_spans(campaign_id), offset, limit)
 
     def account_count(self, account_id: str, campaign_id: str | None = None) -> int:
-        """Harvested requests of an account.
-
-        Args:
-            account_id: account; an unknown one has none.
-            campaign_id: only those in this campaign.
-
-        Raises:
-            CaseError: a file is damaged.
-        """
+        """Harvested requests of an account."""
         return sum(end - begin for _, begin, end in self._account_spans(account_id, campaign_id))
 
     def account_page(
         self, account_id: str, offset: int = 0, limit: int = 100, campaign_id: str | None = None
     ) -> pa.Table:
-        """Some harvested requests of an account, by campaign, slice and request.
-
-        Args:
-            limit: most requests; more than 10,000 count as 10,000.
-            campaign_id: only those in this campaign.
-
-        Returns:
-            The columns of `page`.
-
-        Raises:
-            CaseError: a file is damaged.
-        """
+        """Some harvested requests of an account, by campaign, slice and request."""
         return self._read(self._account_spans(account_id, campaign_id), offset, limit)
 
     def slices_of(self, account_id: str) -> pa.Table:
-        """The slices of an account.
-
-        Args:
-            account_id: account; an unknown one has none.
-
-        Returns:
-            Its rows of the SLICES table, by slice.
-
-        Raises:
-            CaseError: slices.parquet is damaged.
-        """
+        """The slices of an account."""
         _, accounts = self._slice_owners()
         code = accounts.dictionary.index(account_id).as_py()
         rows = np.flatnonzero(np.asarray(accounts.indices) == code)
@@ -143,7 +105,7 @@ class HarvestRows:
                     spans.append((group, 0, self._harvest.rows(group)))
                 else:
                     own = self._harvest.group(group, ["campaign_id"])["campaign_id"]
-                    spans += _runs(group, np.asarray(pc.equal(own, campaign_id)))
+                    spans += _find_runs(group, np.asarray(pc.equal(own, campaign_id)))
             if not spans:
                 return []  # ids that nobody has are not remembered: a reader could send any number of them
             self._of_campaign[campaign_id] = spans
@@ -171,7 +133,7 @@ class HarvestRows:
             wanted = pc.is_in(rows["slice_id"].cast(pa.string()), value_set=slices.combine_chunks())
             if campaign_id is not None:
                 wanted = pc.and_(wanted, pc.equal(rows["campaign_id"], campaign_id))
-            spans += _runs(group, np.asarray(wanted))
+            spans += _find_runs(group, np.asarray(wanted))
         return spans
 
     def _read(self, spans: list[_Span], offset: int, limit: int) -> pa.Table:
@@ -188,7 +150,9 @@ class HarvestRows:
                 break
         parts = [HARVEST.empty()]
         for group, pieces in wanted.items():
-            parts.append(self._harvest.group(group, list(HARVEST.names)).take(_places(pieces)).cast(HARVEST.arrow))
+            parts.append(
+                self._harvest.group(group, list(HARVEST.names)).take(_rows_of_runs(pieces)).cast(HARVEST.arrow)
+            )
         page = pa.concat_tables(parts).combine_chunks()
         del parts  # the row groups
         pa.default_memory_pool().release_unused()  # or each thread of a server would keep the room of a row group
@@ -297,12 +261,12 @@ class _SortedFile:
             ) from error
 
 
-def _places(pieces: list[tuple[int, int]]) -> pa.Array:
+def _rows_of_runs(pieces: list[tuple[int, int]]) -> pa.Array:
     """Row numbers of some runs, each given by its first row and its length."""
     return pa.array(np.concatenate([np.arange(begin, begin + length) for begin, length in pieces]))
 
 
-def _runs(group: int, wanted: npt.NDArray[Any]) -> list[_Span]:
+def _find_runs(group: int, wanted: npt.NDArray[Any]) -> list[_Span]:
     """The runs of rows that are wanted; sorted rows have one for each value."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], wanted.astype(np.int8), [0]))))
     return [(group, int(begin), int(end)) for begin, end in zip(edges[::2], edges[1::2], strict=True)]

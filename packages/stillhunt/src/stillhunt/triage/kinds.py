@@ -1,87 +1,75 @@
-"""What a campaign is called: a harvest, or abuse of another kind, which is never called one."""
+"""What is said of a campaign's kind and of a member's role, and what it means for whoever acts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from stillhunt.base import formatting
-from stillhunt.base.wording import fill
+from stillhunt.base.schema_case import ROLES
+from stillhunt.base.wording import fill, sentences_beside
 
+ROLE_CHARS = 12
 _KIND_CHARS = 16
+_ROLES: dict[str, dict[str, str]] = sentences_beside(__file__)["role"]
+_KINDS: dict[str, dict[str, str]] = sentences_beside(__file__)["kind"]
 
 
-@dataclass(frozen=True)
-class KindWords:
-    """Abuse that is no harvest, in words; the texts have the field `accounts`, a number.
-
-    Attributes:
-        claim: what is claimed of the accounts, from the noun on.
-        limit: what is not known, in a sentence.
-        step: what to do, in a sentence.
-    """
-
-    label: str
-    claim: str
-    limit: str
-    step: str
+def role_label(role: str) -> str:
+    """A role for readers, bounded and safe to show; one that another version wrote as it is."""
+    return _ROLES[role]["label"] if role in _ROLES else formatting.shorten(role, ROLE_CHARS)
 
 
-_WORDS = {
-    "account_farm": KindWords(
-        "account farm",
-        "{accounts:account} {accounts:belongs|belong} to one person, who uses {accounts:it|them} one after another",
-        "That it is meant to save money: the logs do not show what each account was given.",
-        "Count credits and limits once for the {accounts:account} together, and ask the owner before you close any.",
-    ),
-    "relay": KindWords(
-        "relay",
-        "{accounts:account} {accounts:belongs|belong} to one operator, through whom many people ask",
-        "That the operator may not resell: a contract can allow it.",
-        "Find out whether a contract allows resale: who asks through the {accounts:account} may know nothing of it.",
-    ),
-}
+def roles_in_words(roles: Mapping[str, int]) -> str:
+    """How many members have each role: `48 mixed, 2 not known`."""
+    parts = [f"{formatting.count(roles[role])} {role_label(role)}" for role in _ordered_roles(roles)]
+    return ", ".join(parts[: len(ROLES)])
+
+
+def role_sentences(roles: Mapping[str, int]) -> tuple[str, ...]:
+    """What the logs show of the members of each role, in sentences."""
+    known = [role for role in _ordered_roles(roles) if role in _ROLES]
+    return tuple(fill(f"{{accounts:account}} {_ROLES[role]['means']}", accounts=roles[role]) for role in known)
+
+
+def role_of_account(role: str) -> str:
+    """One account's role, and what the logs show of it."""
+    return f"{role_label(role)}: it {fill(_ROLES[role]['means'], accounts=1)}" if role in _ROLES else role_label(role)
+
+
+def role_steps(roles: Mapping[str, int]) -> tuple[str, ...]:
+    """What to do about the members of each role before acting, in sentences."""
+    steps = [(roles[role], _ROLES.get(role, {}).get("step")) for role in _ordered_roles(roles)]
+    return tuple(fill(step, accounts=number) for number, step in steps if step)
+
+
+def _ordered_roles(roles: Mapping[str, int]) -> list[str]:
+    """Roles that occur: those of this version in their order, then others by name."""
+    return sorted((r for r in roles if roles[r]), key=lambda r: (ROLES.index(r) if r in ROLES else len(ROLES), r))
 
 
 def is_harvest(campaign: Mapping[str, Any]) -> bool:
-    """Whether a campaign is called a harvest, as far as it has a verdict.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
-    return campaign["kind"] not in _WORDS
+    """Whether a campaign is called a harvest, as far as it has a verdict."""
+    return campaign["kind"] not in _KINDS
 
 
 def kind_label(kind: str) -> str:
     """A kind for readers, bounded and safe to show; one that another version wrote as it is."""
-    if kind in _WORDS:
-        return _WORDS[kind].label
+    if kind in _KINDS:
+        return _KINDS[kind]["label"]
     return "not known" if kind == "not_known" else formatting.shorten(kind, _KIND_CHARS)
 
 
 def claim_of(campaign: Mapping[str, Any]) -> str:
-    """What is claimed of the accounts of a campaign that is no harvest: `20 accounts belong to one person, ...`.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
-    return fill(_WORDS[campaign["kind"]].claim, accounts=campaign["accounts"])
+    """What is claimed of the accounts of a campaign that is no harvest: `20 accounts belong to one person, ...`."""
+    return fill(_KINDS[campaign["kind"]]["claim"], accounts=campaign["accounts"])
 
 
 def limit_of(campaign: Mapping[str, Any]) -> str:
-    """What is not known of a campaign that is no harvest, in a sentence.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
-    return _WORDS[campaign["kind"]].limit
+    """What is not known of a campaign that is no harvest, in a sentence."""
+    return _KINDS[campaign["kind"]]["limit"]
 
 
 def step_of(campaign: Mapping[str, Any]) -> str:
-    """What to do about a campaign that is no harvest, in a sentence.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
-    return fill(_WORDS[campaign["kind"]].step, accounts=campaign["accounts"])
+    """What to do about a campaign that is no harvest, in a sentence."""
+    return fill(_KINDS[campaign["kind"]]["step"], accounts=campaign["accounts"])

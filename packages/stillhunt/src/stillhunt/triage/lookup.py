@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
-from stillhunt.base.visible_ids import visible_id
-from stillhunt.triage import margins
+from stillhunt.base.formatting import visible_id
+from stillhunt.triage import score_breakdown
 from stillhunt.triage.explain import Explanation
-from stillhunt.triage.kinds import is_harvest
+from stillhunt.triage.kinds import is_harvest, role_of_account
 from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
-from stillhunt.triage.personal_ids import personal_ids_note
-from stillhunt.triage.roles import role_of_account
+from stillhunt.triage.redact import personal_ids_note
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
 ID_KINDS = ("campaign", "account")
@@ -37,9 +36,7 @@ def explain_id(
     """Why an account or campaign has its score.
 
     Args:
-        run: content of run.json; thresholds and coverage are read from it.
         wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
-        kinds: what may be meant, from `ID_KINDS`.
 
     Raises:
         CaseError: no account or campaign has this id, or several begin with it.
@@ -63,11 +60,6 @@ def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str,
 
     A full id comes before the beginning of one, and a campaign before an account.
 
-    Args:
-        tables: the case tables campaigns and accounts.
-        wanted_id: an id or its beginning, not empty.
-        kinds: what may be meant, from `ID_KINDS`.
-
     Returns:
         What it is, from `kinds`, and its full id.
 
@@ -85,11 +77,11 @@ def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str,
         if len(found) == 1:
             return kind, found[0].as_py()
         if len(found) > 1:
-            raise _ambiguous(kind, wanted_id, found)
-    raise _unknown(ids, wanted_id)
+            raise _ambiguous_id(kind, wanted_id, found)
+    raise _unknown_id(ids, wanted_id)
 
 
-def _ambiguous(kind: str, beginning: str, found: pa.ChunkedArray) -> CaseError:
+def _ambiguous_id(kind: str, beginning: str, found: pa.ChunkedArray) -> CaseError:
     some = [formatting.shorten(name.as_py(), NAME_CHARS) for name in found[:_NEAREST_SHOWN]]
     rest = [f"{formatting.count(len(found) - len(some))} more"] if len(found) > len(some) else []
     return CaseError(
@@ -99,7 +91,7 @@ def _ambiguous(kind: str, beginning: str, found: pa.ChunkedArray) -> CaseError:
     )
 
 
-def _unknown(ids: Mapping[str, pa.ChunkedArray], wanted_id: str) -> CaseError:
+def _unknown_id(ids: Mapping[str, pa.ChunkedArray], wanted_id: str) -> CaseError:
     nearest = [formatting.shorten(name, NAME_CHARS) for name in _nearest_ids(ids, wanted_id)]
     files = formatting.join_words([f"{kind}s.parquet" for kind in ids])
     return CaseError(
@@ -120,7 +112,7 @@ def _explain_campaign(
     places = pc.index_in(members["account_id"], value_set=own["accounts"]["account_id"])
     verdicts = own["accounts"]["verdict"].take(places).to_pylist()
     memberships = [
-        _membership(row, verdict or "none", total, parts)
+        _make_membership(row, verdict or "none", total, parts)
         for row, verdict in zip(members.to_pylist(), verdicts, strict=True)
     ]
     note = personal_ids_note(members["account_id"])
@@ -145,7 +137,7 @@ def _explain_account(
 ) -> Explanation:
     name, evidence = row["account_id"], tables["evidence"]
     memberships = [
-        _membership(
+        _make_membership(
             m, row["verdict"], campaign_sum(evidence, m["campaign_id"]), member_sums(evidence, m["campaign_id"], name)
         )
         for m in _rows_where(tables["members"], "account_id", name).to_pylist()
@@ -175,7 +167,7 @@ def _explain_account(
         memberships=tuple(memberships),
         facts=tuple(facts),
         sanctioned=row["sanctioned"],
-        change=margins.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
+        change=score_breakdown.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
         unseen=unseen,
     )
 
@@ -191,7 +183,9 @@ def _membership_facts(main: Membership) -> list[tuple[str, str]]:
     return [("possible member of", f"{name}; not flagged: probability {probability}")]
 
 
-def _membership(row: Mapping[str, Any], verdict: str, campaign: ScoreSum, parts: Mapping[str, ScoreSum]) -> Membership:
+def _make_membership(
+    row: Mapping[str, Any], verdict: str, campaign: ScoreSum, parts: Mapping[str, ScoreSum]
+) -> Membership:
     return Membership(
         account_id=row["account_id"],
         campaign_id=row["campaign_id"],

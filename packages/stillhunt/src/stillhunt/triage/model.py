@@ -18,13 +18,12 @@ from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import BUDGET, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
-from stillhunt.triage import margins, sentences
-from stillhunt.triage.kinds import is_harvest, kind_label
-from stillhunt.triage.operators import OperatorModel, operator_models
+from stillhunt.triage import score_breakdown, sentences
+from stillhunt.triage.kinds import is_harvest, kind_label, role_sentences, roles_in_words
 from stillhunt.triage.origins import LABELS, origin_words
-from stillhunt.triage.personal_ids import personal_ids_sentence
-from stillhunt.triage.roles import role_sentences, roles_in_words
+from stillhunt.triage.redact import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
+from stillhunt.triage.sentences import OperatorModel, operator_models
 
 ID_CHARS = 64
 NAME_CHARS = 80
@@ -58,11 +57,7 @@ class CampaignModel:
     """What there is to say about one campaign.
 
     Attributes:
-        total: its score as a sum of evidence, the strongest first.
-        origins: clients, networks, kinds of addresses and countries: aspect and words.
-        sanctioned: members whose programme the settings declare.
         related: the campaigns of the same operator or pool: label and words.
-        run: what the run's record adds.
         skill_shares: skill -> share of its requests; empty where the case does not count them.
     """
 
@@ -160,14 +155,14 @@ class CampaignModel:
         """Distance to the thresholds."""
         if not self.harvests:
             return "for review at most"
-        return margins.margin(self.total.log2_odds, self.run.settings)
+        return score_breakdown.margin(self.total.log2_odds, self.run.settings)
 
     @property
     def change(self) -> tuple[str, ...]:
         """What would change the verdict, in sentences."""
         if not self.harvests:
-            return margins.OPERATION_MARGINS
-        return margins.campaign_margins(self.total, self.verdict, self.run.settings)
+            return score_breakdown.OPERATION_MARGINS
+        return score_breakdown.campaign_margins(self.total, self.verdict, self.run.settings)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -214,7 +209,7 @@ class CampaignModel:
         accounts = formatting.plural(self.row["accounts"], "account")
         requests = formatting.plural(self.row["requests"], "request")
         bits = f"{self.family_bits} bits" if self.family_bits else "no evidence"
-        missing = f"; insufficient data: {margins.lacking(self.total)}" if self.total.insufficient else ""
+        missing = f"; insufficient data: {score_breakdown.lacking(self.total)}" if self.total.insufficient else ""
         return f"{self.name}: {accounts}, {requests}, {self.probability}; {self.margin} ({bits}){missing}"
 
 
@@ -290,12 +285,6 @@ def case_model(
 ) -> CaseModel:
     """What there is to say about a case.
 
-    Args:
-        tables: the case tables, in any row order.
-        origins: the ORIGINS table; None where clients and networks are not shown.
-        member_details: the MEMBER_DETAILS table; None where times and origins of members are not known.
-        taken: the TAKEN table; None where shares of skills are not shown.
-
     Raises:
         CaseError: the score settings that the run recorded cannot be read.
     """
@@ -306,11 +295,11 @@ def case_model(
     shares = {} if taken is None else _skill_shares(taken)
     members, accounts = tables["members"], tables["accounts"]
     roles: dict[str, Counter[str]] = {}
-    for campaign, role, count in _counted(members, ["campaign_id", "role"]):
+    for campaign, role, count in _count_rows(members, ["campaign_id", "role"]):
         roles.setdefault(campaign, Counter())[role] = count
     declared = accounts.filter(accounts["sanctioned"])["account_id"]
     allowed = members.filter(pc.is_in(members["account_id"], value_set=declared))
-    sanctioned = dict(_counted(allowed, ["campaign_id"]))
+    sanctioned = dict(_count_rows(allowed, ["campaign_id"]))
     sets = operator_models(tables["operators"])
     campaigns = [
         CampaignModel(
@@ -345,7 +334,7 @@ def _reading_order(campaign: CampaignModel) -> tuple[int, float, int, str]:
     return VERDICTS.index(campaign.verdict), -row["score"], -row["requests"], row["campaign_id"]
 
 
-def _counted(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
+def _count_rows(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
     counted = table.group_by(columns).aggregate([([], "count_all")])
     return list(zip(*(counted[name].to_pylist() for name in (*columns, "count_all")), strict=True))
 

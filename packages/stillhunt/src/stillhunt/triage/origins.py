@@ -1,4 +1,4 @@
-"""Where a campaign's requests come from (clients, networks, kinds of addresses, countries): a table, and in words."""
+"""When and from where a campaign's requests come: over time, and by client, network and country, also in words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,77 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
-from stillhunt.base.schema_case import ORIGINS
+from stillhunt.base.schema_case import ORIGINS, TIMELINE
+
+_MAX_BUCKETS = 240
+_BUCKET_SECONDS = (60, 600, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
+
+
+def timeline_table(
+    campaign_ids: pa.ChunkedArray, account_ids: pa.ChunkedArray, timestamps: pa.ChunkedArray
+) -> pa.Table:
+    """Requests and active accounts per campaign and time bucket.
+
+    The buckets have the finest of some usual widths with which there are at most 240.
+
+    Returns:
+        A TIMELINE table, ordered by campaign and bucket; empty buckets are left out.
+    """
+    campaigns, campaign_names = _code_values(campaign_ids)
+    accounts, account_names = _code_values(account_ids)
+    seconds = np.asarray(pc.cast(timestamps, pa.int64()).to_numpy()) // 1_000_000
+    # a 16-bit key is sorted by counting, many times faster than 64 bits
+    by_campaign = np.argsort(campaigns.astype(np.uint16) if len(campaign_names) < 1 << 16 else campaigns, kind="stable")
+    bounds = np.searchsorted(campaigns[by_campaign], np.arange(len(campaign_names) + 1))
+    parts = []
+    for code in sorted(range(len(campaign_names)), key=campaign_names.__getitem__):
+        own = by_campaign[bounds[code] : bounds[code + 1]]
+        starts, requests, active = _counts_per_bucket(seconds[own], accounts[own], len(account_names))
+        parts.append(
+            TIMELINE.build(
+                campaign_id=[campaign_names[code]] * len(starts),
+                bucket=pa.array(starts * 1_000_000, pa.int64()).cast(TIMELINE.arrow.field("bucket").type),
+                requests=requests,
+                accounts=active,
+            )
+        )
+    return pa.concat_tables(parts) if parts else TIMELINE.empty()
+
+
+def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: int) -> tuple[_Integers, ...]:
+    """Start in seconds, requests and distinct accounts of each bucket that is not empty."""
+    width = _bucket_width(int(seconds.min()), int(seconds.max()))
+    buckets = seconds // width
+    first = int(buckets.min())
+    buckets -= first
+    requests = np.bincount(buckets)
+    present = np.zeros(all_accounts, np.bool_)
+    present[accounts] = True
+    own_code = np.cumsum(present) - 1
+    seen = np.zeros((len(requests), int(present.sum())), np.bool_)
+    seen[buckets, own_code[accounts]] = True
+    filled = np.flatnonzero(requests)
+    return (filled + first) * width, requests[filled], seen[filled].sum(axis=1)
+
+
+def _code_values(values: pa.ChunkedArray) -> tuple[_Integers, list[str]]:
+    encoded = pc.dictionary_encode(values).combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+
+
+def _bucket_width(first: int, last: int) -> int:
+    for width in _BUCKET_SECONDS:
+        if last // width - first // width < _MAX_BUCKETS:
+            return width
+    return (last - first) // (_MAX_BUCKETS - 2) + 1
+
 
 ASPECTS = {"client": "user_agent", "network": "network", "ip_kind": "ip_kind", "country": "country"}
 """Aspect of a campaign's origin -> the column of TRAFFIC that holds it."""
@@ -31,7 +97,6 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
     """Clients, networks, kinds of addresses and countries of each campaign.
 
     Args:
-        campaigns: campaign of each harvested request.
         traffic: account_id and the columns of `ASPECTS` of the same requests, row for row.
 
     Returns:
@@ -49,7 +114,7 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
         value, words = as_families(value, words) if aspect == "client" else (value, words)
         rows += [
             (labels[number], place, -volume[0], word, *volume)
-            for number, word, volume in _counted(campaign, value, account, words)
+            for number, word, volume in _count_values(campaign, value, account, words)
         ]
     rows.sort()
     aspects = list(ASPECTS)
@@ -79,7 +144,7 @@ def as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDA
     return of_text[value], words
 
 
-def _counted(
+def _count_values(
     campaign: npt.NDArray[np.int32], value: npt.NDArray[np.int32], account: npt.NDArray[np.int32], words: list[str]
 ) -> Iterable[tuple[int, str, tuple[int, int]]]:
     """Campaign, value, and its requests and accounts; a campaign's rare values are counted as one."""

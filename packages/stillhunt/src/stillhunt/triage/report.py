@@ -46,17 +46,14 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
 
     Long tables are bounded and say so; the case folder's Parquet files have every row. The run's timings stay out,
     so that equal findings make an equal page.
-
-    Args:
-        case: what there is to say.
     """
     findings, tables, run = case.of_verdict("act", "review"), case.tables, case.run
-    period = _period(findings)
+    period = _period_of(findings)
     campaigns = campaign_views(case, findings[:CAMPAIGNS_IN_DETAIL], samples, timeline, period)
-    style = _asset("templates", "report.css")
-    scripts = [_asset(*place) for place in _SCRIPTS]
+    style = _read_asset("templates", "report.css")
+    scripts = [_read_asset(*place) for place in _SCRIPTS]
     return (
-        _environment()
+        _make_environment()
         .get_template("report.html")
         .render(
             policy=_content_policy(style, *scripts),
@@ -76,7 +73,7 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             damage=[_bounded_sentence(one) for one in run.get(DAMAGE, [])],
             sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
             left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
-            rejects=_rejects(case),
+            rejects=_shown_rejects(case),
             rejects_total=tables["rejects"].num_rows,
             set_aside=formatting.sentence_case(set_aside_sentence(run)),
             changed=changed_values(run, _REASONS_SHOWN),
@@ -88,7 +85,7 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _make_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stillhunt.triage", "templates"),
         autoescape=True,
@@ -107,7 +104,7 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
-def _asset(folder: str, file: str) -> str:
+def _read_asset(folder: str, file: str) -> str:
     return (_ROOM / folder / file).read_text(encoding="utf-8").strip()
 
 
@@ -140,18 +137,14 @@ def _chart_data(campaigns: list[CampaignView]) -> list[dict[str, Any]]:
     ]
 
 
-def _period(campaigns: list[CampaignModel]) -> tuple[datetime, datetime]:
+def _period_of(campaigns: list[CampaignModel]) -> tuple[datetime, datetime]:
     if not campaigns:
         return _EPOCH, _EPOCH
     return min(c.row["first_seen"] for c in campaigns), max(c.row["last_seen"] for c in campaigns)
 
 
 def case_figures(case: CaseModel) -> list[tuple[str, str]]:
-    """Large numbers under the headline, with their labels.
-
-    Args:
-        case: what there is to say.
-    """
+    """Large numbers under the headline, with their labels."""
     act, review = [campaign.row for campaign in case.of_verdict("act")], len(case.of_verdict("review"))
     flagged = int(pc.sum(case.tables["accounts"]["flagged"]).as_py() or 0)
     value = case.campaigns[0].run.money(sum(row["list_value"] for row in act)) if case.campaigns else ""
@@ -203,7 +196,7 @@ def _left_alone(case: CaseModel, weak_groups: int) -> str:
     )
 
 
-def _rejects(case: CaseModel) -> list[tuple[str, str, int]]:
+def _shown_rejects(case: CaseModel) -> list[tuple[str, str, int]]:
     return [
         (formatting.shorten(source, NAME_CHARS), formatting.shorten(reason, 2 * NAME_CHARS), number)
         for (source, reason), number in list(case.rejects.items())[:_REASONS_SHOWN]

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.triage import charts
 from stillhunt.triage.account_facts import account_facts
-from stillhunt.triage.margins import log2_odds_of
+from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import FULL_ID_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
-from stillhunt.triage.roles import role_label
+from stillhunt.triage.score_breakdown import log2_odds_of
 
 _ALLOWED = "allowed"
 """Shown instead of a verdict for accounts whose programme the settings declare."""
@@ -48,10 +48,7 @@ class MemberTable:
     """The members of one campaign as the report shows them.
 
     Attributes:
-        columns: those that the logs fill.
-        rows: one text per column; the most probable account first.
         full_ids: for each row the whole account id where the row has it cut, else "".
-        total: members of the campaign, of which there may be more than rows.
         points: account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart.
     """
 
@@ -64,11 +61,7 @@ class MemberTable:
 
 
 def member_table(facts: pa.Table, limit: int) -> MemberTable:
-    """The members of one campaign, ready to show.
-
-    Args:
-        facts: its rows of the ACCOUNT_FACTS table, in the order in which they are shown.
-    """
+    """The members of one campaign, ready to show."""
     records = facts.select(_FACTS).slice(0, limit).to_pylist()
     cells = [[column.shown(record) for record in records] for column in _COLUMNS]
     filled = [place for place, texts in enumerate(cells) if any(texts) or _COLUMNS[place].kind == _FIGURE]
@@ -79,40 +72,40 @@ def member_table(facts: pa.Table, limit: int) -> MemberTable:
         rows=tuple(zip(*(cells[place] for place in filled), strict=True)),
         full_ids=tuple(map(_full_id, records)),
         total=facts.num_rows,
-        points=tuple(_point(record) for record in records[::step]),
+        points=tuple(_chart_point(record) for record in records[::step]),
     )
 
 
-def _point(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _chart_point(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        _account(record),
-        _role(record),
-        _verdict(record),
+        _shown_account(record),
+        _shown_role(record),
+        _shown_verdict(record),
         record["requests"],
         round(record["share"], 6),
         round(record["score"], 6),
     )
 
 
-def _account(record: Mapping[str, Any]) -> str:
+def _shown_account(record: Mapping[str, Any]) -> str:
     return formatting.shorten(record["account_id"], FULL_ID_CHARS)
 
 
 def _full_id(record: Mapping[str, Any]) -> str:
     """What is copied and downloaded, where it is not what is shown."""
     full = formatting.escape_controls(record["account_id"])
-    return "" if full == _account(record) else full
+    return "" if full == _shown_account(record) else full
 
 
-def _verdict(record: Mapping[str, Any]) -> str:
+def _shown_verdict(record: Mapping[str, Any]) -> str:
     return _ALLOWED if record["sanctioned"] else formatting.shorten(record["verdict"], 12)
 
 
-def _role(record: Mapping[str, Any]) -> str:
+def _shown_role(record: Mapping[str, Any]) -> str:
     return role_label(record["role"])
 
 
-def _moment(name: str) -> Callable[[Mapping[str, Any]], str]:
+def _shows_moment(name: str) -> Callable[[Mapping[str, Any]], str]:
     def shown(record: Mapping[str, Any]) -> str:
         moment: datetime | None = record[name]
         return "" if moment is None else formatting.minute(moment).removesuffix(" UTC")
@@ -120,11 +113,11 @@ def _moment(name: str) -> Callable[[Mapping[str, Any]], str]:
     return shown
 
 
-def _value(name: str) -> Callable[[Mapping[str, Any]], str]:
+def _shows_value(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda record: formatting.shorten(record[name] or "", _VALUE_CHARS)
 
 
-def _values(name: str) -> Callable[[Mapping[str, Any]], str]:
+def _shows_values(name: str) -> Callable[[Mapping[str, Any]], str]:
     def shown(record: Mapping[str, Any]) -> str:
         values = [formatting.shorten(value, _VALUE_CHARS) for value in record[name][:_VALUES_SHOWN]]
         rest = len(record[name]) - len(values)
@@ -134,19 +127,19 @@ def _values(name: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 _COLUMNS = (
-    MemberColumn("Account", _TEXT, _account),
-    MemberColumn("Verdict", _CHOICE, _verdict),
+    MemberColumn("Account", _TEXT, _shown_account),
+    MemberColumn("Verdict", _CHOICE, _shown_verdict),
     MemberColumn("Probability", _FIGURE, lambda record: formatting.probability(record["score"])),
-    MemberColumn("Role", _CHOICE, _role),
+    MemberColumn("Role", _CHOICE, _shown_role),
     MemberColumn("Requests", _FIGURE, lambda record: formatting.count(record["requests"])),
     MemberColumn("Other requests", _FIGURE, lambda record: formatting.count(record["other_requests"])),
     MemberColumn("Share", _FIGURE, lambda record: formatting.percent(record["share"])),
-    MemberColumn("First seen (UTC)", _TEXT, _moment("first_seen")),
-    MemberColumn("Last seen (UTC)", _TEXT, _moment("last_seen")),
-    MemberColumn("Signed up (UTC)", _TEXT, _moment("created_at")),
-    MemberColumn("Plan", _CHOICE, _value("plan")),
-    MemberColumn("Client", _CHOICE, _values("clients")),
-    MemberColumn("Country", _CHOICE, _values("countries")),
+    MemberColumn("First seen (UTC)", _TEXT, _shows_moment("first_seen")),
+    MemberColumn("Last seen (UTC)", _TEXT, _shows_moment("last_seen")),
+    MemberColumn("Signed up (UTC)", _TEXT, _shows_moment("created_at")),
+    MemberColumn("Plan", _CHOICE, _shows_value("plan")),
+    MemberColumn("Client", _CHOICE, _shows_values("clients")),
+    MemberColumn("Country", _CHOICE, _shows_values("countries")),
 )
 _FACTS = [
     *("account_id", "verdict", "sanctioned", "score", "role", "requests", "other_requests", "share"),
@@ -183,15 +176,10 @@ def campaign_views(
     timeline: pa.Table,
     period: tuple[datetime, datetime],
 ) -> list[CampaignView]:
-    """The campaigns as the report shows them.
-
-    Args:
-        campaigns: those shown, in reading order.
-        period: begin and end of the common time axis.
-    """
+    """The campaigns as the report shows them."""
     names = [campaign.row["campaign_id"] for campaign in campaigns]
     facts = account_facts(case, campaigns)
-    parts = zip(*(_split(table, names) for table in (facts, samples, timeline)), strict=True)
+    parts = zip(*(_split_by_campaign(table, names) for table in (facts, samples, timeline)), strict=True)
     views: list[CampaignView] = []
     budget = MEMBERS_IN_ALL
     for number, (model, (own_facts, own_samples, own_timeline)) in enumerate(zip(campaigns, parts, strict=True), 1):
@@ -215,7 +203,7 @@ def campaign_views(
     return views
 
 
-def _split(table: pa.Table, names: list[str]) -> list[pa.Table]:
+def _split_by_campaign(table: pa.Table, names: list[str]) -> list[pa.Table]:
     """The rows of each of some campaigns, found in one look at the table."""
     number = pc.fill_null(pc.index_in(table["campaign_id"], value_set=pa.array(names, pa.string())), -1).to_numpy()
     order = np.argsort(number, kind="stable")

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from stillhunt.base import formatting
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.model import FULL_ID_CHARS
 
 _CARDS_SHOWN = 6
@@ -45,9 +46,7 @@ class CampaignExcerpts:
     """What is shown of a campaign's requests.
 
     Attributes:
-        cards: a few excerpts from different accounts.
         template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
-        work: excerpts that say something beside the template.
     """
 
     cards: tuple[SampleCard, ...]
@@ -63,8 +62,8 @@ class CampaignExcerpts:
 
 def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
     """The excerpts of one campaign, ready to show."""
-    cards = _cards(samples)
-    template = _template(card.pieces for card in cards)
+    cards = _make_cards(samples)
+    template = _find_template(card.pieces for card in cards)
     accounts = {card.account: card for card in reversed(cards)}
     first = [card for card in cards if accounts[card.account] is card]
     chosen = [*first, *(card for card in cards if accounts[card.account] is not card)][:_CARDS_SHOWN]
@@ -76,18 +75,18 @@ def campaign_excerpts(samples: pa.Table) -> CampaignExcerpts:
     )
 
 
-def _cards(samples: pa.Table) -> tuple[SampleCard, ...]:
+def _make_cards(samples: pa.Table) -> tuple[SampleCard, ...]:
     """The excerpts of one campaign, in the order of time, at most 20."""
     rows = samples.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).to_pylist()[:_ITEMS_SHOWN]
-    cut = [_pieces(row["text"][:_SAMPLE_CHARS], [(m["start"], m["end"]) for m in row["marks"]]) for row in rows]
-    phrases = {beginning: text for beginning, text, _ in _template(cut)}
+    cut = [_cut_pieces(row["text"][:_SAMPLE_CHARS], [(m["start"], m["end"]) for m in row["marks"]]) for row in rows]
+    phrases = {beginning: text for beginning, text, _ in _find_template(cut)}
     return tuple(
         SampleCard(
             request=formatting.shorten(row["request_id"], FULL_ID_CHARS),
             account=formatting.shorten(row["account_id"], FULL_ID_CHARS),
             when=formatting.minute(row["timestamp"]),
             pieces=pieces,
-            item=_item(pieces, phrases),
+            item=_find_item(pieces, phrases),
         )
         for row, pieces in zip(rows, cut, strict=True)
     )
@@ -95,12 +94,7 @@ def _cards(samples: pa.Table) -> tuple[SampleCard, ...]:
 
 @dataclass(frozen=True)
 class PhraseUse:
-    """Where a phrase of the template stands.
-
-    Attributes:
-        phrase: as the template shows it; empty where no excerpt has it.
-        cards: the excerpts that have it marked.
-    """
+    """Where a phrase of the template stands."""
 
     phrase: str
     cards: tuple[SampleCard, ...]
@@ -110,14 +104,9 @@ class PhraseUse:
     @property
     def sentence(self) -> str:
         """How many excerpts and accounts have it; the rest of the campaign's requests is not in the case."""
-        if not self.cards:
-            return f"This phrase is marked in none of {formatting.plural(self.read, 'excerpt')}."
         having = formatting.sentence_case(formatting.part_of(len(self.cards), self.read, "excerpt"))
-        have = formatting.verb(len(self.cards), "has", "have")
-        return (
-            f"{having}, from {formatting.plural(self.accounts, 'account')}, {have} this phrase. Excerpts are a few of "
-            "the campaign's requests, chosen to show what its accounts share."
-        )
+        said = sentences_beside(__file__)["phrase"]["some" if self.cards else "none"]
+        return fill(said, having=having, accounts=self.accounts, cards=len(self.cards), read=self.read)
 
 
 def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:
@@ -129,13 +118,13 @@ def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:
     Returns:
         The excerpts in the order of `campaign_excerpts`, at most 20.
     """
-    excerpts, wanted = _cards(samples), _beginning(phrase[:_SAMPLE_CHARS])
-    template = {beginning: text for beginning, text, _ in _template(card.pieces for card in excerpts)}
-    cards = tuple(c for c in excerpts if any(marked and _beginning(text) == wanted for text, marked in c.pieces))
+    excerpts, wanted = _make_cards(samples), _beginning_of(phrase[:_SAMPLE_CHARS])
+    template = {beginning: text for beginning, text, _ in _find_template(card.pieces for card in excerpts)}
+    cards = tuple(c for c in excerpts if any(marked and _beginning_of(text) == wanted for text, marked in c.pieces))
     return PhraseUse(template.get(wanted, ""), cards, len({card.account for card in cards}), len(excerpts))
 
 
-def _pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:
+def _cut_pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:
     pieces: list[tuple[str, bool]] = []
     position = 0
     for begin, end in sorted(marks):
@@ -147,11 +136,11 @@ def _pieces(text: str, marks: Iterable[tuple[int, int]]) -> Pieces:
     return tuple((formatting.escape_controls(piece), marked) for piece, marked in pieces if piece)
 
 
-def _template(excerpts: Iterable[Pieces]) -> list[tuple[str, str, int]]:
+def _find_template(excerpts: Iterable[Pieces]) -> list[tuple[str, str, int]]:
     """First words, text and frequency of each marked phrase; those with the same first words are one, the shortest."""
     found: dict[str, list[str]] = {}
     for pieces in excerpts:
-        for beginning, text in {_beginning(text): text for text, marked in pieces if marked}.items():
+        for beginning, text in {_beginning_of(text): text for text, marked in pieces if marked}.items():
             found.setdefault(beginning, []).append(text)
     lines = [
         (beginning, min(texts, key=lambda text: (formatting.ELLIPSIS in text, len(text), text)), len(texts))
@@ -160,11 +149,11 @@ def _template(excerpts: Iterable[Pieces]) -> list[tuple[str, str, int]]:
     return sorted(lines, key=lambda line: (-line[2], line[1]))
 
 
-def _beginning(text: str) -> str:
+def _beginning_of(text: str) -> str:
     return " ".join(text.lower().split()[:_SAME_LINE_WORDS])
 
 
-def _item(pieces: Pieces, template: Mapping[str, str]) -> str:
+def _find_item(pieces: Pieces, template: Mapping[str, str]) -> str:
     """What an excerpt says beside the template; empty where that is next to nothing.
 
     Args:
@@ -173,7 +162,7 @@ def _item(pieces: Pieces, template: Mapping[str, str]) -> str:
     runs = [""]
     for text, marked in pieces:
         if marked:
-            _, found, after = text.rpartition(template[_beginning(text)][-_END_CHARS:])
+            _, found, after = text.rpartition(template[_beginning_of(text)][-_END_CHARS:])
             runs.append(after if found else "")
         else:
             runs[-1] += text

@@ -1,17 +1,37 @@
-"""Redacted excerpts of a campaign's requests, with the phrases marked that its accounts share."""
+"""Texts of the log that are read again, and redacted excerpts of them with the phrases marked that accounts share."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.formatting import ELLIPSIS
 from stillhunt.base.schema_case import SAMPLES
 from stillhunt.triage.redact import Span, excerpt
+
+ReadPrompts = Callable[[pa.Table], list[str | None]]
+"""Rows of TRAFFIC -> the prompt of each, read again from the log."""
+
+
+class Rereading(NamedTuple):
+    """What is done with the texts of a few requests.
+
+    Attributes:
+        languages: tells the language of each prompt; None where it cannot be told.
+        buckets: topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic.
+    """
+
+    prompts: ReadPrompts
+    languages: Callable[[Sequence[str | None]], list[str | None]]
+    buckets: Callable[[Sequence[str]], npt.NDArray[np.int32]]
+
 
 SHARED_RUN_WORDS = 5
 """Words in a row that must recur to be marked; shorter ones recur by chance in any language."""
@@ -35,11 +55,7 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
     Args:
         prompts: columns campaign_id, account_id, request_id, timestamp, prompt; a few dozen rows per campaign,
             in any order.
-        chars: most characters of one excerpt.
         per_campaign: most excerpts per campaign; different accounts come first.
-
-    Returns:
-        A SAMPLES table, ordered by campaign and request.
     """
     by_campaign: dict[str, list[dict[str, Any]]] = {}
     for row in prompts.filter(pc.is_valid(prompts["prompt"])).to_pylist():
@@ -49,14 +65,16 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
         candidates = sorted(by_campaign[campaign_id], key=lambda row: (row["request_id"], row["account_id"]))
         spans = _shared_spans(candidates)
         for index in _one_per_account_first(candidates, spans)[:per_campaign]:
-            text, marks = _squeeze(*excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index]), chars)
+            text, marks = _squeeze_excerpt(
+                *excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index]), chars
+            )
             kept = {name: candidates[index][name] for name in ("campaign_id", "account_id", "request_id", "timestamp")}
             rows.append({**kept, "text": text, "marks": [{"start": start, "end": end} for start, end in marks]})
     rows.sort(key=lambda row: (row["campaign_id"], row["request_id"], row["account_id"]))
     return pa.Table.from_pylist(rows, schema=SAMPLES.arrow)
 
 
-def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
+def _squeeze_excerpt(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
     """At most `chars` characters of a redacted text, cut far before its first mark, in its longest mark, at its end.
 
     Args:
@@ -64,19 +82,19 @@ def _squeeze(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]
     """
     first = marks[0][0] if marks else 0
     if first > chars // 2:
-        text, marks = _without(text, marks, (0, first - chars // 4))
+        text, marks = _cut_span(text, marks, (0, first - chars // 4))
     longest = max(marks, key=lambda mark: mark[1] - mark[0], default=(0, 0))
     extra = min(len(text) - chars + 1, longest[1] - longest[0] - chars // 2)
     if len(text) > chars and extra > 1:
         cut = longest[0] + chars // 4
         begin, end = text.rfind(" ", longest[0] + 1, cut), text.find(" ", cut + extra, longest[1] - 1)
-        text, marks = _without(text, marks, (begin + 1 if begin > 0 else cut, end if end > 0 else cut + extra))
+        text, marks = _cut_span(text, marks, (begin + 1 if begin > 0 else cut, end if end > 0 else cut + extra))
     if len(text) > chars:
         text = text[: chars - 1].rstrip() + ELLIPSIS
     return text, [(start, min(end, len(text))) for start, end in marks if start < len(text)]
 
 
-def _without(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]:
+def _cut_span(text: str, marks: list[Span], span: Span) -> tuple[str, list[Span]]:
     """The text with an ellipsis in place of a span in which no mark begins or ends."""
     moved = [tuple(place - (span[1] - span[0] - 1) * (place > span[0]) for place in mark) for mark in marks]
     return text[: span[0]] + ELLIPSIS + text[span[1] :], [(start, end) for start, end in moved]

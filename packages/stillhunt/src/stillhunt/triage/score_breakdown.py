@@ -1,4 +1,4 @@
-"""Scores as sums of evidence, rebuilt from the evidence table.
+"""Scores as sums of evidence, rebuilt from the evidence table, and how far they are from the thresholds.
 
 For a campaign, log2 odds = the sum of its evidence rows without an account (the prior is one of them) and
 P = 1 / (1 + 2^-odds). For an account, P = P(campaign) x P(member | campaign); the second factor comes from the
@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.base.families import LIMIT_FAMILIES, PRIOR
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.families import LIMIT_FAMILIES, PRIOR, family_label
 from stillhunt.base.schema import FAMILIES
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.folder import canonical_order
 
 _IDS_OF_MANY = 10
@@ -146,36 +148,26 @@ def probability_of(log2_odds: float) -> float:
 
 
 def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
-    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding.
-
-    Args:
-        evidence: the EVIDENCE table, in any row order.
-    """
+    """What each campaign's score is made of, campaign by campaign; with the ids of a few requests of each finding."""
     rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
     few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
     for row in rows.set_column(rows.schema.get_field_index("request_ids"), "request_ids", few_ids).to_pylist():
-        terms.setdefault(row["campaign_id"], []).append(_term(row))
+        terms.setdefault(row["campaign_id"], []).append(_term_of_row(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
 def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
-    """What one campaign's score is made of, with the ids of its requests.
-
-    Args:
-        evidence: the EVIDENCE table, in any row order.
-        campaign_id: campaign; an unknown one has no terms.
-    """
+    """What one campaign's score is made of, with the ids of its requests."""
     of_campaign = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_null(evidence["account_id"]))
     rows = canonical_order("evidence", evidence.filter(of_campaign)).to_pylist()
-    return ScoreSum(tuple(_term(row) for row in rows))
+    return ScoreSum(tuple(_term_of_row(row) for row in rows))
 
 
 def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, ScoreSum]:
     """What the memberships of a campaign are made of, account by account.
 
     Args:
-        evidence: the EVIDENCE table, in any row order.
         account_id: only this account, with the ids of its requests; None: all, without those ids.
     """
     wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))
@@ -186,11 +178,11 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
         rows = rows.drop_columns(["request_ids"])
     terms: dict[str, list[Term]] = {}
     for row in rows.to_pylist():
-        terms.setdefault(row["account_id"], []).append(_term(row))
+        terms.setdefault(row["account_id"], []).append(_term_of_row(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
-def _term(row: dict[str, Any]) -> Term:
+def _term_of_row(row: dict[str, Any]) -> Term:
     return Term(
         family=row["family"],
         kind=row["kind"],
@@ -199,4 +191,87 @@ def _term(row: dict[str, Any]) -> Term:
         request_count=row["request_count"],
         request_ids=tuple(row.get("request_ids", ())),
         raw_bits=row["raw_bits"],
+    )
+
+
+_SAID: dict[str, str] = sentences_beside(__file__)["margins"]
+OPERATION_MARGINS = (_SAID["operation"], _SAID["programme"])
+"""What would change the verdict of an account farm or a relay, in sentences."""
+
+
+def margin(log2_odds: float, settings: ScoreSettings) -> str:
+    """Distance to the thresholds: `3.7 bits below the review threshold`."""
+    above_act = log2_odds - log2_odds_of(settings.act_probability)
+    above_review = log2_odds - log2_odds_of(settings.review_probability)
+    place = "above_act" if above_act >= 0 else "below_review" if above_review < 0 else "between"
+    distances = formatting.distance_bits(above_act), formatting.distance_bits(above_review)
+    return fill(_SAID[place], act=distances[0], review=distances[1])
+
+
+def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> tuple[str, ...]:
+    """What would change a campaign's verdict, in sentences."""
+    sentences = [formatting.sentence(term.shown) for term in total.terms if term.family in LIMIT_FAMILIES]
+    thresholds = " and ".join(
+        f"{name} at {formatting.exact_percent(threshold)}"
+        for name, threshold in (("review", settings.review_probability), ("act", settings.act_probability))
+    )
+    sentences.append(fill(_SAID["score"], margin=margin(total.log2_odds, settings), thresholds=thresholds))
+    families = [(name, value) for name, value in total.family_bits.items() if value > 0]
+    if families:
+        sentences.append(_without_strongest(total, *families[0], settings))
+    strong = [name for name, value in families if value >= settings.family_floor_bits]
+    if verdict != "act" and len(strong) < 2:
+        reached = f'only "{family_label(strong[0])}" reaches that' if strong else "none reaches that"
+        floor = formatting.distance_bits(settings.family_floor_bits)
+        sentences.append(fill(_SAID["families"], floor=floor, reached=reached))
+    if total.insufficient:
+        sentences.append(fill(_SAID["insufficient"], tests=lacking(total)))
+    if verdict != "none":
+        sentences.append(_SAID["programme"])
+    return tuple(sentences)
+
+
+def account_margins(main: Membership | None, *, sanctioned: bool, settings: ScoreSettings) -> tuple[str, ...]:
+    """What would change an account's verdict, in sentences."""
+    if main is None:
+        return (_SAID["in_no_group"],)
+    weaker, name = min(
+        (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
+    )
+    sentences = [fill(_SAID["weaker"], factor=name, probability=formatting.probability(weaker))]
+    if main.verdict != "none" and main.member.log2_odds >= 0:
+        sentences.append(fill(_SAID["spare"], bits=formatting.distance_bits(main.member.log2_odds)))
+    if main.verdict == "review" and main.campaign.probability >= settings.act_probability:
+        strangers, least = (
+            formatting.exact_percent(bound) for bound in (settings.flagged_strangers, settings.flagged_probability)
+        )
+        sentences.append(fill(_SAID["together"], strangers=strangers, least=least))
+    if sanctioned:
+        sentences.append(_SAID["sanctioned"])
+    elif main.verdict != "none":
+        sentences.append(_SAID["programme"])
+    return tuple(sentences)
+
+
+def lacking(total: ScoreSum) -> str:
+    """The tests for which the log has insufficient data, as their statements put it."""
+    return ". ".join(term.shown.rstrip(".") for term in total.insufficient)
+
+
+def log2_odds_of(probability: float) -> float:
+    """Log2 odds of a probability that is neither 0 nor 1."""
+    return math.log2(probability / (1 - probability))
+
+
+def _without_strongest(total: ScoreSum, family: str, family_bits: float, settings: ScoreSettings) -> str:
+    left = probability_of(total.log2_odds - family_bits)
+    verdict = "still above the act threshold"
+    if left < settings.act_probability:
+        verdict = f"{'above' if left >= settings.review_probability else 'below'} the review threshold"
+    return fill(
+        _SAID["without"],
+        family=formatting.shorten(family_label(family), 24),
+        bits=formatting.bits(family_bits),
+        probability=formatting.probability(left),
+        verdict=verdict,
     )

@@ -1,4 +1,4 @@
-"""Findings in sentences: what the evidence indicates, and what it does not prove.
+"""Findings in sentences: what the evidence indicates, what it does not prove, and which campaigns belong together.
 
 The wording is careful on purpose. Evidence indicates; it does not convict. No company is named, no motive is
 claimed, and volumes are those of the logs at hand.
@@ -7,22 +7,95 @@ claimed, and volumes are those of the logs at hand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from stillhunt.base import formatting
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import FAMILIES
-from stillhunt.triage.kinds import claim_of, is_harvest, limit_of, step_of
-from stillhunt.triage.roles import role_steps
+from stillhunt.base.schema_case import RELATIONS, VERDICTS
+from stillhunt.base.wording import fill, sentences_beside
+from stillhunt.triage.kinds import claim_of, is_harvest, limit_of, role_steps, step_of
+
+RELATION_LABELS = dict(zip(RELATIONS, ("one operator", "one pool", "two operators"), strict=True))
+_ID_CHARS = 24
+_STATEMENT_CHARS = 400
+_CAMPAIGNS_NAMED = 8
+_REASONS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class OperatorModel:
+    """Campaigns that belong together."""
+
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def id(self) -> str:
+        """Its id, safe to show."""
+        return formatting.shorten(self.rows[0]["operator_id"], _ID_CHARS)
+
+    @property
+    def relation(self) -> str:
+        """one_operator, one_pool or two_operators."""
+        return self.rows[0]["relation"] if self.rows[0]["relation"] in RELATIONS else RELATIONS[0]
+
+    @property
+    def label(self) -> str:
+        """The relation in words."""
+        return RELATION_LABELS[self.relation]
+
+    @property
+    def words(self) -> str:
+        """Its campaigns, and why they belong together."""
+        strongest = max(self.rows, key=lambda row: row["bits"])
+        pair = [strongest["campaign_id"], strongest["tied_to"]]
+        instance = f"for instance in {_name_campaigns(sorted(pair))}, " if len(self.rows) > 2 else ""
+        campaigns = _name_campaigns([row["campaign_id"] for row in self.rows])
+        return f"campaigns {campaigns} ({self._accounts}), because {instance}{_say_reasons(strongest)}"
+
+    def of_campaign(self, campaign: str) -> tuple[str, str] | None:
+        """What it says of one campaign, as label and words; None for a campaign of another set."""
+        own = next((row for row in self.rows if row["campaign_id"] == campaign), None)
+        if own is None:
+            return None
+        others = _name_campaigns([row["campaign_id"] for row in self.rows if row is not own])
+        tied = f"; closest is {_name_campaigns([own['tied_to']])}" if len(self.rows) > 2 else ""
+        return self.label, f"{self.id} with {others} ({self._accounts}){tied}: {_say_reasons(own)}"
+
+    @property
+    def _accounts(self) -> str:
+        return f"{formatting.plural(self.rows[0]['accounts'], 'account')} together"
+
+
+def operator_models(operators: pa.Table) -> tuple[OperatorModel, ...]:
+    """Sets of campaigns: operators, then pools, then groups taken apart; in each the largest first."""
+    by_id: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(operators.to_pylist(), key=lambda row: row["campaign_id"]):
+        by_id.setdefault(row["operator_id"], []).append(row)
+    models = [OperatorModel(tuple(rows)) for rows in by_id.values()]
+    return tuple(sorted(models, key=lambda one: (RELATIONS.index(one.relation), -one.rows[0]["accounts"], one.id)))
+
+
+def _name_campaigns(campaigns: Sequence[str]) -> str:
+    return formatting.join_some([formatting.shorten(one, _ID_CHARS) for one in campaigns], _CAMPAIGNS_NAMED, "none")
+
+
+def _say_reasons(row: Mapping[str, Any]) -> str:
+    """The strongest statements of a row, each with its bits where it has any."""
+    bits = [f" ({formatting.bits(one)} bits)" for one in row["kind_bits"]]
+    reasons = [formatting.shorten(text, _STATEMENT_CHARS) for text in row["statements"][:_REASONS_NAMED]]
+    return "; ".join(
+        text[:1].lower() + text[1:] + (bits[place] if place < len(bits) else "") for place, text in enumerate(reasons)
+    )
+
 
 _SKILLS_NAMED = 3
 _SKILL_CHARS = 60
 
-_OPENING = {
-    "act": "Evidence indicates that",
-    "review": "Evidence suggests, but does not establish, that",
-    "none": "Little evidence indicates that",
-}
+_SAID = sentences_beside(__file__)
 
 
 def campaign_claim(
@@ -34,26 +107,24 @@ def campaign_claim(
     """What is claimed of a campaign, in one or two sentences.
 
     Args:
-        campaign: its row of the CAMPAIGNS table.
         floor_bits: bits from which a family is mentioned.
         skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
-    strong = [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
-    opening = _OPENING.get(campaign["verdict"], _OPENING["none"])
-    accounts = formatting.plural(campaign["accounts"], "account")
-    acts = formatting.verb(campaign["accounts"], "harvests", "act as one operation")
-    requests = formatting.plural(campaign["requests"], "request")
-    when = formatting.during(campaign["first_seen"], campaign["last_seen"])
+    said, strong = _SAID["claim"], [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
     shared = formatting.join_words([FAMILY_OF[name].shared for name in strong])
-    evidence = f" They appear to share {shared}." if shared else ""
-    if not is_harvest(campaign):
-        return (
-            f"{opening} {claim_of(campaign)}: {requests} {when}.{evidence} No work queue shows, so this is no harvest."
-        )
-    return f"{opening} {accounts} {acts}: {requests} {when}{_aim(campaign['skills'], skill_shares or {})}.{evidence}"
+    return fill(
+        said["harvest" if is_harvest(campaign) else "operation"],
+        opening=said[campaign["verdict"] if campaign["verdict"] in VERDICTS else "none"],
+        claim="" if is_harvest(campaign) else claim_of(campaign),
+        accounts=campaign["accounts"],
+        requests=campaign["requests"],
+        when=formatting.during(campaign["first_seen"], campaign["last_seen"]),
+        aim=_say_aim(campaign["skills"], skill_shares or {}),
+        evidence=f" They appear to share {shared}." if shared else "",
+    )
 
 
-def _aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
+def _say_aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
     """What is taken most, with its share: a campaign that is named after a skill takes others, too."""
     named = [formatting.shorten(skill, _SKILL_CHARS) for skill in skills[:_SKILLS_NAMED]]
     if not named:
@@ -74,103 +145,57 @@ def case_headline(
     """The case in one sentence, or two where campaigns wait for review.
 
     Args:
-        act: rows of the CAMPAIGNS table with the verdict act.
-        review: number of campaigns with the verdict review.
-        members: different accounts that are members of the former.
+        members: different accounts that are members of campaigns to act on.
         flagged: those of them that are flagged; said where it is not all of them.
     """
+    said = _SAID["claim"]
     if not act:
-        read = formatting.volume(all_requests, all_accounts)
-        if not review:
-            return f"No harvesting campaign was found in {read}."
-        waiting = f"{formatting.in_words(review, 'campaign')} {formatting.verb(review, 'needs', 'need')}"
-        return f"No harvesting campaign is established in {read}; {waiting} a person's review."
+        waiting, read = formatting.in_words(review, "campaign"), formatting.volume(all_requests, all_accounts)
+        return fill(said["waiting" if review else "nothing"], read=read, campaigns=waiting, review=review)
     requests = sum(row["requests"] for row in act)
-    when = formatting.during(min(row["first_seen"] for row in act), max(row["last_seen"] for row in act))
-    share = formatting.share_of(requests, all_requests)
-    of_them = "" if flagged == members else f" ({formatting.count(flagged)} flagged)"
-    sent = (
-        f"{formatting.count(members)} of {formatting.plural(all_accounts, 'account')}{of_them} sent "
-        f"{formatting.count(requests)} of {formatting.plural(all_requests, 'request')} ({share})"
+    found = fill(
+        said["found"],
+        campaigns=formatting.in_words(len(act), "harvesting campaign"),
+        members=members,
+        all_accounts=all_accounts,
+        of_them="" if flagged == members else f" ({formatting.count(flagged)} flagged)",
+        requests=requests,
+        all_requests=all_requests,
+        share=formatting.share_of(requests, all_requests),
+        when=formatting.during(min(row["first_seen"] for row in act), max(row["last_seen"] for row in act)),
     )
-    waiting = ""
-    if review:
-        more = formatting.in_words(review, "more campaign")
-        waiting = f" {formatting.sentence_case(more)} {formatting.verb(review, 'needs', 'need')} a person's review."
-    return f"Evidence indicates {formatting.in_words(len(act), 'harvesting campaign')}: {sent} {when}.{waiting}"
+    more = formatting.sentence_case(formatting.in_words(review, "more campaign"))
+    return found + (fill(said["also_waiting"], campaigns=more, review=review) if review else "")
 
 
 def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak_groups: int) -> str:
-    """What was looked at and not accused, in sentences.
-
-    Args:
-        accounts: accounts with the verdict none.
-        resembling: those of them that resembled a campaign in some way.
-        review: accounts with the verdict review.
-        sanctioned: accounts of programmes that the settings declare.
-        weak_groups: groups below the review threshold.
-    """
-    are, belong = formatting.verb(review, "needs", "need"), formatting.verb(sanctioned, "belongs", "belong")
-    sentences = [f"{formatting.plural(accounts, 'account')} {formatting.verb(accounts, 'was', 'were')} left alone."]
-    if resembling:
-        some = formatting.sentence_case(formatting.in_words(resembling, "of them", "of them"))
-        sentences.append(
-            f"{some} resembled a campaign in some way (a shared prompt, an address, a sign-up day), but the evidence "
-            "was too weak."
-        )
-    if review:
-        sentences.append(f"{formatting.plural(review, 'account')} {are} a person's review.")
-    if sanctioned:
-        sentences.append(
-            f"{formatting.plural(sanctioned, 'account')} {belong} to programmes that the settings allow: they are "
-            "shown in the tables but never flagged."
-        )
-    if weak_groups:
-        sentences.append(f"{formatting.plural(weak_groups, 'group')} stayed below the review threshold.")
-    return " ".join(sentences)
+    """What was looked at and not accused, in sentences."""
+    said = _SAID["left_alone"]
+    some = formatting.sentence_case(formatting.in_words(resembling, "of them", "of them"))
+    sentences = [
+        fill(said["all"], accounts=accounts),
+        fill(said["resembling"], some=some) if resembling else "",
+        fill(said["review"], review=review) if review else "",
+        fill(said["sanctioned"], sanctioned=sanctioned) if sanctioned else "",
+        fill(said["weak"], groups=weak_groups) if weak_groups else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What the evidence on a campaign does not prove, in sentences.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
+    """What the evidence on a campaign does not prove, in sentences."""
+    said, tokens = _SAID["limits"], campaign["output_tokens"]
     if not is_harvest(campaign):
-        return ("That anything is harvested: no work queue shows.", limit_of(campaign))
-    sentences = [
-        "Who is behind it: such accounts may belong to a reseller, a contractor or one large customer.",
-        "That a model was trained on the answers: the logs show what was asked for, not what became of it.",
-        "Its full extent: requests outside these logs are not counted.",
-    ]
-    if others := sum(roles.get(role, 0) for role in ("pool", "victim", "unknown")):
-        sentences.append(
-            f"That every member takes part knowingly: {formatting.plural(others, 'account')} may carry traffic of "
-            "people who have nothing to do with it."
-        )
-    sentences.append(
-        f"A loss: {formatting.amount(campaign['output_tokens'])} output "
-        f"{formatting.verb(campaign['output_tokens'], 'token says', 'tokens say')} how much was answered, not what "
-        "harm was done."
-    )
-    return tuple(sentences)
+        return (said["no_queue"], limit_of(campaign))
+    others = sum(roles.get(role, 0) for role in ("pool", "victim", "unknown"))
+    loss = fill(said["loss"], amount=formatting.amount(tokens), tokens=tokens)
+    return (*said["always"], *([fill(said["others"], others=others)] if others else []), loss)
 
 
 def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What a person should do before accounts are touched, in sentences.
-
-    Args:
-        campaign: its row of the CAMPAIGNS table.
-    """
-    steps = ["Read the sample requests, and look up in your own logs three of the requests that the evidence cites."]
+    """What a person should do before accounts are touched, in sentences."""
+    said = _SAID["before_acting"]
     if not is_harvest(campaign):
-        return (*steps, step_of(campaign))
-    steps += role_steps(roles)
-    if campaign["verdict"] == "act":
-        steps.append("Choose between closing, slowing and watching the accounts.")
-    else:
-        steps.append(
-            "Do not act on this alone, because there is too little independent evidence. Ask the customer, or wait."
-        )
-    steps.append("Check that no contract, research programme or evaluation of your own explains it.")
-    return tuple(steps)
+        return (said["first"], step_of(campaign))
+    decide = said["act" if campaign["verdict"] == "act" else "review"]
+    return (said["first"], *role_steps(roles), decide, said["last"])

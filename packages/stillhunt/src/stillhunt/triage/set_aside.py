@@ -1,4 +1,4 @@
-"""Rows that were set aside, as evidence: whose they are, and which values of the others could not be kept."""
+"""What was set aside or left out: rows, values that could not be kept, and groups of declared programmes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+
+
+def allowed_groups(tables: dict[str, pa.Table], review: float) -> int:
+    """Number of groups above the review threshold whose accounts mostly belong to declared programmes."""
+    campaigns, members, accounts = tables["campaigns"], tables["members"], tables["accounts"]
+    quiet = pc.and_(pc.equal(campaigns["verdict"], "none"), pc.greater_equal(campaigns["score"], review))
+    names = campaigns.filter(quiet)["campaign_id"]
+    declared = accounts.filter(accounts["sanctioned"])["account_id"]
+    count = 0
+    for name in names.to_pylist():
+        own = members.filter(pc.equal(members["campaign_id"], name))["account_id"]
+        count += 2 * (pc.sum(pc.is_in(own, value_set=declared)).as_py() or 0) > len(own)
+    return count
+
 
 LEAST_ROWS = 5
 """Rows of an account that must be set aside before it is named. Judgement: fewer happen to anybody."""
@@ -21,9 +35,6 @@ _NAMES_IN_SENTENCE, _NAME_CHARACTERS = 3, 64
 
 def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[str, Any]:
     """Accounts most of whose rows were set aside, for run.json.
-
-    Args:
-        set_aside: account -> its rows that were set aside.
 
     Returns:
         Number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with most

@@ -11,26 +11,22 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import RELATIONS
-from stillhunt.base.wording import fill
+from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.campaign_profiles import CampaignProfile, CampaignProfiles
 from stillhunt.triage.model import ID_CHARS
-from stillhunt.triage.operators import RELATION_LABELS
+from stillhunt.triage.sentences import RELATION_LABELS
 
 SIMILAR = "similar"
 SHARED_ACCOUNTS = "shared_accounts"
 _ORDER = (RELATIONS[0], RELATIONS[1], SHARED_ACCOUNTS, RELATIONS[2], SIMILAR)
 CONNECTION_LABELS = {**RELATION_LABELS, SHARED_ACCOUNTS: "shared accounts", SIMILAR: "similar, not tied"}
 """Relation -> its label."""
-_NOT_TIED = "Similar, not tied: such likeness alone does not show that one operator runs both."
-_ACCOUNTS_SHARED = (
-    "Accounts in common alone do not show that one operator runs both: resold accounts serve several, and "
-    "{several:#} of all {members} in this case {several:is|are} in more than one campaign or group."
-)
+_SAID = sentences_beside(__file__)["similar"]
 
 _WEIGHTS = {
     "template": 0.35,
@@ -54,15 +50,6 @@ _VALUE_CHARS = 40
 _PHRASE_CHARS = 100
 _STATEMENT_CHARS = 400
 
-_VALUES_IN_WORDS = {
-    "client": "{overlap:%} of their requests come from the same clients: {named}",
-    "network": "{overlap:%} of their requests come from the same networks: {named}",
-    "country": "{overlap:%} of their requests come from the same countries: {named}",
-    "model": "{overlap:%} of the models that they use are the same: {named}",
-    "skill": "{overlap:%} of the skills that they aim at are the same: {named}",
-    "sign_up": "{overlap:%} of their accounts were opened in the same weeks: {named}",
-}
-
 
 @dataclass(frozen=True)
 class SharedAspect:
@@ -72,7 +59,6 @@ class SharedAspect:
         aspect: accounts, template, client, network, country, model, skill, sign_up, time or size.
         measure: how much of it they share, 0 to 1, before rarity.
         weighed: the same after rarity, times the weight of the aspect; 0 for accounts, which connect.
-        words: what exactly is shared, in a sentence.
     """
 
     aspect: str
@@ -90,8 +76,6 @@ class SimilarCampaign:
         relation: one_operator, one_pool, two_operators, shared_accounts or similar.
         strength: bits of the tie for one operator, Jaccard index of the members for one pool and shared accounts, else
             the similarity, 0 to 1; comparable only within one relation.
-        shared: what they share, the most telling first.
-        sentences: what ties them or how they are alike, and what that does not show.
         caution: the last of them, where it says what the likeness does not show; else empty. Rows of one relation have
             the same, so that a page can say it once.
     """
@@ -123,7 +107,6 @@ class SimilarCampaigns:
 
     Attributes:
         rows: connected campaigns first, then similar ones, the strongest first; at most as many as asked for.
-        compared: campaigns and groups that were compared.
     """
 
     rows: tuple[SimilarCampaign, ...]
@@ -147,15 +130,20 @@ class SimilarCampaigns:
         return f"Of {others} in this case, {' and '.join(counts)}."
 
 
+class _Tie(NamedTuple):
+    """How the hunt set two campaigns together: the row that says it, and whether it names this very pair."""
+
+    relation: str
+    row: Mapping[str, Any]
+    names_pair: bool
+
+
 def similar_campaigns(profiles: CampaignProfiles, campaign_id: str, limit: int = 20) -> SimilarCampaigns:
     """The campaigns and groups that are connected with one, or similar to it.
 
     Similarity is the sum over aspects of weight times overlap, where what many campaigns of the case share counts less
     (inverse frequency), and what is not known counts nothing. It misleads in a case with few campaigns, in which
     nothing is known to be common, and for groups left alone, whose prompts, clients and networks are not in the case.
-
-    Args:
-        campaign_id: the campaign or group looked at.
 
     Raises:
         CaseError: the case has no such campaign.
@@ -166,48 +154,48 @@ def similar_campaigns(profiles: CampaignProfiles, campaign_id: str, limit: int =
             where="campaigns.parquet",
             next_step="campaigns.parquet has all ids",
         )
-    one, ties = profiles.by_id[campaign_id], _ties(profiles, campaign_id)
+    one, ties = profiles.by_id[campaign_id], _find_ties(profiles, campaign_id)
     found = []
     for name, other in profiles.by_id.items():
         if name != campaign_id:
-            found += _compared(profiles, one, other, ties.get(name))
+            found += _compare_campaigns(profiles, one, other, ties.get(name))
     found.sort(key=lambda row: (_ORDER.index(row.relation), -row.strength, row.campaign_id))
     connected = sum(row.connected for row in found)
     return SimilarCampaigns(tuple(found[:limit]), connected, len(found) - connected, len(profiles.by_id) - 1)
 
 
-def _ties(profiles: CampaignProfiles, campaign_id: str) -> dict[str, tuple[str, Mapping[str, Any], bool]]:
-    """Other campaign -> relation, the row that says it, and whether it names the pair; the closest relation counts."""
-    ties: dict[str, tuple[str, Mapping[str, Any], bool]] = {}
+def _find_ties(profiles: CampaignProfiles, campaign_id: str) -> dict[str, _Tie]:
+    """Other campaign -> what ties it; the closest relation counts."""
+    ties: dict[str, _Tie] = {}
     for operator in sorted(profiles.case.operators, key=lambda operator: -_ORDER.index(operator.relation)):
         by_id = {row["campaign_id"]: row for row in operator.rows}
         own = by_id.get(campaign_id)
         for other, row in by_id.items() if own is not None else ():
             if own is not None and own["tied_to"] == other:
-                ties[other] = (operator.relation, own, True)
+                ties[other] = _Tie(operator.relation, own, True)
             else:
-                ties[other] = (operator.relation, row, row["tied_to"] == campaign_id)
+                ties[other] = _Tie(operator.relation, row, row["tied_to"] == campaign_id)
     return ties
 
 
-def _compared(
+def _compare_campaigns(
     profiles: CampaignProfiles,
     one: CampaignProfile,
     other: CampaignProfile,
-    tie: tuple[str, Mapping[str, Any], bool] | None,
+    tie: _Tie | None,
 ) -> list[SimilarCampaign]:
     """The other campaign as it is shown; nothing where it is neither connected nor similar enough."""
     both = len(one.members & other.members)
     jaccard = both / max(len(one.members) + len(other.members) - both, 1)
-    shared = [*_accounts(one, other, both, jaccard), *_template(one, other)]
-    shared += [*_valued(profiles, one, other), *_loose(one, other)]
+    shared = [*_compare_accounts(one, other, both, jaccard), *_compare_templates(one, other)]
+    shared += [*_compare_values(profiles, one, other), *_compare_period_and_size(one, other)]
     similarity = math.fsum(aspect.weighed for aspect in shared)
     if tie is None and not both and similarity < _LEAST_SIMILARITY:
         return []
-    relation = tie[0] if tie else SHARED_ACCOUNTS if both else SIMILAR
+    relation = tie.relation if tie else SHARED_ACCOUNTS if both else SIMILAR
     strength, words = similarity, f"similarity {formatting.number(similarity, 2)} of 1"
     if tie is not None and relation == RELATIONS[0]:
-        strength, words = tie[1]["bits"], f"{formatting.bits(tie[1]['bits'])} bits"
+        strength, words = tie.row["bits"], f"{formatting.bits(tie[1]['bits'])} bits"
     elif relation in (RELATIONS[1], SHARED_ACCOUNTS):
         strength, words = jaccard, f"Jaccard index {formatting.number(jaccard, 2)}"
     mentioned = sorted(
@@ -218,7 +206,7 @@ def _compared(
         ),
         key=lambda part: (part.aspect != "accounts", part.aspect in ("time", "size"), -part.weighed, part.aspect),
     )
-    row, caution = other.model.row, _caution(profiles, relation)
+    row, caution = other.model.row, _say_caution(profiles, relation)
     return [
         SimilarCampaign(
             campaign_id=row["campaign_id"],
@@ -228,13 +216,13 @@ def _compared(
             strength=strength,
             strength_words=words,
             shared=tuple(mentioned),
-            sentences=(*_tied(tie), *(part.words for part in mentioned), *caution),
+            sentences=(*_say_tie(tie), *(part.words for part in mentioned), *caution),
             caution="".join(caution),
         )
     ]
 
 
-def _tied(tie: tuple[str, Mapping[str, Any], bool] | None) -> list[str]:
+def _say_tie(tie: _Tie | None) -> list[str]:
     """What operators.parquet says of a pair, in sentences."""
     if tie is None:
         return []
@@ -242,7 +230,8 @@ def _tied(tie: tuple[str, Mapping[str, Any], bool] | None) -> list[str]:
     set_id = formatting.shorten(row["operator_id"], 24)
     if not names_pair:
         closest = formatting.shorten(row["tied_to"], 24)
-        return [f"The hunt put both into the set {set_id} ({RELATION_LABELS[relation]}); it is tied to {closest}."]
+        label = RELATION_LABELS[relation]
+        return [fill(_SAID["tied_through"], set_id=set_id, relation=label, closest=closest)]
     bits = row["kind_bits"]
     reasons = [
         formatting.sentence(
@@ -251,48 +240,51 @@ def _tied(tie: tuple[str, Mapping[str, Any], bool] | None) -> list[str]:
         )
         for place, text in enumerate(row["statements"])
     ]
-    return [f"The hunt put both into the set {set_id}: {RELATION_LABELS[relation]}.", *reasons]
+    return [fill(_SAID["tied"], set_id=set_id, relation=RELATION_LABELS[relation]), *reasons]
 
 
-def _caution(profiles: CampaignProfiles, relation: str) -> list[str]:
+def _say_caution(profiles: CampaignProfiles, relation: str) -> list[str]:
     if relation == SIMILAR:
-        return [_NOT_TIED]
+        return [_SAID["not_tied"]]
     if relation not in (RELATIONS[1], SHARED_ACCOUNTS):
         return []
     several, all_members = profiles.in_several
-    return [fill(_ACCOUNTS_SHARED, several=several, members=formatting.plural(all_members, "member"))]
+    return [fill(_SAID["accounts_shared"], several=several, members=all_members)]
 
 
-def _accounts(one: CampaignProfile, other: CampaignProfile, both: int, jaccard: float) -> list[SharedAspect]:
+def _compare_accounts(one: CampaignProfile, other: CampaignProfile, both: int, jaccard: float) -> list[SharedAspect]:
     if not both:
         return []
-    words = (
-        f"{formatting.plural(both, 'account')} {formatting.verb(both, 'is', 'are')} in both: "
-        f"{formatting.share_of(both, len(one.members))} of its members and "
-        f"{formatting.share_of(both, len(other.members))} of the other's (Jaccard index "
-        f"{formatting.number(jaccard, 2)})."
+    words = fill(
+        _SAID["accounts"],
+        both=both,
+        own=formatting.share_of(both, len(one.members)),
+        other=formatting.share_of(both, len(other.members)),
+        jaccard=formatting.number(jaccard, 2),
     )
     return [SharedAspect("accounts", jaccard, 0.0, words)]
 
 
-def _template(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_templates(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     both = one.runs.keys() & other.runs.keys()
     if not both:
         return []
     jaccard = len(both) / (len(one.runs) + len(other.runs) - len(both))
-    example = formatting.shorten(one.runs[min(both)], _PHRASE_CHARS)
-    words = (
-        f"Their excerpts share {formatting.plural(len(both), 'run')} of five marked words of "
-        f"{formatting.count(len(one.runs))} and {formatting.count(len(other.runs))} (Jaccard index "
-        f"{formatting.number(jaccard, 2)}), for instance \u201c{example}\u201d."
+    words = fill(
+        _SAID["template"],
+        both=len(both),
+        one=len(one.runs),
+        other=len(other.runs),
+        jaccard=formatting.number(jaccard, 2),
+        example=formatting.shorten(one.runs[min(both)], _PHRASE_CHARS),
     )
     return [SharedAspect("template", jaccard, jaccard * _WEIGHTS["template"], words)]
 
 
-def _valued(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_values(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     """Clients, networks, countries, models, skills and weeks of sign-up that both have, with their overlap."""
     found = []
-    for aspect, words in _VALUES_IN_WORDS.items():
+    for aspect, words in _SAID["values"].items():
         ours, theirs = one.values[aspect], other.values[aspect]
         both = {value: min(ours[value], theirs[value]) for value in ours.keys() & theirs.keys()}
         if not both:
@@ -302,29 +294,27 @@ def _valued(profiles: CampaignProfiles, one: CampaignProfile, other: CampaignPro
         first = sorted(both, key=lambda value: (-both[value], value))
         named = formatting.join_some([formatting.shorten(value, _VALUE_CHARS) for value in first], _VALUES_NAMED)
         have, known = profiles.having[aspect][first[0]], profiles.known[aspect]
-        common = (
-            f"{formatting.part_of(have, known, 'campaign or group', 'campaigns and groups')} of this case "
-            f"{formatting.verb(have, 'has', 'have')} {formatting.verb(len(first), 'this', 'the first of these')}."
-        )
+        having = formatting.part_of(have, known, "campaign or group", "campaigns and groups")
+        common = fill(_SAID["common"], having=having, have=have, values=len(first))
         said = f"{fill(words, overlap=overlap, named=named)}; {common}"
         found.append(SharedAspect(aspect, overlap, rare * _WEIGHTS[aspect], said))
     return found
 
 
-def _loose(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
+def _compare_period_and_size(one: CampaignProfile, other: CampaignProfile) -> list[SharedAspect]:
     """Period and size, which say least."""
-    overlap = _overlap(one.period, other.period)
+    overlap = _overlap_of(one.period, other.period)
     sizes = sorted((len(one.members), len(other.members)))
     ratio = sizes[0] / sizes[1] if sizes[1] else 0.0
-    time = f"Their periods overlap by {formatting.percent(overlap)} of the time that either was active."
-    size = f"They have {formatting.count(len(one.members))} and {formatting.plural(len(other.members), 'account')}."
+    time = fill(_SAID["time"], overlap=overlap)
+    size = fill(_SAID["size"], one=len(one.members), other=len(other.members))
     return [
         SharedAspect("time", overlap, overlap * _WEIGHTS["time"], time),
         SharedAspect("size", ratio, ratio * _WEIGHTS["size"], size),
     ]
 
 
-def _overlap(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> float:
+def _overlap_of(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> float:
     both = (min(one[1], other[1]) - max(one[0], other[0])).total_seconds()
     either = (max(one[1], other[1]) - min(one[0], other[0])).total_seconds()
     return max(both, 0.0) / either if either > 0 else 1.0

@@ -48,11 +48,7 @@ _COUNTED_REQUESTS = 10_000
 
 
 def candidate_words(excerpts: Sequence[str]) -> list[str]:
-    """Words that may name a subject: those of a campaign's redacted excerpts.
-
-    Returns:
-        Words in lower case, ascending.
-    """
+    """Words that may name a subject: those of a campaign's redacted excerpts."""
     return sorted({word.lower() for text in excerpts for word in _WORD.findall(_LABEL.sub(" ", text))})
 
 
@@ -76,7 +72,6 @@ def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> Wo
     """How many of some requests of each topic hold a word of each bucket.
 
     Args:
-        traffic: TRAFFIC with the column `topic` of SLICED.
         rows: positions of requests; at most `counted_requests` of them, evenly spread, are looked at.
     """
     rows = evenly(rows, _COUNTED_REQUESTS)
@@ -105,8 +100,6 @@ def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: Wo
 
     Args:
         place: bucket of each word, as a column of the counts.
-        own: counts of the campaign's requests.
-        others: the same of comparison accounts.
 
     Returns:
         Topic -> its most telling words, joined by commas; no two topics have one name.
@@ -121,13 +114,13 @@ def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: Wo
         usual = np.maximum(np.maximum(outside, everywhere), 1e-6)
         fits = usable & (holding >= _LEAST_REQUESTS) & (inside >= _LEAST_SHARE)
         fits &= inside >= _LEAST_LIFT * usual
-        name = _name(words, place, np.where(fits, inside * np.log2(np.maximum(inside / usual, 1e-9)), 0.0))
+        name = _name_subject(words, place, np.where(fits, inside * np.log2(np.maximum(inside / usual, 1e-9)), 0.0))
         if name and name not in names.values():
             names[topic] = name
     return names
 
 
-def _name(words: Sequence[str], place: Ints, telling: Floats) -> str:
+def _name_subject(words: Sequence[str], place: Ints, telling: Floats) -> str:
     """The most telling words, one of each bucket; the earlier in the alphabet where two are equal."""
     weights = telling[place]
     ranked = sorted((-float(weights[at]), words[at], int(place[at])) for at in np.flatnonzero(weights > 0.0).tolist())
@@ -145,11 +138,7 @@ def _same_stem(word: str, other: str) -> bool:
 
 
 def shares_of(values: Sequence[str | None]) -> list[tuple[str | None, float]]:
-    """Each value with its share, the commonest first; the unknown last.
-
-    Args:
-        values: one for each request that was looked at.
-    """
+    """Each value with its share, the commonest first; the unknown last."""
     counted = Counter(values)
     ranked = sorted(counted.items(), key=lambda one: (one[0] is None, -one[1], one[0] or ""))
     return [(value, times / len(values)) for value, times in ranked]

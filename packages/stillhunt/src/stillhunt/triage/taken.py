@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.coded import codes
 from stillhunt.base.config_report import ReportSettings
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import TAKEN
-from stillhunt.base.skills import NO_SKILL, SKILLS
 from stillhunt.triage.alike_prompts import sample_keys
-from stillhunt.triage.rereading import Rereading
+from stillhunt.triage.samples import Rereading
 from stillhunt.triage.subjects import candidate_words, shares_of, subject_names, word_counts
 
 Ints = npt.NDArray[np.integer[Any]]
@@ -54,8 +54,6 @@ class _Volumes:
 
     Attributes:
         first: True for the request that stands for all alike it and was answered.
-        prices: price of a million input and output tokens of each model.
-        tokens: input and output tokens of each; unknown ones are 0.
         rates: share of such calls that the log keeps, ascending, by code.
     """
 
@@ -68,11 +66,7 @@ class _Volumes:
     rates: list[float]
 
     def by(self, code: Ints, size: int, chosen: Flags | slice = slice(None)) -> list[tuple[int, int, int, float]]:
-        """Requests, samples, output tokens and list value of the requests of each code.
-
-        Args:
-            code: a code of each of the chosen requests, below `size`.
-        """
+        """Requests, samples, output tokens and list value of the requests of each code."""
         requests = np.bincount(code, minlength=size).tolist()
         samples = np.bincount(code[self.first[chosen]], minlength=size).tolist()
         models, rates = len(self.prices), len(self.rates)
@@ -120,7 +114,8 @@ Row = tuple[str, str, int, int, int, float, float | None]
 def taken_table(
     traffic: pa.Table,
     harvest: Mapping[str, Ints],
-    reread: tuple[pa.Table, pa.Table],
+    prompts: pa.Table,
+    excerpts: pa.Table,
     others: Ints,
     rereading: Rereading,
     settings: ReportSettings,
@@ -132,26 +127,21 @@ def taken_table(
     Args:
         traffic: TRAFFIC with the column `topic` of SLICED.
         harvest: campaign -> its harvested requests, as positions in the traffic.
-        reread: campaign_id and prompt of the requests that were read again, and SAMPLES of them.
+        prompts: campaign_id and prompt of the requests that were read again.
+        excerpts: SAMPLES of them.
         others: requests of accounts outside of all campaigns, as positions in the traffic.
-        rereading: tells languages and buckets of words.
-
-    Returns:
-        A TAKEN table, campaign after campaign.
     """
-    prompts, excerpts = (
-        _texts(table, column, harvest) for table, column in zip(reread, ("prompt", "text"), strict=True)
-    )
-    subjects = _subjects_of(traffic, harvest, excerpts, others, rereading)
+    read = _known_texts(prompts, "prompt", harvest)
+    subjects = _subjects_of(traffic, harvest, _known_texts(excerpts, "text", harvest), others, rereading)
     rows: list[tuple[str, Row]] = []
     for name, own in harvest.items():
-        volumes = _volumes(traffic, own, settings)
+        volumes = _count_volumes(traffic, own, settings)
         parts = [
             *_of_each("all", volumes.by(np.zeros(len(own), np.int64), 1), [ALL_SAMPLES]),
             *_of_each("model", volumes.by(volumes.model, len(volumes.models)), volumes.models),
             *_skill_rows(volumes, traffic["conduct"].take(pa.array(own)).to_numpy()),
             *_subject_rows(volumes, subjects, name, own),
-            *_language_rows(volumes, rereading.languages(prompts[name])),
+            *_language_rows(volumes, rereading.languages(read[name])),
         ]
         rows += [(name, part) for part in parts]
     columns = [
@@ -161,7 +151,7 @@ def taken_table(
     return TAKEN.build(**dict(zip(TAKEN.names, columns, strict=True)))
 
 
-def _texts(table: pa.Table, column: str, campaigns: Iterable[str]) -> dict[str, list[str]]:
+def _known_texts(table: pa.Table, column: str, campaigns: Iterable[str]) -> dict[str, list[str]]:
     """Campaign -> its texts that are known."""
     texts: dict[str, list[str]] = {name: [] for name in campaigns}
     for name, text in zip(table["campaign_id"].to_pylist(), table[column].to_pylist(), strict=True):
@@ -178,7 +168,7 @@ def other_requests(traffic: pa.Table, totals: pa.Table, members: pa.Table) -> In
     return np.flatnonzero(outside.to_numpy(zero_copy_only=False)[account])
 
 
-def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volumes:
+def _count_volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volumes:
     own = traffic.select(["model", "status", "input_tokens", "output_tokens", "sampling_rate"]).take(pa.array(rows))
     answered = answered_requests(own)
     code, names = codes(own["model"])
@@ -199,22 +189,14 @@ def _volumes(traffic: pa.Table, rows: Ints, settings: ReportSettings) -> _Volume
 
 
 def answered_requests(requests: pa.Table) -> Flags:
-    """True for requests that were answered; those of which the log says nothing count as answered.
-
-    Args:
-        requests: table with the columns `status` and `output_tokens`.
-    """
+    """True for requests that were answered; those of which the log says nothing count as answered."""
     status, output = requests["status"].fill_null(200).to_numpy(), requests["output_tokens"].fill_null(1).to_numpy()
     answered: Flags = (status >= 200) & (status < 300) & (output > 0)
     return answered
 
 
 def first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
-    """True for the first answered request of each key: the useful samples; requests without a prompt are none.
-
-    Args:
-        keys: of `sample_keys`, in the order of the log.
-    """
+    """True for the first answered request of each key: the useful samples; requests without a prompt are none."""
     rows = np.flatnonzero(answered & (keys != 0))
     first = np.zeros(len(keys), bool)
     first[rows[np.unique(keys[rows], return_index=True)[1]]] = True
@@ -290,14 +272,14 @@ def _language_rows(volumes: _Volumes, spoken: Sequence[str | None]) -> list[Row]
     """The campaign's volume, divided by the languages of the requests that were read again."""
     ((*totals, value),) = volumes.by(np.zeros(len(volumes.model), np.int64), 1)
     shares = shares_of(spoken) or [(None, 1.0)]
-    requests, samples, output = (_divided(int(total), [share for _, share in shares]) for total in totals)
+    requests, samples, output = (_divide_by_shares(int(total), [share for _, share in shares]) for total in totals)
     return [
         ("language", name or UNKNOWN, requests[at], samples[at], output[at], round(value * share, 6), None)
         for at, (name, share) in enumerate(shares)
     ]
 
 
-def _divided(total: int, shares: Sequence[float]) -> list[int]:
+def _divide_by_shares(total: int, shares: Sequence[float]) -> list[int]:
     """A whole number divided by shares, so that the parts add up to it: the largest remainders are rounded up."""
     exact = [total * share for share in shares]
     parts = [int(one) for one in exact]

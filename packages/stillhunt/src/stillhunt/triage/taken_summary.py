@@ -37,19 +37,19 @@ def taken_summary(taken: pa.Table, campaign_id: str, money: Callable[[float], st
     return tuple(
         sentence
         for sentence in (
-            _volume(whole, money(whole["list_value"])),
-            _shares("Models", rows.get("model", []), whole["requests"]),
-            _shares("Skills that the requests show", rows.get("skill", []), whole["requests"]),
-            _subjects(rows.get("subject", []), whole["requests"]),
-            _range(rows.get("range", [])),
-            _languages(rows.get("language", []), whole["requests"]),
+            _say_volume(whole, money(whole["list_value"])),
+            _say_shares("Models", rows.get("model", []), whole["requests"]),
+            _say_shares("Skills that the requests show", rows.get("skill", []), whole["requests"]),
+            _say_subjects(rows.get("subject", []), whole["requests"]),
+            _say_range(rows.get("range", [])),
+            _say_languages(rows.get("language", []), whole["requests"]),
         )
         if sentence
     )
 
 
-def _volume(row: dict[str, Any], price: str) -> str:
-    value = f"{formatting.amount(row['output_tokens'])} output {_tokens(row['output_tokens'])}"
+def _say_volume(row: dict[str, Any], price: str) -> str:
+    value = f"{formatting.amount(row['output_tokens'])} output {_token_noun(row['output_tokens'])}"
     value = f"{value}, {price} at list price" if price else value
     requests = formatting.plural(row["requests"], "request")
     if not row["samples"]:
@@ -58,22 +58,22 @@ def _volume(row: dict[str, Any], price: str) -> str:
     return f"{samples} in {requests} (answered, and of alike prompts one); {value}."
 
 
-def _tokens(number: int) -> str:
+def _token_noun(number: int) -> str:
     return formatting.verb(number, "token", "tokens")
 
 
-def _parts(rows: Sequence[dict[str, Any]], total: int) -> list[str]:
+def _say_parts(rows: Sequence[dict[str, Any]], total: int) -> list[str]:
     return [
         f"{formatting.shorten(row['value'], _NAME_CHARACTERS)} {formatting.share_of(row['requests'], total)}"
         for row in rows
     ]
 
 
-def _shares(label: str, rows: Sequence[dict[str, Any]], total: int) -> str:
-    return f"{label}: {formatting.join_some(_parts(rows, total), _SHOWN)}." if rows else ""
+def _say_shares(label: str, rows: Sequence[dict[str, Any]], total: int) -> str:
+    return f"{label}: {formatting.join_some(_say_parts(rows, total), _SHOWN)}." if rows else ""
 
 
-def _subjects(rows: Sequence[dict[str, Any]], total: int) -> str:
+def _say_subjects(rows: Sequence[dict[str, Any]], total: int) -> str:
     named = [row for row in rows if row["value"] not in (OTHER, UNKNOWN)]
     unnamed = sum(row["requests"] for row in rows) - sum(row["requests"] for row in named)
     if not named:
@@ -83,22 +83,22 @@ def _subjects(rows: Sequence[dict[str, Any]], total: int) -> str:
         for row in named
     ]
     rest = f" {formatting.share_of(unnamed, total)} of the requests are on subjects without a name." if unnamed else ""
-    return f"Subjects, by their most telling words: {'; '.join(words[:_SHOWN])}{_more(len(words) - _SHOWN)}.{rest}"
+    return f"Subjects, by their most telling words: {'; '.join(words[:_SHOWN])}{_say_rest(len(words) - _SHOWN)}.{rest}"
 
 
-def _more(left: int) -> str:
+def _say_rest(left: int) -> str:
     return f"; and {formatting.count(left)} more" if left > 0 else ""
 
 
-def _range(rows: Sequence[dict[str, Any]]) -> str:
+def _say_range(rows: Sequence[dict[str, Any]]) -> str:
     if not rows or rows[0]["everybody"] is None:
         return ""
     share = formatting.percent(rows[0]["everybody"])
     return f"Range, roughly: {ENOUGH_SAMPLES} make up {share} of what other customers ask."
 
 
-def _languages(rows: Sequence[dict[str, Any]], total: int) -> str:
+def _say_languages(rows: Sequence[dict[str, Any]], total: int) -> str:
     if not any(row["value"] != UNKNOWN for row in rows):
         return ""
-    shares = formatting.join_some(_parts(rows, total), _SHOWN)
+    shares = formatting.join_some(_say_parts(rows, total), _SHOWN)
     return f"Languages, estimated from a few requests that were read again: {shares}."

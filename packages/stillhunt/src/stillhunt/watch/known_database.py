@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stillhunt.base.errors import OutputError
-from stillhunt.base.whole_files import write_whole
+from stillhunt.base.table_files import write_whole
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.folder import DATABASE, SNAPSHOTS
 

@@ -19,7 +19,7 @@ import msgspec
 
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.signature_answers import SignatureAnswers

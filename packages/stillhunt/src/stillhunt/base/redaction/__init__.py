@@ -10,13 +10,11 @@ own, then numbers by what stands before them, then what is only known as a numbe
 
 from __future__ import annotations
 
-from stillhunt.base.redaction.contacts import CONTACT_RULES, PHONE_RULES
-from stillhunt.base.redaction.credentials import CREDENTIAL_RULES, ENCODED_RULES
+from stillhunt.base.redaction.contacts import CONTACT_RULES, PHONE_RULES, POSTAL_RULES
+from stillhunt.base.redaction.credentials import CREDENTIAL_RULES, ENCODED_RULES, LONG_NUMBER_RULES, NUMBER_RULES
 from stillhunt.base.redaction.edits import FindEdits, Span, edited, edited_with_spans, tidy_spans
-from stillhunt.base.redaction.identity_numbers import LONG_NUMBER_RULES, NUMBER_RULES
 from stillhunt.base.redaction.people import NAME_RULES
 from stillhunt.base.redaction.people_without_capitals import OTHER_NAME_RULES
-from stillhunt.base.redaction.postal import POSTAL_RULES
 
 __all__ = ["REDACTIONS", "WHAT_IS_REPLACED", "Span", "edited_with_spans", "redacted", "tidy_spans"]
 

@@ -15,8 +15,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import shorten
-from stillhunt.base.schema import ACCOUNTS, REQUESTS
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
+from stillhunt.base.schema import ACCOUNTS, REQUESTS, SAMPLING_PARAMETERS
 from stillhunt.collect.values.field_suggestions import (
     MAX_LEAVES,
     SHOWN_CHARACTERS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.groups.parameters import MIN_SLICE_PROMPTS
 from stillhunt.link.groups.search_kernels import Shown, in_order, search
 from stillhunt.link.groups.slices import ClusterSlices

@@ -8,7 +8,7 @@ import numba as nb
 import numpy as np
 
 from stillhunt.base.compiled import folder_key
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.groups.dispersion_kernels import (
     deviations,
     forming_bits,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
-from stillhunt.link.groups.slice_kernels import Lists, count_phrases, phrase_users
+from stillhunt.link.groups.fold_kernels import Lists, count_phrases, phrase_users
 from stillhunt.link.requests.arrays import Array, Ints, list_array, lists, values
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topics import TOPICS

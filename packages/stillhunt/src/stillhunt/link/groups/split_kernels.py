@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.groups.dispersion_kernels import LOG2, MIN_VARIANCE, freedom_of, rates
 from stillhunt.link.groups.fold_kernels import (
     Flags,

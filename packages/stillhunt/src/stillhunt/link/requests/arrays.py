@@ -19,18 +19,13 @@ Array = npt.NDArray[Any]
 
 
 def values(table: pa.Table, name: str, type_: pa.DataType | None = None, *, fill: int | None = None) -> Array:
-    """One column.
-
-    Args:
-        type_: Arrow type to which it is brought; its own when None.
-        fill: what stands for unknown; none may be unknown when None.
-    """
+    """One column."""
     column = table.column(name)
     if type_ is not None:
         column = column.cast(type_)
     if fill is not None and column.null_count:
         column = pc.fill_null(column, fill)
-    return _sealed(column.to_numpy())
+    return _seal_array(column.to_numpy())
 
 
 def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
@@ -41,10 +36,10 @@ def lists(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], Array]:
         array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
     offsets = array.offsets.to_numpy()
     inside = array.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0])) if len(offsets) else array.values
-    return _sealed((offsets - offsets[0]).astype(np.int32)), _sealed(inside.to_numpy(zero_copy_only=False))
+    return _seal_array((offsets - offsets[0]).astype(np.int32)), _seal_array(inside.to_numpy(zero_copy_only=False))
 
 
-def _sealed(array: Array) -> Array:
+def _seal_array(array: Array) -> Array:
     """A view that cannot be written: kernels are compiled once for these, however many chunks the Arrow column has."""
     sealed: Array = array.view()
     sealed.flags.writeable = False
@@ -57,11 +52,7 @@ def list_array(offsets: npt.NDArray[np.int32], inner: Array) -> pa.ListArray:
 
 
 def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
-    """Number of each key by its first appearance, and the keys by number.
-
-    Args:
-        keys: whole numbers, 0 or more.
-    """
+    """Number of each key by its first appearance, and the keys by number."""
     code = np.empty(len(keys), np.int32)
     names = np.empty(number_keys(keys.view(np.uint64), code), np.int64)
     names[code] = keys
@@ -69,11 +60,7 @@ def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
 
 
 def counted(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain.
-
-    Args:
-        keys: whole numbers, 0 or more.
-    """
+    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain."""
     code, names = numbered(keys)
     order = np.argsort(names)
     return names[order], np.bincount(code, minlength=len(names))[order]

@@ -18,10 +18,50 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.coded import Ints as Codes
+from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
-from stillhunt.link.requests.arrays import Hashes, Ints, values
+from stillhunt.base.schema import SAMPLING_PARAMETERS
+from stillhunt.link.requests.arrays import Hashes, Ints, numbered, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
+
+CLIENT_COLUMNS = ("user_agent", "tls_fingerprint")
+
+
+def client_codes(traffic: pa.Table) -> Codes:
+    """Code of the client fingerprint of each request: `SLICED.client_fingerprint`.
+
+    Codes follow the order in which user agents, then TLS fingerprints, appear along the rows. Ties between clients are
+    broken by the smaller code, so the order of the rows must be the canonical one.
+    """
+    user_agent, tls_fingerprint = (coded(traffic.column(name)) for name in CLIENT_COLUMNS)
+    return joined(user_agent, tls_fingerprint)
+
+
+def client_texts(table: pa.Table) -> tuple[Ints, list[str]]:
+    """Code of the client fingerprint of each request of one partition, ascending with its text, and the texts.
+
+    The texts mean the same in every partition, which codes do not. The code is -1 where neither part is known.
+    """
+    agent, agents = _distinct_texts(table.column(CLIENT_COLUMNS[0]))
+    print_, prints = _distinct_texts(table.column(CLIENT_COLUMNS[1]))
+    position, pair = numbered(agent * (len(prints) + 1) + print_)
+    names = [f"{agents[a] or ''}\n{prints[p] or ''}" for a, p in zip(*np.divmod(pair, len(prints) + 1), strict=True)]
+    known = sorted({name for name in names if name != "\n"})
+    rank = {name: code for code, name in enumerate(known)}
+    return np.array([rank.get(name, -1) for name in names], np.int64)[position], known
+
+
+def _distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+    """Codes of a text column and its values, of which some may not occur; a null is a value."""
+    code, names = codes(column)
+    texts: list[str | None] = names.to_pylist()
+    found = code.astype(np.int64)
+    if column.null_count:
+        found[found < 0] = len(texts)
+        texts.append(None)
+    return found, texts
+
 
 _WORD = (1 << 64) - 1
 
@@ -55,10 +95,7 @@ class IndexedLog:
     """All requests in partitions, and their accounts.
 
     Attributes:
-        rows: the sketches with what the first pass notes of each request.
         account_ids: distinct account ids, ascending; the position is the account's code.
-        prompts: distinct prompts of each account.
-        output_tokens: tokens answered to each account; unknown ones count as 0.
         first, last: its first and last request, microseconds since 1970.
     """
 
@@ -77,20 +114,16 @@ class IndexedLog:
 
 
 def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
-    """Note of every request what later passes need.
-
-    Args:
-        seed: key of the division of conversations into two folds.
-    """
+    """Note of every request what later passes need."""
     columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
-    rows = sketches.extend(_indexed, INDEXED, seed, columns)
-    owners = rows.gather(_owners, OWNERS, None, OWNER_COLUMNS)
+    rows = sketches.extend(_index_partition, INDEXED, seed, columns)
+    owners = rows.gather(_owners_of, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
     keys = values(owners, "account_key")
     by_key = np.argsort(keys, kind="stable")
     context = (keys[by_key], by_key.astype(np.int32))
     return IndexedLog(
-        rows=rows.extend(_numbered, NUMBERED, context, ["owner", "account_key"]),
+        rows=rows.extend(_number_rows, NUMBERED, context, ["owner", "account_key"]),
         account_ids=owners.column("account_id").combine_chunks(),
         requests=values(owners, "requests"),
         prompts=values(owners, "prompts"),
@@ -121,7 +154,7 @@ def keyed_bit(hashes: Hashes, seed: int) -> npt.NDArray[np.uint8]:
     return ((mixed >> np.uint64(40)) & np.uint64(1)).astype(np.uint8)
 
 
-def _indexed(table: pa.Table, seed: Any) -> pa.Table:
+def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     rows = table.num_rows
     owner, order = np.empty(rows, np.int32), np.empty(rows, np.int32)
     owners = number_keys(values(table, "account_key"), owner)
@@ -146,17 +179,13 @@ def _indexed(table: pa.Table, seed: Any) -> pa.Table:
 
 
 def request_style(table: pa.Table) -> npt.NDArray[np.int8]:
-    """1 for each request that sets a sampling parameter, 0 for the others.
-
-    Args:
-        table: requests with the columns `SAMPLING_PARAMETERS`; a parameter set to zero is set.
-    """
+    """1 for each request that sets a sampling parameter, 0 for the others."""
     temperature, top_p, max_tokens = (pc.is_valid(table.column(name)) for name in SAMPLING_PARAMETERS)
     style: npt.NDArray[np.int8] = pc.or_(pc.or_(temperature, top_p), max_tokens).to_numpy().astype(np.int8)
     return style
 
 
-def _owners(table: pa.Table, _: Any) -> pa.Table:
+def _owners_of(table: pa.Table, _: Any) -> pa.Table:
     owner, order = values(table, "owner"), values(table, "order")
     edges = np.flatnonzero(np.diff(owner[order], prepend=-1, append=-1))
     first, last = order[edges[:-1]], order[edges[1:] - 1]
@@ -175,7 +204,7 @@ def _owners(table: pa.Table, _: Any) -> pa.Table:
     )
 
 
-def _numbered(table: pa.Table, context: Any) -> pa.Table:
+def _number_rows(table: pa.Table, context: Any) -> pa.Table:
     keys, codes = context
     owner = values(table, "owner")
     owners = int(owner.max(initial=-1)) + 1
@@ -192,7 +221,7 @@ def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_req
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:
         return np.ones(log.accounts, bool)
-    keys = np.array([_keyed(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
+    keys = np.array([_key_name(name, seed) for name in log.account_ids.to_pylist()], np.uint64)
     drawn = np.argsort(keys, kind="stable")
     reached = np.cumsum(log.requests[drawn])
     taken = drawn[: max(int(np.searchsorted(reached, most_requests, side="right")), 1)][:most_accounts]
@@ -201,5 +230,5 @@ def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_req
     return chosen
 
 
-def _keyed(name: str, seed: int) -> int:
+def _key_name(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=str(seed).encode()).digest(), "little")

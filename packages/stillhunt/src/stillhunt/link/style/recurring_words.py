@@ -7,7 +7,7 @@ out, as are later turns of a conversation, which keep its words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,32 @@ import scipy.sparse as sp
 
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Ints, counted, list_array, lists, values
-from stillhunt.link.style.parameters import MIN_HOLDERS, STYLE_MAX_ACCOUNT_SHARE
-from stillhunt.link.style.parameters import STYLE_PARAMETERS as P
 from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+
+# Accounts that share a recurring word below which it ties nobody (a block needs five accounts, of whom one may lack it)
+MIN_HOLDERS = 4
+# Share of accounts above which a recurring word, or a block, is everybody's (no campaign is a third of all accounts
+# without being seen elsewhere)
+STYLE_MAX_ACCOUNT_SHARE = 0.3
+
+
+class StyleParameters(NamedTuple):
+    """Wording styles."""
+
+    recurring_lift: float
+    min_lift: float
+    holder_share: float
+    max_concentration: float
+    max_narrowness: float
+    min_words: int
+    matching_share: float
+    max_chance: float
+
+
+STYLE_SEARCH = read_parameters(StyleParameters, "link.style")
+
 
 # Most accounts in which recurring words are sought; of more, a sample by a fixed hash (bounds time and memory)
 _MAX_ACCOUNTS = 20_000
@@ -83,12 +105,7 @@ class WordSample:
 
 
 def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
-    """Requests of a bounded number of accounts, a bounded number of each.
-
-    Args:
-        rows: the requests with cluster and topic.
-        grouped: True for content clusters in which a group was found.
-    """
+    """Requests of a bounded number of accounts, a bounded number of each."""
     limit = np.uint64(min(int(_MAX_ACCOUNTS / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
@@ -133,12 +150,7 @@ def _sampled(table: pa.Table, context: Any) -> pa.Table:
 
 
 def is_free(cluster: Ints, grouped: Flags) -> Flags:
-    """True for requests outside every content cluster in which a group was found.
-
-    Args:
-        cluster: content cluster of each request; -1 where none.
-        grouped: True for content clusters in which a group was found.
-    """
+    """True for requests outside every content cluster in which a group was found."""
     inside: Flags = np.append(grouped, False)[cluster]  # the last place stands for -1
     return ~inside
 
@@ -154,7 +166,7 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     uses = np.add.reduceat(times, first) if len(first) else times
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
     recurs = (uses >= _RECURRING_REQUESTS) & (topics >= _RECURRING_REQUESTS)
-    recurs &= uses * len(sample.topic) >= P.recurring_lift * expected
+    recurs &= uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)
     cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])

@@ -55,38 +55,38 @@ class Clusters:
 
     def with_uses(self, accounts: int) -> Clusters:
         """The same, with the uses counted again from the requests."""
-        cluster, account, prompts = _uses(self.rows, accounts)
+        cluster, account, prompts = _count_uses(self.rows, accounts)
         return replace(self, cluster=cluster, account=account, prompts=prompts)
 
 
 def content_clusters(shared: SharedPhrases, accounts: int) -> Clusters:
     """Cluster the shared phrases and assign each request to at most one cluster."""
-    of_phrase = cluster_phrases(shared, *_pairs(shared, accounts))
+    of_phrase = cluster_phrases(shared, *_phrase_pairs(shared, accounts))
     count = int(of_phrase.max(initial=-1)) + 1
     # Place -1, that of a phrase that nobody shares, is the last one; there may be no shared phrase at all.
     of_known = np.append(of_phrase, -1)[shared.shared_of].astype(np.int32)
     inside = of_phrase[shared.phrase] >= 0
     recurring = np.unique(shared.account[inside] * max(count, 1) + of_phrase[shared.phrase[inside]])
-    rows = shared.rows.extend(_clustered, CLUSTERED, (of_known, recurring, max(count, 1)), ["account", "known"])
-    cluster, account, prompts = _uses(rows, accounts)
+    rows = shared.rows.extend(_cluster_partition, CLUSTERED, (of_known, recurring, max(count, 1)), ["account", "known"])
+    cluster, account, prompts = _count_uses(rows, accounts)
     return Clusters(rows, of_known, count, cluster, account, prompts)
 
 
-def _uses(rows: Dataset, accounts: int) -> tuple[Ints, Ints, Ints]:
-    used = rows.gather(_use, USES, None, ["account", "cluster", "first_occurrence"])
+def _count_uses(rows: Dataset, accounts: int) -> tuple[Ints, Ints, Ints]:
+    used = rows.gather(_uses_of_partition, USES, None, ["account", "cluster", "first_occurrence"])
     cluster, account = values(used, "cluster").astype(np.int64), values(used, "account").astype(np.int64)
     order = np.argsort(cluster * accounts + account, kind="stable")
     return cluster[order], account[order], values(used, "prompts")[order]
 
 
-def _use(table: pa.Table, _: Any) -> pa.Table:
+def _uses_of_partition(table: pa.Table, _: Any) -> pa.Table:
     cluster = values(table, "cluster").astype(np.int64)
     inside = (cluster >= 0) & (values(table, "first_occurrence") > 0)
     key, prompts = counted(cluster[inside] << 32 | values(table, "account")[inside])
     return pa.table({"cluster": key >> 32, "account": key & 0xFFFFFFFF, "prompts": prompts})
 
 
-def _clustered(table: pa.Table, context: Any) -> pa.Table:
+def _cluster_partition(table: pa.Table, context: Any) -> pa.Table:
     of_known, recurring, width = context
     cluster, matched = np.empty(table.num_rows, np.int32), np.empty(table.num_rows, np.int32)
     known = lists(table, "known")
@@ -94,7 +94,7 @@ def _clustered(table: pa.Table, context: Any) -> pa.Table:
     return pa.table({"cluster": cluster, "matched": matched})
 
 
-def _pairs(shared: SharedPhrases, accounts: int) -> tuple[Ints, Ints, Ints]:
+def _phrase_pairs(shared: SharedPhrases, accounts: int) -> tuple[Ints, Ints, Ints]:
     """Pairs of shared phrases (left < right), and the accounts in which both stand together in enough requests."""
     begins = np.searchsorted(shared.account, np.arange(accounts + 1))
     context = (shared.shared_of, begins, shared.phrase.astype(np.int32), shared.size)
@@ -124,13 +124,7 @@ def _pairs_of(table: pa.Table, context: Any) -> pa.Table:
 
 
 def cluster_phrases(shared: SharedPhrases, left: Ints, right: Ints, together: Ints) -> Ints:
-    """Cluster of each shared phrase; -1 where none.
-
-    Args:
-        left: smaller phrase of each pair.
-        right: larger phrase of each pair.
-        together: accounts in which both stand together.
-    """
+    """Cluster of each shared phrase; -1 where none."""
     size = shared.size
     users = np.bincount(shared.phrase, minlength=size)
     jaccard = together / (users[left] + users[right] - together)
@@ -144,17 +138,17 @@ def cluster_phrases(shared: SharedPhrases, left: Ints, right: Ints, together: In
         part = connected_components(graph, directed=False)[1].astype(np.int64)
         large = np.bincount(part[pending], minlength=size) >= P.min_phrases
         last = level + 1 == len(P.jaccard_levels)
-        cohesive = large if last else large & (_cohesion(shared, part, pending) >= P.min_cohesion)
+        cohesive = large if last else large & (_cohesion_of(shared, part, pending) >= P.min_cohesion)
         done = pending & cohesive[part]
         of_phrase[done] = labels + part[done]
         labels += int(part.max(initial=-1)) + 1
         pending &= large[part] & ~cohesive[part]
         if not pending.any():
             break
-    return _relabel(of_phrase)
+    return _relabel_clusters(of_phrase)
 
 
-def _cohesion(shared: SharedPhrases, part: Ints, pending: Flags) -> npt.NDArray[np.float64]:
+def _cohesion_of(shared: SharedPhrases, part: Ints, pending: Flags) -> npt.NDArray[np.float64]:
     """Mean share of each part's phrases that its accounts use."""
     size = len(part)
     inside = pending[shared.phrase]
@@ -167,7 +161,7 @@ def _cohesion(shared: SharedPhrases, part: Ints, pending: Flags) -> npt.NDArray[
     return cohesion
 
 
-def _relabel(labels: Ints) -> Ints:
+def _relabel_clusters(labels: Ints) -> Ints:
     """Number the clusters by their smallest phrase code, so that labels do not depend on the order of the search."""
     known = labels >= 0
     names, position = np.unique(labels[known], return_inverse=True)

@@ -43,9 +43,7 @@ class SharedPhrases:
     """Recurring phrases that several accounts share.
 
     Attributes:
-        rows: the requests, each with the codes of the known phrases that stand in it (`known`).
         shared_of: shared code of each known phrase; -1 where too few accounts share it.
-        size: number of shared codes; they ascend with the hashes of the phrases.
         account, phrase: codes of each (account, phrase) where the phrase recurs, ascending.
     """
 
@@ -59,7 +57,7 @@ class SharedPhrases:
 def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     """Find the phrases that recur in enough accounts, far above their common rate."""
     columns = ["order", "owner", "account", "first_occurrence", "phrases", "system_phrases"]
-    found = log.rows.gather(_recurring, RECURRING_PHRASES, None, columns)
+    found = log.rows.gather(_recurring_in_partition, RECURRING_PHRASES, None, columns)
     account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)
     names, phrase, users = np.unique(values(found, "phrase"), return_inverse=True, return_counts=True)
     known = np.flatnonzero(users >= P.min_accounts)
@@ -67,7 +65,7 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     code[known] = np.arange(len(known))
     inside = code[phrase] >= 0
     account, count, phrase = account[inside], count[inside], code[phrase[inside]]
-    rows = log.rows.extend(_known, KNOWN_PHRASES, names[known], ["phrases", "system_phrases"])
+    rows = log.rows.extend(_known_in_partition, KNOWN_PHRASES, names[known], ["phrases", "system_phrases"])
     common = _common_rate(log, rows, account, phrase, count, len(known))
     expected = common[phrase] * log.prompts[account]
     nats = count * np.log(count / expected) - (count - expected)
@@ -94,7 +92,7 @@ def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, co
     return common
 
 
-def _recurring(table: pa.Table, _: Any) -> pa.Table:
+def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     order, edges, accounts = account_runs(table)
     owner, phrase, count = recurring_phrases(
         order,
@@ -107,7 +105,7 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"account": accounts[owner].astype(np.int32), "phrase": phrase, "prompts": count})
 
 
-def _known(table: pa.Table, phrases: Any) -> pa.Table:
+def _known_in_partition(table: pa.Table, phrases: Any) -> pa.Table:
     filter_bits = np.zeros(FILTER_WORDS, np.uint64)
     slots = np.full(1 << max(6, int(4 * len(phrases)).bit_length()), -1, np.int32)
     enter_phrases(phrases, filter_bits, slots)

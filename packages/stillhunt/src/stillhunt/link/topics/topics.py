@@ -13,27 +13,44 @@ topic a template.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
-from stillhunt.link.topics.parameters import TOPIC_PARAMETERS as P
-from stillhunt.link.topics.topic_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
 from stillhunt.link.topics.topic_word_kernels import (
     best_columns,
     count_words,
+    nearest_topics,
+    orthonormal,
     recurring_words,
+    request_vectors,
     take_words,
     telling_words,
     unit_vectors,
     word_keys,
+    word_vectors,
 )
+
+
+class TopicParameters(NamedTuple):
+    """Topics."""
+
+    topics: int
+    max_word_share: float
+    min_words: int
+    wrapper_word_rate: float
+    wrapper_account_share: float
+
+
+TOPIC_SEARCH = read_parameters(TopicParameters, "link.topics")
+
 
 _DIMENSIONS = 64  # Dimensions of the latent space in which topics are sought (as many as topics)
 # Rounds of subspace iteration by which the latent space is found (the space hardly turns after that)
@@ -50,7 +67,7 @@ _WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one accou
 
 Vectors = npt.NDArray[np.int32]
 
-TOPICS = P.topics
+TOPICS = TOPIC_SEARCH.topics
 WORD_BUCKETS = 1 << 16
 """Topic words are buckets of a hash of 16 bits."""
 NO_TOPIC = -1
@@ -69,36 +86,36 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
     Args:
-        clusters: content clusters, whose template words are set aside.
-        seed: key of the random vectors and of the sample.
         least: distinct prompts from which an account has a say in what the template words of its cluster are.
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
-    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= max(P.max_word_share * rows, _MIN_WORD_REQUESTS))
+    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (
+        frequency <= max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
+    )
     telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
-    sampled = _sampled(clusters.rows, telling, salt, rows)
+    sampled = _sample_requests(clusters.rows, telling, salt, rows)
     if sampled.num_rows < TOPICS:
         return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"])
     weight = np.rint(16 * np.log2(rows / np.maximum(frequency, 1))).astype(np.int64)
-    used, basis, centres = _learned(sampled, weight, seed)
+    used, basis, centres = _learn_topics(sampled, weight, seed)
     code = np.full(WORD_BUCKETS, -1, np.int32)
     code[used] = np.arange(len(used))
-    return clusters.rows.extend(_topics, TOPIC, (telling, weight, code, basis, centres), words)
+    return clusters.rows.extend(_topics_of_partition, TOPIC, (telling, weight, code, basis, centres), words)
 
 
 def _template_words(clusters: Clusters, least: int) -> Ints:
     """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's own template."""
     found = clusters.rows.gather(
-        _recurring, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
+        _recurring_in_partition, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
     )
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
-    needed = np.maximum(P.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
+    needed = np.maximum(TOPIC_SEARCH.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
     words: Ints = key[hits >= needed]
     return words
 
@@ -117,7 +134,7 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"word": np.arange(WORD_BUCKETS, dtype=np.int32), "requests": counts})
 
 
-def _recurring(table: pa.Table, _: Any) -> pa.Table:
+def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     cluster, account = values(table, "cluster"), values(table, "account")
     rows = np.flatnonzero((cluster >= 0) & (values(table, "first_occurrence") > 0))
     key = cluster[rows].astype(np.int64) << 32 | account[rows]
@@ -125,7 +142,7 @@ def _recurring(table: pa.Table, _: Any) -> pa.Table:
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     run, word = recurring_words(
-        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, P.wrapper_word_rate
+        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate
     )
     of_cluster = cluster[ordered[edges[run]]].astype(np.int64)
     key, accounts = np.unique(of_cluster * WORD_BUCKETS + word, return_counts=True)
@@ -144,18 +161,18 @@ def _telling_words(
     return offsets, kept[:used]
 
 
-def _sampled(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
-    """Requests of the smallest keys, at least `P.sample` of those with enough telling words, or all of these."""
+def _sample_requests(rows: Dataset, telling: Any, salt: np.uint64, requests: int) -> pa.Table:
+    """Requests of the smallest keys, so many of those with enough telling words, or all."""
     share = min(4.0 * _SAMPLE / max(requests, 1), 1.0)
     while True:
         limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
-        sampled = rows.gather(_sample, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
+        sampled = rows.gather(_sample_partition, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
         if sampled.num_rows >= _SAMPLE or share >= 1.0:
             return sampled
         share = min(8.0 * share, 1.0)
 
 
-def _sample(table: pa.Table, context: Any) -> pa.Table:
+def _sample_partition(table: pa.Table, context: Any) -> pa.Table:
     telling, salt, limit = context
     # Drawn by their words, so that neither the order of rows nor the names of accounts can move a centre.
     keys = np.empty(table.num_rows, np.uint64)
@@ -167,15 +184,15 @@ def _sample(table: pa.Table, context: Any) -> pa.Table:
     offsets, kept = _telling_words(values(table, "cluster")[near], starts, own, telling)
     telling_keys = np.empty(len(near), np.uint64)
     word_keys(offsets, kept, salt, telling_keys)
-    known = np.flatnonzero(np.diff(offsets) >= P.min_words)
-    chosen = known[_drawn(keys[known], telling_keys[known], np.diff(offsets)[known])]
+    known = np.flatnonzero(np.diff(offsets) >= TOPIC_SEARCH.min_words)
+    chosen = known[_draw_positions(keys[known], telling_keys[known], np.diff(offsets)[known])]
     lengths = np.diff(offsets)[chosen]
     starts = np.append(0, np.cumsum(lengths)).astype(np.int32)
     inner = kept[np.repeat(offsets[chosen] - starts[:-1], lengths) + np.arange(int(starts[-1]))]
     return pa.table({"key": keys[chosen], "telling": telling_keys[chosen], "words": list_array(starts, inner)})
 
 
-def _drawn(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
+def _draw_positions(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     """Positions of the sample, in its order."""
     if len(keys) > 2 * _SAMPLE:
         limit = np.partition(keys, _SAMPLE)[_SAMPLE]
@@ -189,39 +206,39 @@ def _drawn_all(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     return np.lexsort((telling, lengths, keys))[:_SAMPLE]
 
 
-def _learned(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
+def _learn_topics(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
     """Words in use, a vector for each, and the centres of the topics."""
     sampled = sampled.combine_chunks()
     offsets, words = lists(sampled, "words")
-    order = _drawn(values(sampled, "key"), values(sampled, "telling"), np.diff(offsets))
+    order = _draw_positions(values(sampled, "key"), values(sampled, "telling"), np.diff(offsets))
     taken = sampled.take(pa.array(order)).combine_chunks()
     offsets, words = lists(taken, "words")
     used, word = np.unique(words, return_inverse=True)
     row = np.repeat(np.arange(len(order)), np.diff(offsets))
     weights = _row_weights(row, weight[words], len(order))
     starts, everything = offsets.astype(np.int64), np.arange(len(order))
-    basis = _start(used, seed)
+    basis = _random_start(used, seed)
     for _ in range(_SUBSPACE_ITERATIONS):
         projected = word_vectors(starts, word, weights, basis, everything)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
-    return used, basis, _centres(request_vectors(starts, word, weights, basis))
+    return used, basis, _find_centres(request_vectors(starts, word, weights, basis))
 
 
 def _no_topics(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"topic": np.full(table.num_rows, NO_TOPIC, np.int8)})
 
 
-def _topics(table: pa.Table, context: Any) -> pa.Table:
+def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     telling, weight, code, basis, centres = context
     offsets, kept = _telling_words(values(table, "cluster"), *lists(table, "topic_words"), telling)
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
-    known: Flags = np.diff(offsets) >= P.min_words
+    known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
     vectors = np.empty((REQUEST_BLOCK, _DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
-        unit_vectors(first, (offsets, kept), code, weight, basis, P.min_words, block)
+        unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
         best_columns(block @ across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})
@@ -234,13 +251,13 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
     return scaled
 
 
-def _start(used: Ints, seed: int) -> Vectors:
+def _random_start(used: Ints, seed: int) -> Vectors:
     """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
     generator = np.random.Generator(np.random.PCG64(seed))
     return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int32)[used]
 
 
-def _centres(sample: Vectors) -> Vectors:
+def _find_centres(sample: Vectors) -> Vectors:
     """Spherical k-means; starts are the sample points farthest from each other, in keyed order."""
     unit = _unit_rows(sample)
     chosen = [0]

@@ -83,12 +83,9 @@ class BackgroundModel:
     """The slices of one request style, against which work queues stand out.
 
     Attributes:
-        slices: positions of the slices, ascending.
         order: index in `slices` of each row; rows stand by cell, then position.
         rows: questions by topic on the fold that forms work queues.
         preference: bits of these questions under topic preferences of the account's own, by row.
-        cells: loads and rates of the rows.
-        common: common topic mixture: the mean over all slices.
     """
 
     slices: Ints
@@ -100,27 +97,18 @@ class BackgroundModel:
 
 
 def background_model(untemplated: UntemplatedSlices, request_style: int, fold: int) -> BackgroundModel:
-    """The slices of one request style, with what honest slices would show.
-
-    Args:
-        fold: fold whose topics form work queues.
-    """
+    """The slices of one request style, with what honest slices would show."""
     chosen = np.flatnonzero(untemplated.request_style == request_style)
     # Each slice counts alike, or one reseller with thousands of questions would be the common mixture.
     share = add_shares(untemplated.topics[0], untemplated.topics[1], chosen) + TOPIC_SMOOTHING
     common = share / share.sum()
-    order, cells = _cells(untemplated.log_load[chosen], untemplated.log_rate[chosen])
+    order, cells = _cells_of(untemplated.log_load[chosen], untemplated.log_rate[chosen])
     rows = rows_of(untemplated.topics[fold], chosen[order])
     return BackgroundModel(chosen, order, rows, own_preferences(rows, common) / NATS_PER_BIT, cells, common)
 
 
 def rows_of(counts: npt.NDArray[Any], chosen: Ints) -> Rows:
-    """Questions by topic of the chosen slices, sparse.
-
-    Args:
-        counts: questions by topic of all slices, shape (slices, TOPICS).
-        chosen: positions wanted, in this order.
-    """
+    """Questions by topic of the chosen slices, sparse."""
     return Rows(*sparse_rows(counts, chosen))
 
 
@@ -136,7 +124,7 @@ def own_preferences(rows: Rows, common: Floats) -> Floats:
     return likelihood
 
 
-def _cells(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
+def _cells_of(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
     """Order of the slices by load and rate, and the cells that they make in this order."""
     loads, load_index = np.unique(load, return_inverse=True)
     rates, rate_index = np.unique(rate, return_inverse=True)
@@ -145,11 +133,11 @@ def _cells(load: Floats, rate: Floats) -> tuple[Ints, Cells]:
     found, first = np.unique(key[order], return_index=True)
     held_load, held_rate = found // max(len(rates), 1), found % max(len(rates), 1)
     starts = np.append(first, len(key))
-    densities = _densities(loads[held_load], rates[held_rate], np.diff(starts))
+    densities = _smoothed_densities(loads[held_load], rates[held_rate], np.diff(starts))
     return order, Cells(starts, held_load, held_rate, loads, rates, *densities)
 
 
-def _densities(load: Floats, rate: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
+def _smoothed_densities(load: Floats, rate: Floats, count: Ints) -> tuple[Floats, Floats, Floats]:
     """Smoothed density of all slices at each cell's load and rate, together and alone; `count` slices in each."""
     column = np.floor((load - load.min()) / _CELL).astype(np.int64)
     row = np.floor((rate - rate.min()) / _CELL).astype(np.int64)
@@ -182,14 +170,9 @@ def work_bits(background: BackgroundModel, queue: WorkQueue) -> Floats:
 
 
 def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
-    """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues).
-
-    Args:
-        load: logarithm of each queue's load, shape (queues,).
-        rate: logarithm of its daily rate.
-    """
-    kept_load = _narrow(cells.loads, load, np.sqrt(np.exp(-load) + 1.0 / P.load_dispersion))[cells.load]
-    kept_rate = _narrow(cells.rates, rate, np.full(len(rate), P.rate_spread))[cells.rate]
+    """Bits of each cell's load and rate, a queue's workers against all slices, shape (cells, queues)."""
+    kept_load = _normal_density(cells.loads, load, np.sqrt(np.exp(-load) + 1.0 / P.load_dispersion))[cells.load]
+    kept_rate = _normal_density(cells.rates, rate, np.full(len(rate), P.rate_spread))[cells.rate]
     likelihood = (
         P.keeps_both * kept_load * kept_rate / cells.density[:, None]
         + _KEEPS_LOAD * kept_load / cells.load_density[:, None]
@@ -200,6 +183,6 @@ def cell_work(cells: Cells, load: Floats, rate: Floats) -> Floats:
     return bits
 
 
-def _narrow(values: Floats, middle: Floats, spread: Floats) -> Floats:
+def _normal_density(values: Floats, middle: Floats, spread: Floats) -> Floats:
     density: Floats = np.exp(-0.5 * ((values[:, None] - middle) / spread) ** 2) / (spread * np.sqrt(2.0 * np.pi))
     return density

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.requests.arrays import Floats, Ints
 from stillhunt.link.workload.background_model import (
     NATS_PER_BIT,
@@ -50,12 +50,10 @@ class Operator:
     """One operator's untemplated slices, found on one fold and judged on the other.
 
     Attributes:
-        formed_on: fold on which it was found.
         slices: positions of every slice that fits.
         formed: of those, True where topics and work alone put it there.
         topic: bits of the topics of each on the other fold.
         work: bits of load, rate, client fingerprint and the queue's share of all slices.
-        searched: slices that formed the work queue of which the operator is a part.
     """
 
     request_style: int
@@ -92,15 +90,15 @@ def find_operators(untemplated: UntemplatedSlices, *, formed_on: int, least: int
             continue
         background = background_model(untemplated, request_style, formed_on)
         for queue in find_work_queues(background, request_style=request_style, least=least):
-            members = _workers(untemplated, background, queue)
+            members = _find_workers(untemplated, background, queue)
             for part in _by_client(untemplated, members, formed_on, least):
-                operator = _judged(untemplated, background, queue, part, formed_on)
+                operator = _judge_part(untemplated, background, queue, part, formed_on)
                 if len(np.unique(untemplated.account[operator.slices])) >= least:
                     found.append(operator)
     return found
 
 
-def _workers(untemplated: UntemplatedSlices, background: BackgroundModel, queue: WorkQueue) -> Ints:
+def _find_workers(untemplated: UntemplatedSlices, background: BackgroundModel, queue: WorkQueue) -> Ints:
     """Slices whose topics, work and client fingerprint together outweigh chance."""
     members = queue.formed
     own = queue_bits(background, queue) + float(np.log2(queue.share / (1.0 - queue.share)))
@@ -113,12 +111,7 @@ def _workers(untemplated: UntemplatedSlices, background: BackgroundModel, queue:
 
 
 def client_bits(untemplated: UntemplatedSlices, background: BackgroundModel, members: Ints) -> Floats:
-    """Bits of each slice's client fingerprint: the members' against the other slices of the request style.
-
-    Args:
-        background: slices of one request style.
-        members: positions of the members' slices.
-    """
+    """Bits of each slice's client fingerprint: the members' against the other slices of the request style."""
     width = untemplated.clients + 1
     flags = np.zeros(len(untemplated.account), np.int64)
     flags[members] = 1
@@ -155,18 +148,18 @@ def _by_client(untemplated: UntemplatedSlices, members: Ints, fold: int, least: 
         chosen = np.flatnonzero(client == name)
         own = members[chosen]
         topics = np.stack([untemplated.topics[fold][own].sum(axis=0, dtype=np.int64) for fold in (0, 1)])
-        parts.append(_part(untemplated, own, code[chosen], topics))
-    _join(untemplated, parts, fold, len(accounts))
+        parts.append(_make_part(untemplated, own, code[chosen], topics))
+    _join_parts(untemplated, parts, fold, len(accounts))
     held = np.zeros(len(untemplated.account), bool)
     for part in parts:
         held[part.slices] = True
     loose = members[~held[members]]
-    nearest = _nearest(untemplated, loose, parts)
-    slices = [_merged(part.slices, loose[nearest == number]) for number, part in enumerate(parts)]
+    nearest = _nearest_part(untemplated, loose, parts)
+    slices = [_merge_positions(part.slices, loose[nearest == number]) for number, part in enumerate(parts)]
     return [part for part in slices if len(part) >= least]
 
 
-def _part(untemplated: UntemplatedSlices, slices: Ints, accounts: Ints, topics: Ints) -> QueuePart:
+def _make_part(untemplated: UntemplatedSlices, slices: Ints, accounts: Ints, topics: Ints) -> QueuePart:
     load, rate = untemplated.log_load[slices], untemplated.log_rate[slices]
     accounts = np.sort(accounts, kind="stable")
     return QueuePart(
@@ -178,13 +171,13 @@ def _part(untemplated: UntemplatedSlices, slices: Ints, accounts: Ints, topics: 
     )
 
 
-def _merged(left: Ints, right: Ints) -> Ints:
+def _merge_positions(left: Ints, right: Ints) -> Ints:
     """Positions that stand in either, ascending; none stands in both."""
     # A stable sort finds the two runs and merges them; numpy's unions look every position up.
     return np.sort(np.concatenate([left, right]), kind="stable")
 
 
-def _join(untemplated: UntemplatedSlices, parts: list[QueuePart], fold: int, accounts: int) -> None:
+def _join_parts(untemplated: UntemplatedSlices, parts: list[QueuePart], fold: int, accounts: int) -> None:
     """Join two parts at a time, in place, the least different first, until no two may be one operator."""
     numbers = list(range(len(parts)))
     gaps: dict[tuple[int, int], tuple[float, float] | None] = {}
@@ -197,7 +190,7 @@ def _join(untemplated: UntemplatedSlices, parts: list[QueuePart], fold: int, acc
                 pair = (numbers[i], numbers[j])
                 if pair not in gaps:  # only what was joined last is new
                     met = int(used[parts[j].accounts].sum())
-                    gaps[pair] = _gap(left, parts[j], met, accounts, (fold, untemplated.everything))
+                    gaps[pair] = _gap_between(left, parts[j], met, accounts, (fold, untemplated.everything))
                 gap = gaps[pair]
                 if gap is not None:
                     open_pairs.append((*gap, i, j))
@@ -206,12 +199,14 @@ def _join(untemplated: UntemplatedSlices, parts: list[QueuePart], fold: int, acc
         _, _, i, j = min(open_pairs)
         left, right = parts[i], parts[j]
         accounts_of = np.concatenate([left.accounts, right.accounts])
-        parts[i] = _part(untemplated, _merged(left.slices, right.slices), accounts_of, left.topics + right.topics)
+        parts[i] = _make_part(
+            untemplated, _merge_positions(left.slices, right.slices), accounts_of, left.topics + right.topics
+        )
         numbers[i] = max(numbers) + 1
         del parts[j], numbers[j]
 
 
-def _gap(
+def _gap_between(
     left: QueuePart, right: QueuePart, met: int, accounts: int, mixed: tuple[int, Floats]
 ) -> tuple[float, float] | None:
     """Order in which two parts are joined and bits by which they differ; None where they are two operators.
@@ -221,19 +216,19 @@ def _gap(
     """
     if met >= _MIN_POOL_ACCOUNTS:
         return None
-    gap = _apart(left, right, *mixed)
+    gap = _bits_apart(left, right, *mixed)
     # No account with both is evidence for one operator: two customers of one pool would share some by chance (Poisson).
     expected = len(left.accounts) * len(right.accounts) / accounts
     avoided = expected / NATS_PER_BIT if met == 0 else 0.0
     return (gap - avoided, gap) if gap < SLICE_PARAMETERS.min_split_bits else None
 
 
-def _apart(left: QueuePart, right: QueuePart, fold: int, everything: Floats) -> float:
+def _bits_apart(left: QueuePart, right: QueuePart, fold: int, everything: Floats) -> float:
     """Bits by which two sets of slices are better explained apart than together."""
-    mean = _mixture(left.topics[fold] + right.topics[fold], everything)
+    mean = _mixture_of(left.topics[fold] + right.topics[fold], everything)
     bits = 0.0
     for part in (left, right):
-        bits += float((part.topics[1 - fold] * np.log2(_mixture(part.topics[fold], everything) / mean)).sum())
+        bits += float((part.topics[1 - fold] * np.log2(_mixture_of(part.topics[fold], everything) / mean)).sum())
     size, both = len(left.slices) * len(right.slices), len(left.slices) + len(right.slices)
     for measure in (0, 1):
         spread = max(float(np.sqrt((left.variance[measure] + right.variance[measure]) / 2.0)), _MIN_SPREAD)
@@ -242,13 +237,13 @@ def _apart(left: QueuePart, right: QueuePart, fold: int, everything: Floats) -> 
     return bits
 
 
-def _mixture(topics: Ints, everything: Floats) -> Floats:
+def _mixture_of(topics: Ints, everything: Floats) -> Floats:
     counted = topics + QUEUE_SMOOTHING * everything
     mixture: Floats = counted / counted.sum()
     return mixture
 
 
-def _nearest(untemplated: UntemplatedSlices, slices: Ints, parts: list[QueuePart]) -> Ints:
+def _nearest_part(untemplated: UntemplatedSlices, slices: Ints, parts: list[QueuePart]) -> Ints:
     """Index of the part whose middle is nearest to each slice's load and rate; the first on ties."""
     nearest, least = np.zeros(len(slices), np.int64), np.full(len(slices), np.inf)
     for number, part in enumerate(parts):
@@ -259,11 +254,11 @@ def _nearest(untemplated: UntemplatedSlices, slices: Ints, parts: list[QueuePart
     return nearest
 
 
-def _judged(
+def _judge_part(
     untemplated: UntemplatedSlices, background: BackgroundModel, queue: WorkQueue, part: Ints, fold: int
 ) -> Operator:
     """Bits of the operator's slices, topics judged on the fold that did not form it."""
-    mixture = _mixture(untemplated.topics[fold][part].sum(axis=0, dtype=np.int64), untemplated.everything)
+    mixture = _mixture_of(untemplated.topics[fold][part].sum(axis=0, dtype=np.int64), untemplated.everything)
     judged = rows_of(untemplated.topics[1 - fold], part)
     place = np.searchsorted(background.slices, part)
     odds = float(np.log2(queue.share / (1.0 - queue.share)))

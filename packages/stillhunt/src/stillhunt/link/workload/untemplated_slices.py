@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
-from stillhunt.link.requests.clients import CLIENT_COLUMNS, client_texts
+from stillhunt.link.requests.index_requests import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
 from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
 
@@ -59,10 +59,7 @@ class TemplateAssignment:
     """Which requests count as templated when untemplated slices are cut.
 
     Attributes:
-        label_of: label of each content cluster.
-        held: True for labels in which a group was found.
         large: ascending account * width + label + 1 where an account has enough requests under a label.
-        width: number of labels + 1.
     """
 
     label_of: Ints
@@ -130,11 +127,7 @@ class UntemplatedSlices:
 
 
 def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> UntemplatedSlices:
-    """Untemplated slices of a log.
-
-    Args:
-        rows: the requests with cluster and topic.
-    """
+    """Untemplated slices of a log."""
     found = rows.gather(_partition_slices, FOUND, templated, SLICE_COLUMNS).combine_chunks()
     clients = tuple(sorted(text for text in pc.unique(found["client"]).to_pylist() if text is not None))
     code = pc.fill_null(pc.index_in(found["client"], value_set=pa.array(clients, pa.string())), -1)
@@ -162,9 +155,7 @@ class _Cut:
     """How the requests of one partition fall into untemplated slices.
 
     Attributes:
-        of_request: position of the slice of each request; -1 where none.
         client: text of the client of each slice; None where it gathers several or none is known.
-        counted: True for the requests that count as questions of their slice.
     """
 
     of_request: Ints
@@ -175,12 +166,7 @@ class _Cut:
 
 
 def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
-    """Untemplated slices among the requests of one partition.
-
-    Args:
-        table: requests with `SLICE_COLUMNS`.
-        templates: which of them count as templated.
-    """
+    """Untemplated slices among the requests of one partition."""
     least = SLICE_PARAMETERS.min_untemplated_questions
     account = values(table, "account").astype(np.int64)
     style, (client, texts) = values(table, "request_style").astype(np.int64), client_texts(table)

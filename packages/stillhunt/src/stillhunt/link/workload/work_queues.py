@@ -71,21 +71,13 @@ class Laws:
     share: Floats
 
     def chosen(self, lanes: Ints | Flags | slice) -> Laws:
-        """Some of the lanes.
-
-        Args:
-            lanes: indices, flags or a slice of the lanes wanted.
-        """
+        """Some of the lanes."""
         # Kernels read row by row, and picking columns would leave them column by column.
         topics = np.ascontiguousarray(self.topics[:, lanes])
         return Laws(topics, self.load[lanes], self.rate[lanes], self.share[lanes])
 
     def updated(self, lanes: Ints, new: Laws) -> Laws:
-        """The same with some lanes replaced.
-
-        Args:
-            lanes: indices of the lanes to replace.
-        """
+        """The same with some lanes replaced."""
         topics, load, rate, share = self.topics.copy(), self.load.copy(), self.rate.copy(), self.share.copy()
         topics[:, lanes], load[lanes], rate[lanes], share[lanes] = new.topics, new.load, new.rate, new.share
         return Laws(topics, load, rate, share)
@@ -96,10 +88,7 @@ class Trial:
     """The state of one seed's expectation-maximisation.
 
     Attributes:
-        bits: bits by which its work queue explains all slices.
         formed: its slices, one bit a row of the background model.
-        before: law under which they were found (one lane).
-        law: law of those slices (one lane).
     """
 
     bits: float
@@ -110,22 +99,18 @@ class Trial:
 
 
 def find_work_queues(background: BackgroundModel, *, request_style: int, least: int) -> list[WorkQueue]:
-    """Work queues among the slices of one request style, the strongest first.
-
-    Args:
-        least: slices a work queue needs.
-    """
+    """Work queues among the slices of one request style, the strongest first."""
     fitting = WEIGHTS_HELD // max(len(background.slices), 1)
     width = int(np.clip(fitting - fitting % LANE_STEP, LANE_STEP, QUEUE_LANES))
     sums = cell_sums(background.rows, background.cells.starts, len(background.common))
-    seeds = _seeds(background, least)
+    seeds = _find_seeds(background, least)
     tried: list[Trial] = []
     for first in range(0, len(seeds), width):
-        tried += _glance(background, sums, np.stack(seeds[first : first + width], axis=1), least)
-    hopeful = _distinct(sorted(tried, key=lambda trial: -trial.bits))
+        tried += _glance_at_seeds(background, sums, np.stack(seeds[first : first + width], axis=1), least)
+    hopeful = _distinct_trials(sorted(tried, key=lambda trial: -trial.bits))
     settled: list[Trial] = []
     for first in range(0, len(hopeful), width):
-        settled += _resume(background, hopeful[first : first + width], least)
+        settled += _resume_trials(background, hopeful[first : first + width], least)
     found = [(trial.bits, _work_queue(background, trial, request_style)) for trial in settled]
     # Bytes in this order compare as the positions themselves would.
     found.sort(key=lambda pair: (-pair[0], pair[1].formed.astype(">i8").tobytes()))
@@ -138,7 +123,7 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
     return queues
 
 
-def _seeds(background: BackgroundModel, least: int) -> list[Flags]:
+def _find_seeds(background: BackgroundModel, least: int) -> list[Flags]:
     """Cells of each region of load and rate that is dense enough."""
     cells, size = background.cells, np.diff(background.cells.starts)
     seeds = []
@@ -153,29 +138,29 @@ def _seeds(background: BackgroundModel, least: int) -> list[Flags]:
     return seeds
 
 
-def _glance(background: BackgroundModel, sums: Ints, seeds: Flags, least: int) -> list[Trial]:
+def _glance_at_seeds(background: BackgroundModel, sums: Ints, seeds: Flags, least: int) -> list[Trial]:
     """The first rounds of some seeds, shape (cells, lanes); `sums` are each cell's questions by topic."""
     size = np.diff(background.cells.starts)
     counted = np.stack([sums[seed].sum(axis=0) for seed in seeds.T], axis=1).astype(np.float64)
     held: Floats = np.where(seeds, size[:, None], 0.0)
-    laws = _fit(background, counted, held, _first_shares(background, held))
-    flags = np.zeros((len(size), len(_slots(seeds.shape[1]))), np.float32)
+    laws = _fit_laws(background, counted, held, _first_shares(background, held))
+    flags = np.zeros((len(size), len(_lane_slots(seeds.shape[1]))), np.float32)
     flags[:, : seeds.shape[1]] = seeds
     weights = np.repeat(flags, size, axis=0)
-    return _settle(background, laws, weights, least, _GLANCE_ROUNDS)
+    return _settle_lanes(background, laws, weights, least, _GLANCE_ROUNDS)
 
 
-def _resume(background: BackgroundModel, trials: list[Trial], least: int) -> list[Trial]:
+def _resume_trials(background: BackgroundModel, trials: list[Trial], least: int) -> list[Trial]:
     """The remaining rounds of some trials."""
-    slots = _slots(len(trials))
-    before = _together([trial.before for trial in trials]).chosen(np.maximum(slots, 0))
+    slots = _lane_slots(len(trials))
+    before = _stack_laws([trial.before for trial in trials]).chosen(np.maximum(slots, 0))
     weights = np.zeros((len(background.slices), len(slots)), np.float32)
     _, held, _ = weigh(
-        background.rows, background.preference, background.cells.starts, _lanes(background, before), weights
+        background.rows, background.preference, background.cells.starts, _lanes_of(background, before), weights
     )
     shares = _first_shares(background, held[:, slots >= 0])
-    laws = replace(_together([trial.law for trial in trials]), share=shares)
-    return _settle(background, laws, weights, least, _ROUNDS)
+    laws = replace(_stack_laws([trial.law for trial in trials]), share=shares)
+    return _settle_lanes(background, laws, weights, least, _ROUNDS)
 
 
 def _first_shares(background: BackgroundModel, held: Floats) -> Floats:
@@ -183,26 +168,26 @@ def _first_shares(background: BackgroundModel, held: Floats) -> Floats:
     return shares
 
 
-def _together(laws: list[Laws]) -> Laws:
+def _stack_laws(laws: list[Laws]) -> Laws:
     return Laws(
         np.concatenate([law.topics for law in laws], axis=1),
         *(np.concatenate([getattr(law, name) for law in laws]) for name in ("load", "rate", "share")),
     )
 
 
-def _settle(background: BackgroundModel, laws: Laws, weights: Singles, least: int, rounds: int) -> list[Trial]:
+def _settle_lanes(background: BackgroundModel, laws: Laws, weights: Singles, least: int, rounds: int) -> list[Trial]:
     """Expectation-maximisation until nothing moves; lanes that lose their slices are dropped.
 
-    `weights` has as many lanes as `_slots` of the laws.
+    `weights` has as many lanes as `_lane_slots` of the laws.
     """
-    before, slots, lost = laws, _slots(len(laws.share)), np.zeros(len(laws.share), bool)
+    before, slots, lost = laws, _lane_slots(len(laws.share)), np.zeros(len(laws.share), bool)
     for _ in range(rounds):
         current = laws.chosen(np.maximum(slots, 0))
         counted, held, moved = weigh(
-            background.rows, background.preference, background.cells.starts, _lanes(background, current), weights
+            background.rows, background.preference, background.cells.starts, _lanes_of(background, current), weights
         )
         total = held.sum(axis=0)
-        fitted = _fit(background, counted, held, np.clip(total / len(background.slices), _MIN_SHARE, P.max_share))
+        fitted = _fit_laws(background, counted, held, np.clip(total / len(background.slices), _MIN_SHARE, P.max_share))
         busy = slots >= 0
         before = before.updated(slots[busy], current.chosen(busy))
         laws = laws.updated(slots[busy], fitted.chosen(busy))
@@ -212,24 +197,24 @@ def _settle(background: BackgroundModel, laws: Laws, weights: Singles, least: in
         if not going.any():
             break
         slots = np.where(going, slots, -1)
-        narrow = len(_slots(int(going.sum())))
+        narrow = len(_lane_slots(int(going.sum())))
         if narrow < len(slots):
             kept = np.argsort(~going, kind="stable")[:narrow]
             slots, weights = slots[kept], np.ascontiguousarray(weights[:, kept])
     remain = np.flatnonzero(~lost)
-    return _judged(background, before.chosen(remain), laws.chosen(remain), least)
+    return _judge_laws(background, before.chosen(remain), laws.chosen(remain), least)
 
 
-def _slots(lanes: int) -> Ints:
+def _lane_slots(lanes: int) -> Ints:
     """The lanes, filled up with -1 to a width at which the kernels' loops come out even."""
     return np.append(np.arange(lanes), np.full(-lanes % LANE_STEP, -1))
 
 
-def _judged(background: BackgroundModel, before: Laws, laws: Laws, least: int) -> list[Trial]:
+def _judge_laws(background: BackgroundModel, before: Laws, laws: Laws, least: int) -> list[Trial]:
     if not len(laws.share):
         return []
     bits, formed = judge(
-        background.rows, background.preference, background.cells.starts, _lanes(background, before), laws.share
+        background.rows, background.preference, background.cells.starts, _lanes_of(background, before), laws.share
     )
     formed = np.ascontiguousarray(formed.T)
     sizes = np.bitwise_count(formed).sum(axis=1, dtype=np.int64)
@@ -239,12 +224,12 @@ def _judged(background: BackgroundModel, before: Laws, laws: Laws, least: int) -
     ]
 
 
-def _lanes(background: BackgroundModel, laws: Laws) -> Lanes:
+def _lanes_of(background: BackgroundModel, laws: Laws) -> Lanes:
     topics = np.concatenate([np.log2(laws.topics), np.zeros((EMPTY, len(laws.share)))])
     return Lanes(topics, cell_work(background.cells, laws.load, laws.rate), laws.share, P.max_slice_bits)
 
 
-def _fit(background: BackgroundModel, counted: Floats, held: Floats, share: Floats) -> Laws:
+def _fit_laws(background: BackgroundModel, counted: Floats, held: Floats, share: Floats) -> Laws:
     """Laws of slices held by lanes: questions by topic, shape (TOPICS, lanes), and probabilities by cell."""
     cells = background.cells
     topics = counted[: len(background.common)] + QUEUE_SMOOTHING * background.common[:, None]
@@ -263,7 +248,7 @@ def _weighted_medians(values: Floats, index: Ints, held: Floats) -> Floats:
     return medians
 
 
-def _distinct(trials: list[Trial]) -> list[Trial]:
+def _distinct_trials(trials: list[Trial]) -> list[Trial]:
     """Trials that lead to different work queues, the most hopeful first: seeds near each other meet."""
     kept: list[Trial] = []
     for trial in trials:

@@ -23,7 +23,6 @@ class Accounts:
     Attributes:
         ids: account ids, ascending; some may have no request among those that are judged.
         background: True for the accounts that may be comparison accounts: all, or a random sample of the log's.
-        customers: the customer table's columns.
         country: country from which each account mostly sends; -1 unknown.
         output_tokens: tokens answered to each account in the log; None where its requests here show them.
     """

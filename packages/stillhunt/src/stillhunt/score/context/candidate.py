@@ -49,11 +49,7 @@ class Candidate:
         return np.bincount(self.row_account, minlength=len(self.accounts))
 
     def without(self, stays: Flags) -> Candidate:
-        """The candidate without some of its members.
-
-        Args:
-            stays: True for the members that stay.
-        """
+        """The candidate without some of its members."""
         kept_slice = stays[self.slice_account]
         position = np.cumsum(stays) - 1
         slice_position = np.cumsum(kept_slice) - 1
@@ -100,7 +96,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     found = []
     for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
         members, place = np.unique(account[own], return_inverse=True)
-        row, row_slice = _rows(log, cluster[own], account[own])
+        row, row_slice = _rows_of_slices(log, cluster[own], account[own])
         found.append(
             Candidate(
                 number=int(number[own[0]]),
@@ -121,7 +117,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     return found
 
 
-def _rows(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
+def _rows_of_slices(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:
     """Requests of some slices, ascending, and which slice each is in."""
     slices = log.slices.find(cluster, account)
     held = np.flatnonzero(slices >= 0)

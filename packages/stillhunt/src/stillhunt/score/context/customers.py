@@ -1,7 +1,15 @@
-"""The customer table: what is known of the accounts beside the log, coded."""
+"""The customer table, coded: what is known of the accounts beside the log, and which mail domains are disposable.
+
+Which providers are public is measured (`open_customers.P.shared_domain`), for they have many customers. A disposable
+domain may have few in one log, and so look like a firm's own; only a list knows better. The list is an extra
+(stillhunt[enrich]); without it no domain is known to be disposable. `run.json` says which list was used.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +18,42 @@ import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded
 from stillhunt.base.units import HOUR
-from stillhunt.score.context.disposable_mail import disposable
 from stillhunt.score.stats.arrays import Ints
+
+PACKAGE = "disposable-email-domains"
+
+
+@functools.cache
+def _listed_domains() -> frozenset[str]:
+    try:
+        from disposable_email_domains import blocklist  # an extra; what it adds is small
+    except ImportError:
+        return frozenset()
+    return frozenset(blocklist)
+
+
+def list_version() -> str:
+    """Version of the installed list of disposable domains; empty where there is none."""
+    return importlib.metadata.version(PACKAGE) if _listed_domains() else ""
+
+
+def disposable(domains: Sequence[str | None]) -> Ints:
+    """1 for each domain that is disposable, itself or by a parent domain, else 0.
+
+    Source:
+        The list of github.com/disposable-email-domains/disposable-email-domains (CC0).
+    """
+    listed = _listed_domains()
+    return np.array([_is_disposable(domain, listed) for domain in domains], np.int32)
+
+
+def _is_disposable(domain: str | None, listed: frozenset[str]) -> bool:
+    while domain:
+        if domain in listed:
+            return True
+        domain = domain.partition(".")[2]
+    return False
+
 
 CODED_COLUMNS = (
     "organization_id",
@@ -50,7 +92,7 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         return Customers()
     position = pc.index_in(ids, value_set=accounts.column("account_id").combine_chunks())
     found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False)
-    out = {name: _aligned(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
+    out = {name: _align_codes(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
     domains = pc.dictionary_encode(accounts.column("email_domain")).combine_chunks()
     institution = (
         pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
@@ -60,11 +102,11 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         of_code = np.append(of_domain, np.int32(0))
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
-    out["created_at"] = _aligned(np.where(created < 0, -1, created // _WINDOW), found)
+    out["created_at"] = _align_codes(np.where(created < 0, -1, created // _WINDOW), found)
     return Customers(out, accounts.column("organization_id").combine_chunks().take(position))
 
 
-def _aligned(codes: Ints, found: Ints) -> Ints:
+def _align_codes(codes: Ints, found: Ints) -> Ints:
     if not len(codes):
         return np.full(len(found), -1, np.int32)
     aligned: Ints = np.where(found >= 0, codes[np.maximum(found, 0)], -1).astype(np.int32)

@@ -14,12 +14,11 @@ from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import kernels
 from stillhunt.score.context.accounts import Accounts
-from stillhunt.score.context.background import Background
+from stillhunt.score.context.background import Background, SliceTable, slice_table
 from stillhunt.score.context.coding import commonest, runs_of
 from stillhunt.score.context.customers import read_customers
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.context.slices import SliceTable, slice_table
-from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies, single_valued
+from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies, single_valued
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,7 @@ class Keys:
         return self._counted[name]
 
     def address(self, name: str) -> KeyFrequencies:
-        """An address column of the requests as a key of which an account may have many values.
-
-        Args:
-            name: client_ip or client_prefix.
-        """
+        """An address column of the requests as a key of which an account may have many values."""
         if name not in self._counted:
             column, first = self.requests.table.column(name), self.requests.first
             value, known = pc.fill_null(column, 0).to_numpy(), pc.is_valid(column).to_numpy()
@@ -54,11 +49,7 @@ class Keys:
         return self._counted[name]
 
     def client_fingerprint(self, request_style: int | None = None) -> KeyFrequencies:
-        """The client fingerprint that each account mostly uses, as a key.
-
-        Args:
-            request_style: of its requests in that style only; of all when None.
-        """
+        """The client fingerprint that each account mostly uses, as a key."""
         name = f"client fingerprint {request_style}"
         if name not in self._counted:
             log = self.requests
@@ -76,11 +67,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class ScoredLog:
-    """One log; what all candidates need is counted once.
-
-    Attributes:
-        requests: requests of the judged accounts and of the background sample.
-    """
+    """One log; what all candidates need is counted once."""
 
     requests: Requests
     accounts: Accounts
@@ -107,7 +94,6 @@ def read_log(
     """Code the tables.
 
     Args:
-        sliced: SLICED, row for row with it.
         totals: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all.
 
     Raises:

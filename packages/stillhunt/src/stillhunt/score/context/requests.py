@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, joined
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
+from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import whole_numbers
@@ -39,15 +39,12 @@ class Requests:
 
     Attributes:
         account: position of the account in the log's ids; ascending.
-        accounts: number of accounts of the log.
         cluster: content cluster, or the label of an untemplated slice; -1 neither.
         untemplated: True in an untemplated slice.
         fold: 0 or 1; a group found on one fold is judged on the other.
-        topic: topic; -1 unknown.
         first_occurrence: False where the account had already sent the same prompt.
         request_style: 1 where the request sets a sampling parameter, 0 where not.
         client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
-        time: microseconds since 1970.
         table: TRAFFIC, for the columns that are coded when somebody asks for them.
     """
 
@@ -65,11 +62,7 @@ class Requests:
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
     def numbers(self, name: str, rows: Ints | None = None) -> Ints:
-        """A column of whole numbers; -1 where unknown.
-
-        Args:
-            rows: positions of requests; all when None.
-        """
+        """A column of whole numbers; -1 where unknown."""
         if name not in self._numbers:
             self._numbers[name] = whole_numbers(self.table.column(name))
         column = self._numbers[name]

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import FAMILY_OF
-from stillhunt.base.needs import FamilyNeed
+from stillhunt.base.families import FAMILY_OF, FamilyNeed
 from stillhunt.plugins.groups import EVIDENCE_PLUGINS, load_plugins
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
@@ -71,11 +70,7 @@ def kinds_that_see(calls: Calls) -> tuple[str, ...]:
 
 
 def family_needs() -> dict[str, FamilyNeed]:
-    """What each family needs of a log, from the columns of its kinds.
-
-    Returns:
-        By family, in the order of `base/families.py`.
-    """
+    """What each family needs of a log, from the columns of its kinds."""
     needs = {}
     for family in FAMILY_OF.values():
         columns = [column for kind in all_kinds().values() if kind.family == family.name for column in kind.columns]

@@ -1,13 +1,60 @@
-"""What one kind of evidence found about one candidate, before caps."""
+"""One candidate before the kinds of evidence, and what one of them found about it, before caps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from stillhunt.base.parameters import read_parameters
+from stillhunt.score.context.candidate import Candidate
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Floats, Ints
+
+
+@dataclass(frozen=True)
+class CandidateCase:
+    """What a kind of evidence is given.
+
+    Attributes:
+        min_slice_requests: requests a slice needs; volumes cut off near it are not judged.
+        as_found: the candidate before strangers left it, some for their volume: volumes are judged on all of them, or
+            those who stayed would look even by selection.
+        without_refuted: the same without those whom independent evidence refutes: topics of an untemplated group are
+            judged on it.
+        shared: results that several kinds use, by name; each is computed once for a candidate.
+    """
+
+    log: ScoredLog
+    candidate: Candidate
+    min_slice_requests: int
+    as_found: Candidate
+    without_refuted: Candidate
+    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        log: ScoredLog,
+        candidate: Candidate,
+        min_slice_requests: int,
+        as_found: Candidate | None = None,
+        without_refuted: Candidate | None = None,
+    ) -> CandidateCase:
+        """A case in which the candidate stands for what is not given."""
+        found = as_found or candidate
+        return cls(log, candidate, min_slice_requests, found, without_refuted or found)
+
+
+class MemberEvidence(NamedTuple):
+    """Bounds of evidence about single members."""
+
+    key_bits: float
+
+
+CAPS = read_parameters(MemberEvidence, "score.member_evidence")
+
 
 ActNeeds = Literal["nothing", "linkage", "never"]
 ACT_NEEDS: tuple[ActNeeds, ...] = get_args(ActNeeds)

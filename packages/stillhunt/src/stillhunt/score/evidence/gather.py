@@ -8,24 +8,19 @@ import numpy as np
 
 from stillhunt.plugins.groups import EVIDENCE_PLUGINS, note_failure
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
-    """All findings about one candidate, before caps, in the order of the catalogue.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
-    weighed = [_weighed(kind, case) for kind in all_kinds().values()]
+    """All findings about one candidate, before caps, in the order of the catalogue."""
+    weighed = [_weigh_kind(kind, case) for kind in all_kinds().values()]
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient]
 
 
-def _weighed(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_kind(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """What a kind finds; one of a plugin that fails, or says what it did not declare, finds nothing and is reported."""
     if kind.name in KIND_OF:
         return kind.weigh(kind, case)
@@ -62,10 +57,10 @@ def within_sample(log: ScoredLog, findings: list[Finding]) -> list[Finding]:
     if rates is None:
         return findings
     silent = kinds_that_see("every") + (() if len(np.unique(rates)) == 1 else kinds_that_see("even"))
-    return [_silenced(found) if found.kind in silent else found for found in findings]
+    return [_silence_finding(found) if found.kind in silent else found for found in findings]
 
 
-def _silenced(found: Finding) -> Finding:
+def _silence_finding(found: Finding) -> Finding:
     if found.bits <= 0.0:
         return replace(found, member_bits=None)
     statement = f"{found.statement}, which a sample of the calls cannot show"

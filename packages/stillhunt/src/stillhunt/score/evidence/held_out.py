@@ -1,24 +1,79 @@
-"""Homogeneity of a candidate's accounts, judged on the folds that did not form it."""
+"""Homogeneity of a candidate's accounts on the folds that did not form it, and whether its mixture is everybody's.
+
+Accounts that draw from one work queue are alike; so are accounts that each carry the traffic of many customers, such as
+those of an aggregator or a reseller: they all show the mixture of all customers. What makes a work queue is a mixture
+of its own, so accounts that are alike in the mixture of all customers earn less or nothing for it.
+
+The distance is the Kullback-Leibler divergence of the group's topics from those of the comparison accounts, less its
+bias for a sample of that size (Miller 1955). It misleads for a harvester who samples prompts from all customers.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.stats.arrays import Ints
-from stillhunt.score.stats.background_mixture import distance_from_background, part_earned
+from stillhunt.score.evidence.finding import CandidateCase
+from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import Overdispersion
 
+# Requests of known topic below which no distance is measured (derived: the bias of the estimate is then about as large
+# as `different`)
+_MIN_REQUESTS = 20
 
-def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
-    """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed.
+
+class BackgroundMixtureParameters(NamedTuple):
+    """Parameters of the distance from the comparison accounts."""
+
+    same: float
+    different: float
+
+
+BACKGROUND_MIXTURE = read_parameters(BackgroundMixtureParameters, "score.background_mixture")
+
+
+def distance_from_background(counts: Ints, background: Floats) -> float | None:
+    """Divergence of a group's topics from those of the comparison accounts, in bits.
 
     Args:
-        category: category of each of its requests; below 0 unknown.
+        background: weight of the comparison accounts by topic, of the same length (`Mixtures.mixed`).
+
+    Returns:
+        The divergence; None where the group's requests are too few or there are no comparison accounts.
     """
+    sent, weight = int(counts.sum()), float(background.sum())
+    if sent < _MIN_REQUESTS or weight <= 0.0:
+        return None
+    # One more account without preferences, so that a topic that only the group asks about has a chance.
+    expected = (background + 1.0 / len(background)) / (weight + 1.0)
+    seen = counts > 0
+    share = counts[seen] / sent
+    divergence = float((share * np.log(share / expected[seen])).sum()) - (int(seen.sum()) - 1) / (2.0 * sent)
+    return divergence / float(np.log(2.0))
+
+
+def part_earned(distance: float | None) -> float:
+    """Which part of the bits a group of that distance earns for being alike.
+
+    Args:
+        distance: divergence in bits; None where it is not known.
+    """
+    if distance is None:
+        return 1.0
+    return float(
+        np.clip(
+            (distance - BACKGROUND_MIXTURE.same) / (BACKGROUND_MIXTURE.different - BACKGROUND_MIXTURE.same), 0.0, 1.0
+        )
+    )
+
+
+def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:
+    """Homogeneity within each content cluster; each fold is judged for the slices that the other fold formed."""
     # Untemplated slices of one work queue are one table whatever client each uses.
     table = np.zeros_like(candidate.slice_cluster) if candidate.untemplated else candidate.slice_cluster
     fold = log.requests.fold[candidate.rows]
@@ -35,11 +90,7 @@ def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -
 def usual_here(
     log: ScoredLog, candidate: Candidate, found: Homogeneity, view: str, reference: Overdispersion
 ) -> Overdispersion:
-    """The frozen reference; where the comparison accounts are more alike than it says, what holds for them.
-
-    Args:
-        reference: frozen distributions of the view.
-    """
+    """The frozen reference; where the comparison accounts are more alike than it says, what holds for them."""
     if index_bits(found, reference) <= 0.0:
         return reference
     alike = log.background.mixtures(view, candidate.accounts).correlation
@@ -48,11 +99,7 @@ def usual_here(
 
 
 def part_of_own(case: CandidateCase) -> float:
-    """Which part of its bits a group earns for being alike: none where its mixture of topics is that of all customers.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """Which part of its bits a group earns for being alike: none where its mixture of topics is that of all."""
     if "part_of_own" not in case.shared:
         requests, candidate = case.log.requests, case.candidate
         usual = case.log.background.mixtures("topic", candidate.accounts).mixed

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from stillhunt.base import formatting
+from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
-from stillhunt.base.parameters import Provenance
+from stillhunt.base.parameters import Origin, Provenance
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fill
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding, examples
+from stillhunt.score.evidence.finding import CandidateCase, Finding, examples
 from stillhunt.score.stats.arrays import Floats, Ints
 
 Calls = Literal["any", "even", "every"]
@@ -39,11 +42,7 @@ class NeededColumn:
 
 @dataclass(frozen=True)
 class Null:
-    """The honest side of the likelihood ratio.
-
-    Attributes:
-        honest: what honest groups do, as a phrase.
-    """
+    """The honest side of the likelihood ratio."""
 
     honest: str
     provenance: Provenance
@@ -141,9 +140,7 @@ class EvidenceKind:
 
         Args:
             bits: log2 likelihood ratio for the whole candidate.
-            figures: values of the statement's fields.
             rows: requests that show it; `Finding` keeps some of them.
-            independent: see `Finding`.
             variant: which of the wording's variants says it; the template for or against where None.
         """
         if self.most_bits is not None:
@@ -162,11 +159,56 @@ class EvidenceKind:
         """A finding that says what the log lacks.
 
         Args:
-            figures: values of the statement's fields.
             member_bits: bits for each member account, where these can be had all the same.
         """
         statement = fill(self.wording.insufficient, **(figures or {}))
         return Finding(self.family, self.name, statement, 0.0, member_bits=member_bits, insufficient=True)
+
+
+def declared_kind(
+    name: str,
+    weigh: Callable[[EvidenceKind, CandidateCase], Finding | None],
+    *,
+    most_bits: float | None,
+    least_bits: float | None,
+) -> EvidenceKind:
+    """A kind whose words and needs `kinds.toml` holds: the fields of `EvidenceKind` and of what it is made of.
+
+    Raises:
+        ContractError: the file has no such kind, or it lacks an entry or has one that is not known.
+    """
+    said = dict(_declared_kinds().get(name, {}))
+    try:
+        (origin,) = [one for one in get_args(Origin) if one in said]
+        null = Null(said.pop("honest"), Provenance(origin, said.pop(origin)))
+        evidence_for = said.pop("for")
+        variants = tuple(said.pop("variants", ()))
+        wording = Wording(evidence_for, said.pop("against", evidence_for), said.pop("insufficient"), variants)
+        of_members = said.pop("member_for", None), said.pop("member_against", None)
+        columns = tuple(map(_needed_column, said.pop("columns")))
+        return EvidenceKind(
+            name=name,
+            null=null,
+            columns=columns,
+            most_bits=most_bits,
+            least_bits=least_bits,
+            wording=wording,
+            members=MemberWording(*of_members) if all(of_members) else None,
+            weigh=weigh,
+            **said,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractError(f"the kind is not declared completely: {error}", where=f"kinds.toml: {name}") from error
+
+
+@cache
+def _declared_kinds() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
+
+
+def _needed_column(text: str) -> NeededColumn:
+    name, _, gives = text.partition(": ")
+    return NeededColumn(name.removesuffix("?"), gives, enough=not name.endswith("?"))
 
 
 def members_sharing(sharing: int, members: int) -> str:

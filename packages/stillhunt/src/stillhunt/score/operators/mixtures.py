@@ -85,9 +85,6 @@ def split_mixtures(
 
     A mixture stays whole where neither part by itself reaches its verdict. Two queues in one group look like no queue,
     so that parts may be campaigns of a group that is none.
-
-    Returns:
-        Candidates with their verdicts, and what was taken apart.
     """
     number = max((one.candidate.number for one in judged), default=0) + 1
     waiting: list[Judged] = list(reversed(judged))
@@ -133,7 +130,7 @@ def _parts_of(log: ScoredLog, candidate: Candidate) -> tuple[Flags, float] | Non
     read = np.flatnonzero((group >= 0) & (words.requests > 0))
     read = read[:: max(1, -(-len(read) // _MOST_ACCOUNTS))]
     own = _Words(words.uses[read], words.requests[read])
-    of_first, z = _divided(own, group[read], len(fingerprints))
+    of_first, z = _divide_groups(own, group[read], len(fingerprints))
     if z < P.min_z:
         return None
     inside = _by_words(words, np.where(group >= 0, of_first[group], -1))
@@ -158,7 +155,7 @@ def _words_of(log: ScoredLog, candidate: Candidate) -> _Words:
     return _Words(uses.reshape(members, -1).astype(np.float64), requests.astype(np.float64))
 
 
-def _divided(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
+def _divide_groups(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
     """1 for each group on the first's side of the division into two whose words differ most, and how much they do.
 
     How much is in standard deviations beyond what the best division of exchanged groups makes.
@@ -166,13 +163,13 @@ def _divided(words: _Words, group: Ints, groups: int) -> tuple[Ints, float]:
     numbers = np.arange((1 << (groups - 1)) - 1)
     sides = np.column_stack([np.ones(len(numbers), np.int64), numbers[:, None] >> np.arange(groups - 1) & 1])
     rng = np.random.default_rng(0)
-    seen = _differences(words, group, sides)
-    chance = np.array([_differences(words, rng.permutation(group), sides).max() for _ in range(_PERMUTATIONS)])
+    seen = _differences_of(words, group, sides)
+    chance = np.array([_differences_of(words, rng.permutation(group), sides).max() for _ in range(_PERMUTATIONS)])
     best, spread = int(seen.argmax()), float(chance.std())
     return sides[best], float((seen[best] - chance.mean()) / spread) if spread > 0.0 else 0.0
 
 
-def _differences(words: _Words, group: Ints, sides: Ints) -> Floats:
+def _differences_of(words: _Words, group: Ints, sides: Ints) -> Floats:
     """Mean chi-square of the words between the two sides of each division."""
     member = (group[None, :] == np.arange(sides.shape[1])[:, None]).astype(np.float64)
     uses, requests = member @ words.uses, member @ words.requests

@@ -1,4 +1,4 @@
-"""What ties two campaigns: keys, settings, templates and schedules that they share beyond chance.
+"""Campaigns -> operators: what ties two campaigns beyond chance, and which of them one operator runs or a pool serves.
 
 Each kind is compared with comparison accounts of the log, outside of all campaigns. Accounts
 that are in both campaigns say nothing; where they are many, the campaigns share a pool of accounts, which may have
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,13 @@ import numpy as np
 from stillhunt.base import formatting
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import HOUR
+from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.stats.common_pool import Draws, common_pool_bits
-from stillhunt.score.stats.key_frequencies import KeyFrequencies, key_frequencies
-from stillhunt.score.stats.pauses import DAY_HOURS, common_schedule, schedule_of
+from stillhunt.score.stats.common_pool import DAY_HOURS, Draws, common_pool_bits, common_schedule, schedule_of
+from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
 from stillhunt.score.verdict.members import CUSTOMER_KEYS
 
@@ -109,7 +110,7 @@ class CampaignKeys:
         """Kind -> account, as position in `accounts`, and value of each draw."""
         log, one = self.log, self._candidate
         found = {
-            name: _known(codes[self.accounts])
+            name: _known_accounts(codes[self.accounts])
             for name, codes in log.accounts.customers.codes.items()
             if name in CUSTOMER_KEYS
         }
@@ -117,7 +118,7 @@ class CampaignKeys:
             ("client_fingerprint", log.requests.client_fingerprint),
             ("settings", log.requests.settings),
         ):
-            found[name] = _known(commonest(one.row_account, codes[one.rows], len(self.accounts)))
+            found[name] = _known_accounts(commonest(one.row_account, codes[one.rows], len(self.accounts)))
         found["client_prefix"] = log.keys.address("client_prefix").pairs_of(self.accounts)
         if not one.untemplated:
             found["template"] = one.slice_account, one.slice_cluster
@@ -177,18 +178,14 @@ class Comparison:
         return np.asarray(counts / np.maximum(usual[of_day], 1e-9), np.float64)
 
     def drawn(self, name: str, campaign: CampaignKeys, draws: tuple[Ints, Ints]) -> Draws:
-        """The values that a campaign draws, each with its chance.
-
-        Args:
-            draws: account and value of each draw.
-        """
+        """The values that a campaign draws, each with its chance."""
         owner, value = draws
         values, counts = np.unique(value, return_counts=True)
         drawn = campaign.accounts[np.unique(owner)]
         expected = self.keys[name].expected(values, drawn, self.members)
         chance = SHARED_KEYS.unlike_all * expected / len(value)
         if name == "created_at":
-            chance = np.maximum(chance, _spread(values, counts))
+            chance = np.maximum(chance, _chance_of_windows(values, counts))
         return Draws(values, counts, chance)
 
 
@@ -217,7 +214,7 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
         cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
         bits = round(common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at"), _DIGITS)
         if bits > 0.0:
-            ties.append(Tie(kind, bits, kind.statement(*_sharing(own))))
+            ties.append(Tie(kind, bits, kind.statement(*_count_sharing(own))))
     if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
         ties.append(schedule)
     return sorted(ties, key=lambda tie: (-tie.bits, tie.kind.name))
@@ -236,19 +233,19 @@ def hours_of(log: ScoredLog) -> int:
     return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
 
 
-def _sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
+def _count_sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
     """Accounts of two campaigns that share a value, accounts of known value, and shared values."""
     shared = np.intersect1d(own[0][1], own[1][1])
     sharing = sum(len(np.unique(owner[np.isin(value, shared)])) for owner, value in own)
     return sharing, sum(len(np.unique(owner)) for owner, _ in own), len(shared)
 
 
-def _known(value: Ints) -> tuple[Ints, Ints]:
+def _known_accounts(value: Ints) -> tuple[Ints, Ints]:
     known = np.flatnonzero(value >= 0)
     return known, value[known]
 
 
-def _spread(values: Ints, counts: Ints) -> Floats:
+def _chance_of_windows(values: Ints, counts: Ints) -> Floats:
     """Chance of each window of sign-ups by the campaign's own sign-ups of about a week."""
     near = np.abs(values[:, None] - values[None, :]) <= _NEAR_WINDOWS
     return np.asarray(near @ counts / (counts.sum() * (2 * _NEAR_WINDOWS + 1)), np.float64)
@@ -272,3 +269,89 @@ def _schedule_tie(first: CampaignKeys, second: CampaignKeys, own_places: Sequenc
     bits, parts = common_schedule(found[0], found[1], length, SHARED_KEYS.unlike_all)
     words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
     return Tie(SCHEDULE, round(min(bits, P.cap_bits), _DIGITS), words)
+
+
+# Share of the smaller campaign's accounts in common from which both use one pool (measured: operations on one
+# reseller's accounts; no script repeats it)
+_POOL_SHARE = 0.45
+
+
+POOL_WORDS = (
+    "{common:account} {common:serves|serve} both campaigns, {share} of the smaller one: one pool of accounts, which "
+    "may serve several operators"
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two campaigns that belong together.
+
+    Attributes:
+        ties: what ties them, the strongest first; none in a pool.
+        statement: what they have in common where it is a pool; else empty.
+    """
+
+    first: int
+    second: int
+    ties: tuple[Tie, ...] = ()
+    statement: str = ""
+    common: int = 0
+
+    @property
+    def bits(self) -> float:
+        """Bits of all ties together."""
+        return sum(tie.bits for tie in self.ties)
+
+
+@dataclass(frozen=True)
+class CampaignSet:
+    """Campaigns of one operator, or of one pool of accounts.
+
+    Attributes:
+        pairs: the pairs that hold it together, the strongest first.
+    """
+
+    relation: str
+    campaigns: tuple[int, ...]
+    pairs: tuple[Pair, ...]
+
+
+def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[CampaignSet]:
+    """Operators first, then pools, each in the order of its first campaign."""
+    if len(campaigns) < 2:
+        return []
+    comparison = Comparison(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
+    keys = [CampaignKeys(log, one) for one in campaigns]
+    tied, pooled = [], []
+    for first, second in combinations(range(len(campaigns)), 2):
+        common, share = shared_accounts(keys[first], keys[second])
+        if share >= _POOL_SHARE:
+            words = fill(POOL_WORDS, common=common, share=formatting.percent(share))
+            pooled.append(Pair(first, second, statement=words, common=common))
+            continue
+        ties = ties_between(keys[first], keys[second], comparison)
+        if one_operator(ties):
+            tied.append(Pair(first, second, tuple(ties)))
+    tied.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
+    pooled.sort(key=lambda pair: (-pair.common, pair.first, pair.second))
+    apart = {(pair.first, pair.second) for pair in pooled}
+    return [*_join_pairs("one_operator", tied, apart), *_join_pairs("one_pool", pooled, set())]
+
+
+def _join_pairs(relation: str, pairs: Sequence[Pair], apart: set[tuple[int, int]]) -> list[CampaignSet]:
+    """Sets of campaigns that pairs hold together, the strongest pairs first; none joins two that have to stay apart."""
+    sets: dict[int, frozenset[int]] = {}
+    for pair in pairs:
+        left, right = (sets.get(one, frozenset((one,))) for one in (pair.first, pair.second))
+        if any((min(a, b), max(a, b)) in apart for a in left for b in right):
+            continue
+        for one in (both := left | right):
+            sets[one] = both
+    return [
+        CampaignSet(
+            relation,
+            tuple(sorted(members)),
+            tuple(pair for pair in pairs if pair.first in members and pair.second in members),
+        )
+        for members in sorted(set(sets.values()), key=min)
+    ]

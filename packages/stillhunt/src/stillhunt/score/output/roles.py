@@ -74,7 +74,7 @@ def member_roles(log: ScoredLog, campaigns: Sequence[Candidate], flagged: Sequen
     network = coded(log.requests.table.column("client_prefix"))
     roles: list[str] = []
     for campaign, accused in zip(campaigns, flagged, strict=True):
-        roles += _roles(_Traffic(log.requests, campaign.accounts, harvested, network), accused)
+        roles += _judge_roles(_Traffic(log.requests, campaign.accounts, harvested, network), accused)
     return roles
 
 
@@ -140,12 +140,12 @@ class _Traffic:
         return other
 
 
-def _roles(traffic: _Traffic, flagged: Flags) -> list[str]:
+def _judge_roles(traffic: _Traffic, flagged: Flags) -> list[str]:
     rest = ~traffic.harvest
     others, total = traffic.count(rest), traffic.count(np.ones(len(rest), bool))
     share = 1.0 - others / np.maximum(total, 1)
     same = _same_hands(traffic, others)
-    customers = same & (share < P.dedicated_share) & _customers(traffic, others)
+    customers = same & (share < P.dedicated_share) & _members_with_customers(traffic, others)
     cover = same & (share < P.dedicated_share) & ~customers
     pooled = customers.sum() > _POOLED_MEMBERS * (customers | cover).sum()
     roles = np.full(traffic.members, ROLES.index(UNKNOWN_ROLE))
@@ -167,7 +167,7 @@ def _same_hands(traffic: _Traffic, others: Ints) -> Flags:
     return same & (unknown <= P.other_hands * others) & ~_at_work_before(traffic, elsewhere)
 
 
-def _customers(traffic: _Traffic, others: Ints) -> Flags:
+def _members_with_customers(traffic: _Traffic, others: Ints) -> Flags:
     """Members through whom several programs with settings of their own, which come back, ask beside the harvest."""
     settings = traffic.settings
     new = ~traffic.harvest & traffic.new_to_harvest(settings)

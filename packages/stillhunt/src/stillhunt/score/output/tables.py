@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.schema_case import (
     CAMPAIGNS,
     CASE_ACCOUNTS,
@@ -24,14 +27,29 @@ from stillhunt.base.schema_case import (
 )
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.output.evidence_table import budget_statement, evidence_table
-from stillhunt.score.output.operator_table import first_members, operators_table
+from stillhunt.score.output.evidence_table import budget_statement, evidence_table, first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
-from stillhunt.score.output.skills import models_of, skills_of
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.flags import member_ranks
+from stillhunt.score.verdict.linked_accounts import member_ranks
 from stillhunt.score.verdict.rules import all_allowed
 from stillhunt.score.verdict.verdict import Judged
+
+MOST_NAMED = 5
+
+
+_NAMED_SHARE = 0.25  # Share of the requests from which a skill is named (flags favour precision, so a quarter is clear)
+
+
+def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
+    """Skills named by the conduct flags of a campaign's requests, the commonest first."""
+    share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
+    named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= _NAMED_SHARE]
+    return named[:MOST_NAMED] or [NO_SKILL]
+
+
+def models_of(used: Mapping[str, int]) -> list[str]:
+    """Models asked for, the most used first, at most ten."""
+    return [model for model, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))[:10]]
 
 
 def unsampled(values: Ints, rates: Floats | None) -> int:
@@ -64,54 +82,50 @@ def case_tables(
 ) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
-    Args:
-        config: settings (sanctioned programmes, prices, thresholds).
-        splits: mixtures of two operators that were taken apart.
-
     Returns:
         The tables by name, and the places in the log of the harvested requests, row for row with their table.
     """
-    sanctioned = _sanctioned(log, config)
-    judged = [_respecting(j, sanctioned, config) for j in judged]
+    sanctioned = _sanctioned_accounts(log, config)
+    judged = [_respect_programmes(j, sanctioned, config) for j in judged]
     shown = sorted(judged, key=lambda j: (-j.bits, -len(j.candidate.rows), j.candidate.number))
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
     names = _campaign_ids(log, shown)
-    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _harvests(j))])
-    roles = _roles(log, shown, sanctioned, config)
+    harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _is_harvest_group(j))])
+    roles = _roles_of_members(log, shown, sanctioned, config)
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
-            "harvest": pool.submit(_harvest, log, shown, names, harvested),
+            "harvest": pool.submit(_harvest_table, log, shown, names, harvested),
             "evidence": pool.submit(evidence_table, log, shown, names, config),
-            "slices": pool.submit(_slices, log, shown, names),
-            "accounts": pool.submit(_accounts, log, shown, names, sanctioned, config),
-            "campaigns": pool.submit(_campaigns, log, shown, names, config),
-            "members": pool.submit(_members, log, shown, names, roles),
+            "slices": pool.submit(_slices_table, log, shown, names),
+            "accounts": pool.submit(_accounts_table, log, shown, names, sanctioned, config),
+            "campaigns": pool.submit(_campaigns_table, log, shown, names, config),
+            "members": pool.submit(_members_table, log, shown, names, roles),
             "operators": pool.submit(operators_table, log, shown, names, splits),
         }
         return {name: table.result() for name, table in made.items()}, harvested
 
 
-def _harvests(judged: Judged) -> bool:
+def _is_harvest_group(judged: Judged) -> bool:
     """Whether the requests of a group are counted as harvested."""
     return judged.verdict != "none" and judged.kind == HARVEST_OPERATION
 
 
-def _roles(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
+def _roles_of_members(log: ScoredLog, shown: list[Judged], sanctioned: Flags, config: Config) -> list[str]:
     """Roles of all members, group by group."""
-    campaigns = [judged for judged in shown if _harvests(judged)]
+    campaigns = [judged for judged in shown if _is_harvest_group(judged)]
     act = VERDICTS.index("act")
-    flagged = [(_ranks(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
+    flagged = [(_ranks_by_account(j, config) == act) & ~sanctioned[j.candidate.accounts] for j in campaigns]
     known = iter(member_roles(log, [judged.candidate for judged in campaigns], flagged))
     return [
-        next(known) if _harvests(judged) else UNKNOWN_ROLE
+        next(known) if _is_harvest_group(judged) else UNKNOWN_ROLE
         for judged in shown
         for _ in range(len(judged.candidate.accounts))
     ]
 
 
-def _respecting(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
+def _respect_programmes(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
     """A campaign whose accounts belong to allowed programmes, but for too few to be one, asks for nothing."""
     allowed = all_allowed(sanctioned[judged.candidate.accounts], config.resolve.min_accounts)
     return replace(judged, verdict="none") if allowed else judged
@@ -134,7 +148,7 @@ def _slice_ids(log: ScoredLog, account: Ints, cluster: Ints) -> pa.Array:
     return pc.binary_join_element_wise(log.accounts.ids.take(pa.array(account)), words, "/")
 
 
-def _campaigns(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def _campaigns_table(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     if not shown:
         return CAMPAIGNS.empty()
     labels = _first_labels(log)
@@ -189,7 +203,7 @@ def _first_labels(log: ScoredLog) -> list[str]:
     return labels
 
 
-def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[str]) -> pa.Table:
+def _members_table(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[str]) -> pa.Table:
     if not shown:
         return MEMBERS.empty()
     accounts = np.concatenate([judged.candidate.accounts for judged in shown])
@@ -206,8 +220,8 @@ def _members(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[
     )
 
 
-def _harvest(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
-    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if _harvests(judged)]
+def _harvest_table(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) -> pa.Table:
+    parts = [(number, judged.candidate) for number, judged in enumerate(shown) if _is_harvest_group(judged)]
     if not len(rows):
         return HARVEST.empty()
     account = np.concatenate([one.accounts[one.slice_account] for _, one in parts])
@@ -222,13 +236,13 @@ def _harvest(log: ScoredLog, shown: list[Judged], names: list[str], rows: Ints) 
     )
 
 
-def _slices(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
+def _slices_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     table = log.slices
     owner = np.full(len(table.account), -1, np.int64)
     # The first campaign that names a slice has it.
     for number in reversed(range(len(shown))):
         candidate = shown[number].candidate
-        if _harvests(shown[number]):
+        if _is_harvest_group(shown[number]):
             found = table.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])
             owner[found[found >= 0]] = number
     rest = np.diff(log.requests.first)
@@ -249,14 +263,16 @@ def _slices(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     )
 
 
-def _sanctioned(log: ScoredLog, config: Config) -> Flags:
+def _sanctioned_accounts(log: ScoredLog, config: Config) -> Flags:
     named = pa.array(sorted(config.sanctioned.accounts), pa.string())
     sanctioned = pc.is_in(log.accounts.ids, value_set=named).to_numpy(zero_copy_only=False)
     found: Flags = sanctioned | log.accounts.in_organisations(set(config.sanctioned.organizations))
     return found
 
 
-def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config) -> pa.Table:
+def _accounts_table(
+    log: ScoredLog, shown: list[Judged], names: list[str], sanctioned: Flags, config: Config
+) -> pa.Table:
     count = log.accounts.count
     score, main, harvested = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     # Of the campaigns of an account the gravest verdict counts, then the likeliest part in it, then the first.
@@ -267,12 +283,12 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
         own = judged.probability * judged.member_probability
         if judged.kind == HARVEST_OPERATION:
             score[accounts] = np.maximum(score[accounts], own)
-        reasons.append(_reasons(judged, config, count))
+        reasons.append(_reasons_by_account(judged, config, count))
         if judged.verdict == "none":
             continue
-        if _harvests(judged):
+        if _is_harvest_group(judged):
             harvested[accounts] += judged.candidate.volumes
-        said = _ranks(judged, config)
+        said = _ranks_by_account(judged, config)
         better = (said < rank[accounts]) | ((said == rank[accounts]) & (own > main[accounts]))
         chosen = accounts[better]
         campaign[chosen], rank[chosen], main[chosen] = number, said[better], own[better]
@@ -290,7 +306,7 @@ def _accounts(log: ScoredLog, shown: list[Judged], names: list[str], sanctioned:
     )
 
 
-def _reasons(judged: Judged, config: Config, accounts: int) -> list[str]:
+def _reasons_by_account(judged: Judged, config: Config, accounts: int) -> list[str]:
     why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
     if judged.held_back is not None and judged.verdict == "review":
         why = [budget_statement(judged, config.score, accounts), *why]
@@ -306,5 +322,5 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
     return lists.take(pa.array(number))
 
 
-def _ranks(judged: Judged, config: Config) -> Ints:
+def _ranks_by_account(judged: Judged, config: Config) -> Ints:
     return member_ranks(judged.verdict, judged.member_probability, judged.set_apart, config.score)

@@ -30,11 +30,7 @@ class BetaPrior:
     strength: float
 
     def log_likelihood(self, hits: float, trials: float) -> float:
-        """Natural logarithm of the chance of the hits, up to the binomial term, which cancels in every ratio.
-
-        Args:
-            hits: requests, accounts or events that show the trait.
-        """
+        """Natural logarithm of the chance of the hits, up to the binomial term, which cancels in every ratio."""
         mean = min(max(self.mean, 1e-4), 1.0 - 1e-4)
         first, second = mean * self.strength, (1.0 - mean) * self.strength
         return float(betaln(first + hits, second + trials - hits) - betaln(first, second))
@@ -46,7 +42,6 @@ def share_ratio(hits: float, trials: float, honest: BetaPrior, harvest: BetaPrio
     Args:
         hits: requests, accounts or events that show the trait.
         trials: all of them; none give 1.
-        honest: distribution of the share over honest groups.
     """
     if trials <= 0:
         return 1.0
@@ -57,7 +52,6 @@ def part_bits(ratio: float, part: float) -> float:
     """Bits of a trait that only a part of all operations shows.
 
     Args:
-        ratio: likelihood ratio where the trait is shown.
         part: share of operations that show it, 0 to 1.
     """
     return float(np.log2((1.0 - part) + part * ratio))

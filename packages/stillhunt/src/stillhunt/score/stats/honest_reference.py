@@ -2,7 +2,7 @@
 
 A reference learned from the judged log is one that a large campaign moves. These were set from the honest accounts of
 seeded worlds of two generators. A log's own traffic enters only where the comparison accounts are more alike than
-these say, and then only in the group's favour (`background_correlation.py`).
+these say, and then only in the group's favour (`homogeneity.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from stillhunt.base.parameters import read_parameters
 
 
 class Overdispersion(NamedTuple):
-    """Intra-class correlation of one view, in honest groups and in traffic from one work queue.
+    """How far accounts differ beyond chance in one view, in honest groups and in traffic from one work queue.
+
+    Of topics and times it is the intra-class correlation; of volumes the squared coefficient of variation, which may
+    exceed 1.
 
     Attributes:
         honest_median, honest_spread: lognormal distribution over honest groups that share a content cluster.

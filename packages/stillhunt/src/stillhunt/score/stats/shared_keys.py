@@ -6,6 +6,9 @@ adding its bits up over many members earns nothing by luck. With probability s a
 pool, else from what everybody uses. Popular values (a mail provider, a carrier NAT) are expected often and earn
 nothing, and a campaign that is a third of all accounts cannot hide by being common: comparison accounts alone make the
 rate.
+
+The background sample is all accounts of the log or a random sample of them. The members of the group that is judged are
+left out: they would make their own values common.
 """
 
 from __future__ import annotations
@@ -17,8 +20,94 @@ import numpy as np
 from scipy.special import gammainc
 
 from stillhunt.base.parameters import read_parameters
-from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.stats.key_frequencies import KeyFrequencies
+from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
+
+
+@dataclass(frozen=True)
+class KeyFrequencies:
+    """One key of all accounts: a card, a network, a client fingerprint.
+
+    Attributes:
+        first: first pair of each account, and the number of pairs last.
+        value: value of each pair, in order of account.
+        home: country of each account plus one; 0 unknown.
+        entry: distinct (value, country) of the sample's pairs as value * countries + country, ascending.
+        holders: accounts of the sample with each entry.
+        residents: accounts of the sample in each country.
+        only_known: True where accounts without a value are left out of the residents.
+    """
+
+    first: Ints
+    value: Ints
+    home: Ints
+    background: Flags
+    entry: Ints
+    holders: Ints
+    residents: Ints
+    only_known: bool
+
+    @property
+    def empty(self) -> bool:
+        """True where no account has a value."""
+        return not len(self.value)
+
+    def pairs_of(self, accounts: Ints) -> tuple[Ints, Ints]:
+        """(position among the given accounts, value) of each of their pairs."""
+        begin, end = self.first[accounts], self.first[accounts + 1]
+        return np.repeat(np.arange(len(accounts)), end - begin), self.value[ranges(begin, end)]
+
+    def expected(self, values: Ints, drawn: Ints, members: Ints) -> Floats:
+        """Members expected to have each value if they were drawn from the comparison accounts of their countries.
+
+        Args:
+            drawn: the members that are drawn: those with a value, where only such accounts are counted.
+            members: all members, who are no comparison accounts.
+        """
+        countries = len(self.residents)
+        owner, own = self.pairs_of(members)
+        aside = self.background[members]
+        counted = aside & (self.first[members + 1] > self.first[members]) if self.only_known else aside
+        residents = self.residents - np.bincount(self.home[members[counted]], minlength=countries)
+        rate = np.bincount(self.home[drawn], minlength=countries) / (residents + 1.0)
+        begin = np.searchsorted(self.entry, values.astype(np.int64) * countries)
+        end = np.searchsorted(self.entry, (values.astype(np.int64) + 1) * countries)
+        chosen = ranges(begin, end)
+        entry, holders = self.entry[chosen], self.holders[chosen].copy()
+        pair = own.astype(np.int64) * countries + self.home[members[owner]]
+        at = np.searchsorted(entry, pair)
+        asked = aside[owner] & (entry[np.minimum(at, len(entry) - 1)] == pair) if len(entry) else at < 0
+        np.subtract.at(holders, at[asked], 1)
+        row = np.repeat(np.arange(len(values)), end - begin)
+        found = np.bincount(row, weights=holders * rate[entry % countries], minlength=len(values))
+        # One more account with the value, wherever: a value that no comparison account has is rare, not impossible.
+        return np.asarray(found + len(drawn) / (float(residents.sum()) + 1.0), np.float64)
+
+
+def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, *, only_known: bool) -> KeyFrequencies:
+    """Count a key.
+
+    Args:
+        first: first pair of each account, and the number of pairs last.
+        country: country of each account, -1 unknown; chance is reckoned within a country, or speakers of one language
+            would seem to share its carriers and mail providers.
+        only_known: leave accounts without a value out of the residents.
+    """
+    home = country + 1
+    countries = int(home.max(initial=0)) + 1
+    lengths = np.diff(first)
+    owner = np.repeat(np.arange(len(country)), lengths)
+    key = value.astype(np.int64) * countries + home[owner]
+    entry, holders = np.unique(key[background[owner]], return_counts=True)
+    counted = background & (lengths > 0) if only_known else background
+    residents = np.bincount(home[counted], minlength=countries)
+    return KeyFrequencies(first, value, home, background, entry, holders, residents, only_known)
+
+
+def single_valued(value: Ints, country: Ints, background: Flags) -> KeyFrequencies:
+    """Count a key of which every account has one value."""
+    known = value >= 0
+    first = np.concatenate([[0], np.cumsum(known)])
+    return key_frequencies(first, value[known], country, background, only_known=True)
 
 
 class SharedKeyParameters(NamedTuple):
@@ -57,8 +146,6 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
     """Sharing of a key of which every account has one value.
 
     Args:
-        own: value code of each member; -1 unknown.
-        key: the key among the background sample.
         passed_over: accounts among which the members were selected by this very key; they count as having shared
             nothing.
     """
@@ -70,17 +157,16 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
     twice = holders > 1
     if twice.any():
         expected = scale * key.expected(values[twice], members[known], members)
-        chance[others > 0] = _tail(others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]])
-    return _judged(chance, own, others, passed_over)
+        chance[others > 0] = _chance_of_others(
+            others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]]
+        )
+    return _judge_sharing(chance, own, others, passed_over)
 
 
 def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
     """Sharing of a key of which an account may have many values, such as addresses.
 
     An account is judged by its most telling value; having many values to choose from is charged for.
-
-    Args:
-        key: the key among all accounts.
     """
     account, value = key.pairs_of(members)
     values, place, holders = np.unique(value, return_inverse=True, return_counts=True)
@@ -98,16 +184,16 @@ def shared_address(members: Ints, key: KeyFrequencies) -> SharedKey:
         expected[twice] = key.expected(values[twice], members, members)
         account, value, place = account[pairs], value[pairs], place[pairs]
         others = holders[place] - 1
-        chance = _tail(others, expected[place]) * held[account]
+        chance = _chance_of_others(others, expected[place]) * held[account]
         order = np.lexsort((value, chance, account))
         first = order[np.flatnonzero(np.diff(account[order], prepend=-1))]
         best[account[first]] = np.minimum(chance[first], 1.0)
         chosen[account[first]] = value[first]
         shared[account[first]] = others[first]
-    return _judged(best, chosen, shared)
+    return _judge_sharing(best, chosen, shared)
 
 
-def _tail(others: Ints, expected: Floats) -> Floats:
+def _chance_of_others(others: Ints, expected: Floats) -> Floats:
     """Chance that at least so many others have the value, at `unlike_all` times the expected number (Poisson)."""
     tail = np.ones(len(others))
     some = others > 0
@@ -115,7 +201,7 @@ def _tail(others: Ints, expected: Floats) -> Floats:
     return tail
 
 
-def _judged(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
+def _judge_sharing(chance: Floats, own: Ints, others: Ints, passed_over: int = 0) -> SharedKey:
     bits = -1.0 - 0.5 * np.log2(np.maximum(chance, 1e-300))
     # Among k sharers only k - 1 coincidences are new: each tells of the others what they tell of it.
     evidence = np.exp2(np.where(bits > 0, bits * others / (others + 1.0), bits))

@@ -48,7 +48,6 @@ class Budget:
 
     Attributes:
         false_campaigns_per_month: false campaigns that the operator allows in 30 days.
-        days: from its first to its last request.
         required_bits: bits, prior excluded, that the verdict act needs.
     """
 
@@ -79,7 +78,6 @@ def required_bits(accounts: int, days: float, allowed: float, null: SearchNull =
     """Bits that keep the expected number of false campaigns in 30 days of hourly looks within what is allowed.
 
     Args:
-        accounts: accounts of the log, 0 or more.
         allowed: false campaigns in 30 days, above 0.
         null: what the search finds among honest accounts.
 
@@ -87,7 +85,7 @@ def required_bits(accounts: int, days: float, allowed: float, null: SearchNull =
         Bits, prior excluded; never below the level from which the null is known.
     """
     expected = expected_false(null.level, accounts, days, null)
-    return null.level + _scale(days, null) * log(max(expected / allowed, 1.0))
+    return null.level + _scale_of_bits(days, null) * log(max(expected / allowed, 1.0))
 
 
 def expected_false(bits: float, accounts: int, days: float, null: SearchNull = HONEST_SEARCH) -> float:
@@ -98,13 +96,13 @@ def expected_false(bits: float, accounts: int, days: float, null: SearchNull = H
         days: its length; the days of the null at least, for shorter logs were not found to be safer.
         null: what the search finds among honest accounts.
     """
-    at_level = null.month * null.per_thousand * accounts / 1000.0 * _growth(days, null, null.rate_growth)
-    return at_level * exp((null.level - bits) / _scale(days, null))
+    at_level = null.month * null.per_thousand * accounts / 1000.0 * _growth_with_days(days, null, null.rate_growth)
+    return at_level * exp((null.level - bits) / _scale_of_bits(days, null))
 
 
-def _scale(days: float, null: SearchNull) -> float:
-    return null.scale * _growth(days, null, null.scale_growth)
+def _scale_of_bits(days: float, null: SearchNull) -> float:
+    return null.scale * _growth_with_days(days, null, null.scale_growth)
 
 
-def _growth(days: float, null: SearchNull, power: float) -> float:
+def _growth_with_days(days: float, null: SearchNull, power: float) -> float:
     return exp(power * log(max(days / null.days, 1.0)))

@@ -37,14 +37,13 @@ def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: floa
     harvesting operations outnumber honest single operators among candidates.
 
     Args:
-        findings: raw findings of one candidate.
         caps: most bits of each family, either way.
         linkage_cap: most bits of identity, network and timing together.
     """
     scaled = [
         f
         if f.independent
-        else _scaled(f, caps[f.family], [g for g in findings if g.family == f.family and not g.independent])
+        else _scale_finding(f, caps[f.family], [g for g in findings if g.family == f.family and not g.independent])
         for f in findings
     ]
     linked = [f.family in LINKAGE and f.bits > 0 and not f.independent for f in scaled]
@@ -55,7 +54,7 @@ def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: floa
     return [replace(f, bits=f.bits * share) if counts else f for f, counts in zip(scaled, linked, strict=True)]
 
 
-def _scaled(finding: Finding, cap: float, family: list[Finding]) -> Finding:
+def _scale_finding(finding: Finding, cap: float, family: list[Finding]) -> Finding:
     total = sum(f.bits for f in family)
     if abs(total) <= cap:
         return finding
@@ -88,11 +87,7 @@ def member_bits(findings: list[Finding], members: int) -> Floats:
 
 
 def member_evidence(findings: list[Finding], members: int) -> Floats:
-    """Bits of each finding about each member, scaled down to the member caps of its family.
-
-    Returns:
-        Array findings x members.
-    """
+    """Bits of each finding about each member, scaled down to the member caps of its family."""
     table = member_bits(findings, members)
     caps = {"content": P.content, "queue": P.queue, "identity": P.identity, "network": P.network}
     for family, cap in caps.items():

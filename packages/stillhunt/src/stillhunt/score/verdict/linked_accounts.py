@@ -17,17 +17,44 @@ import numpy as np
 
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.parameters import read_parameters
+from stillhunt.base.schema_case import VERDICTS
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
-from stillhunt.score.stats.arrays import Flags, Ints
-from stillhunt.score.verdict.rules import linked_verdict, weigh_findings
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.verdict.rules import LIKELY_MEMBER, linked_verdict, weigh_findings
 from stillhunt.score.verdict.verdict import Judged
+
+
+def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: ScoreSettings) -> Ints:
+    """Position in `VERDICTS` of what is said of each member, allowed programmes aside.
+
+    Args:
+        set_apart: True for members who are never flagged.
+    """
+    # Whoever is likelier a member than not is for a person to look at, as the campaign is.
+    ranks = np.where(probability >= LIKELY_MEMBER, VERDICTS.index("review"), VERDICTS.index("none"))
+    if verdict == "act":
+        ranks[flagged_members(np.where(set_apart, 0.0, probability), settings)] = VERDICTS.index("act")
+    return ranks
+
+
+def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
+    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds."""
+    order = np.argsort(-probability, kind="stable")
+    strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
+    kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
+    # The expected share only grows along the order, as do the doubts about the next member.
+    flagged = int(np.count_nonzero(np.cumprod(kept)))
+    if 0 < flagged < len(order) and probability[order[flagged]] == probability[order[flagged - 1]]:
+        # Of equals all are flagged or none, so that nobody is for what their account is called.
+        flagged = int(np.count_nonzero(probability > probability[order[flagged]]))
+    return np.sort(order[:flagged])
+
 
 _MIN_ACCOUNTS = 8  # Accounts from which a group is looked at (families and small firms have fewer)
 _MAX_ACCOUNTS = 2000  # Accounts with one value up to which it forms a group (more have a carrier or a campus in common)
@@ -80,15 +107,15 @@ def linked_operations(log: ScoredLog, judged: Sequence[Judged], settings: ScoreS
         if one.verdict != "none":
             taken[one.candidate.accounts] = True
     found = []
-    for number, (key, members) in enumerate(_groups(log, taken)):
-        case = CandidateCase.of(log, _candidate(log, members, -1 - number), 1)
-        if (operation := _judged(case, key, settings)) is not None:
+    for number, (key, members) in enumerate(_linked_groups(log, taken)):
+        case = CandidateCase.of(log, _candidate_of(log, members, -1 - number), 1)
+        if (operation := _judge_group(case, key, settings)) is not None:
             taken[members] = True
             found.append(operation)
     return found
 
 
-def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
+def _linked_groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
     """Key and members of each group, the largest first; no account twice once it is taken."""
     present = np.diff(log.requests.first) > 0
     seeds = []
@@ -104,20 +131,20 @@ def _groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
             yield FORMED_BY[place], members
 
 
-def _candidate(log: ScoredLog, members: Ints, number: int) -> Candidate:
+def _candidate_of(log: ScoredLog, members: Ints, number: int) -> Candidate:
     """All traffic of some accounts."""
     rows, owner, nothing = log.requests.of_accounts(members), log.requests.owners(members), np.zeros(len(members))
     places = np.arange(len(members))
     return Candidate(number, members, places * 0 - 1, places, places * 0, nothing, nothing, rows, owner, owner)
 
 
-def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
+def _judge_group(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
     if explained_by_customer(case):
         return None
     kinds = [kind for kind in all_kinds().values() if kind.family in ("network", "identity") and kind.name != key]
     weighed = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
     strong = {finding.kind for finding in weighed if finding.bits >= P.key_bits and not finding.insufficient}
-    traces = _traces(case)
+    traces = _traces_of(case)
     if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
         return None
     keys = [replace(finding, bits=min(finding.bits, _MOST_KEY_BITS)) for finding in weighed if finding.bits != 0.0]
@@ -128,7 +155,7 @@ def _judged(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | 
     return None if verdict == "none" else Judged.of(case.candidate, measured, total, verdict, next(iter(traces)))
 
 
-def _traces(case: CandidateCase) -> dict[str, Finding]:
+def _traces_of(case: CandidateCase) -> dict[str, Finding]:
     """Kind of operation -> the finding that shows it, at most one."""
     requests, candidate = case.log.requests, case.candidate
     accounts = len(candidate.accounts)

@@ -17,12 +17,11 @@ import numpy as np
 
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
-from stillhunt.score.evidence.case import CandidateCase
 from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
-from stillhunt.score.stats.key_frequencies import KeyFrequencies
+from stillhunt.score.stats.shared_keys import KeyFrequencies
 from stillhunt.score.verdict.caps import member_evidence
 
 _ROUNDS = 6  # Rounds of learning, at most (it hardly moves after three)
@@ -56,11 +55,11 @@ CUSTOMER_KEYS = LEARNED_KEYS[:4]
 
 def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
     """The findings with what the core says about each member in place of what chance alone says."""
-    keys = _keys(case)
+    keys = _member_keys(case)
     volume = np.log(np.maximum(case.candidate.volumes, 1))
     of_volumes = {kind.name for kind in all_kinds().values() if kind.learns == "volume"}
     current = list(findings)
-    weight = _probability(current, case)
+    weight = _membership_probability(current, case)
     for _ in range(_ROUNDS):
         learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
         for finding in findings:
@@ -70,18 +69,14 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
             replace(finding, member_bits=learned[finding.kind]) if finding.kind in learned else finding
             for finding in findings
         ]
-        before, weight = weight, _probability(current, case)
+        before, weight = weight, _membership_probability(current, case)
         if np.abs(weight - before).max(initial=0.0) < _SETTLED:
             break
     return current
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:
-    """Members who lack a key that nearly all the others share.
-
-    Args:
-        findings: findings with learned member bits.
-    """
+    """Members who lack a key that nearly all the others share."""
     apart = np.zeros(members, bool)
     for finding in findings:
         if finding.kind in LEARNED_KEYS and finding.member_bits is not None:
@@ -89,12 +84,12 @@ def set_apart(findings: Sequence[Finding], members: int) -> Flags:
     return apart
 
 
-def _probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:
+def _membership_probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:
     bits = member_evidence(list(findings), len(case.candidate.accounts)).sum(axis=0)
     return np.asarray(1.0 / (1.0 + np.exp2(-bits)), np.float64)
 
 
-def _keys(case: CandidateCase) -> dict[str, tuple[Ints, KeyFrequencies, float]]:
+def _member_keys(case: CandidateCase) -> dict[str, tuple[Ints, KeyFrequencies, float]]:
     """Kind of evidence -> value of each member, the key among all accounts, and its cap."""
     log, candidate = case.log, case.candidate
     codes, members = log.accounts.customers.codes, candidate.accounts
@@ -139,10 +134,10 @@ def _volume_bits(volume: Floats, weight: Floats) -> Floats:
     spread = max((high - low) / 2.56, _MIN_VOLUME_SPREAD)  # a normal law holds 80 % within 2.56 deviations
     if spread > _MOST_VOLUME_SPREAD * SPREADS.customers:
         return np.zeros(len(volume))
-    customers = _normal(volume - middle, SPREADS.customers)
-    workers = (1.0 - _VOLUME_TAIL) * _normal(volume - middle, spread) + _VOLUME_TAIL * customers
+    customers = _normal_density(volume - middle, SPREADS.customers)
+    workers = (1.0 - _VOLUME_TAIL) * _normal_density(volume - middle, spread) + _VOLUME_TAIL * customers
     return np.asarray(np.clip(np.log2(workers / customers), -SPREADS.member_cap_bits, SPREADS.member_cap_bits))
 
 
-def _normal(away: Floats, spread: float) -> Floats:
+def _normal_density(away: Floats, spread: float) -> Floats:
     return np.asarray(np.exp(-0.5 * (away / spread) ** 2) / spread)

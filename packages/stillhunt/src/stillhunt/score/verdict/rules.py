@@ -53,8 +53,6 @@ class Weighed:
     Attributes:
         findings: capped, in the order in which their bits are added.
         bits: log2 odds, prior included.
-        probability: P(campaign).
-        families: evidence families above the floor, the strongest first.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
         set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
@@ -78,9 +76,6 @@ def weigh_findings(
         measured: findings before caps, in the order of the catalogue: sums of floats depend on it.
         works_off_queue: False for a group of linked accounts without a work queue: what says "one operator" is all
             there is to say of it, so it has no cap of its own, and nobody is set apart.
-
-    Returns:
-        What the findings say of the group and of its members.
     """
     linkage_cap = settings.linkage_cap_bits if works_off_queue else float("inf")
     findings = capped(list(measured), settings.family_cap_bits.model_dump(), linkage_cap)
@@ -102,23 +97,17 @@ def weigh_findings(
 
 
 def sigmoid(bits: float) -> float:
-    """Probability of log2 odds.
-
-    Args:
-        bits: log2 odds.
-    """
+    """Probability of log2 odds."""
     return float(1.0 / (1.0 + 2.0 ** (-bits)))
 
 
 def queue_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
-    """What the evidence says of a group that may work off one queue, before budget and allowed programmes.
-
-    Returns:
-        act, review or none.
-    """
+    """What the evidence says of a group that may work off one queue, before budget and allowed programmes."""
     findings, families = weighed.findings, weighed.families
     open_group = any(f.kind in OPEN_GROUPS for f in findings)
-    convinced = weighed.probability >= settings.act_probability and not open_group and _explained(findings, settings)
+    convinced = (
+        weighed.probability >= settings.act_probability and not open_group and _is_unexplained(findings, settings)
+    )
     if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
         return "act"
     if (
@@ -139,22 +128,17 @@ def over_budget(verdict: str, bits: float, settings: ScoreSettings, required_bit
     """Whether the false-alarm budget turns the verdict act into review.
 
     Args:
-        bits: log2 odds, prior included.
         required_bits: bits, prior excluded, that the budget asks of the verdict act.
     """
     return verdict == "act" and bits - settings.prior_bits < required_bits
 
 
 def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
-    """Whether the members belong to allowed programmes, but for too few to be a campaign: it then asks for nothing.
-
-    Args:
-        sanctioned: True for each member whose programme the settings allow.
-    """
+    """Whether the members belong to allowed programmes, but for too few to be a campaign: it then asks for nothing."""
     return int((~sanctioned).sum()) < min_accounts
 
 
-def _explained(findings: list[Finding], settings: ScoreSettings) -> bool:
+def _is_unexplained(findings: list[Finding], settings: ScoreSettings) -> bool:
     """True unless a finding says that honest groups look like this, and nothing shows one operator."""
     needs = {f.act_needs for f in findings}
     linkage = sum(f.bits for f in findings if f.family in LINKAGE)

@@ -14,8 +14,7 @@ import numpy as np
 from stillhunt.base.config import ScoreSettings
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
@@ -29,8 +28,6 @@ class Judged:
     Attributes:
         candidate: its slices; members that proved strangers are gone.
         bits: log2 odds, prior included.
-        probability: P(campaign).
-        families: evidence families above the floor, the strongest first.
         held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
@@ -78,12 +75,11 @@ def judge(
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
-        candidate: slices that look drawn from one work queue.
         min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
     judged = _judge_once(CandidateCase.of(log, candidate, min_slice_requests), settings)
-    unrefuted = ~_refuted(judged)
+    unrefuted = ~_refuted_members(judged)
     stays = (judged.member_probability >= P.member_probability) & unrefuted
     if not stays.all() and stays.sum() >= min_accounts:
         smaller = CandidateCase.of(
@@ -97,7 +93,7 @@ def judge(
     return judged
 
 
-def _refuted(judged: Judged) -> Flags:
+def _refuted_members(judged: Judged) -> Flags:
     """Members against whom evidence decides that took no part in finding the group and found it right."""
     refuted = np.zeros(len(judged.member_bits), bool)
     for finding in judged.findings:

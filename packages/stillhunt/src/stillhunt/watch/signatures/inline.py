@@ -20,7 +20,7 @@ import numpy as np
 
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
-from stillhunt.base.visible_ids import visible_id
+from stillhunt.base.formatting import visible_id
 from stillhunt.extract import PhraseReader
 from stillhunt.watch.signatures.asked_texts import as_read, valid
 from stillhunt.watch.signatures.matcher import (

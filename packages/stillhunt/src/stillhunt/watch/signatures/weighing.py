@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import U32
 from stillhunt.base.coded import codes
-from stillhunt.base.shared_parameters import SAMPLING_PARAMETERS
+from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Array, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P

@@ -17,8 +17,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.live import LiveDecisions
 from stillhunt.triage.account_graph import AccountGraph, campaign_ties
-from stillhunt.triage.campaign_profiles import CampaignProfiles, campaign_profiles
-from stillhunt.triage.case_traits import CaseTraits, case_traits
+from stillhunt.triage.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt.triage.harvest_rows import HarvestRows
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder

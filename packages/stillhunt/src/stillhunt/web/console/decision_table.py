@@ -16,7 +16,7 @@ from stillhunt.base import formatting
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
-from stillhunt.triage.roles import role_label
+from stillhunt.triage.kinds import role_label
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.web.console.rendering import account_url, campaign_url, decision_url, moment
 from stillhunt.web.console.table_query import Row, TableColumn, TableQuery

@@ -16,9 +16,9 @@ from stillhunt.decide.names import storable
 from stillhunt.triage import charts
 from stillhunt.triage.account_graph import COMMON, AccountGraph
 from stillhunt.triage.harm import expected_harm
-from stillhunt.triage.margins import log2_odds_of
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts, phrase_use
+from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.triage.similar import similar_campaigns
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS

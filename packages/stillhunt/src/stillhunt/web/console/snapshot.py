@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.errors import CaseError
-from stillhunt.base.memory import give_back
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel, CaseModel

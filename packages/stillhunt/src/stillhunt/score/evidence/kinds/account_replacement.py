@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.failover import REFUSED
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.beta_binomial import lean_ratio, least_bits, part_bits
@@ -50,7 +49,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     begin, end = log.span
     starts = np.sort(first[first >= begin + _MARGIN])
     stops = last <= end - _MARGIN
-    votes = _votes(np.sort(last[stops]), starts)
+    votes = _count_votes(np.sort(last[stops]), starts)
     ahead, trials = int((votes > 0).sum()), int((votes != 0).sum())
     closing = rows[(log.time[rows] == last[owner]) & stops[owner]]
     figures = {
@@ -64,7 +63,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(bits, figures, rows=closing, count=len(closing))
 
 
-def _votes(stops: Ints, starts: Ints) -> Ints:
+def _count_votes(stops: Ints, starts: Ints) -> Ints:
     """For each run of stops within a day of its first: whether the next start is mostly nearer than the last one."""
     if not len(starts):
         return np.zeros(0, np.int64)
@@ -82,24 +81,4 @@ def _votes(stops: Ints, starts: Ints) -> Ints:
     return np.sign(np.array(votes, np.int64))
 
 
-_WORDS = (
-    "On {ahead:#} of {trials:day} when accounts stopped for good, the nearest start of a new member came after the "
-    "stop, not before it ({stops:stop}, {refused:#} after a refusal; {starts:start})"
-)
-KIND = EvidenceKind(
-    name="account_replacement",
-    family="timing",
-    order=110,
-    measures="whether, within a day of accounts stopping for good, the next start is closer than the last one before",
-    null=Null(
-        "the nearest start is as often before a stop as after it (0.5 ± 0.15); all stops of one day count once",
-        judgement("table score.account_replacement"),
-    ),
-    columns=(NeededColumn("status", "refused work that other accounts continue", enough=False),),
-    calls="every",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(P.part),
-    wording=Wording(_WORDS, _WORDS, "No account starts or stops for good within the period of the log"),
-    members=None,
-    weigh=_weigh,
-)
+KIND = declared_kind("account_replacement", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))

@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import (
+    EvidenceKind,
+    declared_kind,
+    members_sharing,
+)
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
@@ -37,10 +40,10 @@ P = read_parameters(FingerprintParameters, "score.client_fingerprint")
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if case.log.keys.client_fingerprint().empty:
         return None
-    return _untemplated(kind, case) if case.candidate.untemplated else _templated(kind, case)
+    return _weigh_untemplated(kind, case) if case.candidate.untemplated else _weigh_templated(kind, case)
 
 
-def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+def _weigh_templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     log, candidate = case.log, case.candidate
     fingerprint = log.requests.client_fingerprint
     own = commonest(candidate.row_account, fingerprint[candidate.rows], len(candidate.accounts))
@@ -57,7 +60,7 @@ def _templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     )
 
 
-def _untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
+def _weigh_untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     """Judged on the slices that topics and workload formed, among accounts with the same request style."""
     log, current, candidate = case.log, case.candidate, case.as_found
     fingerprint = log.requests.client_fingerprint
@@ -96,37 +99,4 @@ def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
     return np.where(common, np.maximum(known, 0.0), known)
 
 
-_FOUND_OTHERWISE = (
-    "{members}, found by topics and workload, also {sharing:uses|use} {values:client fingerprint} (user agent and TLS) "
-    "that {values:is|are} less common among other accounts with the same request style"
-)
-KIND = EvidenceKind(
-    name="client_fingerprint",
-    family="network",
-    order=60,
-    measures="user agent and TLS fingerprint shared beyond chance",
-    null=Null(
-        "three times the rate of comparison accounts in the same countries; where members were selected by their "
-        "fingerprint, the slices left out count as sharing none; at most 4 bits for templated groups, and 11 outside "
-        "the caps for untemplated groups that were found without looking at fingerprints",
-        judgement("table score.shared_keys; e-values of Vovk and Wang (2021)"),
-    ),
-    columns=(
-        NeededColumn("user_agent", "shared clients"),
-        NeededColumn("tls_fingerprint", "detection of one client behind several user agents"),
-        NeededColumn("country", "allowance for what accounts of one country share by chance", enough=False),
-    ),
-    calls="any",
-    most_bits=P.untemplated_cap_bits,
-    least_bits=0.0,
-    wording=Wording(
-        "{members} {sharing:uses|use} {values:client fingerprint} (user agent and TLS) that {values:is|are} less "
-        "common among other accounts",
-        "{members} {sharing:uses|use} {values:client fingerprint} (user agent and TLS) that {values:is|are} as common "
-        "among other accounts",
-        "The log names neither clients nor TLS fingerprints",
-        variants=(_FOUND_OTHERWISE,),
-    ),
-    members=MemberWording("It uses one of the group's client fingerprints", "Its client fingerprint is its own"),
-    weigh=_weigh,
-)
+KIND = declared_kind("client_fingerprint", _weigh, most_bits=P.untemplated_cap_bits, least_bits=0.0)

@@ -1,4 +1,4 @@
-"""Days on which a group changes as one: common starts, stops, pauses and bursts.
+"""When a group is active: 12-hour windows that accounts share, and days on which the group changes as one.
 
 One work queue drives all workers, so their days rise and fall together. The statistic is the mean correlation of two
 members' daily counts, after what all customers do on a day (weekends, outages, holidays) is removed. Its noise is that
@@ -13,19 +13,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import measured, read_parameters
-from stillhunt.score.context.background import ACCOUNT_WEIGHT
+from stillhunt.base.parameters import read_parameters
+from stillhunt.score.context.background import ACCOUNT_WEIGHT, TIME_BIN
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits
+from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
+from stillhunt.score.stats.honest_reference import TIME_REFERENCE
 
-_HONEST_CANDIDATES = measured(
-    "460 honest candidates of at least eight accounts: 5 % lie above 0.06, 1 % above 0.14, noise included; the highest "
-    "are seats of one company at 0.27"
+
+def _weigh_times(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    log, candidate = case.log, case.candidate
+    found = held_out_homogeneity(log, candidate, log.requests.time[candidate.rows] // TIME_BIN)
+    if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
+        return kind.insufficient()
+    usual = usual_here(log, candidate, found, "time", TIME_REFERENCE)
+    return kind.finding(
+        index_bits(found, usual),
+        {"index": found.index, "usual": usual_index(found, usual)},
+        count=len(candidate.rows),
+    )
+
+
+TIMES_KIND = declared_kind(
+    "common_times", _weigh_times, most_bits=None, least_bits=least_bits(TIME_REFERENCE.queue_share)
 )
 
 
@@ -49,20 +64,20 @@ P = read_parameters(DayParameters, "score.common_days")
 _CORRELATIONS = np.linspace(0.0, 0.999, 1000)
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    found = _correlation(case.log, case.candidate)
+def _weigh_days(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    found = _correlate_days(case.log, case.candidate)
     if found is None:
         return None
     correlation, members, days = found
     noise = float(np.sqrt(2.0 / (members * (members - 1.0) * (days - 1.0))))
     return kind.finding(
-        part_bits(_ratio(correlation, noise), P.part),
+        part_bits(_likelihood_ratio(correlation, noise), P.part),
         {"correlation": correlation, "noise": noise},
         count=len(case.candidate.rows),
     )
 
 
-def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int] | None:
+def _correlate_days(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int] | None:
     """Mean correlation of two members, members that can be compared, and days; None where there are too few."""
     requests, background = log.requests, log.background
     days = requests.days
@@ -91,7 +106,7 @@ def _correlation(log: ScoredLog, candidate: Candidate) -> tuple[float, int, int]
     return pairs / (members * (members - 1.0)), members, bins
 
 
-def _ratio(correlation: float, noise: float) -> float:
+def _likelihood_ratio(correlation: float, noise: float) -> float:
     weight, scale = P.calm
     honest = weight * np.exp(-0.5 * (_CORRELATIONS / scale) ** 2) / (scale * np.sqrt(np.pi / 2.0))
     for weight, scale in (P.calendar, P.term):
@@ -103,27 +118,5 @@ def _ratio(correlation: float, noise: float) -> float:
     return float((seen * operation / operation.sum()).sum() / (seen * honest / honest.sum()).sum())
 
 
-KIND = EvidenceKind(
-    name="common_days",
-    family="timing",
-    order=90,
-    measures="mean correlation of two members' daily counts, after removing what all customers do on a day",
-    null=Null(
-        "each account's own series of days, shifted by a number of days of its own; honest groups with a common "
-        "calendar or term",
-        _HONEST_CANDIDATES,
-    ),
-    columns=(),
-    calls="any",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(P.part),
-    wording=Wording(
-        "Its accounts are busy on the same days more than chance has it: mean correlation {correlation:.3f} between "
-        "the daily counts of two members, after removing what all customers do (chance: 0 ± {noise:.3f})",
-        "Its accounts are busy on different days: mean correlation {correlation:.3f} between the daily counts of "
-        "two members, after removing what all customers do (chance: 0 ± {noise:.3f})",
-        "Too few days or accounts to compare days",
-    ),
-    members=None,
-    weigh=_weigh,
-)
+DAYS_KIND = declared_kind("common_days", _weigh_days, most_bits=P.cap_bits, least_bits=least_bits(P.part))
+KINDS = (TIMES_KIND, DAYS_KIND)

@@ -6,13 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import (
+    EvidenceKind,
+    declared_kind,
+    members_sharing,
+)
 from stillhunt.score.stats.shared_keys import shared_value
 
 
@@ -58,30 +61,4 @@ def _varied_elsewhere(requests: Requests, candidate: Candidate) -> int:
     return int(np.count_nonzero(np.bincount(owner[other])))
 
 
-KIND = EvidenceKind(
-    name="constant_settings",
-    family="conduct",
-    order=170,
-    measures="a joint temperature, top_p and max_tokens that each member keeps and few others use",
-    null=Null(
-        "sharing at three times the rate of the comparison accounts (e-values of Vovk and Wang 2021)",
-        judgement("tables score.shared_keys and score.constant_settings"),
-    ),
-    columns=(
-        NeededColumn("temperature", "settings held constant", enough=False),
-        NeededColumn("max_tokens", "lengths held constant", enough=False),
-    ),
-    calls="any",
-    most_bits=P.cap_bits,
-    least_bits=0.0,
-    wording=Wording(
-        "{members} always {sharing:uses|use} {values:combination} of temperature, top_p and max_tokens that "
-        "{values:is|are} less common among other accounts; {varied:#} of them {varied:uses|use} other settings in "
-        "other traffic",
-        "{members} always {sharing:uses|use} {values:combination} of temperature, top_p and max_tokens that "
-        "{values:is|are} as common among other accounts",
-        "The log has no temperature, top_p or max_tokens",
-    ),
-    members=MemberWording("It uses the group's settings", "Its settings are its own"),
-    weigh=_weigh,
-)
+KIND = declared_kind("constant_settings", _weigh, most_bits=P.cap_bits, least_bits=0.0)

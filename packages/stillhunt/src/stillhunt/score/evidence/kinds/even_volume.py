@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import measured, read_parameters
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
-from stillhunt.score.evidence.kinds.topic_mixture import topic_finding
+from stillhunt.base.parameters import read_parameters
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
+from stillhunt.score.evidence.kinds.phrase_mixture import topic_finding
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.cut_volumes import cut_volume_bits
 from stillhunt.score.stats.homogeneity import index_bits, trimmed, volume_evenness, volume_fit
@@ -35,11 +34,7 @@ P = read_parameters(VolumeParameters, "score.volume")
 
 
 def bits_by_topics(case: CandidateCase) -> float:
-    """Most bits that volume or workload may earn, given what topics say.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
+    """Most bits that volume or workload may earn, given what topics say."""
     return P.bits_per_topic_bit * max(topic_finding(case).bits, 0.0)
 
 
@@ -70,27 +65,4 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-KIND = EvidenceKind(
-    name="even_volume",
-    family="queue",
-    order=30,
-    measures="variance over mean of the requests per account",
-    null=Null(
-        "volumes of honest groups, frozen; at most two bits for each bit of `topic_mixture`",
-        measured("honest accounts of seeded worlds of two generators; table score.volume_dispersion"),
-    ),
-    columns=(),
-    calls="even",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(VOLUME_REFERENCE.queue_share),
-    wording=Wording(
-        "Volume per account is unusually even: mean {mean:#}, standard deviation {deviation:.1f} ({expected:.1f} if "
-        "assigned at random)",
-        "Volume per account is as uneven as that of separate customers: mean {mean:#}, standard deviation "
-        "{deviation:.1f} ({expected:.1f} if assigned at random)",
-        "Too few requests per account to compare volumes",
-    ),
-    members=MemberWording("Its volume is near the group's average", "Its volume is far from the group's average"),
-    weigh=_weigh,
-    learns="volume",
-)
+KIND = declared_kind("even_volume", _weigh, most_bits=P.cap_bits, least_bits=least_bits(VOLUME_REFERENCE.queue_share))

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import measured, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Flags, Hashes, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
@@ -68,7 +67,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     refused = np.isin(case.log.requests.numbers("status", case.candidate.rows), REFUSED)
     if refused.sum() < _MIN_REFUSALS:
         return None
-    ways = (_resent(case.log, case.candidate, refused), _started(case.log, case.candidate, refused))
+    ways = (_count_resent(case.log, case.candidate, refused), _count_started(case.log, case.candidate, refused))
     # The mean of both ratios, since both show one rule.
     ratio = float(np.mean([way.ratio for way in ways]))
     shown = max(ways, key=lambda way: way.ratio)
@@ -77,7 +76,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def _resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
+def _count_resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Refused prompts that another member sends."""
     prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
     by_other = _next_by_other(prompt, candidate.row_account, time) <= _RESENT_WITHIN
@@ -109,12 +108,12 @@ def _next_by_other(prompt: Hashes, account: Ints, time: Ints) -> Ints:
     return wait
 
 
-def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
+def _count_started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Members that start when another is refused, against those that were active before and stopped."""
     time = log.requests.time[candidate.rows]
     order = np.lexsort((candidate.row_account, time))
     when, who = time[order], candidate.row_account[order]
-    events = _apart(time[refused], candidate.row_account[refused])
+    events = _refusals_apart(time[refused], candidate.row_account[refused])
     after = before = 0
     starts = np.array([start for start, _ in events], np.int64)
     bounds = starts[:, None] + np.array([-_START_WITHIN, 0, 1, _START_WITHIN + 1])
@@ -131,7 +130,7 @@ def _started(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     )
 
 
-def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
+def _refusals_apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     """Refusals of each account that are no retries of one another, evenly thinned where there are very many."""
     order = np.lexsort((time, account))
     kept: list[tuple[int, int]] = []
@@ -142,36 +141,4 @@ def _apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     return kept[::step] if step else kept
 
 
-_RESENT = (
-    "Within an hour, another member sent {hits:#} of {trials:refused prompt}, and {usual:%} of the answered prompts"
-)
-_STARTED = (
-    "After {refusals:refusal} (403, 429), another member started within five minutes {after:time}; in the five minutes "
-    "before, {before:time}"
-)
-KIND = EvidenceKind(
-    name="failover",
-    family="timing",
-    order=100,
-    measures="refused (403, 429) prompts that another member sends within an hour; members that start in the five "
-    "minutes after a refusal",
-    null=Null(
-        "answered prompts of the same group; the five minutes before",
-        measured("152 honest groups start as often before a refusal as after it; table score.failover"),
-    ),
-    columns=(
-        NeededColumn("status", "refused work that other accounts continue", enough=False),
-        NeededColumn("prompt", "refused prompts that another account sends", enough=False),
-    ),
-    calls="any",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(P.part),
-    wording=Wording(
-        "Other members take over when a member is refused",
-        "Other members do not take over when a member is refused",
-        "Its accounts had too few refusals (403, 429) to see whether others take over",
-        variants=(_RESENT, _STARTED),
-    ),
-    members=None,
-    weigh=_weigh,
-)
+KIND = declared_kind("failover", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
-from stillhunt.score.context.model_launches import Launch
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, Null, Wording
+from stillhunt.score.context.background import Launch
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
@@ -47,7 +46,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         if len(active) < _MIN_MEMBERS:
             continue
         moved = int(launch.adopted[active].sum())
-        usual = _usual(launch, log.accounts.background, active)
+        usual = _usual_share(launch, log.accounts.background, active)
         moving = BetaPrior(P.moved_mean, _MOVED_STRENGTH)
         ratios.append(share_ratio(moved, len(active), BetaPrior(usual, P.usual_strength), moving))
         if ratios[-1] >= max(ratios):
@@ -61,7 +60,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(part_bits(float(np.mean(ratios)), P.part), figures, rows=rows, count=len(rows))
 
 
-def _usual(launch: Launch, background: Flags, active: Ints) -> float:
+def _usual_share(launch: Launch, background: Flags, active: Ints) -> float:
     """Share expected of the members if each were a comparison account of its volume on that day."""
     level = launch.level[active]
     aside = background[active]
@@ -73,24 +72,4 @@ def _usual(launch: Launch, background: Flags, active: Ints) -> float:
     return float(rate[level].mean())
 
 
-_WORDS = (
-    "When a new model appeared, {moved:#} of {active:active member} asked for it within a day; {usual:%} of equally "
-    "active comparison accounts did"
-)
-KIND = EvidenceKind(
-    name="new_model_adoption",
-    family="timing",
-    order=120,
-    measures="members that ask for a new model within its first day",
-    null=Null(
-        "equally active comparison accounts on that day; honest groups vary widely around their share",
-        judgement("table score.new_model_adoption"),
-    ),
-    columns=(),
-    calls="any",
-    most_bits=P.cap_bits,
-    least_bits=least_bits(P.part),
-    wording=Wording(_WORDS, _WORDS, "No new model appeared while its accounts were active"),
-    members=None,
-    weigh=_weigh,
-)
+KIND = declared_kind("new_model_adoption", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import judgement, read_parameters
+from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.accounts import Accounts
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.stats.arrays import Ints
 
 # Times a part's size, from which comparison accounts make its mail domain a public provider's (a firm's own domain has
@@ -39,22 +38,18 @@ P = read_parameters(CustomerParameters, "score.open_customers")
 
 
 def explained_by_customer(case: CandidateCase) -> bool:
-    """Whether a known customer explains what the accounts share, so that sharing it is no evidence.
-
-    Args:
-        case: the candidate before the kinds of evidence.
-    """
-    return any(_once(kind, case) is not None for kind in KINDS)
+    """Whether a known customer explains what the accounts share, so that sharing it is no evidence."""
+    return any(_weigh_once(kind, case) is not None for kind in KINDS)
 
 
-def _once(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_once(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if kind.name not in case.shared:
-        case.shared[kind.name] = _declared(kind, case) if kind is DECLARED_KIND else _open(kind, case)
+        case.shared[kind.name] = _find_declared(kind, case) if kind is DECLARED_KIND else _find_open(kind, case)
     found: Finding | None = case.shared[kind.name]
     return found
 
 
-def _declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _find_declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """One declared organisation, where most members name it."""
     own = case.log.accounts.declared_organisation[case.candidate.accounts]
     names, seats = np.unique(own[own >= 0], return_counts=True)
@@ -65,11 +60,11 @@ def _declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return kind.finding(P.bits, {"share": share}, count=len(case.candidate.rows), member_bits=members)
 
 
-def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _find_open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """One customer or several, each with a mail domain of its own, one payer or sign-up network, and one country."""
     accounts, members = case.log.accounts, case.candidate.accounts
     domain = accounts.customers.codes.get("email_domain")
-    if domain is None or _once(DECLARED_KIND, case) is not None:
+    if domain is None or _weigh_once(DECLARED_KIND, case) is not None:
         return None
     own, background = domain[members], accounts.background[members]
     institution, disposable = (accounts.customers.codes[name] for name in ("institution", "disposable"))
@@ -86,7 +81,7 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         if _one_payer(accounts, part) and ((institution[part] > 0).all() or _one_country(accounts, part)):
             is_open |= inside
             parts += 1
-            payers += _payer(accounts, part)
+            payers += _payers_of(accounts, part)
     if not parts or is_open.mean() < _AGREEMENT or len(set(payers)) < len(payers):
         return None
     return kind.finding(
@@ -96,10 +91,10 @@ def _open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 def _one_payer(accounts: Accounts, part: Ints) -> bool:
     """One payer, or one network from which all signed up."""
-    return max(_agreement(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= _AGREEMENT
+    return max(_agreement_on(accounts, part, name) for name in ("payment_fingerprint", "signup_prefix")) >= _AGREEMENT
 
 
-def _payer(accounts: Accounts, part: Ints) -> list[int]:
+def _payers_of(accounts: Accounts, part: Ints) -> list[int]:
     """The payment instrument of most of the accounts, if any: customers that are several do not share one."""
     values = accounts.customers.codes["payment_fingerprint"]
     known, holders = np.unique(values[part][values[part] >= 0], return_counts=True)
@@ -107,51 +102,16 @@ def _payer(accounts: Accounts, part: Ints) -> list[int]:
 
 
 def _one_country(accounts: Accounts, part: Ints) -> bool:
-    countries = [_agreement(accounts, part, name) for name in ("signup_country", "payment_country")]
+    countries = [_agreement_on(accounts, part, name) for name in ("signup_country", "payment_country")]
     return not any(0.0 < country < _AGREEMENT for country in countries)
 
 
-def _agreement(accounts: Accounts, part: Ints, name: str) -> float:
+def _agreement_on(accounts: Accounts, part: Ints, name: str) -> float:
     """Share of the accounts that have the commonest value of a customer column; 0 where it is not known."""
     own = accounts.customers.codes[name][part]
     return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
 
 
-_NO_NULL = Null("none: a group that hides nothing is not a hidden operation", judgement("table score.open_customers"))
-_DECLARES = "{share:%} of its accounts declare one organisation, a known customer that explains what they share"
-_BELONGS = (
-    "Its accounts belong to {customers:customer} with a mail domain, a payer or sign-up network and a country of "
-    "{customers:its|their} own: nothing is hidden"
-)
-DECLARED_KIND = EvidenceKind(
-    name="declared_organisation",
-    family="identity",
-    order=200,
-    measures="one organisation that most members declare",
-    null=_NO_NULL,
-    columns=(
-        NeededColumn("accounts.organization_id"),
-        NeededColumn("organization_id"),
-    ),
-    calls="any",
-    most_bits=P.bits,
-    least_bits=P.bits,
-    wording=Wording(_DECLARES, _DECLARES, "No organisation is declared"),
-    members=MemberWording("It declares another organisation", "It is a seat of the declared organisation"),
-    weigh=_once,
-)
-OPEN_KIND = EvidenceKind(
-    name="open_customer",
-    family="identity",
-    order=210,
-    measures="customers that each have a mail domain of their own, one payer or sign-up network and one country",
-    null=_NO_NULL,
-    columns=(NeededColumn("accounts.email_domain", "sign-ups with the same mail domain"),),
-    calls="any",
-    most_bits=P.bits,
-    least_bits=P.bits,
-    wording=Wording(_BELONGS, _BELONGS, "No mail domains are known"),
-    members=MemberWording("It belongs to the one payer", "It belongs to the one payer"),
-    weigh=_once,
-)
+DECLARED_KIND = declared_kind("declared_organisation", _weigh_once, most_bits=P.bits, least_bits=P.bits)
+OPEN_KIND = declared_kind("open_customer", _weigh_once, most_bits=P.bits, least_bits=P.bits)
 KINDS = (DECLARED_KIND, OPEN_KIND)

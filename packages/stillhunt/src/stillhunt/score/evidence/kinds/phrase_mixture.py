@@ -1,4 +1,4 @@
-"""Accounts that use the phrases of one template, or the words of one style, with the same mix."""
+"""Accounts that draw from one work queue: the same mix of a template's phrases or a style's words, and of topics."""
 
 from __future__ import annotations
 
@@ -6,13 +6,57 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.parameters import measured, read_parameters
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.parameters import read_parameters
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
+from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding
+from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here, usual_index
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
+from stillhunt.score.stats.arrays import Floats
+from stillhunt.score.stats.beta_binomial import least_bits
+from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
+from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
+
+
+def topic_finding(case: CandidateCase) -> Finding:
+    """The finding about topics, which bounds what volume may say."""
+    if TOPICS_KIND.name not in case.shared:
+        case.shared[TOPICS_KIND.name] = _weighed(case)
+    found: Finding = case.shared[TOPICS_KIND.name]
+    return found
+
+
+def _weighed(case: CandidateCase) -> Finding:
+    candidate, log = case.candidate, case.log.requests
+    # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
+    judged = case.without_refuted if candidate.untemplated else candidate
+    # One request a conversation: its later turns keep the subject, and would count one draw many times.
+    topic = np.where(log.first_of_conversation[judged.rows], log.topic[judged.rows], -1)
+    found = held_out_homogeneity(case.log, judged, topic)
+    usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
+    members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
+    if found.freedom < 1 or found.accounts < MIN_COMPARED_ACCOUNTS:
+        known = int(np.count_nonzero(topic >= 0))
+        return TOPICS_KIND.insufficient({"known": known, "requests": len(judged.rows)}, members)
+    bits = index_bits(found, usual)
+    part = part_of_own(case) if bits > 0.0 else 1.0
+    return TOPICS_KIND.finding(
+        bits * part,
+        {"accounts": found.accounts, "index": found.index, "usual": usual_index(found, usual)},
+        rows=candidate.rows,
+        count=len(candidate.rows),
+        member_bits=members,
+        variant=0 if part < 1.0 else None,
+    )
+
+
+TOPICS_KIND = declared_kind(
+    "topic_mixture",
+    lambda _, case: topic_finding(case),
+    most_bits=None,
+    least_bits=least_bits(TOPIC_REFERENCE.queue_share),
+)
 
 
 class PhraseMixtureParameters(NamedTuple):
@@ -78,39 +122,5 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     return max(own / casual, 1.0)
 
 
-KIND = EvidenceKind(
-    name="phrase_mixture",
-    family="content",
-    order=20,
-    measures="mix of the phrases of one template over accounts, on the fold that did not form the group",
-    null=Null(
-        "the same mean with a mix of its own in every account; discounted where casual users have the phrases too",
-        measured("honest groups of seeded worlds reach 1 to 7 bits; table score.phrase_mixture"),
-    ),
-    columns=(
-        NeededColumn("prompt", "templates in prompts"),
-        NeededColumn("system_prompt", "templates in system prompts"),
-    ),
-    calls="any",
-    most_bits=None,
-    least_bits=None,
-    wording=Wording(
-        "{accounts:account} {accounts:uses|use} one template with the same mix of phrases ({held_out:bit} on "
-        "held-out requests before the cap), {lift:time} as often as other customers",
-        "{accounts:account} {accounts:uses|use} one template, each with a mix of phrases of its own ({held_out:bit} "
-        "against a common mix, on held-out requests)",
-        "The log has no prompts in which phrases could recur",
-        (
-            (
-                "{accounts:account} {accounts:uses|use} the same words with the same mix, though no run of words "
-                "recurs ({held_out:bit} on held-out requests before the cap), {lift:time} as often as other customers"
-            ),
-            (
-                "{accounts:account} {accounts:uses|use} the same words, each with a mix of its own ({held_out:bit} "
-                "against a common mix, on held-out requests)"
-            ),
-        ),
-    ),
-    members=MemberWording("Its mix of phrases matches the group's", "Its mix of phrases is its own"),
-    weigh=_weigh,
-)
+PHRASES_KIND = declared_kind("phrase_mixture", _weigh, most_bits=None, least_bits=None)
+KINDS = (TOPICS_KIND, PHRASES_KIND)

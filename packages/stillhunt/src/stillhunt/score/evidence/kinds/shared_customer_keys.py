@@ -1,4 +1,4 @@
-"""Cards, mail domains, sign-up networks and sign-up times that accounts share beyond chance."""
+"""What accounts share beyond chance: cards, mail domains, sign-up networks and times, and addresses they send from."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import judgement
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording, members_sharing
+from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, members_sharing
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
-from stillhunt.score.evidence.member_caps import CAPS
-from stillhunt.score.stats.shared_keys import shared_value
+from stillhunt.score.stats.shared_keys import SharedKey, shared_address, shared_value
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_customer_key(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     customers, members = case.log.accounts.customers, case.candidate.accounts
     if explained_by_customer(case) or kind.name not in customers.codes or case.log.keys.customer(kind.name).empty:
         return None
     found = shared_value(customers.codes[kind.name][members], members, case.log.keys.customer(kind.name))
-    finding = kind.finding(
-        found.bits,
-        {"members": members_sharing(found.sharing, len(members)), "sharing": found.sharing, "values": found.values},
-        count=len(case.candidate.rows),
-        member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),
-    )
+    finding = _finding_of(kind, case, found)
     throwaway = int((customers.codes["disposable"][members] > 0).sum())
     if kind is MAIL_KIND and throwaway:
         also = f"; {formatting.count(throwaway)} of them {'uses' if throwaway == 1 else 'use'} disposable mail"
@@ -34,65 +26,32 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return finding
 
 
-def _kind(
-    name: str, order: int, column: NeededColumn, measures: str, words: str, missing: str, member: str
-) -> EvidenceKind:
-    for_template = f"{{members}} {words}, which chance does not explain"
-    return EvidenceKind(
-        name=name,
-        family="identity",
-        order=order,
-        measures=measures,
-        null=Null(
-            "three times the rate of comparison accounts in the same countries (e-values of Vovk and Wang 2021)",
-            judgement("table score.shared_keys"),
-        ),
-        columns=(column,),
-        calls="any",
-        most_bits=None,
-        least_bits=0.0,
-        wording=Wording(for_template, for_template, f"The accounts table has no {missing}"),
-        members=MemberWording(member, member.replace("that other members use too", "of its own")),
-        weigh=_weigh,
+def _weigh_address(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    key = case.log.keys.address(kind.name)
+    if key.empty or explained_by_customer(case):
+        return None
+    return _finding_of(kind, case, shared_address(case.candidate.accounts, key))
+
+
+def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:
+    members = members_sharing(found.sharing, len(case.candidate.accounts))
+    return kind.finding(
+        found.bits,
+        {"members": members, "sharing": found.sharing, "values": found.values},
+        count=len(case.candidate.rows),
+        member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),
     )
 
 
-MAIL_KIND = _kind(
-    "email_domain",
-    230,
-    NeededColumn("accounts.email_domain", "sign-ups with the same mail domain"),
-    "mail domains shared beyond chance",
-    "{sharing:has|have} mail addresses at {values:domain}",
-    "mail domains",
-    "Its mail address is at a domain that other members use too",
-)
-KINDS = (
-    _kind(
-        "payment_fingerprint",
-        220,
-        NeededColumn("accounts.payment_fingerprint", "shared cards"),
-        "payment instruments shared beyond chance",
-        "{sharing:pays|pay} with {values:payment instrument}",
-        "payment instruments",
-        "It pays with an instrument that other members use too",
-    ),
+MAIL_KIND = declared_kind("email_domain", _weigh_customer_key, most_bits=None, least_bits=0.0)
+SHARED_CUSTOMER_KINDS = (
+    declared_kind("payment_fingerprint", _weigh_customer_key, most_bits=None, least_bits=0.0),
     MAIL_KIND,
-    _kind(
-        "signup_prefix",
-        240,
-        NeededColumn("accounts.signup_ip", "shared sign-up networks"),
-        "sign-up networks shared beyond chance",
-        "signed up from {values:network}",
-        "sign-up networks",
-        "It signed up from a network that other members use too",
-    ),
-    _kind(
-        "created_at",
-        250,
-        NeededColumn("accounts.created_at", "bursts of sign-ups"),
-        "sign-up times, in windows of 12 hours, shared beyond chance",
-        "signed up within {values:window} of 12 hours",
-        "sign-up times",
-        "It signed up in a 12-hour window that other members use too",
-    ),
+    declared_kind("signup_prefix", _weigh_customer_key, most_bits=None, least_bits=0.0),
+    declared_kind("created_at", _weigh_customer_key, most_bits=None, least_bits=0.0),
 )
+SHARED_ADDRESS_KINDS = (
+    declared_kind("client_ip", _weigh_address, most_bits=None, least_bits=0.0),
+    declared_kind("client_prefix", _weigh_address, most_bits=None, least_bits=0.0),
+)
+KINDS = (*SHARED_CUSTOMER_KINDS, *SHARED_ADDRESS_KINDS)

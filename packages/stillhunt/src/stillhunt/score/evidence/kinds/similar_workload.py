@@ -13,13 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
-from stillhunt.base.parameters import derived, read_parameters
-from stillhunt.base.shared_parameters import SLICE_PARAMETERS
+from stillhunt.base.parameters import read_parameters
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.evidence.case import CandidateCase
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, Null, Wording
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.even_volume import bits_by_topics
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.homogeneity import volume_fit
@@ -124,27 +123,4 @@ _MIDDLES, _SPREADS = np.array(_GRID).T
 _FLOORS = log_ndtr((_MIDDLES - np.log(MIN_QUESTIONS - 0.5)) / _SPREADS)
 
 
-KIND = EvidenceKind(
-    name="similar_workload",
-    family="queue",
-    order=50,
-    measures="how many accounts send a similar number of untemplated questions",
-    null=Null(
-        "volumes of the slices outside the group, lognormal; all slices of the request style are judged, and the "
-        "search over volumes and shares is paid for; at most two bits for each bit of `topic_mixture`",
-        derived("fitted to each log by maximum likelihood; table score.similar_workload"),
-    ),
-    columns=(),
-    calls="even",
-    most_bits=P.cap_bits,
-    least_bits=0.0,
-    wording=Wording(
-        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each; customers' "
-        "volumes are rarely this similar by chance ({raw:bit} before the cap)",
-        "{accounts:account} {accounts:does|do} a similar amount of work, about {each:question} each; customers' "
-        "volumes are often this similar by chance",
-        "Too few questions per account to compare workloads",
-    ),
-    members=MemberWording("It does as much work as the others", "It does more or less work than the others"),
-    weigh=_weigh,
-)
+KIND = declared_kind("similar_workload", _weigh, most_bits=P.cap_bits, least_bits=0.0)
