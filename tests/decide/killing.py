@@ -1,4 +1,4 @@
-"""A process whose children decide snapshots and are killed, again and again; `test_kills.py` runs it."""
+"""A process whose children decide snapshots and are killed, again and again; `test_deciding_kills.py` runs it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from decide.scenes import DAY, NOW, findings, member, policy
@@ -17,8 +18,9 @@ from stillhunt.decide.rules import Findings
 from stillhunt.decide.running import apply_rules
 from stillhunt.watch.database.store import WatchDatabase
 
-LONGEST_SECONDS = 0.12
-"""A child is killed after up to this time: some before they write, some while they do, some after several snapshots."""
+MOST_DECIDED = 2
+"""A child is killed after up to this many snapshots and a part of the time that one takes on this machine, however fast
+it is: some before they write, some while they do, some after several snapshots."""
 
 
 def snapshot(sequence: int) -> tuple[Findings, int]:
@@ -37,8 +39,13 @@ def decide_next(database: WatchDatabase) -> int:
     return sequence
 
 
-def killed_child(url: str, file: Path, wait: float) -> list[int]:
-    """Snapshots that a child said were decided before it was killed."""
+def killed_child(url: str, file: Path, decided: int, part: float) -> list[int]:
+    """Snapshots that a child said were decided before it was killed.
+
+    Args:
+        decided: snapshots that it decides before.
+        part: of the time that its last step took, after which it is killed.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -47,12 +54,16 @@ def killed_child(url: str, file: Path, wait: float) -> list[int]:
         while True:
             os.write(writing, b"%d\n" % decide_next(database))
     os.close(writing)
-    select.select([reading], [], [], 10.0)  # it has opened the database
-    select.select([], [], [], wait)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(reading, "rb") as said:
-        return [int(line) for line in said.read().split()]
+    with os.fdopen(reading, "rb", buffering=0) as said:
+        began = time.monotonic()
+        lines = [said.readline()]  # it has opened the database
+        for _ in range(decided):
+            began = time.monotonic()
+            lines.append(said.readline())
+        select.select([], [], [], part * (time.monotonic() - began))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return [int(line) for line in (b"".join(lines) + said.read()).split()]
 
 
 def warm_up() -> None:
@@ -69,7 +80,7 @@ def main() -> None:
     warm_up()
     chance, acknowledged = random.Random(16), list[int]()
     for _ in range(kills):
-        acknowledged += killed_child(url, file, chance.uniform(0, LONGEST_SECONDS))
+        acknowledged += killed_child(url, file, chance.randint(0, MOST_DECIDED), chance.random())
     sys.stdout.write(json.dumps({"kills": kills, "acknowledged": acknowledged}))
 
 
