@@ -152,7 +152,7 @@ def match_ask(
 ) -> None:
     """Ask another provider for shared campaigns without showing it what is asked for (private set intersection).
 
-    The first of three steps: ask, answer, learn. Needs the extra stillhunt[psi] on both sides.
+    The first of three steps: ask, answer, learn. Needs the extra stillhunt-evidence[psi] on both sides.
     """
     del settings_file  # nothing here depends on a setting so far
     for path in (out, secret):

@@ -31,7 +31,7 @@ from stillhunt_evidence.matching.intersection_files import (
 )
 from stillhunt_evidence.matching.parameters import MOST_ASKED_FEATURES
 
-PSI_EXTRA = "stillhunt[psi]"
+PSI_EXTRA = "stillhunt-evidence[psi]"
 _UNUSED_RATE = 1e-9
 """Rate of false positives of a filter; encrypted features are sent whole, so none is used."""
 
