@@ -49,6 +49,8 @@ setup: $(STAMP) ## the same with everything for development
 $(TOOLS_STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
 	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --group dev
+	@# The commands and pages of stillhunt-model are checked without PyTorch, which setup-model installs.
+	$(PY) -m pip install $(DEV_OPTIONS) --quiet --no-deps --editable packages/stillhunt-model
 	@touch $@
 
 $(STAMP): $(TOOLS_STAMP)

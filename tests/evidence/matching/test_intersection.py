@@ -230,4 +230,4 @@ def test_without_the_library_there_is_a_next_step(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(intersection.importlib, "import_module", absent)
     with pytest.raises(ConfigError, match="needs an extra") as caught:
         ask(MINE, SKETCHES_MADE)
-    assert "stillhunt[psi]" in caught.value.next_step
+    assert "stillhunt-evidence[psi]" in caught.value.next_step
