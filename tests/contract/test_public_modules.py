@@ -7,20 +7,30 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("stillhunt.case", "stillhunt.logs", "stillhunt.plugins", "stillhunt.tools", "stillhunt.verdicts")
+_NAMES = ("case", "commands", "live", "logs", "plugins", "tools", "verdicts", "ledger.chain", "ledger.file_ledger")
+MODULES = tuple(f"stillhunt.{name}" for name in _NAMES)
+EXAMPLES = tuple(f"stillhunt.{name}" for name in ("case", "tools", "base.formatting", "base.wording", "decide.actions"))
+    "stillhunt.case",
+    "stillhunt.tools",
+    "stillhunt.base.formatting",
+    "stillhunt.base.wording",
+    "stillhunt.decide.actions",
+)
+"""Modules whose docstrings have examples: those of the functions that are used most."""
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_name_exists(name: str) -> None:
     module = import_module(name)
     assert module.__doc__
-    assert len(set(module.__all__)) == len(module.__all__)
-    for one in module.__all__:
+    names = getattr(module, "__all__", ())
+    assert len(set(names)) == len(names)
+    for one in names:
         assert getattr(module, one) is not None, one
 
 
-@pytest.mark.parametrize("name", ["stillhunt.case", "stillhunt.tools"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name: str) -> None:
     result = doctest.testmod(import_module(name))
-    assert result.attempted >= 2
+    assert result.attempted >= 1
     assert not result.failed

@@ -23,7 +23,11 @@ UNPRINTABLE = re.compile(
 
 
 def visible_id(value: str) -> str:
-    """An id with each of these characters as U+FFFD, its code in hexadecimal and a semicolon; others unchanged."""
+    r"""An id with each of these characters as U+FFFD, its code in hexadecimal and a semicolon; others unchanged.
+
+    >>> visible_id("ann\u202e")
+    'ann�202e;'
+    """
     if not UNPRINTABLE.search(value):
         return value
     marked = value.replace(REPLACEMENT, f"{REPLACEMENT}fffd;")
@@ -72,7 +76,11 @@ _LEAST_MONEY = 0.01
 
 
 def escape_controls(text: str) -> str:
-    r"""Text with every unsafe character as a visible escape, such as `\x1b` or `\u202e`."""
+    r"""Text with every unsafe character as a visible escape, such as `\x1b` or `\u202e`.
+
+    >>> escape_controls("a\x1b[31m")
+    'a\\x1b[31m'
+    """
     if text.isascii() and text.isprintable():  # most ids and statements
         return text
     return UNSAFE.sub(lambda match: _visible(ord(match.group())), text)
@@ -88,6 +96,9 @@ def shorten(text: str, limit: int) -> str:
     """At most `limit` characters of a text, controls escaped, with an ellipsis where something was cut.
 
     From 24 characters on the middle is cut rather than the end, because ids differ in their tails.
+
+    >>> shorten("a long account id", 8)
+    'a long …'
     """
     if len(text) > limit * 2:  # hostile fields may be megabytes: cut before any work per character
         text = text[:limit] + ELLIPSIS + text[-limit:]
@@ -104,7 +115,11 @@ def sentence_case(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A statement as a full sentence: a capital at its beginning and a full stop at its end."""
+    """A statement as a full sentence: a capital at its beginning and a full stop at its end.
+
+    >>> sentence("70 accounts share a card")
+    '70 accounts share a card.'
+    """
     return sentence_case(text) + ("" if text.endswith((".", "!", "?", ELLIPSIS)) else ".")
 
 
@@ -114,12 +129,21 @@ def hash_digits(value: int) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number with thousands separators: `4,896`."""
+    """A whole number with thousands separators: `4,896`.
+
+    >>> count(4896)
+    '4,896'
+    """
     return f"{number:,}"
 
 
 def number(value: float, digits: int = 1) -> str:
     """A number with a fixed number of decimals, thousands separators and a true minus: `1,204.5`, `\u22120.01`.
+
+    >>> number(1204.5)
+    '1,204.5'
+    >>> number(-0.01, 2)
+    '−0.01'
 
     Args:
         value: any number; one that is not finite is shown as `unknown`.
@@ -139,17 +163,33 @@ def exact_number(value: float) -> str:
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """A count with its noun: `1 account`, `4,896 accounts`."""
+    """A count with its noun: `1 account`, `4,896 accounts`.
+
+    >>> plural(1, "account")
+    '1 account'
+    >>> plural(4896, "account")
+    '4,896 accounts'
+    """
     return f"{count(number)} {verb(number, one, many or one + 's')}"
 
 
 def verb(number: int, one: str, many: str) -> str:
-    """The word that agrees with a count: `one` for exactly 1, else `many`."""
+    """The word that agrees with a count: `one` for exactly 1, else `many`.
+
+    >>> verb(1, "is", "are")
+    'is'
+    """
     return one if number == 1 else many
 
 
 def part_of(part: int, total: int, one: str, many: str | None = None) -> str:
-    """A part of a group in words: `59 of 70 accounts`, `all 70 accounts`, `both accounts`, `the only account`."""
+    """A part of a group in words: `59 of 70 accounts`, `all 70 accounts`, `both accounts`, `the only account`.
+
+    >>> part_of(59, 70, "account")
+    '59 of 70 accounts'
+    >>> part_of(2, 2, "account")
+    'both accounts'
+    """
     if part != total or total == 0:
         return f"{count(part)} of {plural(total, one, many)}"
     noun = verb(total, one, many or one + "s")
@@ -157,7 +197,13 @@ def part_of(part: int, total: int, one: str, many: str | None = None) -> str:
 
 
 def in_words(number: int, one: str, many: str | None = None) -> str:
-    """A count with its noun, written out below ten: `no cases`, `one case`, `twelve` stays `12 cases`."""
+    """A count with its noun, written out below ten: `no cases`, `one case`, `twelve` stays `12 cases`.
+
+    >>> in_words(1, "case")
+    'one case'
+    >>> in_words(12, "case")
+    '12 cases'
+    """
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
     return (
         f"{words[number]} {verb(number, one, many or one + 's')}" if number < len(words) else plural(number, one, many)
@@ -165,12 +211,20 @@ def in_words(number: int, one: str, many: str | None = None) -> str:
 
 
 def volume(requests: int, accounts: int) -> str:
-    """How much traffic there is: `147,220 requests from 3,000 accounts`."""
+    """How much traffic there is: `147,220 requests from 3,000 accounts`.
+
+    >>> volume(147220, 3000)
+    '147,220 requests from 3,000 accounts'
+    """
     return f"{plural(requests, 'request')} from {plural(accounts, 'account')}"
 
 
 def amount(number: int) -> str:
-    """A large count to three figures: `48.1 million`; below a million the count itself."""
+    """A large count to three figures: `48.1 million`; below a million the count itself.
+
+    >>> amount(48_123_456)
+    '48.1 million'
+    """
     for size, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):
         if number >= size:
             return f"{number / size:.3g} {word}"
@@ -181,6 +235,9 @@ def money(value: float, currency: str) -> str:
     """An amount of money, its cents only below 100: `USD 1,204`, `USD 3.20`.
 
     Only an exact 0 is shown as zero; what rounding would make zero is `less than USD 0.01`.
+
+    >>> money(1204.2, "USD")
+    'USD 1,204'
     """
     if 0 < value < _LEAST_MONEY:
         return f"less than {currency} {number(_LEAST_MONEY, 2)}"
@@ -191,6 +248,9 @@ def percent(share: float) -> str:
     """A share in percent with at most one decimal: `6 %`, `8.6 %`, `23.4 %`.
 
     Only an exact 0 or 1 is shown as `0 %` or `100 %`; what rounding would make one of them is `< 0.1 %` or `> 99.9 %`.
+
+    >>> percent(0.0861)
+    '8.6 %'
 
     Args:
         share: 0 to 1; what lies outside is taken as the nearer of them.
@@ -203,7 +263,11 @@ def percent(share: float) -> str:
 
 
 def share_of(part: float, total: float) -> str:
-    """A part of a total in percent; `unknown` where there is no total."""
+    """A part of a total in percent; `unknown` where there is no total.
+
+    >>> share_of(722, 147220)
+    '0.5 %'
+    """
     return percent(part / total) if total else "unknown"
 
 
@@ -216,6 +280,9 @@ def probability(value: float) -> str:
     """A probability in percent, rounded down to one decimal; it never claims certainty.
 
     Above 0.999 and below 0.001 it is a bound: `> 99.9 %`, `< 0.1 %`.
+
+    >>> probability(0.99999)
+    '> 99.9 %'
     """
     if not math.isfinite(value):
         return "unknown"
@@ -242,7 +309,11 @@ def likelihood(value: float) -> str:
 
 
 def bits(value: float) -> str:
-    """Bits of evidence with sign and one decimal: `+8.0`, `\u22120.5`; `0.0` where they round to nothing."""
+    """Bits of evidence with sign and one decimal: `+8.0`, `\u22120.5`; `0.0` where they round to nothing.
+
+    >>> bits(8.04)
+    '+8.0'
+    """
     shown = number(value, 1)
     return shown if shown == "0.0" or value < 0 else f"+{shown}"
 
@@ -269,7 +340,11 @@ def between(first: datetime, last: datetime) -> str:
 
 
 def period(first: datetime, last: datetime) -> str:
-    """Two dates in words, without repeating what they share: `3 to 16 March 2026`, `3 March 2026`."""
+    """Two dates in words, without repeating what they share: `3 to 16 March 2026`, `3 March 2026`.
+
+    >>> period(datetime(2026, 3, 3), datetime(2026, 3, 16))
+    '3 to 16 March 2026'
+    """
     first, last = first.astimezone(UTC), last.astimezone(UTC)
     if first.date() == last.date():
         return day(first)
@@ -287,7 +362,11 @@ def during(first: datetime, last: datetime) -> str:
 
 
 def join_words(parts: Sequence[str]) -> str:
-    """A list in words: `a`, `a and b`, `a, b and c`."""
+    """A list in words: `a`, `a and b`, `a, b and c`.
+
+    >>> join_words(["a", "b", "c"])
+    'a, b and c'
+    """
     if len(parts) < 2:
         return "".join(parts)
     return ", ".join(parts[:-1]) + " and " + parts[-1]
@@ -295,6 +374,9 @@ def join_words(parts: Sequence[str]) -> str:
 
 def join_some(parts: Sequence[str], shown: int, none: str = "none") -> str:
     """The first parts of a list and how many more there are: `a, b and 3 more`.
+
+    >>> join_some(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
 
     Args:
         none: what stands for an empty list.

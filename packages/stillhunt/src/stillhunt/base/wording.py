@@ -46,6 +46,9 @@ class _Figures(Formatter):
 def fill(template: str, **figures: Any) -> str:
     """A sentence from its template.
 
+    >>> fill("{n:account} {n:uses|use} one template", n=2)
+    '2 accounts use one template'
+
     Args:
         template: text with fields as above.
         figures: numbers and texts by name of the field.

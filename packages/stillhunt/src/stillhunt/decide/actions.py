@@ -29,7 +29,11 @@ def rank(action: Action) -> int:
 
 
 def weaker(first: Action, second: Action) -> Action:
-    """The weaker of two actions."""
+    """The weaker of two actions.
+
+    >>> weaker("block", "tag")
+    'tag'
+    """
     return min(first, second, key=rank)
 
 
