@@ -10,12 +10,6 @@ import pytest
 _NAMES = ("case", "commands", "live", "logs", "plugins", "tools", "verdicts", "ledger.chain", "ledger.file_ledger")
 MODULES = tuple(f"stillhunt.{name}" for name in _NAMES)
 EXAMPLES = tuple(f"stillhunt.{name}" for name in ("case", "tools", "base.formatting", "base.wording", "decide.actions"))
-    "stillhunt.case",
-    "stillhunt.tools",
-    "stillhunt.base.formatting",
-    "stillhunt.base.wording",
-    "stillhunt.decide.actions",
-)
 """Modules whose docstrings have examples: those of the functions that are used most."""
 
 
