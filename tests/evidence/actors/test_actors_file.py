@@ -41,7 +41,7 @@ def fields_of(model: type[BaseModel]) -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
         found.add(name)
-        inner = re.findall(r"stillhunt\.dossier\.actors\.actors_file\.(\w+)", str(field.annotation))
+        inner = re.findall(r"stillhunt_evidence\.actors\.actors_file\.(\w+)", str(field.annotation))
         inner += [field.annotation.__name__] if isinstance(field.annotation, type) else []
         for one in inner:
             kind = getattr(__import__("stillhunt_evidence.actors.actors_file", fromlist=[one]), one, None)

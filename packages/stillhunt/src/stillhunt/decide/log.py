@@ -72,11 +72,12 @@ class DecisionLog:
     def append(self, entries: Iterable[LogEntry]) -> list[LogEntry]:
         """Append to the log, with what else is written in the transaction; what was appended has places and hashes.
 
+        The end of the log is checked also where nothing is appended, so that no rule goes on silently.
+
         Raises:
             OutputError: the log was changed, or is not the one that a server verified, so that nothing may follow it.
         """
-        new = list(entries)
-        made = chained(new, self._checked_end()) if new else []
+        made = chained(list(entries), self._checked_end())
         if made:
             self.connection.execute(insert(DECISIONS), [vars(entry) for entry in made])
         return made
