@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from watched import Watched
 
 import stillhunt
+import stillhunt_lab
 from stillhunt.base.schema import FAMILIES
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
@@ -84,11 +85,11 @@ def source_fingerprint() -> str:
     The budget's constants are left out: they move verdicts, never bits, and are fitted from these rows.
     """
     digest = hashlib.sha256()
-    home = Path(stillhunt.__file__).parent
-    paths = [path for room in ROOMS for path in (home / room).rglob("*.py")] + list((home / "lab").rglob("*.py"))
-    for path in sorted(paths):
-        if path.name != "budget.py":
-            digest.update(path.relative_to(home).as_posix().encode() + path.read_bytes())
+    core, lab = Path(stillhunt.__file__).parent, Path(stillhunt_lab.__file__).parent
+    for home in (*(core / room for room in ROOMS), lab):
+        for path in sorted(path for path in home.rglob("*") if path.suffix in (".py", ".toml")):
+            if path.name != "budget.py":
+                digest.update(path.relative_to(home.parent).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
