@@ -21,7 +21,7 @@ OTHERS = 150
 def test_look_alikes_are_not_accused(persona: str, count: int) -> None:
     """Offices, classes, users of one framework and apps behind one address, a third of all accounts."""
     scene = open_scene(17, 8)
-    recipe = next(recipe for recipe in RECIPES if recipe.persona == persona)
+    recipe = RECIPES[persona]
     parts = [build_persona(scene, CHAT, OTHERS), build_persona(scene, recipe, count)]
     requests, accounts, truth, _ = assemble(scene, parts)
     assert truth["persona"].to_pylist().count(persona) == count

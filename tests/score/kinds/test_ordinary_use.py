@@ -13,12 +13,15 @@ from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.ordinary_use import KINDS, ORDINARY, OWN_DATA, OWN_DATA_KIND
+from stillhunt.score.evidence.kinds.ordinary_use import KINDS as ALL_KINDS
+from stillhunt.score.evidence.kinds.ordinary_use import ORDINARY, OWN_DATA, OWN_DATA_KIND
 from stillhunt.score.stats.beta_binomial import BetaPrior, share_ratio
 
 MEMBERS, EACH = 12, 30
 ROWS = MEMBERS * EACH
 OWNER = np.repeat(np.arange(MEMBERS), EACH)
+
+KINDS = tuple(kind for kind in ALL_KINDS if kind.name in ("own_data", "own_checks", "talk"))
 
 
 def log_with(rng: np.random.Generator, **columns: Any) -> ScoredLog:
