@@ -92,7 +92,7 @@ def seed_hostile(folder: DataFolder) -> tuple[list[str], list[str]]:
         change_work(database, campaign, version, change, worst, now)
     for one in texts:
         decide_as_person(
-            database, DecisionAuthor(one + account)[:4096], "block", DecisionSpan("adam", one), (now - DAY, 30.0)
+            database, (one + account)[:4096], "block", DecisionAuthor("adam", one), DecisionSpan(now - DAY, 30.0)
         )
     ours = decide_as_person(database, account, "block", DecisionAuthor(worst, worst), DecisionSpan(now - DAY, 30.0))
     file_appeal(database, ours.seq, ours.account_id, "\n".join(texts)[:4000], worst, AppealTerms(), now)
