@@ -35,9 +35,7 @@ from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
 from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.orders.register import model_folder
-from stillhunt_model.proof.endpoint_client import Endpoint
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
-from stillhunt_model.proof.suspects import QueryBudget
 from stillhunt_model.proof.trials import TrialRegister
 from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
 from stillhunt_model.tasks.harvest_texts import (
@@ -49,7 +47,8 @@ from stillhunt_model.tasks.harvest_texts import (
 )
 from stillhunt_model.tasks.honest_texts import honest_answers
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch, which takes seconds
+    from stillhunt_model.proof.endpoint_client import Endpoint
     from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
     from stillhunt_model.proof.suspects import Suspect
 
@@ -171,6 +170,8 @@ def prove(
             source = _logs_of(case, responses or [], mapping)
             found, others = _of_logs(source, named, config, progress, wants_honest=honest is None)
         harvests = _harvests(found, others, case, honest, config)
+        from stillhunt_model.proof.endpoint_client import Endpoint  # torch, which takes seconds
+
         asked = Endpoint(suspect, model_name, _key(api_key_env)) if is_endpoint else Path(suspect)
         opened, context = _opened(asked, teacher, reference or [], orders or folder, config, progress)
         if not quiet:
@@ -287,7 +288,11 @@ def _opened(
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
     from stillhunt_model.proof.endpoint import EndpointSuspect  # torch, which takes seconds
     from stillhunt_model.proof.proving import ProofContext  # torch, which takes seconds
-    from stillhunt_model.proof.suspects import open_suspect, weights_fingerprint  # torch, which takes seconds
+    from stillhunt_model.proof.suspects import (  # torch, which takes seconds
+        QueryBudget,
+        open_suspect,
+        weights_fingerprint,
+    )
 
     budget = QueryBudget(config.model.queries)
     suspect: Suspect = open_suspect(asked, budget) if isinstance(asked, Path) else EndpointSuspect(asked, budget)
