@@ -26,10 +26,10 @@ begin()
 library.pthread_mutex_lock(mutex)
 """,
     "an interrupt that is taken for an error": """
-begin()
+steps = iter([begin])
 while True:
-    try:
-        time.sleep(ENDLESS)
+    try:  # also while it begins: the signal comes as soon as it says so
+        next(steps, lambda: time.sleep(ENDLESS))()
     except BaseException:
         pass
 """,
