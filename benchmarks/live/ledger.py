@@ -1,6 +1,6 @@
 """A decision log of many entries: how long appending and pages take, and how much memory; medians.
 
-    python benchmarks/live/ledger.py --entries 10000000 --folder /var/tmp/ledger
+    python benchmarks/live/ledger.py --entries 10000000 --folder FOLDER
 
 The log is filled with a chain that verifies: rules decide about a tenth as many accounts, a decision lasts thirty days
 of a year, and one in fifty is undone. `--without-server` leaves out what reads the whole log once.
