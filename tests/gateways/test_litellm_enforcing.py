@@ -33,11 +33,11 @@ from gateways.services import APPEALS, REQUESTS_PER_MINUTE, Stillhunt, ended, un
 from server.serving import free_port
 from stillhunt.base.config import Config
 from stillhunt.decide.actions import ACTIONS
-from stillhunt.decide.answers import Answers, GatewayAnswer
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import KnownTokens
 from stillhunt_server.api.gateways import Gateways
+from stillhunt_server.enforcing.answers import Answers, GatewayAnswer
+from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.server import dispatcher, server_of
 
 pytestmark = pytest.mark.service

@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import policy_of
-from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
@@ -24,6 +22,8 @@ from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources, pages_of
 from stillhunt_server.database_threads import DatabaseThreads
+from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
 from stillhunt_server.receiving.traffic import Limits, Traffic

@@ -15,7 +15,6 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from stillhunt.base.config import Config, _environment_layer
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -27,6 +26,7 @@ from stillhunt.watch.tokens import KnownTokens
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources, metrics_text
 from stillhunt_server.commands.pasteable import PASTE_COLLECTOR, PASTE_LITELLM
+from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.receiving.receiver import INLETS
 from stillhunt_server.receiving.traffic import UNASKED_LIMITS, Traffic
 

@@ -17,7 +17,6 @@ from sqlalchemy import event, func, insert, select, update
 
 from stillhunt.base.config import Config
 from stillhunt.decide.appeals import file_appeal
-from stillhunt.decide.cases.filters import save_filter
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.triage import Case
@@ -31,6 +30,7 @@ from stillhunt.watch.records import record_hunt
 from stillhunt.watch.snapshots import WATCH_FILE, name_of, write_snapshot
 from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
+from stillhunt_server.console.saved_filters import save_filter
 from stillhunt_server.console.snapshot import CaseSource
 from stillhunt_server.people.people import PeopleParts, people_of
 from stillhunt_server.people.users import add_user, disable_user, find_user

@@ -12,12 +12,12 @@ from server.console.console_scenes import ACCUSED, ACT, OTHER, REVIEW, Reader, S
 from server.console.test_console_casework import do
 from stillhunt.base.config import Config
 from stillhunt.decide.appeals import file_appeal, find_appeal
-from stillhunt.decide.cases.filters import filters_of
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt_server.console import pages_decisions
+from stillhunt_server.console.saved_filters import filters_of
 from stillhunt_server.people.users import all_users, find_user
 
 

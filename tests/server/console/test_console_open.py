@@ -26,7 +26,7 @@ from server.console.console_routes import FORMS, PAGES
 from server.console.console_scenes import ACT, HOST, Reader, Scene
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
-from stillhunt.cli import opening
+from stillhunt_server.commands import opening
 from stillhunt_server.commands.opening import open_case
 from stillhunt_server.console.app import READ_ROUTES, WORK_ROUTES, case_app
 from stillhunt_server.console.context import Console

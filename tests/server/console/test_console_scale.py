@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from stillhunt.base.config import Config
-from stillhunt.triage.account_graph import account_graph, account_trait_rows
+from stillhunt_server.case_views.account_graph import account_graph, account_trait_rows
 from stillhunt_server.console.context import Console
 from stillhunt_server.console.snapshot import FixedSource, ShownCase
 from triage.fixtures import demo_case

@@ -20,9 +20,6 @@ import msgspec
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import visible_id
-from stillhunt.decide.answers import NO_DECISION, GatewayAnswer
-from stillhunt.decide.live import LiveDecisions
-from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt.watch.signatures.inline import AskedRequest
@@ -36,6 +33,9 @@ from stillhunt_server.api.questions import (
     asked_by_litellm,
     is_list_or_null,
 )
+from stillhunt_server.enforcing.answers import NO_DECISION, GatewayAnswer
+from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.receiving.bodies import BodyError
 from stillhunt_server.receiving.decoders import Decoders, UnexpectedError
 from stillhunt_server.receiving.receiver import MOST_HELD_BYTES, Receive, Scope, Send

@@ -15,7 +15,6 @@ from stillhunt.base.formatting import visible_id
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import read_log, read_newest
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.tables import DECISIONS, TOKENS
@@ -23,6 +22,7 @@ from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_tok
 from stillhunt_server.api import forms
 from stillhunt_server.api.api_routes import ApiRoute, Call, ProblemError
 from stillhunt_server.api.forms import BUNDLE_TYPE, bundle_of
+from stillhunt_server.enforcing.live import LiveDecisions
 
 PAGE = 1000
 """Most decisions in one answer."""

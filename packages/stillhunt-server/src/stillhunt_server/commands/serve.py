@@ -31,7 +31,6 @@ from stillhunt.commands import (
 )
 from stillhunt.decide.running import policy_of
 from stillhunt.live import hunt_on_schedule, reach_database
-from stillhunt.watch.alerts.fault_alerts import tell_failed_start
 from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.probe import DatabaseProbe
@@ -53,6 +52,7 @@ from stillhunt_server.commands.serving_parts import (
     telling_of_faults,
     thread_ended,
 )
+from stillhunt_server.fault_alerts import tell_failed_start
 from stillhunt_server.receiving.brokers import check_broker
 from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt_server.receiving.traffic import Limits, Traffic

@@ -11,11 +11,8 @@ from functools import partial
 
 from stillhunt.base.config import Config
 from stillhunt.commands import MEGABYTE, Screen
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.running import policy_of
-from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.decide.verified import VERIFIED_FILE
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts
 from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -31,6 +28,9 @@ from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.database_threads import DatabaseThreads
+from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.enforcing.signature_answers import SignatureAnswers
+from stillhunt_server.fault_alerts import FaultAlerts
 from stillhunt_server.people.people import people_of
 from stillhunt_server.people.users import first_admin
 from stillhunt_server.receiving.brokers import fetching

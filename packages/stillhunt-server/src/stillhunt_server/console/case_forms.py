@@ -25,7 +25,6 @@ from stillhunt.decide.cases.changes import (
     WriteNarrative,
 )
 from stillhunt.decide.cases.changing import change_work, undo_change
-from stillhunt.decide.cases.filters import delete_filter, save_filter
 from stillhunt.decide.cases.work import CampaignFacts, WorkConflict, read_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt_server.console.case_panel import facts_of, plan_digest, planned_members, workers
@@ -33,6 +32,7 @@ from stillhunt_server.console.context import case_of, console_of
 from stillhunt_server.console.navigation import navigation
 from stillhunt_server.console.pages_campaign import campaign_page
 from stillhunt_server.console.rendering import campaign_url
+from stillhunt_server.console.saved_filters import delete_filter, save_filter
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.console.table_query import whole_number
 from stillhunt_server.people.guard import Form, form_of

@@ -15,18 +15,18 @@ from starlette.responses import Response
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
-from stillhunt.decide.live import LiveDecisions
-from stillhunt.triage.account_graph import AccountGraph, campaign_ties
-from stillhunt.triage.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
-from stillhunt.triage.harvest_rows import HarvestRows
 from stillhunt.watch.database.audit import record_look, without_addresses
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt_server.case_views.account_graph import AccountGraph, campaign_ties
+from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
+from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.console.rendering import render
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import EXPORT, EXPORTS
 from stillhunt_server.console.tables import TableSpec, table_export, table_page
 from stillhunt_server.database_threads import DatabaseThreads
+from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.receiving.traffic import Limits, Traffic
 
 if TYPE_CHECKING:  # hunts bring 100 MB of libraries, which a console of a case folder does without

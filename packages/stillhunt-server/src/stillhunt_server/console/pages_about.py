@@ -12,16 +12,16 @@ from stillhunt.base import formatting
 from stillhunt.base.case_folder import REPORT_FILE
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, StillhuntError
-from stillhunt.decide.cases.filters import filters_of
 from stillhunt.decide.running import policy_of
 from stillhunt.triage.folder import DAMAGE, public_run
-from stillhunt.triage.harm import HARM_MEANING
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
+from stillhunt_server.case_views.harm import HARM_MEANING
 from stillhunt_server.console.context import answer_list, answer_table, case_of, console_of, look
 from stillhunt_server.console.decision_table import campaign_link, probability_of, verdict_mark
 from stillhunt_server.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
 from stillhunt_server.console.rendering import account_url, render
+from stillhunt_server.console.saved_filters import filters_of
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 

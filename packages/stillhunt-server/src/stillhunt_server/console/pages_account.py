@@ -14,11 +14,11 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.decide.names import storable
-from stillhunt.triage.account_page import account_page
 from stillhunt.triage.model import family_name
 from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
+from stillhunt_server.case_views.account_page import account_page
 from stillhunt_server.console.context import Derived, answer_list, case_of, console_of, look
 from stillhunt_server.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
 from stillhunt_server.console.rendering import account_of_path, account_url, moment, render

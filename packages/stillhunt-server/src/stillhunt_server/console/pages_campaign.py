@@ -14,15 +14,15 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.names import storable
 from stillhunt.triage import charts
-from stillhunt.triage.account_graph import COMMON, AccountGraph
-from stillhunt.triage.harm import expected_harm
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts, phrase_use
 from stillhunt.triage.score_breakdown import log2_odds_of
-from stillhunt.triage.similar import similar_campaigns
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.records import history, linked_accounts, members_over_time
+from stillhunt_server.case_views.account_graph import COMMON, AccountGraph
+from stillhunt_server.case_views.harm import expected_harm
+from stillhunt_server.case_views.similar import similar_campaigns
 from stillhunt_server.console.case_panel import case_panel, work_panel
 from stillhunt_server.console.context import answer_table, case_of, console_of, look
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST

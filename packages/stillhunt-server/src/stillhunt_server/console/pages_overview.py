@@ -17,11 +17,11 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.decide.cases.work import CaseWork, read_all_work
-from stillhunt.triage.harm import HARM_MEANING, queue_order
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.report import case_figures
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
+from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
 from stillhunt_server.console.context import Console, console_of
 from stillhunt_server.console.decision_table import probability_of, verdict_mark
 from stillhunt_server.console.rendering import campaign_url, moment, render

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
-from stillhunt.triage.case_search import search_case
 from stillhunt.watch.database.audit import without_addresses
+from stillhunt_server.case_views.case_search import search_case
 from stillhunt_server.console.context import Console, case_of, console_of, look
 from stillhunt_server.console.rendering import account_url, campaign_url, render
 from stillhunt_server.console.snapshot import ShownCase

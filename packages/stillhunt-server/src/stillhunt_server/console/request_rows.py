@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from stillhunt.base.table_files import csv_bytes
-from stillhunt.triage.harvest_rows import HarvestRows
+from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.console.context import asked
 from stillhunt_server.console.rendering import account_url, render
 from stillhunt_server.console.table_query import TableColumn, TableQuery, query_of

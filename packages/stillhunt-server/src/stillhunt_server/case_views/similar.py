@@ -17,9 +17,9 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import RELATIONS
 from stillhunt.base.wording import fill, sentences_beside
-from stillhunt.triage.campaign_profiles import CampaignProfile, CampaignProfiles
 from stillhunt.triage.model import ID_CHARS
 from stillhunt.triage.sentences import RELATION_LABELS
+from stillhunt_server.case_views.campaign_profiles import CampaignProfile, CampaignProfiles
 
 SIMILAR = "similar"
 SHARED_ACCOUNTS = "shared_accounts"

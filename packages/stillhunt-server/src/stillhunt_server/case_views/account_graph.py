@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.account_facts import account_facts
-from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, CampaignModel, CaseModel
+from stillhunt_server.case_views.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits, Integers
 
 ACCOUNTS_DRAWN = 150
 """Most accounts of a drawing. Judgement: more cannot be told apart on a screen."""

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.wording import fill, sentences_beside
-from stillhunt.triage.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.folder import canonical_order
 from stillhunt.triage.lookup import explain_id, resolve_id
 from stillhunt.triage.model import ID_CHARS, CaseModel
 from stillhunt.triage.score_breakdown import ScoreSum
+from stillhunt_server.case_views.campaign_profiles import OTHER_CAMPAIGN, TRAIT_KINDS, CaseTraits
 
 _RARE_SHARE = 0.05
 """A trait is rare that at most so many of the members have of whom a value is known. Judgement: one in twenty."""

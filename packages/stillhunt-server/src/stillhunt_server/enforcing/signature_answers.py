@@ -13,7 +13,6 @@ import pyarrow as pa
 from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
-from stillhunt.decide.answers import Answers, GatewayAnswer
 from stillhunt.decide.cases.work import dismissed_campaigns
 from stillhunt.decide.links import action_of
 from stillhunt.decide.policy import Policy
@@ -26,6 +25,7 @@ from stillhunt.watch.hunting import signatures_in_force
 from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_server.enforcing.answers import Answers, GatewayAnswer
 
 
 @dataclass(frozen=True)

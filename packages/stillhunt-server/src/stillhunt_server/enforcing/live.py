@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from stillhunt.base.errors import CaseError, StillhuntError
-from stillhunt.decide.answers import Answers
 from stillhunt.decide.entries import Broken, LogEntry, first_broken
 from stillhunt.decide.log import ChangedLogError, note_changed, read_log_from
 from stillhunt.decide.policy import Policy
@@ -20,6 +19,7 @@ from stillhunt.ledger.chain import LEDGER_START, LedgerPlace
 from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.service_faults import ENFORCEMENT, KeptThread
+from stillhunt_server.enforcing.answers import Answers
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""
