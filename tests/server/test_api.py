@@ -250,7 +250,7 @@ def test_nothing_that_is_asked_makes_the_server_fail(
     monkeypatch.setattr(api_routes, "CALLS_PER_MINUTE", 1_000_000)
     headers = {"Authorization": f"Bearer {asked.admin}"}
 
-    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(), st.sampled_from([True, True, True, False]))
     def ask(case: Any, known: bool) -> None:
         case.call_and_validate(
@@ -270,7 +270,7 @@ def test_malformed_questions_do_not_make_it_fail_either(
     headers = {"Authorization": f"Bearer {asked.admin}"}
     malformed = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
-    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(malformed)
     def ask(case: Any) -> None:
         case.call_and_validate(base_url=f"http://127.0.0.1:{asked.port}", headers=headers, checks=[not_a_server_error])

@@ -32,6 +32,13 @@ WATCHED = """(() => {
   }).observe({ type: 'layout-shift', buffered: true });
 })()"""
 """Run in every page before its own scripts: what the policy refused, and how far the page jumped."""
+STEPS = """(part) => {
+  const all = [...document.querySelectorAll('a[href], button, input, select, summary, textarea, [tabindex]')]
+    .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true }));
+  const steps = all.indexOf(part) - all.indexOf(document.activeElement);
+  return steps > 1 ? [steps - 1] : [];
+}"""
+"""How often Tab should be pressed until the focus is one part before this one; it is looked at from there on."""
 
 
 @contextmanager
@@ -66,6 +73,21 @@ class Visit:
     strangers: list[str] = field(default_factory=list)
     expected: str = "nothing"
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear what the page complains about."""
+        host = urlsplit(self.address).netloc
+        heard: dict[str, Any] = {
+            "console": lambda message: self.complaints.append(f"{message.type}: {message.text}"),
+            "pageerror": lambda error: self.complaints.append(str(error)),
+            "request": lambda one: self.strangers.extend([one.url] * (urlsplit(one.url).netloc != host)),
+        }
+        for event, hear in heard.items():
+            self.page.on(event, hear)
+        yield
+        for event, hear in heard.items():
+            self.page.remove_listener(event, hear)
+
     def go(self, path: str, status: int = 200) -> Any:
         """Open a page of the console."""
         answer = self.page.goto(self.address + path)
@@ -82,6 +104,65 @@ class Visit:
         return [one for one in found if self.expected not in one]
 
 
+DESKTOP = {"width": 1280, "height": 900}
+
+
+class Tabs:
+    """Tabs of a browser, each with cookies of its own; one that is given back is emptied, and serves the next visit.
+
+    A new one costs the browser a second of processor time, as much as six pages.
+
+    Args:
+        script: run in every page before its own scripts.
+        timezone: of the reader.
+    """
+
+    def __init__(self, browser: Any, script: str, timezone: str = "") -> None:
+        self._browser, self._script, self._timezone = browser, script, timezone
+        self._idle: list[Any] = []
+
+    @contextmanager
+    def page(
+        self, *, scripts: bool = True, timezone: str = "", dark: bool = False, size: Any = DESKTOP
+    ) -> Iterator[Any]:
+        """An empty page; one whose test fails is not used again.
+
+        Args:
+            scripts: whether those of pages run.
+            timezone: of the reader; that of all tabs where it is empty.
+            dark: whether the reader wants the dark theme.
+            size: width and height in pixels.
+        """
+        page = self._idle.pop() if self._idle else self._made()
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        overrides = page.context.new_cdp_session(page)
+        if zone := timezone or self._timezone:
+            overrides.send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+        if not scripts:
+            overrides.send("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            yield page
+        except BaseException:
+            page.context.close()
+            raise
+        overrides.detach()
+        origin = urlsplit(page.url)._replace(path="", query="", fragment="").geturl()
+        page.goto("about:blank")
+        with_storage = page.context.new_cdp_session(page)
+        with_storage.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+        with_storage.detach()
+        page.context.clear_cookies()
+        page.context.clear_permissions()
+        self._idle.append(page)
+
+    def _made(self) -> Any:
+        context = self._browser.new_context()
+        context.set_default_timeout(15_000)
+        context.add_init_script(self._script)
+        return context.new_page()
+
+
 @dataclass
 class Site:
     """A running console."""
@@ -90,27 +171,23 @@ class Site:
     scene: Scene
     browser: Any
 
+    def __post_init__(self) -> None:
+        self._tabs = Tabs(self.browser, WATCHED)
+
     @contextmanager
     def visit(self, name: str = "", **options: Any) -> Iterator[Visit]:
         """A page of somebody of PEOPLE, or of a stranger where no name is given; at its end it must be quiet."""
-        context = self.browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(15_000)
-        if name:
-            user = find_user(self.scene.database, name)
-            assert user is not None
-            cookie = self.scene.people.sessions.begin(user.user_id)
-            context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.address}])
-        context.add_init_script(WATCHED)
-        page = context.new_page()
-        visit = Visit(page, self.address)
-        page.on("console", lambda message: visit.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        host = urlsplit(self.address).netloc
-        page.on("request", lambda one: visit.strangers.extend([one.url] * (urlsplit(one.url).netloc != host)))
-        yield visit
-        if options.get("java_script_enabled", True):
-            assert visit.quiet() == []
-        context.close()
+        with self._tabs.page(**options) as page:
+            if name:
+                user = find_user(self.scene.database, name)
+                assert user is not None
+                cookie = self.scene.people.sessions.begin(user.user_id)
+                page.context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.address}])
+            visit = Visit(page, self.address)
+            with visit.listening():
+                yield visit
+                if options.get("scripts", True):
+                    assert visit.quiet() == []
 
 
 @contextmanager
@@ -171,10 +248,11 @@ class Keys(Mouse):
     def reach(self, part: Any) -> None:
         """Press Tab until the part has the focus, as it must be seen to have."""
         wanted = part.element_handle()
-        for _ in range(self.MOST):
+        for times in (*self.page.evaluate(STEPS, wanted), *[1] * self.MOST):
             if self.page.evaluate("(part) => document.activeElement === part", wanted):
                 break
-            self.page.keyboard.press("Tab")
+            for _ in range(times):
+                self.page.keyboard.press("Tab")
         else:
             pytest.fail(f"Tab does not lead to {part}")
         outline = self.page.evaluate("(part) => getComputedStyle(part).outlineStyle", wanted)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -17,6 +18,9 @@ _ELEMENTS = re.compile(
     "|h[1-4r]|head|header|html|input|kbd|label|legend|li|line|link|main|mark|meta|nav|ol|option|p|path|pre|q|rect|script"
     "|section|select|small|span|strong|sub|summary|sup|svg|t[dhr]|table|tbody|text|textarea|thead|time|title|ul"
 )
+_ATTRIBUTE = r"""\s+[a-zA-Z:-]+(?:="[^"<>]*"|='[^'<>]*')?"""
+_TAGS = re.compile(rf"((?:<(/?)([a-z][a-z0-9]*)((?:{_ATTRIBUTE})*)\s*(/?)>)|<!doctype html>|([^<>]+))", re.ASCII)
+_ATTRIBUTES = re.compile(r"""\s+([a-zA-Z:-]+)(?:=(?:"([^"]*)"|'([^']*)'))?""", re.ASCII)
 _LEADING = ("href", "src", "action", "formaction", "data-href", "data-graph", "data-library", "hx-get", "xlink:href")
 _HTMX = frozenset(
     (
@@ -49,6 +53,12 @@ class Form:
 
 
 @cache
+def _is_known(tag: str) -> bool:
+    """Whether our templates have elements of this name."""
+    return _ELEMENTS.fullmatch(tag) is not None
+
+
+@cache
 def _is_ours(name: str) -> bool:
     """Whether our templates have attributes of this name: none with a script or a style in it."""
     strange = name.startswith(("on", "hx-")) and name not in _HTMX
@@ -78,8 +88,31 @@ class Page(HTMLParser):
         self._ids: list[str] = []
         self._by_id: dict[str, list[str]] = {}
         self._area: list[str] | None = None
-        self.feed(text)
-        self.close()
+        if not self._read_plainly(text):
+            self.feed(text)
+            self.close()
+
+    def _read_plainly(self, text: str) -> bool:
+        """Read a page whose tags are all written in full, with quoted attributes: every parser takes it alike.
+
+        Returns:
+            False where a tag is not written so; then nothing was read.
+        """
+        parts = _TAGS.findall(text)
+        if sum(len(one[0]) for one in parts) != len(text):
+            return False
+        for whole, ends, tag, attributes, alone, data in parts:
+            if data:
+                self.handle_data(unescape(data))
+            elif ends:
+                self.handle_endtag(tag)
+            elif tag:
+                given = _ATTRIBUTES.findall(attributes)
+                values = [(name.lower(), unescape(double or single)) for name, double, single in given]
+                (self.handle_startendtag if alone else self.handle_starttag)(tag, values)
+            else:
+                self.handle_decl(whole)
+        return True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -152,7 +185,7 @@ class Page(HTMLParser):
                 form.fields[chosen] = values.get("value", form.fields.get(chosen, ""))
 
     def _examine(self, tag: str, values: dict[str, str]) -> None:
-        if not _ELEMENTS.fullmatch(tag):
+        if not _is_known(tag):
             self.problems.append(f"an element {tag!r}")
         if tag == "script" and not values.get("src", "").startswith("/static/"):
             self.problems.append(f"a script of {values}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 from sqlalchemy import insert
 
-from server.console.console_html import Form, page_of
+from server.console.console_html import Form, Page, page_of
 from server.console.console_scenes import ACCUSED, ACT, FORM, REVIEW, Reader, Scene
 from server.console.hostile_texts import payloads
 from stillhunt.base.config import Config
@@ -50,14 +49,20 @@ def form_of(reader: Reader, page: str, action: str) -> Form:
     return form
 
 
-def do(reader: Reader, kind: str, campaign: str = ACT, **fields: str) -> Any:
-    """Load the page of a campaign, fill one of its forms in, and send it."""
-    form = form_of(reader, f"/campaigns/{campaign}", f"/campaigns/{campaign}/case/{kind}")
+def do(reader: Reader, kind: str, page: Page | None = None, campaign: str = ACT, **fields: str) -> Page:
+    """Fill in a form of the campaign's page, and send it.
+
+    Args:
+        page: as it was read last; it is read now where it is None.
+    """
+    url = f"/campaigns/{campaign}"
+    shown = page or page_of(reader.get(url))
+    (form,) = [one for one in shown.posts() if one.action == f"{url}/case/{kind}"]
     assert set(fields) <= set(form.fields), (fields, form)
     answer = reader.post(form.action, {**form.fields, **fields})
     assert answer.status_code == 303, answer.text
     leads, _, _ = answer.headers["location"].partition("#")
-    assert leads == f"/campaigns/{campaign}?done={kind}"
+    assert leads == f"{url}?done={kind}"
     return page_of(reader.get(leads))
 
 
@@ -68,28 +73,30 @@ def stands(scene: Scene) -> int:
 
 def test_a_campaign_is_worked_on_from_the_first_look_to_its_end(scene: Scene) -> None:
     anna = scene.reader("anna")
-    assert "Nobody has worked on it yet." in page_of(anna.get(PAGE)).text
-    page = do(anna, "assign", assignee="ravi")
+    page = page_of(anna.get(PAGE))
+    assert "Nobody has worked on it yet." in page.text
+    page = do(anna, "assign", page, assignee="ravi")
     assert "The case is assigned." in page.text
     assert "anna assigned it to ravi" in page.part("case")
-    page = do(anna, "comment", text="It is <b>one</b> group.\nThe second line.")
+    page = do(anna, "comment", page, text="It is <b>one</b> group.\nThe second line.")
     assert "It is <b>one</b> group. The second line." in page.part("case")
-    do(anna, "label", label="look & see")
-    page = do(anna, "label", label="urgent")
+    page = do(anna, "label", page, label="look & see")
+    page = do(anna, "label", page, label="urgent")
     assert read_work(scene.database, ACT).labels == ("look & see", "urgent")
-    do(anna, "narrative", text="\n  They began in March.\n")
-    assert form_of(anna, PAGE, f"{PAGE}/case/narrative").fields["text"] == "\n  They began in March.\n"
-    page = do(anna, "act", action="tag", days="2.5", reason="resold_access", note="for now")
+    page = do(anna, "narrative", page, text="\n  They began in March.\n")
+    (form,) = [one for one in page.posts() if one.action == f"{PAGE}/case/narrative"]
+    assert form.fields["text"] == "\n  They began in March.\n"
+    page = do(anna, "act", page, action="tag", days="2.5", reason="resold_access", note="for now")
     assert stands(scene) > 100
     assert f"anna decided tag for {stands(scene)} accounts" in page.part("case")
     assert "Accounts are acted on." in page.text
-    page = do(anna, "undo")
+    page = do(anna, "undo", page)
     assert stands(scene) == 0
     assert "It waits for a decision." in page.text
-    do(anna, "watch", note="let us see")
-    page = do(anna, "dismiss", reason="benchmark_run", note="It is a benchmark.")
+    page = do(anna, "watch", page, note="let us see")
+    page = do(anna, "dismiss", page, reason="benchmark_run", note="It is a benchmark.")
     assert "The accounts run a published benchmark" in page.text
-    page = do(anna, "reopen", note="It is none.")
+    page = do(anna, "reopen", page, note="It is none.")
     assert "The case is open again." in page.text
     kinds = ["assign", "comment", "label", "label", "narrative", "act", "undo", "watch", "dismiss", "reopen"]
     assert [one.kind for one in work_events(scene.database, ACT)] == kinds
@@ -107,22 +114,23 @@ def test_a_label_is_taken_off_by_its_own_form(scene: Scene) -> None:
     assert read_work(scene.database, ACT).labels == ("a",)
 
 
-@pytest.mark.parametrize("kind", CHANGES)
-def test_of_two_analysts_the_second_is_told_and_loses_no_word(scene: Scene, kind: str) -> None:
+def test_of_two_analysts_the_second_is_told_and_loses_no_word(scene: Scene) -> None:
     anna, ravi = scene.reader("anna"), scene.reader("ravi")
-    do(anna, "label", label="old")
+    page = do(anna, "label", label="old")
     seen = form_of(ravi, PAGE, f"{PAGE}/case/act").fields
-    do(anna, "dismiss", reason="other", note="It is nothing.")
+    do(anna, "dismiss", page, reason="other", note="It is nothing.")
     before = {name: rows for name, rows in scene.kept().items() if name != "audit"}
-    answer = ravi.post(f"{PAGE}/case/{kind}", {**seen, **CHANGES[kind]})
-    assert answer.status_code == 409
-    page = page_of(answer)
-    assert "Anna changed this case on" in page.text
-    assert "nothing was written" in page.text
-    assert "There is another reason" in page.text  # what it is now
-    written = CHANGES[kind].get("text") or CHANGES[kind].get("note") or CHANGES[kind].get("label")
-    assert written is None or f"What you wrote: {written}" in page.text
-    assert {name: rows for name, rows in scene.kept().items() if name != "audit"} == before
+    for kind, fields in CHANGES.items():
+        answer = ravi.post(f"{PAGE}/case/{kind}", {**seen, **fields})
+        assert answer.status_code == 409, kind
+        page = page_of(answer)
+        assert "Anna changed this case on" in page.text, kind
+        assert "nothing was written" in page.text, kind
+        assert "There is another reason" in page.text, kind  # what it is now
+        written = fields.get("text") or fields.get("note") or fields.get("label")
+        assert written is None or f"What you wrote: {written}" in page.text, kind
+        assert {name: rows for name, rows in scene.kept().items() if name != "audit"} == before, kind
+        assert [one for one in page.posts() if one.action == f"{PAGE}/case/comment"], kind
     again = next(one for one in page.posts() if one.action == f"{PAGE}/case/comment")
     assert ravi.post(again.action, {**again.fields, "text": "now it fits"}).status_code == 303
 
@@ -173,18 +181,18 @@ BAD: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_done_is_refused_with_what_to_do(scene: Scene, what: str) -> None:
-    (kind, fields), anna = BAD[what], scene.reader("anna")
-    seen = form_of(anna, PAGE, f"{PAGE}/case/act").fields if kind == "act" else {"version": "0"}
-    before = scene.kept()
-    answer = anna.post(f"{PAGE}/case/{kind}", {**seen, **fields})
-    assert answer.status_code == 400
-    page = page_of(answer)
-    (heading,) = [text for tag, text in page.headings if tag == "h1"]
-    assert heading.endswith(".")
-    assert len(page.text) > len(heading) + 200
-    assert scene.kept() == before
+def test_what_cannot_be_done_is_refused_with_what_to_do(scene: Scene) -> None:
+    anna, before = scene.reader("anna"), scene.kept()
+    acting = form_of(anna, PAGE, f"{PAGE}/case/act").fields
+    looks = scene.kept()["audit"]
+    for what, (kind, fields) in BAD.items():
+        answer = anna.post(f"{PAGE}/case/{kind}", {**(acting if kind == "act" else {"version": "0"}), **fields})
+        assert answer.status_code == 400, what
+        page = page_of(answer)
+        (heading,) = [text for tag, text in page.headings if tag == "h1"]
+        assert heading.endswith("."), what
+        assert len(page.text) > len(heading) + 200, what
+        assert scene.kept() == {**before, "audit": looks}, what
 
 
 def test_a_campaign_whose_members_are_not_flagged_themselves_cannot_be_acted_on(scene: Scene) -> None:
@@ -248,8 +256,10 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
         *("/filters", "/decisions/undo", "/appeals/1", "/users"),
     }
     typed = {"text", "note", "label"}
-    for number, text in enumerate(HOSTILE[::3]):
+    for number, text in enumerate(HOSTILE[::4]):
         for place, (page, form) in enumerate(forms):
+            if form.action.endswith("/pack") and number > 1:
+                continue  # it takes no text of its own, and makes a pack each time
             fields = {**form.fields, "version": str(read_work(scene.database, page.rpartition("/")[2]).version)}
             fields |= dict.fromkeys(typed & set(fields), text)
             others = sorted(set(fields) - typed - {"form_token"})
@@ -267,18 +277,14 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
 def test_what_is_kept_comes_back_as_it_was_typed_and_escaped(scene: Scene, kind: str) -> None:
     field = {"comment": "text", "narrative": "text", "label": "label", "watch": "note"}[kind]
     anna = scene.reader("anna")
+    page = page_of(anna.get(PAGE))
     for text in (one for one in HOSTILE if one.strip() and len(escape_controls(one)) <= 40):
-        page = do(anna, kind, **{field: text})
+        page = do(anna, kind, page, **{field: text})
         lines = text.strip().replace("\r\n", "\n").split("\n")
         shown = "".join(escape_controls(line).replace(" ", "") for line in lines)
         assert shown in "".join(page.text.split()), text
         if kind == "label":
-            do_unlabel(anna)
-
-
-def do_unlabel(reader: Reader) -> None:
-    for form in [one for one in page_of(reader.get(PAGE)).posts() if one.action.endswith("/unlabel")]:
-        assert reader.post(form.action, form.fields).status_code == 303
+            page = do(anna, "unlabel", page)
 
 
 @pytest.mark.parametrize("size", [1 << 20, (1 << 20) - 2_000])

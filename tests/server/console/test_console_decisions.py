@@ -8,7 +8,7 @@ import pytest
 
 from server.console.console_html import page_of
 from server.console.console_routes import FORMS
-from server.console.console_scenes import ACCUSED, ACT, OTHER, REVIEW, Reader, Scene, account_path
+from server.console.console_scenes import ACCUSED, OTHER, REVIEW, Reader, Scene, account_path
 from server.console.test_console_casework import do
 from stillhunt.base.config import Config
 from stillhunt.decide.appeals import file_appeal, find_appeal
@@ -145,8 +145,8 @@ def test_the_appeal_that_has_to_be_decided_first_stands_first(scene: Scene) -> N
 def test_calibration_shows_a_dismissal_with_its_verdict_and_reason(scene: Scene) -> None:
     anna = scene.reader("anna")
     assert "No campaign was decided yet." in page_of(anna.get("/calibration")).text
-    do(anna, "dismiss", OTHER, reason="class_or_workshop", note="It is a class.")
-    do(anna, "act", ACT, action="tag", days="5", reason="linked_accounts", note="")
+    do(anna, "dismiss", campaign=OTHER, reason="class_or_workshop", note="It is a class.")
+    do(anna, "act", action="tag", days="5", reason="linked_accounts", note="")
     rows = cells(anna, "/calibration")
     whole = [row for row in rows if row["Probability"] == "all"]
     assert [(row["Verdict"], row["Decided"], row["Dismissed"], row["Reasons"]) for row in whole] == [
@@ -155,7 +155,7 @@ def test_calibration_shows_a_dismissal_with_its_verdict_and_reason(scene: Scene)
     assert whole[0]["Share dismissed"].startswith("50 % (95 % interval ")
     queue = cells(anna, "/campaigns?verdict=act&status=dismissed")
     assert [row["Campaign"] for row in queue] == [OTHER]
-    do(anna, "undo", OTHER)
+    do(anna, "undo", campaign=OTHER)
     assert "class or workshop" not in page_of(anna.get("/calibration")).text
 
 

@@ -38,7 +38,7 @@ def made_packs(scene: Scene) -> list[Path]:
 
 def test_an_analyst_makes_a_pack_with_the_narrative_and_fetches_it(hunted: Scene, tmp_path: Path) -> None:
     anna, campaign = hunted.reader("anna"), campaigns()[0]
-    do(anna, "narrative", campaign, text="They came in March.")
+    do(anna, "narrative", campaign=campaign, text="They came in March.")
     form = form_of(anna, f"/campaigns/{campaign}", f"/campaigns/{campaign}/pack")
     answer = anna.post(form.action, form.fields)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/campaigns/{campaign}?done=pack#packs")

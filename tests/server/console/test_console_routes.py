@@ -52,11 +52,11 @@ def is_refused(answer: Any) -> bool:
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_open_to_those_of_its_role_alone(reading: Scene, path: str, who: str) -> None:
     entry, reader = PAGES[path], WHO[who](reading)
-    before = reading.kept()
-    answer = reader.get(entry.url)
     if is_open_to(entry, who):
+        answer = reader.get(entry.url)
         assert answer.status_code == (303 if path == "/sign-in" and who in PERSON_ROLES else 200)
     else:
+        before, answer = reading.kept(), reader.get(entry.url)
         assert answer.status_code == (403 if who in PERSON_ROLES else 303)
         assert is_refused(answer)
         assert reading.kept() == before
@@ -111,18 +111,19 @@ FORGED: dict[str, Callable[[Scene, Reader], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("forged", FORGED)
 @pytest.mark.parametrize("path", FORMS)
-def test_a_form_that_is_not_ours_changes_nothing(reading: Scene, path: str, forged: str) -> None:
-    entry, reader = FORMS[path], reading.reader("adam" if path == "/users" else "anna")
-    made = FORGED[forged](reading, reader)
-    fields, before = {**entry.fields, **made.pop("fields", {})}, reading.kept()
-    if path == "/sign-in" and "headers" not in made:
-        return  # nobody has a session there, and hence no token
-    answer = (
-        reader.send("POST", entry.url, json=made["json"]) if "json" in made else reader.post(entry.url, fields, **made)
-    )
-    assert answer.status_code == 403
+def test_a_form_that_is_not_ours_changes_nothing(reading: Scene, path: str) -> None:
+    entry, reader, before = FORMS[path], reading.reader("adam" if path == "/users" else "anna"), reading.kept()
+    for forged, forge in FORGED.items():
+        made = forge(reading, reader)
+        fields = {**entry.fields, **made.pop("fields", {})}
+        if path == "/sign-in" and "headers" not in made:
+            continue  # nobody has a session there, and hence no token
+        if "json" in made:
+            answer = reader.send("POST", entry.url, json=made["json"])
+        else:
+            answer = reader.post(entry.url, fields, **made)
+        assert answer.status_code == 403, forged
     assert reading.kept() == before
 
 

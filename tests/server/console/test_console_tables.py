@@ -163,7 +163,7 @@ def all_pages(data: pa.Table, asked: list[tuple[str, str]]) -> list[TableView]:
 
 
 @given(st.lists(ROW, max_size=60), st.integers(0, 60), ASKED)
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None)
 def test_pages_cover_what_the_oracle_finds_in_its_order(rows: list[Any], cut: int, asked: dict[str, str]) -> None:
     data, wanted = table_of(rows, cut), list(asked.items())
     query = query_of(wanted, SPEC.columns)
@@ -179,7 +179,7 @@ def test_pages_cover_what_the_oracle_finds_in_its_order(rows: list[Any], cut: in
 
 
 @given(st.lists(ROW, max_size=40), ASKED)
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=25, derandomize=True, deadline=None)
 def test_exports_hold_what_all_pages_show(rows: list[Any], asked: dict[str, str]) -> None:
     data, wanted = table_of(rows), list(asked.items())
     found = expected(data, query_of(wanted, SPEC.columns))
@@ -201,7 +201,7 @@ def test_exports_hold_what_all_pages_show(rows: list[Any], asked: dict[str, str]
 
 
 @given(st.lists(st.tuples(NAMES, HOSTILE | ANYTHING | BOUNDS), max_size=30))
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True, deadline=None)
 def test_a_query_survives_its_own_url(asked: list[tuple[str, str]]) -> None:
     query = query_of(asked, SPEC.columns)
     url = query.url(page=query.page)
@@ -213,7 +213,7 @@ def test_a_query_survives_its_own_url(asked: list[tuple[str, str]]) -> None:
 
 
 @given(st.lists(st.tuples(NAMES | ANYTHING, HOSTILE | ANYTHING), max_size=40))
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=40, derandomize=True, deadline=None)
 def test_no_parameter_makes_a_page_or_an_export_fail(asked: list[tuple[str, str]]) -> None:
     data = table_of([{"count": 1, "share": math.nan, "names": ["a", ""]}, {"text": "", "kind": "nan"}, {}])
     view = table_page(SPEC, data, asked)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from accessible import violations
-from script_pages import Site, site_of_scripts
 
-CHROMIUM = Path("/usr/bin/chromium")
+from server.console.accessible import violations
+from server.console.browser_scenes import Tabs, Visit, chromium
+from server.console.script_pages import Site, site_of_scripts
+
 pytestmark = pytest.mark.service
 
 
@@ -25,40 +24,35 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists() and os.environ.get("STILLHUNT_REQUIRE_SERVICES") != "1":
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright  # slow to import, and only needed where the browser is
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Any) -> Tabs:
+    refused = "document.addEventListener('securitypolicyviolation', (e) => console.error(e.sample))"
+    return Tabs(browser, refused, "Asia/Kolkata")
 
 
 @contextmanager
-def opened(browser: Any, site: Site, path: str = "/", **options: Any) -> Iterator[Any]:
+def opened(tabs: Tabs, site: Site, path: str = "/", **options: Any) -> Iterator[Any]:
     """A page that must not complain: neither errors nor anything that the policy refused, to its end."""
-    settings = {"timezone_id": "Asia/Kolkata", "viewport": {"width": 1280, "height": 900}, **options}
-    context = browser.new_context(**settings)
-    context.add_init_script("document.addEventListener('securitypolicyviolation', (e) => console.error(e.sample))")
-    complaints: list[str] = []
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(site.address + path)
-    yield page
-    assert page.evaluate("window.owned") is None
-    assert complaints == []
-    context.close()
+    with tabs.page(**options) as page:
+        visit = Visit(page, site.address)
+        with visit.listening():
+            page.goto(site.address + path)
+            yield page
+            assert page.evaluate("window.owned") is None
+            assert visit.complaints == []
 
 
-def test_policy_of_this_page_refuses_inline_style(browser: Any, site: Site) -> None:
-    with pytest.raises(AssertionError, match="inline style"), opened(browser, site) as page:
+def test_policy_of_this_page_refuses_inline_style(tabs: Tabs, site: Site) -> None:
+    with pytest.raises(AssertionError, match="inline style"), opened(tabs, site) as page:
         page.evaluate("document.body.innerHTML = '<p style=\"color: red\">x</p>'")
 
 
-def test_times_are_in_the_zone_of_the_reader(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_times_are_in_the_zone_of_the_reader(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         when = page.locator("#when")
         assert when.inner_text() == "2026-05-02 05:00 GMT+5:30"
         assert when.get_attribute("title") == "2026-05-01 23:30:00 UTC"
@@ -71,21 +65,18 @@ def test_times_are_in_the_zone_of_the_reader(browser: Any, site: Site) -> None:
         assert violations(page) == []
 
 
-def test_everything_is_readable_without_scripts(browser: Any, site: Site) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(site.address)
-    assert page.locator("#when").inner_text() == "2026-05-01 23:30 UTC"
-    assert page.locator(".js-only:visible").count() == 0
-    site.posted.clear()
-    page.locator("summary").click()
-    page.locator("#dismiss").click()
-    assert site.posted == ["version=3&why=&verdict=dismiss"]
-    context.close()
+def test_everything_is_readable_without_scripts(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site, scripts=False) as page:
+        assert page.locator("#when").inner_text() == "2026-05-01 23:30 UTC"
+        assert page.locator(".js-only:visible").count() == 0
+        site.posted.clear()
+        page.locator("summary").click()
+        page.locator("#dismiss").click()
+        assert site.posted == ["version=3&why=&verdict=dismiss"]
 
 
-def test_rows_are_walked_and_opened_by_keys(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_rows_are_walked_and_opened_by_keys(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         here = "document.querySelector('tr.here a')?.id"
         for key, row in [("j", "row0"), ("j", "row1"), ("j", "row2"), ("j", "row2"), ("k", "row1")]:
             page.keyboard.press(key)
@@ -100,8 +91,8 @@ def test_rows_are_walked_and_opened_by_keys(browser: Any, site: Site) -> None:
         page.wait_for_url("**/row/1")
 
 
-def test_keys_lead_to_fields_and_pages_and_never_while_typing(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_keys_lead_to_fields_and_pages_and_never_while_typing(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         page.keyboard.press("/")
         page.keyboard.type("jge?/o")
         assert page.locator("#search").input_value() == "jge?/o"
@@ -122,8 +113,8 @@ def test_keys_lead_to_fields_and_pages_and_never_while_typing(browser: Any, site
         page.wait_for_url("**/queue")
 
 
-def test_clicks_on_a_row_follow_its_link_and_selected_text_stays(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_clicks_on_a_row_follow_its_link_and_selected_text_stays(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         cell = page.locator("#rows tr").nth(2).locator("td").nth(1)
         box = cell.bounding_box()
         page.mouse.move(box["x"] + 3, box["y"] + box["height"] / 2)
@@ -139,8 +130,8 @@ def test_clicks_on_a_row_follow_its_link_and_selected_text_stays(browser: Any, s
         page.wait_for_url("**/row/2")
 
 
-def test_theme_is_kept_and_set_before_the_first_paint(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_theme_is_kept_and_set_before_the_first_paint(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         button = page.locator("button[data-theme]")
         theme = "document.documentElement.dataset.theme ?? 'system'"
         seen = []
@@ -156,8 +147,8 @@ def test_theme_is_kept_and_set_before_the_first_paint(browser: Any, site: Site) 
         assert button.inner_text() == "Theme: dark"
 
 
-def test_exact_text_is_copied_with_and_without_a_clipboard(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_exact_text_is_copied_with_and_without_a_clipboard(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         read = "navigator.clipboard.readText()"
         page.locator("#copy").click()
@@ -171,10 +162,11 @@ def test_exact_text_is_copied_with_and_without_a_clipboard(browser: Any, site: S
         assert page.evaluate("getSelection().toString()") == "acct\\x00 7"
 
 
-def test_unsaved_text_is_not_left_behind_silently(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_unsaved_text_is_not_left_behind_silently(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        stay = lambda dialog: (asked.append(dialog.type), dialog.dismiss())  # noqa: E731 - taken off below
+        page.on("dialog", stay)
         page.locator("summary").click()
         page.locator("#why").press_sequentially("because")
         with page.expect_event("dialog"):
@@ -185,10 +177,11 @@ def test_unsaved_text_is_not_left_behind_silently(browser: Any, site: Site) -> N
         page.wait_for_url("**/decide")
         assert asked == ["beforeunload"]
         assert site.posted == ["version=3&why=because&verdict=watch"]
+        page.remove_listener("dialog", stay)
 
 
-def test_questions_come_before_a_post(browser: Any, site: Site) -> None:
-    with opened(browser, site) as page:
+def test_questions_come_before_a_post(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site) as page:
         site.posted.clear()
         page.locator("summary").click()
         page.locator("#dismiss").click()
@@ -211,8 +204,8 @@ def test_questions_come_before_a_post(browser: Any, site: Site) -> None:
         assert site.posted == ["", "version=3&why=&verdict=dismiss"]
 
 
-def test_charts_are_drawn_from_their_tables(browser: Any, site: Site) -> None:
-    with opened(browser, site, "/charts", viewport={"width": 1000, "height": 2400}) as page:
+def test_charts_are_drawn_from_their_tables(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site, "/charts", size={"width": 1000, "height": 2400}) as page:
         for number in range(4):
             page.locator(".chart").nth(number).locator("svg").wait_for(timeout=5000)
         assert page.locator(".chart[data-chart=timeline] svg path[fill='var(--for)']").count() == 8
@@ -239,10 +232,10 @@ def test_charts_are_drawn_from_their_tables(browser: Any, site: Site) -> None:
         page.wait_for_url("**/day/8")
 
 
-def test_graph_is_drawn_alike_each_time_and_its_nodes_lead_to_their_pages(browser: Any, site: Site) -> None:
+def test_graph_is_drawn_alike_each_time_and_its_nodes_lead_to_their_pages(tabs: Tabs, site: Site) -> None:
     seen = []
     for _ in range(2):
-        with opened(browser, site, "/graph") as page:
+        with opened(tabs, site, "/graph") as page:
             page.locator(".graph[data-drawn='190']").wait_for(timeout=5000)
             assert page.locator("figcaption").inner_text() == "150 of 2,000 accounts are drawn"
             cy = "document.querySelector('.graph')._cyreg.cy"
@@ -263,8 +256,8 @@ def test_graph_is_drawn_alike_each_time_and_its_nodes_lead_to_their_pages(browse
     assert len({(math.floor(x), math.floor(y)) for x, y in seen[0]}) > 180
 
 
-def test_libraries_are_loaded_when_the_reader_comes_near(browser: Any, site: Site) -> None:
-    with opened(browser, site, "/far") as page:
+def test_libraries_are_loaded_when_the_reader_comes_near(tabs: Tabs, site: Site) -> None:
+    with opened(tabs, site, "/far") as page:
         page.wait_for_load_state("networkidle")
         assert page.locator("script[src*=cytoscape]").count() == 0
         page.locator("figure").scroll_into_view_if_needed()
