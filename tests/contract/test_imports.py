@@ -52,7 +52,7 @@ def test_contracts_hold(house: Path) -> None:
         ("stillhunt/triage/__init__.py", "import stillhunt_evidence.entry", "the core knows no other house"),
         ("stillhunt_lab/entry.py", "import stillhunt_evidence.entry", "the core knows no other house"),
         ("stillhunt_lab/entry.py", "import stillhunt_server.plugins", "known to the console pages of evidence alone"),
-        ("stillhunt_server/server.py", "import stillhunt.score", "it knows no room that detects"),
+        ("stillhunt_server/server.py", "import stillhunt.score", "The server knows no room that detects"),
         ("stillhunt_server/people/users.py", "import stillhunt_server.console.app", "Inside the server"),
         ("stillhunt/watch/folder.py", "import stillhunt_server.server", "the core knows no other house"),
         ("stillhunt/link/requests/arrays.py", "import stillhunt.link.topics.topics", "Inside link"),
