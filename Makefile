@@ -12,7 +12,8 @@ TOOLS_STAMP := $(VENV)/.stillhunt-tools
 STAMP := $(VENV)/.stillhunt-setup
 INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
-HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab
+HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
+	--editable packages/stillhunt-server
 # A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
 PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
 SPARK_STAMP := $(VENV)/.stillhunt-spark
@@ -26,7 +27,7 @@ FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -106,10 +107,11 @@ tests: setup ## all tests
 check: setup lint ## what is quick, for use while you work: style, types, and tests without servers, browsers and kills
 	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)
 
-test-stillhunt: setup ## tests of the core; test-evidence, test-model and test-lab are those of the other distributions
-	$(PY) -m pytest $(PYTEST_OPTIONS) tests --ignore tests/evidence --ignore tests/model --ignore tests/lab
+test-stillhunt: setup ## tests of the core; test-evidence, test-model, test-lab and test-server are those of the other distributions
+	$(PY) -m pytest $(PYTEST_OPTIONS) tests --ignore tests/evidence --ignore tests/model --ignore tests/lab \
+		--ignore tests/server
 
-test-evidence test-lab: setup
+test-evidence test-lab test-server: setup
 	$(PY) -m pytest $(PYTEST_OPTIONS) tests/$(@:test-%=%)
 
 test-model: setup-model
@@ -156,7 +158,8 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	rm -rf dist
 	for house in packages/*; do $(PY) -m build --quiet --outdir dist $$house || exit 1; done
 	@sh .ci/make_venv.sh "$(PYTHON)" dist/venv
-	dist/venv/bin/python -m pip install --only-binary :all: --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab
+	dist/venv/bin/python -m pip install --only-binary :all: --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab \
+		stillhunt-server
 	cd dist && venv/bin/stillhunt demo --out demo
 
 clean: ## remove what the other targets made, the .venv too

@@ -36,7 +36,7 @@ CONNECTIONS = 16
 SHARE = 0.7
 HEAD = """
 import sys
-from stillhunt.web.server import run_server, server_of
+from stillhunt_server.server import run_server, server_of
 """
 EMPTY = f"""{HEAD}
 async def application(scope, receive, send):

@@ -29,12 +29,12 @@ from steady_sender import Sent, send_steadily
 
 from stillhunt.base.units import DAY
 from stillhunt.decide.entries import LogEntry, chained
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.table import DecisionTable
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.enforcing.live import LiveDecisions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from served import free_port

@@ -32,7 +32,6 @@ from trials import Fell, Trial
 from stillhunt.base.config import Config
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.data import backup
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.running import policy_of
 from stillhunt.decide.verified import VERIFIED_FILE
@@ -42,6 +41,7 @@ from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.snapshots import SnapshotFiles
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.enforcing.live import LiveDecisions
 from watch.small_world import lines
 
 ACCOUNTS = ("a1", "a2", "a3")

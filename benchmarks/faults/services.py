@@ -34,8 +34,8 @@ import nats  # noqa: E402 - the paths above come first
 from trials import Fell, Trial  # noqa: E402 - as above
 
 from collect.sources.postgres_server import ENCODED, USER, Server, program, running  # noqa: E402 - as above
-from web.nats_servers import STREAM, Broker, broker  # noqa: E402 - as above
-from web.serving import free_port  # noqa: E402 - as above
+from server.nats_servers import STREAM, Broker, broker  # noqa: E402 - as above
+from server.serving import free_port  # noqa: E402 - as above
 
 SLOWEST = 3.0
 """Seconds that an answer may take while a service is broken. Judgement: machines with other work need some."""

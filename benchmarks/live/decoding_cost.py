@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "attack"))
 from bodies import in_span, inner_spans, long_parts, protobufs, texts
 from served import SpanBatches
 
-from stillhunt.web.at_once import AT_ONCE_LIMITS, small_records
-from stillhunt.web.bodies import BodyError
-from stillhunt.web.decoding import BodyForm, records_of
+from stillhunt_server.receiving.at_once import AT_ONCE_LIMITS, small_records
+from stillhunt_server.receiving.bodies import BodyError
+from stillhunt_server.receiving.decoding import BodyForm, records_of
 
 WHOLE_BYTES = 64 << 10
 SIZES = (1 << 10, 4 << 10, 12 << 10, 16 << 10, 20 << 10, 32 << 10, 64 << 10, 80 << 10)

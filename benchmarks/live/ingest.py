@@ -26,7 +26,7 @@ from served import WORDS, Served, SpanBatches, free_port, served
 SPANS = 100
 EMPTY = """
 import sys
-from stillhunt.web.server import run_server, server_of
+from stillhunt_server.server import run_server, server_of
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         while True:

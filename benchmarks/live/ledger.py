@@ -23,13 +23,13 @@ from pathlib import Path
 from sqlalchemy import Index
 
 from stillhunt.base.units import DAY
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import count_entries, is_standing, read_newest, still_standing, verified_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.ledger.chain import LEDGER_START, entry_place, placed
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt_server.enforcing.live import LiveDecisions
 
 APPENDED, READ = 200, 21
 PAGE = 1_000

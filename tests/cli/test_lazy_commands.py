@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli import app as root
+from stillhunt.cli import entries
 from stillhunt.cli.app import CORE_COMMANDS, EARLIER_NAMES, app
 from stillhunt.cli.data import DATA_TABLE
 from stillhunt.cli.entries import COMES_WITH, CommandEntry, entry_of
@@ -23,11 +24,14 @@ from stillhunt.cli.lazy import load_command
 from stillhunt_evidence import entry as evidence_entry
 from stillhunt_lab import entry as lab_entry
 from stillhunt_lab.commands.app import LAB_TABLE
+from stillhunt_server import entry as server_entry
 
 OTHERS = {**vars(evidence_entry), **vars(lab_entry)}
+SERVER = {name.removesuffix("_case"): row for name, row in vars(server_entry).items() if isinstance(row, CommandEntry)}
 ROWS = {
     **CORE_COMMANDS,
     **{name: row for name, row in OTHERS.items() if isinstance(row, CommandEntry)},
+    **SERVER,
     **{f"data {name}": row for name, row in DATA_TABLE.items()},
     **{f"lab {name}": row for name, row in LAB_TABLE.items()},
 }
@@ -110,7 +114,25 @@ def test_every_command_of_another_distribution_has_its_extra(name: str, monkeypa
 def test_entry_points_are_those_that_the_table_names() -> None:
     declared = {name: "evidence" for name, row in vars(evidence_entry).items() if isinstance(row, CommandEntry)}
     declared |= {name: "lab" for name, row in vars(lab_entry).items() if isinstance(row, CommandEntry)}
+    declared |= dict.fromkeys(SERVER, "server")
     assert {**declared, "model": "model"} == COMES_WITH
+
+
+def test_a_part_of_an_absent_distribution_is_missed_before_work_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(entries, "PARTS_GROUP", "stillhunt.no_such_parts")
+    with pytest.raises(ConfigError, match="comes with stillhunt-server") as caught:
+        CliRunner().invoke(app, ["demo", "--serve", "--out", str(tmp_path / "demo")], catch_exceptions=False)
+    assert caught.value.next_step == "pip install 'stillhunt[server]'"
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_part_that_cannot_be_loaded_names_its_distribution(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint("serve_demo", "no_such_module:serve", entries.PARTS_GROUP)
+    monkeypatch.setattr(entries, "entry_points", lambda **_: [broken])
+    with pytest.raises(ConfigError, match="serve_demo of no_such_module cannot be loaded"):
+        entries.part_of_another("serve_demo", "server")
 
 
 def test_commands_that_cannot_be_loaded_do_not_break_the_help(monkeypatch: pytest.MonkeyPatch) -> None:

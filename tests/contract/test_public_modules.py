@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 _NAMES = ("case", "commands", "live", "logs", "plugins", "tools", "verdicts", "ledger.chain", "ledger.file_ledger")
-MODULES = tuple(f"stillhunt.{name}" for name in _NAMES)
+MODULES = (*(f"stillhunt.{name}" for name in _NAMES), "stillhunt_server.plugins")
 EXAMPLES = tuple(f"stillhunt.{name}" for name in ("case", "tools", "base.formatting", "base.wording", "decide.actions"))
 """Modules whose docstrings have examples: those of the functions that are used most."""
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from source_tree import PACKAGE, ROOT
 
+SERVER = ROOT / "packages" / "stillhunt-server" / "src" / "stillhunt_server"
 VENDORED = [
     PACKAGE / "triage" / "vendor",
-    PACKAGE / "web" / "console" / "vendor",
-    ROOT / "tests" / "web" / "console" / "axe",
+    SERVER / "console" / "vendor",
+    ROOT / "tests" / "server" / "console" / "axe",
 ]
 
 
@@ -24,4 +25,6 @@ def test_vendored_files_are_what_they_were(vendor: Path) -> None:
 
 
 def test_every_folder_with_hashes_is_held() -> None:
-    assert {path.parent for top in (PACKAGE, ROOT / "tests") for path in top.rglob("SHA256SUMS")} == set(VENDORED)
+    assert {path.parent for top in (PACKAGE, SERVER, ROOT / "tests") for path in top.rglob("SHA256SUMS")} == set(
+        VENDORED
+    )

@@ -22,13 +22,11 @@ import pyarrow.parquet as pq
 
 from stillhunt.base.config import Config
 from stillhunt.decide.actions import Action, rank
-from stillhunt.decide.answers import NO_DECISION, Answers
 from stillhunt.decide.between_hunts import BetweenHunts
 from stillhunt.decide.entries import in_force
 from stillhunt.decide.log import read_log
 from stillhunt.decide.policy import parse_policy
 from stillhunt.decide.running import decide_latest
-from stillhunt.decide.signature_answers import SignatureAnswers
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import SpoolFollower
@@ -36,6 +34,8 @@ from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
+from stillhunt_server.enforcing.answers import NO_DECISION, Answers
+from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 
 HARSHEST = """
 mode = "enforce"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from decide.scenes import NOW
-from stillhunt.decide.answers import NO_DECISION, Answers
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
+from stillhunt_server.enforcing.answers import NO_DECISION, Answers
 
 
 def table_of(action: Any, account: str = "a") -> DecisionTable:

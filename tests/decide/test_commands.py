@@ -18,7 +18,6 @@ from stillhunt.base.errors import OutputError
 from stillhunt.cli.app import app
 from stillhunt.cli.decisions import add_decision
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import parse_policy
 from stillhunt.decide.verified import VERIFIED_FILE
@@ -27,6 +26,7 @@ from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt_server.enforcing.live import LiveDecisions
 from watch.small_world import harvesters, lines
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "decide.md"

@@ -10,9 +10,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.decide import live as live_module
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
@@ -20,6 +18,8 @@ from stillhunt.decide.verified import kept_place
 from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt_server.enforcing import live as live_module
+from stillhunt_server.enforcing.live import LiveDecisions
 from watch.databases import Opening
 
 NOW = live_module.time.time_ns() // 1000

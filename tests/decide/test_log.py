@@ -17,13 +17,13 @@ from stillhunt.base.errors import CaseError, ConfigError, OutputError
 from stillhunt.base.formatting import visible_id
 from stillhunt.decide import log as log_module
 from stillhunt.decide.entries import LogEntry, first_broken, in_force
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked, read_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.running import apply_rules
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt_server.enforcing.live import LiveDecisions
 from watch.databases import Opening
 
 ROWS = [member(f"acct-{number}") for number in range(40)]

@@ -12,7 +12,6 @@ from sqlalchemy import delete
 from decide.scenes import DAY, NOW, findings, member, policy
 from stillhunt.base.errors import OutputError
 from stillhunt.decide.entries import in_force
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.decide.log import log_locked, read_log, read_newest, read_state, still_standing, verified_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.rules import decide, remembered_span
@@ -20,6 +19,7 @@ from stillhunt.decide.running import apply_rules
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt_server.enforcing.live import LiveDecisions
 
 DATA = Path(__file__).parents[1] / "data" / "ledgers"
 

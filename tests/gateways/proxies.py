@@ -23,7 +23,7 @@ import pytest
 
 from gateways.services import Stillhunt, ended, listens, until
 from gateways.surroundings import Model
-from web.serving import free_port
+from server.serving import free_port
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "gateways"
 NAMES = ("envoy", "nginx")

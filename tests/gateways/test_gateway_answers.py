@@ -12,7 +12,7 @@ import pytest
 from gateways.proxies import Answer, Around, Gateway, gateway, program_of
 from gateways.services import APPEALS, REQUESTS_PER_MINUTE, until
 from stillhunt.decide.actions import REASON_TEXTS
-from stillhunt.web.gateways import ENVOY_PATH, TOKEN_HEADER
+from stillhunt_server.api.gateways import ENVOY_PATH, TOKEN_HEADER
 
 pytestmark = pytest.mark.service
 SPOOFED = {

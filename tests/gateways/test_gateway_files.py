@@ -9,8 +9,8 @@ import yaml
 
 from gateways.proxies import SHIPPED
 from stillhunt.base.config import Config
-from stillhunt.web.gateways import ENVOY_PATH, NGINX_PATH, TOKEN_HEADER
-from stillhunt.web.server import IDLE_SECONDS
+from stillhunt_server.api.gateways import ENVOY_PATH, NGINX_PATH, TOKEN_HEADER
+from stillhunt_server.server import IDLE_SECONDS
 
 GUIDE = (SHIPPED.parents[1] / "docs" / "howto" / "gateways.md").read_text(encoding="utf-8")
 NAMES = ("envoy.yaml", "nginx.conf", "kong.yaml", "envoy-ai-gateway.yaml")

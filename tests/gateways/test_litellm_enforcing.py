@@ -5,7 +5,7 @@ LiteLLM takes about 750 MB, so it is no part of the environment of these tests. 
     python -m venv elsewhere && elsewhere/bin/pip install 'litellm[proxy]'
     LITELLM_PROGRAM=elsewhere/bin/litellm python -m pytest tests/gateways/test_litellm_enforcing.py
 
-What needs no LiteLLM is in tests/web/test_litellm_guardrail.py.
+What needs no LiteLLM is in tests/server/test_litellm_guardrail.py.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from typing import Any, ClassVar
 import pytest
 
 from gateways.services import APPEALS, REQUESTS_PER_MINUTE, Stillhunt, ended, until
+from server.serving import free_port
 from stillhunt.base.config import Config
 from stillhunt.decide.actions import ACTIONS
-from stillhunt.decide.answers import Answers, GatewayAnswer
-from stillhunt.decide.live import LiveDecisions
 from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.tokens import KnownTokens
-from stillhunt.web.gateways import Gateways
-from stillhunt.web.server import dispatcher, server_of
-from web.serving import free_port
+from stillhunt_server.api.gateways import Gateways
+from stillhunt_server.enforcing.answers import Answers, GatewayAnswer
+from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.server import dispatcher, server_of
 
 pytestmark = pytest.mark.service
 ROOT = Path(__file__).parents[2]

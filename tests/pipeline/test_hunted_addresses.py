@@ -19,7 +19,7 @@ from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.collect.normalise.kernels_identity import siphash
 from stillhunt.extract import identity_key
 from stillhunt.triage.excerpts import ADDRESSES_OF_MEMBER
-from stillhunt.web.console.pages_search import hash_for_search
+from stillhunt.watch.searched_address import hash_for_search
 from stillhunt_lab.worlds.build import World
 
 WRITTEN = (

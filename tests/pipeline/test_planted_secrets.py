@@ -33,6 +33,7 @@ from pipeline.planted_secrets import (
     planted_log,
     user_agent,
 )
+from server.console.console_scenes import open_scene, seed_people
 from stillhunt.base.config import Config
 from stillhunt.base.schema_case import CASE_TABLES, CASE_VIEWS
 from stillhunt.cli.app import app
@@ -40,8 +41,7 @@ from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.web.console.snapshot import LatestSource
-from web.console.console_scenes import open_scene, seed_people
+from stillhunt_server.console.snapshot import LatestSource
 
 DAY = 86_400_000_000
 

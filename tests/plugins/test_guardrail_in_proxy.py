@@ -25,12 +25,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.serving import Running, free_port, serving
 from stillhunt.collect.formats.litellm.calls import customer_of
 from stillhunt.decide.actions import Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.watch.signatures.asked_texts import texts_of_messages
-from stillhunt.web.questions import GatewayQuestion
-from web.serving import Running, free_port, serving
+from stillhunt_server.api.questions import GatewayQuestion
 
 NAME = "stillhunt.plugins.litellm_guardrail"
 SOURCE = Path(__file__).parents[2] / "packages/stillhunt/src/stillhunt/plugins/litellm_guardrail.py"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stillhunt.triage import Case
-from stillhunt.triage.account_graph import AccountGraph, account_graph, account_trait_rows
-from stillhunt.triage.account_page import neighbours
-from stillhunt.triage.campaign_profiles import case_traits
+from stillhunt_server.case_views.account_graph import AccountGraph, account_graph, account_trait_rows
+from stillhunt_server.case_views.account_page import neighbours
+from stillhunt_server.case_views.campaign_profiles import case_traits
 from wording import assert_plain
 
 from .fixtures import START, demo_case

@@ -6,8 +6,8 @@ import pytest
 
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt.triage.account_page import AccountPage, account_page
-from stillhunt.triage.campaign_profiles import case_traits
+from stillhunt_server.case_views.account_page import AccountPage, account_page
+from stillhunt_server.case_views.campaign_profiles import case_traits
 from wording import assert_plain
 
 from .fixtures import demo_case

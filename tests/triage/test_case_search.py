@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.formatting import visible_id
 from stillhunt.triage import Case
-from stillhunt.triage.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
+from stillhunt_server.case_views.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
 
 from .fixtures import demo_case
 from .rearranged import rearranged, with_rows

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from stillhunt.base.config import ScoreSettings
-from stillhunt.triage.harm import HARM_DAYS, ExpectedHarm, expected_harm, queue_order
 from stillhunt.triage.model import CampaignModel, RunFacts
 from stillhunt.triage.score_breakdown import ScoreSum
+from stillhunt_server.case_views.harm import HARM_DAYS, ExpectedHarm, expected_harm, queue_order
 from wording import assert_plain
 
 from .fixtures import START, build, demo_case

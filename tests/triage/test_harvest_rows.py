@@ -15,7 +15,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import HARVEST, SLICES
 from stillhunt.triage import folder as case_folder
 from stillhunt.triage.folder import canonical_order
-from stillhunt.triage.harvest_rows import MOST_ROWS_OF_A_PAGE, HarvestRows
+from stillhunt_server.case_views.harvest_rows import MOST_ROWS_OF_A_PAGE, HarvestRows
 
 from .fixtures import build, demo_case
 

@@ -8,8 +8,8 @@ import pytest
 
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
-from stillhunt.triage.campaign_profiles import campaign_profiles, marked_words
-from stillhunt.triage.similar import SimilarCampaign, SimilarCampaigns, similar_campaigns
+from stillhunt_server.case_views.campaign_profiles import campaign_profiles, marked_words
+from stillhunt_server.case_views.similar import SimilarCampaign, SimilarCampaigns, similar_campaigns
 from wording import assert_plain
 
 from .fixtures import demo_case, operator_rows

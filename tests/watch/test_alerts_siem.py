@@ -23,11 +23,11 @@ from stillhunt.watch.alerts.changes import (
     recovered_alert,
     replacement_alert,
 )
-from stillhunt.watch.alerts.fault_alerts import fault_alert
 from stillhunt.watch.alerts.lines import LineFile
 from stillhunt.watch.alerts.sending import Due
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
 from stillhunt.watch.service_faults import ServiceFault
+from stillhunt_server.fault_alerts import fault_alert
 from watch.alert_scenes import ACT, START, alerts, event, some_alert, some_sign
 
 TEXT, WHOLE = {"type": "string", "minLength": 1}, {"type": "integer"}

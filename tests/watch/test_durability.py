@@ -34,8 +34,8 @@ from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, new_part, open_parts
 from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
-from stillhunt.web.bodies import BodyError, otlp_protobuf
-from stillhunt.web.traffic import Limits
+from stillhunt_server.receiving.bodies import BodyError, otlp_protobuf
+from stillhunt_server.receiving.traffic import Limits
 from watch.small_world import lines
 
 LINES = Stream("gateway", "jsonl", "jsonl")

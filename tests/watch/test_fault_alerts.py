@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from stillhunt.base.config_alerts import AlertFile, AlertSettings
 from stillhunt.base.errors import OutputError
 from stillhunt.cli.app import app
-from stillhunt.watch.alerts.fault_alerts import FaultAlerts, fault_alert, tell_failed_start
 from stillhunt.watch.alerts.lines import file_name
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.service_faults import ServiceFault, ServiceFaults
+from stillhunt_server.fault_alerts import FaultAlerts, fault_alert, tell_failed_start
 from watch.alert_scenes import FAST, HOUR, START, Told
 
 OFF = ServiceFault("enforcement off", "the decision log cannot be read", START)

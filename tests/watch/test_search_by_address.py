@@ -13,7 +13,7 @@ from stillhunt.extract import identity_key
 from stillhunt.watch import hunting
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.web.console.pages_search import hash_for_search
+from stillhunt.watch.searched_address import hash_for_search
 
 ADDRESS = "198.51.100.7"
 

@@ -6,8 +6,8 @@ import pytest
 
 from decide.scenes import NOW
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.cases.filters import delete_filter, filters_of, save_filter
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt_server.console.saved_filters import delete_filter, filters_of, save_filter
 from watch.databases import Opening
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from evidence.pages.page_cases import FACTS, NAME, page_case
+from server.console.accessible import violations
+from server.console.browser_scenes import WATCHED, chromium
+from server.console.hostile_texts import hostile_case
 from stillhunt_evidence.pages.render import render_dossier
-from web.console.accessible import violations
-from web.console.browser_scenes import WATCHED, chromium
-from web.console.hostile_texts import hostile_case
 
 pytestmark = pytest.mark.service
 MOST_PRINTED = 12

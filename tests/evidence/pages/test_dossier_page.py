@@ -13,6 +13,7 @@ import pytest
 
 from evidence.pages.dossier_html import DossierParser, numbers
 from evidence.pages.page_cases import FACTS, FINDINGS, NAME, PRIOR_BITS, page_case
+from server.console.hostile_texts import hostile_case, payloads
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
@@ -24,7 +25,6 @@ from stillhunt_evidence.pages.facts import DossierFacts, facts_of_run
 from stillhunt_evidence.pages.kind_readings import all_readings
 from stillhunt_evidence.pages.render import render_dossier
 from triage.fixtures import demo_case
-from web.console.hostile_texts import hostile_case, payloads
 
 PAGES = ("executive", "counsel", "engineer")
 UNBOUNDED = re.compile(

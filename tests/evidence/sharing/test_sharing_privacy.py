@@ -29,9 +29,9 @@ from evidence.sharing.share_scenes import (
     rich_case,
     shared,
 )
+from server.console.hostile_texts import hostile_case, payloads
 from stillhunt.triage import Case
 from stillhunt_evidence.sharing.formats import share_formats
-from web.console.hostile_texts import hostile_case, payloads
 
 MARKUP = re.compile(
     r"<[a-z/!]|\]\(|(?i:javascript|vbscript):|://|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from stillhunt import CaseError
-from stillhunt.plugins import ConsolePage, campaign_url, case_of, console_of, look, narrative_of
+from stillhunt_server.plugins import ConsolePage, campaign_url, case_of, console_of, look, narrative_of
 
 _ONE_AT_A_TIME = threading.Lock()
 """A pack of a large campaign takes the memory of its evidence, and as long as a minute."""

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stillhunt.cli.watching import hunt_on_schedule, reach_database
     from stillhunt.decide.cases.work import read_work
     from stillhunt.watch.child import hunt_in_child
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from stillhunt.watch.snapshots import latest_snapshot
 
 _HOMES = {
+    "stillhunt.cli.watching": "hunt_on_schedule reach_database",
     "stillhunt.decide.cases.work": "read_work",
     "stillhunt.watch.child": "hunt_in_child",
     "stillhunt.watch.folder": "DATABASE SNAPSHOTS SPOOL DataFolder",
@@ -36,8 +38,10 @@ __all__ = [
     "HuntPlan",
     "after_hunt",
     "hunt_in_child",
+    "hunt_on_schedule",
     "latest_snapshot",
     "open_database",
+    "reach_database",
     "read_work",
 ]
 

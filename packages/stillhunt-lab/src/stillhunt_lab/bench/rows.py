@@ -122,7 +122,7 @@ def runs_of(spec: BenchSpec) -> Iterator[tuple[WorldKey, list[Run]]]:
 
 
 SIZES_FILE = "sizes.json"
-NOT_DETECTING = ("cli", "web")
+NOT_DETECTING = ("cli",)
 """Parts of the core that do not influence any verdict."""
 
 

@@ -26,7 +26,7 @@ from stillhunt.commands import (
     compile_once,
     open_progress,
     output_console,
-    serve_demo,
+    part_of_another,
     write_and_show,
 )
 from stillhunt.live import (
@@ -73,6 +73,7 @@ def demo(
     what was missed and who was wrongly accused. Takes less than a minute and needs no network.
     """
     started = time.monotonic()
+    serve_demo = part_of_another("serve_demo", "server") if serve else None
     clear_earlier_demo(out)
     spec = demo_spec() if seed is None else dataclasses.replace(demo_spec(), seed=seed)
     world = build_and_write(partial(build_world, spec), out / WORLD_FOLDER, quiet=quiet)
@@ -85,12 +86,13 @@ def demo(
     console = output_console()
     _print_truth(console, world, case.accounts)
     console.print(f"The demo took {time.monotonic() - started:.0f} s. Its logs are in {out / WORLD_FOLDER}.")
-    if serve:
-        _serve_world(out, listen, quiet=quiet)
+    if serve_demo is not None:
+        folder, config = _hunt_for_console(out, quiet=quiet)
+        serve_demo(folder, config, listen)
 
 
-def _serve_world(out: Path, listen: str, *, quiet: bool) -> None:
-    """Hunt the demo's world into a data folder, and show that in the browser with work on its campaigns."""
+def _hunt_for_console(out: Path, *, quiet: bool) -> tuple[DataFolder, Config]:
+    """Hunt the demo's world into a data folder, for work on its campaigns in the browser."""
     folder = DataFolder(out / DATA_FOLDER)
     settings = {"watch": {"accounts": str(out / WORLD_FOLDER / "accounts.parquet")}}
     config = Config.load(settings, file=settings_of_world(out / WORLD_FOLDER))
@@ -103,7 +105,7 @@ def _serve_world(out: Path, listen: str, *, quiet: bool) -> None:
         database = open_database(folder.path, "")
         after_hunt(plan, database, outcome, 0)
         database.close()
-    serve_demo(folder, config, listen)
+    return folder, config
 
 
 def clear_earlier_demo(out: Path) -> None:

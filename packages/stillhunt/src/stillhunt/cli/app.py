@@ -29,15 +29,11 @@ CORE_COMMANDS = {
     "export": CommandEntry(
         "Export the accounts of campaigns, for a ticket, a spreadsheet or another program.", _CLI + "exporting:export"
     ),
-    "open": CommandEntry("Show a case folder in the browser, to read.", _CLI + "opening:open_case"),
     "schema": CommandEntry("Print the tables and what their columns mean.", _CLI + "lookups:schema"),
     "config": CommandEntry("Settings and where they come from.", _CLI + "lookups:config_commands"),
     "doctor": CommandEntry("Check whether this machine is fit for a hunt.", _CLI + "doctor:doctor"),
     "watch": CommandEntry(
-        "Hunt again and again in logs that grow, without receiving anything.", _CLI + "serving:watch"
-    ),
-    "serve": CommandEntry(
-        "Receive traffic over HTTP, hunt in it again and again, and show what is found.", _CLI + "serving:serve"
+        "Hunt again and again in logs that grow, without receiving anything.", _CLI + "watching:watch"
     ),
     "history": CommandEntry("Show what became of campaigns from hunt to hunt.", _CLI + "history:show_history"),
     "case": CommandEntry("Work on campaigns: assign, comment, decide, reopen.", _CLI + "cases:case_commands"),
@@ -50,8 +46,6 @@ CORE_COMMANDS = {
     "policy": CommandEntry(
         "What rules may do about findings: check, show, try a policy.", _CLI + "policies:policy_commands"
     ),
-    "token": CommandEntry("Tokens of those who send records to 'serve', or steer it.", _CLI + "tokens:token_commands"),
-    "user": CommandEntry("People who sign in to the console.", _CLI + "users:user_commands"),
     "data": CommandEntry("Keep, check and erase what a watch has.", _CLI + "data:data_commands"),
     "plugin": CommandEntry("Packages of other people, and your own.", "stillhunt.plugins.commands:plugin_commands"),
 }

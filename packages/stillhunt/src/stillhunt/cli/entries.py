@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stillhunt.base.errors import ConfigError
 
 COMMANDS_GROUP = "stillhunt.commands"
 """Entry points of other distributions: the name of a command, and where its `CommandEntry` is."""
+PARTS_GROUP = "stillhunt.parts"
+"""Entry points of functions that commands of other distributions call."""
 COMES_WITH = {
     **dict.fromkeys(("attribute", "dossier", "keys", "match", "rebuild", "share", "verify"), "evidence"),
     **dict.fromkeys(("demo", "lab"), "lab"),
     "model": "model",
+    **dict.fromkeys(("open", "serve", "token", "user"), "server"),
 }
 """Command -> the extra that brings it, for those who do not have it."""
 
@@ -63,11 +66,35 @@ def broken_command(name: str, point: EntryPoint, why: object) -> ConfigError:
     )
 
 
+def part_of_another(name: str, extra: str) -> Any:
+    """What another distribution brings for commands of a third one, which does not import it.
+
+    Args:
+        name: its entry point in the group `stillhunt.parts`.
+        extra: the extra that brings it.
+
+    Raises:
+        ConfigError: it is not installed, or cannot be loaded.
+    """
+    points = list(entry_points(group=PARTS_GROUP, name=name))
+    if not points:
+        raise ConfigError(
+            f"what is asked for comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'"
+        )
+    try:
+        return points[0].load()
+    except Exception as error:  # somebody else's code, which may raise anything
+        raise broken_command(name, points[0], error) from error
+
+
 def missing_command(name: str) -> ConfigError:
     """The error for a command whose distribution is not installed.
 
     Args:
         name: a key of `COMES_WITH`.
     """
-    extra = COMES_WITH[name]
-    return ConfigError(f"this command comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'")
+    return _missing("this command", COMES_WITH[name])
+
+
+def _missing(what: str, extra: str) -> ConfigError:
+    return ConfigError(f"{what} comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'")

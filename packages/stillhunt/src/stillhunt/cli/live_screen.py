@@ -6,15 +6,14 @@ Neither has content of requests: sources were named by an administrator, and cam
 from __future__ import annotations
 
 import json
-import shlex
-import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -34,7 +33,6 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFault
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.open_part import Recovered
-from stillhunt.web.traffic import Traffic
 
 REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6
@@ -45,41 +43,16 @@ LINKED_SECONDS = 5.0
 _SPARKS = " ▁▂▃▄▅▆▇█"
 _SPARK_SECONDS = 60
 
-PASTE_LITELLM = """\
-# LiteLLM: into config.yaml, joined with what is under these names already; docs/howto/serve.md says more
-litellm_settings:
-  callbacks: [stillhunt]
-  global_disable_no_log_param: true
-callback_settings:
-  stillhunt:
-    callback_type: generic_api
-    endpoint: http://{address}/v1/ingest/litellm
-    headers: {{Content-Type: application/x-ndjson, Authorization: Bearer {token}}}
-    log_format: ndjson
-    max_retries: 8
-    retry_delay: 1"""
-PASTE_COLLECTOR = """\
-# OpenTelemetry collector: into its configuration; add otlphttp/stillhunt to the exporters of your pipelines
-exporters:
-  otlphttp/stillhunt:
-    endpoint: http://{address}
-    headers: {{Authorization: Bearer {token}}}"""
-PASTE_CURL = """\
-# Anything else: one request a line
-curl -H 'Authorization: Bearer {token}' --data-binary @calls.jsonl http://{address}/v1/ingest/jsonl"""
-PASTE_FOLDER = """\
-# A folder or bucket of logs that grows, read in place
-stillhunt serve --data {data} --logs FOLDER"""
 
+class ShownTraffic(Protocol):
+    """What the screen shows of records that arrive."""
 
-def reachable(listen: str) -> str:
-    """Where others reach a server that listens on all interfaces; other addresses as they are.
+    refused: Counter[tuple[str, str]]
+    records: Counter[str]
+    problems: dict[str, str]
 
-    Args:
-        listen: ADDRESS:PORT.
-    """
-    host, _, port = listen.rpartition(":")
-    return f"{socket.gethostname()}:{port}" if host in ("", "0.0.0.0", "[::]") else listen  # noqa: S104 - it is compared
+    def total(self) -> int:
+        """Requests on disk since the start."""
 
 
 class Screen:
@@ -93,15 +66,20 @@ class Screen:
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
 
-    def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
-        """Say where the server listens, and how to send to it; the first token is shown this once."""
-        self._say("started", listen=listen, data=str(data), parts=sorted(parts))
-        if listen and not self._quiet:
-            self._print_pasteable(listen, data, token, parts)
+    def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
+        """Say where the server listens, and how to send to it.
 
-    def console_ready(self, listen: str, password: str) -> None:
+        Args:
+            listen: ADDRESS:PORT; "" where nothing is served.
+            first_lines: what is to be pasted, with the first token, which is shown this once.
+        """
+        self._say("started", listen=listen, data=str(data), parts=sorted(parts))
+        if first_lines and not self._quiet:
+            self._console.print(first_lines, soft_wrap=True)
+
+    def console_ready(self, address: str, password: str) -> None:
         """Say where the console is; the first admin's password is shown this once."""
-        self._say("console", address=f"http://{reachable(listen)}/")
+        self._say("console", address=address)
         self._print_password(password)
 
     def _print_password(self, password: str) -> None:
@@ -166,17 +144,6 @@ class Screen:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
 
-    def _print_pasteable(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
-        shown, receives = token or "TOKEN", "ingest" in parts
-        lines = [f"listening on http://{listen}, data in {data}", ""]
-        if token:
-            lines += [f"token, shown only now: {token}", ""]
-        elif receives:
-            lines += ["TOKEN is what 'stillhunt token add NAME' prints", ""]
-        for text in (PASTE_LITELLM, PASTE_COLLECTOR, PASTE_CURL, PASTE_FOLDER) if receives else ():
-            lines += [text.format(address=reachable(listen), token=shown, data=shlex.quote(str(data))), ""]
-        self._console.print("\n".join(lines), soft_wrap=True)
-
     def _say(self, event: str, **facts: Any) -> None:
         failed = "failure" in facts
         if self._quiet and not failed:
@@ -192,7 +159,7 @@ class LiveScreen(Screen):
         traffic: counts of the receiver; None where there is none.
     """
 
-    def __init__(self, console: Console, traffic: Traffic | None) -> None:
+    def __init__(self, console: Console, traffic: ShownTraffic | None) -> None:
         super().__init__(console, quiet=False)
         self._traffic = traffic
         self._rates: list[int] = []
@@ -203,19 +170,20 @@ class LiveScreen(Screen):
         self._linked_at, self._linked = 0.0, 0
         self._lock = threading.Lock()
 
-    def started(self, listen: str, data: Path, token: str, parts: frozenset[str]) -> None:
+    def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
         """Say where the server listens, and how to send to it."""
-        if listen:
-            self._print_pasteable(listen, data, token, parts)
+        del listen, data, parts  # they are in the first lines
+        if first_lines:
+            self._console.print(first_lines, soft_wrap=True)
 
     def warned(self, warnings: Sequence[str]) -> None:
         """Say what is weaker than it could be."""
         for text in warnings:
             self._console.print(f"# Warning: {text}.", markup=False, soft_wrap=True)
 
-    def console_ready(self, listen: str, password: str) -> None:
+    def console_ready(self, address: str, password: str) -> None:
         """Say where the console is, and the first admin's password, this once."""
-        self._console.print(f"# Console: http://{reachable(listen)}/", markup=False)
+        self._console.print(f"# Console: {address}", markup=False)
         self._print_password(password)
 
     def waits(self, error: StillhuntError) -> None:
@@ -354,7 +322,7 @@ def campaign_lines(folder: DataFolder) -> list[str]:
 
 
 @contextmanager
-def open_screen(traffic: Traffic | None, *, quiet: bool) -> Iterator[Screen]:
+def open_screen(traffic: ShownTraffic | None, *, quiet: bool) -> Iterator[Screen]:
     """The screen that suits where stderr goes.
 
     Args:

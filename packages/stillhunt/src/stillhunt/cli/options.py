@@ -22,6 +22,8 @@ SettingsOption = Annotated[
     typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
 ]
 DEFAULT_DATA = Path("stillhunt-data")
+OPEN_LISTEN = "127.0.0.1:8687"
+"""Beside the port of `serve`, so that both can run."""
 DataOption = Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")]
 NewDataOption = Annotated[
     Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder; made if it does not exist.")

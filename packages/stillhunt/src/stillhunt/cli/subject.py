@@ -17,11 +17,11 @@ from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.moments import minute_of, read_clock
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption, refuse_unused
 from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
+from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
 from stillhunt.watch.subject.pack_names import names_in_packs
-from stillhunt.web.people.audit import record_look
 
 ERASING = "subject_erased"
 """What the audit calls an erasure."""

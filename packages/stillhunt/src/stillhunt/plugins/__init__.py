@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from stillhunt.watch.alerts.siem import ECS_VERSION, OCSF_VERSION
     from stillhunt.watch.folder import OWNER_ONLY
     from stillhunt.watch.subject.packs import PACKS
-    from stillhunt.web.console.case_forms import narrative_of
-    from stillhunt.web.console.context import case_of, console_of, look
-    from stillhunt.web.console.navigation import ConsolePage, MenuEntry
-    from stillhunt.web.console.rendering import campaign_url, render
-    from stillhunt.web.gateways import GatewayForm, Gateways, RefusedError, reply
-    from stillhunt.web.questions import GatewayQuestion
 
 _HOMES = {
     "stillhunt.base.config_alerts": "AlertSettings",
@@ -39,12 +33,6 @@ _HOMES = {
     "stillhunt.watch.alerts.siem": "ECS_VERSION OCSF_VERSION",
     "stillhunt.watch.folder": "OWNER_ONLY",
     "stillhunt.watch.subject.packs": "PACKS",
-    "stillhunt.web.console.case_forms": "narrative_of",
-    "stillhunt.web.console.context": "case_of console_of look",
-    "stillhunt.web.console.navigation": "ConsolePage MenuEntry",
-    "stillhunt.web.console.rendering": "campaign_url render",
-    "stillhunt.web.gateways": "GatewayForm Gateways RefusedError reply",
-    "stillhunt.web.questions": "GatewayQuestion",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -60,36 +48,23 @@ __all__ = [
     "BetaPrior",
     "BrokenRecordError",
     "CandidateCase",
-    "ConsolePage",
     "DeliveryError",
     "Due",
     "EvidenceKind",
     "Finding",
-    "GatewayForm",
-    "GatewayQuestion",
-    "Gateways",
     "HonestReadings",
     "MemberWording",
-    "MenuEntry",
     "NeededColumn",
     "Null",
     "PassedOverError",
-    "RefusedError",
     "Row",
     "Sample",
     "Source",
     "Wording",
     "call_links",
-    "campaign_url",
-    "case_of",
-    "console_of",
     "least_bits",
     "load_plugins",
-    "look",
-    "narrative_of",
     "part_bits",
-    "render",
-    "reply",
     "share_ratio",
     "shown_name",
 ]

@@ -39,6 +39,7 @@ def new_plugin(
         raise OutputError("the folder is there already", where=str(target), next_step="choose another name")
     files = {"pyproject.toml": "pyproject.toml", f"{module}.py": kind, f"test_{module}.py": f"test_{kind}"}
     words = {"@NAME@": name, "@MODULE@": module, "@KIND@": kind.replace("-", " "), "@GROUP@": group.entry_points}
+    words["@NEEDS@"] = group.entry.partition(".")[0].replace("_", "-")  # the distribution that its type comes with
     target.mkdir()
     for file, template in files.items():
         text = resources.files("stillhunt.plugins").joinpath("templates", f"{template}.txt").read_text("utf-8")
@@ -83,10 +84,8 @@ def _tried(groups: tuple[PluginGroup, ...]) -> list[Plugin]:
     from stillhunt.collect.formats import all_sources  # start-up time
     from stillhunt.score.evidence.catalogue import all_kinds  # start-up time
     from stillhunt.watch.alerts.receivers import all_channels  # start-up time
-    from stillhunt.web.console.navigation import plugin_pages  # start-up time
-    from stillhunt.web.gateways import all_forms  # start-up time
 
-    for load in (all_sources, all_kinds, all_channels, all_forms, plugin_pages):
+    for load in (all_sources, all_kinds, all_channels):
         load()
     for point in metadata.entry_points(group="stillhunt.registries"):  # of houses that have groups of their own
         point.load()()

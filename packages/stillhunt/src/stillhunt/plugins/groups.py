@@ -39,9 +39,9 @@ class PluginGroup:
 READERS = PluginGroup("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges=True)
 EVIDENCE_PLUGINS = PluginGroup("evidence", "stillhunt.evidence", "stillhunt.plugins.EvidenceKind", judges=True)
 ALERT_CHANNELS = PluginGroup("alert-channel", "stillhunt.alert_channels", "stillhunt.plugins.AlertChannel")
-GATEWAYS = PluginGroup("gateway", "stillhunt.gateways", "stillhunt.plugins.GatewayForm")
+GATEWAYS = PluginGroup("gateway", "stillhunt.gateways", "stillhunt_server.plugins.GatewayForm")
 SHARING = PluginGroup("share-format", "stillhunt.share_formats", "stillhunt_evidence.sharing.formats.ShareForm")
-CONSOLE_PAGES = PluginGroup("console-page", "stillhunt.console_pages", "stillhunt.plugins.ConsolePage")
+CONSOLE_PAGES = PluginGroup("console-page", "stillhunt.console_pages", "stillhunt_server.plugins.ConsolePage")
 PLUGIN_GROUPS = (READERS, EVIDENCE_PLUGINS, ALERT_CHANNELS, GATEWAYS, SHARING, CONSOLE_PAGES)
 
 

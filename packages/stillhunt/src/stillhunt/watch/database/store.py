@@ -244,7 +244,7 @@ def _refuse_event_loops() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise RuntimeError("the database was used in an event loop: call it in a thread (web/database_threads.py)")
+    raise RuntimeError("the database was used in an event loop: call it in a thread, as the server does")
 
 
 def _make_private(file: Path) -> None:

@@ -1,0 +1,1 @@
+"""Answers for programs: gateways, tools of people, customer portals, monitoring."""

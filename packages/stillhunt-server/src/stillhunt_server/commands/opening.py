@@ -1,0 +1,111 @@
+"""`stillhunt open`: a case folder in the browser, to read; and the demo's data folder, to work on."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from stillhunt.base.config import Config
+from stillhunt.base.container_memory import keep_little_memory
+from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.commands import OPEN_LISTEN, SettingsOption, message_console
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.known_database import open_database
+from stillhunt_server.console.app import case_app
+from stillhunt_server.console.context import Console
+from stillhunt_server.console.key_guard import KeyGuard
+from stillhunt_server.console.snapshot import CaseSource, FixedSource, LatestSource
+from stillhunt_server.people.sessions import Viewer
+from stillhunt_server.server import address, run_server, server_of
+
+DEMO_USER = "demo"
+
+
+def open_case(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen, on this machine.")
+    ] = OPEN_LISTEN,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Show a case folder in the browser, to read.
+
+    Prints an address with a key, since others who use this machine reach the same port. Nothing can be changed there:
+    work on campaigns needs the data folder of 'stillhunt serve'.
+    """
+    config = Config.load(file=settings_file)
+    _check_place(listen)
+    keep_little_memory()
+    _serve(Console(FixedSource(case), config), listen, Viewer("", "viewer", secrets.token_urlsafe(16), 0))
+
+
+def serve_demo(folder: DataFolder, config: Config, listen: str) -> None:
+    """Show the demo's data folder in the browser, with work on its campaigns, until the process is stopped.
+
+    Args:
+        listen: ADDRESS:PORT.
+
+    Raises:
+        StillhuntError: the port cannot be used.
+    """
+    _check_place(listen)
+    keep_little_memory()
+    database = open_database(folder.path, "")
+    source: CaseSource = LatestSource(folder)
+    console = Console(source, config, folder, database)
+    _serve(console, listen, Viewer(DEMO_USER, "admin", secrets.token_urlsafe(16), 0))
+
+
+def _check_place(listen: str) -> None:
+    """Refuse an address that cannot be used, or that others than this machine reach: the key would pass in the open."""
+    host, _ = address(listen)
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        raise ConfigError(
+            "these pages are for this machine alone",
+            where=listen,
+            next_step="listen on 127.0.0.1, and come from elsewhere through a tunnel of ssh",
+        )
+    check_port(listen)
+
+
+def _serve(console: Console, listen: str, viewer: Viewer) -> None:
+    key = secrets.token_urlsafe(16)
+    guard: Callable[[Any], Any] = partial(KeyGuard, key=key, viewer=viewer)
+    shown = console.source.current()
+    if shown is not None:
+        console.derived(shown)
+    message_console().print(f"Open http://{escape(listen)}/?key={key}\nStop with Ctrl-C.")
+    run_server(server_of(case_app(console, guard), listen))
+
+
+def check_port(listen: str) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Args:
+        listen: ADDRESS:PORT.
+
+    Raises:
+        OutputError: another program listens there, or it is none of this machine.
+    """
+    host, port = address(listen)
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        raise OutputError(
+            f"another program listens on {listen}" if busy else f"{listen} cannot be used: {error.strerror}",
+            where="setting serve.listen",
+            next_step="choose another address in the setting serve.listen",
+            command_step="name another with --listen",
+        ) from error

@@ -1,0 +1,189 @@
+"""`stillhunt serve`: the parts of the watch and of the server in one process, until it is stopped."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from enum import StrEnum
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from stillhunt.base.config import Config
+from stillhunt.base.container_memory import keep_little_memory
+from stillhunt.base.errors import OutputError, StillhuntError
+from stillhunt.commands import (
+    DEFAULT_DATA,
+    NewDataOption,
+    QuietFlag,
+    SetOption,
+    SettingsOption,
+    WatchedAccountsOption,
+    allow_draining,
+    check_watched,
+    compile_once,
+    load_config,
+    message_console,
+    open_progress,
+    open_screen,
+    refuse_unused,
+)
+from stillhunt.decide.running import policy_of
+from stillhunt.live import hunt_on_schedule, reach_database
+from stillhunt.watch.alerts.receivers import receivers_with
+from stillhunt.watch.believed_time import ClockSteps
+from stillhunt.watch.database.probe import DatabaseProbe
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.known_database import DatabaseFiles, open_database
+from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.snapshots import SnapshotFiles
+from stillhunt.watch.tokens import KnownTokens
+from stillhunt_server.api.pages import PageSources, pages_of
+from stillhunt_server.commands.opening import check_port
+from stillhunt_server.commands.pasteable import pasteable_lines, reachable
+from stillhunt_server.commands.serving_parts import (
+    FirstStart,
+    console_of,
+    receiver_of,
+    telling_of_faults,
+    thread_ended,
+)
+from stillhunt_server.fault_alerts import tell_failed_start
+from stillhunt_server.receiving.brokers import check_broker
+from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
+from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.server import Application, dispatcher, run_server, server_of
+
+
+class Part(StrEnum):
+    """What one process of several does."""
+
+    INGEST = "ingest"
+    HUNT = "hunt"
+    WEB = "web"
+
+
+FAILED_START_FILE = "failed-start"
+"""Touched in a data folder when an alert said that its server does not start."""
+
+
+def serve(
+    context: typer.Context,
+    data: NewDataOption = DEFAULT_DATA,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen (serve.listen).")
+    ] = None,
+    accounts: WatchedAccountsOption = None,
+    only: Annotated[
+        list[Part] | None,
+        typer.Option("--only", help="Do this part only; other processes on the same folder do the others."),
+    ] = None,
+    watched: Annotated[
+        list[str] | None,
+        typer.Option("--logs", metavar="PATH", help="Also hunt in these logs, where they lie; may be repeated."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check settings, folder, database and port, and exit.")
+    ] = False,
+    settings: SetOption = None,
+    settings_file: SettingsOption = None,
+    quiet: QuietFlag = False,
+) -> None:
+    """Receive traffic over HTTP, hunt in it again and again, and show what is found.
+
+    Everything is kept in one data folder. The first start prints a token with which to send; the lines to paste into
+    LiteLLM or an OpenTelemetry collector are printed each time.
+    """
+    if only and Part.HUNT not in only:
+        refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")
+    parts, paths = frozenset(only or Part), tuple(watched or ())
+    allow_draining()
+    config = load_config(settings, settings_file, serve__listen=listen, watch__accounts=accounts)
+    check_watched(paths)
+    folder = DataFolder(data)
+    try:
+        database = open_database(folder.path, config.watch.database, later=True)
+    except OutputError as error:
+        if not check:
+            _tell_refused(folder, config, error)
+        raise
+    policy_of(folder, config)
+    if check:
+        _check_server(parts, config, database)
+        return
+    keep_little_memory()
+    with ExitStack() as opened:
+        _serve(opened, parts, HuntPlan(folder, config, paths), database, quiet=quiet)
+
+
+def _serve(opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: WatchDatabase, *, quiet: bool) -> None:
+    """Begin the parts of a server one after the other, and serve."""
+    folder, config = plan.data, plan.config
+    for part in sorted(parts):
+        opened.enter_context(folder.role(f"serve-{part}"))
+    check_port(config.serve.listen)
+    if "hunt" in parts:
+        with open_progress(quiet=quiet) as progress:
+            compile_once(progress)
+    traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
+    threading.excepthook = partial(thread_ended, faults)
+    screen = opened.enter_context(open_screen(traffic, quiet=quiet))
+    first = FirstStart(database, screen, with_user="web" in parts and config.console.sign_in == "local")
+    tokens, receives = KnownTokens(database, folder.tokens), "ingest" in parts
+    schedule: HuntSchedule | None = None
+
+    def again() -> None:
+        if schedule is not None and schedule.progress.failures:
+            schedule.ask()  # it failed for want of the database, perhaps
+
+    def starts() -> None:
+        (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
+        first.make()
+
+    probe = DatabaseProbe(database, tokens, faults, starts, again)
+    opened.enter_context(reach_database(database, probe, screen, partial(_tell_refused, folder, config)))
+    token, password = first.begin()
+    lines = pasteable_lines(config.serve.listen, folder.path, token, parts)
+    screen.started(config.serve.listen, folder.path, parts, lines)
+    screen.warned(_warnings(parts, config))
+    if "hunt" in parts:
+        schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
+    looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
+    looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
+    opened.enter_context(telling_of_faults(faults, looks, config, screen))
+    inlet = (traffic, limits) if receives else (None, None)
+    served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
+    console: Application | None = None
+    if "web" in parts:
+        screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
+        served, console = console_of(opened, served, database, config)
+    receiver = None
+    if receives:
+        receiver = receiver_of(opened, served, limits, traffic, config, screen)
+    screen.watch(schedule, folder, database)
+    run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
+
+
+def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase) -> None:
+    database.open_now()
+    check_port(config.serve.listen)
+    check_broker(config.serve)
+    for text in _warnings(parts, config):
+        message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
+    message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
+
+
+def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> None:
+    """Tell everybody who gets alerts that this server does not start, so that nothing is enforced."""
+    tell_failed_start(folder.path / FAILED_START_FILE, error.what, config.alerts, receivers_with(config.alerts))
+
+
+def _warnings(parts: frozenset[str], config: Config) -> list[str]:
+    """What is allowed, and weaker than it could be."""
+    raise_descriptor_limit()
+    shown = config.console.warnings() if "web" in parts else []
+    return [*shown, *filter(None, (descriptor_warning(),))]

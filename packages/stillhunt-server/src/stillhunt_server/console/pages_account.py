@@ -1,0 +1,136 @@
+"""Accounts: the table of all, and everything that is known of one, with why it is or is not a member."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow.compute as pc
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
+from stillhunt.decide.names import storable
+from stillhunt.triage.model import family_name
+from stillhunt.triage.score_breakdown import ScoreSum
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
+from stillhunt_server.case_views.account_page import account_page
+from stillhunt_server.console.context import Derived, answer_list, case_of, console_of, look
+from stillhunt_server.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
+from stillhunt_server.console.rendering import account_of_path, account_url, moment, render
+from stillhunt_server.console.request_rows import answer_requests
+from stillhunt_server.console.snapshot import ShownCase
+from stillhunt_server.console.table_query import TableColumn
+from stillhunt_server.console.tables import TableSpec
+
+_REASON_CHARS = 160
+
+
+ACCOUNT_LIST = TableSpec(
+    "accounts",
+    (
+        TableColumn("account_id", "Account", "id"),
+        TableColumn("verdict", "Verdict", "choice", mark=verdict_mark),
+        TableColumn("score", "Probability", "figure", shown=probability_of("score")),
+        TableColumn("campaign_id", "Campaign", "choice", link=campaign_link),
+        TableColumn("requests", "Requests", "figure"),
+        TableColumn("harvest_requests", "Harvested (estimate)", "figure"),
+        TableColumn("sanctioned", "Declared programme", "choice"),
+        TableColumn(
+            "reasons", "Strongest evidence", "text",
+            shown=lambda row: formatting.shorten(row["reasons"][0], _REASON_CHARS) if row["reasons"] else "",
+        ),
+    ),
+    row_link=lambda row: account_url(row["account_id"]),
+    empty="The logs name no account.",
+    sort="-score",
+)  # fmt: skip
+DECISIONS_SHOWN = 50
+"""Latest entries of the log on the page of an account; the page of decisions has all."""
+ACCOUNTS_MEANING = (
+    "Every account of these logs. The probability is that it harvests; without a campaign that says so, it has the "
+    "verdict none."
+)
+
+
+def accounts(request: Request) -> Response:
+    """All accounts."""
+    shown = case_of(request)
+    look(request, "accounts", "all")
+    number = formatting.plural(shown.case.accounts.num_rows, "account")
+    return answer_list(request, ACCOUNT_LIST, shown.case.accounts, "Accounts", number, meaning=ACCOUNTS_MEANING)
+
+
+def account(request: Request) -> Response:
+    """Everything that is known of one account."""
+    shown, name = case_of(request), account_of_path(request.path_params["account"])
+    console = console_of(request)
+    derived = console.derived(shown)
+    if request.query_params.get("rows") == "requests":
+        return _requests(request, derived, name)
+    look(request, "account", name)
+    if console.database is not None and not _is_here(shown, name):
+        known = _known_elsewhere(request, console.database, storable(name))
+        if known is not None:
+            return known
+    if not _is_here(shown, name):  # no names of others: the audit has only what was asked for
+        raise CaseError(
+            "this snapshot has no account of this id", where="accounts", next_step="search for a part of it"
+        )
+    page = account_page(shown.model, name, shown.case.origins, derived.traits, derived.rows.slices_of(name))
+    explanation = page.explanation
+    values: dict[str, Any] = {
+        "page": page,
+        "explanation": explanation,
+        "main": explanation.memberships[0] if explanation.memberships else None,
+        "terms": _terms(explanation.memberships[0].member) if explanation.memberships else [],
+        "decisions": [],
+        "forms": None,
+    }
+    if console.database is not None:
+        values["forms"] = {"actions": ACTION_MEANINGS, "reasons": REASON_TEXTS}
+        values["decisions"] = _decisions(console.database, name)
+    return render(request, "account.html", values)
+
+
+def _is_here(shown: ShownCase, name: str) -> bool:
+    return bool(pc.any(pc.equal(shown.case.accounts["account_id"], name)).as_py())
+
+
+def _terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
+    """What the probability of being a member is made of, the strongest first, with the prior and the sum."""
+    found = [("prior", "Odds of being a member before any evidence", "", formatting.bits(member.prior_bits), "")]
+    for term in (*member.supporting, *member.opposing):
+        requests = formatting.count(term.request_count) if term.request_count else ""
+        side = "for" if term.bits > 0 else "against"
+        said = formatting.sentence_case(term.shown)
+        found.append((family_name(term.family), said, requests, formatting.bits(term.bits), side))
+    total = f"Together: the probability of being a member is {formatting.probability(member.probability)}"
+    return [*found, ("", total, "", formatting.bits(member.log2_odds), "")]
+
+
+def _known_elsewhere(request: Request, database: WatchDatabase, name: str) -> Response | None:
+    """The page of an account that no hunt has seen yet, but a signature or a decision has; None where neither has."""
+    links = database.read(select(LINKED_ACCOUNTS).where(LINKED_ACCOUNTS.c.account_id == name))
+    found = _decisions(database, name)
+    if not links and not found:
+        return None
+    shown = [{**row, "at": moment(row["at"]), "reasons": json.loads(row["reasons"])} for row in links]
+    values = {"name": name, "links": shown, "decisions": found, "forms": None}
+    return render(request, "account_unseen.html", values)
+
+
+def _requests(request: Request, derived: Derived, name: str) -> Response:
+    look(request, "requests", name)
+    head = {"name": name, "title": "Harvested requests", "meaning": "", "model": None}
+    return answer_requests(request, derived.rows, "", head, account=name)
+
+
+def _decisions(database: WatchDatabase, name: str) -> list[dict[str, Any]]:
+    """Entries of the decision log about an account, the latest first."""
+    of_account = select(DECISIONS).where(DECISIONS.c.account_id == name).order_by(DECISIONS.c.seq.desc())
+    return [decision_row(row) for row in database.read(of_account.limit(DECISIONS_SHOWN))]

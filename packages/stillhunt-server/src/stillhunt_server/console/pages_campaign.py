@@ -1,0 +1,282 @@
+"""A campaign: what is claimed, for and against, whom it touches, what is taken, and the work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import CaseError
+from stillhunt.decide.names import storable
+from stillhunt.triage import charts
+from stillhunt.triage.model import CampaignModel
+from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts, phrase_use
+from stillhunt.triage.score_breakdown import log2_odds_of
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt.watch.records import history, linked_accounts, members_over_time
+from stillhunt_server.case_views.account_graph import COMMON, AccountGraph
+from stillhunt_server.case_views.harm import expected_harm
+from stillhunt_server.case_views.similar import similar_campaigns
+from stillhunt_server.console.case_panel import case_panel, work_panel
+from stillhunt_server.console.context import answer_table, case_of, console_of, look
+from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
+from stillhunt_server.console.rendering import account_url, campaign_url, moment, render
+from stillhunt_server.console.request_rows import answer_requests
+from stillhunt_server.console.snapshot import ShownCase
+from stillhunt_server.console.table_query import TableColumn
+from stillhunt_server.console.tables import TableSpec, table_page
+
+EVENTS_SHOWN = 40
+LINKED_SHOWN = 20
+
+
+def lineage_of(database: WatchDatabase, campaign: str) -> dict[str, Any]:
+    """What became of a campaign over the hunts.
+
+    Returns:
+        The latest events (time, event, reason, other campaigns) with how many older ones there are; the accounts that
+        match its signature, which is no verdict; and how many members of earlier snapshots are none now.
+    """
+    events = history(database, campaign)[::-1]
+    members = members_over_time(database, campaign)
+    newest = max((row["last_snapshot"] for row in members), default=0)
+    linked = linked_accounts(database, campaign)
+    return {
+        "events": [
+            (moment(row["at"]), row["event"], formatting.sentence(row["reason"]), row["others"])
+            for row in events[:EVENTS_SHOWN]
+        ],
+        "more_events": max(0, len(events) - EVENTS_SHOWN),
+        "linked": [{**row, "at": moment(row["at"])} for row in linked[:LINKED_SHOWN]],
+        "linked_total": len(linked),
+        "left": sum(row["last_snapshot"] < newest for row in members),
+    }
+
+
+OPPOSING_SHOWN = 12
+STRONGEST_SHOWN = 10
+"""Members on the campaign's own page; the others are one click away."""
+SIMILAR_SHOWN = 6
+_PARTS_OF_FACTS = {
+    "accounts": "members",
+    "roles": "members",
+    "in declared programmes": "members?sanctioned=yes",
+    **dict.fromkeys(("requests", "share of all traffic", "output tokens", "at list price"), "requests"),
+}
+"""Which facts have rows behind them, and where these are."""
+
+_STATEMENT_CHARS = 600
+
+
+EVIDENCE_LIST = TableSpec(
+    "evidence",
+    (
+        TableColumn(
+            "statement", "Finding", "text",
+            shown=lambda row: formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
+        ),
+        TableColumn("family", "Family", "choice"),
+        TableColumn("kind", "Test", "choice"),
+        TableColumn(
+            "bits", "Bits", "figure", shown=lambda row: formatting.bits(row["bits"]),
+            mark=lambda row: "bits for" if row["bits"] > 0 else "bits against",
+        ),
+        TableColumn(
+            "request_count", "Requests", "figure",
+            shown=lambda row: formatting.count(row["request_count"]) if row["request_count"] else "",
+        ),
+        TableColumn(
+            "account_id", "Account", "id",
+            link=lambda row: account_url(row["account_id"]) if row["account_id"] else "",
+        ),
+        TableColumn("request_ids", "Some of them", "id", aside=True),
+    ),
+    empty="The case holds no evidence of it.",
+    sort="-bits",
+)  # fmt: skip
+TIE_LIST = TableSpec(
+    "ties",
+    (
+        TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
+        TableColumn("trait_kind", "Kind", "choice"),
+        TableColumn("trait", "Trait", "choice"),
+        TableColumn("members", "Members with it", "figure"),
+        TableColumn("commonness", "Among other customers", "choice"),
+    ),
+    empty="The logs show no trait that members share.",
+)
+
+
+@dataclass(frozen=True)
+class CampaignPage:
+    """What the parts that the page has in common with the report look at."""
+
+    number: int
+    model: CampaignModel
+    waterfall: charts.Waterfall
+    opposing: tuple[tuple[str, str], ...]
+    buckets: tuple[dict[str, Any], ...]
+    excerpts: CampaignExcerpts
+
+
+def campaign(request: Request) -> Response:
+    """The page of a campaign."""
+    return campaign_page(request, request.path_params["campaign"])
+
+
+def campaign_page(request: Request, name: str, conflict: CaseError | None = None, text: str = "") -> Response:
+    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it."""
+    console, shown = console_of(request), console_of(request).source.current()
+    if console.database is not None and (shown is None or name not in shown.by_id):
+        rows = console.database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
+        if rows:
+            return _left_campaign(request, console.database, rows[0], conflict, text)
+    shown, model, name = _opened(request, "campaign")
+    members = shown.members_of(name)
+    against = model.total.opposing[:OPPOSING_SHOWN]
+    page = CampaignPage(
+        1,
+        model,
+        charts.waterfall(model.total, log2_odds_of(model.run.settings.act_probability)),
+        tuple((formatting.sentence(term.shown), formatting.bits(term.bits)) for term in against),
+        tuple(shown.of_campaign("timeline", name).sort_by("bucket").to_pylist()),
+        campaign_excerpts(shown.of_campaign("samples", name)),
+    )
+    values = {
+        "c": page,
+        "name": name,
+        "score": min(max(model.row["score"], 0.0), 1.0),
+        "harm": expected_harm(model, shown.case.timeline),
+        "facts": [(label, value, _link(name, label)) for label, value in model.facts],
+        "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), []),
+        "all_members": members.num_rows,
+        "similar": similar_campaigns(console.derived(shown).profiles, name, SIMILAR_SHOWN),
+        "lineage": lineage_of(console.database, name) if console.database is not None else None,
+        **case_panel(request, name, conflict, text),
+    }
+    return render(request, "campaign.html", values, 200 if conflict is None else 409)
+
+
+def _left_campaign(
+    request: Request, database: WatchDatabase, row: Mapping[str, Any], conflict: CaseError | None, text: str
+) -> Response:
+    """The page of a campaign that the snapshot does not have any more: its history, and the work on it."""
+    name = row["campaign_id"]
+    look(request, "campaign", name)
+    values = {
+        "name": name,
+        "row": {**row, "first_seen": moment(row["first_seen"]), "last_seen": moment(row["last_seen"])},
+        "lineage": lineage_of(database, name),
+        **work_panel(request, database, name),
+        "conflict": conflict,
+        "conflict_text": text,
+    }
+    return render(request, "campaign_left.html", values, 200 if conflict is None else 409)
+
+
+def members(request: Request) -> Response:
+    """All members of a campaign."""
+    shown, model, name = _opened(request, "members")
+    head = _head(model, "Members", MEMBERS_MEANING)
+    return answer_table(request, "campaign_table.html", MEMBER_LIST, shown.members_of(name), head)
+
+
+def evidence(request: Request) -> Response:
+    """Every finding about a campaign and its members."""
+    shown, model, name = _opened(request, "evidence")
+    head, found = _head(model, "Evidence", EVIDENCE_MEANING), shown.of_campaign("evidence", name)
+    return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
+
+
+def requests_of(request: Request) -> Response:
+    """The harvested requests of a campaign."""
+    shown, model, name = _opened(request, "requests")
+    head = _head(model, "Harvested requests", REQUESTS_MEANING)
+    return answer_requests(request, console_of(request).derived(shown).rows, name, head)
+
+
+def ties(request: Request) -> Response:
+    """What members share: the account graph and the table that holds the same."""
+    shown, model, name = _opened(request, "members")
+    graph, rows = console_of(request).derived(shown).ties_of(name)
+    head = {**_head(model, "What ties its members", ""), "graph": graph}
+    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, head)
+
+
+def graph_data(request: Request) -> Response:
+    """The account graph, for the drawing."""
+    shown, _, name = _opened(request, "members")
+    return JSONResponse(_as_drawn(console_of(request).derived(shown).ties_of(name)[0]))
+
+
+def phrase(request: Request) -> Response:
+    """Where a phrase of the template is seen."""
+    shown, model, name = _opened(request, "excerpts")
+    use = phrase_use(shown.of_campaign("samples", name), request.query_params.get("phrase", "")[:2000])
+    return render(request, "campaign_phrase.html", {**_head(model, "A phrase of the template", ""), "use": use})
+
+
+MEMBERS_MEANING = (
+    "The verdict and the probability are the account's own; accounts with the verdict act are flagged. Requests are "
+    "those in this campaign, other requests all others of the account, and the share is the first as a part of both."
+)
+EVIDENCE_MEANING = (
+    "One bit doubles the odds. Findings about the whole campaign have no account; those about an account say how much "
+    "it is a member. Negative bits are evidence against."
+)
+REQUESTS_MEANING = (
+    "The requests that are counted as harvested, in the order of their slices. Their texts stay in your logs: open an "
+    "id there."
+)
+
+
+def _opened(request: Request, what: str) -> tuple[ShownCase, CampaignModel, str]:
+    """The case, the campaign and its id; that somebody looks at this part of it is written down."""
+    shown, name = case_of(request), request.path_params["campaign"]
+    model = shown.campaign(name)
+    look(request, what, name)
+    return shown, model, name
+
+
+def _head(model: CampaignModel, title: str, meaning: str) -> dict[str, Any]:
+    return {"model": model, "name": model.row["campaign_id"], "title": title, "meaning": meaning}
+
+
+def _link(name: str, label: str) -> str:
+    part = _PARTS_OF_FACTS.get(label, "")
+    path, _, query = part.partition("?")
+    return campaign_url(name, path) + (f"?{query}" if query else "") if part else ""
+
+
+def _as_drawn(graph: AccountGraph) -> dict[str, Any]:
+    """The graph as its drawing takes it: without traits that are common, since these tie nobody."""
+    nodes: list[dict[str, Any]] = [
+        {
+            "id": one.key,
+            "label": one.label,
+            "kind": "account",
+            "verdict": one.verdict,
+            "role": one.role,
+            "members": 1,
+            "url": account_url(one.account_id),
+        }
+        for one in graph.accounts
+    ]
+    nodes += [
+        {"id": one.key, "label": f"{one.kind_label}: {one.label}", "kind": "trait", "members": one.members}
+        for one in graph.traits
+        if one.commonness != COMMON
+    ]
+    drawn = {node["id"] for node in nodes}
+    edges = [{"source": a, "target": b} for a, b in graph.edges if b in drawn]
+    common = sum(one.commonness == COMMON for one in graph.traits)
+    traits = formatting.plural(common, "trait")
+    verb = formatting.verb(common, "is", "are")
+    left_out = f" {traits} that many other customers have, too, {verb} in the table only."
+    return {"nodes": nodes, "edges": edges, "said": graph.sentence + (left_out if common else "")}

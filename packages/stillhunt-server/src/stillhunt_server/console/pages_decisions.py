@@ -1,0 +1,256 @@
+"""Decisions, appeals, calibration and the audit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any, cast
+
+import pyarrow as pa
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from stillhunt.base import formatting
+from stillhunt.base.errors import ConfigError
+from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
+from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
+from stillhunt.decide.cases.work import facts_when_decided, read_all_work
+from stillhunt.decide.entries import Kind, LogEntry
+from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, dismissal_calibration, field_rates
+from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
+from stillhunt.decide.policy import AppealTerms
+from stillhunt.watch.database.tables import DECISIONS
+from stillhunt.watch.database.tables_console import AUDIT
+from stillhunt.watch.early_signs.signs import EarlySign, read_signs
+from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_server.console.case_forms import database_of, days_of
+from stillhunt_server.console.context import answer_list, answer_table, asked, console_of, look
+from stillhunt_server.console.decision_table import (
+    APPEALS_SCHEMA,
+    APPEALS_TABLE,
+    AUDIT_SCHEMA,
+    AUDIT_TABLE,
+    DECISIONS_SCHEMA,
+    DECISIONS_TABLE,
+    SIGNS_SCHEMA,
+    SIGNS_TABLE,
+    conditions_of,
+    decision_row,
+)
+from stillhunt_server.console.rendering import decision_url, moment, render
+from stillhunt_server.console.table_query import query_of, whole_number
+from stillhunt_server.people.guard import posted, require_role
+from stillhunt_server.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
+
+ENTRIES_SHOWN = 1_000
+"""Entries of the log behind one page of the table; a link leads to earlier ones. Judgement: twenty screens."""
+ENTRIES_EXPORTED = 100_000
+"""Newest entries that fit of one export. Judgement: more than a spreadsheet is read for; the command has all."""
+STANDING_COUNTED = 10_000
+"""Up to which decisions that stand are counted. Judgement: ten milliseconds, and nobody needs the number beyond."""
+AUDIT_SHOWN = 20_000
+"""Newest rows of the audit that the page filters and exports. Judgement: weeks of a team; all are in the database."""
+
+
+def decisions(request: Request) -> Response:
+    """The decision log, the latest first."""
+    look(request, "decisions", "all")
+    database, now = database_of(request), _now()
+    query = query_of(asked(request), DECISIONS_TABLE.columns)
+    most = ENTRIES_EXPORTED if query.export else ENTRIES_SHOWN
+    some = read_newest(database, most + 1, *conditions_of(query, now))
+    found = some[:most]
+    stands = still_standing(database, found, now)
+    rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in found]
+    in_force = count_entries(database, is_standing(now), DECISIONS.c.dry_run.is_(False), most=STANDING_COUNTED + 1)
+    counted = formatting.plural(min(in_force, STANDING_COUNTED), "decision")
+    values = {
+        "title": "Decisions",
+        "headline": f"{'More than ' if in_force > STANDING_COUNTED else ''}{counted} "
+        f"{formatting.verb(in_force, 'stands', 'stand')}.",
+        "meaning": "Everything that rules and persons decided, the latest first. Entries are never changed: an undo is "
+        "an entry of its own.",
+        "last": "".join(one.digest for one in read_newest(database, 1)),
+        "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if len(some) > most else "",
+    }
+    data = pa.Table.from_pylist(rows, DECISIONS_SCHEMA)
+    return answer_table(request, "decisions.html", DECISIONS_TABLE, data, values)
+
+
+def decide_account(request: Request) -> Response:
+    """Decide about one account."""
+    kind, action, reason = (posted(request, name) for name in ("kind", "action", "reason"))
+    for given, known, where in (
+        (kind, ("case", "override"), "kind"),
+        (action, ACTIONS, "action"),
+        (reason, REASON_TEXTS, "reason"),
+    ):
+        if given not in known:
+            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
+    account, by = posted(request, "account"), DecisionAuthor(request.state.viewer.name, posted(request, "note"))
+    span = DecisionSpan(_now(), days_of(posted(request, "days")))
+    made = decide_as_person(
+        database_of(request), account, cast("Action", action), by, span, cast("Kind", kind), cast("ReasonCode", reason)
+    )
+    return RedirectResponse(decision_url(made.seq), 303)
+
+
+def signs(request: Request) -> Response:
+    """Early signs of campaigns: no verdicts, since honest groups do such things, too."""
+    look(request, "early signs", "all")
+    folder = console_of(request).folder
+    snapshot = latest_snapshot(folder) if folder is not None else None
+    rows = [] if snapshot is None else [_sign_row(one) for one in read_signs(snapshot.path)]
+    headline = f"{formatting.plural(len(rows), 'early sign')} of campaigns"
+    meaning = "An early sign is no verdict: too little was seen so far, and honest groups do such things, too."
+    data = pa.Table.from_pylist(rows, SIGNS_SCHEMA)
+    return answer_list(request, SIGNS_TABLE, data, "Early signs", headline, meaning=meaning)
+
+
+def _sign_row(sign: EarlySign) -> dict[str, Any]:
+    return {
+        "statement": sign.statement,
+        "kind": sign.kind.replace("_", " "),
+        "accounts": sign.accounts,
+        "number": len(sign.accounts),
+        "campaign_id": sign.campaign_id or None,
+        "first_at": moment(sign.first_at),
+        "found_at": moment(sign.found_at),
+    }
+
+
+def end_decision(request: Request) -> Response:
+    """End a decision."""
+    seq = whole_number(posted(request, "seq").strip(), 0)
+    undo(database_of(request), seq, request.state.viewer.name, posted(request, "note"), _now())
+    return RedirectResponse(decision_url(seq), 303)
+
+
+def appeals(request: Request) -> Response:
+    """All appeals, those that wait first."""
+    look(request, "appeals", "all")
+    found = list_appeals(database_of(request), open_only=False)
+    waiting = sum(one.status == "open" for one in found)
+    headline = f"{formatting.plural(waiting, 'appeal')} {formatting.verb(waiting, 'waits', 'wait')}."
+    meaning = (
+        "Whoever decides an appeal made no decision about the account. One against a rule that nobody "
+        "decides in time is granted."
+    )
+    data = pa.Table.from_pylist([_appeal_row(one) for one in found], APPEALS_SCHEMA)
+    return answer_list(request, APPEALS_TABLE, data, "Appeals", headline, meaning=meaning)
+
+
+def appeal(request: Request) -> Response:
+    """One appeal, and the form that decides it."""
+    found = find_appeal(database_of(request), whole_number(request.path_params["appeal_id"], 0))
+    look(request, "appeal", found.account_id)
+    return render(request, "appeal.html", {"appeal": found, "row": _appeal_row(found), "terms": _terms(request)})
+
+
+def end_appeal(request: Request) -> Response:
+    """Decide an appeal."""
+    number, viewer = whole_number(request.path_params["appeal_id"], 0), request.state.viewer
+    what = posted(request, "what")
+    if what not in ("overturn", "uphold"):
+        raise ConfigError("nothing was decided", where="what", next_step="grant the appeal, or uphold the decision")
+    decide_appeal(
+        database_of(request),
+        number,
+        overturn=what == "overturn",
+        by=viewer.name,
+        note=posted(request, "note"),
+        terms=_terms(request),
+        now=_now(),
+    )
+    return RedirectResponse(f"/appeals/{number}", 303)
+
+
+def calibration(request: Request) -> Response:
+    """How often verdicts and rules were wrong, as far as analysts and customers say."""
+    database = database_of(request)
+    work = read_all_work(database)
+    shares = dismissal_calibration(work, facts_when_decided(database, work))
+    rates = field_rates(read_log(database), list_appeals(database, open_only=False), _now())
+    rows = [
+        {
+            **asdict(one),
+            "band": _band(one.band),
+            "share": _share(one.share),
+            "reasons": formatting.join_words([f"{n} {r.replace('_', ' ')}" for r, n in sorted(one.reasons.items())]),
+        }
+        for one in shares
+    ]
+    values: dict[str, Any] = {
+        "rows": rows,
+        "rates": rates,
+        "of_acted_on": _share(rates.of_acted_on),
+        "of_decided": _share(rates.of_decided),
+        "misleads": FIELD_RATES_MISLEAD,
+    }
+    return render(request, "calibration.html", values)
+
+
+def audit(request: Request) -> Response:
+    """Who looked at what."""
+    require_role(request, "admin")
+    look(request, "audit", "all")
+    rows = database_of(request).read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()).limit(AUDIT_SHOWN))
+    data = pa.Table.from_pylist([{**row, "at": moment(row["at"])} for row in rows], AUDIT_SCHEMA)
+    more = f" The newest {formatting.count(AUDIT_SHOWN)} are here." if data.num_rows == AUDIT_SHOWN else ""
+    headline = f"{formatting.plural(data.num_rows, 'look')} and changes"
+    meaning = f"Every look at account ids or excerpts, every export, sign-in and change of users.{more}"
+    return answer_list(request, AUDIT_TABLE, data, "Audit", headline, meaning=meaning)
+
+
+def users(request: Request) -> Response:
+    """Who may sign in."""
+    require_role(request, "admin")
+    return render(request, "users.html", {"users": all_users(database_of(request)), "roles": PERSON_ROLES})
+
+
+def change_user(request: Request) -> Response:
+    """Change the role of somebody, or whether they may sign in."""
+    viewer = require_role(request, "admin")
+    database, name, what = database_of(request), posted(request, "name"), posted(request, "what")
+    if what == "disable":
+        disable_user(database, name, viewer.name)
+    elif what == "enable":
+        enable_user(database, name, viewer.name)
+    else:
+        set_role(database, name, posted(request, "role"), viewer.name)
+    return RedirectResponse("/users", 303)
+
+
+def _state(entry: LogEntry, stands: set[int]) -> str:
+    if entry.kind == "undo":
+        return "ends another"
+    if entry.seq not in stands:
+        return "ended"
+    return "dry run" if entry.dry_run else "stands"
+
+
+def _appeal_row(one: Appeal) -> dict[str, Any]:
+    times = {name: moment(getattr(one, name)) for name in ("due_at", "filed_at", "decided_at")}
+    return {**asdict(one), **times, "appeal_id": str(one.appeal_id), "decision": str(one.decision)}
+
+
+def _terms(request: Request) -> AppealTerms:
+    decisions_now = console_of(request).decisions
+    return decisions_now.answers.policy.appeals if decisions_now is not None else AppealTerms()
+
+
+def _band(band: tuple[float, float] | None) -> str:
+    return "all" if band is None else f"{formatting.exact_percent(band[0])} to {formatting.exact_percent(band[1])}"
+
+
+def _share(share: ExactShare | None) -> str:
+    if share is None:
+        return "not known"
+    bounds = f"{formatting.percent(share.low)} to {formatting.percent(share.high)}"
+    return f"{formatting.percent(share.share)} (95 % interval {bounds})"
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,112 @@
+"""Pages from templates: everything that comes from outside is escaped, and nothing is inline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from stillhunt import __version__
+from stillhunt.base import formatting
+from stillhunt.triage import charts
+from stillhunt.triage.redact import WHAT_IS_REPLACED
+from stillhunt_server.console.navigation import navigation
+
+_DOTS = re.compile(r"/*\.{1,2}")
+
+
+def campaign_url(campaign: str, part: str = "") -> str:
+    """Address of a campaign's page, or of a part of it."""
+    return f"/campaigns/{quote(campaign, safe='')}{f'/{part}' if part else ''}"
+
+
+def account_url(account: str) -> str:
+    """Address of an account's page."""
+    # browsers take . and .. for steps to another page, however they are quoted
+    return f"/accounts/{quote(f'/{account}' if _DOTS.fullmatch(account) else account, safe='')}"
+
+
+def account_of_path(given: str) -> str:
+    """The account that `account_url` made an address of.
+
+    Args:
+        given: what the address has behind /accounts/, unquoted.
+    """
+    return given[1:] if given.startswith("/") and _DOTS.fullmatch(given) else given
+
+
+def visible_lines(text: str) -> str:
+    """What somebody wrote, with its line ends, and with everything else that cannot be seen as a visible escape."""
+    return "\n".join(formatting.escape_controls(line) for line in text.splitlines())
+
+
+def decision_url(seq: int | str) -> str:
+    """Address of one entry of the decision log."""
+    return f"/decisions?seq.least={seq}&seq.most={seq}"
+
+
+def moment(micros: int | None) -> datetime | None:
+    """A time of the database as a moment."""
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
+
+
+def render(request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    """A page.
+
+    Args:
+        request: for whom; `state.console` and `state.viewer` are set.
+    """
+    shown = {
+        "viewer": getattr(request.state, "viewer", None),
+        "console": getattr(request.state, "console", None),
+        "path": request.url.path,
+        "navigation": navigation(),
+        **values,
+    }
+    return HTMLResponse(_environment().get_template(template).render(shown), status)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("stillhunt_server.console"), jinja2.PackageLoader("stillhunt.triage")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "amount": formatting.amount,
+        "bits": formatting.bits,
+        "count": formatting.count,
+        "minute": formatting.minute,
+        "moment": moment,
+        "percent": formatting.percent,
+        "plural": formatting.plural,
+        "probability": formatting.probability,
+        "sentence": formatting.sentence,
+        "sentence_case": formatting.sentence_case,
+        "shorten": formatting.shorten,
+        "visible": formatting.escape_controls,
+        "visible_lines": visible_lines,
+    }
+    environment.globals |= {
+        "account_url": account_url,
+        "campaign_url": campaign_url,
+        "decision_url": decision_url,
+        "hit_id": id,
+        "money": formatting.money,
+        "replaced": WHAT_IS_REPLACED,
+        "version": __version__,
+        "waterfall_width": charts.WATERFALL_WIDTH,
+    }
+    return environment

@@ -1,0 +1,119 @@
+"""Rows behind a number of requests: as long as the traffic, so that they are read page by page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from stillhunt.base.table_files import csv_bytes
+from stillhunt_server.case_views.harvest_rows import HarvestRows
+from stillhunt_server.console.context import asked
+from stillhunt_server.console.rendering import account_url, render
+from stillhunt_server.console.table_query import TableColumn, TableQuery, query_of
+from stillhunt_server.console.tables import MEDIA_TYPES, TableSpec, TableView, table_page
+
+EXPORTED_AT_A_TIME = 10_000
+"""Rows of one piece of an export: it bounds memory."""
+
+REQUEST_LIST = TableSpec(
+    "requests",
+    (
+        TableColumn("request_id", "Request", "id"),
+        TableColumn(
+            "account_id", "Account", "id", link=lambda row: account_url(row["account_id"]) if row["account_id"] else ""
+        ),
+        TableColumn("slice_id", "Slice", "id"),
+        TableColumn("campaign_id", "Campaign", "id"),
+    ),
+    empty="No request is counted as harvested.",
+)
+Pages = Callable[[int, int], pa.Table]
+"""Gives the rows from a place on, at most so many."""
+
+
+def answer_requests(
+    request: Request, rows: HarvestRows, campaign: str, head: Mapping[str, Any], account: str = ""
+) -> Response:
+    """A page of the harvested requests of a campaign, of one of its accounts where that is asked for, or their export.
+
+    Args:
+        request: of the reader; the parameter `account` names an account.
+        account: whose, on the page of an account; of all campaigns where none is named.
+    """
+    others = (("rows", "requests"),) if account else ()
+    if not account and (account := request.query_params.get("account", "")):
+        others = (("account", account),)
+    total = rows.account_count(account, campaign or None) if account else rows.count(campaign)
+
+    def page(offset: int, limit: int) -> pa.Table:
+        if account:
+            return rows.account_page(account, offset, limit, campaign or None)
+        return rows.page(campaign, offset, limit)
+
+    query = replace(query_of(asked(request), REQUEST_LIST.columns), others=others)
+    if query.export:
+        headers = {"content-disposition": f'attachment; filename="requests.{query.export}"'}
+        content = _csv(page, total) if query.export == "csv" else _parquet(page, total)
+        return StreamingResponse(content, media_type=MEDIA_TYPES[query.export], headers=headers)
+    template = "campaign_requests.html" if campaign else "account_requests.html"
+    return render(request, template, {"view": requests_view(page, total, query), "account": account, **head})
+
+
+def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
+    """One page of rows that are not in memory."""
+    pages = max(1, -(-total // query.size))
+    number = min(query.page, pages)
+    shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), [("size", "250")])
+    asked_for = TableQuery(page=number, size=query.size, others=query.others)
+    return TableView(REQUEST_LIST, asked_for, shown.rows, total, total, pages, {})
+
+
+def _csv(page: Pages, total: int) -> Iterator[bytes]:
+    for start in range(0, max(total, 1), EXPORTED_AT_A_TIME):
+        content = csv_bytes(page(start, EXPORTED_AT_A_TIME))
+        yield content if start == 0 else content.partition(b"\n")[2]
+
+
+def _parquet(page: Pages, total: int) -> Iterator[bytes]:
+    sink = _Sink()
+    writer: pq.ParquetWriter | None = None
+    for start in range(0, max(total, 1), EXPORTED_AT_A_TIME):
+        rows = page(start, EXPORTED_AT_A_TIME)
+        writer = writer or pq.ParquetWriter(sink, rows.schema, compression="zstd")
+        writer.write_table(rows)
+        yield sink.taken()
+    if writer is not None:
+        writer.close()
+        yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """A file that is taken away piece by piece while it is written; places in it are those in the whole file."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._written
+
+    def write(self, data: Any) -> int:
+        self._pieces.append(bytes(data))
+        self._written += len(data)
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content

@@ -1,0 +1,270 @@
+"""Tables of the console: every one filters, sorts, pages and exports, by parameters of its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base import formatting
+from stillhunt.base.table_files import csv_bytes, parquet_bytes
+from stillhunt_server.console.table_query import (
+    MOST_VALUE_CHARACTERS,
+    Row,
+    TableCell,
+    TableColumn,
+    TableQuery,
+    cell_of,
+    query_of,
+)
+
+CHOICES_SHOWN = 40
+"""Values of one filter that are offered, the most frequent first. Judgement: a list that can be read."""
+MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """What a table is.
+
+    Attributes:
+        name: of exported files, and of the element on the page.
+        columns: those shown and exported, in their order.
+        row_link: where a row leads; None where nowhere.
+        empty: what stands in place of a table that has no rows at all.
+        sort: order of rows unless the reader asks for another; as in the URL.
+    """
+
+    name: str
+    columns: tuple[TableColumn, ...]
+    row_link: Callable[[Row], str] | None = None
+    empty: str = "There is nothing here yet."
+    sort: str = ""
+
+
+@dataclass(frozen=True)
+class FilterChoice:
+    """A value that a filter offers, and how many rows of the whole table hold it."""
+
+    column: str
+    value: str
+    rows: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One page of a table, ready to show.
+
+    Attributes:
+        found: rows that the query leaves.
+        choices: values that filters offer, by column.
+    """
+
+    spec: TableSpec
+    query: TableQuery
+    rows: tuple[tuple[str, tuple[TableCell, ...]], ...]
+    found: int
+    total: int
+    pages: int
+    choices: dict[str, tuple[FilterChoice, ...]]
+
+    @cached_property
+    def columns(self) -> tuple[TableColumn, ...]:
+        """Columns that are shown."""
+        return _shown_columns(self.spec, self.query)
+
+    @property
+    def has_more_columns(self) -> bool:
+        """Whether some columns are shown only where all are asked for."""
+        return any(column.aside for column in self.spec.columns)
+
+    @property
+    def counted(self) -> str:
+        """How many rows there are, in words."""
+        if self.found == self.total:
+            return formatting.plural(self.total, "row")
+        return f"{formatting.count(self.found)} of {formatting.plural(self.total, 'row')}"
+
+    @property
+    def first(self) -> int:
+        """Number of the first row of the page, from 1."""
+        return (self.query.page - 1) * self.query.size + 1
+
+    @property
+    def last(self) -> int:
+        """Number of its last row."""
+        return self.first + len(self.rows) - 1
+
+
+@dataclass(frozen=True)
+class TableExport:
+    """A file to download."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def table_page(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]) -> TableView:
+    """One page of a table.
+
+    Args:
+        data: all its rows; its columns hold those of the spec by name, and what their links need.
+    """
+    query = _with_order(spec, query_of(asked, spec.columns))
+    places = _places(spec, data, query)
+    pages = max(1, -(-len(places) // query.size))
+    query = TableQuery(**{**query.__dict__, "page": min(query.page, pages)})
+    start = (query.page - 1) * query.size
+    shown = data.take(pa.array(places[start : start + query.size])).to_pylist()
+    columns = _shown_columns(spec, query)
+    link = spec.row_link or (lambda _row: "")
+    rows = tuple((link(row), tuple(cell_of(column, row) for column in columns)) for row in shown)
+    return TableView(spec, query, rows, len(places), data.num_rows, pages, _choices(spec, data, query))
+
+
+def table_export(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]) -> TableExport | None:
+    """All rows that a query leaves, as a file; None where no export is asked for."""
+    query = _with_order(spec, query_of(asked, spec.columns))
+    if not query.export:
+        return None
+    kept = data.take(pa.array(_places(spec, data, query))).select([column.name for column in spec.columns])
+    content = csv_bytes(kept) if query.export == "csv" else parquet_bytes(kept)
+    return TableExport(f"{spec.name}.{query.export}", MEDIA_TYPES[query.export], content)
+
+
+def _shown_columns(spec: TableSpec, query: TableQuery) -> tuple[TableColumn, ...]:
+    """Columns that a page shows: those that its order rests on, too."""
+    return tuple(one for one in spec.columns if query.wide or not one.aside or one.name == query.sort)
+
+
+def _with_order(spec: TableSpec, query: TableQuery) -> TableQuery:
+    if query.sort or not spec.sort:
+        return query
+    order = {"sort": spec.sort.removeprefix("-"), "descending": spec.sort.startswith("-")}
+    return TableQuery(**{**query.__dict__, **order})
+
+
+def _places(spec: TableSpec, data: pa.Table, query: TableQuery) -> np.ndarray[Any, Any]:
+    """Numbers of the rows that are left, in order."""
+    kept = np.ones(data.num_rows, np.bool_)
+    if query.find:
+        found = np.zeros(data.num_rows, np.bool_)
+        # both by the same rule: Python and Arrow differ in some letters, such as a Greek sigma at the end
+        text = pc.utf8_lower(pa.scalar(query.find)).as_py()
+        for column in spec.columns:
+            if column.is_searched:
+                found |= _holds(data, column, lambda texts: pc.match_substring(_lower(texts), text))
+        kept &= found
+    for column in spec.columns:
+        if values := query.choices.get(column.name):
+            kept &= _holds(data, column, partial(_is_one_of, wanted=pa.array(values, pa.string())))
+    for bounds, compare in ((query.least, pc.greater_equal), (query.most, pc.less_equal)):
+        for name, bound in bounds.items():
+            kept &= _true(compare(data[name].cast(pa.float64(), safe=False), bound))
+    places = np.flatnonzero(kept)
+    if query.sort:
+        # the sort of a single array is stable: ties keep the order in which rows come, so that pages do not overlap
+        key = _sortable(data[query.sort]).take(pa.array(places))
+        direction = "descending" if query.descending else "ascending"
+        places = places[pc.array_sort_indices(key, order=direction, null_placement="at_end").to_numpy()]
+    return places
+
+
+def _holds(data: pa.Table, column: TableColumn, test: Callable[[Any], Any]) -> np.ndarray[Any, Any]:
+    """Rows whose text, or one of whose texts, passes a test."""
+    array = _whole(data[column.name])
+    texts = array.flatten() if pa.types.is_list(array.type) else _text(array)
+    if column.kind == "id":
+        passed = _true(test(texts))
+    else:  # many rows have few texts, each of which is tested once
+        coded = texts.dictionary_encode()
+        passed = _true(pc.take(pa.array(_true(test(coded.dictionary))), coded.indices))
+    if not pa.types.is_list(array.type):
+        return passed
+    rows = np.zeros(len(array), np.bool_)
+    rows[pc.list_parent_indices(array).to_numpy()[passed]] = True
+    return rows
+
+
+def _lower(texts: Any) -> Any:
+    """Texts in small letters; where all are ASCII, as ids are, by the function that is five times as fast."""
+    plain = pc.all(pc.string_is_ascii(texts), min_count=0).as_py()
+    return pc.ascii_lower(texts) if plain else pc.utf8_lower(texts)
+
+
+def _whole(column: pa.ChunkedArray) -> Any:
+    """A column as one array; copied only where it is in several chunks."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _is_one_of(texts: Any, wanted: Any) -> Any:
+    return pc.is_in(_cut(texts), value_set=wanted)
+
+
+def _cut(texts: Any) -> Any:
+    """Texts as filters send them: what is longer counts by its beginning."""
+    return pc.utf8_slice_codeunits(texts, 0, MOST_VALUE_CHARACTERS)
+
+
+def _true(mask: Any) -> np.ndarray[Any, Any]:
+    found: np.ndarray[Any, Any] = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
+    return found.astype(np.bool_)
+
+
+def _text(array: Any) -> Any:
+    """Values as they stand in filters: text as it is, yes and no."""
+    if pa.types.is_boolean(array.type):
+        return pc.if_else(array, "yes", "no")
+    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+
+
+def _sortable(column: pa.ChunkedArray) -> Any:
+    """What rows are ordered by: of a list its first value; text without regard to case."""
+    array = _whole(column)
+    if pa.types.is_list(array.type):
+        filled = pc.greater(pc.fill_null(pc.list_value_length(array), 0), 0)
+        array = pc.list_element(pc.if_else(filled, array, pa.scalar([""], array.type)), 0)
+    if not pa.types.is_string(array.type):
+        return array
+    coded = array.dictionary_encode()
+    return pc.rank(_lower(coded.dictionary), tiebreaker="dense").take(coded.indices)
+
+
+def _most_frequent(texts: Any, chosen: Iterable[str]) -> tuple[list[tuple[str, int]], int]:
+    """The values that a filter offers, each with its rows, and how many there are; by columns, as there may be many."""
+    counted = pc.value_counts(texts)
+    names, rows = _cut(counted.field("values")), counted.field("counts")
+    stated = pc.fill_null(pc.not_equal(names, ""), False)
+    found = pa.table({"name": names.filter(stated), "rows": rows.filter(stated)})
+    found = found.group_by("name").aggregate([("rows", "sum")])
+    order = pc.sort_indices(found, sort_keys=[("rows_sum", "descending"), ("name", "ascending")])
+    further = pc.is_in(found["name"].take(order), value_set=pa.array(list(chosen), pa.string()))
+    wanted = _true(further)
+    wanted[:CHOICES_SHOWN] = True
+    some = found.take(order.filter(pa.array(wanted)))
+    return list(zip(some["name"].to_pylist(), some["rows_sum"].to_pylist(), strict=True)), found.num_rows
+
+
+def _choices(spec: TableSpec, data: pa.Table, query: TableQuery) -> dict[str, tuple[FilterChoice, ...]]:
+    """Values that filters offer: the most frequent of the whole table, and those that are chosen."""
+    offered: dict[str, tuple[FilterChoice, ...]] = {}
+    for column in spec.columns:
+        if not column.is_choice:
+            continue
+        array = _whole(data[column.name])
+        chosen = query.choices.get(column.name, ())
+        some, number = _most_frequent(_text(array.flatten() if pa.types.is_list(array.type) else array), chosen)
+        held = {value for value, _ in some}
+        some += [(value, 0) for value in chosen if value not in held]
+        if number > 1 or chosen:
+            offered[column.name] = tuple(
+                FilterChoice(column.name, value, formatting.count(rows), value in chosen) for value, rows in some
+            )
+    return offered

@@ -1,0 +1,286 @@
+"""NATS JetStream as an inlet: messages of a durable pull consumer, acknowledged once they are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NothingYetError
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
+
+from stillhunt.base.config_live import ServeSettings
+from stillhunt.base.formatting import shorten
+from stillhunt.watch.service_faults import KeptThread
+from stillhunt.watch.spool.committer import Committer, SpoolBusyError
+from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt.watch.spool.parts import Stream
+from stillhunt_server.receiving.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt_server.receiving.receiver import CALL_KINDS, JSON, PROTOBUF
+from stillhunt_server.receiving.traffic import Limits, Traffic
+
+KINDS = ("traces", "logs", "litellm")
+"""Last words of a subject that say what its messages hold; under any other, they are records in JSON."""
+CLIENT = "stillhunt"
+REQUEST_SECONDS = 2.0
+"""Longest wait for an answer of the broker, so that a stopped one is known within seconds. Judgement."""
+LEAVING_SECONDS = 10.0
+"""Longest wait for the end of what was fetched; messages that were not acknowledged come again. Judgement."""
+
+
+class NatsPace(NamedTuple):
+    """How messages are fetched, and when that is tried again."""
+
+    # Most messages that are fetched, synced and acknowledged together (a sync takes milliseconds; at NATS' usual limit
+    # of 1 MB a message, 128 MB of memory)
+    batch: int = 128
+    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
+    # seconds: time after which a message that was not acknowledged is delivered again; of a consumer made here (longer
+    # than a sync on a disk that is busy)
+    acknowledge_seconds: float = 60.0
+    # seconds: wait after a failure; it doubles with each further one (a broker that is restarted is back within
+    # seconds)
+    first_wait: float = 1.0
+    # seconds: longest wait between two tries (soon enough for a broker that was away for hours)
+    longest_wait: float = 30.0
+
+
+PACE = NatsPace()
+
+
+class NatsInlet:
+    """Takes messages in a thread of its own until it is stopped, however often the broker goes away.
+
+    A message is acknowledged after the sync of the spool, so one that was stored when this process died is delivered
+    and stored again; a hunt counts each request once. What cannot be decoded is terminated and counted as refused.
+
+    Args:
+        limits: whether there is room; while there is none, messages stay with the broker.
+        traffic: counts them, and what waits at the broker.
+    """
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        committer: Committer,
+        limits: Limits,
+        traffic: Traffic,
+        letters: DeadLetters,
+        pace: NatsPace = PACE,
+    ) -> None:
+        self._letters = letters
+        self._settings, self._committer, self._limits, self._traffic = settings, committer, limits, traffic
+        self._pace, self._wait = pace, pace.first_wait
+        self._source = settings.nats_source
+        self._longest = int(settings.max_body_mb * 1e6)
+        self._stopping = threading.Event()
+        self.thread = KeptThread("nats", lambda: asyncio.run(self._run()), self._stopping.is_set)
+        traffic.problems[self._source] = "not connected to NATS yet"
+
+    def start(self) -> None:
+        """Begin."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Finish what was fetched, and end."""
+        self._stopping.set()
+        self.thread.join(LEAVING_SECONDS)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._session()
+            except (NatsError, OSError, ValueError) as error:
+                self._traffic.problems[self._source] = problem_of(error, self._settings)
+                await self._pause(self._wait)
+                self._wait = min(2 * self._wait, self._pace.longest_wait)
+
+    async def _session(self) -> None:
+        """Take messages over one connection; a new one replaces it after a failure, so there is one way to begin."""
+        async with connection(self._settings) as stream:
+            subscription = await self._subscription(stream)
+            self._traffic.problems.pop(self._source, None)
+            self._wait = self._pace.first_wait
+            while not self._stopping.is_set():
+                await self._take(subscription)
+
+    async def _subscription(self, stream: JetStreamContext) -> JetStreamContext.PullSubscription:
+        """Bind to the consumer; it is made where the operator has not made it."""
+        settings = self._settings
+        try:
+            await stream.consumer_info(settings.nats_stream, settings.nats_consumer)
+        except NotFoundError:
+            consumer = ConsumerConfig(
+                durable_name=settings.nats_consumer,
+                filter_subject=settings.nats_subject or None,
+                ack_wait=self._pace.acknowledge_seconds,
+            )
+            await stream.add_consumer(settings.nats_stream, consumer)
+        return await stream.pull_subscribe_bind(settings.nats_consumer, settings.nats_stream)
+
+    async def _take(self, subscription: JetStreamContext.PullSubscription) -> None:
+        if full := self._limits.full():
+            await self._hold(subscription, full)
+            return
+        try:
+            messages = await subscription.fetch(self._pace.batch, timeout=self._pace.fetch_seconds)
+        except NothingYetError:
+            messages = []
+        if not messages:  # a broker that dies at this moment may also leave none
+            self._traffic.waiting[self._source] = (await subscription.consumer_info()).num_pending or 0
+            return
+        began = time.monotonic()
+        self._traffic.waiting[self._source] = messages[-1].metadata.num_pending
+        for stream, taken in (await self._decoded(messages)).items():
+            await self._keep(subscription, stream, taken, began)
+
+    async def _decoded(self, messages: Sequence[Msg]) -> dict[Stream, list[tuple[Msg, Records]]]:
+        """Messages by the file that they belong to; those that cannot be decoded never come again."""
+        found: dict[Stream, list[tuple[Msg, Records]]] = {}
+        for message in messages:
+            try:
+                stream, records = decoded(message, self._source, self._longest)
+            except BodyError:
+                self._traffic.refused[self._source, "not decodable"] += 1
+                await message.term()
+            except Exception as error:  # whatever one message does, all others must be taken
+                await self._set_aside(message, type(error).__name__)
+            else:
+                found.setdefault(stream, []).append((message, records))
+        return found
+
+    async def _set_aside(self, message: Msg, reason: str) -> None:
+        """Keep a message that we fail to decode as a dead letter; where there is no room for it, it stays there."""
+        if await asyncio.to_thread(self._letters.keep, self._source, message.data, reason):
+            self._traffic.refused[self._source, "dead letter"] += 1
+            await message.term()
+        else:
+            await message.nak(delay=self._pace.longest_wait)
+
+    async def _keep(
+        self,
+        subscription: JetStreamContext.PullSubscription,
+        stream: Stream,
+        taken: Sequence[tuple[Msg, Records]],
+        began: float,
+    ) -> None:
+        data = b"".join(records.data for _, records in taken)
+        count = sum(records.accepted for _, records in taken)
+        try:
+            await self._stored(stream, data, count)
+        except (SpoolBusyError, OSError) as error:
+            for message, _ in taken:
+                await message.nak(delay=self._pace.first_wait)
+            why = getattr(error, "strerror", None) or "more comes than the disk can take"
+            await self._hold(subscription, f"messages cannot be written: {why}")
+            return
+        for message, records in taken:
+            await message.ack()
+            if records.refused:
+                self._traffic.refused[self._source, "not decodable"] += records.refused
+        self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
+        if stream.kind in CALL_KINDS:
+            self._traffic.calls.logged(self._source, count)
+
+    async def _stored(self, stream: Stream, data: bytes, count: int) -> None:
+        if not data:
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Exception | None] = loop.create_future()
+
+        def done(error: Exception | None) -> None:
+            loop.call_soon_threadsafe(future.set_result, error)
+
+        self._committer.submit(stream, data, done, count)
+        if (error := await future) is not None:
+            raise error
+
+    async def _hold(self, subscription: JetStreamContext.PullSubscription, problem: str) -> None:
+        """Leave messages with the broker for a while, and say why."""
+        self._traffic.problems[self._source] = problem
+        self._traffic.waiting[self._source] = (await subscription.consumer_info()).num_pending or 0
+        await self._pause(self._pace.first_wait)
+        self._traffic.problems.pop(self._source, None)
+
+    async def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.2))
+
+
+@asynccontextmanager
+async def connection(settings: ServeSettings) -> AsyncIterator[JetStreamContext]:
+    """A connection to the broker; it is not repaired when it breaks.
+
+    Raises:
+        NatsError: the broker refuses it, or nobody answers.
+        OSError: it breaks.
+        ValueError: the URL cannot be read.
+    """
+
+    async def unheard(_error: Exception) -> None:
+        """What breaks a connection is raised where it is used."""
+
+    address = urlsplit(settings.nats_url)
+    if address.hostname is None or address.port == 0:  # reading the port raises for one that is no number
+        raise ValueError
+    client = Client()
+    try:
+        await client.connect(
+            settings.nats_url,
+            name=CLIENT,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0,
+            error_cb=unheard,
+        )
+        yield client.jetstream(timeout=REQUEST_SECONDS)
+    finally:
+        with suppress(TimeoutError):  # the broker reads no more; the socket closes with the client
+            await asyncio.wait_for(client.close(), REQUEST_SECONDS)
+
+
+async def problem_with(settings: ServeSettings) -> str:
+    """Why no messages could be fetched now; empty where they could."""
+    try:
+        async with connection(settings) as stream:
+            await stream.stream_info(settings.nats_stream)
+    except (NatsError, OSError, ValueError) as error:
+        return problem_of(error, settings)
+    return ""
+
+
+def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
+    """What a message holds, and the file of the spool that it belongs to.
+
+    Raises:
+        BodyError: it cannot be decoded.
+    """
+    headers = {name.lower(): value for name, value in (message.headers or {}).items()}
+    last = message.subject.rpartition(".")[2]
+    kind = last if last in KINDS else "jsonl"
+    content_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    body = unpacked(message.data, headers.get("content-encoding", ""), longest)
+    if kind in ("traces", "logs"):
+        protobuf = content_type == PROTOBUF
+        records = otlp_protobuf(body, kind) if protobuf else otlp_json(body, kind)
+        return Stream(source, kind, "pb" if protobuf else "jsonl"), records
+    return Stream(source, kind, "jsonl"), json_lines(body)
+
+
+def problem_of(error: Exception, settings: ServeSettings) -> str:
+    """Why nothing comes, without the credentials of the URL."""
+    if isinstance(error, NotFoundError):
+        return f"NATS has no stream {settings.nats_stream!r} (serve.nats_stream)"
+    if isinstance(error, ValueError):
+        return "serve.nats_url is no address of NATS; write nats://HOST:4222"
+    return shorten(f"NATS: {str(error) or type(error).__name__}", 200)
