@@ -61,7 +61,7 @@ setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 
 # PySpark brings Spark itself (half a gigabyte).
 $(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	@$(INSTALL) $(HOUSES) --editable 'packages/stillhunt[spark]' --group dev
+	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --group dev
 	@touch $@
 
 setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
@@ -73,7 +73,7 @@ $(MODEL_STAMP): $(TOOLS_STAMP) | $(STAMP)
 
 # All three in one installation, for CI; what is compiled once is left to `setup`.
 install-all: $(USE_STAMP)
-	@$(INSTALL) $(HOUSES) --editable 'packages/stillhunt[spark]' --editable packages/stillhunt-model --group dev
+	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --editable packages/stillhunt-model --group dev
 	@touch $(TOOLS_STAMP) $(SPARK_STAMP) $(MODEL_STAMP)
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.

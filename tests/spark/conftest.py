@@ -21,7 +21,7 @@ def engine() -> Iterator[Any]:
         pytest.skip("pyspark is not installed")
     if not REQUIRED and shutil.which("java") is None:
         pytest.skip("java is not installed")
-    from stillhunt.base.engine_spark import SparkEngine  # nothing of Spark where it is skipped
+    from stillhunt_spark.engine import SparkEngine  # nothing of Spark where it is skipped
 
     # Executors import the functions of tests by name, as they import those of the product.
     here = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -50,7 +50,7 @@ def findings(sketches: Dataset, accounts: pa.Table | None, config: Config) -> di
 
 
 def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
-    from stillhunt.pipeline_spark import spark_sketches
+    from stillhunt_spark.sketches import spark_sketches
 
     world, config = small_world()
     half = world.requests.num_rows // 2
