@@ -29,7 +29,7 @@ from traffic import ENVOY_CONFIG, Call, Traffic, ask, send, statuses, traffic
 
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import make_token
+from stillhunt_server.tokens import make_token
 
 HERE = Path(__file__).parent
 MOST_SECONDS = 180

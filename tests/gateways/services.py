@@ -22,7 +22,7 @@ from stillhunt.decide.actions import ACTIONS, Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.tokens import DECIDE, make_token
 
 APPEALS = "https://example.com/appeals"
 SETTINGS = {"STILLHUNT_DECIDE__APPEAL_URL": APPEALS, "STILLHUNT_DECIDE__MODEL_HEADER": "x-ai-eg-model"}
