@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -96,7 +97,13 @@ def run_trainer(trainer: Any, meter: TrainingMeter, folder: Path | None) -> Trai
     """Let a trainer of transformers train, from the last checkpoint of a folder if there is one."""
     trainer.remove_callback(PrinterCallback)  # what is shown is for the caller to say
     last = get_last_checkpoint(str(folder)) if folder is not None and folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    # The trainer collects garbage as it begins: half a second for the objects of PyTorch, which dozens of small students
+    # feel. What was there before is none of its garbage.
+    gc.freeze()
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    finally:
+        gc.unfreeze()
     return Trained(meter.loss, meter.tokens, meter.seconds, int(last.rsplit("-", 1)[1]) if last else 0)
 
 
