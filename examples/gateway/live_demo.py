@@ -8,6 +8,7 @@ request. All traffic is simulated and stays on the loopback interface. Exit code
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -87,10 +88,15 @@ class Demo:
                 return last
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Run the demo; the exit code."""
-    print("Building the traffic: 400 honest customers and one operation that holds half of its accounts back.")
-    sent = traffic()
+    parser = argparse.ArgumentParser(description="A gateway that acts, from the first request to an appeal.")
+    parser.add_argument("--customers", type=int, default=400, help="honest ones; default 400")
+    parser.add_argument("--operation", type=int, default=40, help="accounts of the operation; default 40")
+    size = parser.parse_args(words)
+    print(f"Building the traffic: {size.customers} honest customers and one operation that holds half of its", end=" ")
+    print("accounts back.")
+    sent = traffic(size.customers, size.operation)
     with tempfile.TemporaryDirectory() as made, ExitStack() as opened:
         demo = opened.enter_context(running(Path(made), sent))
         began = time.monotonic()

@@ -111,7 +111,7 @@ def test_auc_on_hand_made_cases() -> None:
 
 @pytest.mark.parametrize("rung", [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
 def test_no_single_number_separates_the_classes(rung: int) -> None:
-    world = build_second_world(SecondSpec(rung, accounts=400, days=10, seed=31, campaigns=2, campaign_accounts=40))
+    world = build_second_world(SecondSpec(rung, accounts=250, days=8, seed=31, campaigns=2, campaign_accounts=40))
     numbers, harvests = account_numbers(world)
     telling = {name: stump_auc(numbers[name].to_numpy(), harvests) for name in numbers}
     assert len(telling) > 200
