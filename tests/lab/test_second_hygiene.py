@@ -120,5 +120,5 @@ def test_no_single_number_separates_the_classes(rung: int) -> None:
 
 def test_the_naive_rung_is_easily_separated() -> None:
     """The measure can fail: on rung 1 the shared card separates the classes."""
-    numbers, harvests = account_numbers(build_second_world(SecondSpec(1, accounts=300, seed=41)))
+    numbers, harvests = account_numbers(build_second_world(SecondSpec(1, accounts=200, days=8, seed=41)))
     assert stump_auc(numbers["payment_fingerprint sharers"].to_numpy(), harvests) > 0.95
