@@ -142,7 +142,7 @@ def come_back(demo: Demo, sent: Traffic) -> None:
     first = next(iter(sent.reserve.values()))[0]
     texts = {name: json.loads(first.body)[name] for name in ("model", "messages")}
     asked = {"account_id": "never-seen-before", **texts}
-    tagged = wait_for(lambda: demo.call("POST", "/v1/decide", "decide", asked)["action"] == "tag", 5)
+    tagged = wait_for(lambda: demo.call("POST", "/v1/decide", "decide", asked)["action"] == "tag", 30)
     text = "where the gateway shows the text, the first request already is tagged; a text alone refuses nobody"
     demo.promise(tagged and demo.call("POST", "/v1/decide", "decide", asked)["allowed"], text)
     through = asyncio.run(returning(sent.reserve, demo.ports["gateway"]))

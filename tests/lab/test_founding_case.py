@@ -121,7 +121,7 @@ def test_a_hunt_finds_the_labs_and_no_honest_account(founding: Path) -> None:
         members = truth.index[truth == name]
         assert accounts.flagged[members].mean() > 0.95
         assert _operators(flagged.loc[members.intersection(flagged.index)]) == 1
-    # Two labs have eight accounts or hardly more at this scale: whether they are flagged is left open. No campaign holds two labs.
+    # The third lab has eight accounts: whether they are flagged is left open. No campaign holds two labs.
     assert (truth[flagged.index].groupby(flagged.campaign_id).nunique() == 1).all()
     assert _operators(flagged) in (2, 3)
 

@@ -14,7 +14,8 @@ import pytest
 REQUIRED = os.environ.get("STILLHUNT_REQUIRE_SERVICES") == "1"
 PARTITIONS = 2
 # A session of a minute ends before the JVM has compiled anything well: its quick compiler costs half.
-QUICK_START = "--conf spark.ui.enabled=false --driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' pyspark-shell"
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+QUICK_START = f"--conf spark.ui.enabled=false --driver-java-options '{QUICK_COMPILER}' pyspark-shell"
 
 
 @pytest.fixture(scope="session")
