@@ -25,12 +25,8 @@ _MAX_TIME_CHARACTERS = 40
 _COMMON_LOG_TIME = re.compile(
     r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d) ([+-]\d\d)([0-5]\d)", re.ASCII
 )
-_MONTHS = {
-    name: f"{place:02d}"
-    for place, name in enumerate(
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
-    )
-}
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: f"{place:02d}" for place, name in enumerate(_MONTH_NAMES, 1)}
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
