@@ -41,7 +41,7 @@ def test_reasons_are_redacted_as_they_may_quote_a_value() -> None:
 @pytest.mark.parametrize("letter", ["x", "я", "語"])
 def test_no_cut_leaves_a_part_of_a_secret(secret: str, letter: str) -> None:
     """Readers hand on the first 800 bytes of a row; what stands beside a cut is not shown."""
-    for length in range(740, 802):
+    for length in range(800 - len(secret) - 2, 802):
         row = (
             f"{' ' * (length - 700)}{letter * 200} {'z ' * 400}".encode()[: length - 1]
             + b" "
@@ -50,7 +50,7 @@ def test_no_cut_leaves_a_part_of_a_secret(secret: str, letter: str) -> None:
         )
         raw = row[:800].decode("utf-8", "replace")
         assert secret[:6] not in shown(raw)["raw"]
-    for before in range(3150, 3250):
+    for before in range(3150, 3250, 2):
         raw = "y " * (before // 2) + secret + " z" * 390
         assert secret[-6:] not in shown(raw)["raw"]
 
