@@ -22,7 +22,7 @@ from stillhunt.extract.store.folders import FORGOTTEN_SECONDS, MARKED, MARKER, h
 Process = ForkedProcess | subprocess.Popen[bytes]
 
 FILES = 10
-KILLS = 3
+KILLS = 2
 FOUND = 3
 TABLES = ("accounts", "campaigns", "evidence", "harvest", "members", "rejects", "slices")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gzip
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -169,10 +170,11 @@ def changed(record: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 def hostile(fixture: Fixture) -> Iterator[Any]:
     """Copies of the records, each with one field gone, of another kind, or of another depth."""
-    number = 2000
+    number, values = 2000, itertools.cycle(ODD)
     for place, record in enumerate(fixture.records):
         for path in paths_of(record):
-            for odd in (*ODD, _GONE):
+            # Every value meets every source; not in each of its fields, of which some have hundreds.
+            for odd in (*itertools.islice(values, 5), _GONE):
                 number += 1
                 for n, one in enumerate(fixture.copy(str(number))):
                     yield changed(one, path, odd) if n == place else one
@@ -203,7 +205,7 @@ def test_deep_and_long_fields_lose_no_other_record(name: str, tmp_path: Path) ->
     for record in fixture.copy("3000"):
         places = sorted(paths_of(record), key=repr)
         for filling in FILLINGS:
-            for path in draw.sample(places, min(3, len(places))):
+            for path in draw.sample(places, min(2, len(places))):
                 spoilt += json.dumps(changed(record, path, "@@")).replace('"@@"', filling).encode() + b"\n"
     paths[0].write_bytes(spoilt + paths[0].read_bytes())
     rows = told(read_as(name, *paths))
