@@ -112,6 +112,19 @@ def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
         assert_same(one, table.filter(pa.array(part == number)).select(list(names)))
 
 
+def test_a_flipped_bit_anywhere_is_an_error(tmp_path: Path) -> None:
+    """None of its bytes is beyond the checksums of streams and index."""
+    path = tmp_path / "one"
+    write_segment(path, random_sketches(8, 60))
+    whole = path.read_bytes()
+    for place in range(0, len(whole), len(whole) // 60):
+        content = bytearray(whole)
+        content[place] ^= 4
+        path.write_bytes(bytes(content))
+        with pytest.raises(OutputError, match="gone or changed"):
+            Segment(path, [0]).read(EVERYBODY, SKETCHES.names)
+
+
 def test_tables_in_pieces_and_views_are_written_as_they_are(tmp_path: Path) -> None:
     text_hash = random_sketches(5, 400)
     pieces = pa.concat_tables([text_hash.slice(10, 90), text_hash.slice(100, 1), text_hash.slice(101, 200)])

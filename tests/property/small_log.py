@@ -31,7 +31,7 @@ REPEATS = 7
 
 @dataclass(frozen=True)
 class SmallLog:
-    """A world's log with a few rows that repeat and a few whose ids clash; one campaign is to be acted on, one is not."""
+    """A world's log with a few rows that repeat and a few whose ids clash; one campaign is acted on, one is not."""
 
     world: World
     requests: pa.Table
