@@ -95,7 +95,8 @@ def _of_product(agent: str) -> str:
 @cache
 def _parser() -> Any:
     try:
-        from ua_parser import parse_user_agent  # an extra; without it all browsers are one family
+        from ua_parser import Parser, load_lazy_builtins  # an extra; without it all browsers are one family
     except ImportError:
         return None
-    return parse_user_agent
+    # Its own parser compiles its patterns of systems and devices as well, which are not asked for.
+    return Parser.from_matchers(load_lazy_builtins()).parse_user_agent
