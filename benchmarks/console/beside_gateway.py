@@ -33,7 +33,7 @@ import psutil
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import CASE, WATCH_FILE, name_of
-from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.tokens import DECIDE, make_token
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "decide"))

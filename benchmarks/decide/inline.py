@@ -42,13 +42,13 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect import open_requests
 from stillhunt.extract import PhraseReader, sketch_requests
-from stillhunt.watch.signatures.asked_texts import texts_of_messages
-from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher, known_style
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.parameters import MATCHING, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.signature import FalseMatches, Signature, StyleWeights, as_json, read_signatures
 from stillhunt.watch.signatures.weighing import hash_text
 from stillhunt_lab.worlds.build import World
+from stillhunt_server.enforcing.asked_texts import texts_of_messages
+from stillhunt_server.enforcing.inline_matcher import AskedRequest, InlineMatcher, known_style
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from signatures import compiled, harvested, replacements, world_of

@@ -26,7 +26,7 @@ from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import log_locked
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.tokens import DECIDE, make_token
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from served import free_port

@@ -33,8 +33,8 @@ from stillhunt.decide.table import DecisionTable
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, make_token
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.tokens import DECIDE, make_token
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 from served import free_port

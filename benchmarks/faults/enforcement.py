@@ -40,8 +40,8 @@ from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.snapshots import SnapshotFiles
 from stillhunt.watch.spool.parts import Stream, new_part
-from stillhunt.watch.tokens import DECIDE, make_token
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.tokens import DECIDE, make_token
 from watch.small_world import lines
 
 ACCOUNTS = ("a1", "a2", "a3")

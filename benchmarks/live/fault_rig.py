@@ -21,7 +21,7 @@ from stillhunt.base.config import Config
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tokens import INGEST, make_token
+from stillhunt_server.tokens import INGEST, make_token
 
 DISK_MB = 192
 """Size of the disk: room for the snapshots of a round, and quickly filled."""

@@ -8,6 +8,7 @@ request. All traffic is simulated and stays on the loopback interface. Exit code
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -29,7 +30,7 @@ from traffic import ENVOY_CONFIG, Call, Traffic, ask, send, statuses, traffic
 
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import make_token
+from stillhunt_server.tokens import make_token
 
 HERE = Path(__file__).parent
 MOST_SECONDS = 180
@@ -87,10 +88,15 @@ class Demo:
                 return last
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Run the demo; the exit code."""
-    print("Building the traffic: 400 honest customers and one operation that holds half of its accounts back.")
-    sent = traffic()
+    parser = argparse.ArgumentParser(description="A gateway that acts, from the first request to an appeal.")
+    parser.add_argument("--customers", type=int, default=400, help="honest ones; default 400")
+    parser.add_argument("--operation", type=int, default=40, help="accounts of the operation; default 40")
+    size = parser.parse_args(words)
+    print(f"Building the traffic: {size.customers} honest customers and one operation that holds half of its", end=" ")
+    print("accounts back.")
+    sent = traffic(size.customers, size.operation)
     with tempfile.TemporaryDirectory() as made, ExitStack() as opened:
         demo = opened.enter_context(running(Path(made), sent))
         began = time.monotonic()
@@ -136,7 +142,7 @@ def come_back(demo: Demo, sent: Traffic) -> None:
     first = next(iter(sent.reserve.values()))[0]
     texts = {name: json.loads(first.body)[name] for name in ("model", "messages")}
     asked = {"account_id": "never-seen-before", **texts}
-    tagged = wait_for(lambda: demo.call("POST", "/v1/decide", "decide", asked)["action"] == "tag", 5)
+    tagged = wait_for(lambda: demo.call("POST", "/v1/decide", "decide", asked)["action"] == "tag", 30)
     text = "where the gateway shows the text, the first request already is tagged; a text alone refuses nobody"
     demo.promise(tagged and demo.call("POST", "/v1/decide", "decide", asked)["allowed"], text)
     through = asyncio.run(returning(sent.reserve, demo.ports["gateway"]))

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
 
 ENVOY_CONFIG = Path(__file__).parents[2] / "deploy" / "gateways" / "envoy.yaml"
-HONEST, MEMBERS, RESERVE, DAYS, SEED = 400, 40, 20, 4, 5
+DAYS, SEED = 4, 5
 CONNECTIONS = 32
 DROPPED = ("account_id", "model", "prompt", "system_prompt", "organization_id")
 
@@ -60,15 +60,16 @@ class Traffic:
     sanctioned: tuple[str, ...]
 
 
-def traffic() -> Traffic:
-    """Four days of 400 honest customers and one operation of 40 accounts, 20 of which it holds back; they end now."""
-    operation = CampaignSpec(2, MEMBERS, name="operation", requests_per_account_day=20.0)
-    world = build_world(WorldSpec(accounts=HONEST, days=DAYS, seed=SEED, campaigns=(operation,)))
+def traffic(honest_customers: int = 400, operation_accounts: int = 40) -> Traffic:
+    """Four days of honest customers and of one operation, which holds half of its accounts back; they end now."""
+    operation = CampaignSpec(2, operation_accounts, name="operation", requests_per_account_day=20.0)
+    world = build_world(WorldSpec(accounts=honest_customers, days=DAYS, seed=SEED, campaigns=(operation,)))
     truth = dict(zip(*(world.truth_accounts[name].to_pylist() for name in ("account_id", "campaign")), strict=True))
     rows = world.requests.sort_by("timestamp").to_pylist()
     shift = datetime.now(UTC) - rows[-1]["timestamp"]
     members = sorted(account for account, campaign in truth.items() if campaign)
-    held = set(members[:RESERVE])
+    in_reserve = operation_accounts // 2
+    held = set(members[:in_reserve])
     before, honest, reserve = [], set(), dict[str, list[Call]]()
     for row in rows:
         call = call_of(row, shift)
@@ -81,7 +82,7 @@ def traffic() -> Traffic:
     at = world.accounts.schema.get_field_index("created_at")
     opened = pc.add(world.accounts["created_at"], pa.scalar(shift))
     accounts = world.accounts.set_column(at, "created_at", opened)
-    return Traffic(before, sorted(honest), members[RESERVE:], reserve, accounts, world.sanctioned)
+    return Traffic(before, sorted(honest), members[in_reserve:], reserve, accounts, world.sanctioned)
 
 
 def call_of(row: dict[str, Any], shift: timedelta) -> Call:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from stillhunt.base.coded import codes, is_coded, one_dictionary, plain
 from stillhunt.base.shape import CODED
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=60)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
 pieces = st.lists(st.lists(st.sampled_from(["", "a", "b", "z", "é", None]), max_size=6), max_size=4)
 
 

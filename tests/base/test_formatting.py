@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base import formatting
+from thoroughness import examples
 
 
 def test_controls_become_visible() -> None:
@@ -40,7 +41,7 @@ def test_joiners_that_hide_in_ids_become_visible(text: str) -> None:
     assert formatting.escape_controls(text).isprintable()
 
 
-@settings(derandomize=True, max_examples=200)
+@settings(derandomize=True, max_examples=examples(60))
 @given(text=st.text(max_size=400), limit=st.integers(1, 80))
 def test_short_text_is_short_and_safe(text: str, limit: int) -> None:
     shown = formatting.shorten(text, limit)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from stillhunt.base.schema import SKETCHES
 from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=60)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
 
 
 def tied(seed: int, rows: int, kinds: int, *, chunks: int = 1, nulls: float = 0.3) -> pa.Table:

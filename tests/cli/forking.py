@@ -37,7 +37,10 @@ _MOST_WORDS = 1 << 20
 @cache
 def forker() -> Forker:
     """The one of this process, started when it is first needed."""
-    names = ("PATH", "HOME", "PYTHONPATH", "LANG", "LC_ALL", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    names = (
+        "PATH", "HOME", "PYTHONPATH", "LANG", "LC_ALL", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE",
+        "NUMBA_CACHE_DIR",  # which numba reads when it is imported
+    )  # fmt: skip
     return Forker({name: os.environ[name] for name in names if name in os.environ})
 
 

@@ -19,7 +19,7 @@ from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.tables import META, VERSION_ROW
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.parts import closed_parts, open_parts
-from stillhunt.watch.tokens import INGEST, make_token
+from stillhunt_server.tokens import INGEST, make_token
 
 
 def free_port() -> int:

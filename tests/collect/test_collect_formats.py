@@ -21,6 +21,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect import open_requests
+from thoroughness import examples
 
 WORDS = ["alpha", "béta", "γ", 'delta "quoted"', "line\nbreak", "tab\there", "comma, comma", "\x1b[0m", "'", " "]
 ADDRESSES = [
@@ -233,7 +234,7 @@ def test_source_is_a_word_and_never_a_path() -> None:
     assert [r["source"] for r in found] == ["eu", "api.json", "main"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=examples(20))
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -15,6 +15,7 @@ from stillhunt.base.formatting import escape_controls
 from stillhunt.collect.decode.lines import JsonReader, TextFile
 from stillhunt.collect.values.fields import REQUEST_FIELDS, field_map
 from stillhunt.collect.values.rejects import Rejects
+from thoroughness import examples
 
 GOOD_LINE = json.dumps(row(1)).encode()
 GOOD_RECORD = b"r1,1767225600,a1,m1,text"
@@ -56,7 +57,7 @@ CSV_BYTES = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=examples(30))
 @given(st.lists(JSON_BYTES, max_size=6))
 def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     data = b"\n".join([GOOD_LINE, *pieces, GOOD_LINE])
@@ -69,7 +70,7 @@ def test_json_lines(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes
     assert all(escape_controls(text) == text for reject in log.rejects().to_pylist() for text in reject.values())
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=examples(30))
 @given(st.lists(CSV_BYTES, max_size=6))
 def test_csv_records(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     data = b"\n".join([HEADER, GOOD_RECORD, *pieces]) + b"\n"
@@ -96,7 +97,7 @@ def records_of(data: bytes) -> int:
         count += bool(record) and record != [""]
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=examples(15))
 @given(
     st.binary(max_size=200),
     st.sampled_from(["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.jsonl.gz", "a", "a.zst"]),
@@ -109,7 +110,7 @@ def test_any_file_at_all(tmp_path_factory: pytest.TempPathFactory, data: bytes, 
             collected(path)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(40))
 @given(
     st.lists(
         st.one_of(

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.collect.history.resent_prefixes import MAX_CONTINUATIONS, MIN_BYTES_WITHOUT_CONVERSATION, row_orders
+from thoroughness import examples
 
 LONG = "a complete earlier prompt that is longer than sixty-four bytes, by some margin; "
 
@@ -77,7 +78,7 @@ def random_rows(seed: int, times: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("times", [2, 5, 25])  # with few, rows of one time span several batches
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(examples(6)))
 def test_agrees_with_a_search_over_all_pairs(seed: int, times: int) -> None:
     rows = random_rows(seed, times)
     assert rests(rows, batch_rows=7) == expected_rests(rows)
@@ -85,7 +86,7 @@ def test_agrees_with_a_search_over_all_pairs(seed: int, times: int) -> None:
     assert rests(rows, batch_rows=7) == expected_rests(rows)
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=examples(30))
 @given(
     st.lists(
         st.tuples(

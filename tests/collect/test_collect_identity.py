@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.collect.normalise import identity, kernels_identity
 from stillhunt.collect.normalise.identity import IdentityHasher, address_and_prefix, address_hashes
+from thoroughness import examples
 
 
 @pytest.mark.parametrize(
@@ -115,14 +116,14 @@ _texts = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=400)
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 @given(st.lists(_texts, min_size=1, max_size=20), st.sampled_from([5, 16, 256]))
 def test_plain_addresses_are_hashed_as_the_general_way_does(texts: list[str], limit: int) -> None:
     found, prefixes, _broken = IdentityHasher("k").addresses(pa.array(texts), limit)
     assert list(zip(found.to_pylist(), prefixes.to_pylist(), strict=True)) == [expected(text, limit) for text in texts]
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 @given(st.lists(st.one_of(st.none(), st.text(max_size=9), st.text(" \t\x1f\x85ab", max_size=6)), max_size=9))
 def test_cards_are_trimmed_and_cut(texts: list[str | None]) -> None:
     found, _broken = IdentityHasher("k").secrets(pa.array(texts, pa.string()), "card", 8)

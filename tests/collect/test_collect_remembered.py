@@ -16,6 +16,7 @@ from stillhunt.collect.decode.lines import JsonReader
 from stillhunt.collect.history.incremental_history import Notes
 from stillhunt.collect.history.kernels import enter_prompts, find_prompts
 from stillhunt.collect.history.resent_prefixes import MAX_CONTINUATIONS, new_entries, new_seen_prompts
+from thoroughness import examples
 
 PARTS = 6
 
@@ -57,12 +58,9 @@ def written(folder: Path, parts: list[list[dict[str, Any]]], draw: random.Random
     return [write[end](folder / f"{n}{end}", part) for n, (end, part) in enumerate(zip(endings, parts, strict=True))]
 
 
-@pytest.mark.parametrize("conversations", [True, False])
-@pytest.mark.parametrize("times", [3, 25])
-@pytest.mark.parametrize("seed", range(12))
-def test_files_that_come_and_go_are_cut_as_all_pairs_say(
-    tmp_path: Path, seed: int, times: int, conversations: bool
-) -> None:
+@pytest.mark.parametrize("seed", range(examples(12)))
+def test_files_that_come_and_go_are_cut_as_all_pairs_say(tmp_path: Path, seed: int) -> None:
+    times, conversations = (3, 25)[seed // 6 % 2], bool(seed // 3 % 2)
     draw, rows = random.Random(seed), random_rows(seed, times)
     for one in rows:
         one["conversation_id"] = one["conversation_id"] if conversations else None

@@ -31,6 +31,7 @@ from stillhunt.collect.values.timestamps import (
     time_range,
     times,
 )
+from thoroughness import examples
 
 MOMENT = 1_767_225_600_123_456  # 2026-01-01T00:00:00.123456Z
 ALLOWED = TimeRange(EARLIEST_REQUEST, MOMENT + 10**9)
@@ -116,7 +117,7 @@ TIME_TEXTS = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=examples(50))
 @given(
     st.one_of(
         st.lists(TIME_TEXTS, min_size=1, max_size=4).map(lambda v: pa.array(v, pa.string())),
@@ -144,7 +145,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=examples(60))
 @given(st.lists(NUMBERS, min_size=1, max_size=5))
 def test_columns_of_numbers_agree_with_single_values(values: list[Any]) -> None:
     for column in columns_of(values):
@@ -208,7 +209,7 @@ def test_short_strings_are_bounded_in_bytes_not_characters() -> None:
 LONG = st.builds(lambda head, middle, tail: head + middle + tail, *[st.text(max_size=80)] * 3)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(40))
 @given(st.lists(LONG, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_short_strings_stay_apart_and_in_their_bound(values: list[str], draw: Random) -> None:
     """Equal ones stay equal, different ones different, whatever lies beside them."""
@@ -242,7 +243,7 @@ def test_long_texts_are_sampled_at_head_middle_and_tail() -> None:
     assert sample_text(body.encode(), 3002, seed=2) != kept
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(40))
 @given(st.lists(st.one_of(st.none(), st.text(max_size=400)), min_size=1, max_size=4), st.integers(40, 200))
 def test_sampled_texts_stay_valid_and_bounded(texts: list[str | None], limit: int) -> None:
     found = bounded_texts(pa.array(texts, pa.large_string()), limit, 0).to_pylist()

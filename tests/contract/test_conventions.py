@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from source_tree import functions_of, place, python_files, tree_of
+from source_tree import files_with, functions_of, place, python_files, text_of, tree_of
 
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma:\s*no cover)")
 REASONED = re.compile(SUPPRESSION.pattern + r"(?::\s*[A-Z0-9, ]+|\[[a-z, -]+\])?\s+[#-]+\s*\w.*\w")
@@ -24,7 +24,7 @@ def suppressions_without_reason(text: str) -> list[str]:
 
 
 def test_suppressions_have_reasons() -> None:
-    found = {path: suppressions_without_reason(path.read_text(encoding="utf-8")) for path in OURS}
+    found = {path: suppressions_without_reason(text_of(path)) for path in OURS}
     assert {str(path): lines for path, lines in found.items() if lines and path != HERE} == {}
 
 
@@ -46,7 +46,7 @@ def test_user_errors_say_what_to_do_next() -> None:
     """A user error without `next_step` does not help the reader."""
     silent = [
         place(path, call)
-        for path in python_files("packages")
+        for path in files_with(USER_ERRORS, "packages")
         for call in raised_user_errors(path)
         if not any(keyword.arg in ("next_step", None) for keyword in call.keywords)
     ]
@@ -80,8 +80,8 @@ def test_the_library_speaks_of_no_option_of_the_command_line() -> None:
     """Who calls `stillhunt.hunt` has arguments and settings; options stand in `command_step`, for the command line."""
     found = [
         f"{place(path, node)}: {node.value!r:.80}"
-        for path in python_files("packages")
-        if not {"cli", "commands"} & set(path.parts)
+        for path in files_with(("--",), "packages")
+        if FLAG.search(text_of(path)) and not {"cli", "commands"} & set(path.parts)
         for node in flags_in_texts(tree_of(path))
     ]
     assert not found, "say it in words of the library, and give the option in command_step=:\n" + "\n".join(found)
@@ -94,13 +94,13 @@ def test_an_option_in_an_error_of_the_library_is_caught() -> None:
 
 
 def test_there_are_user_errors_to_check() -> None:
-    assert sum(len(raised_user_errors(path)) for path in python_files("packages")) >= 8
+    assert sum(len(raised_user_errors(path)) for path in files_with(USER_ERRORS, "packages")) >= 8
 
 
 def test_no_test_sleeps() -> None:
     sleepers = [
         place(path, call)
-        for path in python_files("tests")
+        for path in files_with(SLEEPERS, "tests")
         for call in ast.walk(tree_of(path))
         if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) in SLEEPERS
     ]
@@ -136,14 +136,14 @@ def test_function_level_imports_say_why() -> None:
 
 
 def line_of(path: Path, node: ast.stmt) -> str:
-    return path.read_text(encoding="utf-8").splitlines()[node.lineno - 1]
+    return text_of(path).splitlines()[node.lineno - 1]
 
 
 def test_nothing_prints_from_the_library() -> None:
     """Only the command line talks to the terminal."""
     talkers = [
         place(path, node)
-        for path in python_files("packages")
+        for path in files_with(("print",), "packages")
         if not {"cli", "commands"} & set(path.parts)
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
@@ -153,7 +153,7 @@ def test_nothing_prints_from_the_library() -> None:
 
 def test_generated_examples_are_the_same_every_time() -> None:
     """Hypothesis draws new examples in every run by default; a failure must be one that others can repeat."""
-    texts = {path: path.read_text(encoding="utf-8") for path in python_files("tests") if path != HERE}
+    texts = {path: text_of(path) for path in python_files("tests") if path != HERE}
     drawn = {path: text for path, text in texts.items() if "from hypothesis import" in text and "@given" in text}
     new = [str(path) for path, text in drawn.items() if "derandomize=True" not in text and "@seed(" not in text]
     assert len(drawn) > 20

@@ -131,9 +131,7 @@ def test_links_out_of_the_pages_become_links_of_the_site() -> None:
 
 def test_rooms_of_the_picture_are_those_of_the_program() -> None:
     rooms = {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists()}
-    assert list(pictures.ROOMS) == sorted(
-        rooms - {"base", "cli", "decide", "ledger", "pipeline_spark", "plugins", "watch"}
-    )
+    assert list(pictures.ROOMS) == sorted(rooms - {"base", "cli", "decide", "ledger", "plugins", "watch"})
 
 
 @pytest.mark.service

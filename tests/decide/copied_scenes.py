@@ -31,10 +31,10 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import SpoolFollower
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt_lab.worlds.build import CampaignSpec, WorldSpec, build_world
 from stillhunt_server.enforcing.answers import NO_DECISION, Answers
+from stillhunt_server.enforcing.inline_matcher import AskedRequest
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 
 HARSHEST = """

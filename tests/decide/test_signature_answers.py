@@ -17,11 +17,11 @@ from stillhunt.decide.policy import Policy
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.signatures.inline import AskedRequest
 from stillhunt.watch.signatures.signature import SignatureSet
 from stillhunt.watch.snapshots import Snapshot
 from stillhunt_server.enforcing import signature_answers as module
 from stillhunt_server.enforcing.answers import NO_DECISION, Answers, GatewayAnswer
+from stillhunt_server.enforcing.inline_matcher import AskedRequest
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from watch.signature_logs import START, compiled, templated
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.text.row_kernels import Texts, hash_rows
+from thoroughness import examples
 
 CHUNK, KEPT = 8192, 4096
 
@@ -25,7 +26,7 @@ def assert_like_oracle(prompts: list[bytes], seed: int = 0) -> None:
         assert {name: row[name] for name in expected} == expected, prompt[:200]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 @given(st.lists(encoded, min_size=1, max_size=12), st.integers(0, 3))
 def test_arbitrary_text_gives_what_the_plain_twin_gives(prompts: list[bytes], seed: int) -> None:
     assert_like_oracle(prompts, seed)
@@ -39,7 +40,7 @@ def test_lengths_around_block_and_chunk_borders(size: int, alphabet: str) -> Non
     assert_like_oracle([text.encode(), text.encode()[:size], text.encode()[1:]])
 
 
-@pytest.mark.parametrize("share", [1, 2, 5, 11, 12, 13, 30, 60])
+@pytest.mark.parametrize("share", [1, 5, 11, 12, 13, 60])
 @pytest.mark.parametrize("foreign", ["é", "’", "—", "\u0301", "\u200b", "的", "й", "😀", "\u0130", "\ud800"])
 def test_ascii_text_with_some_other_characters_in_each_block(share: int, foreign: str) -> None:
     draw = random.Random(share * 2**20 + ord(foreign))
@@ -55,7 +56,7 @@ def test_numbers_of_tokens_around_region_borders(count: int) -> None:
     assert_like_oracle([" ".join(words).encode(), " ".join(plain).encode()], seed=count)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 @given(st.lists(st.binary(max_size=100), min_size=1, max_size=8), st.integers(0, 2**64 - 1))
 def test_byte_hash_is_what_the_plain_twin_gives(values: list[bytes], seed: int) -> None:
     data = np.frombuffer(b"".join(values), np.uint8)
@@ -66,7 +67,7 @@ def test_byte_hash_is_what_the_plain_twin_gives(values: list[bytes], seed: int) 
     assert out.tolist() == [oracle.hash_bytes(value, seed) for value in values]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(30), deadline=None, derandomize=True)
 @given(st.lists(encoded, min_size=1, max_size=6))
 def test_system_prompts_give_what_the_plain_twin_gives(prompts: list[bytes]) -> None:
     table = sketch_requests(requests([b""] * len(prompts), system_prompt=unchecked_strings(prompts)), Config())

@@ -18,6 +18,7 @@ from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.extract import SCRIPTS, sketch_requests, warm_up
 from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_WORDS
+from thoroughness import examples
 
 PLAIN = Config()
 
@@ -32,7 +33,7 @@ def varied(count: int, salt: object) -> str:
     return " ".join(f"{draw.choice(WORDS)} q{draw.randrange(10**6)}x" for _ in range(count))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(25), deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.none() | encoded, st.none() | st.sampled_from([b"", b"You are kind.", b"\xff"]) | encoded)),
     st.randoms(use_true_random=False),
@@ -87,7 +88,7 @@ def test_no_text_gives_no_fingerprints() -> None:
         assert row["prompt_hash"] == row["words"] == row["script"] == row["conduct"] == 0
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(25), deadline=None, derandomize=True)
 @given(texts, st.integers(0, 10**6))
 def test_lists_are_bounded_distinct_and_sorted_where_promised(text: str, salt: int) -> None:
     row = sketch_one(text + varied(120, salt), system_prompt=[text + varied(60, salt)])
@@ -98,7 +99,7 @@ def test_lists_are_bounded_distinct_and_sorted_where_promised(text: str, salt: i
     assert row["topic_words"] == sorted(row["topic_words"])
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=examples(30), deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from([w for w in WORDS if w.isascii() and w.isalpha()]), min_size=7, max_size=7),
     st.lists(st.text("abcdefgh", min_size=1, max_size=6), max_size=40),

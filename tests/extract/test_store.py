@@ -21,8 +21,9 @@ from stillhunt.base.shape import TIMESTAMP
 from stillhunt.extract.store import segments, store
 from stillhunt.extract.store.segments import FEW, FEW_VALUES, PARTITIONS, Segment, joined, partition_of, write_segment
 from stillhunt.extract.store.store import SegmentWriter, Store
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=25)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(15))
 EVERYBODY = range(PARTITIONS)
 PLACE = [("origin_file", "ascending"), ("origin_row", "ascending")]
 
@@ -109,6 +110,19 @@ def test_some_columns_alone(tmp_path: Path, names: tuple[str, ...]) -> None:
     for one, number in zip(found, present, strict=True):
         assert one.column_names == list(names)
         assert_same(one, table.filter(pa.array(part == number)).select(list(names)))
+
+
+def test_a_flipped_bit_anywhere_is_an_error(tmp_path: Path) -> None:
+    """None of its bytes is beyond the checksums of streams and index."""
+    path = tmp_path / "one"
+    write_segment(path, random_sketches(8, 60))
+    whole = path.read_bytes()
+    for place in range(0, len(whole), len(whole) // 60):
+        content = bytearray(whole)
+        content[place] ^= 4
+        path.write_bytes(bytes(content))
+        with pytest.raises(OutputError, match="gone or changed"):
+            Segment(path, [0]).read(EVERYBODY, SKETCHES.names)
 
 
 def test_tables_in_pieces_and_views_are_written_as_they_are(tmp_path: Path) -> None:
@@ -298,6 +312,13 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
 
 
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments are joined, and runs of them marked, as in a log of four times as many files."""
+    monkeypatch.setattr(store, "MANY_SEGMENTS", 8)
+    monkeypatch.setattr(store, "MARK_EVERY", 8)
+
+
 def small_files(state: Path, count: int, first: int = 0) -> list[tuple[int, Path]]:
     """Folders of small inputs under names as they are kept, each with its place in the order of names."""
     folders = []
@@ -330,11 +351,12 @@ def _whole(table: pa.Table, _: None) -> pa.Table:
     return pa.table({name: plain(table[name]) for name in table.column_names})
 
 
+@pytest.mark.usefixtures("few_are_many")
 @pytest.mark.parametrize("kept", [True, False])
 def test_joining_small_segments_changes_no_row_and_no_order(tmp_path: Path, kept: bool) -> None:
     state = tmp_path / "state"
-    for first in (0, 7, 14):  # the window slides: files go at its begin and come at its end
-        folders = small_files(state, 150, first)
+    for first in (0, 3, 6):  # the window slides: files go at its begin and come at its end
+        folders = small_files(state, 40, first)
         plain_store, joined_store = Store(folders), Store(folders)
         names = joined_store.gather_small(tmp_path / f"own-{first}", state if kept else None)
         assert rows_of(joined_store) == rows_of(plain_store)
@@ -342,25 +364,27 @@ def test_joining_small_segments_changes_no_row_and_no_order(tmp_path: Path, kept
         assert joined_store.rows_of == plain_store.rows_of
         assert all((state / name).is_dir() for name in names)
         assert bool(names) == kept
-    assert Store(small_files(state, 20)).gather_small(tmp_path / "few", state) == []
+    assert Store(small_files(state, 5)).gather_small(tmp_path / "few", state) == []
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_what_was_joined_is_used_again_and_only_the_ends_of_the_window_are_joined_anew(tmp_path: Path) -> None:
     state = tmp_path / "state"
     made = [
-        set(Store(small_files(state, 400, first)).gather_small(tmp_path / f"own-{first}", state)) for first in range(3)
+        set(Store(small_files(state, 100, first)).gather_small(tmp_path / f"own-{first}", state)) for first in range(3)
     ]
     assert len(made[0]) > 3
     assert max(len(made[0] ^ made[1]), len(made[1] ^ made[2])) <= 1, "a run that has become the first is not kept"
     name = sorted(made[0])[0]
     whole = (state / name / "00000.segment").read_bytes()
     (state / name / "00000.segment").write_bytes(whole[:200] + b"\0" * 8 + whole[208:])
-    damaged_store = Store(small_files(state, 400))
+    damaged_store = Store(small_files(state, 100))
     damaged_store.gather_small(tmp_path / "again", state)
     with pytest.raises(OutputError, match=f"delete the folder {name}"):
         rows_of(damaged_store)
 
 
+@pytest.mark.usefixtures("few_are_many")
 def test_a_hunt_that_joins_the_same_files_at_the_same_time_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,7 +395,7 @@ def test_a_hunt_that_joins_the_same_files_at_the_same_time_does_no_harm(
         if len(folder.name) == 64 and folder.parent.name == "own":
             join(run, state / folder.name)
 
-    folders = small_files(state, 150)
+    folders = small_files(state, 40)
     monkeypatch.setattr(store, "_join", join_after_another_hunt)
     made = Store(folders)
     assert made.gather_small(tmp_path / "own", state)

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,12 +16,14 @@ from pathlib import Path
 
 import psutil
 
+from cli.forking import ForkedProcess, Forker
+from cli.running import FORKING, PROGRAM
 from server.serving import free_port
 from stillhunt.decide.actions import ACTIONS, Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, make_token
+from stillhunt_server.tokens import DECIDE, make_token
 
 APPEALS = "https://example.com/appeals"
 SETTINGS = {"STILLHUNT_DECIDE__APPEAL_URL": APPEALS, "STILLHUNT_DECIDE__MODEL_HEADER": "x-ai-eg-model"}
@@ -53,10 +54,10 @@ def listens(port: int) -> bool:
     return True
 
 
-def ended(process: subprocess.Popen[bytes]) -> None:
+def ended(process: ForkedProcess | subprocess.Popen[bytes]) -> None:
     """Make sure that a process is gone, whatever state it is in."""
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
+        process.send_signal(signal.SIGKILL)
     process.wait(10)
 
 
@@ -69,7 +70,8 @@ class Stillhunt:
         (folder / "policy.toml").write_text(POLICY)
         self.database = WatchDatabase("", self._folder.database)
         self.token = make_token(self.database, "gateway", frozenset((DECIDE,)))
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkedProcess | subprocess.Popen[bytes] | None = None
+        self._forker: Forker | None = None
 
     def decide(self, account: str, action: Action) -> int:
         """A person's decision about an account; its number."""
@@ -82,11 +84,14 @@ class Stillhunt:
         undo(self.database, decision, "tester", "a test", time.time_ns() // 1000)
 
     def start(self, *, wait: bool = True) -> None:
-        words = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", "web", "--data", self._folder.path]
-        self.process = subprocess.Popen(
-            [*words, "--listen", f"127.0.0.1:{self.port}"],
-            env={**os.environ, **SETTINGS},
-        )
+        words = ["serve", "--quiet", "--only", "web", "--data", str(self._folder.path)]
+        words += ["--listen", f"127.0.0.1:{self.port}"]
+        environment = {**os.environ, **SETTINGS}
+        if FORKING:  # started often, from a process of its own that has the libraries
+            self._forker = self._forker or Forker(environment)
+            self.process = self._forker.start(words, Path.cwd(), environment)
+        else:
+            self.process = subprocess.Popen([*PROGRAM, *words], env=environment)
         if wait:
             until(self.ready, 60, "stillhunt is ready")
 

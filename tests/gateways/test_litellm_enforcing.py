@@ -33,12 +33,12 @@ from gateways.services import APPEALS, REQUESTS_PER_MINUTE, Stillhunt, ended, un
 from server.serving import free_port
 from stillhunt.base.config import Config
 from stillhunt.decide.actions import ACTIONS
-from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import KnownTokens
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.enforcing.answers import Answers, GatewayAnswer
+from stillhunt_server.enforcing.inline_matcher import AskedRequest
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.server import dispatcher, server_of
+from stillhunt_server.tokens import KnownTokens
 
 pytestmark = pytest.mark.service
 ROOT = Path(__file__).parents[2]

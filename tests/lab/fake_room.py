@@ -15,7 +15,7 @@ class FakeParameters(NamedTuple):
     """One that counts, one that does not, one that cannot be moved."""
 
     scale: float
-    unused: int
+    unused: float
     nothing: float
 
 

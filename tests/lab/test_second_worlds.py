@@ -28,7 +28,7 @@ TABLES = ("requests", "accounts", "truth_accounts", "truth_requests")
 
 @cache
 def world(rung: int) -> World:
-    return build_second_world(SecondSpec(rung, accounts=200, days=10, seed=5, campaign_accounts=30))
+    return build_second_world(SecondSpec(rung, accounts=120, days=10, seed=5, campaign_accounts=30))
 
 
 @cache
@@ -57,11 +57,11 @@ def harvested_prompts(built: World) -> pd.DataFrame:
 
 
 def test_one_spec_one_world() -> None:
-    spec = SecondSpec(6, accounts=60, seed=9, days=4, campaign_accounts=12)
+    spec = SecondSpec(6, accounts=50, seed=9, days=4, campaign_accounts=12)
     first, second = build_second_world(spec), build_second_world(spec)
     for name in TABLES:
         assert getattr(first, name).equals(getattr(second, name)), name
-    other = build_second_world(SecondSpec(6, accounts=60, seed=10, days=4, campaign_accounts=12))
+    other = build_second_world(SecondSpec(6, accounts=50, seed=10, days=4, campaign_accounts=12))
     assert not first.requests.equals(other.requests)
 
 
@@ -235,7 +235,7 @@ def test_faulty_orders_are_refused(tmp_path: Path) -> None:
 
 
 def test_specialists_work_on_one_queue_each() -> None:
-    spec = SecondSpec(2, accounts=60, seed=9, days=4, campaign_accounts=12, specialists=3)
+    spec = SecondSpec(2, accounts=50, seed=9, days=4, campaign_accounts=12, specialists=3)
     world = build_second_world(spec)
     everybody = build_second_world(replace(spec, specialists=0))
     for built, most in ((world, 3), (everybody, 1)):

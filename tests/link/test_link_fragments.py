@@ -21,13 +21,14 @@ from stillhunt.link.template_groups import joined_labels
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import NO_TOPIC
+from thoroughness import examples
 
 WORKERS = 40
 SENTENCE = 3
 """Phrases of one wording of one slot; they always stand together."""
 NOTHING_WHOLE = np.array([], np.int64)
 
-steady = settings(derandomize=True, deadline=None, max_examples=4)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(3))
 
 
 def worded_anew(rng: np.random.Generator, slots: int, variants: int, *, first: int, load: int = 30) -> list[Prompt]:

@@ -17,13 +17,14 @@ from simulated import Law, draw_slices, drawn, fixed, joined, own_phrases
 from stillhunt.link.groups.groups import Group, find_groups
 from stillhunt.link.groups.slices import ClusterSlices
 from stillhunt.link.templates.phrase_pair_kernels import rarest_uses
+from thoroughness import examples
 
 WORST, LEAST_VARIANCE, PHRASE_CORRELATION = 30.0, 0.25, 0.5
 CONCENTRATIONS, CONCENTRATION_WEIGHTS = (0.5, 2.0, 8.0, 32.0, 128.0), (0.25, 0.25, 0.2, 0.2, 0.1)
 SEEDERS = 600
 
 LEAST = 5
-steady = settings(derandomize=True, deadline=None, max_examples=150)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(50))
 
 
 def assert_same(found: list[Group], expected: list[Group]) -> None:
@@ -59,7 +60,7 @@ def law_of(kind: str, rng: np.random.Generator) -> Law:
 @pytest.mark.parametrize("kind", ["queues", "wide queues", "own phrases", "fixed", "one queue"])
 @pytest.mark.parametrize("prompts", [3, 12, 40])
 def test_the_search_finds_what_its_twin_finds(kind: str, prompts: int) -> None:
-    for seed in range(6):
+    for seed in range(examples(3)):
         rng = np.random.default_rng(seed)
         assert_found_as_by_twin(draw_slices(rng, law_of(kind, rng), prompts))
 

@@ -19,17 +19,18 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SLICED, TOTALS, TRAFFIC
-from stillhunt.link import link_slices
+from stillhunt.link import Linked, link_slices
 from stillhunt.link.groups.slices import ClusterSlices, cluster_slices, uses_of
 from stillhunt.link.requests.index_requests import IndexedLog, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import TOPICS, request_topics
 from stillhunt.link.workload.untemplated_slices import TemplateAssignment, untemplated_slices
+from thoroughness import examples
 
 SEED = 3
 PARTS = (1, 2, 7)
-steady = settings(derandomize=True, deadline=None, max_examples=12)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(8))
 
 
 @dataclass(frozen=True)
@@ -261,12 +262,20 @@ def test_traffic_of_a_log_that_is_small_enough_is_all_of_it() -> None:
     assert totals["background"].to_pylist() == [True] * len(expected.coded.account_ids)
 
 
-@pytest.mark.parametrize("parts", PARTS)
-def test_a_log_larger_than_the_sample_keeps_the_background_sample_and_who_is_linked(parts: int) -> None:
+@pytest.fixture(scope="module")
+def large() -> tuple[pa.Table, Linked]:
+    """A log of more accounts than the least sample has, and what is linked in the whole of it."""
+    sketches = random_log(33, 1_200, 8.0)
+    return sketches, link_slices(parted(sketches, 1), Config(), Silent())
+
+
+@pytest.mark.parametrize("parts", [1, 7])
+def test_a_log_larger_than_the_sample_keeps_the_background_sample_and_who_is_linked(
+    large: tuple[pa.Table, Linked], parts: int
+) -> None:
     """Requests of others are left out of the traffic, and of them alone; what is kept is cut as in the whole log."""
     rng = np.random.default_rng(4)
-    sketches = random_log(33, 1_200, 12.0)
-    complete = link_slices(parted(sketches, 1), Config(), Silent())
+    sketches, complete = large
     few = link_slices(
         parted(sketches, parts, int(rng.integers(99))), Config(link={"background_accounts": 1_000}), Silent()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
 import tempfile
@@ -47,10 +46,7 @@ def folder() -> Iterator[Path]:
         )
         write_log(place / "log.jsonl", rows)
         write_case(place / "case", rows)
-        gc.collect()
-        gc.freeze()  # each training collects garbage, which takes longer than training where a whole suite is loaded
         yield place
-        gc.unfreeze()
 
 
 def measured(folder: Path, spec: StudentSpec = SMALL) -> DamageResult:

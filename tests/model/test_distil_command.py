@@ -166,16 +166,19 @@ def test_half_characters_of_the_data_are_left_out(scene: Path, tmp_path: Path) -
     assert "Too few for intervals." in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize("name", ["rng_state.pth", "scheduler.pt", "optimizer.pt"])
-def test_a_damaged_checkpoint_is_an_error_in_words(scene: Path, tmp_path: Path, name: str) -> None:
+def test_a_damaged_checkpoint_is_an_error_in_words(scene: Path, tmp_path: Path) -> None:
     there = ["--no-compare", "--checkpoints", tmp_path / "work", "--checkpoint-every", 4]
     assert run(*ordinary(scene, tmp_path / "one", *there)).exit_code == 0
     assert (tmp_path / "work").stat().st_mode & 0o777 == 0o700
     shutil.rmtree(tmp_path / "work" / "steps" / "checkpoint-12")
-    (tmp_path / "work" / "steps" / "checkpoint-8" / name).write_bytes(b"damaged")
-    words = refused(InputError, *ordinary(scene, tmp_path / "two", *there, "--resume"))
-    assert "the checkpoint is damaged and cannot be resumed" in words
-    assert "weights_only" not in words
+    for name in ("rng_state.pth", "scheduler.pt", "optimizer.pt"):
+        file = tmp_path / "work" / "steps" / "checkpoint-8" / name
+        whole = file.read_bytes()
+        file.write_bytes(b"damaged")
+        words = refused(InputError, *ordinary(scene, tmp_path / "two", *there, "--resume"))
+        assert "the checkpoint is damaged and cannot be resumed" in words, name
+        assert "weights_only" not in words
+        file.write_bytes(whole)
 
 
 def test_data_that_may_not_teach_is_refused(scene: Path, tmp_path: Path) -> None:

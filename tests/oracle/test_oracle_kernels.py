@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from stillhunt.link.topics import topic_word_kernels as kernels
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=150)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(50))
 
 Requests = list[list[tuple[int, int]]]
 

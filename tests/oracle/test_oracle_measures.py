@@ -14,8 +14,9 @@ from stillhunt_lab.bench.measures import (
     measure,
     upper_bound,
 )
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 partitions = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=25)
 
 

@@ -17,9 +17,10 @@ from hypothesis.strategies import DrawFn
 from stillhunt.link.requests import request_kernels
 from stillhunt.link.templates import phrase_kernels, phrase_pair_kernels
 from stillhunt.link.topics import topic_word_kernels
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=100)
-fewer = settings(derandomize=True, deadline=None, max_examples=30)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(40))
+fewer = settings(derandomize=True, deadline=None, max_examples=examples(10))
 
 Array = npt.NDArray[Any]
 Lists = list[list[int]]
@@ -369,7 +370,7 @@ def test_pairs_of_few_and_of_many_recurring_phrases_are_the_same(seed: int, widt
 
 
 @pytest.mark.parametrize("shared_phrases", [6, 522])
-@pytest.mark.parametrize("rows", [4_096, 4_097, 9_000])
+@pytest.mark.parametrize("rows", [4_096, 4_097, 8_200])
 def test_pairs_of_an_account_with_very_many_requests(rows: int, shared_phrases: int) -> None:
     rng = np.random.default_rng(rows)
     known = [np.sort(rng.choice(shared_phrases, 3, replace=False)).tolist() for _ in range(rows + 30)]

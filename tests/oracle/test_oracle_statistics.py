@@ -17,9 +17,10 @@ from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases
 from stillhunt.score.stats.homogeneity import homogeneity, volume_evenness
 from stillhunt.score.stats.shared_keys import key_frequencies, shared_address, shared_value, single_valued
+from thoroughness import examples
 
 CUTS, COHESION, MIN_TOGETHER = (0.23, 0.29, 0.37, 0.47, 0.59, 0.73), 0.17, 3
-steady = settings(derandomize=True, deadline=None, max_examples=150)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(50))
 RARE = 5
 POOL_SHARES = [share / 20 for share in range(8, 20)]
 SELECTED_SHARES = [*(2.0**-power for power in range(9, 1, -1)), *POOL_SHARES]

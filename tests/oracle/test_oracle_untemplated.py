@@ -30,6 +30,7 @@ from stillhunt.link.workload.untemplated_slices import (
     cut_untemplated,
     untemplated_slices,
 )
+from thoroughness import examples
 
 PREFERENCE_CONCENTRATIONS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 BLUR, CELL = 0.3, 0.05
@@ -38,8 +39,8 @@ BOTH, LOAD_ONLY, RATE_ONLY = 0.6, 0.2, 0.2
 CLIENT_SMOOTHING = 0.5
 LEAST, MAX_CLIENTS = 8, 3
 
-steady = settings(derandomize=True, deadline=None, max_examples=60)
-fewer = settings(derandomize=True, deadline=None, max_examples=25)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
+fewer = settings(derandomize=True, deadline=None, max_examples=examples(15))
 DAY = 86_400_000_000
 KINDS = ("", "a/1", "b/2", "c/3", "d/4")
 

@@ -149,7 +149,11 @@ def planted_log(folder: Path) -> PlantedLog:
     Args:
         folder: where.
     """
-    rows = [json.loads(line) for line in small_world.lines()]
+    members = small_world.harvesters()
+    everybody = [json.loads(line) for line in small_world.lines()]
+    others = sorted({row["account_id"] for row in everybody} - members)
+    kept = {*members, *others[::2]}
+    rows = [row for row in everybody if row["account_id"] in kept]
     for number, row in enumerate(rows):
         row["prompt"] = f"{phrase(number)}\n{row['prompt']}\n{phrase(number + 7)}"
         row["system_prompt"] = f"You help. {phrase(number + 13)}"
@@ -163,7 +167,7 @@ def planted_log(folder: Path) -> PlantedLog:
     ids = sorted({row["account_id"] for row in rows})
     table = [_customer(number, account) for number, account in enumerate(ids)]
     accounts.write_text("".join(json.dumps(row) + "\n" for row in table), encoding="utf-8")
-    return PlantedLog(requests, accounts, small_world.harvesters())
+    return PlantedLog(requests, accounts, members)
 
 
 def _broken(rows: list[dict[str, Any]]) -> Iterator[bytes]:

@@ -21,10 +21,10 @@ from stillhunt_lab.worlds.campaigns import CampaignSpec
 RUN_FACTS = ("inputs", "coverage", "counts", "budget", "seed", "sketch_version")
 
 
-def small_world(days: int = 4) -> World:
-    """140 accounts and one plain campaign, which is to be acted on; 5,500 requests, of two days 2,500."""
-    campaign = CampaignSpec(2, 20, name="plain", requests_per_account_day=40.0)
-    return build_world(WorldSpec(accounts=120, days=days, seed=3, campaigns=(campaign,)))
+def small_world() -> World:
+    """62 accounts and one plain campaign, which is to be acted on; 1,000 requests of two days."""
+    campaign = CampaignSpec(2, 12, name="plain", requests_per_account_day=30.0)
+    return build_world(WorldSpec(accounts=50, days=2, seed=3, campaigns=(campaign,)))
 
 
 def crooked_rows(world: World, *, conversations: bool = True) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     else:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema_of(rows)), path, row_group_size=700)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema_of(rows)), path, row_group_size=280)
 
 
 def schema_of(rows: list[dict[str, Any]]) -> pa.Schema:

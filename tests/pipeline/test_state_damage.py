@@ -16,7 +16,7 @@ from stillhunt_lab.worlds.build import World
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return small_world(days=2)
+    return small_world()
 
 
 @pytest.fixture(scope="module")
@@ -48,22 +48,35 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-@pytest.fixture(scope="module")
-def damaged(
-    world: World, rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, stillhunt.Case]:
-    """A few requests, hunted once with a state folder; and their case without one."""
-    base = tmp_path_factory.mktemp("damaged")
+Hunted = tuple[Path, stillhunt.Case]
+"""A folder with logs and the state of a hunt of them; and their case without kept sketches."""
+
+
+def hunted(base: Path, world: World, files: list[list[dict[str, Any]]]) -> Hunted:
+    """Files of rows, hunted with and without a state folder."""
     (base / "logs").mkdir()
-    write_rows(base / "logs" / "a.parquet", [*rows[:600], *rows[-6:]])
-    stillhunt.hunt(str(base / "logs"), None, settings(world, base / "state"))
-    return base, stillhunt.hunt(str(base / "logs"), None, settings(world))
+    for number, rows in enumerate(files):
+        write_rows(base / "logs" / f"{number}.parquet", rows)
+    return base, compare(base / "logs", world, base / "state")
+
+
+@pytest.fixture(scope="module")
+def damaged(world: World, rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Hunted:
+    """One file with rows that cannot be used."""
+    return hunted(tmp_path_factory.mktemp("damaged"), world, [[*rows[:300], *rows[-6:]]])
+
+
+@pytest.fixture(scope="module")
+def several(world: World, tmp_path_factory: pytest.TempPathFactory) -> Hunted:
+    """Two files that the state folder remembers as used together."""
+    rows = crooked_rows(world, conversations=False)
+    return hunted(tmp_path_factory.mktemp("several"), world, [rows[:200], rows[200:400]])
 
 
 @pytest.mark.parametrize("damage", [cut_in_half, empty, flip, overwrite, remove], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("kind", ["*.segment", "facts*", "rejects*", "marks*", "followers*"])
 def test_a_damaged_folder_is_made_anew_or_refused(
-    world: World, damaged: tuple[Path, stillhunt.Case], tmp_path: Path, kind: str, damage: Any
+    world: World, damaged: Hunted, tmp_path: Path, kind: str, damage: Any
 ) -> None:
     """Never another case, never a crash: the right one, or an error that names the folder."""
     base, plain = damaged
@@ -74,7 +87,7 @@ def test_a_damaged_folder_is_made_anew_or_refused(
     for path in paths:
         damage(path)
     try:
-        kept = stillhunt.hunt(str(base / "logs"), None, settings(world, tmp_path / "state"))
+        kept = stillhunt.hunt(str(base / "logs"), world.accounts, settings(world, tmp_path / "state"))
     except StillhuntError as error:
         assert name in str(error)  # noqa: PT017  # either of two ends is right
         return
@@ -82,14 +95,11 @@ def test_a_damaged_folder_is_made_anew_or_refused(
 
 
 @pytest.mark.parametrize("damage", [cut_in_half, empty, flip, overwrite, remove], ids=lambda way: way.__name__)
-def test_what_was_used_together_may_be_lost(world: World, tmp_path: Path, damage: Any) -> None:
-    rows = crooked_rows(world, conversations=False)
-    logs, state = tmp_path / "logs", tmp_path / "state"
-    logs.mkdir()
-    for number, first in enumerate((0, 1000)):
-        write_rows(logs / f"{number}.parquet", rows[first : first + 1000])
-    compare(logs, world, state)
-    damage(state / "together")
-    before = kept_folders(state)
-    compare(logs, world, state)
-    assert kept_folders(state) == before
+def test_what_was_used_together_may_be_lost(world: World, several: Hunted, tmp_path: Path, damage: Any) -> None:
+    base, plain = several
+    shutil.copytree(base / "state", tmp_path / "state")
+    damage(tmp_path / "state" / "together")
+    before = kept_folders(tmp_path / "state")
+    kept = stillhunt.hunt(str(base / "logs"), world.accounts, settings(world, tmp_path / "state"))
+    assert_same_case(kept, plain)
+    assert kept_folders(tmp_path / "state") == before

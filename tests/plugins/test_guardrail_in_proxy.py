@@ -29,8 +29,8 @@ from server.serving import Running, free_port, serving
 from stillhunt.collect.formats.litellm.calls import customer_of
 from stillhunt.decide.actions import Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
-from stillhunt.watch.signatures.asked_texts import texts_of_messages
 from stillhunt_server.api.questions import GatewayQuestion
+from stillhunt_server.enforcing.asked_texts import texts_of_messages
 
 NAME = "stillhunt.plugins.litellm_guardrail"
 SOURCE = Path(__file__).parents[2] / "packages/stillhunt/src/stillhunt/plugins/litellm_guardrail.py"

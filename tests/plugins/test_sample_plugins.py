@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,30 +13,16 @@ from pathlib import Path
 import pytest
 
 import stillhunt
+from cli.running import run
 from stillhunt.base.config import is_secret
 from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
+from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "examples" / "plugins").iterdir())
 KIND = "cut-answers"
 
-HUNT = """
-import datetime, json, sys
-import stillhunt
-from stillhunt_lab.worlds.build import WorldSpec, build_world
-from stillhunt_lab.worlds.campaigns import CampaignSpec
-from stillhunt_fogdesk import FIELDS
-
-log, out = sys.argv[1:]
-campaign = CampaignSpec(2, 12, name="crude", requests_per_account_day=30.0)
-spec = WorldSpec(accounts=150, days=5, seed=29, campaigns=(campaign,))
-with open(log, "w") as file:
-    for row in build_world(spec).requests.to_pylist():
-        row |= {"max_tokens": 100, "output_tokens": 100, "timestamp": row["timestamp"].isoformat()}
-        record = {"stillhunt_fogdesk": 1, "kind": "chat"} | {field: row.get(column) for column, field in FIELDS.items()}
-        file.write(json.dumps(record) + "\\n")
-stillhunt.hunt([log]).write(out)
-"""
 ALERT = """
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -62,10 +49,14 @@ with database(Path(sys.argv[1])) as store:
     assert send_due(store, receiver, lambda: START / 1e6, FAST) == 1
 """
 BROKEN = {
-    "raises": "raise RuntimeError('\\x1b[31mno')",
-    "wrong_type": "PLUGIN = 3",
-    "taken": "from stillhunt.collect.formats import SOURCES; PLUGIN = next(s for s in SOURCES if s.name == 'kong')",
+    "raises": ("raise RuntimeError('\\x1b[31mno')", "RuntimeError: "),
+    "taken": (
+        "from stillhunt.collect.formats import SOURCES; PLUGIN = next(s for s in SOURCES if s.name == 'kong')",
+        "calls itself 'kong'",
+    ),
+    "wrong_type": ("PLUGIN = 3", "of the type int, not Source"),
 }
+"""A module that is no reader, and what is said of it."""
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +73,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def case(site: Path) -> Path:
-    out = site.parent / "case"
-    with_plugins(site, "-c", HUNT, str(site.parent / "log.jsonl"), str(out))
+    """What a hunt says of a log that only the sample reads, of answers that end where the client said."""
+    fields = runpy.run_path(str(site / "stillhunt_fogdesk.py"))["FIELDS"]
+    log, out = site.parent / "log.jsonl", site.parent / "case"
+    campaign = CampaignSpec(2, 12, name="crude", requests_per_account_day=30.0)
+    world = build_world(WorldSpec(accounts=150, days=5, seed=29, campaigns=(campaign,)))
+    with log.open("w", encoding="utf-8") as file:
+        for row in world.requests.to_pylist():
+            row |= {"max_tokens": 100, "output_tokens": 100, "timestamp": row["timestamp"].isoformat()}
+            record = {"stillhunt_fogdesk": 1, "kind": "chat", **{name: row.get(own) for own, name in fields.items()}}
+            file.write(json.dumps(record) + "\n")
+    done = run("hunt", str(log), "--out", str(out), "--quiet", cwd=site)
+    assert done.returncode in (0, 3), done.stderr
     return out
 
 
@@ -111,7 +112,9 @@ def test_samples_are_short() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_a_sample_holds_the_contract(sample: Path, site: Path) -> None:
-    assert with_plugins(site, "-m", "stillhunt", "plugin", "test", sample.name).endswith(": holds the contract\n")
+    done = run("plugin", "test", sample.name, cwd=site)  # whose folder Python looks into first
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith(": holds the contract\n")
 
 
 def test_a_hunt_reads_the_log_of_the_sample_and_weighs_its_kind(case: Path) -> None:
@@ -148,20 +151,19 @@ def test_settings_of_plugins_are_never_shown() -> None:
     assert is_secret("plugins.pager.url")
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [("raises", "RuntimeError: "), ("wrong_type", "of the type int, not Source"), ("taken", "calls itself 'kong'")],
-)
-def test_what_is_broken_is_said_once_and_passed_over(fault: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text(BROKEN[fault], encoding="utf-8")
+def test_what_is_broken_is_said_once_and_passed_over(tmp_path: Path) -> None:
     about = tmp_path / "broken-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[stillhunt.readers]\nodd = broken:PLUGIN\n", encoding="utf-8")
+    points = "".join(f"odd_{fault} = broken_{fault}:PLUGIN\n" for fault in BROKEN)
+    (about / "entry_points.txt").write_text(f"[stillhunt.readers]\n{points}", encoding="utf-8")
+    for fault, (module, _) in BROKEN.items():
+        (tmp_path / f"broken_{fault}.py").write_text(module, encoding="utf-8")
     code = (
         "from stillhunt.collect.formats import SOURCES, all_sources; assert all_sources() == all_sources() == SOURCES"
     )
-    (line,) = with_plugins(tmp_path, "-c", code).splitlines()
-    assert line.startswith("The plugin odd of broken is passed over: ")
-    assert said in line
-    assert "\x1b" not in line
+    lines = sorted(with_plugins(tmp_path, "-c", code).splitlines())
+    for line, (fault, (_, said)) in zip(lines, BROKEN.items(), strict=True):
+        assert line.startswith(f"The plugin odd_{fault} of broken is passed over: ")
+        assert said in line
+        assert "\x1b" not in line

@@ -24,14 +24,14 @@ from stillhunt.score import score_campaigns
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 
-SEED = 5
+SEED = 7
 CONFLICTS = 5
 REPEATS = 7
 
 
 @dataclass(frozen=True)
 class SmallLog:
-    """A world's log with a few rows that repeat and a few whose ids clash; its campaign is far above the threshold."""
+    """A world's log with a few rows that repeat and a few whose ids clash; one campaign is acted on, one is not."""
 
     world: World
     requests: pa.Table
@@ -40,22 +40,23 @@ class SmallLog:
 
     @property
     def harvesters(self) -> set[str]:
-        """Accounts of the campaign."""
+        """Accounts of the plain campaign."""
         truth = self.world.truth_accounts
-        return set(truth.filter(pc.not_equal(truth["campaign"], ""))["account_id"].to_pylist())
+        return set(truth.filter(pc.equal(truth["campaign"], "plain"))["account_id"].to_pylist())
 
 
 def build_small_log() -> SmallLog:
-    """About 430 accounts and 25,000 requests over a week."""
-    campaign = CampaignSpec(2, 24, name="plain", requests_per_account_day=40.0)
-    world = build_world(WorldSpec(accounts=400, days=7, seed=SEED, campaigns=(campaign,)))
+    """About 180 accounts and 6,400 requests over four days."""
+    plain = CampaignSpec(2, 20, name="plain", requests_per_account_day=25.0)
+    faint = CampaignSpec(2, 8, name="faint", requests_per_account_day=8.0)
+    world = build_world(WorldSpec(accounts=150, days=4, seed=SEED, campaigns=(plain, faint)))
     first = world.requests.slice(100, CONFLICTS)
     prompt = first.schema.get_field_index("prompt")
     clash = first.set_column(
         prompt, "prompt", pa.array(["another text under the same id"] * CONFLICTS, pa.large_string())
     )
     clash = clash.cast(world.requests.schema)
-    requests = pa.concat_tables([world.requests, clash, world.requests.slice(9_000, REPEATS)]).combine_chunks()
+    requests = pa.concat_tables([world.requests, clash, world.requests.slice(2_400, REPEATS)]).combine_chunks()
     return SmallLog(world, requests, world.accounts, Config(sanctioned={"organizations": world.sanctioned}))
 
 

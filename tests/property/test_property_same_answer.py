@@ -69,7 +69,7 @@ def rows_in_another_order(log: SmallLog, folder: Path) -> Prepared:
 
 
 def three_uneven_files(log: SmallLog, folder: Path) -> Prepared:
-    return write_parquet_parts(shuffled(log.requests, 3), folder, [17, 9_000]), log.accounts, log.config
+    return write_parquet_parts(shuffled(log.requests, 3), folder, [17, 2_400]), log.accounts, log.config
 
 
 def json_lines_and_another_key(log: SmallLog, folder: Path) -> Prepared:
@@ -78,11 +78,11 @@ def json_lines_and_another_key(log: SmallLog, folder: Path) -> Prepared:
 
 
 def one_thread_and_small_batches(log: SmallLog, folder: Path) -> Prepared:
-    return log.requests, log.accounts, with_changes(log.config, threads=1, collect={"batch_rows": 777})
+    return log.requests, log.accounts, with_changes(log.config, threads=1, collect={"batch_rows": 222})
 
 
 def four_threads(log: SmallLog, folder: Path) -> Prepared:
-    return log.requests, log.accounts, with_changes(log.config, threads=4, collect={"batch_rows": 4_096})
+    return log.requests, log.accounts, with_changes(log.config, threads=4, collect={"batch_rows": 1_024})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_same_case(
     assert other.run["counts"] == case.run["counts"]
 
 
-@pytest.mark.parametrize(("segment_rows", "worked_rows"), [(1_500, 10**6), (10**6, 4_000), (2_000, 300)])
+@pytest.mark.parametrize(("segment_rows", "worked_rows"), [(400, 10**6), (10**6, 1_000), (900, 400)])
 def test_segments_and_partitions_change_nothing(
     log: SmallLog,
     case: stillhunt.Case,
@@ -117,8 +117,8 @@ def test_segments_and_partitions_change_nothing(
     """Many segments a file, few or all of the account partitions at a time, rows in any order over uneven files."""
     monkeypatch.setattr(store, "SEGMENT_ROWS", segment_rows)
     monkeypatch.setattr(store, "WORKED_ROWS", worked_rows)
-    parts = write_parquet_parts(shuffled(log.requests, segment_rows), tmp_path, [5, 6_000, 6_001, 20_000])
-    settings = with_changes(log.config, collect={"batch_rows": 1_024})
+    parts = write_parquet_parts(shuffled(log.requests, segment_rows), tmp_path, [5, 1_500, 1_501, 5_000])
+    settings = with_changes(log.config, collect={"batch_rows": 256})
     other = stillhunt.hunt(parts[::-1], log.accounts, settings)
     assert_same_findings(case, other)
     assert other.run["counts"] == case.run["counts"]

@@ -21,8 +21,9 @@ from stillhunt.extract.store import store
 from stillhunt.link import Linked, link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=3)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(3))
 
 
 @pytest.fixture(scope="module")

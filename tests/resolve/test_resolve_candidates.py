@@ -26,6 +26,7 @@ from stillhunt.resolve.candidates import (
     pair_folds,
     slice_keys,
 )
+from thoroughness import examples
 
 BIT = 1_000_000
 
@@ -322,7 +323,7 @@ def test_nothing_found_is_an_empty_table() -> None:
     assert resolved([]).num_rows == 0
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=examples(20))
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 1), st.sets(st.integers(0, 19), min_size=1), st.integers(-9, 9)),

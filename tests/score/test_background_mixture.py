@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.score.evidence.held_out import _MIN_REQUESTS, BACKGROUND_MIXTURE, distance_from_background, part_earned
+from thoroughness import examples
 
 TOPICS = 12
 Array = np.ndarray[Any, np.dtype[Any]]
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 
 
 def distance(counts: Array, customers: Array) -> float:

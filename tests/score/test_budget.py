@@ -14,8 +14,9 @@ from stories import DAY, DAYS, Story, score_story, verdict
 
 from stillhunt.base.config import Config
 from stillhunt.score.verdict.budget import HONEST_SEARCH, expected_false, false_alarm_budget, required_bits
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 CLEAR = Story(linked=True, bursts=True)
 OPEN = Story(linked=True, bursts=True, organisation="org-1")
 STINGY = Config.load({"score": {"false_campaigns_per_month": 1e-9}}, environ={})

@@ -11,8 +11,9 @@ from stillhunt.base.config import Config
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
 from stillhunt.score.verdict.rules import HARVEST_FAMILIES, sigmoid
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 CAPS = Config().score.family_cap_bits.model_dump()
 LINKAGE_CAP = Config().score.linkage_cap_bits
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.score.stats.common_pool import Draws, common_pool_bits
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 
 
 def draws(counts: dict[int, int], chance: float) -> Draws:

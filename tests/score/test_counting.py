@@ -17,8 +17,9 @@ from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
 from stillhunt.score.context.log import slice_table
 from stillhunt.score.stats.homogeneity import DISPERSION, homogeneity
 from stillhunt.score.stats.shared_keys import key_frequencies, single_valued
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=100)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(40))
 
 rows_of_log = st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 4)), max_size=60).map(
     lambda rows: sorted(rows, key=lambda row: row[0])

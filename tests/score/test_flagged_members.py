@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.score.verdict.linked_accounts import flagged_members
+from thoroughness import examples
 
 SETTINGS = Config().score
-steady = settings(derandomize=True, deadline=None, max_examples=300)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(100))
 near_one = st.floats(0.0, 14.0).map(lambda bits: 1.0 - 2.0**-bits)
 members = st.lists(st.one_of(near_one, st.floats(0.0, 1.0)), max_size=60).map(lambda own: np.array(own, np.float64))
 

@@ -19,8 +19,9 @@ from stillhunt.score.evidence.kinds.even_volume import P as VOLUMES
 from stillhunt.score.stats.homogeneity import Homogeneity, index_bits
 from stillhunt.score.stats.honest_reference import TIME_REFERENCE, TOPIC_REFERENCE, Overdispersion
 from stillhunt.score.verdict.caps import LINKAGE
+from thoroughness import examples
 
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
 LINKAGE_CAP, CAPS = Config().score.linkage_cap_bits, Config().score.family_cap_bits
 UNRELATED = Story(content_bits=0.0, queue_bits=0.0, one_queue=False, even_volume=False, repeated=0.5, follow_ups=0.3)
 

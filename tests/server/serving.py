@@ -17,7 +17,6 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.tokens import ADMIN, INGEST, KnownTokens, make_token
 from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources, pages_of
@@ -28,6 +27,7 @@ from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server import dispatcher, server_of
+from stillhunt_server.tokens import ADMIN, INGEST, KnownTokens, make_token
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,13 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from server.serving import Running, serving
-from stillhunt.watch.tokens import SCOPES
 from stillhunt_server.api import api_routes
 from stillhunt_server.api.gateways import DECIDE_PATH, LITELLM_PATH, NGINX_PATH
 from stillhunt_server.api.openapi import openapi
 from stillhunt_server.api.operations import API_ROUTES
 from stillhunt_server.api.questions import GatewayQuestion
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.tokens import SCOPES
 
 ROUTES = [(one.method, one.path, one.scope) for one in API_ROUTES]
 OTHER_ROUTES = [

@@ -22,13 +22,13 @@ from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE
-from stillhunt.watch.tokens import KnownTokens
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources, metrics_text
 from stillhunt_server.commands.pasteable import PASTE_COLLECTOR, PASTE_LITELLM
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.receiving.receiver import INLETS
 from stillhunt_server.receiving.traffic import UNASKED_LIMITS, Traffic
+from stillhunt_server.tokens import KnownTokens
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -22,10 +22,10 @@ from gateways.services import until
 from server.serving import Running, serving
 from stillhunt.decide.actions import Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
-from stillhunt.watch.signatures.asked_texts import texts_of_messages
-from stillhunt.watch.tokens import DECIDE, make_token
 from stillhunt_server.api.gateways import LITELLM_PATH, MOST_GUARDED_BYTES
 from stillhunt_server.api.questions import GatewayQuestion, Guarded, asked_by_litellm
+from stillhunt_server.enforcing.asked_texts import texts_of_messages
+from stillhunt_server.tokens import DECIDE, make_token
 
 BODIES: dict[str, Any] = json.loads((Path(__file__).parent / "litellm_bodies.json").read_text(encoding="utf-8"))
 TOLD = {

@@ -28,8 +28,8 @@ from server.serving import Running, free_port, serving
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.spool.parts import closed_parts, open_parts
-from stillhunt.watch.tokens import INGEST, make_token
 from stillhunt_server.commands.pasteable import PASTE_LITELLM
+from stillhunt_server.tokens import INGEST, make_token
 
 pytestmark = pytest.mark.service
 PROGRAM = os.environ.get("LITELLM_PROGRAM") or shutil.which("litellm")

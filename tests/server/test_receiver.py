@@ -22,12 +22,12 @@ from sqlalchemy import select
 
 from server.serving import Running, serving
 from stillhunt.base.config import Config
-from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import closed_parts, open_parts
-from stillhunt.watch.tokens import revoke_token
+from stillhunt_server import tokens as tokens_module
 from stillhunt_server.receiving import connections as connections_module
 from stillhunt_server.receiving import receiver as receiver_module
+from stillhunt_server.tokens import revoke_token
 
 LINE = b'{"request_id": "1", "prompt": "hello"}\n'
 

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from stillhunt.base import engine_spark
+import stillhunt_spark.engine
 from stillhunt.base.config import Config
-from stillhunt.base.engine_spark import SparkEngine, is_frame, transpiled
 from stillhunt.base.errors import EngineError, InputError
 from stillhunt.base.progress import Silent
-from stillhunt.pipeline_spark.log import SparkLog
+from stillhunt_spark.engine import SparkEngine, is_frame, transpiled
+from stillhunt_spark.log import SparkLog
 
 
 def test_absent_pyspark_is_said_with_the_line_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,10 +28,10 @@ def test_absent_sqlglot_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_absent_java_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_spark.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(stillhunt_spark.engine.shutil, "which", lambda _name: None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(EngineError, match=r"needs Java 17 or newer[\s\S]*default-jre-headless"):
-        engine_spark._require_java()
+        stillhunt_spark.engine._require_java()
 
 
 def test_other_tables_are_no_frames() -> None:

@@ -86,7 +86,7 @@ def dividing(batches: Any) -> Any:
 
 @pytest.mark.parametrize("source", ["frame", "table", "json", "three files"])
 def test_sketches_are_the_same_from_any_source(engine: Any, tmp_path: Path, source: str) -> None:
-    from stillhunt.pipeline_spark import spark_sketches
+    from stillhunt_spark.sketches import spark_sketches
 
     rows = [{**row, "model": None} if i == 5 else row for i, row in enumerate(crooked_rows(8))]
     log = write_log(tmp_path / "log", rows)
@@ -108,7 +108,7 @@ ORDER = [(name, "ascending") for name in ("account_id", "timestamp", "source", "
 
 
 def test_required_column_that_is_missing_is_named(engine: Any) -> None:
-    from stillhunt.pipeline_spark import spark_sketches
+    from stillhunt_spark.sketches import spark_sketches
 
     frame = engine.session.createDataFrame(pa.table({"request_id": ["a"], "time": [1], "model": ["m"]}))
     with pytest.raises(InputError, match=r'account_id[\s\S]*"timestamp": "time"'):
@@ -116,7 +116,7 @@ def test_required_column_that_is_missing_is_named(engine: Any) -> None:
 
 
 def test_log_without_a_usable_row_is_refused(engine: Any) -> None:
-    from stillhunt.pipeline_spark import spark_sketches
+    from stillhunt_spark.sketches import spark_sketches
 
     row = {"request_id": ["a"], "timestamp": ["no time"], "account_id": ["b"], "model": ["m"]}
     with pytest.raises(InputError, match="no row of the log can be used"):

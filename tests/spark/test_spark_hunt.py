@@ -30,9 +30,9 @@ KEY = "a fixed key, so that hashes of two readings compare"
 
 
 def small_world() -> tuple[World, Config]:
-    """About 220 accounts and 9,000 requests in four days."""
+    """About 140 accounts in three days."""
     campaign = CampaignSpec(2, 20, name="plain", requests_per_account_day=40.0)
-    world = build_world(WorldSpec(accounts=200, days=4, seed=5, campaigns=(campaign,)))
+    world = build_world(WorldSpec(accounts=120, days=3, seed=5, campaigns=(campaign,)))
     return world, Config(sanctioned={"organizations": world.sanctioned}, collect={"identity_key": KEY})
 
 
@@ -50,7 +50,7 @@ def findings(sketches: Dataset, accounts: pa.Table | None, config: Config) -> di
 
 
 def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
-    from stillhunt.pipeline_spark import spark_sketches
+    from stillhunt_spark.sketches import spark_sketches
 
     world, config = small_world()
     half = world.requests.num_rows // 2

@@ -32,7 +32,7 @@ def whole(dataset: Any) -> pa.Table:
 
 
 def test_sketches_are_the_same(engine: Any, tmp_path: Path) -> None:
-    from stillhunt.pipeline_spark import spark_sketches, spark_texts
+    from stillhunt_spark.sketches import spark_sketches, spark_texts
 
     log = write_log(tmp_path / "log", crooked_rows())
     expected, rejects, repeats, here = local_sketches(log, CONFIG)

@@ -54,6 +54,9 @@ class Visit:
         self.page.on("dialog", lambda _: self.complaints.append("dialog"))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
+
+    def settle(self) -> None:
+        """Wait half a second in which nothing is asked for."""
         self.page.wait_for_load_state("networkidle")
 
 
@@ -68,6 +71,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_opens_quietly_and_draws(browser: Any, report: Path, tmp_path: Path, scheme: str, width: int) -> None:
     visit = Visit(browser, report, viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = visit.page
+    visit.settle()
     assert visit.complaints == []
     assert visit.asked == [report.as_uri()]
     assert page.locator(".chart svg").count() == 6
@@ -103,6 +107,7 @@ def test_hostile_report_is_inert(browser: Any, tmp_path: Path) -> None:
     assert page.evaluate("window.owned") is None
     assert page.locator("img").count() == 0
     assert page.locator(".chart svg").count() == 6
+    visit.settle()
     assert visit.complaints == []
     assert visit.asked == [path.as_uri()]
     page.close()

@@ -217,10 +217,13 @@ def test_marks_and_labels_in_samples(page: str) -> None:
 
 
 def many(case: Case, times: int) -> Case:
-    """The strongest campaign, many times under other names."""
+    """Thirty accounts of the strongest campaign, many times under other names."""
+    kept = pa.array([None, *(f"91c2-acct-{number:04d}" for number in range(30))])
 
     def copies(table: pa.Table) -> pa.Table:
         own = table.filter(pc.equal(table["campaign_id"], "hunt-7f3a91c2"))
+        if "account_id" in own.schema.names:
+            own = own.filter(pc.is_in(own["account_id"], kept))
         parts = []
         for number in range(times):
             part = own
@@ -243,7 +246,7 @@ def test_two_hundred_campaigns_stay_small_and_quick(case: Case) -> None:
     begin = time.process_time()
     page = big.report()
     assert time.process_time() - begin < 15
-    assert len(page.encode()) < 15_000_000
+    assert len(page.encode()) < 9_000_000
     assert page.count('<article class="case') == report_campaigns.CAMPAIGNS_IN_DETAIL
     assert "10 more are in" in visible(page)
 

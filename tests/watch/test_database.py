@@ -15,7 +15,7 @@ from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.watch.database import store
 from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
-from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
+from stillhunt_server.tokens import INGEST, KnownTokens, make_token
 from watch.databases import Opening, numbers, url_of
 
 

@@ -19,7 +19,6 @@ from stillhunt.base.config import Config, ServeSettings
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
 from stillhunt.watch import schedule as schedule_module
-from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -33,9 +32,10 @@ from stillhunt.watch.spool import parts as parts_module
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, new_part, open_parts
-from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
+from stillhunt_server import tokens as tokens_module
 from stillhunt_server.receiving.bodies import BodyError, otlp_protobuf
 from stillhunt_server.receiving.traffic import Limits
+from stillhunt_server.tokens import INGEST, KnownTokens, make_token
 from watch.small_world import lines
 
 LINES = Stream("gateway", "jsonl", "jsonl")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.extract import sketch_requests
 from stillhunt.link.requests.arrays import Hashes
-from stillhunt.watch.signatures.inline import known_senders, known_style
 from stillhunt.watch.signatures.matcher import Matcher
 from stillhunt.watch.signatures.parameters import MATCHING, SIGNATURES
 from stillhunt.watch.signatures.signature import MICRO, Signature
@@ -25,6 +24,7 @@ from stillhunt.watch.signatures.weighing import (
     senders_of,
     style_hashes,
 )
+from stillhunt_server.enforcing.inline_matcher import known_senders, known_style
 from watch.signature_logs import compiled, requests_of, sketched, templated
 
 

@@ -21,7 +21,11 @@ from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.extract import PhraseReader, sketch_requests
 from stillhunt.watch.following import Follower
-from stillhunt.watch.signatures.asked_texts import (
+from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
+from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
+from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet
+from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, Weigher, hash_text, style_hashes
+from stillhunt_server.enforcing.asked_texts import (
     _MOST_CHARACTERS,
     _MOST_PARTS,
     AskedTexts,
@@ -29,11 +33,7 @@ from stillhunt.watch.signatures.asked_texts import (
     texts_of_messages,
     valid,
 )
-from stillhunt.watch.signatures.inline import AskedRequest, InlineMatch, InlineMatcher, known_style
-from stillhunt.watch.signatures.matcher import REQUEST_BITS, Matcher
-from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
-from stillhunt.watch.signatures.signature import MICRO, Signature, SignatureSet
-from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, Weigher, hash_text, style_hashes
+from stillhunt_server.enforcing.inline_matcher import AskedRequest, InlineMatch, InlineMatcher, known_style
 
 OTHER = (
     "Below is an excerpt of an engineering interview. Rate the candidate's reply from one to nine, name the weakest "

@@ -17,13 +17,13 @@ from sqlalchemy import text
 from tests.collect.sources.postgres_server import Server
 
 from stillhunt.base.errors import OutputError
-from stillhunt.watch import tokens as known_tokens
 from stillhunt.watch.database import patience, probe
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
+from stillhunt_server import tokens as known_tokens
+from stillhunt_server.tokens import INGEST, KnownTokens, make_token
 from watch.databases import Opening, numbers, url_of
 from watch.databases import opening as opening
 from watch.databases import server as server
@@ -108,7 +108,9 @@ def test_the_server_ends_long_statements_but_not_those_of_a_migration(
 def test_silence_is_a_fault_within_five_seconds_and_ends(server: Server, tmp_path: Path) -> None:
     database, faults = opened(server, tmp_path), ServiceFaults()
     tokens, again = KnownTokens(database), threading.Event()
-    watching = DatabaseProbe(database, tokens, faults, answers_again=again.set)
+    watching = DatabaseProbe(
+        database, faults, answers_again=again.set, refresh=tokens.refresh, meanwhile=tokens.tell_age
+    )
     watching.start()
     assert names(faults) == []
     with stopped(server):
@@ -127,7 +129,7 @@ def test_silence_is_a_fault_within_five_seconds_and_ends(server: Server, tmp_pat
 def test_a_server_that_comes_later_is_opened_then(server: Server, tmp_path: Path) -> None:
     name, faults, made = f"later_{next(numbers)}", ServiceFaults(), threading.Event()
     database = WatchDatabase(url_of(server, name), tmp_path / "stillhunt.db", later=True)
-    watching = DatabaseProbe(database, KnownTokens(database), faults, made.set)
+    watching = DatabaseProbe(database, faults, opened=made.set)
     watching.look()
     assert watching.failure is not None
     assert database.may_come(watching.failure)
@@ -144,7 +146,7 @@ def test_a_server_that_comes_later_is_opened_then(server: Server, tmp_path: Path
 def test_a_damaged_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "stillhunt.db").write_bytes(b"no database" * 1000)
     database = WatchDatabase("", tmp_path / "stillhunt.db", later=True)
-    watching = DatabaseProbe(database, KnownTokens(database), ServiceFaults())
+    watching = DatabaseProbe(database, ServiceFaults())
     watching.look()
     assert watching.failure is not None
     assert not database.may_come(watching.failure)

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from cli.running import run
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.watch import tokens as tokens_module
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.tokens import DECIDE, KnownTokens, make_token, revoke_token, rotate_token
+from stillhunt_server import tokens as tokens_module
+from stillhunt_server.tokens import DECIDE, KnownTokens, make_token, revoke_token, rotate_token
 from watch.databases import Opening
 
 

@@ -18,6 +18,7 @@ from tests.collect.sources.reading import hashed_address, read_logs
 from stillhunt.collect.formats import recognise, source_named
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source
 from stillhunt.collect.values.chat import read_chat
+from thoroughness import examples
 
 NAMES = sorted(RECORDS)
 ODD = (None, 7, -1.5, "x", "{", True, [], {}, [None], [[]], {"a": None}, "[1", 10**30)
@@ -139,7 +140,7 @@ def test_fields_of_other_kinds_lose_no_record_to_an_error(name: str) -> None:
         list(rows_of(source, [_changed(record, path, _GONE)]))
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(derandomize=True, max_examples=examples(50), deadline=None)
 @given(st.sampled_from(NAMES), st.integers(0, 2**32 - 1))
 def test_mutated_records_never_raise(name: str, seed: int) -> None:
     choose = random.Random(seed)

@@ -26,6 +26,7 @@ from stillhunt.collect.join.match_calls import (
     reused_ids,
     same_calls,
 )
+from thoroughness import examples
 
 Entry = tuple[int, int, int]
 Row = tuple[int, int, int, int, int, int, int]
@@ -174,7 +175,7 @@ ROWS = st.tuples(FEW, FEW, TIMES, FEW, FEW, st.integers(0, 4).map(lambda n: max(
 LOG = st.lists(ROWS, min_size=1, max_size=12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=1500)
+@settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(
     told=LOG,
     entries=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 11)), max_size=30),
@@ -186,7 +187,7 @@ def test_same_calls_is_its_plain_twin(told: list[Row], entries: list[Entry], ids
     assert joined(entries, told, call).representative.tolist() == plain_calls(entries, told, call)
 
 
-@settings(derandomize=True, deadline=None, max_examples=1500)
+@settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(told=LOG, ids=st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_repeats_as_one_is_its_plain_twin(told: list[Row], ids: list[int]) -> None:
     ids = ids[: len(told)]

@@ -25,6 +25,7 @@ import stillhunt
 from stillhunt.base.errors import InputError
 from stillhunt.collect.formats.litellm import calls as litellm
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
+from thoroughness import examples
 
 CALLBACK, SPEND = litellm.SOURCES
 
@@ -280,7 +281,7 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(("source", "record"), [(CALLBACK, payload()), (SPEND, spend_row())])
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_odd_field_raises_anything_else(source: Any, record: dict[str, Any], data: Any) -> None:
     record = {k: json.loads(v) if isinstance(v, str) and v[:1] in "{[" and v else v for k, v in record.items()}

@@ -22,6 +22,7 @@ from stillhunt.base.progress import Silent
 from stillhunt.collect import open_accounts
 from stillhunt.collect.formats.litellm import customers as litellm_accounts
 from stillhunt.pipeline import reading
+from thoroughness import examples
 
 (ACCOUNTS_OF,) = litellm_accounts.SOURCES
 CONFIG = Config.load({"collect": {"identity_key": KEY}})
@@ -194,7 +195,7 @@ def test_customers_alone_are_no_log_and_a_log_is_no_customer_table(tmp_path: Pat
 ODD = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4), st.lists(st.integers(), max_size=2))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_odd_field_stops_the_reading(data: Any) -> None:
     records: list[Any] = [user(1, metadata=OWN), key(1, "u1"), key(2, None), team("t1", "org-1"), dict(ORGANISATION)]

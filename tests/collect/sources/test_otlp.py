@@ -38,6 +38,7 @@ from stillhunt.collect.formats.otlp.sources import (
     REPEATED_SPAN,
     WRAPPER,
 )
+from thoroughness import examples
 
 DIALECTS = {
     "current": CURRENT,
@@ -362,7 +363,12 @@ def mutated(value: Any, draw: Any) -> Any:
     return value
 
 
-@settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=examples(20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
     requests = [
@@ -378,7 +384,12 @@ def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
     assert f"{0xAB09:032x}/{0xCD09:016x}" in read_logs(tmp_path / "a.jsonl", tmp_path / "b.jsonl").by("request_id")
 
 
-@settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    derandomize=True,
+    deadline=None,
+    max_examples=examples(20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_damaged_protobuf_never_raises(data: Any, tmp_path: Path) -> None:
     content = bytearray(write_protobuf(tmp_path / "a.pb", [export([span(1, CURRENT), span(2, LITELLM)])]).read_bytes())

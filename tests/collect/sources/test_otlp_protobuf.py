@@ -35,6 +35,7 @@ from stillhunt.collect.formats.otlp.entries import Export, entries
 from stillhunt.collect.formats.otlp.protobuf import protobuf_entries
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError
 from stillhunt.collect.values.rejects import Rejects
+from thoroughness import examples
 
 
 def nested(levels: int) -> Any:
@@ -184,7 +185,12 @@ def test_attributes_that_are_not_needed_are_left_out() -> None:
     assert next(protobuf_entries(message, skip=lambda *_ids: False)).attributes == {"a": "x", "b": "y"}
 
 
-@settings(derandomize=True, max_examples=90, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    derandomize=True,
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.integers(0, 2**32 - 1))
 def test_damage_is_a_reject(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)

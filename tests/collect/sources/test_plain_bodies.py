@@ -19,6 +19,7 @@ from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_o
 from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Source
 from stillhunt.collect.values.chat import read_chat, settle_messages
 from stillhunt.collect.values.fields import REQUEST_FIELDS
+from thoroughness import examples
 
 ODD = (None, "", "odd", 0, 7, 0.5, True, False, 2**60, -1.5e300, [], ["odd"], {}, {"odd": "odd"}, [{"text": "odd"}])
 TEXTS = st.sampled_from(("", "why", "[images: 1]", "[", "zwölf\nBoxkämpfer", "redacted-by-litellm"))
@@ -104,14 +105,14 @@ def settled(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value not in (None, "", [])}
 
 
-@settings(derandomize=True, deadline=None, max_examples=1500)
+@settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(body=BODIES)
 def test_a_body_is_read_alike_as_text_and_with_care(body: dict[str, Any]) -> None:
     quick, careful = settled(call_of_body(json.dumps(body))), settled(call_of_body(body))
     assert quick == careful
 
 
-@settings(derandomize=True, deadline=None, max_examples=1500)
+@settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(answer=ANSWERS)
 def test_an_answer_is_read_alike_as_text_and_with_care(answer: dict[str, Any]) -> None:
     assert settled(answer_of_body(json.dumps(answer))) == settled(answer_of_body(answer))

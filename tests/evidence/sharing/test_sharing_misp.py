@@ -9,6 +9,7 @@ import pytest
 
 from evidence.sharing.format_checks import check_misp
 from evidence.sharing.share_scenes import FIRST, REVIEW, addresses, changed, filled, later, rich_case, shared
+from stillhunt_evidence.sharing import misp_event
 from stillhunt_evidence.sharing.formats import share_formats
 from stillhunt_evidence.sharing.misp_event import misp_events
 from stillhunt_evidence.sharing.tlp import tlp_label
@@ -78,7 +79,9 @@ def _uuids(event: dict[str, Any]) -> set[str]:
     return {one["uuid"] for one in (*event["Attribute"], *event["Object"], *inner)}
 
 
-def test_what_is_withdrawn_is_deleted() -> None:
+def test_what_is_withdrawn_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("address", "network", "phrase"):  # a withdrawal has as many of each as there can ever be: thousands
+        monkeypatch.setitem(misp_event._MOST_HASHES, kind, 20)
     before = misp_events(shared(None, FIRST, counts=addresses()))["Event"]
     text = share_formats()["misp"](shared(None, FIRST, withdrawn=True)).decode()  # without the logs
     check_misp(text)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt_server.api.gateways import GatewayForm, Gateways, RefusedError, reply
@@ -15,35 +16,5 @@ if TYPE_CHECKING:
     from stillhunt_server.console.context import case_of, console_of, look
     from stillhunt_server.console.navigation import ConsolePage, MenuEntry
     from stillhunt_server.console.rendering import campaign_url, render
-
-_HOMES = {
-    "stillhunt_server.api.gateways": "GatewayForm Gateways RefusedError reply",
-    "stillhunt_server.api.questions": "GatewayQuestion",
-    "stillhunt_server.console.case_forms": "narrative_of",
-    "stillhunt_server.console.context": "case_of console_of look",
-    "stillhunt_server.console.navigation": "ConsolePage MenuEntry",
-    "stillhunt_server.console.rendering": "campaign_url render",
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-
-__all__ = [
-    "ConsolePage",
-    "GatewayForm",
-    "GatewayQuestion",
-    "Gateways",
-    "MenuEntry",
-    "RefusedError",
-    "campaign_url",
-    "case_of",
-    "console_of",
-    "look",
-    "narrative_of",
-    "render",
-    "reply",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)

@@ -6,9 +6,9 @@ so that `stillhunt --help` does not wait for numba.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stillhunt._facade import offer_names
 from stillhunt._kernel_cache import choose_kernel_cache
 from stillhunt._version import __version__
 
@@ -28,43 +28,8 @@ if TYPE_CHECKING:
     )
     from stillhunt.pipeline import hunt
     from stillhunt.triage import Case
-
-_HOMES = {
-    "hunt": "stillhunt.pipeline",
-    "Case": "stillhunt.triage",
-    "Config": "stillhunt.base.config",
-    "StillhuntError": "stillhunt.base.errors",
-    "InputError": "stillhunt.base.errors",
-    "ConfigError": "stillhunt.base.errors",
-    "OutputError": "stillhunt.base.errors",
-    "EngineError": "stillhunt.base.errors",
-    "CaseError": "stillhunt.base.errors",
-    "PackError": "stillhunt.base.errors",
-    "ContractError": "stillhunt.base.errors",
-}
-
-__all__ = [
-    "Case",
-    "CaseError",
-    "Config",
-    "ConfigError",
-    "ContractError",
-    "EngineError",
-    "InputError",
-    "OutputError",
-    "PackError",
-    "StillhuntError",
-    "__version__",
-    "hunt",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'stillhunt' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@ A case never changes, and needs no logs. `stillhunt schema` lists its tables and
 the tables are attributes of a `Case` (`campaigns`, `accounts`, `members`, `evidence`, `harvest`, ...), and `run` is the
 record of the hunt. The functions below cut out one campaign; other names are for those who show cases themselves.
 
+>>> from stillhunt.case import CASE_TABLES, Case, evidence_about
 >>> case = Case({name: table.empty() for name, table in CASE_TABLES.items()})
 >>> case
 Case(0 campaigns: 0 to act on, 0 to review; 0 groups left alone; 0 accounts)
@@ -14,74 +15,35 @@ Case(0 campaigns: 0 to act on, 0 to review; 0 groups left alone; 0 accounts)
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
-from stillhunt.base.clients import OTHER, UNKNOWN
-from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label
-from stillhunt.base.schema import FAMILIES
-from stillhunt.base.schema_case import ADDRESS_KINDS, CASE_TABLES, CASE_VERSION, CASE_VIEWS, HARVEST_OPERATION
-from stillhunt.triage import Case, excerpt
-from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
-from stillhunt.triage.alike_prompts import P as ALIKE
-from stillhunt.triage.charts import sparkline
-from stillhunt.triage.folder import canonical_order, read_run
-from stillhunt.triage.kinds import role_label
-from stillhunt.triage.lookup import resolve_id
-from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
-from stillhunt.triage.origins import LABELS
-from stillhunt.triage.report import coverage_parts
-from stillhunt.triage.samples import WORD_OF_PROMPT
-from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sum, log2_odds_of
-from stillhunt.triage.taken import answered_requests, first_of_alike
+from stillhunt._facade import offer_names
+from stillhunt.triage import Case
 
-__all__ = [
-    "ADDRESS_KINDS",
-    "ALIKE",
-    "BUCKETS_OF_WORDS",
-    "BUDGET",
-    "CASE_TABLES",
-    "CASE_VERSION",
-    "CASE_VIEWS",
-    "FAMILIES",
-    "FULL_ID_CHARS",
-    "HARVEST_OPERATION",
-    "ID_CHARS",
-    "LABELS",
-    "LEAST_BITS",
-    "NAME_CHARS",
-    "NO_SKILL",
-    "OTHER",
-    "PRIOR",
-    "REPORT_FILE",
-    "RUN_FILE",
-    "SKILLS",
-    "UNKNOWN",
-    "WORD_OF_PROMPT",
-    "CampaignModel",
-    "Case",
-    "ScoreSum",
-    "Term",
-    "answered_requests",
-    "campaign_sum",
-    "canonical_order",
-    "coverage_parts",
-    "evidence_about",
-    "excerpt",
-    "excerpts_of",
-    "family_label",
-    "first_of_alike",
-    "log2_odds_of",
-    "members_of",
-    "read_case",
-    "read_run",
-    "resolve_id",
-    "role_label",
-    "sample_keys",
-    "sparkline",
-]
+if TYPE_CHECKING:
+    from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
+    from stillhunt.base.clients import OTHER, UNKNOWN
+    from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label
+    from stillhunt.base.schema import FAMILIES
+    from stillhunt.base.schema_case import ADDRESS_KINDS, CASE_TABLES, CASE_VERSION, CASE_VIEWS, HARVEST_OPERATION
+    from stillhunt.triage import excerpt
+    from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
+    from stillhunt.triage.alike_prompts import P as ALIKE
+    from stillhunt.triage.charts import sparkline
+    from stillhunt.triage.folder import canonical_order, read_run
+    from stillhunt.triage.kinds import role_label
+    from stillhunt.triage.lookup import resolve_id
+    from stillhunt.triage.model import FULL_ID_CHARS, ID_CHARS, NAME_CHARS, CampaignModel
+    from stillhunt.triage.origins import LABELS
+    from stillhunt.triage.report import coverage_parts
+    from stillhunt.triage.samples import WORD_OF_PROMPT
+    from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sum, log2_odds_of
+    from stillhunt.triage.taken import answered_requests, first_of_alike
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)
 
 
 def read_case(folder: str | Path) -> Case:

@@ -5,8 +5,9 @@ Names are loaded when they are used, so that a command pays only for what it nee
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt.cli.compiling import compile_once
@@ -51,80 +52,5 @@ if TYPE_CHECKING:
     )
     from stillhunt.cli.watching import check_watched
     from stillhunt.triage.folder import check_existing
-
-_HOMES = {
-    "stillhunt.cli.compiling": "compile_once",
-    "stillhunt.cli.database": "opened_database",
-    "stillhunt.cli.entries": "CommandEntry part_of_another",
-    "stillhunt.cli.exporting": "STDOUT refuse_existing",
-    "stillhunt.cli.findings": "EXIT_PARTIAL",
-    "stillhunt.cli.hunting": "write_and_show",
-    "stillhunt.cli.interrupts": "allow_draining",
-    "stillhunt.cli.lazy": "lazy_typer",
-    "stillhunt.cli.moments": "minute_of read_clock",
-    "stillhunt.cli.live_screen": "Screen open_screen",
-    "stillhunt.cli.options": (
-        "DEFAULT_DATA OPEN_LISTEN AccountsOption DataOption ForceFlag JsonFlag MapAccountsOption MapOption "
-        "NewDataOption QuietFlag SeedOption SetOption SettingsOption WatchedAccountsOption load_config pairs "
-        "refuse_unused"
-    ),
-    "stillhunt.cli.progress": "MEGABYTE open_progress",
-    "stillhunt.cli.terminal": (
-        "json_text login_name message_console output_console print_bytes print_columns print_json safe_lines"
-    ),
-    "stillhunt.cli.watching": "check_watched",
-    "stillhunt.triage.folder": "check_existing",
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-
-__all__ = [
-    "DEFAULT_DATA",
-    "EXIT_PARTIAL",
-    "MEGABYTE",
-    "OPEN_LISTEN",
-    "STDOUT",
-    "AccountsOption",
-    "CommandEntry",
-    "DataOption",
-    "ForceFlag",
-    "JsonFlag",
-    "MapAccountsOption",
-    "MapOption",
-    "NewDataOption",
-    "QuietFlag",
-    "Screen",
-    "SeedOption",
-    "SetOption",
-    "SettingsOption",
-    "WatchedAccountsOption",
-    "allow_draining",
-    "check_existing",
-    "check_watched",
-    "compile_once",
-    "json_text",
-    "lazy_typer",
-    "load_config",
-    "login_name",
-    "message_console",
-    "minute_of",
-    "open_progress",
-    "open_screen",
-    "opened_database",
-    "output_console",
-    "pairs",
-    "part_of_another",
-    "print_bytes",
-    "print_columns",
-    "print_json",
-    "read_clock",
-    "refuse_existing",
-    "refuse_unused",
-    "safe_lines",
-    "write_and_show",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from stillhunt.base.schema import REQUESTS, SAMPLING_PARAMETERS
-from stillhunt.collect.values.other_settings import named, other_settings
-from stillhunt.extract import CONDUCT_FLAGS, SKETCH_VERSION, PhraseReader, sketch_requests, word_buckets
-from stillhunt.pipeline import reading
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CONDUCT_FLAGS",
-    "REQUESTS",
-    "SAMPLING_PARAMETERS",
-    "SKETCH_VERSION",
-    "PhraseReader",
-    "named",
-    "other_settings",
-    "reading",
-    "sketch_requests",
-    "word_buckets",
-]
+from stillhunt._facade import offer_names
+
+if TYPE_CHECKING:
+    from stillhunt.base.schema import REQUESTS, SAMPLING_PARAMETERS
+    from stillhunt.collect.values.other_settings import named, other_settings
+    from stillhunt.extract import CONDUCT_FLAGS, SKETCH_VERSION, PhraseReader, sketch_requests, word_buckets
+    from stillhunt.pipeline import reading
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -14,15 +15,15 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.engine import Engine
 from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.errors import EngineError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.inspection import Inspection, inspect_log
+from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.extract import languages_of, word_buckets
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
-from stillhunt.pipeline_spark import with_identity_key
-from stillhunt.pipeline_spark.log import SparkLog
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.run_record import Clock, findings_record, log_record
 from stillhunt.score import evidence_needs, score_campaigns
@@ -47,7 +48,7 @@ class Sketches(Protocol):
 
 
 class HuntedLog(Protocol):
-    """Request logs, on this machine (`LocalLog`) or on a cluster (`SparkLog`)."""
+    """Request logs, on this machine (`LocalLog`) or on a cluster (`stillhunt_spark.log.SparkLog`)."""
 
     @property
     def facts(self) -> LogFacts:
@@ -176,8 +177,20 @@ def _open_log(
     requests: Any, mapping: Mapping[str, str] | None, config: Config, engine: Engine, progress: Progress
 ) -> HuntedLog:
     if config.engine == "spark":
-        return SparkLog(requests, mapping, config, progress)
+        opened: HuntedLog = _cluster_log("spark")(requests, mapping, config, progress)
+        return opened
     return LocalLog(requests, mapping, config, engine, progress)
+
+
+def _cluster_log(engine: str) -> Any:
+    """The class that reads a cluster's log, from the distribution that brings it."""
+    for point in entry_points(group="stillhunt.engines", name=engine):
+        return point.load()
+    raise EngineError(
+        f"stillhunt-{engine} is not installed",
+        where=f"engine {engine}",
+        next_step=f"pip install 'stillhunt[{engine}]'; it needs Java too",
+    )
 
 
 def _sorted_rejects(rejects: list[pa.Table]) -> pa.Table:

@@ -10,67 +10,33 @@ whole or not at all, tables, and units of time.
 
 from __future__ import annotations
 
-from stillhunt.base import formatting
-from stillhunt.base.forced_end import remove_at_forced_end
-from stillhunt.base.formatting import (
-    UNSAFE,
-    count,
-    escape_controls,
-    hash_digits,
-    number,
-    percent,
-    plural,
-    shorten,
-    verb,
-    visible_id,
-)
-from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
-from stillhunt.base.parameters import derived, judgement, measured, read_parameters
-from stillhunt.base.progress import Progress, Silent
-from stillhunt.base.redaction import redacted
-from stillhunt.base.shape import TIMESTAMP, Table
-from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet, write_whole
-from stillhunt.base.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
-from stillhunt.base.wording import fill
-from stillhunt.decide.names import name_of_person, note_of
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DAY",
-    "HOUR",
-    "LIST_KEYS",
-    "MILLISECOND",
-    "MINUTE",
-    "PSEUDONYMS_FILE",
-    "SECOND",
-    "TIMESTAMP",
-    "UNSAFE",
-    "Progress",
-    "Silent",
-    "Table",
-    "check_private",
-    "count",
-    "csv_bytes",
-    "derived",
-    "escape_controls",
-    "fill",
-    "formatting",
-    "hash_digits",
-    "judgement",
-    "keys_folder",
-    "measured",
-    "name_of_person",
-    "note_of",
-    "number",
-    "parquet_bytes",
-    "percent",
-    "plural",
-    "read_parameters",
-    "read_secret",
-    "redacted",
-    "remove_at_forced_end",
-    "shorten",
-    "table_of_parquet",
-    "verb",
-    "visible_id",
-    "write_whole",
-]
+from stillhunt._facade import offer_names
+
+if TYPE_CHECKING:
+    from stillhunt.base import formatting
+    from stillhunt.base.forced_end import remove_at_forced_end
+    from stillhunt.base.formatting import (
+        UNSAFE,
+        count,
+        escape_controls,
+        hash_digits,
+        number,
+        percent,
+        plural,
+        shorten,
+        verb,
+        visible_id,
+    )
+    from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
+    from stillhunt.base.parameters import derived, judgement, measured, read_parameters
+    from stillhunt.base.progress import Progress, Silent
+    from stillhunt.base.redaction import redacted
+    from stillhunt.base.shape import TIMESTAMP, Table
+    from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet, write_whole
+    from stillhunt.base.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
+    from stillhunt.base.wording import fill
+    from stillhunt.decide.names import name_of_person, note_of
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from stillhunt.base.config import FamilyCaps
-from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
-from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
-from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.kind import HonestReadings
-from stillhunt.score.operators.ties import P as TIES
-from stillhunt.score.output.roles import P as ROLES
-from stillhunt.score.stats.beta_binomial import BetaPrior
-from stillhunt.score.verdict.budget import HONEST_SEARCH
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "EVIDENCE_PLUGINS",
-    "HONEST_SEARCH",
-    "ROLES",
-    "TIES",
-    "BetaPrior",
-    "FamilyCaps",
-    "HonestReadings",
-    "RebuiltVerdict",
-    "all_kinds",
-    "expected_false",
-    "plugins_named",
-    "rebuild_verdict",
-    "verdict_differences",
-    "verdict_parameters",
-]
+from stillhunt._facade import offer_names
+
+if TYPE_CHECKING:
+    from stillhunt.base.config import FamilyCaps
+    from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
+    from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
+    from stillhunt.score.evidence.catalogue import all_kinds
+    from stillhunt.score.evidence.kind import HonestReadings
+    from stillhunt.score.operators.ties import P as TIES
+    from stillhunt.score.output.roles import P as ROLES
+    from stillhunt.score.stats.beta_binomial import BetaPrior
+    from stillhunt.score.verdict.budget import HONEST_SEARCH
+else:
+    __all__, __getattr__ = offer_names(__file__, __name__)

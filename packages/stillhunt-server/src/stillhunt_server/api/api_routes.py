@@ -17,9 +17,9 @@ from starlette.routing import Match, Route
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.tokens import ADMIN, KnownTokens, Token
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.tokens import ADMIN, KnownTokens, Token
 
 MOST_SENT_BYTES = 64 << 10
 """Longest body; an appeal of 4,000 characters of four bytes fits with all escaped."""

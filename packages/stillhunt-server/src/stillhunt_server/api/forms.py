@@ -17,7 +17,7 @@ from stillhunt.decide.actions import REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import MOST_APPEAL_CHARACTERS
 from stillhunt.decide.persons import LONGEST_DAYS
 from stillhunt.decide.table import InForce
-from stillhunt.watch.tokens import SCOPES
+from stillhunt_server.tokens import SCOPES
 
 BUNDLE_TYPE = "application/gzip"
 ROOT = "stillhunt"

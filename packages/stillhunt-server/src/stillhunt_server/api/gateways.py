@@ -21,9 +21,6 @@ from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import visible_id
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
-from stillhunt.watch.signatures.asked_texts import texts_of_messages
-from stillhunt.watch.signatures.inline import AskedRequest
-from stillhunt.watch.tokens import ADMIN, DECIDE, KnownTokens
 from stillhunt_server.api.questions import (
     GUARDED_MEMBERS,
     MOST_READ_BYTES,
@@ -34,12 +31,15 @@ from stillhunt_server.api.questions import (
     is_list_or_null,
 )
 from stillhunt_server.enforcing.answers import NO_DECISION, GatewayAnswer
+from stillhunt_server.enforcing.asked_texts import texts_of_messages
+from stillhunt_server.enforcing.inline_matcher import AskedRequest
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.receiving.bodies import BodyError
 from stillhunt_server.receiving.decoders import Decoders, UnexpectedError
 from stillhunt_server.receiving.receiver import MOST_HELD_BYTES, Receive, Scope, Send
 from stillhunt_server.receiving.traffic import CallCounts
+from stillhunt_server.tokens import ADMIN, DECIDE, KnownTokens
 
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"

@@ -18,11 +18,11 @@ from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
 from stillhunt.decide.log import read_log, read_newest
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.watch.database.tables import DECISIONS, TOKENS
-from stillhunt.watch.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 from stillhunt_server.api import forms
 from stillhunt_server.api.api_routes import ApiRoute, Call, ProblemError
 from stillhunt_server.api.forms import BUNDLE_TYPE, bundle_of
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 
 PAGE = 1000
 """Most decisions in one answer."""

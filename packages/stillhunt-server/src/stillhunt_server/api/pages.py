@@ -28,13 +28,13 @@ from stillhunt.watch.records import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.tokens import ADMIN, KnownTokens
 from stillhunt_server.api.api_routes import ApiSources, bearer_of, error_as_json, routes_of
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.openapi import openapi
 from stillhunt_server.api.operations import API_ROUTES
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.tokens import ADMIN, KnownTokens
 
 
 def metrics_text(served: PageSources) -> tuple[bytes, str]:

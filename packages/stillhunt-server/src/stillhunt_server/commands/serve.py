@@ -41,7 +41,6 @@ from stillhunt.watch.known_database import DatabaseFiles, open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import SnapshotFiles
-from stillhunt.watch.tokens import KnownTokens
 from stillhunt_server.api.pages import PageSources, pages_of
 from stillhunt_server.commands.opening import check_port
 from stillhunt_server.commands.pasteable import pasteable_lines, reachable
@@ -57,6 +56,7 @@ from stillhunt_server.receiving.brokers import check_broker
 from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server import Application, dispatcher, run_server, server_of
+from stillhunt_server.tokens import KnownTokens
 
 
 class Part(StrEnum):
@@ -144,7 +144,14 @@ def _serve(opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: W
         (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
         first.make()
 
-    probe = DatabaseProbe(database, tokens, faults, starts, again)
+    probe = DatabaseProbe(
+        database,
+        faults,
+        opened=starts,
+        answers_again=again,
+        refresh=tokens.refresh,
+        meanwhile=tokens.tell_age,
+    )
     opened.enter_context(reach_database(database, probe, screen, partial(_tell_refused, folder, config)))
     token, password = first.begin()
     lines = pasteable_lines(config.serve.listen, folder.path, token, parts)

@@ -20,7 +20,6 @@ from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
-from stillhunt.watch.tokens import ADMIN, INGEST, has_tokens, make_token
 from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources
@@ -38,6 +37,7 @@ from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
 from stillhunt_server.receiving.traffic import CallCounts, Limits, Traffic
 from stillhunt_server.server import Application
+from stillhunt_server.tokens import ADMIN, INGEST, has_tokens, make_token
 
 FIRST_NAME = "first start"
 

@@ -28,7 +28,7 @@ from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.known_database import open_database
-from stillhunt.watch.tokens import make_token, revoke_token, rotate_token
+from stillhunt_server.tokens import make_token, revoke_token, rotate_token
 
 token_commands = typer.Typer(no_args_is_help=True, help="Tokens of those who send records to 'serve', or steer it.")
 

@@ -22,10 +22,10 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import enter_links
 from stillhunt.watch.hunting import signatures_in_force
-from stillhunt.watch.signatures.inline import AskedRequest, InlineMatcher
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_server.enforcing.answers import Answers, GatewayAnswer
+from stillhunt_server.enforcing.inline_matcher import AskedRequest, InlineMatcher
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
-from stillhunt.watch.tokens import INGEST, KnownTokens, Token
 from stillhunt_server.receiving.at_once import AT_ONCE_LIMITS, small_records
 from stillhunt_server.receiving.bodies import BodyError, Records
 from stillhunt_server.receiving.decoders import Decoders, UnexpectedError
 from stillhunt_server.receiving.decoding import BodyForm
 from stillhunt_server.receiving.descriptors import most_connections
 from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.tokens import INGEST, KnownTokens, Token
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -7,8 +7,10 @@ through ua-parser's patterns.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from stillhunt.base.redaction import redacted
@@ -30,73 +32,7 @@ _SDK = re.compile(
 _LANGUAGES = {"js": "node", "nodejs": "node"}
 _NAMES = tuple(
     (re.compile(pattern, re.IGNORECASE), name)
-    for pattern, name in (
-        (r"OpenAI/v1 PythonBindings", "openai-python"),
-        (r"openai-(?:dotnet|net)|^OpenAI/\d", "openai-dotnet"),
-        (r"claude-(?:cli|code)", "claude-code"),
-        (r"anthropic-sdk|anthropic[-_]python", "anthropic-python"),
-        (r"litellm", "litellm"),
-        (r"langgraph", "langgraph"),
-        (r"langchain", "langchain"),
-        (r"llama[-_ ]?index", "llama-index"),
-        (r"pydantic[-_ ]ai", "pydantic-ai"),
-        (r"\bdspy\b", "dspy"),
-        (r"haystack", "haystack"),
-        (r"semantic-kernel", "semantic-kernel"),
-        (r"autogen", "autogen"),
-        (r"crewai", "crewai"),
-        (r"(?:^|\s)ai-sdk/|^ai/\d", "vercel-ai-sdk"),
-        (r"google-genai-sdk|genai-py", "google-genai"),
-        (r"genai-js|google-genai/js", "google-genai-node"),
-        (r"gl-python/|google-api-python-client", "google-api-python"),
-        (r"google-api-nodejs-client", "google-api-node"),
-        (r"mistral-client-python|mistralai", "mistral-python"),
-        (r"^cohere\b", "cohere"),
-        (r"ollama", "ollama"),
-        (r"\bboto3/|\bbotocore/", "boto3"),
-        (r"aws-cli/", "aws-cli"),
-        (r"aws-sdk-js", "aws-sdk-js"),
-        (r"aws-sdk-([a-z]+)", "aws-sdk"),
-        (r"azsdk-python", "azure-sdk-python"),
-        (r"azsdk-", "azure-sdk"),
-        (r"open-?webui", "open-webui"),
-        (r"sillytavern", "sillytavern"),
-        (r"\bcline/|roo-?code", "cline"),
-        (r"\bcursor/", "cursor"),
-        (r"codex[-_]cli|\bcodex/", "codex"),
-        (r"\baider/", "aider"),
-        (r"python-httpx|^httpx", "httpx"),
-        (r"aiohttp", "aiohttp"),
-        (r"python-requests", "requests"),
-        (r"python-urllib3|^urllib3", "urllib3"),
-        (r"python-urllib", "urllib"),
-        (r"^curl/|libcurl", "curl"),
-        (r"^wget/", "wget"),
-        (r"node-fetch", "node-fetch"),
-        (r"^axios/", "axios"),
-        (r"^got[ /(]", "got"),
-        (r"^undici\b", "node (undici)"),
-        (r"^node(?:\.js)?(?:/|$)", "node"),
-        (r"^bun/", "bun"),
-        (r"^deno/", "deno"),
-        (r"^go-http-client|^go-resty", "go"),
-        (r"okhttp", "okhttp"),
-        (r"^java-http-client|^java/", "java"),
-        (r"apache-httpclient", "apache-httpclient"),
-        (r"reactornetty|spring-ai", "spring"),
-        (r"reqwest", "reqwest"),
-        (r"^hyper/|^ureq/", "rust"),
-        (r"guzzlehttp", "guzzle"),
-        (r"^faraday|^ruby", "ruby"),
-        (r"^dart/|^dart:io", "dart"),
-        (r"postmanruntime", "postman"),
-        (r"^insomnia/", "insomnia"),
-        (r"^httpie/", "httpie"),
-        (r"powershell", "powershell"),
-        (r"^k6/", "k6"),
-        (r"^scrapy/", "scrapy"),
-        (r"headlesschrome|playwright|puppeteer|selenium", "automated browser"),
-    )
+    for pattern, name in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["names"]
 )
 _BROWSER = re.compile(r"Mozilla/\d")
 _SHORTEST_KEY = 12
@@ -159,7 +95,8 @@ def _of_product(agent: str) -> str:
 @cache
 def _parser() -> Any:
     try:
-        from ua_parser import parse_user_agent  # an extra; without it all browsers are one family
+        from ua_parser import Parser, load_lazy_builtins  # an extra; without it all browsers are one family
     except ImportError:
         return None
-    return parse_user_agent
+    # Its own parser compiles its patterns of systems and devices as well, which are not asked for.
+    return Parser.from_matchers(load_lazy_builtins()).parse_user_agent

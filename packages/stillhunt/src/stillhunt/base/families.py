@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -77,60 +79,9 @@ class EvidenceFamily:
     harvest: bool = False
 
 
-EVIDENCE_FAMILIES = (
-    EvidenceFamily(
-        "content",
-        "Same wording",
-        "the wording of prompts",
-        "shared templates, without which there is no group",
-        "Accounts use the phrases of one template in the same mix.",
-        8.0,
-        harvest=True,
-    ),
-    EvidenceFamily(
-        "queue",
-        "One work queue",
-        "one work queue",
-        "one work queue shared by many accounts",
-        "One work queue: the same topics, no repeated tasks, even volume.",
-        12.0,
-        harvest=True,
-    ),
-    EvidenceFamily(
-        "timing",
-        "Common schedule",
-        "a schedule",
-        "common starts, stops and pauses",
-        "Common hours and days, failover, account replacement, new-model adoption.",
-        8.0,
-        linkage=True,
-    ),
-    EvidenceFamily(
-        "network",
-        "Network and clients",
-        "network addresses or clients",
-        "shared addresses and clients",
-        "Shared addresses, networks and client fingerprints.",
-        8.0,
-        linkage=True,
-    ),
-    EvidenceFamily(
-        "identity",
-        "Sign-up and payment",
-        "sign-up or payment details",
-        "who pays and signs up together",
-        "Shared cards, mail domains and sign-ups; organisations that explain them.",
-        2.0,
-        linkage=True,
-    ),
-    EvidenceFamily(
-        "conduct",
-        "Usage pattern",
-        "a usage pattern that collects answers",
-        "what is asked and whether people follow up",
-        "How the requests are made, and whether people follow up on the answers.",
-        4.0,
-    ),
+EVIDENCE_FAMILIES = tuple(
+    EvidenceFamily(name, **entries)
+    for name, entries in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 )
 """In the order of all tables and pages."""
 

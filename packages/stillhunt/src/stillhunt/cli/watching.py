@@ -43,7 +43,6 @@ from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.schedule import HuntSchedule, after_hunt, report_damage
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.tokens import KnownTokens
 
 _SHOWN_CHARACTERS = 80
 
@@ -85,7 +84,7 @@ def watch(
             raise typer.Exit(EXIT_ERROR if outcome.failure else EXIT_PARTIAL if outcome.damage else EXIT_NOTHING)
         screen.started("", folder.path, frozenset(("hunt",)))
         faults = ServiceFaults()
-        opened.enter_context(reach_database(database, DatabaseProbe(database, KnownTokens(database), faults), screen))
+        opened.enter_context(reach_database(database, DatabaseProbe(database, faults), screen))
         with hunt_on_schedule(plan, database, lambda: 0, screen, faults) as schedule:
             screen.watch(schedule, folder, database)
             threading.Event().wait()

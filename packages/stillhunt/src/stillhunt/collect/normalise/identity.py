@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.arrays import I64, U64
+from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import hash_digits
 from stillhunt.collect.normalise.kernels_identity import LONGEST_ADDRESS, hash_addresses, hash_all, hash_texts
@@ -33,6 +34,17 @@ CACHED_VALUES = 1 << 17
 
 _PROCESS_KEY = secrets.token_bytes(32)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def with_identity_key(config: Config) -> Config:
+    """The settings with a key for hashes of identities: a new random key if the user set none.
+
+    Each executor is a process of its own, so with a key of the process equal addresses would get different hashes.
+    """
+    if config.collect.identity_key:
+        return config
+    collect = config.collect.model_copy(update={"identity_key": secrets.token_hex(32)})
+    return config.model_copy(update={"collect": collect})
 
 
 def address_and_prefix(text: str) -> tuple[str, str | None]:

@@ -34,6 +34,9 @@ MARK_EVERY = 32
 JOINED = "00000.segment"
 WORKED_ROWS = 250_000
 """Requests that a pass works on at a time, about: few partitions of a large log, all of a small one."""
+HELD_ROWS = 32_768
+"""Requests up to which their sketches stay in memory once they were read. Judgement: they take some 50 MB, and the
+passes of a small hunt would spend half of its time on opening the streams of 64 partitions again."""
 SHARED_ID = "request_id: that of other calls of the account, so told apart by their content"
 """What became of ids that a client gave to several calls."""
 OF_REPEATS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
@@ -109,6 +112,7 @@ class Store:
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
         self._shared: Keys = np.zeros(0, np.uint64)
+        self._held: pa.Table | None = None
 
     def gather_small(self, folder: Path, state: Path | None) -> list[str]:
         """Join small segments into few large ones: each pass opens each segment, and a log may have thousands of files.
@@ -169,12 +173,20 @@ class Store:
     def _read(self, partitions: range, columns: Sequence[str]) -> pa.Table:
         settled = len(self._dropped) or ("request_key" in columns and len(self._shared))
         extra = [name for name in OF_REPEATS if name not in columns] if settled else []
-        wanted = [*columns, *extra]
-        tables = [table for segment in self._segments for table in segment.read(partitions, wanted)]
-        table = joined(tables, wanted)
+        table = self._stored(partitions, [*columns, *extra])
         if settled:
             table = with_distinct_keys(self._without_dropped(table), self._shared).select(list(columns))
         return table
+
+    def _stored(self, partitions: range, columns: Sequence[str]) -> pa.Table:
+        """Rows as they were written, repeats too."""
+        if len(partitions) < PARTITIONS or self.rows > HELD_ROWS:
+            tables = [table for segment in self._segments for table in segment.read(partitions, columns)]
+            return joined(tables, columns)
+        if self._held is None:
+            tables = [table for segment in self._segments for table in segment.read(partitions, SKETCHES.names)]
+            self._held = joined(tables, SKETCHES.names)
+        return self._held.select(list(columns))
 
     def _without_dropped(self, table: pa.Table) -> pa.Table:
         near = np.flatnonzero(np.isin(table.column("request_key").to_numpy(), self._dropped))
@@ -214,6 +226,8 @@ class Store:
             yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
 
     def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        if self.rows <= HELD_ROWS:
+            return iter([self._stored(range(PARTITIONS), columns)])
         return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
 
 

@@ -13,6 +13,7 @@ topic a template.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -253,8 +254,14 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
 
 def _random_start(used: Ints, seed: int) -> Vectors:
     """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
+    return _random_directions(seed)[used].astype(np.int32)
+
+
+@lru_cache(1)
+def _random_directions(seed: int) -> npt.NDArray[np.int16]:
+    """A direction for each bucket; a service hunts again and again under one seed."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int32)[used]
+    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int16)
 
 
 def _find_centres(sample: Vectors) -> Vectors:

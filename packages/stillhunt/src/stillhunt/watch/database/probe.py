@@ -6,12 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
-from stillhunt.watch.tokens import KnownTokens
 
 DATABASE_FAULT = "database"
 PROBE_SECONDS = 1.0
@@ -22,17 +20,26 @@ _LOG = logging.getLogger("uvicorn.error")  # whose lines give kind and place, an
 
 
 class DatabaseProbe:
-    """A thread that asks the database whether it is there, opens it as soon as it is, and keeps tokens fresh."""
+    """A thread that asks the database whether it is there, and opens it as soon as it is.
+
+    Args:
+        opened: called once, when it was opened.
+        answers_again: called when it answers after a silence.
+        refresh: called at each look that it answers, to keep fresh what is known of it.
+        meanwhile: says what is gone by while it is silent.
+    """
 
     def __init__(
         self,
         database: WatchDatabase,
-        tokens: KnownTokens,
         faults: ServiceFaults,
+        *,
         opened: Callable[[], None] = lambda: None,
         answers_again: Callable[[], None] = lambda: None,
+        refresh: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], str] = lambda: "",
     ) -> None:
-        self._database, self._tokens, self._faults = database, tokens, faults
+        self._database, self._faults, self._refresh, self._meanwhile = database, faults, refresh, meanwhile
         self._opened, self._answers_again = opened, answers_again
         self._was_opened, self._silent = False, False
         self.failure: StillhuntError | None = None
@@ -82,7 +89,7 @@ class DatabaseProbe:
             return
         self.failure = None
         with suppress(StillhuntError):  # the next look says it, if it lasts
-            self._tokens.refresh()
+            self._refresh()
         self._faults.end(DATABASE_FAULT)
         if self._silent:
             self._silent = False
@@ -90,7 +97,6 @@ class DatabaseProbe:
 
     def _begin(self) -> None:
         self._silent = True
-        at = self._tokens.read_at
-        old = datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
-        counts = f"tokens are those of {old}, and one revoked since then still counts" if old else "no token is known"
-        self._faults.begin(DATABASE_FAULT, f"the database does not answer: {counts}")
+        meanwhile = self._meanwhile()
+        told = "the database does not answer" + (f": {meanwhile}" if meanwhile else "")
+        self._faults.begin(DATABASE_FAULT, told)

@@ -22,6 +22,11 @@ _LINE = re.compile(
 )
 _ACCOUNT_HEADERS = ("http_x_account", "http_x_account_id", "http_x_consumer_username")
 _MAX_TIME_CHARACTERS = 40
+_COMMON_LOG_TIME = re.compile(
+    r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d) ([+-]\d\d)([0-5]\d)", re.ASCII
+)
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {name: f"{place:02d}" for place, name in enumerate(_MONTH_NAMES, 1)}
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -83,6 +88,10 @@ def _common_log_time(time: str) -> str:
 
 @lru_cache(1 << 12)
 def _cached_time(time: str) -> str:  # many calls end within one second
+    if found := _COMMON_LOG_TIME.fullmatch(time):
+        day, name, year, clock, hours, minutes = found.groups()
+        if month := _MONTHS.get(name):  # ten times as fast as strptime, which a log of many seconds feels
+            return datetime.fromisoformat(f"{year}-{month}-{day}T{clock}{hours}:{minutes}").isoformat()
     return datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").isoformat()
 
 

@@ -15,14 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
-from stillhunt.base.engine_spark_dataset import (
-    Batches,
-    chunks_of,
-    pack_rows,
-    pack_table,
-    packed_batch,
-    unpack_rows,
-)
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
@@ -41,6 +33,14 @@ from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
+from stillhunt_spark.dataset import (
+    Batches,
+    chunks_of,
+    pack_rows,
+    pack_table,
+    packed_batch,
+    unpack_rows,
+)
 
 ROW, REJECT, FACT = 0, 1, 2
 """Kinds of rows in one stream."""

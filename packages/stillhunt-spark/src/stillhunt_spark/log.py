@@ -11,12 +11,12 @@ from typing import Any, Self
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.engine_spark import SparkEngine, is_frame
 from stillhunt.base.errors import ContractError, InputError
 from stillhunt.base.progress import Progress
 from stillhunt.collect import LogFacts
 from stillhunt.collect.locate.database import is_database
-from stillhunt.pipeline_spark import SparkSketches, spark_sketches, spark_texts
+from stillhunt_spark.engine import SparkEngine, is_frame
+from stillhunt_spark.sketches import SparkSketches, spark_sketches, spark_texts
 
 
 class SparkLog:

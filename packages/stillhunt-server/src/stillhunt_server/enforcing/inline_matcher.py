@@ -21,8 +21,7 @@ import numpy as np
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
 from stillhunt.base.formatting import visible_id
-from stillhunt.extract import PhraseReader
-from stillhunt.watch.signatures.asked_texts import as_read, valid
+from stillhunt.logs import PhraseReader
 from stillhunt.watch.signatures.matcher import (
     REQUEST_BITS,
     SENDER_BITS,
@@ -41,6 +40,7 @@ from stillhunt.watch.signatures.weighing import (
     mixed,
     program_hash,
 )
+from stillhunt_server.enforcing.asked_texts import as_read, valid
 
 Settings = tuple[float | None, ...]
 """Temperature, top_p and max_tokens that a client sent; None where it sent none."""

@@ -10,7 +10,6 @@ split off at the end, so that the text is read once.
 from __future__ import annotations
 
 import json
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,19 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
-from stillhunt.base.engine_spark import SparkEngine
-from stillhunt.base.engine_spark_dataset import (
-    Batches,
-    SparkDataset,
-    chunks_of,
-    packed_schema,
-    persisted,
-    unpack_table,
-)
 from stillhunt.base.errors import InputError
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect import InputFile, LogFacts
+from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.collect.normalise.standardise import Rules
 from stillhunt.collect.read.input_stats import ColumnStats
 from stillhunt.collect.read.inputs import NO_USABLE_ROW
@@ -45,7 +36,16 @@ from stillhunt.collect.values.fields import (
     field_map,
 )
 from stillhunt.collect.values.rejects import KEPT_ROWS, AccountCounts
-from stillhunt.pipeline_spark.rows import (
+from stillhunt_spark.dataset import (
+    Batches,
+    SparkDataset,
+    chunks_of,
+    packed_schema,
+    persisted,
+    unpack_table,
+)
+from stillhunt_spark.engine import SparkEngine
+from stillhunt_spark.rows import (
     FACT,
     PACKED,
     PLACE_COLUMNS,
@@ -81,17 +81,6 @@ class SparkSketches:
         """The sketches in account partitions; the cluster decides how many are worked on at a time."""
         del threads
         return self._dataset
-
-
-def with_identity_key(config: Config) -> Config:
-    """The settings with a key for hashes of identities: a new random key if the user set none.
-
-    Each executor is a process of its own, so with a key of the process equal addresses would get different hashes.
-    """
-    if config.collect.identity_key:
-        return config
-    collect = config.collect.model_copy(update={"identity_key": secrets.token_hex(32)})
-    return config.model_copy(update={"collect": collect})
 
 
 def spark_sketches(

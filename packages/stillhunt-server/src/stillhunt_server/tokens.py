@@ -241,6 +241,13 @@ class KnownTokens:
                 _write_kept(self._kept, rows, at)
                 self._written_at = at
 
+    def tell_age(self) -> str:
+        """What counts while the database is silent, in words."""
+        if not self.read_at:
+            return "no token is known"
+        read = datetime.fromtimestamp(self.read_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"tokens are those of {read}, and one revoked since then still counts"
+
     def _age(self) -> float:
         return time.monotonic() - self._fresh_at
 

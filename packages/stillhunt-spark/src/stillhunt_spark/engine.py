@@ -1,4 +1,4 @@
-"""Spark behind the engine protocol; with `engine_spark_dataset` the only files that know Spark.
+"""Spark behind the engine protocol; with `dataset` the only files that know Spark.
 
 Statements are written for DuckDB and transpiled. PySpark is imported when an engine is opened: it is an optional
 part, and a hunt on one machine must not wait for it.
