@@ -146,6 +146,7 @@ class Tabs:
         except BaseException:
             page.context.close()
             raise
+        page.evaluate("() => { try { sessionStorage.clear(); } catch { /* a page of no origin has none */ } }")
         overrides.detach()
         origin = urlsplit(page.url)._replace(path="", query="", fragment="").geturl()
         page.goto("about:blank")
