@@ -23,8 +23,8 @@ from stillhunt.watch import child, hunting
 from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS
-from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.hunting import HUNT_ROLE, HuntPlan, hunt_now
+from stillhunt.watch.folder import HUNT_ROLE, DataFolder
+from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.signatures.signature import no_signatures
