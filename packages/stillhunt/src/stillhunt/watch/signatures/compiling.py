@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
@@ -221,7 +221,7 @@ def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits
 def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:
     requests, accounts = counts.total(passes.STATING)
     false = int(matched[linked].sum())
-    bound = 1.0 if false >= requests else float(beta.ppf(_SURE, false + 1, requests - false))
+    bound = 1.0 if false >= requests else float(betaincinv(false + 1, requests - false, _SURE))
     return FalseMatches(
         requests=requests,
         matched=false,
