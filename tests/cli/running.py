@@ -1,4 +1,4 @@
-"""Running stillhunt as a user does, in a folder of its own, with a clean environment: in this process, or in one anew."""
+"""Running stillhunt as a user does, in a folder of its own and with a clean environment: here, or in a new process."""
 
 from __future__ import annotations
 
