@@ -78,7 +78,7 @@ def test_check_show_and_simulate(data: Path, tmp_path: Path) -> None:
 
 
 def hunt_here(plan: HuntPlan) -> HuntOutcome:
-    """Hunt in this process; tests/watch/test_hunting.py and test_hunt_over_damage.py hunt in a child as a watch does."""
+    """Hunt in this process; test_hunting.py and test_hunt_over_damage.py hunt in a child, as a watch does."""
     snapshot = hunt_now(plan)
     return HuntOutcome(sequence=None if snapshot is None else snapshot.sequence)
 

@@ -16,7 +16,6 @@ from stillhunt.decide.rules import decide
 from stillhunt.ledger.chain import LEDGER_START
 from watch.databases import Opening
 
-
 KILLS = int(os.environ.get("STILLHUNT_TEST_KILLS", "60"))
 """Kills at moments of chance, beside those of test_log.py at chosen ones; more of them find what is rarer."""
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from stillhunt.watch.hunting import HuntPlan, hunt_now, window_parts
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part, open_parts
+from watch.forked_code import Forked, forking
 from watch.small_world import lines
 
 LINES = Stream("gateway", "jsonl", "jsonl")
@@ -34,7 +35,6 @@ KILLED_AT = {
     "before the snapshot's rename": (
         "pathlib.Path.rename = at(pathlib.Path.rename, lambda path, _: path.parent.name == 'snapshots')"
     ),
-    "between rename and transaction": "hunting.record_hunt = at(hunting.record_hunt)",
     "within the transaction": "records._enter_campaign = at(records._enter_campaign)",
     "between transaction and switch": (
         "folder.DataFolder.switch_latest = at(folder.DataFolder.switch_latest, lambda _, name: name == '00000002')"
@@ -42,7 +42,7 @@ KILLED_AT = {
 }
 """What kills a hunt when it comes to that point."""
 DYING = """
-import io, json, os, pathlib, signal, sys
+import io, os, pathlib, signal, sys
 from stillhunt.watch import folder, hunting, records
 from stillhunt.watch.__main__ import main
 
@@ -53,17 +53,10 @@ def at(real, here=lambda *_: True):
         return real(*given, **named)
     return call
 
-for line in sys.stdin:
-    step, order = json.loads(line)
-    child = os.fork()
-    if not child:
-        exec(step)
-        sys.stdin = io.StringIO(order)
-        main()
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+def hunt(order):
+    sys.stdin = io.StringIO(order)
+    main()
 """
-"""A process that has imported what a hunt needs; each hunt is a process of its own that dies at its step."""
 STARTING = """
 import os, subprocess, sys
 order = int(sys.argv[1])
@@ -105,28 +98,18 @@ def hunted(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
 
 
 @pytest.fixture(scope="module")
-def hunt_and_die() -> Iterator[Callable[[DataFolder, str], int]]:
-    """Hunts in a process that is killed at a step; gives its exit code."""
-    words = [sys.executable, "-c", DYING]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as hunts:
-        assert hunts.stdin is not None
-        assert hunts.stdout is not None
-        orders, ends = hunts.stdin, hunts.stdout
-
-        def hunt(folder: DataFolder, step: str) -> int:
-            print(json.dumps([step, order_text(plan(folder))]), file=orders, flush=True)
-            return int(ends.readline())
-
-        yield hunt
+def dying() -> Iterator[Forked]:
+    with forking(DYING) as run:
+        yield run
 
 
 @pytest.mark.parametrize("step", KILLED_AT)
 def test_a_hunt_that_is_killed_leaves_the_snapshot_before_or_a_whole_one(
-    hunted: DataFolder, hunt_and_die: Callable[[DataFolder, str], int], tmp_path: Path, step: str
+    hunted: DataFolder, dying: Forked, tmp_path: Path, step: str
 ) -> None:
     shutil.copytree(hunted.path, tmp_path / "data", symlinks=True)
     folder = DataFolder(tmp_path / "data")
-    assert hunt_and_die(folder, KILLED_AT[step]) == -signal.SIGKILL
+    assert dying(f"{KILLED_AT[step]}\nhunt({order_text(plan(folder))!r})") == -signal.SIGKILL
     seen = latest_snapshot(folder)
     assert seen is not None
     assert Case.read(seen.case).run["case_version"] == Case.read(hunted.latest / "case").run["case_version"]
