@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 from unittest import mock
 
 from cli.forking import ForkedProcess, forker
@@ -30,7 +31,19 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 
     What a process is needed for is only seen with `run_process` or `run_anew`: its start, its streams, its end.
     """
-    out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) as out:
+        done = run_into(out, *arguments, cwd=cwd, **environment)
+        done.stdout = out.buffer.getvalue().decode()  # type: ignore[attr-defined] # BytesIO
+    return done
+
+
+def run_into(out: TextIO, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run stillhunt as `run` does, with a stdout of somebody's choice.
+
+    Args:
+        out: becomes its stdout, and stays open.
+    """
+    errors = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
     with (
         contextlib.chdir(cwd),
         mock.patch.dict(os.environ, clean_environment(**environment), clear=True),
@@ -43,8 +56,8 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
             program.main()
         except SystemExit as left:
             code = left.code
-    said = (stream.buffer.getvalue().decode() for stream in (out, errors))  # type: ignore[attr-defined] # BytesIO
-    return subprocess.CompletedProcess(sys.argv, int(code or 0), *said)
+    said = errors.buffer.getvalue().decode()  # type: ignore[attr-defined] # BytesIO
+    return subprocess.CompletedProcess(["stillhunt", *arguments], int(code or 0), "", said)
 
 
 def run_process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
