@@ -25,8 +25,6 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.tokens import INGEST, KnownTokens, make_token
 from watch.databases import Opening, numbers, url_of
-from watch.databases import opening as opening
-from watch.databases import server as server
 
 
 @contextmanager
