@@ -14,9 +14,10 @@ from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import read_log
 from stillhunt.decide.rules import decide
 from stillhunt.ledger.chain import LEDGER_START
+from thoroughness import examples
 from watch.databases import Opening
 
-KILLS = int(os.environ.get("STILLHUNT_TEST_KILLS", "60"))
+KILLS = examples(60, 200)
 """Kills at moments of chance, beside those of test_log.py at chosen ones; more of them find what is rarer."""
 
 
