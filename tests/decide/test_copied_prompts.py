@@ -66,7 +66,7 @@ def test_a_hunt_that_sees_the_copies_does_no_more(scene: CopiedScene, actions: d
 def test_where_no_accounts_table_is_known_a_customer_of_copies_alone_is_tagged_and_the_campaign_is_limited(
     tmp_path: Path,
 ) -> None:
-    scene = CopiedScene(tmp_path, accounts=200, table=False)
+    scene = CopiedScene(tmp_path, rung=2, table=False)
     copying = Copying("developer", 1_000, 0)
     scene.post(scene.requests_of(copying))
     scene.hunt()
