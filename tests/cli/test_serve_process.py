@@ -1,4 +1,4 @@
-"""`stillhunt serve` and its checks as processes: what is wrong is said before anything starts, and a stop is clean."""
+"""`stillhunt serve` and its checks: what is wrong is said before anything starts, and a process is stopped cleanly."""
 
 from __future__ import annotations
 

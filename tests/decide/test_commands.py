@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import delete, update
 from typer.testing import CliRunner
 
-from cli.running import run
+from cli.running import run, run_process
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.cli.app import CORE_COMMANDS, app
@@ -117,7 +117,7 @@ def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path, monkeyp
     wrong = run("decisions", "add", account, "shoot", "--by", "Bo", "--data", str(data), cwd=tmp_path)
     assert (wrong.returncode, "choose of observe, tag" in wrong.stderr) == (5, True)
     assert run("decisions", "replay", "--at", "soon", "--data", str(data), cwd=tmp_path).returncode == 5
-    verified = run("decisions", "verify", "--data", str(data), cwd=tmp_path)
+    verified = run_process("decisions", "verify", "--data", str(data), cwd=tmp_path)
     assert (verified.returncode, verified.stdout.startswith("14 entries, all as they were written")) == (0, True)
     database = WatchDatabase("", data / "stillhunt.db")
     with database.write() as connection:
