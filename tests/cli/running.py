@@ -1,13 +1,18 @@
-"""Running stillhunt as a user does: a real process, in a folder of its own, with a clean environment."""
+"""Running stillhunt as a user does, in a folder of its own and with a clean environment: here, or in a new process."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
+from unittest import mock
 
 from cli.forking import ForkedProcess, forker
+from stillhunt.cli import start as program
 
 UNWANTED = ("STILLHUNT_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 PROGRAM = [sys.executable, "-m", "stillhunt"]
@@ -22,14 +27,48 @@ def clean_environment(**changes: str) -> dict[str, str]:
 
 
 def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run stillhunt to its end, forked from a process that has the libraries."""
+    """Run stillhunt to its end in this process, from its `main` to its exit code; nobody can send it a signal.
+
+    What a process is needed for is only seen with `run_process` or `run_anew`: its start, its streams, its end.
+    """
+    with io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) as out:
+        done = run_into(out, *arguments, cwd=cwd, **environment)
+        done.stdout = out.buffer.getvalue().decode()  # type: ignore[attr-defined] # BytesIO
+    return done
+
+
+def run_into(out: TextIO, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run stillhunt as `run` does, with a stdout of somebody's choice.
+
+    Args:
+        out: becomes its stdout, and stays open.
+    """
+    errors = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, clean_environment(**environment), clear=True),
+        mock.patch.object(sys, "argv", ["stillhunt", *arguments]),
+        mock.patch.object(program, "watch_signals", list),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            program.main()
+        except SystemExit as left:
+            code = left.code
+    said = errors.buffer.getvalue().decode()  # type: ignore[attr-defined] # BytesIO
+    return subprocess.CompletedProcess(["stillhunt", *arguments], int(code or 0), "", said)
+
+
+def run_process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run stillhunt to its end in a process, forked from one that has the libraries."""
     if not FORKING or not all(name.startswith("STILLHUNT_") for name in environment):
         return run_anew(*arguments, cwd=cwd, **environment)
     return forker().run(arguments, cwd, clean_environment(**environment), SECONDS)
 
 
 def start(*arguments: str, cwd: Path, **environment: str) -> ForkedProcess | subprocess.Popen[bytes]:
-    """Start stillhunt as `run` does, to be watched while it works; only one at a time."""
+    """Start stillhunt as `run_process` does, to be watched while it works; only one at a time."""
     if not FORKING or not all(name.startswith("STILLHUNT_") for name in environment):
         return start_anew(*arguments, cwd=cwd, **environment)
     return forker().start(arguments, cwd, clean_environment(**environment))

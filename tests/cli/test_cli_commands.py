@@ -1,4 +1,4 @@
-"""The commands as a user runs them: real processes, what they print where, and how they leave."""
+"""The commands as a user runs them: what they print where, and how they leave; some are real processes."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def test_csv_on_stdout_is_the_same_and_says_what_was_left_out(folder: Path, tmp_
 def test_csv_on_stdout_is_utf8_whatever_the_locale(hostile: Path, tmp_path: Path) -> None:
     exported(tmp_path / "a.csv", hostile)
     command = [*PROGRAM, "export", str(hostile), "--out", "-", "--quiet"]
-    for encoding in ("utf-8", "ascii:backslashreplace", "latin-1"):
+    for encoding in ("ascii:backslashreplace", "latin-1"):
         environment = clean_environment(LC_ALL="C", PYTHONIOENCODING=encoding)
         printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60)
         assert printed.stdout == (tmp_path / "a.csv").read_bytes()

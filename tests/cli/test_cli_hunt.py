@@ -1,4 +1,4 @@
-"""`stillhunt hunt` end to end, as processes on small logs: exit codes, streams, the case folder, interruption."""
+"""`stillhunt hunt` end to end on small logs, once as a process: exit codes, streams, the case folder, interruption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from running import PROGRAM, clean_environment, run
+from running import PROGRAM, clean_environment, run, run_process
 
 CASE_FILES = {
     "accounts.parquet",
@@ -59,7 +59,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def hunted(world: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """That world, hunted once with a case folder and JSON."""
-    result = run("hunt", "w/requests", "--accounts", "w/accounts.parquet", "--out", "case", "--json", cwd=world.parent)
+    result = run_process(
+        "hunt", "w/requests", "--accounts", "w/accounts.parquet", "--out", "case", "--json", cwd=world.parent
+    )
     return world.parent / "case", result
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
 from case_tables import account_row, campaign_row, case_tables, member_row, run_record
-from running import PROGRAM, clean_environment, run_anew
+from running import PROGRAM, clean_environment, run, run_anew, run_into
 
 import stillhunt
 from stillhunt.base.errors import OutputError
@@ -46,8 +47,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_full_disk_on_stdout_is_one_error_line(folder: Path, arguments: list[str], unbuffered: str) -> None:
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_full_disk_on_stdout_is_one_error_line(folder: Path, arguments: list[str], unbuffered: bool) -> None:
+    with (
+        Path("/dev/full").open("wb", 0 if unbuffered else -1) as full,
+        io.TextIOWrapper(full, "utf-8", write_through=unbuffered) as out,
+    ):
+        ended = run_into(out, *arguments, cwd=folder.parent)
+    assert ended.returncode == 1
+    assert ended.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("arguments", "unbuffered"), [(["explain", "case", "c-aa11"], ""), (["--version"], "1")])
+def test_full_disk_is_no_error_of_the_end_of_python(folder: Path, arguments: list[str], unbuffered: str) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [*PROGRAM, *arguments],
@@ -98,7 +110,7 @@ def test_findings_are_printed_also_when_the_case_cannot_be_written(
 
 def test_an_id_that_begins_with_a_dash_is_explained(folder: Path) -> None:
     for dashes in ([], ["--"]):
-        explained = run_anew("explain", "case", *dashes, "-2+3", cwd=folder.parent)
+        explained = run("explain", "case", *dashes, "-2+3", cwd=folder.parent)
         assert (explained.returncode, explained.stderr) == (0, "")
         assert "-2+3" in explained.stdout
-    assert run_anew("explain", "case", "-2+3", "--bogus", cwd=folder.parent).returncode == 2
+    assert run("explain", "case", "-2+3", "--bogus", cwd=folder.parent).returncode == 2

@@ -31,12 +31,11 @@ except BaseException:  # the signal came before it was inside
     library.pthread_mutex_lock(mutex)
 """,
     "an interrupt that is taken for an error": """
-steps = iter([begin])
-while True:
-    try:  # also while it begins: the signal comes as soon as it says so
-        next(steps, lambda: time.sleep(ENDLESS))()
-    except BaseException:
-        pass
+try:  # also while it begins: the signal comes as soon as it says so
+    begin()
+    time.sleep(ENDLESS)
+except BaseException:
+    time.sleep(ENDLESS)
 """,
 }
 

@@ -1,4 +1,4 @@
-"""`stillhunt serve` and its checks as processes: what is wrong is said before anything starts, and a stop is clean."""
+"""`stillhunt serve` and its checks: what is wrong is said before anything starts, and a process is stopped cleanly."""
 
 from __future__ import annotations
 
@@ -93,6 +93,11 @@ def test_a_broker_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "s3cret" not in checked.stderr
 
 
+def listen_to_interrupts() -> None:
+    """The tests themselves may run in the background, where SIGINT is ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_closes_what_was_received(tmp_path: Path, stop: signal.Signals) -> None:
     folder, port = DataFolder(tmp_path / "data"), free_port()
@@ -100,7 +105,14 @@ def test_a_stop_closes_what_was_received(tmp_path: Path, stop: signal.Signals) -
     token = make_token(database, "gateway", frozenset((INGEST,)))
     database.close()
     command = [*PROGRAM, "serve", "--only", "ingest", "--data", "data", "--listen", f"127.0.0.1:{port}"]
-    serving = subprocess.Popen(command, cwd=tmp_path, env=clean_environment(), stderr=subprocess.PIPE, text=True)
+    serving = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=clean_environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen_to_interrupts,
+    )
     try:
         assert _posted(port, token, b'{"request_id": "1"}\n') == 200
         # The folder is said, not the port, which the same settings would also share.

@@ -44,6 +44,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import APPEALS, DECISIONS
 from stillhunt.watch.database.versions import TableLoss, downgrade
 from stillhunt.watch.folder import DataFolder
+from thoroughness import examples
 from watch.databases import Opening
 
 TERMS = AppealTerms()
@@ -497,7 +498,7 @@ def step(database: WatchDatabase, words: tuple[Any, ...], now: int) -> list[Appe
     return []
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=examples(25, 60), derandomize=True, deadline=None)
 @given(st.lists(st.tuples(STEPS, st.integers(0, 6 * DAY)), max_size=14))
 def test_whoever_won_an_appeal_is_let_through(steps: list[tuple[tuple[Any, ...], int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ ALL = (
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CopiedScene]:
-    scene = CopiedScene(tmp_path_factory.mktemp("copied"))
+    scene = CopiedScene(tmp_path_factory.mktemp("copied"), accounts=200)
     scene.write_accounts(ALL)
     yield scene
     scene.close()

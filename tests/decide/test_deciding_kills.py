@@ -1,4 +1,4 @@
-"""Two hundred kills while snapshots are decided: the log is that of a run that nobody killed."""
+"""Dozens of kills while snapshots are decided: the log is that of a run that nobody killed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import read_log
 from stillhunt.decide.rules import decide
 from stillhunt.ledger.chain import LEDGER_START
+from thoroughness import examples
 from watch.databases import Opening
 
+KILLS = examples(60, 200)
+"""Kills at moments of chance, beside those of test_log.py at chosen ones; more of them find what is rarer."""
 
-def test_two_hundred_kills_lose_nothing_and_double_nothing(opening: Opening, tmp_path: Path) -> None:
+
+def test_dozens_of_kills_lose_nothing_and_double_nothing(opening: Opening, tmp_path: Path) -> None:
     database = opening()
     url = database.engine.url.render_as_string(hide_password=False) if "postgresql" in str(database.engine.url) else ""
-    kills = 60 if url else 200  # a connection to a server takes a tenth of a second
+    kills = KILLS // 3 if url else KILLS  # a connection to a server takes a tenth of a second
     words = [sys.executable, "-m", "decide.killing", url, str(tmp_path / "stillhunt.db"), str(kills)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     said = json.loads(subprocess.run(words, env=environment, check=True, capture_output=True).stdout)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,10 +23,11 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt_server.enforcing.live import LiveDecisions
 from watch.databases import Opening
+from watch.forked_code import Forked, forking
 
 ROWS = [member(f"acct-{number}") for number in range(40)]
 DECIDING = """
-import os, signal, sys
+import os, signal
 from pathlib import Path
 from sqlalchemy import event
 from decide.scenes import NOW, findings, member, policy
@@ -36,24 +35,24 @@ from stillhunt.decide.log import log_locked
 from stillhunt.decide.rules import decide
 from stillhunt.watch.database.store import WatchDatabase
 
-database, moment = WatchDatabase("", Path(sys.argv[1])), sys.argv[2]
-
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def made(log, secret):
+def made(log, secret, moment):
     rows = [member(f"acct-{number}") for number in range(40)]
     for place, entry in enumerate(decide(policy(), findings(rows), log, NOW, secret)):
         if place == 20 and moment == "while deciding":
             die()
         yield entry
 
-if moment == "before the commit":
-    event.listen(database.engine, "commit", die)
-with log_locked(database) as opened:
-    opened.append(made(opened.lately(NOW, 0), opened.secret))
-if moment == "after the commit":
-    die()
+def decide_and_die(file, moment):
+    database = WatchDatabase("", Path(file))
+    if moment == "before the commit":
+        event.listen(database.engine, "commit", die)
+    with log_locked(database) as opened:
+        opened.append(made(opened.lately(NOW, 0), opened.secret, moment))
+    if moment == "after the commit":
+        die()
 """
 MOMENTS = {"while deciding": 0, "before the commit": 0, "after the commit": 40, "never": 40}
 """When a process is killed, and the entries that it leaves."""
@@ -169,13 +168,19 @@ def test_many_who_append_at_once_make_one_chain(opening: Opening) -> None:
     assert sorted(entry.account_id for entry in log) == sorted(f"a{number}" for number in range(40))
 
 
+@pytest.fixture(scope="module")
+def deciding() -> Iterator[Forked]:
+    with forking(DECIDING) as run:
+        yield run
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_process_that_is_killed_while_deciding_loses_nothing_and_doubles_nothing(tmp_path: Path, moment: str) -> None:
+def test_a_process_that_is_killed_while_deciding_loses_nothing_and_doubles_nothing(
+    deciding: Forked, tmp_path: Path, moment: str
+) -> None:
     file = tmp_path / "stillhunt.db"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for killed_at, left in ((moment, MOMENTS[moment]), ("never", 40)):
-        words = [sys.executable, "-c", DECIDING, str(file), killed_at]
-        ended = subprocess.run(words, env=environment, check=False).returncode
+        ended = deciding(f"decide_and_die({str(file)!r}, {killed_at!r})")
         assert ended == (0 if killed_at == "never" else -signal.SIGKILL)
         database = WatchDatabase("", file)
         log = read_log(database)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.decide.policy import Policy, parse_policy, read_policy
+from thoroughness import examples
 
 GOOD = b"""\
 mode = "enforce"
@@ -79,7 +80,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_policy(tmp_path / "large")
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=examples(100, 300), derandomize=True, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, len(GOOD)), st.integers(0, 40))
 def test_whatever_is_in_it_only_our_error_comes(garbage: bytes, at: int, cut: int) -> None:
     for content in (garbage, GOOD[:at] + garbage + GOOD[at + cut :], b"a = " + b"[" * 3000):

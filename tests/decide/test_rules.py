@@ -14,6 +14,7 @@ from decide.scenes import DAY, NOW, after, findings, member, policy
 from stillhunt.decide.actions import ACTIONS, HIGHEST_CEILING, rank
 from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, made_until, standing
 from stillhunt.decide.policy import Policy
+from thoroughness import examples
 
 
 def actions(log: list[LogEntry], now: int) -> dict[str, str]:
@@ -174,7 +175,7 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=examples(70, 200), derandomize=True, deadline=None)
 @given(st.lists(st.tuples(policies(), st.lists(ROWS, max_size=8), st.integers(0, 3 * DAY)), max_size=6))
 def test_rules_never_go_beyond_what_they_may(hunts: list[tuple[Policy, list[dict[str, Any]], int]]) -> None:
     log: list[LogEntry] = []

@@ -15,6 +15,7 @@ from stillhunt.decide import table as table_module
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.entries import PRECEDENCE, LogEntry, chained, in_force
 from stillhunt.decide.table import KEPT_DAYS, DecisionTable, empty_table, table_of
+from thoroughness import examples
 
 ACCOUNTS = ("a", "b", "ä", "a" * 300, "")
 
@@ -43,7 +44,7 @@ def grown(log: Sequence[LogEntry], steps: int, now: int, **options: Any) -> Deci
     return table
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(100, 300), deadline=None, derandomize=True)
 @given(logs(), st.integers(1, 5), st.integers(-5, 12), st.booleans(), st.sampled_from([0, 3, 4096]))
 def test_it_says_what_the_log_says(log: list[LogEntry], steps: int, later: int, allow: bool, recent: int) -> None:
     allowed, now = frozenset(("a",) if allow else ()), NOW + later

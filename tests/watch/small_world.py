@@ -10,10 +10,10 @@ from stillhunt_lab.worlds.build import WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 SPEC = WorldSpec(
-    accounts=150,
-    days=5,
+    accounts=120,
+    days=3,
     seed=29,
-    campaigns=(CampaignSpec(2, 12, name="crude", requests_per_account_day=30.0),),
+    campaigns=(CampaignSpec(2, 12, name="crude", requests_per_account_day=20.0),),
 )
 
 

@@ -22,6 +22,7 @@ from stillhunt.watch.early_signs.signs import (
     sign_fields,
     signs_as_json,
 )
+from thoroughness import examples
 
 BEGIN = 1_790_000_000_000_000 // DAY * DAY
 NOW = BEGIN + 14 * DAY
@@ -136,7 +137,7 @@ def test_a_declared_programme_raises_none() -> None:
     assert signs_of(rows, allowed=frozenset(f"member-{number}" for number in range(12))) == []
 
 
-@settings(max_examples=15, derandomize=True, deadline=None)
+@settings(max_examples=examples(8, 15), derandomize=True, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 4))
 def test_order_and_partitions_do_not_matter(seed: int, split: int) -> None:
     probe = uses("member-0", "seldom", [BEGIN + 4 * DAY + at for at in range(5)])

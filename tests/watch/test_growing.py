@@ -59,15 +59,15 @@ def test_a_prefix_that_grows_is_followed_and_old_objects_are_not_fetched_again(
     def put(name: str, content: tuple[bytes, ...]) -> None:
         store.client.put_object(Bucket=BUCKET, Key=f"api/{name}", Body=b"".join(content))
 
-    put("2026-03-01.jsonl", lines()[:800])
-    assert hunted(folder, address) == 800
-    put("2026-03-02.jsonl", lines()[800:1200])
-    assert hunted(folder, address) == 1200
+    put("2026-03-01.jsonl", lines()[:300])
+    assert hunted(folder, address) == 300
+    put("2026-03-02.jsonl", lines()[300:500])
+    assert hunted(folder, address) == 500
     assert hashed == ["2026-03-01.jsonl", "2026-03-02.jsonl"]
-    assert hunted(folder, address) == 1200
+    assert hunted(folder, address) == 500
     assert len(hashed) == 2
-    put("2026-03-02.jsonl", lines()[800:1100])  # written anew, shorter
-    assert hunted(folder, address) == 1100
+    put("2026-03-02.jsonl", lines()[300:400])  # written anew, shorter
+    assert hunted(folder, address) == 400
     assert hashed[2:] == ["2026-03-02.jsonl"]
     held = b"".join(path.read_bytes() for path in folder.path.rglob("*") if path.is_file())
     assert b"testing-access-key" not in held

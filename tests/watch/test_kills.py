@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +19,15 @@ import pytest
 
 from stillhunt.base.config import Config
 from stillhunt.triage import Case
-from stillhunt.watch.child import hunt_in_child, order_text
+from stillhunt.watch.__main__ import main
+from stillhunt.watch.child import order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now, window_parts
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part, open_parts
+from watch.forked_code import Forked, forking
 from watch.small_world import lines
 
 LINES = Stream("gateway", "jsonl", "jsonl")
@@ -32,7 +35,6 @@ KILLED_AT = {
     "before the snapshot's rename": (
         "pathlib.Path.rename = at(pathlib.Path.rename, lambda path, _: path.parent.name == 'snapshots')"
     ),
-    "between rename and transaction": "hunting.record_hunt = at(hunting.record_hunt)",
     "within the transaction": "records._enter_campaign = at(records._enter_campaign)",
     "between transaction and switch": (
         "folder.DataFolder.switch_latest = at(folder.DataFolder.switch_latest, lambda _, name: name == '00000002')"
@@ -40,7 +42,7 @@ KILLED_AT = {
 }
 """What kills a hunt when it comes to that point."""
 DYING = """
-import os, pathlib, signal
+import io, os, pathlib, signal, sys
 from stillhunt.watch import folder, hunting, records
 from stillhunt.watch.__main__ import main
 
@@ -51,8 +53,9 @@ def at(real, here=lambda *_: True):
         return real(*given, **named)
     return call
 
-{step}
-main()
+def hunt(order):
+    sys.stdin = io.StringIO(order)
+    main()
 """
 STARTING = """
 import os, subprocess, sys
@@ -94,15 +97,19 @@ def hunted(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
     return folder
 
 
+@pytest.fixture(scope="module")
+def dying() -> Iterator[Forked]:
+    with forking(DYING) as run:
+        yield run
+
+
 @pytest.mark.parametrize("step", KILLED_AT)
 def test_a_hunt_that_is_killed_leaves_the_snapshot_before_or_a_whole_one(
-    hunted: DataFolder, tmp_path: Path, step: str
+    hunted: DataFolder, dying: Forked, tmp_path: Path, step: str
 ) -> None:
     shutil.copytree(hunted.path, tmp_path / "data", symlinks=True)
     folder = DataFolder(tmp_path / "data")
-    program = textwrap.dedent(DYING).format(step=KILLED_AT[step])
-    died = subprocess.run([sys.executable, "-c", program], input=order_text(plan(folder)).encode(), check=False)
-    assert died.returncode == -signal.SIGKILL
+    assert dying(f"{KILLED_AT[step]}\nhunt({order_text(plan(folder))!r})") == -signal.SIGKILL
     seen = latest_snapshot(folder)
     assert seen is not None
     assert Case.read(seen.case).run["case_version"] == Case.read(hunted.latest / "case").run["case_version"]
@@ -161,20 +168,12 @@ def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tm
     assert b"".join(part.read_bytes() for part in parts) == b'{"request_id": "1"}\n{"request_id": "2"}\n'
 
 
-def test_a_process_of_a_folder_that_is_gone_makes_no_new_one(tmp_path: Path) -> None:
+def test_a_process_of_a_folder_that_is_gone_makes_no_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = order_text(plan(DataFolder(tmp_path / "data")))
     (tmp_path / "data").rename(tmp_path / "away")
-    hunt = subprocess.run(
-        [sys.executable, "-m", "stillhunt.watch"], input=text.encode(), capture_output=True, check=True
-    )
-    assert json.loads(hunt.stdout)["failure"] == "the data folder is gone"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    main()
+    assert json.loads(capsys.readouterr().out)["failure"] == "the data folder is gone"
     assert not (tmp_path / "data").exists()
-
-
-def test_a_hunt_clears_what_a_killed_one_left(tmp_path: Path) -> None:
-    folder = DataFolder(tmp_path / "data")
-    (folder.scratch / "stillhunt-join-x").mkdir(parents=True)
-    (folder.scratch / "stillhunt-join-x" / "calls.parquet").write_bytes(b"a victim's prompt")
-    spool(folder, lines()[:50])
-    hunt_in_child(plan(folder))
-    assert list(folder.scratch.iterdir()) == []

@@ -26,6 +26,7 @@ from stillhunt.watch.records import (
     resolve_campaign,
     snapshot_times,
 )
+from thoroughness import examples
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ MEMBERS = st.dictionaries(st.sampled_from([f"a{n}" for n in range(10)]), st.inte
 
 
 @given(st.lists(st.lists(st.tuples(MEMBERS, st.sampled_from(["act", "review", "none"])), max_size=3), max_size=5))
-@settings(derandomize=True, max_examples=25, deadline=None)
+@settings(derandomize=True, max_examples=examples(12, 25), deadline=None)
 def test_database_knows_what_a_watch_in_memory_knows(
     tmp_path_factory: pytest.TempPathFactory, sequence: list[list[tuple[dict[str, int], str]]]
 ) -> None:

@@ -11,6 +11,7 @@ from watched_campaigns import NOW, WINDOW, PlainWatch, found
 
 from stillhunt.watch.lineage.campaigns import FoundCampaign, KnownCampaign
 from stillhunt.watch.lineage.settle import settle
+from thoroughness import examples
 
 SEEDS = st.integers(0, 2**32 - 1)
 MEMBERS = 8
@@ -46,7 +47,7 @@ def relabelled(draw: random.Random, operations: list[Operation]) -> tuple[list[F
 
 
 @given(SEEDS)
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(60, 200), deadline=None)
 def test_ids_stay_while_campaigns_swap_grow_begin_and_end(seed: int) -> None:
     draw = random.Random(seed)
     watch, running, ids = PlainWatch(), [Operation(draw, f"o{n}") for n in range(3)], {}
@@ -72,7 +73,7 @@ def test_ids_stay_while_campaigns_swap_grow_begin_and_end(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(60, 200), deadline=None)
 def test_larger_part_keeps_the_id_through_splits_and_merges(seed: int) -> None:
     draw = random.Random(seed)
     watch, whole, other = PlainWatch(), Operation(draw, "o0"), Operation(draw, "o1")
@@ -127,7 +128,7 @@ def hunts(draw: st.DrawFn) -> tuple[list[KnownCampaign], list[FoundCampaign]]:
 
 
 @given(hunts(), SEEDS)
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(100, 300), deadline=None)
 def test_any_hunt_is_settled_the_same_in_any_order_and_consistently(
     hunt: tuple[list[KnownCampaign], list[FoundCampaign]], seed: int
 ) -> None:
@@ -162,7 +163,7 @@ def test_any_hunt_is_settled_the_same_in_any_order_and_consistently(
 
 
 @given(hunts())
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(100, 300), deadline=None)
 def test_same_findings_again_change_nothing_and_say_nothing(
     hunt: tuple[list[KnownCampaign], list[FoundCampaign]],
 ) -> None:

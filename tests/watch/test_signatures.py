@@ -23,6 +23,7 @@ from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MATCHING
 from stillhunt.watch.signatures.returns import tie
 from stillhunt.watch.signatures.signature import NO_REQUEST, SignatureSet, Unsigned, as_json, from_json, read_signatures
+from thoroughness import examples
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_no_signatures_match_nothing() -> None:
 _ACCOUNTS = {**templated(["n1", "n2"], 6, 11), **templated(["app"], 6, 12, QUOTED), **honest(4, 6, 13)}
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(12, 25), deadline=None, derandomize=True)
 @given(st.permutations(range(7 * 6)), st.lists(st.integers(1, 41), max_size=5))
 def test_order_and_split_of_batches_change_nothing(signed: SignatureSet, order: list[int], cuts: list[int]) -> None:
     table = sketched(_ACCOUNTS)

@@ -34,6 +34,7 @@ from stillhunt_server.enforcing.asked_texts import (
     valid,
 )
 from stillhunt_server.enforcing.inline_matcher import AskedRequest, InlineMatch, InlineMatcher, known_style
+from thoroughness import examples
 
 OTHER = (
     "Below is an excerpt of an engineering interview. Rate the candidate's reply from one to nine, name the weakest "
@@ -117,7 +118,7 @@ def phrases_alike(prompt: str, system: str) -> None:
     assert prompt_hash == row["prompt_hash"]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(60, 150), deadline=None, derandomize=True)
 @given(
     st.text(st.characters(codec=None), max_size=400) | st.sampled_from(HARD),
     st.text(max_size=200) | st.sampled_from(HARD),
@@ -147,7 +148,7 @@ def test_one_reading_leaves_nothing_for_the_next() -> None:
 # ---- style ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(30, 60), deadline=None, derandomize=True)
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=300),
     st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=300) | st.just("curl/8.1.2"),
@@ -307,7 +308,7 @@ def traffic(size: int, seed: int) -> list[AskedRequest]:
 TRAFFIC = st.builds(traffic, st.integers(1, 150), st.integers(0, 999))
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(12, 25), deadline=None, derandomize=True)
 @given(TRAFFIC, st.sampled_from((2, 4, 100)))
 def test_links_are_those_of_the_matcher_over_sketches(
     two: list[Signature], requests: list[AskedRequest], most: int
@@ -325,7 +326,7 @@ def test_links_are_those_of_the_matcher_over_sketches(
     assert inline.forgotten == matcher.forgotten
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=examples(10, 20), deadline=None, derandomize=True)
 @given(TRAFFIC)
 def test_what_a_request_shows_is_what_the_weigher_gives(two: list[Signature], requests: list[AskedRequest]) -> None:
     inline, matcher, weighed = InlineMatcher(two, 0), Matcher(two), Weigher(two).weigh(sketched(requests))
@@ -350,7 +351,7 @@ def test_what_a_request_shows_is_what_the_weigher_gives(two: list[Signature], re
         assert found.linked == (found.campaign_id in linked)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=examples(10, 20), deadline=None, derandomize=True)
 @given(TRAFFIC, st.integers(1, 60))
 def test_links_are_those_of_the_matcher_over_batches(
     two: list[Signature], requests: list[AskedRequest], batch: int
@@ -363,7 +364,7 @@ def test_links_are_those_of_the_matcher_over_batches(
         assert inline.linked() == matcher.linked()
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=examples(10, 20), deadline=None, derandomize=True)
 @given(TRAFFIC)
 def test_a_feature_unknown_to_all_is_as_a_signature_without_it(
     two: list[Signature], requests: list[AskedRequest]
@@ -471,7 +472,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(80, 200), deadline=None, derandomize=True)
 @given(JSON, JSON)
 @example([{"role": "user", "content": "\ud800"}], None)
 def test_any_json_is_read_or_not_and_never_an_error(messages: Any, texts: Any) -> None:

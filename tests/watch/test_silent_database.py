@@ -25,8 +25,6 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server import tokens as known_tokens
 from stillhunt_server.tokens import INGEST, KnownTokens, make_token
 from watch.databases import Opening, numbers, url_of
-from watch.databases import opening as opening
-from watch.databases import server as server
 
 
 @contextmanager

@@ -48,7 +48,8 @@ def moment() -> int:
 
 
 def whom() -> str:
-    return sorted(small_world.harvesters())[0]
+    """One of the campaign, of whose prompts the case has samples."""
+    return sorted(small_world.harvesters())[3]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def files_naming(folder: DataFolder, account: str) -> list[str]:
 def test_everything_that_is_held_is_listed_and_nothing_changes(search: Search, folder: DataFolder) -> None:
     before = {path: path.read_bytes() for path in folder.spool.rglob("part-*")}
     found = account_holdings(search)
-    assert sum(one.count for one in found if one.store == "records") == own_records(folder) > 100
+    assert sum(one.count for one in found if one.store == "records") == own_records(folder) > 20
     assert {one.store for one in found} == {"records", "state", "snapshot", "database", "watched logs", "backups"}
     tables = {one.where for one in found if one.store == "database"}
     assert tables == {

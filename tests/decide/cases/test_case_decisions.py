@@ -36,6 +36,7 @@ from stillhunt.decide.rules import Findings
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from thoroughness import examples
 from watch.databases import Opening
 
 HARSH = policy(ceiling="limit", rule=[{"name": "harvesters", "action": "limit"}])
@@ -83,7 +84,7 @@ def test_to_act_decides_about_the_members_in_one_step(opening: Opening) -> None:
     assert left_out.keys() == LEFT_OUT_MEANINGS.keys()
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=examples(40, 100), derandomize=True, deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.booleans(), st.sampled_from(["dedicated", "mixed", "pool", "victim", "unknown"]))
@@ -206,7 +207,7 @@ Row = tuple[str, str, bool]
 ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["c-1", "c-2"]), st.booleans()), max_size=6)
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=examples(40, 100), derandomize=True, deadline=None)
 @given(st.lists(st.tuples(ROWS, DISMISSED), max_size=6))
 def test_rules_never_act_on_a_dismissed_campaign(
     hunts: list[tuple[list[Row], frozenset[str]]],

@@ -30,6 +30,7 @@ from stillhunt.decide.cases.work import STATE_FIELDS, CaseWork, WorkConflict, Wo
 from stillhunt.decide.entries import first_broken, in_force, standing
 from stillhunt.decide.log import read_log
 from stillhunt.watch.database.store import WatchDatabase
+from thoroughness import examples
 
 CHANGES: list[Change | None] = [
     None, OpenCase(), AssignCase("Bo"), AssignCase(""), AddComment("hm"), AddLabel("a"), AddLabel("b"),
@@ -75,7 +76,7 @@ def tried(database: WatchDatabase, known: CaseWork, what: Change | None, by: str
         return None
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=examples(15, 40), derandomize=True, deadline=None)
 @given(STEPS)
 def test_versions_rise_events_replay_and_undo_restores(steps: list[tuple[Change | None, str, int]]) -> None:
     with TemporaryDirectory() as folder:

@@ -31,6 +31,5 @@ if TYPE_CHECKING:
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -18,8 +18,8 @@ from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, QuietFlag,
 from stillhunt.cli.terminal import message_console, output_console, print_json, safe_lines
 from stillhunt.watch.backup import BackedUp, back_up
 from stillhunt.watch.backup import restore as restore_backup
+from stillhunt.watch.folder import HUNT_ROLE
 from stillhunt.watch.holds import existing_folder
-from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.known_database import open_database, remember_backup
 from stillhunt.watch.spool.checking import accept_spool, check_spool
 from stillhunt.watch.spool.open_part import close_left_behind

@@ -16,8 +16,7 @@ from stillhunt.cli.options import DEFAULT_DATA, DataOption, SettingsOption
 from stillhunt.cli.terminal import output_console
 from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.versions import TableLoss, database_version, downgrade, lost_by_downgrade
-from stillhunt.watch.folder import DATABASE, DataFolder
-from stillhunt.watch.hunting import HUNT_ROLE
+from stillhunt.watch.folder import DATABASE, HUNT_ROLE, DataFolder
 from stillhunt.watch.known_database import IDENTITY_FILE, open_database
 
 database_commands = typer.Typer(no_args_is_help=True, help="Version of the database of a data folder.")

@@ -91,7 +91,7 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     watcher = _Watcher(child, memory_limit(plan.config), stop)
     watcher.start()
     out, errors = child.communicate(order_text(plan))
-    watcher.join()
+    watcher.end()
     used: dict[str, Any] = {"seconds": round(time.monotonic() - began, 3), "peak_bytes": watcher.peak}
     if watcher.reason:
         return HuntOutcome(failure=watcher.reason, next_step=watcher.next_step, **used)
@@ -129,7 +129,13 @@ class _Watcher(threading.Thread):
     def __init__(self, child: subprocess.Popen[str], limit: int, stop: threading.Event | None) -> None:
         super().__init__(name="stillhunt-memory", daemon=True)
         self._child, self._limit, self._stop_wanted = child, limit, stop
+        self._over = threading.Event()
         self.peak, self.reason, self.next_step = 0, "", ""
+
+    def end(self) -> None:
+        """Look no more, for the child has ended."""
+        self._over.set()
+        self.join()
 
     def run(self) -> None:
         while self._child.poll() is None:
@@ -142,7 +148,7 @@ class _Watcher(threading.Thread):
                 )
             elif self._stop_wanted is not None and self._stop_wanted.wait(0):
                 self._end("the hunt was stopped", "the next one goes on from what this one kept")
-            time.sleep(_POLL_SECONDS)
+            self._over.wait(_POLL_SECONDS)
 
     def _end(self, reason: str, next_step: str) -> None:
         self.reason, self.next_step = reason, next_step

@@ -18,6 +18,8 @@ POLICY_FILE = "policy.toml"
 """The policy of a data folder, unless `decide.policy` names another file."""
 SCRATCH = "scratch"
 TOKENS_FILE = "tokens.json"
+HUNT_ROLE = "hunt"
+"""Role of whoever hunts, or deletes what a hunt reads."""
 
 
 class DataFolder:

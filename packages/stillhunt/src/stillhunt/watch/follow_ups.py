@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.errors import CaseError
-from stillhunt.link.requests.arrays import values
 
 FOLLOW_UPS_FILE = "follow_ups.json"
 COUNTED = pa.schema([("account_id", pa.string()), ("follow_ups", pa.int64())])
@@ -32,7 +31,7 @@ def follow_ups(sketches: Dataset, tables: Mapping[str, pa.Table]) -> dict[str, i
 def count_follow_ups(table: pa.Table, members: pa.Array) -> pa.Table:
     """The same for one partition; all requests of an account are in one."""
     own = table.filter(pc.is_in(table["account_id"].cast(pa.string()), value_set=members))
-    keys, conversations = values(own, "account_key"), values(own, "conversation")
+    keys, conversations = (own.column(name).to_numpy() for name in ("account_key", "conversation"))
     order = np.lexsort((conversations, keys))
     keys, conversations = keys[order], conversations[order]
     again = np.append(False, (keys[1:] == keys[:-1]) & (conversations[1:] == conversations[:-1]))[: len(keys)]

@@ -36,7 +36,7 @@ from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
-from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.folder import HUNT_ROLE, DataFolder
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
@@ -130,7 +130,6 @@ def _is_recent(path: Path, start: int) -> bool:
         return True
 
 
-HUNT_ROLE = "hunt"
 SNAPSHOTS_TRIED = 8
 """Snapshots in which signatures are looked for where those of the latest one cannot be read. Judgement: two hours."""
 _KEPT = re.compile(r"[0-9a-f]{64}")

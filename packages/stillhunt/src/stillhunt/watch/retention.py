@@ -26,9 +26,8 @@ from stillhunt.base.units import DAY, HOUR, SECOND
 from stillhunt.extract import names_in_use
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, APPEALS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
-from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.folder import HUNT_ROLE, DataFolder
 from stillhunt.watch.holds import KEEPING, all_holds
-from stillhunt.watch.hunting import HUNT_ROLE
 from stillhunt.watch.lineage.campaigns import ENDED, MERGED
 from stillhunt.watch.snapshots import name_of
 from stillhunt.watch.spool.dead_letters import letters_of
