@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from stillhunt.decide.cases.work import CampaignFacts, CaseStatus, CaseWork
+from stillhunt.decide.case_work import CampaignFacts, CaseStatus, CaseWork
 from stillhunt.decide.field_rates import PROBABILITY_BANDS, dismissal_calibration
 
 

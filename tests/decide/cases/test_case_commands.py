@@ -15,7 +15,7 @@ from decide.scenes import findings, member
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli import cases
 from stillhunt.cli.app import app
-from stillhunt.decide.cases.work import WorkConflict, read_all_work
+from stillhunt.decide.case_work import WorkConflict, read_all_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
 from stillhunt.watch.folder import DataFolder

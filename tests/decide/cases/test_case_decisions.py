@@ -16,9 +16,7 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
-from stillhunt.decide.cases.changes import AddLabel, CampaignMember, DismissCampaign, ReopenCase, WatchCampaign
-from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action, undo_change
-from stillhunt.decide.cases.work import (
+from stillhunt.decide.case_work import (
     CampaignFacts,
     CaseWork,
     dismissed_campaigns,
@@ -36,6 +34,8 @@ from stillhunt.decide.rules import Findings
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt_server.casework.changes import AddLabel, CampaignMember, DismissCampaign, ReopenCase, WatchCampaign
+from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action, undo_change
 from thoroughness import examples
 from watch.databases import Opening
 

@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 from decide.cases.case_scenes import DISMISSAL, FACTS, acting, prepared
 from decide.scenes import NOW
 from stillhunt.base.errors import CaseError
-from stillhunt.decide.cases.changes import (
+from stillhunt.decide.case_work import STATE_FIELDS, CaseWork, WorkConflict, WorkEvent, read_work, work_events
+from stillhunt.decide.entries import first_broken, in_force, standing
+from stillhunt.decide.log import read_log
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt_server.casework.changes import (
     AddComment,
     AddLabel,
     AssignCase,
@@ -25,11 +29,7 @@ from stillhunt.decide.cases.changes import (
     WatchCampaign,
     WriteNarrative,
 )
-from stillhunt.decide.cases.changing import change_work, undo_change
-from stillhunt.decide.cases.work import STATE_FIELDS, CaseWork, WorkConflict, WorkEvent, read_work, work_events
-from stillhunt.decide.entries import first_broken, in_force, standing
-from stillhunt.decide.log import read_log
-from stillhunt.watch.database.store import WatchDatabase
+from stillhunt_server.casework.changing import change_work, undo_change
 from thoroughness import examples
 
 CHANGES: list[Change | None] = [

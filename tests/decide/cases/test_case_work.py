@@ -10,7 +10,8 @@ import pytest
 from decide.cases.case_scenes import DISMISSAL, FACTS, change, prepared
 from decide.scenes import NOW
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.cases.changes import (
+from stillhunt.decide.case_work import CaseWork, WorkConflict, read_all_work, read_work, work_events
+from stillhunt_server.casework.changes import (
     DISMISSAL_REASONS,
     AddComment,
     AddLabel,
@@ -23,8 +24,7 @@ from stillhunt.decide.cases.changes import (
     WatchCampaign,
     WriteNarrative,
 )
-from stillhunt.decide.cases.changing import change_work, undo_change
-from stillhunt.decide.cases.work import CaseWork, WorkConflict, read_all_work, read_work, work_events
+from stillhunt_server.casework.changing import change_work, undo_change
 from watch.databases import Opening
 
 

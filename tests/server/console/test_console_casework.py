@@ -12,7 +12,7 @@ from server.console.console_scenes import ACCUSED, ACT, FORM, REVIEW, Reader, Sc
 from server.console.hostile_texts import payloads
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import escape_controls
-from stillhunt.decide.cases.work import read_work, work_events
+from stillhunt.decide.case_work import read_work, work_events
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS

@@ -3,6 +3,7 @@
 from stillhunt.commands import CommandEntry
 
 _HERE = "stillhunt_server.commands."
+case = CommandEntry("Work on campaigns: assign, comment, decide, reopen.", _HERE + "cases:case_commands")
 open_case = CommandEntry("Show a case folder in the browser, to read.", _HERE + "opening:open_case")
 serve = CommandEntry(
     "Receive traffic over HTTP, hunt in it again and again, and show what is found.", _HERE + "serve:serve"

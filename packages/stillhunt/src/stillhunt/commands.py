@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stillhunt.cli.interrupts import allow_draining
     from stillhunt.cli.lazy import lazy_typer
     from stillhunt.cli.live_screen import Screen, open_screen
-    from stillhunt.cli.moments import minute_of, read_clock
+    from stillhunt.cli.moments import minute_of, read_clock, time_of
     from stillhunt.cli.options import (
         DEFAULT_DATA,
         OPEN_LISTEN,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         MapAccountsOption,
         MapOption,
         NewDataOption,
+        NoteOption,
         QuietFlag,
         SeedOption,
         SetOption,

@@ -11,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.cases.changes import (
+from stillhunt.decide.case_work import CampaignFacts, WorkConflict, read_work
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt_server.casework.changes import (
     ActOnCampaign,
     AddComment,
     AddLabel,
@@ -24,9 +26,7 @@ from stillhunt.decide.cases.changes import (
     WatchCampaign,
     WriteNarrative,
 )
-from stillhunt.decide.cases.changing import change_work, undo_change
-from stillhunt.decide.cases.work import CampaignFacts, WorkConflict, read_work
-from stillhunt.watch.database.store import WatchDatabase
+from stillhunt_server.casework.changing import change_work, undo_change
 from stillhunt_server.console.case_panel import facts_of, plan_digest, planned_members, workers
 from stillhunt_server.console.context import case_of, console_of
 from stillhunt_server.console.navigation import navigation

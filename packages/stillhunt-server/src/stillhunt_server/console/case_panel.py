@@ -17,9 +17,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS, WITHOUT_FLAG, Action
-from stillhunt.decide.cases.changes import DISMISSAL_REASONS, CampaignMember
-from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action
-from stillhunt.decide.cases.work import (
+from stillhunt.decide.case_work import (
     CampaignFacts,
     WorkEvent,
     facts_when_decided,
@@ -31,6 +29,8 @@ from stillhunt.decide.entries import standing
 from stillhunt.decide.log import of_campaign, read_log
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
+from stillhunt_server.casework.changes import DISMISSAL_REASONS, CampaignMember
+from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action
 from stillhunt_server.console.context import case_of, console_of
 from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.rendering import moment

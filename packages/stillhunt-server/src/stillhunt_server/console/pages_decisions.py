@@ -15,7 +15,7 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import ConfigError
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
-from stillhunt.decide.cases.work import facts_when_decided, read_all_work
+from stillhunt.decide.case_work import facts_when_decided, read_all_work
 from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, dismissal_calibration, field_rates
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing

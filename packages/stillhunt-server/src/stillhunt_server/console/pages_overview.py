@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stillhunt.base import formatting
-from stillhunt.decide.cases.work import CaseWork, read_all_work
+from stillhunt.decide.case_work import CaseWork, read_all_work
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.report import case_figures
 from stillhunt.watch.database.store import WatchDatabase

@@ -13,7 +13,7 @@ import pyarrow as pa
 from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import WITHOUT_FLAG, rank, weaker
-from stillhunt.decide.cases.work import dismissed_campaigns
+from stillhunt.decide.case_work import dismissed_campaigns
 from stillhunt.decide.links import action_of
 from stillhunt.decide.policy import Policy
 from stillhunt.decide.spared import accounts_before, own_traffic, untouched_accounts

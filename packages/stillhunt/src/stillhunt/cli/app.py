@@ -36,7 +36,6 @@ CORE_COMMANDS = {
         "Hunt again and again in logs that grow, without receiving anything.", _CLI + "watching:watch"
     ),
     "history": CommandEntry("Show what became of campaigns from hunt to hunt.", _CLI + "history:show_history"),
-    "case": CommandEntry("Work on campaigns: assign, comment, decide, reopen.", _CLI + "cases:case_commands"),
     "decisions": CommandEntry(
         "What is done about accounts, by whom, why, and until when.", _CLI + "decisions:decision_commands"
     ),

@@ -16,7 +16,7 @@ COMES_WITH = {
     **dict.fromkeys(("attribute", "dossier", "keys", "match", "rebuild", "share", "verify"), "evidence"),
     **dict.fromkeys(("demo", "lab"), "lab"),
     "model": "model",
-    **dict.fromkeys(("open", "serve", "token", "user"), "server"),
+    **dict.fromkeys(("case", "open", "serve", "token", "user"), "server"),
 }
 """Command -> the extra that brings it, for those who do not have it."""
 

@@ -12,7 +12,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError, StillhuntError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import lift_overdue
-from stillhunt.decide.cases.work import dismissed_within
+from stillhunt.decide.case_work import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.links import Link, append_links
 from stillhunt.decide.log import log_locked

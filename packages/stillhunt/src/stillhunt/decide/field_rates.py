@@ -10,7 +10,7 @@ from scipy.special import betaincinv
 
 from stillhunt.decide.actions import WITHOUT_FLAG, rank
 from stillhunt.decide.appeals import Appeal
-from stillhunt.decide.cases.work import CampaignFacts, CaseWork
+from stillhunt.decide.case_work import CampaignFacts, CaseWork
 from stillhunt.decide.entries import LogEntry, in_force, made_until
 
 _TAIL = 0.025

@@ -10,7 +10,7 @@ from typing import Any
 
 from stillhunt.base.config import Config
 from stillhunt.decide.actions import Action, rank
-from stillhunt.decide.cases.work import dismissed_within
+from stillhunt.decide.case_work import dismissed_within
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import DecisionLog, log_locked
 from stillhunt.decide.policy import Policy, read_policy

@@ -12,24 +12,23 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.cli.database import opened_database
-from stillhunt.cli.moments import minute_of, read_clock, time_of
-from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption, refuse_unused
-from stillhunt.cli.terminal import output_console, print_columns, print_json
-from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.cases.changes import (
-    ActOnCampaign,
-    AddComment,
-    AssignCase,
-    CampaignMember,
-    Change,
-    DismissalReason,
-    DismissCampaign,
-    ReopenCase,
-    WatchCampaign,
+from stillhunt.commands import (
+    DEFAULT_DATA,
+    DataOption,
+    JsonFlag,
+    NoteOption,
+    SettingsOption,
+    minute_of,
+    opened_database,
+    output_console,
+    print_columns,
+    print_json,
+    read_clock,
+    refuse_unused,
+    time_of,
 )
-from stillhunt.decide.cases.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
-from stillhunt.decide.cases.work import (
+from stillhunt.decide.actions import Action, ReasonCode
+from stillhunt.decide.case_work import (
     CampaignFacts,
     CaseWork,
     WorkEvent,
@@ -44,6 +43,18 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 from stillhunt.watch.records import all_campaigns, resolve_campaign
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_server.casework.changes import (
+    ActOnCampaign,
+    AddComment,
+    AssignCase,
+    CampaignMember,
+    Change,
+    DismissalReason,
+    DismissCampaign,
+    ReopenCase,
+    WatchCampaign,
+)
+from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
 
 case_commands = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")
 

@@ -16,16 +16,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide.actions import ACTIONS, DECISION_TEXTS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
-from stillhunt.decide.cases.changes import (
-    ActOnCampaign,
-    CampaignMember,
-    Change,
-    DismissCampaign,
-    Step,
-    WatchCampaign,
-    step_of,
-)
-from stillhunt.decide.cases.work import STATE_FIELDS, CaseWork, WorkEvent, event_of_row, seen_work
+from stillhunt.decide.case_work import STATE_FIELDS, CaseWork, WorkEvent, event_of_row, seen_work
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked, of_campaign
 from stillhunt.decide.names import note_of, person_text, storable
@@ -34,6 +25,15 @@ from stillhunt.decide.spared import SPARED_ROLES
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
+from stillhunt_server.casework.changes import (
+    ActOnCampaign,
+    CampaignMember,
+    Change,
+    DismissCampaign,
+    Step,
+    WatchCampaign,
+    step_of,
+)
 
 LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged"]
 LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide.actions import DECISION_TEXTS, Action, ReasonCode
-from stillhunt.decide.cases.work import CampaignFacts, CaseWork, EventKind
+from stillhunt.decide.case_work import CampaignFacts, CaseWork, EventKind
 from stillhunt.decide.names import (
     MOST_LABELS,
     MOST_NARRATIVE_CHARACTERS,

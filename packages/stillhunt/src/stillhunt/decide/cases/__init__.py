@@ -1,1 +1,0 @@
-"""What analysts do with campaigns: case work, its history, and what it does to decisions and rules."""
