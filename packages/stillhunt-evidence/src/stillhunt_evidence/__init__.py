@@ -1,1 +1,1 @@
-"""A case for others: evidence packs, attribution, sharing, matching; reads a case, never detects."""
+"""Evidence for others: packs, attribution, sharing and matching; it reads a case and detects nothing."""

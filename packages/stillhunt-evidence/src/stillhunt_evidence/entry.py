@@ -12,7 +12,7 @@ verify = CommandEntry(
     _HERE + "verifying:verify",
 )
 rebuild = CommandEntry(
-    "Derive the verdict of a pack again, bit for bit, from what is in it.", _HERE + "verifying:rebuild"
+    "Derive the verdict of a pack again, bit for bit, from its contents.", _HERE + "verifying:rebuild"
 )
 attribute = CommandEntry("Compare a campaign with known actors.", _HERE + "attribute:attribute")
 share = CommandEntry(

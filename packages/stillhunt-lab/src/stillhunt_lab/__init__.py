@@ -1,1 +1,1 @@
-"""Simulated worlds, the benchmark and the drill; they use the public functions of stillhunt only."""
+"""Simulated worlds, the benchmark and the drill; they use only the public functions of stillhunt."""

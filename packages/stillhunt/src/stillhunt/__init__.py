@@ -1,7 +1,7 @@
 """stillhunt finds who is distilling your model.
 
-Public names: `hunt`, `Case`, `Config` and the errors. All else is private until 1.0. They are loaded when first used,
-so that `stillhunt --help` does not wait for numba.
+Public names: `hunt`, `Case`, `Config` and the errors. Everything else is private until 1.0. The names are loaded when
+they are first used, so that `stillhunt --help` does not wait for numba.
 """
 
 from __future__ import annotations

@@ -25,15 +25,16 @@ def attribute(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     campaign: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or its beginning.")],
     actors: Annotated[
-        Path, typer.Option("--actors", metavar="FILE", help="What is known of actors (TOML); docs/howto/attribute.md.")
+        Path,
+        typer.Option("--actors", metavar="FILE", help="What is known about actors (TOML); docs/howto/attribute.md."),
     ],
     as_json: JsonFlag = False,
 ) -> None:
     """Compare a campaign with known actors.
 
     Shows for each actor of the file what is evidence for and against it, in bits, and how probable it is. An actor is
-    named only where marks of several kinds agree, what they rest on is costly to plant, they cover most of the
-    campaign, and nothing contradicts them; else nobody is, and what is missing is said. Nothing is written.
+    named only if marks of several kinds agree, what they rest on is costly to plant, they cover most of the campaign,
+    and nothing contradicts them; otherwise the command says what is missing. Nothing is written.
     """
     known = read_actors(actors)
     found = compare_actors(Case.read(case), campaign, known)

@@ -42,12 +42,16 @@ def dossier(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="PACK.zip", help="File to write; of a data folder by default in its packs/."
+            "--out", "-o", metavar="PACK.zip", help="File to write; for a data folder, by default in its packs/."
         ),
     ] = None,
     narrative: Annotated[
         Path | None,
-        typer.Option("--narrative", metavar="FILE", help="What happened, in your words; else that of the case work."),
+        typer.Option(
+            "--narrative",
+            metavar="FILE",
+            help="What happened, in your words; by default the narrative of the case work.",
+        ),
     ] = None,
     actors: Annotated[
         Path | None, typer.Option("--actors", metavar="FILE", help="Actors to compare the campaign with (TOML).")
@@ -60,11 +64,13 @@ def dossier(
         str, typer.Option("--tsa", metavar="URL", help="Authority that stamps the pack (RFC 3161); it learns one hash.")
     ] = "",
     full: Annotated[
-        bool, typer.Option("--full", help="With account ids and longer excerpts, as the case has them; not for others.")
+        bool, typer.Option("--full", help="Include account ids and longer excerpts, as in the case; not for others.")
     ] = False,
     who: Annotated[
         Path | None,
-        typer.Option("--who", metavar="FILE", help="Write whom each pseudonym stands for (CSV); for you alone."),
+        typer.Option(
+            "--who", metavar="FILE", help="Write which account each pseudonym stands for (CSV); for you alone."
+        ),
     ] = None,
     force: ForceFlag = False,
     settings_file: SettingsOption = None,

@@ -35,7 +35,7 @@ _LONGEST_SECRET = 200
 def keys_new(settings_file: SettingsOption = None) -> None:
     """Make the key that signs evidence packs, and print its fingerprint.
 
-    The fingerprint is what others need to check your packs: tell it to them by another way than the pack.
+    The fingerprint is what others need to check your packs: give it to them by another way than the pack.
     """
     folder = keys_folder(Config.load(file=settings_file))
     made = new_signing_key(folder)
@@ -45,7 +45,7 @@ def keys_new(settings_file: SettingsOption = None) -> None:
 
 @keys_commands.command("list")
 def keys_list(settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
-    """List the own key, the trusted ones and the circles; no secret is printed."""
+    """List your own key, the trusted keys and the circles; no secret is printed."""
     folder = keys_folder(Config.load(file=settings_file))
     rows = [("own" if key.name == "own" else "trusted", key.name, key.fingerprint) for key in trusted_keys(folder)]
     rows += [("circle", path.stem, "-") for path in sorted((folder / CIRCLES).glob("*.key"))]
@@ -63,7 +63,7 @@ def keys_trust(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Public key in PEM, such as signer.pub of a pack.")],
     settings_file: SettingsOption = None,
 ) -> None:
-    """Trust what a key signs from now on, and print its fingerprint, which you should compare first."""
+    """Trust what a key signs from now on, and print its fingerprint, to compare with what its owner told you."""
     key = read_public_key(file, name)
     trust_key(keys_folder(Config.load(file=settings_file)), name, key)
     output_console().print(key.fingerprint)
@@ -80,8 +80,8 @@ def keys_circle(
 ) -> None:
     """Make or import the secret of a sharing circle, and print where it is.
 
-    Everybody in the circle has the same secret. Who has it can test whether a value that they know is in a file that
-    was shared; nobody else can.
+    Everybody in the circle has the same secret. Whoever has it can test whether a value that they know is in a shared
+    file; nobody else can.
     """
     path = keys_folder(Config.load(file=settings_file)) / CIRCLES / f"{checked_name(name)}.key"
     secret = secrets.token_hex(KEY_BYTES) if source is None else _secret_from(source)

@@ -40,12 +40,12 @@ from stillhunt_evidence.packs.signed_sketches import open_sketches, signed_sketc
 
 match_commands = typer.Typer(no_args_is_help=True, help="Find the campaigns that two providers share.")
 
-MatchCaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="Case folder with the own campaigns.")]
+MatchCaseArgument = Annotated[Path, typer.Argument(metavar="CASE", help="Case folder with your campaigns.")]
 
 SharedIdsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID]...", help="Campaign ids or their beginnings; all with the verdict act or review without them."
+        metavar="[ID]...", help="Campaign ids or their beginnings; without them, all with the verdict act or review."
     ),
 ]
 
@@ -54,7 +54,7 @@ CircleOption = Annotated[
 ]
 
 
-AllPairsFlag = Annotated[bool, typer.Option("--all", help="Pairs of two different campaigns, too.")]
+AllPairsFlag = Annotated[bool, typer.Option("--all", help="Also show pairs of different campaigns.")]
 
 MATCHED_EXIT_CODE = 3
 """Exit code when a campaign matched."""
@@ -70,9 +70,9 @@ def match_sketch(
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write what campaigns are known by into a file for a provider of the same circle, and print their names in it.
+    """Write sketches of campaigns into a file for a provider of the same circle, and print the campaigns' names in it.
 
-    The file has keyed hashes and no ids or text. Who has the circle's key can try phrases and words of his own.
+    The file has keyed hashes, but no ids or text. Whoever has the circle's key can try phrases and words.
     """
     refuse_existing(out, force=force)
     folder = keys_folder(Config.load(file=settings_file))
@@ -99,7 +99,7 @@ def match_sketch(
 
 @match_commands.command("files")
 def match_two_files(
-    mine: Annotated[Path, typer.Argument(metavar="MINE", help="Own file of sketches.")],
+    mine: Annotated[Path, typer.Argument(metavar="MINE", help="Your file of sketches.")],
     theirs: Annotated[Path, typer.Argument(metavar="THEIRS", help="File of the other provider.")],
     circle: CircleOption,
     fingerprint: Annotated[
@@ -112,7 +112,7 @@ def match_two_files(
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare two files of sketches: which campaigns are one, and why. Exit code 3 where some match.
+    """Compare two files of sketches: which campaigns are the same, and why. Exit code 3 if any match.
 
     Both files must be signed by a key that is trusted here, or by the one that --fingerprint names.
     """
@@ -141,11 +141,12 @@ def match_ask(
     case: MatchCaseArgument,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="REQUEST", help="File to send to the other provider.")],
     secret: Annotated[
-        Path, typer.Option("--secret", metavar="SECRET", help="File to keep until the response is there; show nobody.")
+        Path,
+        typer.Option("--secret", metavar="SECRET", help="File to keep until the response arrives; show it to nobody."),
     ],
     ids: SharedIdsArgument = None,
     counts_only: Annotated[
-        bool, typer.Option("--counts-only", help="Learn how many features one campaign shares, and not which.")
+        bool, typer.Option("--counts-only", help="Learn how many features one campaign shares, but not which.")
     ] = False,
     force: ForceFlag = False,
     settings_file: SettingsOption = None,
@@ -179,7 +180,7 @@ def match_answer(
 ) -> None:
     """Answer a request: the other side learns which of its features your campaigns have; you learn how many it asked.
 
-    Count the requests that you answer: each tells something of up to 2,048 phrases and as many words.
+    Count the requests that you answer: each reveals something about up to 2,048 phrases and as many words.
     """
     del settings_file  # nothing here depends on a setting so far
     refuse_existing(out, force=force)
@@ -200,7 +201,7 @@ def match_learn(
     every_pair: AllPairsFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Read a response: which campaigns the other provider has, too, and why. Exit code 3 where some match."""
+    """Read a response: which campaigns the other provider also has, and why. Exit code 3 if any match."""
     kept, back = read_message(secret, MatchSecret), read_message(response, MatchResponse)
     _print_pairs(learn(kept, back, str(response)), every_pair=every_pair, as_json=as_json)
 

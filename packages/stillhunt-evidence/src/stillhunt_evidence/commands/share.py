@@ -79,11 +79,12 @@ def share(
     ] = None,
     mapping: MapOption = None,
     sender: Annotated[
-        str, typer.Option("--from", metavar="NAME", help="Who shares it, for receivers; without it nobody is named.")
+        str,
+        typer.Option("--from", metavar="NAME", help="Name of the sender, for receivers; without it, nobody is named."),
     ] = "",
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="Time of this version; without it the end of the case's log."),
+        typer.Option("--at", metavar="TIME", help="Time of this version; without it, the end of the case's log."),
     ] = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Withdraw what was shared.")] = False,
     force: ForceFlag = False,
@@ -93,8 +94,8 @@ def share(
 ) -> None:
     """Write campaigns in the format of another platform, without prompts, accounts, requests or addresses.
 
-    Prints which campaign has which id in the file. A campaign to review is shared only if it is named. One that
-    is withdrawn need not be in the case any more; the case that was shared withdraws its indicators as well.
+    Prints the id of each campaign in the file. A campaign with the verdict review is shared only if you give its id. A
+    campaign that you withdraw need not be in the case any more.
     """
     if revoke:
         refuse_unused(context, ("logs", "mapping"), "a withdrawal reaches all that was shared without the logs")

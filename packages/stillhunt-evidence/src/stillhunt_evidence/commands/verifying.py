@@ -37,12 +37,12 @@ from stillhunt_evidence.packs.verifying import Trust, VerifiedPack, verify_pack
 PackArgument = Annotated[Path, typer.Argument(metavar="PACK", help="An evidence pack written by 'dossier'.")]
 
 KeyOption = Annotated[
-    Path | None, typer.Option("--key", metavar="FILE", help="Public key in PEM whose signature counts, and no other's.")
+    Path | None, typer.Option("--key", metavar="FILE", help="Public key in PEM; only its signature counts.")
 ]
 
 FingerprintOption = Annotated[
     str | None,
-    typer.Option("--fingerprint", metavar="HEX", help="Fingerprint of the key whose signature counts, and no other's."),
+    typer.Option("--fingerprint", metavar="HEX", help="Fingerprint of a key; only its signature counts."),
 ]
 
 AuthorityOption = Annotated[
@@ -66,7 +66,7 @@ def verify(
 ) -> None:
     """Check that nobody changed a pack since it was signed, and who signed it; needs no network.
 
-    Without a key or fingerprint, the own key and those of 'keys trust' count. Ends with 1 if anything was touched, or
+    Without a key or fingerprint, your own key and those of 'keys trust' count. Exit code 1 if anything was changed, or
     if somebody else signed it.
     """
     verified = verify_pack(pack, _trust_of(key, fingerprint, authority, settings_file))
@@ -98,11 +98,11 @@ def rebuild(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Derive the verdict of a pack again, bit for bit, from what is in it.
+    """Derive the verdict of a pack again, bit for bit, from its contents.
 
     Verifies the pack first. Then caps, odds, families, budget, verdict, members and flags are computed from the
     evidence before caps, and each number is compared with what the pack says. With --logs, the whole hunt is run again
-    under the settings of the pack; ids are compared under your key of pseudonyms. Ends with 1 where anything differs.
+    under the settings of the pack; ids are compared under your key of pseudonyms. Exit code 1 if anything differs.
     """
     if not logs:
         refuse_unused(context, ("accounts",), "only --logs are hunted with a table of accounts")

@@ -1,1 +1,1 @@
-"""Keys: who signs, who is trusted, pseudonyms, and circles that share."""
+"""Keys for signing, trust, pseudonyms and sharing circles."""

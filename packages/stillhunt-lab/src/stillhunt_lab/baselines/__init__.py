@@ -1,4 +1,4 @@
-"""Baselines: methods in use today, each after its paper; all take requests and accounts and return suspects."""
+"""Baselines: methods in use today, each from its paper; all take requests and accounts and return suspects."""
 
 from stillhunt_lab.baselines.advisory import find_by_rules
 from stillhunt_lab.baselines.catchsync import find_synchronised

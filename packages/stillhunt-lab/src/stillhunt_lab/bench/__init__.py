@@ -1,4 +1,4 @@
-"""The benchmark: stillhunt and its baselines on worlds with known truth, by one set of definitions."""
+"""The benchmark: stillhunt and its baselines on worlds with known truth, with one set of definitions."""
 
 from stillhunt_lab.bench.report import write_report
 from stillhunt_lab.bench.rows import GENERATORS, BenchSpec

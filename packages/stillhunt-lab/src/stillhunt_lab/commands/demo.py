@@ -60,7 +60,8 @@ def demo(
     ),
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of another world of the same kind.")] = None,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Then show what was found in the browser, with work on its campaigns.")
+        bool,
+        typer.Option("--serve", help="Then show the findings in the browser, where you can work on the campaigns."),
     ] = False,
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to listen with --serve.")

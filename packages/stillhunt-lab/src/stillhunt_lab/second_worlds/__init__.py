@@ -1,1 +1,1 @@
-"""A second generator of worlds, of other construction than the first: for final scoring only, never for tuning."""
+"""A second generator of worlds, built differently from the first: for final scoring only, never for tuning."""

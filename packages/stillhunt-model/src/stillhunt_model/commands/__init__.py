@@ -1,1 +1,1 @@
-"""The commands about models; what needs torch is imported when a command runs, after the libraries were made quiet."""
+"""The commands about models; code that needs torch is imported when a command runs, once its libraries are silenced."""

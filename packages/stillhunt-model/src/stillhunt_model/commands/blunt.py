@@ -79,8 +79,8 @@ def blunt_order(
 ) -> None:
     """Sign an order about the answers to the flagged accounts of one campaign.
 
-    Needs the verdict act, a name, a reason and an end. Nothing is changed by this command: 'blunt apply' carries the
-    order out, and nothing does after its end. Your terms must allow it: 'blunt policy' writes a draft.
+    Needs the verdict act, a name, a reason and an end. This command changes nothing: 'blunt apply' carries the order
+    out, until it ends. Your terms must allow it: 'blunt policy' writes a draft.
     """
     config = start_models(settings_file)
     kind = checked_measure(measure)
@@ -124,7 +124,9 @@ def blunt_commandsly(
     order: OrderArgument,
     rows: Annotated[
         Path,
-        typer.Argument(metavar="IN.jsonl", help="Answers: rows with account_id, prompt, response, mostly reasoning."),
+        typer.Argument(
+            metavar="IN.jsonl", help="Answers: rows with account_id, prompt, response and, usually, reasoning."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="File to write.")],
     samples_before: Annotated[

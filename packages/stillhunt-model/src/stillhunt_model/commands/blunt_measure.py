@@ -35,7 +35,9 @@ _LARGEST = 1 << 26
 def blunt_measure(
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="OUT.json", help="File of rows; what it has is not done again."),
+        typer.Option(
+            "--out", "-o", metavar="OUT.json", help="File of rows; rows that it already has are not measured again."
+        ),
     ],
     task: Annotated[
         list[str] | None,

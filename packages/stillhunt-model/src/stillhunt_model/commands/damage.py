@@ -50,20 +50,28 @@ def damage(
             "--out",
             "-o",
             metavar="FOLDER",
-            help="Write damage.json and damage.md there, and keep finished students, so that a stopped run goes on.",
+            help="Write damage.json and damage.md there, and keep finished students, so that a stopped run can "
+            "continue.",
         ),
     ] = None,
     student: Annotated[
         Path | None,
         typer.Option("--student", metavar="MODEL", help="Model folder or GGUF file that each student starts from."),
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", min=32, help="Most useful samples to learn from.")] = 1024,
+    samples: Annotated[
+        int, typer.Option("--samples", min=32, help="Maximum number of useful samples to learn from.")
+    ] = 1024,
     seeds: Annotated[int, typer.Option("--seeds", min=3, help="Students of each kind and count.")] = 3,
     steps: Annotated[int, typer.Option("--steps", min=20, help="Updates of each student, whatever the count.")] = 300,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Answers of one update.")] = 16,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0, help="Highest learning rate; 0.003, or 0.0003 from a model.", show_default=False),
+        typer.Option(
+            "--rate",
+            min=0,
+            help="Highest learning rate; by default 0.003, or 0.0003 with --student.",
+            show_default=False,
+        ),
     ] = None,
     width: Annotated[int, typer.Option("--width", help="Width of a tiny student, a multiple of 8.")] = 64,
     layers: Annotated[int, typer.Option("--layers", help="Layers of a tiny student.")] = 2,
@@ -75,9 +83,9 @@ def damage(
     """Measure what one campaign's harvest is worth to a student.
 
     Trains small students on the useful samples that the campaign took, on the same number of random honest answers and
-    on fewer, and asks them for harvested answers that none of them has seen. Prints the learning curve, how many honest
-    answers the harvest is worth, at which count the curve bends, and which skill gained. Without logged responses it
-    ends with an error that says so.
+    on fewer of them, and asks them for harvested answers that none of them has seen. Prints the learning curve, how
+    many honest answers the harvest is worth, at which count the curve bends, and which skill gained. Without logged
+    responses it ends with an error that says so.
     """
     config = start_models(settings_file)
     from stillhunt_model.damage.measuring import measure_damage  # torch, which takes seconds

@@ -81,41 +81,60 @@ def distil_command(
     ] = MethodChoice.SEQUENCE,
     divergence: Annotated[
         DivergenceChoice | None,
-        typer.Option("--divergence", help="Of logits. By default forward for logits, reverse for on-policy."),
+        typer.Option(
+            "--divergence", help="Divergence of logits; by default forward for logits, reverse for on-policy."
+        ),
     ] = None,
     beta: Annotated[
         float | None,
         typer.Option("--beta", min=0, max=1, help="Between forward (0) and reverse (1); in place of --divergence."),
     ] = None,
-    temperature: Annotated[float, typer.Option("--temperature", help="Of logits and of the student's answers.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option("--temperature", help="Temperature of logits and of the student's answers.")
+    ] = 1.0,
     top_logits: Annotated[
-        int, typer.Option("--top-logits", metavar="N", min=0, help="Store the N top tokens of each place; 0: ask.")
+        int,
+        typer.Option(
+            "--top-logits",
+            metavar="N",
+            min=0,
+            help="Store the N top tokens of each position; 0: ask the teacher again.",
+        ),
     ] = 0,
     own_answers: Annotated[
         bool, typer.Option("--own-answers", help="Compare logits over the data's answers, not the teacher's.")
     ] = False,
     warm_up: Annotated[
         int | None,
-        typer.Option("--warm-up", metavar="N", min=0, help="First steps of on-policy that learn from answers."),
+        typer.Option("--warm-up", metavar="N", min=0, help="Number of first on-policy steps that learn from answers."),
     ] = None,
-    answer_tokens: Annotated[int, typer.Option("--answer-tokens", min=1, help="Most tokens of an answer.")] = 128,
+    answer_tokens: Annotated[int, typer.Option("--answer-tokens", min=1, help="Maximum tokens of an answer.")] = 128,
     answer_temperature: Annotated[
-        float, typer.Option("--answer-temperature", min=0, help="Of the teacher's answers; 0: the likeliest.")
+        float,
+        typer.Option(
+            "--answer-temperature", min=0, help="Temperature of the teacher's answers; 0: the most likely one."
+        ),
     ] = 0.0,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Updates; 1,000, and 250 of a smoke run.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Updates; by default 1,000, or 250 in a smoke run.")
+    ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Prompts of one update; 32, and 64 of a smoke run.")
+        int | None, typer.Option("--batch", min=1, help="Prompts of one update; by default 32, or 64 in a smoke run.")
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option("--learning-rate", min=0, help="The highest one; 0.002 for a tiny student, else 0.00005."),
+        typer.Option(
+            "--learning-rate", min=0, help="Highest learning rate; by default 0.002 for a tiny student, else 0.00005."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of weights, order and draws.")] = 0,
     checkpoints: Annotated[
         Path | None, typer.Option("--checkpoints", metavar="FOLDER", help="Keep checkpoints, answers and logits there.")
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option("--checkpoint-every", min=1, help="Steps between them.")] = 100,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on in the folder of checkpoints.")] = False,
+    checkpoint_every: Annotated[
+        int, typer.Option("--checkpoint-every", min=1, help="Steps between checkpoints.")
+    ] = 100,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the folder of checkpoints.")] = False,
     compare: Annotated[
         bool, typer.Option("--compare/--no-compare", help="Train a second student without the teacher.")
     ] = True,
@@ -127,12 +146,14 @@ def distil_command(
     teacher_terms_named: Annotated[
         str,
         typer.Option(
-            "--teacher-terms", metavar="TERMS", help="Terms of the teacher; by default those of its README, else own."
+            "--teacher-terms",
+            metavar="TERMS",
+            help="Terms of the teacher; by default those of its README, or else own.",
         ),
     ] = "",
     permission: Annotated[
         str,
-        typer.Option("--permission", metavar="TEXT", help="Who permits it, on which grounds; needed for a teacher."),
+        typer.Option("--permission", metavar="TEXT", help="Who permits it, and on what grounds; needed for a teacher."),
     ] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; the user by default.")] = "",
     case: Annotated[

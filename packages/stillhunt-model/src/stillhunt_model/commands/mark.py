@@ -69,8 +69,8 @@ def mark_order(
 ) -> None:
     """Sign an order to mark the answers to the flagged accounts of one campaign.
 
-    Needs the verdict act, a name, a reason and an end. A secret key is made for the order. Nothing is marked by this
-    command: an inference server, 'mark text' or 'mark answer' carries the order out, and nothing does after its end.
+    Needs the verdict act, a name, a reason and an end. A secret key is made for the order. This command marks nothing:
+    an inference server, 'mark text' or 'mark answer' carries the order out, until it ends.
     """
     changes = {"gamma": gamma, "delta": delta, "width": width, "temperature": temperature, "top_p": top_p}
     given = {name: value for name, value in changes.items() if value is not None}
@@ -106,7 +106,7 @@ def mark_order(
 def mark_list(settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
     """List the orders to mark, and check that nobody changed the register of orders.
 
-    The hash that is printed fixes the whole register: keep it elsewhere, and a register that was written anew is found.
+    The printed hash fixes the whole register: keep it elsewhere, so that a rewritten register is noticed.
     """
     counts = {"used": lambda one: len(one["uses"])}
     list_orders("mark", counts, "No orders: nothing is marked.", settings_file, as_json=as_json)

@@ -46,9 +46,9 @@ def mark_text(
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Put the canaries of an order into answers that exist already: the key chooses between wordings of one meaning.
+    """Put the canaries of an order into existing answers: the key chooses between wordings with the same meaning.
 
-    Only the answers to the accounts of the order are changed; all other bytes are as they were. Code, data, quotations,
+    Only the answers to the accounts of the order are changed; all other bytes stay as they are. Code, data, quotations,
     addresses, headings and sentences with a digit are left alone, and so are answers about code, data or safety.
     """
     config = start_models(settings_file)
@@ -85,13 +85,14 @@ def mark_text(
 def mark_answer(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder or GGUF file.")],
     prompts: Annotated[
-        Path, typer.Argument(metavar="PROMPTS.jsonl", help="Rows with prompt; with account_id, only the order's count.")
+        Path,
+        typer.Argument(metavar="PROMPTS.jsonl", help="Rows with prompt; with account_id, only the order's are marked."),
     ],
     order: Annotated[str, typer.Option("--order", metavar="ORDER", help="Id of an order in force, or its beginning.")],
     out: OutOption,
-    tokens: Annotated[int, typer.Option("--tokens", min=1, max=4096, help="Most tokens of an answer.")] = 256,
+    tokens: Annotated[int, typer.Option("--tokens", min=1, max=4096, help="Maximum tokens of an answer.")] = 256,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.0, help="1 by default; of gumbel, that of the order.")
+        float | None, typer.Option("--temperature", min=0.0, help="1 by default; for gumbel, that of the order.")
     ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Prompts that are answered together.")] = 8,
     seed: SeedOption = 0,
@@ -102,7 +103,7 @@ def mark_answer(
 ) -> None:
     """Answer prompts with a local model under an order, to try a mark before a server has it.
 
-    Answers to accounts that are not of the order are drawn without the mark; a row without an account gets it.
+    Answers to accounts outside the order are drawn without the mark; a row without an account gets it.
     """
     config = start_models(settings_file)
     from stillhunt_model.marks.serving import processor_for  # torch, which takes seconds

@@ -95,8 +95,8 @@ def prove(
         typer.Option(
             "--honest",
             metavar="FILE",
-            help="Answers of the same model and days to accounts that nobody suspects: such a file, without "
-            "campaign_id. Without it: those that the logs have. An endpoint needs it, since it gets them.",
+            help="A file like --harvest, without campaign_id: answers of the same model and days to accounts that "
+            "nobody suspects. Without it: those in the logs. Needed for an endpoint, since it gets them.",
         ),
     ] = None,
     campaign: Annotated[
@@ -113,7 +113,8 @@ def prove(
         typer.Option(
             "--reference",
             metavar="MODEL",
-            help="Model of the suspect's kind that was not trained on the harvest; may be repeated. More power.",
+            help="Model of the suspect's kind that was not trained on the harvest; makes the test more powerful; "
+            "may be repeated.",
         ),
     ] = None,
     model_name: Annotated[
@@ -126,7 +127,8 @@ def prove(
         ),
     ] = "",
     queries: Annotated[
-        int | None, typer.Option("--queries", metavar="N", min=1, help="Most queries in place of model.queries.")
+        int | None,
+        typer.Option("--queries", metavar="N", min=1, help="Maximum number of queries, in place of model.queries."),
     ] = None,
     orders: Annotated[
         Path | None,
@@ -142,11 +144,9 @@ def prove(
 
     Up to three tests: marks that the model inherited, canaries, and whether it prefers the harvested answers to others
     that the teacher might as well have given. One p-value, corrected for all pairs of suspect and campaign that the
-    register of trials allows (model.pairs). A place in the register is used before anything is asked, and stays used.
-
-    Exit code 3 where the model was trained on a campaign's harvest, 0 where there is no conclusion; no test clears a
-    model. An endpoint gets prompts and parts of answers, of the harvest and of honest accounts; nobody else gets
-    anything.
+    register of trials allows (model.pairs). Each run uses up a place in the register before anything is asked. Exit
+    code 3 if the model was trained on a campaign's harvest, 0 if there is no conclusion; no test clears a model. An
+    endpoint gets prompts and parts of answers, of the harvest and of honest accounts; nobody else gets anything.
     """
     is_endpoint = "://" in suspect
     _check_sources(case, responses, harvest, mapping)

@@ -1,1 +1,1 @@
-"""What one campaign's harvest is worth: students trained on it, on honest answers, and on fewer."""
+"""What one campaign's harvest is worth: students trained on it, and on as many and on fewer honest answers."""

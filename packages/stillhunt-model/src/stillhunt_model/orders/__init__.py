@@ -1,1 +1,1 @@
-"""Orders to act on the answers of one flagged campaign: signed off, logged, expiring."""
+"""Orders to act on the answers of one flagged campaign: signed, logged, and with an end."""

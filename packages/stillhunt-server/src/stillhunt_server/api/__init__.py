@@ -1,1 +1,1 @@
-"""Answers for programs: gateways, tools of people, customer portals, monitoring."""
+"""Answers for programs: gateways, people's tools, customer portals, monitoring."""

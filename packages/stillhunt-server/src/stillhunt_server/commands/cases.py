@@ -65,7 +65,7 @@ AnalystOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who do
 SeenOption = Annotated[
     int | None,
     typer.Option(
-        "--seen", metavar="VERSION", help="Version of the case that you read; refuses where somebody changed it since."
+        "--seen", metavar="VERSION", help="Version of the case that you read; refuses if somebody has changed it since."
     ),
 ]
 
@@ -80,12 +80,12 @@ _WAITING = ("new", "open", "watched")
 
 @case_commands.command("list")
 def list_cases(
-    every: Annotated[bool, typer.Option("--all", help="Those that were decided or left alone, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also list those that were decided or left alone.")] = False,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """List the campaigns that wait for an analyst: those that nobody decided, are watched, or came back."""
+    """List the campaigns that wait for an analyst: undecided, watched, or returned."""
     with opened_database(data, settings_file) as database:
         campaigns, work = all_campaigns(database), read_all_work(database)
         facts = facts_when_decided(database, work)
@@ -140,7 +140,7 @@ def show_case(
 def assign_case(
     campaign: CampaignArgument,
     by: AnalystOption,
-    to: Annotated[str, typer.Option("--to", metavar="NAME", help="Whose case it is; nobody's without it.")] = "",
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="New owner of the case; without it, nobody.")] = "",
     seen: SeenOption = None,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
@@ -154,12 +154,12 @@ def assign_case(
 def comment_case(
     campaign: CampaignArgument,
     by: AnalystOption,
-    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What colleagues are to know.")],
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What colleagues should know.")],
     seen: SeenOption = None,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Say something about the campaign."""
+    """Add a comment to a campaign."""
     with opened_database(data, settings_file) as database:
         _change(database, campaign, AddComment(text), by, seen)
 
@@ -171,18 +171,19 @@ def decide_case(
     decision: Annotated[str, typer.Argument(metavar="DECISION", help="act, watch or dismiss.")],
     by: AnalystOption,
     action: Annotated[
-        str, typer.Option("--action", metavar="ACTION", help="Of act: observe, tag, step_up, throttle, limit or block.")
+        str,
+        typer.Option("--action", metavar="ACTION", help="With act: observe, tag, step_up, throttle, limit or block."),
     ] = "step_up",
-    days: Annotated[float, typer.Option("--days", metavar="DAYS", help="Of act: for how long.")] = 14.0,
+    days: Annotated[float, typer.Option("--days", metavar="DAYS", help="With act: for how long.")] = 14.0,
     code: Annotated[
-        str, typer.Option("--code", metavar="CODE", help="Of act: what customers may be told.")
+        str, typer.Option("--code", metavar="CODE", help="With act: what customers may be told.")
     ] = "automated_collection",
     reason: Annotated[
         str,
         typer.Option(
             "--reason",
             metavar="REASON",
-            help="Of dismiss: unrelated_customers, shared_framework, benchmark_run, class_or_workshop, reseller, "
+            help="With dismiss: unrelated_customers, shared_framework, benchmark_run, class_or_workshop, reseller, "
             "sanctioned_programme, own_evaluation, data_error or other.",
         ),
     ] = "",
@@ -193,9 +194,9 @@ def decide_case(
 ) -> None:
     """Decide about a campaign.
 
-    To act decides about its members whose own verdict is act, and about no account of a declared programme, nor more
-    than a tag where customers or victims stand behind it. To dismiss ends what rules and cases decided for it, keeps
-    rules from it until it is reopened, and needs a reason and a note. To watch ends what cases decided for it.
+    'act' decides about the members whose own verdict is act, but about no account of a declared programme, and it only
+    tags an account that customers or victims use. 'dismiss' ends what rules and cases decided for the campaign, keeps
+    rules from acting on it until it is reopened, and needs a reason and a note. 'watch' ends what cases decided for it.
     """
     if decision != "act":
         refuse_unused(context, ("action", "days", "code"), "only to act takes one")

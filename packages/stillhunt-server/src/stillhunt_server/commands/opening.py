@@ -36,10 +36,10 @@ def open_case(
     ] = OPEN_LISTEN,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Show a case folder in the browser, to read.
+    """Show a case folder in the browser, read-only.
 
-    Prints an address with a key, since others who use this machine reach the same port. Nothing can be changed there:
-    work on campaigns needs the data folder of 'stillhunt serve'.
+    Prints an address with a key, since other users of this machine can reach the same port. Nothing can be changed
+    there: work on campaigns needs the data folder of 'stillhunt serve'.
     """
     config = Config.load(file=settings_file)
     _check_place(listen)

@@ -80,11 +80,11 @@ def serve(
     accounts: WatchedAccountsOption = None,
     only: Annotated[
         list[Part] | None,
-        typer.Option("--only", help="Do this part only; other processes on the same folder do the others."),
+        typer.Option("--only", help="Do only this part; other processes on the same folder do the rest."),
     ] = None,
     watched: Annotated[
         list[str] | None,
-        typer.Option("--logs", metavar="PATH", help="Also hunt in these logs, where they lie; may be repeated."),
+        typer.Option("--logs", metavar="PATH", help="Also hunt in these logs, in place; may be repeated."),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Check settings, folder, database and port, and exit.")
@@ -93,10 +93,10 @@ def serve(
     settings_file: SettingsOption = None,
     quiet: QuietFlag = False,
 ) -> None:
-    """Receive traffic over HTTP, hunt in it again and again, and show what is found.
+    """Receive traffic over HTTP, hunt in it repeatedly, and show what is found.
 
-    Everything is kept in one data folder. The first start prints a token with which to send; the lines to paste into
-    LiteLLM or an OpenTelemetry collector are printed each time.
+    Everything is kept in one data folder. The first start prints a token for sending; the lines to paste into LiteLLM
+    or an OpenTelemetry collector are printed each time.
     """
     if only and Part.HUNT not in only:
         refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")

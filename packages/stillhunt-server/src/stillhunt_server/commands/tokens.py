@@ -30,7 +30,9 @@ from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.known_database import open_database
 from stillhunt_server.tokens import make_token, revoke_token, rotate_token
 
-token_commands = typer.Typer(no_args_is_help=True, help="Tokens of those who send records to 'serve', or steer it.")
+token_commands = typer.Typer(
+    no_args_is_help=True, help="Tokens for programs that send records to 'serve' or control it."
+)
 
 
 class Scope(StrEnum):
@@ -71,7 +73,7 @@ def token_add(
 def token_list(
     data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
-    """List the tokens; none of them is shown."""
+    """List the tokens, without showing their values."""
     shown = [
         {
             "id": row["token_id"],
@@ -95,12 +97,12 @@ def token_list(
 def token_rotate(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="Id from 'token list'.")],
     hours: Annotated[
-        float, typer.Option("--hours", metavar="HOURS", help="For how long the old token counts beside the new one.")
+        float, typer.Option("--hours", metavar="HOURS", help="How long the old token stays valid.")
     ] = 24.0,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Make a token in place of another one and print it; the old one counts for some hours more."""
+    """Replace a token and print the new one; the old one stays valid for some hours."""
     made = rotate_token(_database(existing_folder(data), settings_file), token_id, hours)
     if made is None:
         raise _unknown("token rotate")

@@ -65,9 +65,9 @@ def user_add(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Add somebody who may sign in; asks for a password, where passwords are used.
+    """Add a user who may sign in; asks for a password, if passwords are used.
 
-    Piped in, the password is the first line of stdin. With console.sign_in = proxy, NAME is what the proxy calls them.
+    If stdin is piped, its first line is the password. With console.sign_in = proxy, NAME is what the proxy calls them.
     """
     console = Config.load(file=settings_file).console
     if (console.sign_in == "oidc") != (subject is not None):
@@ -87,7 +87,7 @@ def user_add(
 
 @user_commands.command("list")
 def user_list(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
-    """List all users, also those who may not sign in."""
+    """List all users, including those who may not sign in."""
     with opened_database(data, settings_file) as database:
         shown = [_shown(user) for user in all_users(database)]
     if as_json:
@@ -105,7 +105,7 @@ def user_role(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Give a user another role; it counts at once."""
+    """Give a user another role; it takes effect at once."""
     with opened_database(data, settings_file) as database:
         set_role(database, name, role.value, _by())
 
@@ -114,14 +114,14 @@ def user_role(
 def user_password(
     name: UserNameArgument, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None
 ) -> None:
-    """Give a user another password, typed or piped in; all their sessions end."""
+    """Change the password of a user, typed or piped in; all their sessions end."""
     with opened_database(data, settings_file) as database:
         set_password(database, name, _typed_password(), _by())
 
 
 @user_commands.command("disable")
 def user_disable(name: UserNameArgument, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None) -> None:
-    """Let a user sign in no more; all their sessions end. What they did keeps their name."""
+    """Stop a user from signing in; all their sessions end. What they did keeps their name."""
     with opened_database(data, settings_file) as database:
         disable_user(database, name, _by())
 

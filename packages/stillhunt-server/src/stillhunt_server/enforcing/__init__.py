@@ -1,1 +1,1 @@
-"""What gateways are answered: decisions in memory, and requests that match a signature while their gateway waits."""
+"""Answers to gateways: decisions in memory, and requests that match a signature while their gateway waits."""

@@ -1,1 +1,1 @@
-"""The ground: tables, settings, errors, engines. Imports no room."""
+"""The foundation: tables, settings, errors, engines. Imports no room."""

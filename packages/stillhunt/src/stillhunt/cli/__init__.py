@@ -1,4 +1,4 @@
-"""The command line: reads arguments, calls the public functions, shows what came back."""
+"""The command line: reads arguments, calls the public functions, shows the results."""
 
 import os
 

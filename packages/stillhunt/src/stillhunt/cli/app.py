@@ -32,21 +32,22 @@ CORE_COMMANDS = {
     "schema": CommandEntry("Print the tables and what their columns mean.", _CLI + "lookups:schema"),
     "config": CommandEntry("Settings and where they come from.", _CLI + "lookups:config_commands"),
     "doctor": CommandEntry("Check whether this machine is fit for a hunt.", _CLI + "doctor:doctor"),
-    "watch": CommandEntry(
-        "Hunt again and again in logs that grow, without receiving anything.", _CLI + "watching:watch"
-    ),
+    "watch": CommandEntry("Hunt repeatedly in growing logs, without receiving anything.", _CLI + "watching:watch"),
     "history": CommandEntry("Show what became of campaigns from hunt to hunt.", _CLI + "history:show_history"),
     "decisions": CommandEntry(
-        "What is done about accounts, by whom, why, and until when.", _CLI + "decisions:decision_commands"
+        "Decisions about accounts: what is done, by whom, why, and until when.", _CLI + "decisions:decision_commands"
     ),
     "appeals": CommandEntry(
-        "What customers say against decisions, and who was right.", _CLI + "appeals:appeal_commands"
+        "Appeals of customers against decisions, and how they were decided.", _CLI + "appeals:appeal_commands"
     ),
     "policy": CommandEntry(
-        "What rules may do about findings: check, show, try a policy.", _CLI + "policies:policy_commands"
+        "Check, show or simulate a policy, which says what rules may do about findings.",
+        _CLI + "policies:policy_commands",
     ),
-    "data": CommandEntry("Keep, check and erase what a watch has.", _CLI + "data:data_commands"),
-    "plugin": CommandEntry("Packages of other people, and your own.", "stillhunt.plugins.commands:plugin_commands"),
+    "data": CommandEntry("Keep, check and erase the data of a watch.", _CLI + "data:data_commands"),
+    "plugin": CommandEntry(
+        "Plugins: packages of other people, and your own.", "stillhunt.plugins.commands:plugin_commands"
+    ),
 }
 """The commands of this distribution, in the order of `--help`."""
 EARLIER_NAMES = ("hold", "backup", "restore", "spool", "database", "subject")

@@ -28,7 +28,9 @@ from stillhunt.decide.policy import AppealTerms
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.folder import DataFolder
 
-appeal_commands = typer.Typer(no_args_is_help=True, help="What customers say against decisions, and who was right.")
+appeal_commands = typer.Typer(
+    no_args_is_help=True, help="Appeals of customers against decisions, and how they were decided."
+)
 
 
 AppealNumber = Annotated[int, typer.Argument(metavar="APPEAL", help="Number of the appeal.")]
@@ -42,7 +44,7 @@ _MOMENTS = ("filed_at", "due_at", "decided_at", "made_at", "starts_at", "expires
 
 @appeal_commands.command("list")
 def list_all_appeals(
-    every: Annotated[bool, typer.Option("--all", help="Those that were decided or lapsed, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also list those that were decided or lapsed.")] = False,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
@@ -105,7 +107,7 @@ def add_appeal(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """File an appeal for a customer; prints its number, or that of the one that is open already."""
+    """File an appeal for a customer; prints its number, or the number of the one that is already open."""
     with opened_database(data, settings_file) as database:
         filed = file_appeal(database, decision, account, text, by, _terms(data, settings_file), read_clock())
     account_id = formatting.shorten(filed.account_id, _ACCOUNT_CHARS)
@@ -115,17 +117,21 @@ def add_appeal(
 @appeal_commands.command("decide")
 def decide_one_appeal(
     number: AppealNumber,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides; nobody who decided about the account.")],
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="Who decides; must not have decided about the account.")
+    ],
     overturn: Annotated[
         bool,
-        typer.Option("--overturn", help="The decision was wrong: end all that stands, and let the account through."),
+        typer.Option(
+            "--overturn", help="The decision was wrong: end all that is in force, and let the account through."
+        ),
     ] = False,
     uphold: Annotated[bool, typer.Option("--uphold", help="The decision was right, and stays.")] = False,
     note: NoteOption = "",
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Decide an appeal, with one of --overturn and --uphold."""
+    """Decide an appeal, with either --overturn or --uphold."""
     if overturn == uphold:
         raise typer.BadParameter("give one of them", param_hint="--overturn / --uphold")
     terms = _terms(data, settings_file)
@@ -139,7 +145,7 @@ def decide_one_appeal(
 def rate_of_appeals(
     data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
-    """Say on how many accounts rules acted, and for how many a person found that this was wrong.
+    """Show on how many accounts rules acted, and for how many a person found that this was wrong.
 
     With exact 95 % intervals. Customers who do not appeal count as if the rules were right about them.
     """

@@ -26,9 +26,9 @@ from stillhunt.watch.spool.open_part import close_left_behind
 
 DATA_TABLE = {
     "backup": CommandEntry("Copy a data folder while it is in use, with checksums.", "stillhunt.cli.data:backup"),
-    "restore": CommandEntry("Make a data folder of a backup; every file is checked.", "stillhunt.cli.data:restore"),
+    "restore": CommandEntry("Make a data folder from a backup; every file is checked.", "stillhunt.cli.data:restore"),
     "spool": CommandEntry(
-        "Compare all received records with what was acknowledged; exit code 4 where something is missing or damaged.",
+        "Compare all received records with what was acknowledged; exit code 4 if something is missing or damaged.",
         "stillhunt.cli.data:spool",
     ),
     "database": CommandEntry("Version of the database of a data folder.", "stillhunt.cli.database:database_commands"),
@@ -38,7 +38,7 @@ DATA_TABLE = {
         "stillhunt.cli.subject:subject",
     ),
 }
-data_commands = lazy_typer(DATA_TABLE, "Keep, check and erase what a watch has.")
+data_commands = lazy_typer(DATA_TABLE, "Keep, check and erase the data of a watch.")
 
 
 def backup(
@@ -49,8 +49,8 @@ def backup(
 ) -> None:
     """Copy a data folder while it is in use, with checksums.
 
-    The copy holds received records, snapshots and the database with its tokens (as digests), and for all of it the
-    rules of your traffic apply. A database on a server (watch.database) is not in it: dump it first.
+    The copy holds received records, snapshots and the database with its tokens (as digests); protect it like your
+    traffic. A database on a server (watch.database) is not in it: dump it first.
     """
     folder, url = existing_folder(data), Config.load(file=settings_file).watch.database
     database = open_database(folder.path, url)
@@ -68,7 +68,7 @@ def restore(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Data folder to make; must not exist or be empty.")],
     quiet: QuietFlag = False,
 ) -> None:
-    """Make a data folder of a backup; every file is checked."""
+    """Make a data folder from a backup; every file is checked."""
     made = restore_backup(source, data)
     if not quiet:
         _say(made, "" if made.database else "; restore the database on the server, too")
@@ -77,11 +77,11 @@ def restore(
 def spool(
     data: DataOption = DEFAULT_DATA,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Take the spool as it is: what differs now is not reported again.")
+        bool, typer.Option("--accept", help="Accept the spool as it is; present differences are not reported again.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare all received records with what was acknowledged; exit code 4 where something is missing or damaged."""
+    """Compare all received records with what was acknowledged; exit code 4 if something is missing or damaged."""
     folder = existing_folder(data)
     try:
         with folder.role(HUNT_ROLE) if accept else nullcontext():

@@ -33,7 +33,7 @@ def database_version_command(data: DataOption = DEFAULT_DATA, settings_file: Set
 
 @database_commands.command("upgrade")
 def database_upgrade(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None) -> None:
-    """Bring the tables up to date, in one transaction; every command that opens the database does so by itself."""
+    """Bring the tables up to date, in one transaction; every command that opens the database does this by itself."""
     with opened_database(data, settings_file, as_it_is=True) as database:
         found = database_version(database)
     with opened_database(data, settings_file):
@@ -44,7 +44,9 @@ def database_upgrade(data: DataOption = DEFAULT_DATA, settings_file: SettingsOpt
 def database_downgrade(
     version: Annotated[int, typer.Argument(metavar="VERSION", help="Version that the older stillhunt writes.")],
     data: DataOption = DEFAULT_DATA,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, what would be lost is only told.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this option, only print what would be lost.")
+    ] = False,
     settings_file: SettingsOption = None,
 ) -> None:
     """Bring the tables back to an older version, for an older stillhunt; what that version has no tables for is lost.

@@ -36,7 +36,9 @@ from stillhunt.decide.verified import VERIFIED_FILE, read_verified
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.tables import DECISIONS
 
-decision_commands = typer.Typer(no_args_is_help=True, help="What is done about accounts, by whom, why, and until when.")
+decision_commands = typer.Typer(
+    no_args_is_help=True, help="Decisions about accounts: what is done, by whom, why, and until when."
+)
 
 AuthorOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 
@@ -100,7 +102,7 @@ def show_log(
 ) -> None:
     """List entries of the decision log, the newest last.
 
-    Also those that ended, the ends of decisions, dry runs, and the notes of those who decided.
+    Also lists decisions that have ended, the ends of decisions, dry runs, and notes.
     """
     with opened_database(data, settings_file) as database:
         wanted = [] if account is None else [DECISIONS.c.account_id.in_({storable(account), visible_id(account)})]
@@ -122,16 +124,16 @@ def show_log(
 def verify_decisions(
     data: DataOption = DEFAULT_DATA,
     accept: Annotated[
-        bool, typer.Option("--accept", help="The log was replaced or shortened on purpose: go on from it as it is.")
+        bool, typer.Option("--accept", help="Accept the log as it is: it was replaced or shortened on purpose.")
     ] = False,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check that the decision log is as it was written.
+    """Check that nobody changed the decision log.
 
-    Exit code 1 where an entry was changed, moved, added or left out, or where the log is not the one that a server
-    verified before: its end was cut off, or it was replaced. Whoever can write the whole data folder can hide that, so
-    also compare the last hash, which is printed, with one that was kept elsewhere.
+    Exit code 1 if an entry was changed, moved, added or left out, or if the log is not the one that a server verified
+    before, because its end was cut off or it was replaced. Somebody who can write to the whole data folder can hide
+    that, so also compare the printed hash with one that you keep elsewhere.
     """
     kept = data / VERIFIED_FILE
     verified = None if accept else read_verified(kept)
@@ -173,14 +175,18 @@ def add_decision(
     ] = "operator_decision",
     note: NoteOption = "",
     override: Annotated[
-        bool, typer.Option("--override", help="Count before declared programmes, cases and rules, also to let through.")
+        bool,
+        typer.Option(
+            "--override",
+            help="Take precedence over declared programmes, cases and rules, also to let an account through.",
+        ),
     ] = False,
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Decide about an account as a person; prints the number of the entry, what was decided and until when.
+    """Decide about an account; prints the number of the entry, what was decided and until when.
 
-    Where an override counts before it, stderr says which one, and until when.
+    If an override takes precedence, stderr says which one, and until when.
     """
     known: Action = _one_of(action, get_args(Action), "action")
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")

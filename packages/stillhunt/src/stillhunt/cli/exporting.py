@@ -68,14 +68,14 @@ def export(
     r"""Export the accounts of campaigns, for a ticket, a spreadsheet or another program.
 
     Writes one row for each member account whose own verdict is act (it is flagged) or review: its role, its traffic,
-    where that came from, and what the accounts table says of it. Without an ID, the campaigns are those with the
+    where that came from, and what the accounts table says about it. Without an ID, the campaigns are those with the
     verdict act or review, and an account of several campaigns has a row in each. The columns are those of account_facts
     in docs/tables.md; addresses, cards and e-mail addresses are not among them, unless an account id is one. Nothing is
     written into a case folder.
 
-    In CSV, control characters are written as escapes such as \x1b. Where a text, or its part after a semicolon,
-    begins with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The
-    values of a list are joined with semicolons. JSON and Parquet hold all values as the case has them.
+    In CSV, control characters are written as escapes such as \x1b. If a text, or its part after a semicolon, begins
+    with = + - @ or an apostrophe, an apostrophe is put before it, so that no spreadsheet reads a formula. The values of
+    a list are joined with semicolons. JSON and Parquet hold all values as the case has them.
     """
     del accounts  # there is nothing else to export so far
     endings = {f".{name}": name for name in WRITERS}

@@ -52,7 +52,7 @@ def show_history(
 
     Without an id, all campaigns that the watch of a data folder knows: status (active, dormant, merged or ended),
     verdict, accounts, first and last harvested request. With an id, what happened to that campaign, with reasons, and
-    at which hunts accounts came or were found for the last time.
+    at which hunts its accounts joined or were last found.
     """
     with opened_database(data, settings_file) as database:
         campaigns = all_campaigns(database)

@@ -32,13 +32,13 @@ def hold_add(
         typer.Option("--from", metavar="TIME", help="Begin, UTC: 2026-03-01 or 2026-03-01T14:00; open if left out."),
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="End, UTC; a day is meant to its end. Open if left out.")
+        str | None, typer.Option("--to", metavar="TIME", help="End, UTC; a day counts to its end. Open if left out.")
     ] = None,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Keep all that was received or made in a time until the hold is released; prints the number of the hold.
+    """Keep everything that was received or made in a period until the hold is released; prints the number of the hold.
 
-    When the command returns, nothing that the hold covers is deleted any more: no record, snapshot, ended campaign or
+    Once the command has returned, nothing that the hold covers is deleted: no record, snapshot, ended campaign or
     alert.
     """
     times = (None if first is None else _moment(first), None if last is None else _moment(last, end=True))
@@ -51,7 +51,7 @@ def hold_add(
 
 @hold_commands.command("list")
 def hold_list(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
-    """List all holds, the released ones too."""
+    """List all holds, including released ones."""
     with _opened(data, settings_file) as (_, database):
         holds = all_holds(database)
     shown = [_shown(hold) for hold in holds]
@@ -69,7 +69,7 @@ def hold_release(
     data: DataOption = DEFAULT_DATA,
     settings_file: SettingsOption = None,
 ) -> None:
-    """Release a hold; what it alone has kept is deleted after the next hunt."""
+    """Release a hold; what only this hold has kept is deleted after the next hunt."""
     with _opened(data, settings_file) as (_, database):
         if not release_hold(database, hold, read_clock()):
             raise ConfigError(

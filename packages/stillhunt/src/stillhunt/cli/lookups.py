@@ -34,7 +34,7 @@ def explain(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     identifier: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or an account id.")],
     account: Annotated[
-        bool, typer.Option("--account", help="ID is an account, also where a campaign has the same id.")
+        bool, typer.Option("--account", help="ID is an account, even if a campaign has the same id.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -23,7 +23,7 @@ SettingsOption = Annotated[
 ]
 DEFAULT_DATA = Path("stillhunt-data")
 OPEN_LISTEN = "127.0.0.1:8687"
-"""Beside the port of `serve`, so that both can run."""
+"""Next to the port of `serve`, so that both can run."""
 DataOption = Annotated[Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder of 'serve' or 'watch'.")]
 NewDataOption = Annotated[
     Path, typer.Option("--data", "-d", metavar="FOLDER", help="Data folder; made if it does not exist.")
@@ -34,7 +34,7 @@ AccountsOption = Annotated[
 ]
 WatchedAccountsOption = Annotated[
     str | None,
-    typer.Option("--accounts", metavar="FILE", help="Table of accounts, read anew by each hunt (watch.accounts)."),
+    typer.Option("--accounts", metavar="FILE", help="Table of accounts, read again by each hunt (watch.accounts)."),
 ]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
@@ -50,7 +50,7 @@ MapAccountsOption = Annotated[
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="Format of the logs, if it should not be recognised by content."),
+    typer.Option("--format", metavar="NAME", help="Format of the logs; without it, recognised by content."),
 ]
 
 

@@ -18,7 +18,9 @@ from stillhunt.decide.policy import Policy, Rule, read_policy
 from stillhunt.decide.running import policy_of, simulate
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 
-policy_commands = typer.Typer(no_args_is_help=True, help="What rules may do about findings: check, show, try a policy.")
+policy_commands = typer.Typer(
+    no_args_is_help=True, help="Check, show or simulate a policy, which says what rules may do about findings."
+)
 
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy (TOML).")]
 
@@ -62,11 +64,11 @@ def show_policy(
 def simulate_policy(
     file: PolicyFile, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
-    """Say what a policy would have done at the snapshots that are kept.
+    """Show what a policy would have done at the kept snapshots.
 
-    How many accounts each action would have touched; how many of these send most of their requests outside of the
-    campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; how many a later
-    snapshot would have let go again. The section [signature] is left out: snapshots do not have the requests that
+    Counts the accounts that each action would have affected; how many of these send most of their requests outside of
+    the campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; and how many a
+    later snapshot would have released. The section [signature] is left out: snapshots do not have the requests that
     signatures are matched with.
     """
     del settings_file  # nothing here depends on a setting so far

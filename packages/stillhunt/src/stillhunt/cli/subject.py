@@ -40,8 +40,8 @@ def subject(
 ) -> None:
     """Show what a data folder holds on one account: what, where, how much, until when, and which hold keeps it.
 
-    Without --erase nothing is changed. What a legal hold covers is not erased, nor are the decision log, the audit,
-    signed evidence packs, and backups. Every erasure is entered in the audit, without the id.
+    Without --erase nothing is changed. Never erased are what a legal hold covers, the decision log, the audit, signed
+    evidence packs, and backups. Every erasure is entered in the audit, without the id.
     """
     if not erase:
         refuse_unused(context, ("yes",), "nothing is erased without --erase")

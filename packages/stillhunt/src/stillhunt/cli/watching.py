@@ -59,7 +59,7 @@ def watch(
     settings_file: SettingsOption = None,
     quiet: QuietFlag = False,
 ) -> None:
-    """Hunt again and again in logs that grow, without receiving anything.
+    """Hunt repeatedly in growing logs, without receiving anything.
 
     Writes a snapshot into the data folder after each hunt, with campaigns that keep their ids.
     """

@@ -8,11 +8,11 @@ One line of a log becomes one row of REQUESTS in these functions, in this order:
    CSV and Parquet do both for files that have our columns. The result is a `values.fields.RawBatch`.
 3. `normalise.standardise.standardise_requests` checks every value; a row with a wrong value goes to REJECTS.
 4. `join.log_join.join_logs` joins the row with rows of other logs that record the same call.
-5. `read.history_cuts.HistoryCuts.cut` takes off the prompt what the call only repeats of earlier calls.
-6. `read.request_log.RequestLog.batches` hands the row on.
+5. `read.history_cuts.HistoryCuts.cut` removes from the prompt what only repeats earlier calls.
+6. `read.request_log.RequestLog.batches` passes the row on.
 
-The rooms stand in layers that import-linter holds: values; formats and locate; decode; normalise; input_doubts
-and history; join; read; inspection. A room imports only rooms before it.
+The rooms are layers, which import-linter enforces: values; formats and locate; decode; normalise; input_doubts and
+history; join; read; inspection. A room imports only rooms before it.
 """
 
 from stillhunt.collect.inspection import FamilyCoverage, coverage

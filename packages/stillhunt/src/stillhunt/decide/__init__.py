@@ -1,5 +1,5 @@
-"""Decisions about accounts: a log of them, what rules, signatures and persons decide, and how customers appeal.
+"""Decisions about accounts: a log of them, what rules, signatures and people decide, and how customers appeal.
 
-Times are whole microseconds since 1970, in UTC. What reads or writes the database raises OutputError where it cannot be
-used, and, where it decides, where the log was changed.
+Times are whole microseconds since 1970, in UTC. Functions that read or write the database raise OutputError if it
+cannot be used; those that decide also raise it if the log was changed.
 """

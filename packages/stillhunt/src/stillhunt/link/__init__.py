@@ -1,18 +1,18 @@
 """Which slices belong to one operator: SKETCHES in account partitions -> LINKS, and the requests that are judged.
 
 The method in short. A template shows as phrases that recur across an account's different prompts
-(`templates.recurring_phrases`). Phrases that stand in the same requests of the same accounts make a content cluster
+(`templates.recurring_phrases`). Phrases that occur in the same requests of the same accounts make a content cluster
 (`templates.clusters`), and clusters that the same accounts use are fragments of one (`templates.merge_fragments`). One
-account's requests in one cluster are a slice (`groups.slices`). Accounts that use a template each in their own way are
-unrelated. Accounts whose mixtures of phrases and topics differ by no more than sampling noise draw from one work queue;
-they are searched for on one fold of the conversations and judged on the other (`groups.groups`). Cover traffic and real
-customers fall into other slices, so mixing does not dilute. Where no run of words recurs, accounts may still share
-recurring words; the requests worded in such a style are one more content cluster (`style`). Traffic without a
-template is cut by request style and
-client (`workload.untemplated_slices`) and searched for accounts that draw the topics and the amount of work of one
-queue (`workload.work_queues`), which are divided into operators (`workload.operators`).
+account's requests in one cluster are a slice (`groups.slices`). If each account uses a template in its own way, the
+accounts are unrelated. Accounts whose mixtures of phrases and topics differ by no more than sampling noise draw from
+one work queue; they are searched for on one fold of the conversations and judged on the other (`groups.groups`). Cover
+traffic and real customers fall into other slices, so mixing does not dilute. If no run of words recurs, accounts may
+still share recurring words; requests in such a wording style make one more content cluster (`style`). Traffic without a
+template is cut by request style and client (`workload.untemplated_slices`) and searched for accounts that draw the
+topics and the amount of work of one queue (`workload.work_queues`), which are divided into operators
+(`workload.operators`).
 
-Requests are only passed over partition by partition; everything that is searched is counted by slice.
+Requests are read one partition at a time; the searches use counts by slice.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What plugins need: a type for each group of plugins, and what its fields take.
 
-`stillhunt plugin new KIND NAME` writes such a package, and `stillhunt plugin test PACKAGE` tries it. The names are
-loaded when they are used. A file in this folder that runs inside of another program, as `litellm_guardrail`, needs that
-program, httpx, and nothing else of stillhunt, so that it may be copied there by itself.
+`stillhunt plugin new KIND NAME` writes such a package, and `stillhunt plugin test PACKAGE` checks it. The names are
+loaded when they are used. A file in this folder that runs inside another program, such as `litellm_guardrail`, needs
+only that program and httpx, so that it can be copied there alone.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from stillhunt.plugins.groups import PLUGIN_GROUPS, Plugin, PluginGroup, tried_p
 if TYPE_CHECKING:
     from stillhunt.collect.formats.source import Source
 
-plugin_commands = typer.Typer(no_args_is_help=True, help="Packages of other people, and your own.")
+plugin_commands = typer.Typer(no_args_is_help=True, help="Plugins: packages of other people, and your own.")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _KINDS = ", ".join(group.kind for group in PLUGIN_GROUPS)
 
@@ -26,7 +26,7 @@ def new_plugin(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What it brings: {_KINDS}.")],
     name: Annotated[str, typer.Argument(metavar="[NAME]", help="Its name: lower case, digits, dashes.")] = "example",
 ) -> None:
-    """Write a working package that brings something of your own, with its test, as a folder here."""
+    """Write a working package for a plugin of your own, with its test, as a folder here."""
     group = next((one for one in PLUGIN_GROUPS if one.kind == kind), None)
     if group is None:
         raise ConfigError(f"no such kind: {kind[:40]}", where="plugin new", next_step=f"use one of {_KINDS}")
@@ -51,7 +51,7 @@ def new_plugin(
 
 @plugin_commands.command("list")
 def list_plugins() -> None:
-    """Print what the installed packages bring, and what is passed over, with the reason."""
+    """Print what the installed packages add, and what is passed over, with the reason."""
     for one in _tried(PLUGIN_GROUPS):
         state = f"passed over: {one.problem}" if one.problem else "takes part"
         typer.echo(f"{one.group.kind}  {one.name}  {one.package} {one.version}  {state}")
@@ -59,9 +59,9 @@ def list_plugins() -> None:
 
 @plugin_commands.command("test")
 def try_plugin(
-    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="An installed package, by its name.")],
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Name of an installed package.")],
 ) -> None:
-    """Say whether an installed package holds what its entry points promise."""
+    """Check that an installed package does what its entry points promise."""
     wanted = re.sub(r"[-_.]+", "-", package).lower()
     own = [one for one in _tried(PLUGIN_GROUPS) if re.sub(r"[-_.]+", "-", one.package).lower() == wanted]
     if not own:

@@ -1,4 +1,4 @@
-"""LINKS -> CANDIDATES: campaigns as sets of slices; one account may serve several."""
+"""LINKS -> CANDIDATES: campaigns as sets of slices; one account may belong to several."""
 
 from __future__ import annotations
 

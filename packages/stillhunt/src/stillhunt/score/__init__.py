@@ -2,8 +2,8 @@
 
 The log is coded once (`context`), and every kind of evidence (`evidence/kinds`, one module each) looks at every
 candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). Campaigns of one operator are
-tied to each other, and mixtures of two taken apart (`operators`). All this fills the case tables (`output`). The
-statistics (`stats`) know no log.
+tied to each other, and a candidate that mixes two operators is split (`operators`). The results fill the case tables
+(`output`). The statistics (`stats`) know nothing of logs.
 """
 
 from __future__ import annotations

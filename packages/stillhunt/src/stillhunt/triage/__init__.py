@@ -1,4 +1,4 @@
-"""Scores to case folder, report and explanations."""
+"""Turns scores into the case folder, the report and explanations."""
 
 from stillhunt.triage.case import Case
 from stillhunt.triage.explain import Explanation

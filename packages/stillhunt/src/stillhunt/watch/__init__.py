@@ -1,7 +1,7 @@
-"""Watch: hunts by themselves over one data folder, into which traffic flows.
+"""Watch: automatic hunts over one data folder that receives traffic.
 
-Times are whole microseconds since 1970, UTC; `ticks` and `seconds` are those of a clock that never goes back. Whatever
-reads or writes the database raises OutputError where it cannot be used. `sketches` are SKETCHES in account partitions,
-as `stillhunt.pipeline.hunt` hands them to `after`, and `tables` the case tables of the same hunt; `lasting` leads from
-the id that a hunt gave a campaign to its lasting id, and others stay.
+Times are whole microseconds since 1970, UTC; `ticks` and `seconds` come from a monotonic clock. Functions that read or
+write the database raise OutputError if it cannot be used. `sketches` are SKETCHES in account partitions, as
+`stillhunt.pipeline.hunt` hands them to `after`, and `tables` the case tables of the same hunt; `lasting` maps the id
+that a hunt gave a campaign to its lasting id; other ids stay the same.
 """

@@ -1,11 +1,12 @@
-"""Redaction: labels in place of what a text of a log says about people, and of what opens something.
+"""Redaction: labels replace what a text of a log says about people, and secrets that give access.
 
 Logs of proxied traffic hold other people's names, addresses and live credentials. Whatever shows a piece of such a text
 shows it redacted, and `redacted` is the one function that does it. It errs towards hiding: an excerpt is there to show
-the shape of a request. What it cannot find stays: docs/howto/privacy.md says how much that is, measured.
+the shape of a request. What it cannot find stays: docs/howto/privacy.md says how much that is.
 
-Rules run one after the other, each over the whole text as the rules before it left it: first what has a form of its
-own, then numbers by what stands before them, then what is only known as a number or as a random string, and names last.
+Rules run one after another, each on the whole text that the rules before it left: first for what has a distinctive
+form, then for numbers that the words before them explain, then for other numbers and random strings, and last for
+names.
 """
 
 from __future__ import annotations

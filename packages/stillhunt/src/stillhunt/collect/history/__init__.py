@@ -1,1 +1,1 @@
-"""Resent history, which is taken off the prompts of agent clients."""
+"""Removes resent history from the prompts of agent clients."""

@@ -1,1 +1,1 @@
-"""Logs of the same calls, put together."""
+"""Joins logs of the same calls."""

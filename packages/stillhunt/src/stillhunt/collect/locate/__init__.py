@@ -1,1 +1,1 @@
-"""Where inputs lie: files, object stores and databases, in one fixed order."""
+"""Finds the inputs: files, object stores and databases, in a fixed order."""

@@ -1,1 +1,1 @@
-"""Logs opened and walked over: which format an input has, its rows, its rejects."""
+"""Reads logs: the format of each input, its rows and its rejects."""

@@ -1,4 +1,4 @@
-"""Words and phrases that show conduct, and stop words, both by language; read from the files beside this one."""
+"""Words and phrases that show conduct, and stop words, both by language; read from the files in this folder."""
 
 from __future__ import annotations
 

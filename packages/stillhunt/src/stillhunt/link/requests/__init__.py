@@ -1,1 +1,1 @@
-"""Requests of all accounts, indexed and in order; those that are judged."""
+"""Requests of all accounts, indexed and in order, and which of them are judged."""

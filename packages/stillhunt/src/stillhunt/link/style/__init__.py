@@ -1,1 +1,1 @@
-"""Wording styles: accounts that share recurring words where no run of words recurs."""
+"""Wording styles: accounts that share recurring words, although no run of words recurs."""

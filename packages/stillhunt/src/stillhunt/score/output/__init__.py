@@ -1,1 +1,1 @@
-"""Judged candidates to the case tables."""
+"""Turns judged candidates into the case tables."""

@@ -1,1 +1,1 @@
-"""Statistics that evidence rests on; they know no log."""
+"""Statistics that evidence rests on; they know nothing of logs."""

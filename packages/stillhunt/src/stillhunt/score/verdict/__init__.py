@@ -1,1 +1,1 @@
-"""Findings to probabilities and verdicts."""
+"""Turns findings into probabilities and verdicts."""

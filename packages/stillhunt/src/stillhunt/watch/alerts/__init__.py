@@ -1,1 +1,1 @@
-"""Alerts: what a change says (content, changes), its outbox, and the ways out (webhook, mail, lines, sender)."""
+"""Alerts: what they say (content, changes), their outbox, and how they are sent (webhook, mail, lines, sender)."""

@@ -1,1 +1,1 @@
-"""Logs that hold little but bodies of model APIs: one call a record, and files of batch APIs."""
+"""Logs that contain little more than bodies of API calls: one call per record, and files of batch APIs."""
