@@ -21,12 +21,12 @@ from stillhunt_lab.founding.build import HONEST_ACCOUNTS, AccountBlock, Founding
 from stillhunt_lab.founding.labs import LABS, Lab
 from stillhunt_lab.worlds.build import SANCTIONED_FILE
 
-SCALE = 0.004
+SCALE = 0.01
 
 
 @pytest.fixture(scope="module")
 def founding(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A part of the founding case."""
+    """A hundredth of the founding case; with less, a twentieth of the smaller labs is less than one account."""
     folder = tmp_path_factory.mktemp("founding") / "world"
     write_founding_case(FoundingSpec(SCALE, seed=0), folder)
     return folder
@@ -121,7 +121,7 @@ def test_a_hunt_finds_the_labs_and_no_honest_account(founding: Path) -> None:
         members = truth.index[truth == name]
         assert accounts.flagged[members].mean() > 0.95
         assert _operators(flagged.loc[members.intersection(flagged.index)]) == 1
-    # The third lab has eight accounts: whether they are flagged is left open. No campaign holds two labs.
+    # The third lab has nine accounts at this scale: whether they are flagged is left open. No campaign holds two labs.
     assert (truth[flagged.index].groupby(flagged.campaign_id).nunique() == 1).all()
     assert _operators(flagged) in (2, 3)
 

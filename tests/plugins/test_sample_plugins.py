@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import stillhunt
-from cli.running import run
+from cli.running import run_process
 from stillhunt.base.config import is_secret
 from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
 from stillhunt_lab.worlds.build import WorldSpec, build_world
@@ -83,7 +83,7 @@ def case(site: Path) -> Path:
             row |= {"max_tokens": 100, "output_tokens": 100, "timestamp": row["timestamp"].isoformat()}
             record = {"stillhunt_fogdesk": 1, "kind": "chat", **{name: row.get(own) for own, name in fields.items()}}
             file.write(json.dumps(record) + "\n")
-    done = run("hunt", str(log), "--out", str(out), "--quiet", cwd=site)
+    done = run_process("hunt", str(log), "--out", str(out), "--quiet", cwd=site)
     assert done.returncode in (0, 3), done.stderr
     return out
 
@@ -112,7 +112,7 @@ def test_samples_are_short() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_a_sample_holds_the_contract(sample: Path, site: Path) -> None:
-    done = run("plugin", "test", sample.name, cwd=site)  # whose folder Python looks into first
+    done = run_process("plugin", "test", sample.name, cwd=site)  # whose folder Python looks into first
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith(": holds the contract\n")
 

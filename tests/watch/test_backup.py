@@ -309,7 +309,7 @@ def test_a_damaged_or_hostile_backup_is_refused(
 
 
 def test_a_hunt_after_restore_finds_the_same(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:
-    rows = crooked_rows(small_world(days=2))
+    rows = crooked_rows(small_world())
     hour = datetime.fromtimestamp(NOW / 1e6, UTC).strftime("%Y-%m-%dT%H")
     for number in range(4):
         lines = "".join(json.dumps(row) + "\n" for row in rows[number::4])
