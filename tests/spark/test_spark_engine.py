@@ -89,6 +89,8 @@ def test_sketches_are_the_same_from_any_source(engine: Any, tmp_path: Path, sour
     from stillhunt_spark.sketches import spark_sketches
 
     rows = [{**row, "model": None} if i == 5 else row for i, row in enumerate(crooked_rows(8))]
+    if source != "three files":  # a row without an id is named by its place, which only files have
+        rows = [row for row in rows if row["request_id"]]
     log = write_log(tmp_path / "log", rows)
     expected, rejects, repeats, _here = local_sketches(log, CONFIG)
     given: Any = [f"{log}/part 0.parquet", f"{log}/part 1.parquet", f"{log}/part 2.parquet"]
