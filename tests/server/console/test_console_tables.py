@@ -24,10 +24,18 @@ from stillhunt_server.console.table_query import (
     PAGE_SIZES,
     TableColumn,
     TableQuery,
-    query_of,
+    read_query,
     whole_number,
 )
-from stillhunt_server.console.tables import CHOICES_SHOWN, MEDIA_TYPES, TableSpec, TableView, table_export, table_page
+from stillhunt_server.console.tables import (
+    CHOICES_SHOWN,
+    MEDIA_TYPES,
+    TableExport,
+    TableSpec,
+    TableView,
+    table_export,
+    table_page,
+)
 
 SPEC = TableSpec(
     "things",
@@ -55,6 +63,7 @@ SCHEMA = pa.schema(
         ("at", pa.timestamp("us", tz="UTC")),
     ]
 )
+Asked = list[tuple[str, str]]
 SEARCHED, FIGURES = ("id", "text", "kind", "flag", "names"), ("count", "share")
 TEXTS = st.sampled_from(
     ("", "a", "A", "b", "aB", "Ab", "=1+1", "+a", "-b", "@b", "\ta", "ΑΣ", "ας", "İ", "i", "a,b\n", '"', "0", "-0", "é")
@@ -153,20 +162,32 @@ def expected(data: pa.Table, query: TableQuery) -> list[dict[str, Any]]:
     return [row for _, row in [*numbers, *rest]]
 
 
+def query_for(asked: Asked, columns: tuple[TableColumn, ...] = SPEC.columns) -> TableQuery:
+    return read_query(asked).of_columns(columns)
+
+
+def page_of(spec: TableSpec, data: pa.Table, asked: Asked) -> TableView:
+    return table_page(spec, data, read_query(asked))
+
+
+def export_of(spec: TableSpec, data: pa.Table, asked: Asked) -> TableExport | None:
+    return table_export(spec, data, read_query(asked))
+
+
 def ids(view: TableView) -> list[str]:
     return [cells[0].text for _, cells in view.rows]
 
 
 def all_pages(data: pa.Table, asked: list[tuple[str, str]]) -> list[TableView]:
-    first = table_page(SPEC, data, [*asked, ("size", "25")])
-    return [table_page(SPEC, data, [*asked, ("size", "25"), ("page", str(page + 1))]) for page in range(first.pages)]
+    first = page_of(SPEC, data, [*asked, ("size", "25")])
+    return [page_of(SPEC, data, [*asked, ("size", "25"), ("page", str(page + 1))]) for page in range(first.pages)]
 
 
 @given(st.lists(ROW, max_size=60), st.integers(0, 60), ASKED)
 @settings(max_examples=40, derandomize=True, deadline=None)
 def test_pages_cover_what_the_oracle_finds_in_its_order(rows: list[Any], cut: int, asked: dict[str, str]) -> None:
     data, wanted = table_of(rows, cut), list(asked.items())
-    query = query_of(wanted, SPEC.columns)
+    query = query_for(wanted, SPEC.columns)
     found = [row["id"] for row in expected(data, query)]
     pages = all_pages(data, wanted)
     assert [one for page in pages for one in ids(page)] == found
@@ -182,9 +203,9 @@ def test_pages_cover_what_the_oracle_finds_in_its_order(rows: list[Any], cut: in
 @settings(max_examples=25, derandomize=True, deadline=None)
 def test_exports_hold_what_all_pages_show(rows: list[Any], asked: dict[str, str]) -> None:
     data, wanted = table_of(rows), list(asked.items())
-    found = expected(data, query_of(wanted, SPEC.columns))
-    parquet = table_export(SPEC, data, [*wanted, ("as", "parquet"), ("page", "3")])
-    text = table_export(SPEC, data, [*wanted, ("as", "csv"), ("size", "25")])
+    found = expected(data, query_for(wanted, SPEC.columns))
+    parquet = export_of(SPEC, data, [*wanted, ("as", "parquet"), ("page", "3")])
+    text = export_of(SPEC, data, [*wanted, ("as", "csv"), ("size", "25")])
     assert parquet is not None
     assert text is not None
     kept = pq.read_table(io.BytesIO(parquet.content))
@@ -203,9 +224,9 @@ def test_exports_hold_what_all_pages_show(rows: list[Any], asked: dict[str, str]
 @given(st.lists(st.tuples(NAMES, HOSTILE | ANYTHING | BOUNDS), max_size=30))
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_a_query_survives_its_own_url(asked: list[tuple[str, str]]) -> None:
-    query = query_of(asked, SPEC.columns)
+    query = query_for(asked, SPEC.columns)
     url = query.url(page=query.page)
-    again = query_of(parse_qsl(url.removeprefix("?"), keep_blank_values=True), SPEC.columns)
+    again = query_for(parse_qsl(url.removeprefix("?"), keep_blank_values=True), SPEC.columns)
     assert again == query
     assert again.url(page=again.page) == url
     assert url.isascii()
@@ -216,47 +237,47 @@ def test_a_query_survives_its_own_url(asked: list[tuple[str, str]]) -> None:
 @settings(max_examples=40, derandomize=True, deadline=None)
 def test_no_parameter_makes_a_page_or_an_export_fail(asked: list[tuple[str, str]]) -> None:
     data = table_of([{"count": 1, "share": math.nan, "names": ["a", ""]}, {"text": "", "kind": "nan"}, {}])
-    view = table_page(SPEC, data, asked)
+    view = page_of(SPEC, data, asked)
     assert 1 <= view.query.page <= view.pages
     assert view.query.size in PAGE_SIZES
-    export = table_export(SPEC, data, asked)
+    export = export_of(SPEC, data, asked)
     assert (export is not None) == (view.query.export in ("csv", "parquet"))
 
 
 def test_ten_thousand_parameters_ask_no_more_than_twenty_choices() -> None:
     many = [(name, f"{number}" * 300) for number in range(2_500) for name in ("kind", "names", "find", "x")]
-    query = query_of(many, SPEC.columns)
+    query = query_for(many, SPEC.columns)
     assert {name: len(values) for name, values in query.choices.items()} == dict.fromkeys(
         ("kind", "names"), MOST_CHOICES
     )
     assert len(query.url()) < 10_000
-    assert table_page(SPEC, table_of([{}] * 3), many).found == 0
+    assert page_of(SPEC, table_of([{}] * 3), many).found == 0
 
 
 def test_a_page_that_is_not_there_is_the_last_one() -> None:
     data = table_of([{"count": number} for number in range(60)])
-    last = table_page(SPEC, data, [("page", "999999999"), ("size", "25")])
+    last = page_of(SPEC, data, [("page", "999999999"), ("size", "25")])
     assert (last.query.page, last.pages, ids(last)[-1]) == (3, 3, "r59")
-    assert table_page(SPEC, data, [("page", "9" * 40)]).query.page == 1
-    assert table_page(SPEC, data.slice(0, 0), [("page", "7")]).query.page == 1
+    assert page_of(SPEC, data, [("page", "9" * 40)]).query.page == 1
+    assert page_of(SPEC, data.slice(0, 0), [("page", "7")]).query.page == 1
 
 
 def test_a_change_of_anything_but_the_page_begins_at_the_first_page() -> None:
-    query = query_of([("page", "3"), ("kind", "a")], SPEC.columns)
+    query = query_for([("page", "3"), ("kind", "a")], SPEC.columns)
     assert query.url(sort="id") == "?kind=a&sort=id"
     assert query.url(page=4) == "?kind=a&page=4"
     assert query.url(export="csv") == "?kind=a&as=csv"
 
 
 def test_a_bound_keeps_all_its_digits_in_links() -> None:
-    query = query_of([("count.least", "1234567"), ("share.most", "0.30000000000000004")], SPEC.columns)
+    query = query_for([("count.least", "1234567"), ("share.most", "0.30000000000000004")], SPEC.columns)
     assert query.url() == "?count.least=1234567.0&share.most=0.30000000000000004"
-    assert query_of([("count.least", "50")], SPEC.columns).url() == "?count.least=50"
+    assert query_for([("count.least", "50")], SPEC.columns).url() == "?count.least=50"
 
 
 def test_filters_offer_the_most_frequent_values_and_those_that_are_chosen() -> None:
     rows = [{"kind": f"k{number:02}"} for number in range(50) for _ in range(50 - number)] + [{"kind": ""}, {}]
-    view = table_page(SPEC, table_of(rows), [("kind", "k49"), ("flag", "yes")])
+    view = page_of(SPEC, table_of(rows), [("kind", "k49"), ("flag", "yes")])
     offered = view.choices["kind"]
     assert [one.value for one in offered] == [*(f"k{number:02}" for number in range(CHOICES_SHOWN)), "k49"]
     assert [one.value for one in offered if one.chosen] == ["k49"]
@@ -268,24 +289,24 @@ def test_filters_offer_the_most_frequent_values_and_those_that_are_chosen() -> N
 def test_a_text_is_found_as_it_stands_and_in_small_letters(text: str) -> None:
     data = table_of([{"text": f"x{text}y"}, {"text": "other"}])
     for asked in (text, lowered(text)):
-        assert ids(table_page(SPEC, data, [("find", asked)])) == ["r0"]
+        assert ids(page_of(SPEC, data, [("find", asked)])) == ["r0"]
 
 
 @pytest.mark.parametrize("name", ["kind", "names"])
 def test_a_value_that_is_too_long_for_a_url_is_chosen_by_its_beginning(name: str) -> None:
     values = ["a" * 300, "a" * 201, "a" * 199]
     data = table_of([{name: [value] if name == "names" else value} for value in values])
-    (long, short) = table_page(SPEC, data, []).choices[name]
+    (long, short) = page_of(SPEC, data, []).choices[name]
     assert (long.value, long.rows, short.value) == ("a" * 200, "2", "a" * 199)
-    assert ids(table_page(SPEC, data, [(name, long.value)])) == ["r0", "r1"]
+    assert ids(page_of(SPEC, data, [(name, long.value)])) == ["r0", "r1"]
 
 
 def test_columns_that_stand_aside_are_shown_where_they_are_asked_for_and_always_exported() -> None:
     data = table_of([{"count": 5}])
-    assert "count" not in [one.name for one in table_page(SPEC, data, []).columns]
-    assert "count" in [one.name for one in table_page(SPEC, data, [("columns", "all")]).columns]
-    assert "count" in [one.name for one in table_page(SPEC, data, [("sort", "count")]).columns]
-    export = table_export(SPEC, data, [("as", "csv")])
+    assert "count" not in [one.name for one in page_of(SPEC, data, []).columns]
+    assert "count" in [one.name for one in page_of(SPEC, data, [("columns", "all")]).columns]
+    assert "count" in [one.name for one in page_of(SPEC, data, [("sort", "count")]).columns]
+    export = export_of(SPEC, data, [("as", "csv")])
     assert export is not None
     assert export.content.startswith(b"id,text,kind,flag,names,count,share,at\n")
 
@@ -293,9 +314,9 @@ def test_columns_that_stand_aside_are_shown_where_they_are_asked_for_and_always_
 def test_a_table_has_its_own_order_until_another_is_asked_for() -> None:
     spec = TableSpec("things", SPEC.columns, sort="-count")
     data = table_of([{"count": 1}, {"count": 3}, {"count": None}, {"count": 2}])
-    assert ids(table_page(spec, data, [("sort", "nothing")])) == ["r1", "r3", "r0", "r2"]
-    assert ids(table_page(spec, data, [("sort", "count")])) == ["r0", "r3", "r1", "r2"]
-    assert table_page(spec, data, []).query.sort == "count"
+    assert ids(page_of(spec, data, [("sort", "nothing")])) == ["r1", "r3", "r0", "r2"]
+    assert ids(page_of(spec, data, [("sort", "count")])) == ["r0", "r3", "r1", "r2"]
+    assert page_of(spec, data, []).query.sort == "count"
 
 
 @pytest.mark.parametrize("others", [(), (("account", "a&b=/?"),), (("rows", "requests"),)])
@@ -306,7 +327,7 @@ def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[t
     seen: list[str] = []
     url = "?size=25"
     for _ in range(3):
-        query = TableQuery(**{**query_of(parse_qsl(url[1:]), REQUEST_LIST.columns).__dict__, "others": others})
+        query = TableQuery(**{**query_for(parse_qsl(url[1:]), REQUEST_LIST.columns).__dict__, "others": others})
         view = requests_view(lambda start, limit: rows.slice(start, limit), 70, query)
         seen += ids(view)
         url = view.query.url(page=view.query.page + 1)

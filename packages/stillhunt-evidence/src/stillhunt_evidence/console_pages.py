@@ -6,27 +6,25 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from stillhunt import CaseError
-from stillhunt_server.plugins import ConsolePage, campaign_url, case_of, console_of, look, narrative_of
+from stillhunt_server.plugins import ConsolePage, PageRequest, PageRoute, campaign_url, narrative_of
 
 _ONE_AT_A_TIME = threading.Lock()
 """A pack of a large campaign takes the memory of its evidence, and as long as a minute."""
 
 
-def make_pack_of(request: Request) -> Response:
+def make_pack_of(request: PageRequest) -> Response:
     """Make an evidence pack of a campaign, with its narrative, and show its page."""
     from stillhunt_evidence.packs.making import keep_pack  # start-up time
 
-    campaign, console = request.path_params["campaign"], console_of(request)
-    shown, narrative = case_of(request), narrative_of(request, campaign)
+    campaign, console = request.route["campaign"], request.console
+    shown, narrative = request.case, narrative_of(request, campaign)
     shown.campaign(campaign)  # or there is none of this id
     if console.folder is None:
         raise CaseError("a case folder can only be read", where="this page", next_step="packs need a data folder")
-    look(request, "pack made", campaign)
+    request.look("pack made", campaign)
     with _ONE_AT_A_TIME:
         now = datetime.fromtimestamp(int(time.time()), UTC)
         keep_pack(console.folder.path, shown.folder, campaign, console.config, narrative, now)
@@ -34,5 +32,5 @@ def make_pack_of(request: Request) -> Response:
 
 
 PACK_PAGES = ConsolePage(
-    "packs", (Route("/campaigns/{campaign}/pack", make_pack_of, methods=["POST"]),), live=True, audits=True
+    "packs", (PageRoute("/campaigns/{campaign}/pack", make_pack_of, "POST"),), live=True, audits=True
 )

@@ -12,9 +12,10 @@ from stillhunt._facade import offer_names
 if TYPE_CHECKING:
     from stillhunt_server.api.gateways import GatewayForm, Gateways, RefusedError, reply
     from stillhunt_server.api.questions import GatewayQuestion
+    from stillhunt_server.console.answers import render
     from stillhunt_server.console.case_forms import narrative_of
-    from stillhunt_server.console.context import case_of, console_of, look
-    from stillhunt_server.console.navigation import ConsolePage, MenuEntry
-    from stillhunt_server.console.rendering import campaign_url, render
+    from stillhunt_server.console.context import PageRequest
+    from stillhunt_server.console.navigation import ConsolePage, MenuEntry, PageRoute
+    from stillhunt_server.console.rendering import campaign_url
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from importlib import resources
 from typing import Any
@@ -13,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, OutputError, StillhuntError
 from stillhunt_server.console import (
     case_forms,
@@ -25,13 +25,13 @@ from stillhunt_server.console import (
     pages_packs,
     pages_search,
 )
-from stillhunt_server.console.context import Console, console_of, look
-from stillhunt_server.console.navigation import ConsolePage, plugin_pages
-from stillhunt_server.console.rendering import render
-from stillhunt_server.people.guard import Guard, require_role
+from stillhunt_server.console.answers import render
+from stillhunt_server.console.context import Console, PageRequest
+from stillhunt_server.console.door import open_routes, read_request
+from stillhunt_server.console.navigation import PageRoute, plugin_pages
+from stillhunt_server.people.guard import Guard
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.routes import people_routes
-from stillhunt_server.receiving.receiver import Receive, Scope, Send
 
 CACHED_SECONDS = 86_400
 """How long a browser keeps files; their addresses carry the version. Judgement."""
@@ -39,131 +39,102 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 _CONSOLE, _REPORT = resources.files("stillhunt_server.console"), resources.files("stillhunt.triage")
 
 READ_ROUTES = (
-    Route("/", pages_overview.overview),
-    Route("/hunt", pages_overview.hunt_part),
-    Route("/campaigns", pages_about.queue),
-    Route("/groups", pages_about.groups),
-    Route("/campaigns/{campaign}", pages_campaign.campaign),
-    Route("/campaigns/{campaign}/members", pages_campaign.members),
-    Route("/campaigns/{campaign}/evidence", pages_campaign.evidence),
-    Route("/campaigns/{campaign}/requests", pages_campaign.requests_of),
-    Route("/campaigns/{campaign}/ties", pages_campaign.ties),
-    Route("/campaigns/{campaign}/graph.json", pages_campaign.graph_data),
-    Route("/campaigns/{campaign}/phrase", pages_campaign.phrase),
-    Route("/accounts", pages_account.accounts),
-    Route("/accounts/{account:path}", pages_account.account),
-    Route("/search", pages_search.search),
-    Route("/programmes", pages_about.programmes),
-    Route("/sources", pages_about.sources),
-    Route("/settings", pages_about.settings),
-    Route("/report", pages_about.report),
+    PageRoute("/", pages_overview.overview),
+    PageRoute("/hunt", pages_overview.hunt_part),
+    PageRoute("/campaigns", pages_about.queue),
+    PageRoute("/groups", pages_about.groups),
+    PageRoute("/campaigns/{campaign}", pages_campaign.campaign),
+    PageRoute("/campaigns/{campaign}/members", pages_campaign.members),
+    PageRoute("/campaigns/{campaign}/evidence", pages_campaign.evidence),
+    PageRoute("/campaigns/{campaign}/requests", pages_campaign.requests_of),
+    PageRoute("/campaigns/{campaign}/ties", pages_campaign.ties),
+    PageRoute("/campaigns/{campaign}/graph.json", pages_campaign.graph_data),
+    PageRoute("/campaigns/{campaign}/phrase", pages_campaign.phrase),
+    PageRoute("/accounts", pages_account.accounts),
+    PageRoute("/accounts/{account:path}", pages_account.account),
+    PageRoute("/search", pages_search.search),
+    PageRoute("/programmes", pages_about.programmes),
+    PageRoute("/sources", pages_about.sources),
+    PageRoute("/settings", pages_about.settings),
+    PageRoute("/report", pages_about.report),
 )
 """Pages of every case."""
 WORK_ROUTES = (
-    Route("/campaigns/{campaign}/case/{kind}", case_forms.change_case, methods=["POST"]),
-    Route("/packs/{name}", pages_packs.pack),
-    Route("/filters", case_forms.keep_filter, methods=["POST"]),
-    Route("/filters/{filter_id}/delete", case_forms.drop_filter, methods=["POST"]),
-    Route("/decisions", pages_decisions.decisions),
-    Route("/decisions", pages_decisions.decide_account, methods=["POST"]),
-    Route("/signs", pages_decisions.signs),
-    Route("/decisions/undo", pages_decisions.end_decision, methods=["POST"]),
-    Route("/appeals", pages_decisions.appeals),
-    Route("/appeals/{appeal_id}", pages_decisions.appeal),
-    Route("/appeals/{appeal_id}", pages_decisions.end_appeal, methods=["POST"]),
-    Route("/calibration", pages_decisions.calibration),
-    Route("/audit", pages_decisions.audit),
-    Route("/users", pages_decisions.users),
-    Route("/users", pages_decisions.change_user, methods=["POST"]),
+    PageRoute("/campaigns/{campaign}/case/{kind}", case_forms.change_case, "POST"),
+    PageRoute("/packs/{name}", pages_packs.pack),
+    PageRoute("/filters", case_forms.keep_filter, "POST"),
+    PageRoute("/filters/{filter_id}/delete", case_forms.drop_filter, "POST"),
+    PageRoute("/decisions", pages_decisions.decisions),
+    PageRoute("/decisions", pages_decisions.decide_account, "POST"),
+    PageRoute("/signs", pages_decisions.signs),
+    PageRoute("/decisions/undo", pages_decisions.end_decision, "POST"),
+    PageRoute("/appeals", pages_decisions.appeals),
+    PageRoute("/appeals/{appeal_id}", pages_decisions.appeal),
+    PageRoute("/appeals/{appeal_id}", pages_decisions.end_appeal, "POST"),
+    PageRoute("/calibration", pages_decisions.calibration),
+    PageRoute("/audit", pages_decisions.audit, role="admin"),
+    PageRoute("/users", pages_decisions.users, role="admin"),
+    PageRoute("/users", pages_decisions.change_user, "POST", "admin"),
 )
 """Pages that need the database of a data folder."""
 
 
 def console_app(console: Console, people: PeopleParts) -> Any:
     """The pages of a data folder, for those who sign in."""
-    routes = [*_in_threads((*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, render), *_files()]
-    routes += _in_threads(_of_plugins(live=True))
-    return _with_console(Guard(_pages(routes), people, problem=_problem), console)
+
+    def show(request: Request, template: str, values: dict[str, Any]) -> Response:
+        return render(read_request(console, request), template, values)
+
+    routes = [*open_routes(console, (*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, show), *_files()]
+    routes += _of_plugins(console)
+    return Guard(_pages(console, routes), people, problem=partial(_told, console))
 
 
 def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
     """The pages for one person on their own machine; without a database nothing can be changed."""
-    live = console.database is not None
-    routes = (*READ_ROUTES, *(WORK_ROUTES if live else ()), *_of_plugins(live=live))
-    return _with_console(guard(_pages([*_in_threads(routes), *_files()])), console)
+    pages = (*READ_ROUTES, *(WORK_ROUTES if console.database is not None else ()))
+    return guard(_pages(console, [*open_routes(console, pages), *_of_plugins(console), *_files()]))
 
 
-def _of_plugins(*, live: bool) -> list[Route]:
+def _of_plugins(console: Console) -> Iterator[Route]:
     """Routes of the pages that plugins bring; what they show is written down, and needs the role of their menu."""
-    return [
-        Route(route.path, partial(_plugin_page, page, route.endpoint), methods=sorted(route.methods or ()))
-        for page in plugin_pages()
-        if live or not page.live
-        for route in page.routes
-    ]
+    for one in plugin_pages():
+        if console.database is not None or not one.live:
+            pages = one.routes
+            if not one.audits:
+                pages = tuple(replace(route, page=partial(_look_first, one.name, route.page)) for route in pages)
+            yield from open_routes(console, pages, one.menu.role if one.menu is not None else "viewer")
 
 
-def _plugin_page(page: ConsolePage, made: Callable[[Request], Response], request: Request) -> Response:
-    if page.menu is not None and page.menu.role != "viewer":
-        require_role(request, page.menu.role)
-    if not page.audits:
-        look(request, f"page {page.name}", request.url.path)
-    return made(request)
+def _look_first(name: str, page: Callable[[PageRequest], Response], request: PageRequest) -> Response:
+    request.look(f"page {name}", request.path)
+    return page(request)
 
 
-def _pages(routes: list[Route]) -> Starlette:
-    handlers: dict[Any, Any] = {StillhuntError: _failed, HTTPException: _http_problem}
-    made = Starlette(routes=routes, exception_handlers=handlers)
+def _pages(console: Console, routes: Iterable[Route]) -> Starlette:
+    handlers: dict[Any, Any] = {StillhuntError: partial(_failed, console), HTTPException: partial(_refused, console)}
+    made = Starlette(routes=list(routes), exception_handlers=handlers)
     made.router.redirect_slashes = False  # it would lead to whatever host the request names
     return made
 
 
-def _in_threads(routes: Iterable[Route]) -> list[Route]:
-    """The routes with pages that are made in the console's bounded threads: most of them need the database."""
-
-    def in_thread(page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
-        async def made(request: Request) -> Response:
-            return await console_of(request).threads.run(page, request)
-
-        return made
-
-    return [Route(one.path, in_thread(one.endpoint), methods=sorted(one.methods or ())) for one in routes]
-
-
-def _with_console(app: Any, console: Console) -> Any:
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope.setdefault("state", {})["console"] = console
-        await app(scope, receive, send)
-
-    return application
-
-
-def _failed(request: Request, error: Exception) -> Response:
+def _failed(console: Console, request: Request, error: StillhuntError) -> Response:
     """A page for what went wrong: what, and what to do next."""
-    known = (
-        error
-        if isinstance(error, StillhuntError)
-        else CaseError("something went wrong", next_step="load the page again, and report it if it stays")
-    )
-    if isinstance(known, OutputError):
+    if isinstance(error, OutputError):
         status = 503
-    elif isinstance(known, CaseError):
-        status = 400 if request.method == "POST" else 404
     else:
-        status = 400
-    return render(request, "problem.html", {"what": known.what, "next_step": known.next_step}, status)
+        status = 404 if isinstance(error, CaseError) and request.method != "POST" else 400
+    return _told(console, request, status, error.what, error.next_step)
 
 
-def _http_problem(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+def _refused(console: Console, request: Request, error: HTTPException) -> Response:
     texts = {404: "there is no such page", 405: "this page takes no such request"}
-    said = texts.get(status) or (error.detail if isinstance(error, HTTPException) else "something went wrong")
-    return render(request, "problem.html", {"what": said, "next_step": ""}, status)
+    return _told(console, request, error.status_code, texts.get(error.status_code) or error.detail)
 
 
-def _problem(request: Request, status: int, sentence: str) -> Response:
-    return render(request, "problem.html", {"what": formatting.sentence(sentence), "next_step": ""}, status)
+def _told(console: Console, request: Request, status: int, what: str, next_step: str = "") -> Response:
+    values = {"what": what, "next_step": next_step}
+    return render(read_request(console, request), "problem.html", values, status)
 
 
 def _files() -> list[Route]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.requests import Request
-
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS, WITHOUT_FLAG, Action
 from stillhunt.decide.case_work import (
     CampaignFacts,
@@ -31,7 +27,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
 from stillhunt_server.casework.changes import DISMISSAL_REASONS, CampaignMember
 from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action
-from stillhunt_server.console.context import case_of, console_of
+from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.rendering import moment
 from stillhunt_server.console.snapshot import ShownCase
@@ -57,23 +53,17 @@ _DONE = {
 }
 
 
-def case_panel(request: Request, campaign: str, conflict: CaseError | None = None, text: str = "") -> dict[str, Any]:
-    """What the page of a campaign shows of the work on it; nothing for a case folder, nor for a group left alone.
-
-    Args:
-        conflict: why a change was not made: the case or the snapshot is another one than its reader saw.
-        text: what the reader wrote then, which is not lost.
-    """
-    console, shown = console_of(request), case_of(request)
-    database = console.database
+def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
+    """What the page of a campaign shows of the work on it; nothing for a case folder, nor for a group left alone."""
+    shown, database = request.case, request.console.database
     if database is None or shown.campaign(campaign).verdict == "none":
-        return {"work": None, "conflict": conflict, "conflict_text": text, "done": ""}
-    members = planned_members(shown, campaign, console.config)
+        return {"work": None, "done": ""}
+    members = planned_members(shown, campaign, request.console.config)
     strong, weak = plan_action(members, FIRST_ACTION), plan_action(members, WITHOUT_FLAG)
     left_out = [
         f"{formatting.plural(count, 'account')}: {LEFT_OUT_MEANINGS[why]}" for why, count in strong.left_out.items()
     ]
-    facts, panel = facts_of(shown, campaign), work_panel(request, database, campaign)
+    facts, panel = facts_of(shown, campaign), work_panel(request, campaign)
     then = facts_when_decided(database, {campaign: panel["work"]}).get(campaign)
     return {
         **panel,
@@ -88,27 +78,24 @@ def case_panel(request: Request, campaign: str, conflict: CaseError | None = Non
         "would_tag": len(weak.accounts),
         "left_out": left_out,
         "another_look": returned_for_another_look(panel["work"], then, facts) if then is not None else "",
-        "conflict": conflict,
-        "conflict_text": text,
     }
 
 
-def work_panel(request: Request, database: WatchDatabase, campaign: str) -> dict[str, Any]:
+def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
     """The work on a campaign, which may have left the snapshot."""
-    console = console_of(request)
-    shown = console.source.current()
+    database, folder, shown = request.database, request.console.folder, request.latest
     return {
         "work": read_work(database, campaign),
-        "packs": packs_about(console.folder.path, campaign) if console.folder is not None else [],
+        "packs": packs_about(folder.path, campaign) if folder is not None else [],
         "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
-        "decided": _decided(database, campaign),
+        "decided": _decided(database, campaign, request.now),
         "events": [
             {"at": moment(one.at), "by": one.by, "words": _words(one), "note": one.note}
             for one in reversed(work_events(database, campaign))
         ],
-        "may_work": request.state.viewer is not None and request.state.viewer.may("analyst"),
-        "done": _DONE.get(request.query_params.get("done", ""), ""),
+        "may_work": request.viewer is not None and request.viewer.may("analyst"),
+        "done": _DONE.get(request.given["done"], ""),
     }
 
 
@@ -134,10 +121,10 @@ def workers(database: WatchDatabase) -> list[str]:
     return [one.name for one in all_users(database) if one.disabled_at is None and one.role != "viewer"]
 
 
-def _decided(database: WatchDatabase, campaign: str) -> list[tuple[str, str]]:
+def _decided(database: WatchDatabase, campaign: str, now: int) -> list[tuple[str, str]]:
     """What stands about accounts for this campaign, counted: what in words, and where the rows are."""
     entries = read_log(database, of_campaign(campaign))
-    counted = Counter((one.action, one.author, one.dry_run) for one in standing(entries, time.time_ns() // 1000))
+    counted = Counter((one.action, one.author, one.dry_run) for one in standing(entries, now))
     found = []
     for (action, author, dry_run), number in sorted(counted.items()):
         who = formatting.shorten(author, _AUTHOR_CHARS)

@@ -1,32 +1,28 @@
-"""What pages work on, and what they do alike: find the case, write down a look, answer with a table or its export."""
+"""What pages work on, and what each of them is asked: a record that the door makes of a request."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from starlette.requests import Request
-from starlette.responses import Response
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError
-from stillhunt.watch.database.audit import record_look, without_addresses
+from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt_server.case_views.account_graph import AccountGraph, campaign_ties
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
-from stillhunt_server.console.rendering import render
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
-from stillhunt_server.console.table_query import EXPORT, EXPORTS
-from stillhunt_server.console.tables import TableSpec, table_export, table_page
+from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.people.sessions import Viewer
 from stillhunt_server.receiving.traffic import Limits, Traffic
 
 if TYPE_CHECKING:  # hunts bring 100 MB of libraries, which a console of a case folder does without
@@ -91,74 +87,110 @@ class Console:
             return self._derived
 
 
-def console_of(request: Request) -> Console:
-    """What the pages work on."""
-    console: Console = request.state.console
-    return console
+class GivenTexts(dict[str, str]):
+    """What an address or a form gives by name; "" for what it does not give."""
+
+    def __missing__(self, _name: str) -> str:
+        return ""
+
+    def number(self, name: str, otherwise: int = 0) -> int:
+        """A number, or what stands for a text that is none."""
+        return whole_number(self[name], otherwise)
+
+    def days(self, name: str) -> float:
+        """A number of days; 0, which no decision may have, for a text that is none."""
+        try:
+            return float(self[name])
+        except ValueError:
+            return 0.0
+
+    def choice(self, name: str, known: Iterable[str]) -> str:
+        """One of a few known texts.
+
+        Raises:
+            ConfigError: it is none of them.
+        """
+        if self[name] not in known:
+            raise ConfigError(f"there is no such {name}", where=name, next_step=f"choose of {', '.join(known)}")
+        return self[name]
 
 
-def case_of(request: Request) -> ShownCase:
-    """The case that pages show.
+@dataclass(frozen=True)
+class PageRequest:
+    """What a page is asked, read once by `door.read_request`; pages see nothing else of a request.
 
-    Raises:
-        CaseError: there is none yet, or it is damaged.
+    Attributes:
+        viewer: who looks; None on pages for those who are not signed in.
+        now: when it is asked, in microseconds since 1970.
+        path: of the address.
+        route: what the route names in it, such as `campaign`.
+        query: what its parameters ask of a table.
+        given: its parameters as texts, for pages that have some of their own; the last of each name.
+        form: fields of the form that was posted; the first of each name.
+        exported: its parameters for the audit, without IP addresses, where an export is asked for; else "".
     """
-    shown = console_of(request).source.current()
-    if shown is None:
-        raise CaseError(
-            "there is no snapshot yet", where="data folder", next_step="wait for the first hunt, or start one"
-        )
-    return shown
 
+    console: Console
+    viewer: Viewer | None
+    now: int
+    path: str
+    route: GivenTexts
+    query: TableQuery
+    given: GivenTexts
+    form: GivenTexts
+    exported: str
 
-def look(request: Request, what: str, about: str) -> None:
-    """Write down that somebody looks at personal data or exports it, before they get it.
+    @property
+    def by(self) -> str:
+        """Name of who looks."""
+        return self.viewer.name if self.viewer is not None else ""
 
-    Args:
-        request: whose; where it asks for an export, this is written down, with what narrows it.
-        what: accounts, account, campaign, members, requests or search.
+    @cached_property
+    def latest(self) -> ShownCase | None:
+        """The case as it is now, the same for all of a page; None before the first hunt."""
+        return self.console.source.current()
 
-    Raises:
-        OutputError: it cannot be written down; then nothing is shown.
-    """
-    console = console_of(request)
-    if console.database is None:
-        return
-    if request.query_params.get(EXPORT) in EXPORTS:
-        what, about = "export", f"{what} of {about}: {without_addresses(unquote_plus(request.url.query))}"
-    record_look(console.database, request.state.viewer.name, what, about)
+    @property
+    def case(self) -> ShownCase:
+        """The case that pages show.
 
+        Raises:
+            CaseError: there is none yet, or it is damaged.
+        """
+        if self.latest is None:
+            raise CaseError(
+                "there is no snapshot yet", where="data folder", next_step="wait for the first hunt, or start one"
+            )
+        return self.latest
 
-def asked(request: Request) -> list[tuple[str, str]]:
-    """Parameters of the URL, a name perhaps several times."""
-    return list(request.query_params.multi_items())
+    @property
+    def derived(self) -> Derived:
+        """What is made of the case for its pages."""
+        return self.console.derived(self.case)
 
+    @property
+    def database(self) -> WatchDatabase:
+        """The database.
 
-def answer_table(
-    request: Request,
-    template: str,
-    spec: TableSpec,
-    data: pa.Table,
-    values: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
-) -> Response:
-    """A page with a table, or the table's export where that is asked for.
+        Raises:
+            CaseError: the case folder that is shown has none.
+        """
+        if self.console.database is None:
+            raise CaseError(
+                "a case folder can only be read", where="this page", next_step="work on campaigns needs a data folder"
+            )
+        return self.console.database
 
-    Args:
-        template: of the page; the table is `view` in it.
-    """
-    export = table_export(spec, data, asked(request))
-    if export is not None:
-        headers = {"content-disposition": f'attachment; filename="{export.name}"'}
-        return Response(export.content, media_type=export.media_type, headers=headers)
-    others = values() if callable(values) else values
-    return render(request, template, {"view": table_page(spec, data, asked(request)), **others})
+    def look(self, what: str, about: str) -> None:
+        """Write down that somebody looks at personal data or exports it, before they get it.
 
+        Args:
+            what: accounts, account, campaign, members, requests or search.
 
-def answer_list(request: Request, spec: TableSpec, data: pa.Table, title: str, headline: str, **more: Any) -> Response:
-    """A page that is a table with a heading.
-
-    Args:
-        more: `meaning`, `other` (where another list is, with its name) and `filters` that were saved.
-    """
-    values = {"title": title, "headline": headline, "meaning": "", "other": None, "filters": None, **more}
-    return answer_table(request, "campaigns.html", spec, data, values)
+        Raises:
+            OutputError: it cannot be written down; then nothing is shown.
+        """
+        if self.console.database is not None:
+            if self.query.export:
+                what, about = "export", f"{what} of {about}: {self.exported}"
+            record_look(self.console.database, self.by, what, about)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Literal
 
-from starlette.routing import Route
+from starlette.responses import Response
 
 from stillhunt.plugins.groups import CONSOLE_PAGES, load_plugins
 from stillhunt_server.people.guard import usual_needs
+
+if TYPE_CHECKING:  # start-up time of whoever only asks which pages there are
+    from stillhunt_server.console.context import PageRequest
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,34 @@ NAVIGATION = (
 
 
 @dataclass(frozen=True)
+class PageRoute:
+    """An address, and the function that makes its page, which is called in the console's threads.
+
+    Attributes:
+        path: with the names of its parts in braces; `PageRequest.route` has what stands there.
+        role: the least that it needs; a form needs an analyst in any case.
+    """
+
+    path: str
+    page: Callable[[PageRequest], Response]
+    method: Literal["GET", "POST"] = "GET"
+    role: str = "viewer"
+
+
+@dataclass(frozen=True)
 class ConsolePage:
     """A page of a plugin, or several that belong together. Viewers read them, and analysts send their forms.
 
     Attributes:
-        routes: from an address to a function of a request, which is called in the console's threads. An address that is
-            built in stays what it is.
+        routes: an address that is built in stays what it is.
         menu: its entry in the menu, whose role is the least that its routes need.
         live: whether it needs the database, which a case folder has not.
-        audits: whether its functions write down by themselves who looks at what (`look`); else it is done for them.
+        audits: whether its functions write down by themselves who looks at what (`PageRequest.look`); else it is done
+            for them.
     """
 
     name: str
-    routes: tuple[Route, ...]
+    routes: tuple[PageRoute, ...]
     menu: MenuEntry | None = None
     live: bool = False
     audits: bool = False
@@ -76,9 +96,8 @@ def navigation() -> tuple[MenuEntry, ...]:
 def _page_faults(page: ConsolePage) -> str:
     """What is wrong with the addresses of a page, in words; empty where nothing is."""
     for route in page.routes:
-        methods = route.methods or set()
-        if not route.path.startswith("/") or route.path.startswith("/{") or not methods <= {"GET", "HEAD", "POST"}:
+        if not route.path.startswith("/") or route.path.startswith("/{") or route.method not in ("GET", "POST"):
             return f"no page can be at {route.path}"
-        if any(usual_needs(method, route.path) is None for method in methods):
+        if usual_needs(route.method, route.path) is None:
             return f"what is at {route.path} is open to everybody"
     return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from stillhunt.base import formatting
@@ -17,10 +16,11 @@ from stillhunt.triage.folder import DAMAGE, public_run
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
 from stillhunt_server.case_views.harm import HARM_MEANING
-from stillhunt_server.console.context import answer_list, answer_table, case_of, console_of, look
+from stillhunt_server.console.answers import answer_list, answer_table, render
+from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link, probability_of, verdict_mark
 from stillhunt_server.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
-from stillhunt_server.console.rendering import account_url, render
+from stillhunt_server.console.rendering import account_url
 from stillhunt_server.console.saved_filters import filters_of
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
@@ -59,33 +59,34 @@ REPORT_POLICY = (
 this server for anything. Its own policy, within the file, is stricter."""
 
 
-def queue(request: Request) -> Response:
+def queue(request: PageRequest) -> Response:
     """Campaigns, the one with the most expected harm first."""
-    shown, console = case_of(request), console_of(request)
-    rows = queue_rows(request, shown)
-    live = console.database is not None
-    filters = filters_of(console.database, "campaigns", request.state.viewer.name) if console.database else None
+    shown, database = request.case, request.console.database
+    rows = queue_rows(database, shown)
+    filters = filters_of(database, "campaigns", request.by) if database is not None else None
     alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
     headline = f"{number}, the most expected harm first" if len(rows) > 1 else f"{number} in the queue"
     other = ("/groups", f"{formatting.plural(alone, 'group')} looked at and left alone") if alone else None
-    spec = queue_spec(shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD", live=live)
+    spec = queue_spec(
+        shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD", live=database is not None
+    )
     more = {"meaning": HARM_MEANING, "other": other, "filters": filters}
     return answer_list(request, spec, queue_table(rows), "Queue", headline, **more)
 
 
-def groups(request: Request) -> Response:
+def groups(request: PageRequest) -> Response:
     """Groups that were looked at and left alone."""
-    data = groups_table(case_of(request))
+    data = groups_table(request.case)
     meaning = "Nobody in them is accused. They are here so that you can check what was not found, and why."
     headline = f"{formatting.plural(data.num_rows, 'group')} looked at and left alone"
     other = ("/campaigns", "Back to the queue")
     return answer_list(request, groups_spec(), data, "Left alone", headline, meaning=meaning, other=other)
 
 
-def programmes(request: Request) -> Response:
+def programmes(request: PageRequest) -> Response:
     """Declared programmes, and what stillhunt would say of their accounts."""
-    shown, config = case_of(request), console_of(request).config
-    look(request, "accounts", "declared programmes")
+    shown, config = request.case, request.console.config
+    request.look("accounts", "declared programmes")
     accounts = shown.case.accounts.filter(shown.case.accounts["sanctioned"])
     declared, organisations = len(config.sanctioned.accounts), len(config.sanctioned.organizations)
     headline = f"{formatting.plural(accounts.num_rows, 'account')} of declared programmes"
@@ -98,9 +99,9 @@ def programmes(request: Request) -> Response:
     return answer_list(request, PROGRAMME_LIST, accounts, "Sanctioned programmes", headline, meaning=meaning)
 
 
-def sources(request: Request) -> Response:
+def sources(request: PageRequest) -> Response:
     """Where traffic comes from, which evidence it allows, and what could not be used."""
-    shown, console = case_of(request), console_of(request)
+    shown, console = request.case, request.console
     run, traffic = shown.model.run, console.traffic
     received: list[dict[str, Any]] = []
     if traffic is not None:
@@ -117,15 +118,15 @@ def sources(request: Request) -> Response:
         "personal_ids": shown.model.personal_ids,
         "share": formatting.percent(shown.model.rejected_share),
     }
-    look(request, "rejects", "rows that could not be used")
+    request.look("rejects", "rows that could not be used")
     return answer_table(request, "sources.html", REJECT_LIST, shown.case.rejects, values)
 
 
-def settings(request: Request) -> Response:
+def settings(request: PageRequest) -> Response:
     """Settings and policy as this process has them; they are changed in their files."""
-    console = console_of(request)
+    console = request.console
     if console.config.sanctioned.accounts:
-        look(request, "settings", "declared accounts")
+        request.look("settings", "declared accounts")
     shown = public_run({"settings": json.loads(console.config.model_dump_json())})["settings"]
     policy, problem, text = None, "", ""
     if console.folder is not None:
@@ -146,10 +147,10 @@ def settings(request: Request) -> Response:
     return render(request, "settings.html", values)
 
 
-def report(request: Request) -> Response:
+def report(request: PageRequest) -> Response:
     """The report of the whole case, as the case folder holds it."""
-    shown = case_of(request)
-    look(request, "report", str(shown.sequence))
+    shown = request.case
+    request.look("report", str(shown.sequence))
     path = shown.folder / REPORT_FILE
     try:
         if path.is_symlink() or path.stat().st_size > MOST_REPORT_BYTES:
@@ -157,9 +158,7 @@ def report(request: Request) -> Response:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise CaseError(
-            "the report cannot be read",
-            where=str(path),
-            next_step="the next hunt writes another",
+            "the report cannot be read", where=str(path), next_step="the next hunt writes another"
         ) from error
     return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
 

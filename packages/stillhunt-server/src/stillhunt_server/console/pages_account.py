@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow.compute as pc
 from sqlalchemy import select
-from starlette.requests import Request
 from starlette.responses import Response
 
 from stillhunt.base import formatting
@@ -19,11 +18,11 @@ from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt_server.case_views.account_page import account_page
-from stillhunt_server.console.context import Derived, answer_list, case_of, console_of, look
+from stillhunt_server.console.answers import answer_list, render
+from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
-from stillhunt_server.console.rendering import account_of_path, account_url, moment, render
+from stillhunt_server.console.rendering import account_of_path, account_url, moment
 from stillhunt_server.console.request_rows import answer_requests
-from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 
@@ -57,30 +56,25 @@ ACCOUNTS_MEANING = (
 )
 
 
-def accounts(request: Request) -> Response:
+def accounts(request: PageRequest) -> Response:
     """All accounts."""
-    shown = case_of(request)
-    look(request, "accounts", "all")
+    shown = request.case
+    request.look("accounts", "all")
     number = formatting.plural(shown.case.accounts.num_rows, "account")
     return answer_list(request, ACCOUNT_LIST, shown.case.accounts, "Accounts", number, meaning=ACCOUNTS_MEANING)
 
 
-def account(request: Request) -> Response:
+def account(request: PageRequest) -> Response:
     """Everything that is known of one account."""
-    shown, name = case_of(request), account_of_path(request.path_params["account"])
-    console = console_of(request)
-    derived = console.derived(shown)
-    if request.query_params.get("rows") == "requests":
-        return _requests(request, derived, name)
-    look(request, "account", name)
-    if console.database is not None and not _is_here(shown, name):
-        known = _known_elsewhere(request, console.database, storable(name))
-        if known is not None:
-            return known
-    if not _is_here(shown, name):  # no names of others: the audit has only what was asked for
-        raise CaseError(
-            "this snapshot has no account of this id", where="accounts", next_step="search for a part of it"
-        )
+    shown, name = request.case, account_of_path(request.route["account"])
+    database, derived = request.console.database, request.derived
+    if request.given["rows"] == "requests":
+        request.look("requests", name)
+        head = {"name": name, "title": "Harvested requests", "meaning": "", "model": None}
+        return answer_requests(request, "", head, account=name)
+    request.look("account", name)
+    if not pc.any(pc.equal(shown.case.accounts["account_id"], name)).as_py():
+        return _known_elsewhere(request, name)
     page = account_page(shown.model, name, shown.case.origins, derived.traits, derived.rows.slices_of(name))
     explanation = page.explanation
     values: dict[str, Any] = {
@@ -91,14 +85,10 @@ def account(request: Request) -> Response:
         "decisions": [],
         "forms": None,
     }
-    if console.database is not None:
+    if database is not None:
         values["forms"] = {"actions": ACTION_MEANINGS, "reasons": REASON_TEXTS}
-        values["decisions"] = _decisions(console.database, name)
+        values["decisions"] = _decisions(database, name)
     return render(request, "account.html", values)
-
-
-def _is_here(shown: ShownCase, name: str) -> bool:
-    return bool(pc.any(pc.equal(shown.case.accounts["account_id"], name)).as_py())
 
 
 def _terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
@@ -113,21 +103,19 @@ def _terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
     return [*found, ("", total, "", formatting.bits(member.log2_odds), "")]
 
 
-def _known_elsewhere(request: Request, database: WatchDatabase, name: str) -> Response | None:
-    """The page of an account that no hunt has seen yet, but a signature or a decision has; None where neither has."""
-    links = database.read(select(LINKED_ACCOUNTS).where(LINKED_ACCOUNTS.c.account_id == name))
-    found = _decisions(database, name)
-    if not links and not found:
-        return None
+def _known_elsewhere(request: PageRequest, asked: str) -> Response:
+    """The page of an account that no hunt has seen yet, but a signature or a decision has."""
+    database, name, links, found = request.console.database, storable(asked), [], []
+    if database is not None:
+        links = database.read(select(LINKED_ACCOUNTS).where(LINKED_ACCOUNTS.c.account_id == name))
+        found = _decisions(database, name)
+    if not links and not found:  # no names of others: the audit has only what was asked for
+        raise CaseError(
+            "this snapshot has no account of this id", where="accounts", next_step="search for a part of it"
+        )
     shown = [{**row, "at": moment(row["at"]), "reasons": json.loads(row["reasons"])} for row in links]
     values = {"name": name, "links": shown, "decisions": found, "forms": None}
     return render(request, "account_unseen.html", values)
-
-
-def _requests(request: Request, derived: Derived, name: str) -> Response:
-    look(request, "requests", name)
-    head = {"name": name, "title": "Harvested requests", "meaning": "", "model": None}
-    return answer_requests(request, derived.rows, "", head, account=name)
 
 
 def _decisions(database: WatchDatabase, name: str) -> list[dict[str, Any]]:

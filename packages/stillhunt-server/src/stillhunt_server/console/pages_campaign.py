@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from stillhunt.base import formatting
@@ -23,13 +22,14 @@ from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt_server.case_views.account_graph import COMMON, AccountGraph
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.case_views.similar import similar_campaigns
+from stillhunt_server.console.answers import answer_table, render
 from stillhunt_server.console.case_panel import case_panel, work_panel
-from stillhunt_server.console.context import answer_table, case_of, console_of, look
+from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
-from stillhunt_server.console.rendering import account_url, campaign_url, moment, render
+from stillhunt_server.console.rendering import account_url, campaign_url, moment
 from stillhunt_server.console.request_rows import answer_requests
 from stillhunt_server.console.snapshot import ShownCase
-from stillhunt_server.console.table_query import TableColumn
+from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec, table_page
 
 EVENTS_SHOWN = 40
@@ -125,18 +125,30 @@ class CampaignPage:
     excerpts: CampaignExcerpts
 
 
-def campaign(request: Request) -> Response:
-    """The page of a campaign."""
-    return campaign_page(request, request.path_params["campaign"])
+def campaign(request: PageRequest, conflict: CaseError | None = None, text: str = "") -> Response:
+    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it.
+
+    Args:
+        conflict: why a change was not made: the case or the snapshot is another one than its reader saw.
+        text: what the reader wrote then, which is not lost.
+    """
+    name, database = request.route["campaign"], request.console.database
+    rows: list[dict[str, Any]] = []
+    if database is not None and (request.latest is None or name not in request.latest.by_id):
+        rows = database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
+    values = _left_campaign(request, rows[0]) if rows else _present_campaign(request)
+    name = rows[0]["campaign_id"] if rows else name
+    values |= {
+        "name": name,
+        "lineage": lineage_of(database, name) if database is not None else None,
+        "conflict": conflict,
+        "conflict_text": text,
+    }
+    template = "campaign_left.html" if rows else "campaign.html"
+    return render(request, template, values, 200 if conflict is None else 409)
 
 
-def campaign_page(request: Request, name: str, conflict: CaseError | None = None, text: str = "") -> Response:
-    """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it."""
-    console, shown = console_of(request), console_of(request).source.current()
-    if console.database is not None and (shown is None or name not in shown.by_id):
-        rows = console.database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
-        if rows:
-            return _left_campaign(request, console.database, rows[0], conflict, text)
+def _present_campaign(request: PageRequest) -> dict[str, Any]:
     shown, model, name = _opened(request, "campaign")
     members = shown.members_of(name)
     against = model.total.opposing[:OPPOSING_SHOWN]
@@ -148,77 +160,64 @@ def campaign_page(request: Request, name: str, conflict: CaseError | None = None
         tuple(shown.of_campaign("timeline", name).sort_by("bucket").to_pylist()),
         campaign_excerpts(shown.of_campaign("samples", name)),
     )
-    values = {
+    return {
         "c": page,
-        "name": name,
         "score": min(max(model.row["score"], 0.0), 1.0),
         "harm": expected_harm(model, shown.case.timeline),
         "facts": [(label, value, _link(name, label)) for label, value in model.facts],
-        "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), []),
+        "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), TableQuery()),
         "all_members": members.num_rows,
-        "similar": similar_campaigns(console.derived(shown).profiles, name, SIMILAR_SHOWN),
-        "lineage": lineage_of(console.database, name) if console.database is not None else None,
-        **case_panel(request, name, conflict, text),
+        "similar": similar_campaigns(request.derived.profiles, name, SIMILAR_SHOWN),
+        **case_panel(request, name),
     }
-    return render(request, "campaign.html", values, 200 if conflict is None else 409)
 
 
-def _left_campaign(
-    request: Request, database: WatchDatabase, row: Mapping[str, Any], conflict: CaseError | None, text: str
-) -> Response:
-    """The page of a campaign that the snapshot does not have any more: its history, and the work on it."""
-    name = row["campaign_id"]
-    look(request, "campaign", name)
-    values = {
-        "name": name,
-        "row": {**row, "first_seen": moment(row["first_seen"]), "last_seen": moment(row["last_seen"])},
-        "lineage": lineage_of(database, name),
-        **work_panel(request, database, name),
-        "conflict": conflict,
-        "conflict_text": text,
-    }
-    return render(request, "campaign_left.html", values, 200 if conflict is None else 409)
+def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a campaign that the snapshot does not have any more: its history, and the work on it."""
+    request.look("campaign", row["campaign_id"])
+    shown = {**row, "first_seen": moment(row["first_seen"]), "last_seen": moment(row["last_seen"])}
+    return {"row": shown, **work_panel(request, row["campaign_id"])}
 
 
-def members(request: Request) -> Response:
+def members(request: PageRequest) -> Response:
     """All members of a campaign."""
     shown, model, name = _opened(request, "members")
     head = _head(model, "Members", MEMBERS_MEANING)
     return answer_table(request, "campaign_table.html", MEMBER_LIST, shown.members_of(name), head)
 
 
-def evidence(request: Request) -> Response:
+def evidence(request: PageRequest) -> Response:
     """Every finding about a campaign and its members."""
     shown, model, name = _opened(request, "evidence")
     head, found = _head(model, "Evidence", EVIDENCE_MEANING), shown.of_campaign("evidence", name)
     return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
 
 
-def requests_of(request: Request) -> Response:
+def requests_of(request: PageRequest) -> Response:
     """The harvested requests of a campaign."""
-    shown, model, name = _opened(request, "requests")
+    _, model, name = _opened(request, "requests")
     head = _head(model, "Harvested requests", REQUESTS_MEANING)
-    return answer_requests(request, console_of(request).derived(shown).rows, name, head)
+    return answer_requests(request, name, head)
 
 
-def ties(request: Request) -> Response:
+def ties(request: PageRequest) -> Response:
     """What members share: the account graph and the table that holds the same."""
-    shown, model, name = _opened(request, "members")
-    graph, rows = console_of(request).derived(shown).ties_of(name)
+    _, model, name = _opened(request, "members")
+    graph, rows = request.derived.ties_of(name)
     head = {**_head(model, "What ties its members", ""), "graph": graph}
     return answer_table(request, "campaign_ties.html", TIE_LIST, rows, head)
 
 
-def graph_data(request: Request) -> Response:
+def graph_data(request: PageRequest) -> Response:
     """The account graph, for the drawing."""
-    shown, _, name = _opened(request, "members")
-    return JSONResponse(_as_drawn(console_of(request).derived(shown).ties_of(name)[0]))
+    _, _, name = _opened(request, "members")
+    return JSONResponse(_as_drawn(request.derived.ties_of(name)[0]))
 
 
-def phrase(request: Request) -> Response:
+def phrase(request: PageRequest) -> Response:
     """Where a phrase of the template is seen."""
     shown, model, name = _opened(request, "excerpts")
-    use = phrase_use(shown.of_campaign("samples", name), request.query_params.get("phrase", "")[:2000])
+    use = phrase_use(shown.of_campaign("samples", name), request.given["phrase"][:2000])
     return render(request, "campaign_phrase.html", {**_head(model, "A phrase of the template", ""), "use": use})
 
 
@@ -236,11 +235,11 @@ REQUESTS_MEANING = (
 )
 
 
-def _opened(request: Request, what: str) -> tuple[ShownCase, CampaignModel, str]:
+def _opened(request: PageRequest, what: str) -> tuple[ShownCase, CampaignModel, str]:
     """The case, the campaign and its id; that somebody looks at this part of it is written down."""
-    shown, name = case_of(request), request.path_params["campaign"]
+    shown, name = request.case, request.route["campaign"]
     model = shown.campaign(name)
-    look(request, what, name)
+    request.look(what, name)
     return shown, model, name
 
 

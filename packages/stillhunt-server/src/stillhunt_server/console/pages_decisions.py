@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 from sqlalchemy import select
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from stillhunt.base import formatting
@@ -16,7 +14,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
 from stillhunt.decide.case_work import facts_when_decided, read_all_work
-from stillhunt.decide.entries import Kind, LogEntry
+from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, dismissal_calibration, field_rates
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
@@ -25,8 +23,8 @@ from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt_server.console.case_forms import database_of, days_of
-from stillhunt_server.console.context import answer_list, answer_table, asked, console_of, look
+from stillhunt_server.console.answers import answer_list, answer_table, render
+from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import (
     APPEALS_SCHEMA,
     APPEALS_TABLE,
@@ -39,9 +37,8 @@ from stillhunt_server.console.decision_table import (
     conditions_of,
     decision_row,
 )
-from stillhunt_server.console.rendering import decision_url, moment, render
-from stillhunt_server.console.table_query import query_of, whole_number
-from stillhunt_server.people.guard import posted, require_role
+from stillhunt_server.console.rendering import decision_url, moment
+from stillhunt_server.console.table_query import whole_number
 from stillhunt_server.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
 
 ENTRIES_SHOWN = 1_000
@@ -54,11 +51,11 @@ AUDIT_SHOWN = 20_000
 """Newest rows of the audit that the page filters and exports. Judgement: weeks of a team; all are in the database."""
 
 
-def decisions(request: Request) -> Response:
+def decisions(request: PageRequest) -> Response:
     """The decision log, the latest first."""
-    look(request, "decisions", "all")
-    database, now = database_of(request), _now()
-    query = query_of(asked(request), DECISIONS_TABLE.columns)
+    request.look("decisions", "all")
+    database, now = request.database, request.now
+    query = request.query.of_columns(DECISIONS_TABLE.columns)
     most = ENTRIES_EXPORTED if query.export else ENTRIES_SHOWN
     some = read_newest(database, most + 1, *conditions_of(query, now))
     found = some[:most]
@@ -79,28 +76,20 @@ def decisions(request: Request) -> Response:
     return answer_table(request, "decisions.html", DECISIONS_TABLE, data, values)
 
 
-def decide_account(request: Request) -> Response:
+def decide_account(request: PageRequest) -> Response:
     """Decide about one account."""
-    kind, action, reason = (posted(request, name) for name in ("kind", "action", "reason"))
-    for given, known, where in (
-        (kind, ("case", "override"), "kind"),
-        (action, ACTIONS, "action"),
-        (reason, REASON_TEXTS, "reason"),
-    ):
-        if given not in known:
-            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
-    account, by = posted(request, "account"), DecisionAuthor(request.state.viewer.name, posted(request, "note"))
-    span = DecisionSpan(_now(), days_of(posted(request, "days")))
-    made = decide_as_person(
-        database_of(request), account, cast("Action", action), by, span, cast("Kind", kind), cast("ReasonCode", reason)
-    )
+    form, chosen = request.form, request.form.choice
+    kind = cast("Literal['case', 'override']", chosen("kind", ("case", "override")))
+    action, reason = cast("Action", chosen("action", ACTIONS)), cast("ReasonCode", chosen("reason", REASON_TEXTS))
+    by, span = DecisionAuthor(request.by, form["note"]), DecisionSpan(request.now, form.days("days"))
+    made = decide_as_person(request.database, form["account"], action, by, span, kind, reason)
     return RedirectResponse(decision_url(made.seq), 303)
 
 
-def signs(request: Request) -> Response:
+def signs(request: PageRequest) -> Response:
     """Early signs of campaigns: no verdicts, since honest groups do such things, too."""
-    look(request, "early signs", "all")
-    folder = console_of(request).folder
+    request.look("early signs", "all")
+    folder = request.console.folder
     snapshot = latest_snapshot(folder) if folder is not None else None
     rows = [] if snapshot is None else [_sign_row(one) for one in read_signs(snapshot.path)]
     headline = f"{formatting.plural(len(rows), 'early sign')} of campaigns"
@@ -121,17 +110,17 @@ def _sign_row(sign: EarlySign) -> dict[str, Any]:
     }
 
 
-def end_decision(request: Request) -> Response:
+def end_decision(request: PageRequest) -> Response:
     """End a decision."""
-    seq = whole_number(posted(request, "seq").strip(), 0)
-    undo(database_of(request), seq, request.state.viewer.name, posted(request, "note"), _now())
+    seq = whole_number(request.form["seq"].strip(), 0)
+    undo(request.database, seq, request.by, request.form["note"], request.now)
     return RedirectResponse(decision_url(seq), 303)
 
 
-def appeals(request: Request) -> Response:
+def appeals(request: PageRequest) -> Response:
     """All appeals, those that wait first."""
-    look(request, "appeals", "all")
-    found = list_appeals(database_of(request), open_only=False)
+    request.look("appeals", "all")
+    found = list_appeals(request.database, open_only=False)
     waiting = sum(one.status == "open" for one in found)
     headline = f"{formatting.plural(waiting, 'appeal')} {formatting.verb(waiting, 'waits', 'wait')}."
     meaning = (
@@ -142,37 +131,36 @@ def appeals(request: Request) -> Response:
     return answer_list(request, APPEALS_TABLE, data, "Appeals", headline, meaning=meaning)
 
 
-def appeal(request: Request) -> Response:
+def appeal(request: PageRequest) -> Response:
     """One appeal, and the form that decides it."""
-    found = find_appeal(database_of(request), whole_number(request.path_params["appeal_id"], 0))
-    look(request, "appeal", found.account_id)
+    found = find_appeal(request.database, request.route.number("appeal_id"))
+    request.look("appeal", found.account_id)
     return render(request, "appeal.html", {"appeal": found, "row": _appeal_row(found), "terms": _terms(request)})
 
 
-def end_appeal(request: Request) -> Response:
+def end_appeal(request: PageRequest) -> Response:
     """Decide an appeal."""
-    number, viewer = whole_number(request.path_params["appeal_id"], 0), request.state.viewer
-    what = posted(request, "what")
+    number, what = request.route.number("appeal_id"), request.form["what"]
     if what not in ("overturn", "uphold"):
         raise ConfigError("nothing was decided", where="what", next_step="grant the appeal, or uphold the decision")
     decide_appeal(
-        database_of(request),
+        request.database,
         number,
         overturn=what == "overturn",
-        by=viewer.name,
-        note=posted(request, "note"),
+        by=request.by,
+        note=request.form["note"],
         terms=_terms(request),
-        now=_now(),
+        now=request.now,
     )
     return RedirectResponse(f"/appeals/{number}", 303)
 
 
-def calibration(request: Request) -> Response:
+def calibration(request: PageRequest) -> Response:
     """How often verdicts and rules were wrong, as far as analysts and customers say."""
-    database = database_of(request)
+    database = request.database
     work = read_all_work(database)
     shares = dismissal_calibration(work, facts_when_decided(database, work))
-    rates = field_rates(read_log(database), list_appeals(database, open_only=False), _now())
+    rates = field_rates(read_log(database), list_appeals(database, open_only=False), request.now)
     rows = [
         {
             **asdict(one),
@@ -192,11 +180,10 @@ def calibration(request: Request) -> Response:
     return render(request, "calibration.html", values)
 
 
-def audit(request: Request) -> Response:
+def audit(request: PageRequest) -> Response:
     """Who looked at what."""
-    require_role(request, "admin")
-    look(request, "audit", "all")
-    rows = database_of(request).read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()).limit(AUDIT_SHOWN))
+    request.look("audit", "all")
+    rows = request.database.read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()).limit(AUDIT_SHOWN))
     data = pa.Table.from_pylist([{**row, "at": moment(row["at"])} for row in rows], AUDIT_SCHEMA)
     more = f" The newest {formatting.count(AUDIT_SHOWN)} are here." if data.num_rows == AUDIT_SHOWN else ""
     headline = f"{formatting.plural(data.num_rows, 'look')} and changes"
@@ -204,22 +191,20 @@ def audit(request: Request) -> Response:
     return answer_list(request, AUDIT_TABLE, data, "Audit", headline, meaning=meaning)
 
 
-def users(request: Request) -> Response:
+def users(request: PageRequest) -> Response:
     """Who may sign in."""
-    require_role(request, "admin")
-    return render(request, "users.html", {"users": all_users(database_of(request)), "roles": PERSON_ROLES})
+    return render(request, "users.html", {"users": all_users(request.database), "roles": PERSON_ROLES})
 
 
-def change_user(request: Request) -> Response:
+def change_user(request: PageRequest) -> Response:
     """Change the role of somebody, or whether they may sign in."""
-    viewer = require_role(request, "admin")
-    database, name, what = database_of(request), posted(request, "name"), posted(request, "what")
+    database, name, what = request.database, request.form["name"], request.form["what"]
     if what == "disable":
-        disable_user(database, name, viewer.name)
+        disable_user(database, name, request.by)
     elif what == "enable":
-        enable_user(database, name, viewer.name)
+        enable_user(database, name, request.by)
     else:
-        set_role(database, name, posted(request, "role"), viewer.name)
+        set_role(database, name, request.form["role"], request.by)
     return RedirectResponse("/users", 303)
 
 
@@ -236,8 +221,8 @@ def _appeal_row(one: Appeal) -> dict[str, Any]:
     return {**asdict(one), **times, "appeal_id": str(one.appeal_id), "decision": str(one.decision)}
 
 
-def _terms(request: Request) -> AppealTerms:
-    decisions_now = console_of(request).decisions
+def _terms(request: PageRequest) -> AppealTerms:
+    decisions_now = request.console.decisions
     return decisions_now.answers.policy.appeals if decisions_now is not None else AppealTerms()
 
 
@@ -250,7 +235,3 @@ def _share(share: ExactShare | None) -> str:
         return "not known"
     bounds = f"{formatting.percent(share.low)} to {formatting.percent(share.high)}"
     return f"{formatting.percent(share.share)} (95 % interval {bounds})"
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

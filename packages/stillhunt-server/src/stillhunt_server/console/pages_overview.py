@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import select
-from starlette.requests import Request
 from starlette.responses import Response
 
 from stillhunt.base import formatting
@@ -22,9 +21,10 @@ from stillhunt.triage.report import case_figures
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
 from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
-from stillhunt_server.console.context import Console, console_of
+from stillhunt_server.console.answers import render
+from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.decision_table import probability_of, verdict_mark
-from stillhunt_server.console.rendering import campaign_url, moment, render
+from stillhunt_server.console.rendering import campaign_url, moment
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.console.table_query import Row, TableColumn
 from stillhunt_server.console.tables import TableSpec
@@ -86,9 +86,8 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
     )
 
 
-def queue_rows(request: Request, shown: ShownCase) -> list[dict[str, Any]]:
+def queue_rows(database: WatchDatabase | None, shown: ShownCase) -> list[dict[str, Any]]:
     """Campaigns in the order of the queue, as rows of its table."""
-    database = console_of(request).database
     work = read_all_work(database) if database is not None else {}
     rows = []
     for one, harm in queue_order(shown.model, shown.case.timeline):
@@ -194,10 +193,9 @@ class Health:
     link: str = ""
 
 
-def overview(request: Request) -> Response:
+def overview(request: PageRequest) -> Response:
     """The first page."""
-    console = console_of(request)
-    shown = console.source.current()
+    console, shown = request.console, request.latest
     values: dict[str, Any] = {
         "shown": shown,
         "hunt": hunt_state(console),
@@ -207,7 +205,7 @@ def overview(request: Request) -> Response:
     if shown is not None:
         values |= {
             "figures": list(zip(case_figures(shown.model), _BEHIND, strict=False)),
-            "first": queue_rows(request, shown)[:FIRST_SHOWN],
+            "first": queue_rows(console.database, shown)[:FIRST_SHOWN],
             "campaigns": len(shown.model.of_verdict("act", "review")),
             "budget": _budget(shown),
             "trend": (trend := _trend(shown)),
@@ -217,9 +215,9 @@ def overview(request: Request) -> Response:
     return render(request, "overview.html", values)
 
 
-def hunt_part(request: Request) -> Response:
+def hunt_part(request: PageRequest) -> Response:
     """The line about the running hunt, which asks for itself again while the page is open."""
-    return render(request, "hunt_state.html", {"hunt": hunt_state(console_of(request))})
+    return render(request, "hunt_state.html", {"hunt": hunt_state(request.console)})
 
 
 def hunt_state(console: Console) -> dict[str, Any] | None:

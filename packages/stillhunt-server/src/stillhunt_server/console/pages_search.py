@@ -8,15 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from starlette.requests import Request
 from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.audit import without_addresses
 from stillhunt_server.case_views.case_search import search_case
-from stillhunt_server.console.context import Console, case_of, console_of, look
-from stillhunt_server.console.rendering import account_url, campaign_url, render
+from stillhunt_server.console.answers import render
+from stillhunt_server.console.context import Console, PageRequest
+from stillhunt_server.console.rendering import account_url, campaign_url
 from stillhunt_server.console.snapshot import ShownCase
 
 HITS_SHOWN = 100
@@ -59,14 +59,14 @@ def address_hits(console: Console, shown: ShownCase, text: str) -> AddressHits |
 _AUDITED_CHARS = 200
 
 
-def search(request: Request) -> Response:
+def search(request: PageRequest) -> Response:
     """What a text is found in."""
-    wanted = request.query_params.get("for", "")
+    wanted = request.given["for"]
     values: dict[str, Any] = {"wanted": wanted[:_AUDITED_CHARS], "hits": None, "addresses": None, "links": {}}
     if wanted.strip():
-        shown = case_of(request)
-        values["addresses"] = address_hits(console_of(request), shown, wanted)
-        look(request, "search", without_addresses(wanted)[:_AUDITED_CHARS])
+        shown = request.case
+        values["addresses"] = address_hits(request.console, shown, wanted)
+        request.look("search", without_addresses(wanted)[:_AUDITED_CHARS])
         hits = search_case(shown.model, shown.case.samples, wanted)
         values["hits"] = hits
         values["links"] = {id(hit): _link(hit) for kind in hits.kinds for hit in kind.hits}

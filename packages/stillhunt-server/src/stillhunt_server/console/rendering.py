@@ -1,23 +1,18 @@
-"""Pages from templates: everything that comes from outside is escaped, and nothing is inline."""
+"""Addresses of pages, and templates: everything that comes from outside is escaped, and nothing is inline."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
 
 from stillhunt import __version__
 from stillhunt.base import formatting
 from stillhunt.triage import charts
 from stillhunt.triage.redact import WHAT_IS_REPLACED
-from stillhunt_server.console.navigation import navigation
 
 _DOTS = re.compile(r"/*\.{1,2}")
 
@@ -57,24 +52,9 @@ def moment(micros: int | None) -> datetime | None:
     return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
 
 
-def render(request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
-    """A page.
-
-    Args:
-        request: for whom; `state.console` and `state.viewer` are set.
-    """
-    shown = {
-        "viewer": getattr(request.state, "viewer", None),
-        "console": getattr(request.state, "console", None),
-        "path": request.url.path,
-        "navigation": navigation(),
-        **values,
-    }
-    return HTMLResponse(_environment().get_template(template).render(shown), status)
-
-
 @cache
-def _environment() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
+    """The templates, with what they may use."""
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.PackageLoader("stillhunt_server.console"), jinja2.PackageLoader("stillhunt.triage")]

@@ -9,14 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from stillhunt.base.table_files import csv_bytes
-from stillhunt_server.case_views.harvest_rows import HarvestRows
-from stillhunt_server.console.context import asked
-from stillhunt_server.console.rendering import account_url, render
-from stillhunt_server.console.table_query import TableColumn, TableQuery, query_of
+from stillhunt_server.console.answers import render
+from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.rendering import account_url
+from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import MEDIA_TYPES, TableSpec, TableView, table_page
 
 EXPORTED_AT_A_TIME = 10_000
@@ -38,17 +37,14 @@ Pages = Callable[[int, int], pa.Table]
 """Gives the rows from a place on, at most so many."""
 
 
-def answer_requests(
-    request: Request, rows: HarvestRows, campaign: str, head: Mapping[str, Any], account: str = ""
-) -> Response:
+def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any], account: str = "") -> Response:
     """A page of the harvested requests of a campaign, of one of its accounts where that is asked for, or their export.
 
     Args:
-        request: of the reader; the parameter `account` names an account.
-        account: whose, on the page of an account; of all campaigns where none is named.
+        account: whose, on the page of an account; elsewhere, the parameter `account` may name one.
     """
-    others = (("rows", "requests"),) if account else ()
-    if not account and (account := request.query_params.get("account", "")):
+    rows, others = request.derived.rows, (("rows", "requests"),) if account else ()
+    if not account and (account := request.given["account"]):
         others = (("account", account),)
     total = rows.account_count(account, campaign or None) if account else rows.count(campaign)
 
@@ -57,7 +53,7 @@ def answer_requests(
             return rows.account_page(account, offset, limit, campaign or None)
         return rows.page(campaign, offset, limit)
 
-    query = replace(query_of(asked(request), REQUEST_LIST.columns), others=others)
+    query = replace(request.query, others=others)
     if query.export:
         headers = {"content-disposition": f'attachment; filename="requests.{query.export}"'}
         content = _csv(page, total) if query.export == "csv" else _parquet(page, total)
@@ -70,7 +66,7 @@ def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
     """One page of rows that are not in memory."""
     pages = max(1, -(-total // query.size))
     number = min(query.page, pages)
-    shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), [("size", "250")])
+    shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), TableQuery(size=250))
     asked_for = TableQuery(page=number, size=query.size, others=query.others)
     return TableView(REQUEST_LIST, asked_for, shown.rows, total, total, pages, {})
 

@@ -142,6 +142,19 @@ class TableQuery:
         """Whether it leaves rows out."""
         return bool(self.find or self.choices or self.least or self.most)
 
+    def of_columns(self, columns: Iterable[TableColumn]) -> TableQuery:
+        """The same of a table with these columns; what means nothing to it is passed over."""
+        known = {column.name: column for column in columns}
+        figures = {name for name, column in known.items() if column.is_figure}
+        return replace(
+            self,
+            choices={name: found for name, found in self.choices.items() if name in known and known[name].is_choice},
+            least={name: bound for name, bound in self.least.items() if name in figures},
+            most={name: bound for name, bound in self.most.items() if name in figures},
+            sort=self.sort if self.sort in known else "",
+            descending=self.descending and self.sort in known,
+        )
+
     def url(self, **changes: object) -> str:
         """What stands behind the question mark, with some fields changed; only a change of the page keeps the place.
 
@@ -172,29 +185,26 @@ class TableQuery:
         return "?" + urlencode(said)
 
 
-def query_of(asked: Iterable[tuple[str, str]], columns: Iterable[TableColumn]) -> TableQuery:
-    """What the parameters of a URL ask; those that mean nothing to this table are passed over."""
-    known = {column.name: column for column in columns}
+def read_query(asked: Iterable[tuple[str, str]]) -> TableQuery:
+    """What the parameters of a URL ask of whatever table the page has; `TableQuery.of_columns` fits it to one."""
     choices: dict[str, list[str]] = {}
     bounds: dict[str, dict[str, float]] = {LEAST: {}, MOST: {}}
     values: dict[str, str] = {}
     for name, text in asked:
-        value = text[:MOST_VALUE_CHARACTERS]
-        if name in known and known[name].is_choice and value:
+        value = values[name] = text[:MOST_VALUE_CHARACTERS]
+        if value:
             choices.setdefault(name, []).append(value)
         for end, found in bounds.items():
-            column = known.get(name.removesuffix(end))
-            if name.endswith(end) and column is not None and column.is_figure and (bound := _number(value)) is not None:
-                found[column.name] = bound
-        values[name] = value
+            if name.endswith(end) and (bound := _number(value)) is not None:
+                found[name.removesuffix(end)] = bound
     sort = values.get(SORT, "")
     return TableQuery(
         find=values.get(SEARCH, "").strip(),
         choices={name: tuple(dict.fromkeys(found))[:MOST_CHOICES] for name, found in choices.items()},
         least=bounds[LEAST],
         most=bounds[MOST],
-        sort=name if (name := sort.removeprefix("-")) in known else "",
-        descending=sort.startswith("-") and name in known,
+        sort=sort.removeprefix("-"),
+        descending=sort.startswith("-"),
         page=max(1, whole_number(values.get(PAGE_NUMBER, ""), 1)),
         size=size if (size := whole_number(values.get(SIZE, ""), FIRST_SIZE)) in PAGE_SIZES else FIRST_SIZE,
         wide=values.get(WIDE, "") == ALL_COLUMNS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -20,7 +20,6 @@ from stillhunt_server.console.table_query import (
     TableColumn,
     TableQuery,
     cell_of,
-    query_of,
 )
 
 CHOICES_SHOWN = 40
@@ -111,16 +110,16 @@ class TableExport:
     content: bytes
 
 
-def table_page(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]) -> TableView:
+def table_page(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableView:
     """One page of a table.
 
     Args:
         data: all its rows; its columns hold those of the spec by name, and what their links need.
     """
-    query = _with_order(spec, query_of(asked, spec.columns))
+    query = _fitted(spec, asked)
     places = _places(spec, data, query)
     pages = max(1, -(-len(places) // query.size))
-    query = TableQuery(**{**query.__dict__, "page": min(query.page, pages)})
+    query = replace(query, page=min(query.page, pages))
     start = (query.page - 1) * query.size
     shown = data.take(pa.array(places[start : start + query.size])).to_pylist()
     columns = _shown_columns(spec, query)
@@ -129,9 +128,9 @@ def table_page(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]
     return TableView(spec, query, rows, len(places), data.num_rows, pages, _choices(spec, data, query))
 
 
-def table_export(spec: TableSpec, data: pa.Table, asked: Iterable[tuple[str, str]]) -> TableExport | None:
+def table_export(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableExport | None:
     """All rows that a query leaves, as a file; None where no export is asked for."""
-    query = _with_order(spec, query_of(asked, spec.columns))
+    query = _fitted(spec, asked)
     if not query.export:
         return None
     kept = data.take(pa.array(_places(spec, data, query))).select([column.name for column in spec.columns])
@@ -144,11 +143,12 @@ def _shown_columns(spec: TableSpec, query: TableQuery) -> tuple[TableColumn, ...
     return tuple(one for one in spec.columns if query.wide or not one.aside or one.name == query.sort)
 
 
-def _with_order(spec: TableSpec, query: TableQuery) -> TableQuery:
+def _fitted(spec: TableSpec, asked: TableQuery) -> TableQuery:
+    """What is asked, as far as this table knows it, in its own order unless the reader asks for another."""
+    query = asked.of_columns(spec.columns)
     if query.sort or not spec.sort:
         return query
-    order = {"sort": spec.sort.removeprefix("-"), "descending": spec.sort.startswith("-")}
-    return TableQuery(**{**query.__dict__, **order})
+    return replace(query, sort=spec.sort.removeprefix("-"), descending=spec.sort.startswith("-"))
 
 
 def _places(spec: TableSpec, data: pa.Table, query: TableQuery) -> np.ndarray[Any, Any]:
@@ -229,7 +229,7 @@ def _sortable(column: pa.ChunkedArray) -> Any:
     """What rows are ordered by: of a list its first value; text without regard to case."""
     array = _whole(column)
     if pa.types.is_list(array.type):
-        filled = pc.greater(pc.fill_null(pc.list_value_length(array), 0), 0)
+        filled = pc.greater(pc.list_value_length(array), 0)
         array = pc.list_element(pc.if_else(filled, array, pa.scalar([""], array.type)), 0)
     if not pa.types.is_string(array.type):
         return array

@@ -65,19 +65,9 @@ def form_fields(content_type: str, body: bytes) -> dict[str, list[str]]:
         return {}
 
 
-Form = Callable[[str], str]
-"""Gives a field of a form by its name; "" where it is absent."""
-
-
-def form_of(request: Request) -> Form:
-    """The form that was posted, which the guard has read into `request.state.form`."""
-    fields = getattr(request.state, "form", {})
-    return lambda name: str(fields[name][0]) if fields.get(name) else ""
-
-
 def posted(request: Request, name: str) -> str:
-    """One field of the form that was posted; "" where it is absent."""
-    return form_of(request)(name)
+    """One field of the form that was posted, which the guard has read; "" where it is absent."""
+    return str(request.state.form.get(name, [""])[0])
 
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -134,7 +124,7 @@ class Guard:
     """Middleware of the console's pages, which are at the root of the server; machines' paths do not pass it.
 
     Each request gets `request.state.viewer` (None on open pages for those who are not signed in) and, where something
-    was posted, `request.state.form` (fields of the form; see `form_of`).
+    was posted, `request.state.form` (fields of the form; see `posted`).
     """
 
     def __init__(
