@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from server.console.console_routes import FORMS, PAGES, Entry
 from server.console.console_scenes import ACT, COOKIE, PEOPLE, Reader, Scene
 from stillhunt_server.console import app as console_app_module
+from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.navigation import ConsolePage, MenuEntry, PageRoute
 from stillhunt_server.people.users import PERSON_ROLES, disable_user, role_includes
 
 KINDS = ("open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo")
@@ -160,3 +164,30 @@ def test_those_who_only_read_are_offered_no_form(reading: Scene) -> None:
 
 def test_the_roles_of_these_tests_are_all_that_there_are() -> None:
     assert {PEOPLE[name] for name in ("vera", "anna", "adam")} == set(PERSON_ROLES)
+
+
+def test_only_the_door_and_what_is_before_it_see_a_request_of_the_framework() -> None:
+    folder = Path(console_app_module.__file__).parent
+    seen = {path.name for path in folder.glob("*.py") if "starlette.requests" in path.read_text(encoding="utf-8")}
+    assert seen == {"app.py", "door.py", "key_guard.py"}
+
+
+def test_a_page_of_a_plugin_needs_the_role_of_its_menu_and_is_written_down(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page(request: PageRequest) -> PlainTextResponse:
+        return PlainTextResponse(f"{request.by} {request.route['part']} {request.given['of']} {request.form['note']}")
+
+    routes = (PageRoute("/extra/{part}", page), PageRoute("/extra/{part}", page, "POST", "admin"))
+    extra = ConsolePage("extra", routes, MenuEntry("/extra/menu", "Extra", role="analyst"))
+    monkeypatch.setattr(console_app_module, "plugin_pages", lambda: (extra,))
+    scene.app, before = console_app_module.console_app(scene.console, scene.people), len(scene.audit())
+    assert scene.reader("vera").get("/extra/a").status_code == 403
+    assert scene.reader("anna").post("/extra/a", {"note": "n"}).status_code == 403
+    assert scene.audit(before) == []
+    assert scene.reader("anna").get("/extra/a?of=first&of=last").text == "anna a last "
+    assert scene.reader("adam").post("/extra/b", {"note": "n"}).text == "adam b  n"
+    seen = [("anna", "page extra", "/extra/a"), ("adam", "page extra", "/extra/b")]
+    assert scene.audit(before) == seen
+    scene.reader("anna").get("/extra/c?as=csv&find=198.51.100.7")
+    assert scene.audit(before + 2) == [("anna", "export", "page extra of /extra/c: as=csv&find=[address]")]

@@ -28,7 +28,6 @@ from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
 from stillhunt_server.console.rendering import account_url, campaign_url, moment
 from stillhunt_server.console.request_rows import answer_requests
-from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec, table_page
 
@@ -149,7 +148,9 @@ def campaign(request: PageRequest, conflict: CaseError | None = None, text: str 
 
 
 def _present_campaign(request: PageRequest) -> dict[str, Any]:
-    shown, model, name = _opened(request, "campaign")
+    shown, name = request.case, request.route["campaign"]
+    model = shown.campaign(name)
+    request.look("campaign", name)
     members = shown.members_of(name)
     against = model.total.opposing[:OPPOSING_SHOWN]
     page = CampaignPage(
@@ -181,44 +182,41 @@ def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, An
 
 def members(request: PageRequest) -> Response:
     """All members of a campaign."""
-    shown, model, name = _opened(request, "members")
-    head = _head(model, "Members", MEMBERS_MEANING)
-    return answer_table(request, "campaign_table.html", MEMBER_LIST, shown.members_of(name), head)
+    head = _opened(request, "members", "Members", MEMBERS_MEANING)
+    return answer_table(request, "campaign_table.html", MEMBER_LIST, request.case.members_of(head["name"]), head)
 
 
 def evidence(request: PageRequest) -> Response:
     """Every finding about a campaign and its members."""
-    shown, model, name = _opened(request, "evidence")
-    head, found = _head(model, "Evidence", EVIDENCE_MEANING), shown.of_campaign("evidence", name)
+    head = _opened(request, "evidence", "Evidence", EVIDENCE_MEANING)
+    found = request.case.of_campaign("evidence", head["name"])
     return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
 
 
 def requests_of(request: PageRequest) -> Response:
     """The harvested requests of a campaign."""
-    _, model, name = _opened(request, "requests")
-    head = _head(model, "Harvested requests", REQUESTS_MEANING)
-    return answer_requests(request, name, head)
+    head = _opened(request, "requests", "Harvested requests", REQUESTS_MEANING)
+    return answer_requests(request, head["name"], head)
 
 
 def ties(request: PageRequest) -> Response:
     """What members share: the account graph and the table that holds the same."""
-    _, model, name = _opened(request, "members")
-    graph, rows = request.derived.ties_of(name)
-    head = {**_head(model, "What ties its members", ""), "graph": graph}
-    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, head)
+    head = _opened(request, "members", "What ties its members")
+    graph, rows = request.derived.ties_of(head["name"])
+    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, {**head, "graph": graph})
 
 
 def graph_data(request: PageRequest) -> Response:
     """The account graph, for the drawing."""
-    _, _, name = _opened(request, "members")
+    name = _opened(request, "members")["name"]
     return JSONResponse(_as_drawn(request.derived.ties_of(name)[0]))
 
 
 def phrase(request: PageRequest) -> Response:
     """Where a phrase of the template is seen."""
-    shown, model, name = _opened(request, "excerpts")
-    use = phrase_use(shown.of_campaign("samples", name), request.given["phrase"][:2000])
-    return render(request, "campaign_phrase.html", {**_head(model, "A phrase of the template", ""), "use": use})
+    head = _opened(request, "excerpts", "A phrase of the template")
+    use = phrase_use(request.case.of_campaign("samples", head["name"]), request.given["phrase"][:2000])
+    return render(request, "campaign_phrase.html", {**head, "use": use})
 
 
 MEMBERS_MEANING = (
@@ -235,16 +233,12 @@ REQUESTS_MEANING = (
 )
 
 
-def _opened(request: PageRequest, what: str) -> tuple[ShownCase, CampaignModel, str]:
-    """The case, the campaign and its id; that somebody looks at this part of it is written down."""
-    shown, name = request.case, request.route["campaign"]
-    model = shown.campaign(name)
+def _opened(request: PageRequest, what: str, title: str = "", meaning: str = "") -> dict[str, Any]:
+    """The head of a part of a campaign; that somebody looks at it is written down."""
+    name = request.route["campaign"]
+    model = request.case.campaign(name)
     request.look(what, name)
-    return shown, model, name
-
-
-def _head(model: CampaignModel, title: str, meaning: str) -> dict[str, Any]:
-    return {"model": model, "name": model.row["campaign_id"], "title": title, "meaning": meaning}
+    return {"model": model, "name": name, "title": title, "meaning": meaning}
 
 
 def _link(name: str, label: str) -> str:
