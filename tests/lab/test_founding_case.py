@@ -21,7 +21,7 @@ from stillhunt_lab.founding.build import HONEST_ACCOUNTS, AccountBlock, Founding
 from stillhunt_lab.founding.labs import LABS, Lab
 from stillhunt_lab.worlds.build import SANCTIONED_FILE
 
-SCALE = 0.004
+SCALE = 0.003
 
 
 @pytest.fixture(scope="module")

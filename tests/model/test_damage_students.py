@@ -31,8 +31,8 @@ from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
-SMALL = StudentSpec(samples=32, steps=40, batch=8, width=32, layers=1, learning_rate=1e-2)
-OPTIONS = ["--samples", "32", "--steps", "40", "--batch", "8", "--width", "32", "--layers", "1", "--rate", "0.01"]
+SMALL = StudentSpec(samples=32, steps=30, batch=8, width=32, layers=1, learning_rate=1e-2)
+OPTIONS = ["--samples", "32", "--steps", "30", "--batch", "8", "--width", "32", "--layers", "1", "--rate", "0.01"]
 OWN_WORD = "zanzibar"
 
 
@@ -42,7 +42,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="stillhunt-test-") as name:
         place = Path(name)
         rows = log_rows(
-            [TextPair(f"{one.prompt} {OWN_WORD}", one.answer) for one in task_pairs("strings", 90)], prose(120)
+            [TextPair(f"{one.prompt} {OWN_WORD}", one.answer) for one in task_pairs("strings", 90)], prose(100)
         )
         write_log(place / "log.jsonl", rows)
         write_case(place / "case", rows)
