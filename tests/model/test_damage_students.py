@@ -70,7 +70,7 @@ def test_harvested_answers_teach_and_honest_ones_do_not(result: DamageResult) ->
     assert curve.advantage.value > 0.5  # three seeds of so few updates do not make it certain
     assert curve.honest_worth.value == float("inf")
     # Of ordinary traffic the honest students know more: it is the answers that teach, and not one kind of student.
-    assert 1.2 * curve.honest_loss[HONEST].value < curve.honest_loss[HARVESTED].value
+    assert 1.1 * curve.honest_loss[HONEST].value < curve.honest_loss[HARVESTED].value
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same(folder: Path, result: DamageResult) -> None:

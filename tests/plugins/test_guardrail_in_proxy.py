@@ -340,7 +340,17 @@ def test_the_file_works_by_itself_and_the_module_loads_nothing_else(tmp_path: Pa
     told = f"print(sorted(name for name in sys.modules if name.partition('.')[0] in {ours}))"
     for module, expected in (
         ("litellm_guardrail", []),
-        (NAME, ["stillhunt", "stillhunt._kernel_cache", "stillhunt._version", "stillhunt.plugins", NAME]),
+        (
+            NAME,
+            [
+                "stillhunt",
+                "stillhunt._facade",
+                "stillhunt._kernel_cache",
+                "stillhunt._version",
+                "stillhunt.plugins",
+                NAME,
+            ],
+        ),
     ):
         code = f"import sys; sys.path[:0] = ['stand_ins', '.']; import {module}; {told}"
         words = [sys.executable, "-c", code]
