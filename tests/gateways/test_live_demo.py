@@ -16,7 +16,7 @@ DEMO = Path(__file__).parents[2] / "examples" / "gateway" / "live_demo.py"
 @pytest.mark.service
 def test_the_live_demo_keeps_its_promises() -> None:
     program_of("envoy")
-    words = [sys.executable, str(DEMO), "--customers", "90", "--operation", "24"]
+    words = [sys.executable, str(DEMO), "--customers", "150", "--operation", "24"]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "All promises kept." in ended.stdout
