@@ -23,7 +23,7 @@ from stillhunt_evidence.packs.archive import archive_parts
 from stillhunt_evidence.packs.rebuilding import case_of_pack
 from stillhunt_evidence.packs.verifying import Trust, verify_pack
 
-READS = 2
+READS = 5
 """Of a pack of 15 tables; with `pq.read_table`, two of three tables are let go of by a thread of Arrow."""
 
 
