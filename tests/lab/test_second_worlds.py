@@ -95,7 +95,7 @@ def test_honest_world_holds_its_look_alikes() -> None:
     _, blocks = laid_out(3)
     assert {kind.name for kind in CUSTOMER_KINDS} - {"contract_reseller", "contract_author"} <= set(blocks)
     assert len(CUSTOMER_KINDS) >= 18
-    big = build_second_world(SecondSpec(0, accounts=600, days=4, seed=1))
+    big = build_second_world(SecondSpec(0, accounts=1000, days=4, seed=1))
     personas = set(big.truth_accounts["persona"].to_pylist())
     assert {"contract_reseller", "contract_author"} <= personas
     declared = set(big.accounts["organization_id"].to_pylist())
