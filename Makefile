@@ -27,7 +27,7 @@ FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -103,6 +103,9 @@ test: lint tests ## all checks, then all tests
 
 tests: setup ## all tests
 	$(PY) -m pytest $(PYTEST_OPTIONS)
+
+test-thorough: setup ## all tests, with many more examples of what they draw at random
+	STILLHUNT_THOROUGH=1 $(PY) -m pytest $(PYTEST_OPTIONS)
 
 check: setup lint ## what is quick, for use while you work: style, types, and tests without servers, browsers and kills
 	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)

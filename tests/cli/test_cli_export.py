@@ -23,6 +23,7 @@ from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_VERSION, MEMBER_DETAILS
 from stillhunt.cli.exporting import export
 from stillhunt.triage import Case
+from thoroughness import examples
 
 FIRST = datetime(2026, 11, 3, 8, 15, 30, 5, tzinfo=UTC)
 HOSTILE_IDS = [
@@ -199,7 +200,7 @@ def test_csv_on_stdout_is_the_same_and_says_what_was_left_out(folder: Path, tmp_
 def test_csv_on_stdout_is_utf8_whatever_the_locale(hostile: Path, tmp_path: Path) -> None:
     exported(tmp_path / "a.csv", hostile)
     command = [*PROGRAM, "export", str(hostile), "--out", "-", "--quiet"]
-    for encoding in ("ascii:backslashreplace", "latin-1"):
+    for encoding in ("ascii:backslashreplace", "latin-1")[: examples(1, 2)]:
         environment = clean_environment(LC_ALL="C", PYTHONIOENCODING=encoding)
         printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=True, timeout=60)
         assert printed.stdout == (tmp_path / "a.csv").read_bytes()

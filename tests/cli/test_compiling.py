@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.cli import compiling
 from stillhunt.link.groups import search_kernels
@@ -90,3 +91,14 @@ def test_search_without_a_log_is_compiled_for_the_types_of_a_log() -> None:
     )
     find_groups(slices, formed_on=0, least=3)
     assert list(search_kernels.search.signatures) == before
+
+
+def test_bytecode_makes_nobody_compile_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stillhunt, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / "parameters.toml").write_text("one = 1", "utf-8")
+    before = compiling._key()
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "parameters.cpython-311.pyc").write_bytes(b"of a module that was just imported")
+    assert compiling._key() == before
+    (tmp_path / "parameters.toml").write_text("one = 2", "utf-8")
+    assert compiling._key() != before

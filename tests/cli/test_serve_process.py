@@ -9,12 +9,15 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import PROGRAM, clean_environment, run
+import running
+from running import run
 from sqlalchemy import update
 
+from cli.forking import ForkedProcess
 from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.tables import META, VERSION_ROW
 from stillhunt.watch.folder import DataFolder
@@ -93,26 +96,15 @@ def test_a_broker_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "s3cret" not in checked.stderr
 
 
-def listen_to_interrupts() -> None:
-    """The tests themselves may run in the background, where SIGINT is ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_closes_what_was_received(tmp_path: Path, stop: signal.Signals) -> None:
+@pytest.mark.parametrize(("stop", "begin"), [(signal.SIGTERM, running.start_anew), (signal.SIGINT, running.start)])
+def test_a_stop_closes_what_was_received(
+    tmp_path: Path, stop: signal.Signals, begin: Callable[..., ForkedProcess | subprocess.Popen[bytes]]
+) -> None:
     folder, port = DataFolder(tmp_path / "data"), free_port()
     database = WatchDatabase("", folder.database)
     token = make_token(database, "gateway", frozenset((INGEST,)))
     database.close()
-    command = [*PROGRAM, "serve", "--only", "ingest", "--data", "data", "--listen", f"127.0.0.1:{port}"]
-    serving = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=clean_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=listen_to_interrupts,
-    )
+    serving = begin("serve", "--only", "ingest", "--data", "data", "--listen", f"127.0.0.1:{port}", cwd=tmp_path)
     try:
         assert _posted(port, token, b'{"request_id": "1"}\n') == 200
         # The folder is said, not the port, which the same settings would also share.
@@ -121,10 +113,11 @@ def test_a_stop_closes_what_was_received(tmp_path: Path, stop: signal.Signals) -
         assert f"another process (process {serving.pid}) does the work 'serve-ingest'" in second.stderr
     finally:
         serving.send_signal(stop)
-        _, errors = serving.communicate(timeout=30)
+        _, said = serving.communicate(timeout=30)
     assert serving.returncode == 128 + stop  # the unit of systemd counts these as success
     assert open_parts(folder.spool) == []
     assert [part.read_bytes() for part in closed_parts(folder.spool)] == [b'{"request_id": "1"}\n']
+    errors = said.decode()
     assert json.loads(errors.splitlines()[0])["event"] == "started"
     assert "Traceback" not in errors
 

@@ -17,7 +17,7 @@ from stillhunt.ledger.chain import LEDGER_START
 from thoroughness import examples
 from watch.databases import Opening
 
-KILLS = examples(60, 200)
+KILLS = examples(24, 200)
 """Kills at moments of chance, beside those of test_log.py at chosen ones; more of them find what is rarer."""
 
 

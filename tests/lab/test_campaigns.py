@@ -61,6 +61,8 @@ def test_honest_accounts_have_own_topics_and_heavy_tails(scene: Scene, recipe: o
     assert loads.var() / loads.mean() > 5.0  # Poisson would be 1
     assert homogeneity(draft, draft.turn == 0) > 1.4
 
+
+def test_many_honest_accounts_never_pause_at_once(scene: Scene) -> None:
     _, chat = build_persona(scene, CHAT, 400)
     assert np.diff(np.sort(chat.time)).max() < PAUSE / 2
 
@@ -92,7 +94,9 @@ def test_low_and_slow_keeps_to_waking_hours_and_small_days(scene: Scene) -> None
 
 
 def test_identities_follow_the_ladder(scene: Scene) -> None:
-    sheets = {rung: build_campaign(scene, CampaignSpec(rung, 60), "c", 0)[0] for rung in _RUNGS}
+    sheets = {
+        rung: build_campaign(scene, CampaignSpec(rung, 60, requests_per_account_day=4.0), "c", 0)[0] for rung in _RUNGS
+    }
     assert len(set(sheets[1].payment)) <= 3
     assert len(set(sheets[2].payment)) == 60
     assert len(set(sheets[2].address.tolist())) <= 10

@@ -29,7 +29,7 @@ from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return build_world(WorldSpec(accounts=300, days=6, seed=21))
+    return build_world(WorldSpec(accounts=180, days=5, seed=21))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_the_logs_stay_as_they_are(result: tuple[DrillResult, bool]) -> None:
 
 def test_the_copy_is_hunted_like_the_log() -> None:
     """Stand-ins for addresses and cards keep everything that the hunt compares."""
-    shared = build_world(WorldSpec(accounts=150, days=5, seed=5, campaigns=(CampaignSpec(1, 30),)))
+    shared = build_world(WorldSpec(accounts=100, days=4, seed=5, campaigns=(CampaignSpec(1, 30),)))
     config = Config(threads=1)
     straight = stillhunt.hunt(shared.requests, shared.accounts, config)
     copy = read_own_logs(LogsToDrill(shared.requests, shared.accounts), config, Silent())

@@ -81,7 +81,7 @@ def test_ids_are_unique_and_files_are_by_time(founding: Path) -> None:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _plan(monkeypatch, [(12, None), *((2, lab) for lab in LABS)])
+    _plan(monkeypatch, [(6, None), *((1, lab) for lab in LABS)])
     for name, seed in (("one", 4), ("two", 4), ("three", 5)):
         write_founding_case(FoundingSpec(seed=seed), tmp_path / name)
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
@@ -129,7 +129,7 @@ def test_a_hunt_finds_the_labs_and_no_honest_account(founding: Path) -> None:
 def test_the_command_writes_it_and_refuses_what_belongs_to_other_worlds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _plan(monkeypatch, [(40, None), (10, LABS[0])])
+    _plan(monkeypatch, [(12, None), (4, LABS[0])])
     words = ["lab", "world", str(tmp_path / "w"), "--case", "founding", "--quiet"]
     made = CliRunner().invoke(app, [*words, "--scale", "0.001"])
     assert made.exit_code == 0, made.output

@@ -26,7 +26,7 @@ def test_auc_on_hand_made_cases() -> None:
 def test_no_single_column_separates_the_classes(rungs: tuple[int, ...], seed: int) -> None:
     """Three campaigns of each of three rungs harvest in one world; those of a rung are told from honest accounts."""
     operations = tuple(CampaignSpec(rung, 45, name=f"{rung}-{number}") for rung in rungs for number in range(3))
-    world = build_world(WorldSpec(accounts=1000, seed=seed, campaigns=operations))
+    world = build_world(WorldSpec(accounts=500, seed=seed, campaigns=operations))
     numbers, typical, harvests = account_aggregates(world)
     campaign = world.truth_accounts.to_pandas().set_index("account_id").campaign.reindex(numbers.index)
     for rung in rungs:
@@ -46,7 +46,7 @@ def test_no_single_column_separates_the_classes(rungs: tuple[int, ...], seed: in
 
 def test_honest_and_harvesting_traffic_draw_on_the_same_texts() -> None:
     """Words of harvests occur in honest traffic, also those of the wrappings."""
-    world = build_world(spec_for_rung(7, accounts=1000, seed=33, campaign_accounts=45))
+    world = build_world(spec_for_rung(7, accounts=800, seed=33, campaign_accounts=25))
     requests, truth = world.requests.to_pandas(), world.truth_requests.to_pandas()
     harvested = (truth.campaign != "").to_numpy()
     known = set(" ".join(requests.prompt[~harvested]).lower().split())
@@ -56,6 +56,6 @@ def test_honest_and_harvesting_traffic_draw_on_the_same_texts() -> None:
 
 def test_the_naive_rung_is_easily_separated() -> None:
     """The measure can fail: on rung 1 one shared card separates the classes."""
-    world = build_world(spec_for_rung(1, accounts=300, seed=21, campaign_accounts=60))
+    world = build_world(spec_for_rung(1, accounts=100, seed=21, campaign_accounts=30))
     numbers, _, harvests = account_aggregates(world)
     assert auc(numbers["payment_fingerprint_shared"].to_numpy(float), harvests) > 0.95

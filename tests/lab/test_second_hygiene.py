@@ -111,7 +111,7 @@ def test_auc_on_hand_made_cases() -> None:
 
 @pytest.mark.parametrize("rung", [3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
 def test_no_single_number_separates_the_classes(rung: int) -> None:
-    world = build_second_world(SecondSpec(rung, accounts=250, days=8, seed=31, campaigns=2, campaign_accounts=40))
+    world = build_second_world(SecondSpec(rung, accounts=160, days=6, seed=31, campaigns=2, campaign_accounts=30))
     numbers, harvests = account_numbers(world)
     telling = {name: stump_auc(numbers[name].to_numpy(), harvests) for name in numbers}
     assert len(telling) > 200
@@ -120,5 +120,5 @@ def test_no_single_number_separates_the_classes(rung: int) -> None:
 
 def test_the_naive_rung_is_easily_separated() -> None:
     """The measure can fail: on rung 1 the shared card separates the classes."""
-    numbers, harvests = account_numbers(build_second_world(SecondSpec(1, accounts=200, days=8, seed=41)))
+    numbers, harvests = account_numbers(build_second_world(SecondSpec(1, accounts=100, days=5, seed=41)))
     assert stump_auc(numbers["payment_fingerprint sharers"].to_numpy(), harvests) > 0.95

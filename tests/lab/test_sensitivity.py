@@ -102,7 +102,7 @@ def test_the_table_is_sorted_by_effect_and_names_what_does_nothing() -> None:
 
 def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path: Path) -> None:
     command = [sys.executable, str(QUALITY / "sensitivity.py"), "--out", str(tmp_path), "--rungs", "1,2"]
-    command += ["--accounts", "100", "--campaign-accounts", "20", "--days", "6", "--also-import", "fake_room"]
+    command += ["--accounts", "60", "--campaign-accounts", "20", "--days", "4", "--also-import", "fake_room"]
     command += ["--only", "score.fake,resolve.fake,link.fake"]
     paths = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}

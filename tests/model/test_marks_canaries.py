@@ -25,6 +25,7 @@ from stillhunt_model.marks.canaries import (
     with_wording,
 )
 from stillhunt_model.marks.untouched import untouched_signs
+from thoroughness import examples
 
 KEYS = [bytes([number]) * 32 for number in range(8)]
 VARIANTS = [words for both in WORDINGS for words in both]
@@ -90,7 +91,7 @@ def texts(draw: st.DrawFn) -> tuple[str, list[str]]:
     return " ".join(parts), [part for part in parts if part in KEPT]
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=examples(60, 750))
 @given(texts(), st.sampled_from(KEYS))
 def test_everything_but_the_wordings_stays(drawn: tuple[str, list[str]], key: bytes) -> None:
     text, kept = drawn
@@ -103,7 +104,7 @@ def test_everything_but_the_wordings_stays(drawn: tuple[str, list[str]], key: by
     assert re.findall(r"\d+", marked) == re.findall(r"\d+", text)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=examples(60, 750))
 @given(texts(), st.sampled_from(KEYS))
 def test_a_marked_text_is_not_changed_again_and_has_the_choices_of_the_key(
     drawn: tuple[str, list[str]], key: bytes
@@ -115,7 +116,7 @@ def test_a_marked_text_is_not_changed_again_and_has_the_choices_of_the_key(
         assert marked.startswith(with_wording(choice, choice.variant), choice.start)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(50, 500))
 @given(st.text(alphabet="abc `\"'$\\{}[]<>#|~\n\t .,1:“”‘’„«»@", max_size=80))
 def test_any_text_is_read(text: str) -> None:
     assert len(untouched_signs(text)) == len(text)

@@ -29,6 +29,7 @@ from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.statistics import aligned_rank_p, green_tail, gumbel_tail
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
+from thoroughness import examples
 
 BLOCKS = st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=4), min_size=1, max_size=5)
 PAIRS = prose_pairs(prose_world(), 60, 0)
@@ -37,7 +38,7 @@ GATE = gate_of(TOKENIZER)
 
 
 @given(BLOCKS)
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=examples(30, 300))
 def test_the_tail_is_that_of_all_picks(blocks: list[list[int]]) -> None:
     unlike = [block for block in blocks if len(set(block)) > 1]
     if not unlike:
@@ -76,7 +77,7 @@ def test_the_bounds_do_not_depend_on_the_unit_of_the_weights(unit: float) -> Non
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.integers(0, 2**9 - 1))
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(derandomize=True, deadline=None, max_examples=examples(40, 400))
 def test_the_bound_of_a_green_sum_is_above_its_exact_tail(weights: list[float], chosen: int) -> None:
     gamma, values = 0.25, np.array(weights)
     flags = np.array(

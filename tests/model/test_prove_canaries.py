@@ -30,6 +30,7 @@ from stillhunt_model.proof.standard_tests import CanariesTest
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
+from thoroughness import examples
 
 NOUNS = (
     "river",
@@ -117,7 +118,7 @@ def test_an_innocent_model_has_small_p_values_as_seldom_as_they_say(suspect: Stu
 PARTS = st.lists(st.sampled_from([*WORDS, "the river", "moon.", "and", "it is", "\n\n"]), max_size=8)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=examples(25, 300))
 @given(PARTS, PARTS)
 def test_no_question_depends_on_the_key(asked: list[str], answered: list[str]) -> None:
     prompt = f"What are these for, and {' '.join(asked)}? They were there."

@@ -45,10 +45,16 @@ def test_every_kernel_has_a_twin() -> None:
     )
 
 
+def read_only(array: Array) -> Array:
+    """As columns of Arrow are: for arrays that may be written, numba makes other machine code than a hunt runs."""
+    array.flags.writeable = False
+    return array
+
+
 def flat(lists: Lists, type_: type) -> tuple[Array, Array]:
     """Where each row's values begin, and all values."""
     begins = np.cumsum([0, *(len(one) for one in lists)]).astype(np.int32)
-    return begins, np.array([value for one in lists for value in one], type_)
+    return read_only(begins), read_only(np.array([value for one in lists for value in one], type_))
 
 
 def split(begins: Array, values: Array) -> Lists:
@@ -91,7 +97,7 @@ def test_order_rows(rows: list[tuple[int, int, int]]) -> None:
     owner, time, keys = named([row[0] for row in rows]), [row[1] for row in rows], [row[2] for row in rows]
     owners = len(set(owner))
     order, offsets = np.empty(len(rows), np.int32), np.empty(owners + 1, np.int64)
-    columns = (np.array(time, np.int64), np.array(keys, np.uint64))
+    columns = (read_only(np.array(time, np.int64)), read_only(np.array(keys, np.uint64)))
     request_kernels.order_rows(np.array(owner, np.int32), owners, *columns, order, offsets)
     assert order.tolist() == plain.order_rows(owner, time, keys)
     assert offsets.tolist() == offsets_of(owner).tolist()
@@ -102,7 +108,8 @@ def test_order_rows(rows: list[tuple[int, int, int]]) -> None:
 def test_mark_first(rows: list[tuple[int, int]]) -> None:
     owner, prompt_hash = named([row[0] for row in rows]), [row[1] for row in rows]
     order, first_occurrence = ordered(owner), np.full(len(rows), 9, np.uint8)
-    request_kernels.mark_first(order, offsets_of(owner), np.array(prompt_hash, np.uint64), first_occurrence)
+    hashes = read_only(np.array(prompt_hash, np.uint64))
+    request_kernels.mark_first(order, offsets_of(owner), hashes, first_occurrence)
     assert first_occurrence.tolist() == plain.mark_first(order.tolist(), owner, prompt_hash)
 
 
@@ -112,7 +119,7 @@ def test_mark_single_turns(rows: list[tuple[int, int, int]]) -> None:
     owner, turn = named([row[0] for row in rows]), [row[2] for row in rows]
     conversation = [10 * one + row[1] for one, row in zip(owner, rows, strict=True)]
     single_turn = np.full(len(rows), 9, np.uint8)
-    columns = (np.array(conversation, np.uint64), np.array(turn, np.int32))
+    columns = (read_only(np.array(conversation, np.uint64)), read_only(np.array(turn, np.int32)))
     request_kernels.mark_single_turns(ordered(owner), offsets_of(owner), *columns, single_turn)
     assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn)
 
@@ -123,10 +130,12 @@ def test_marks_of_accounts_with_many_rows_after_small_ones() -> None:
     owner = [0] * 3 + [1] * 5_000 + [2] * 40
     prompt_hash, conversation = rng.integers(0, 900, len(owner)).tolist(), rng.integers(0, 4_000, len(owner)).tolist()
     conversation = [10_000 * one + number for one, number in zip(owner, conversation, strict=True)]
-    order, offsets, turn = ordered(owner), offsets_of(owner), rng.integers(-1, 2, len(owner)).astype(np.int32)
+    order, offsets = ordered(owner), offsets_of(owner)
+    turn = read_only(rng.integers(-1, 2, len(owner)).astype(np.int32))
+    hashes, threads = (read_only(np.array(one, np.uint64)) for one in (prompt_hash, conversation))
     first_occurrence, single_turn = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
-    request_kernels.mark_first(order, offsets, np.array(prompt_hash, np.uint64), first_occurrence)
-    request_kernels.mark_single_turns(order, offsets, np.array(conversation, np.uint64), turn, single_turn)
+    request_kernels.mark_first(order, offsets, hashes, first_occurrence)
+    request_kernels.mark_single_turns(order, offsets, threads, turn, single_turn)
     assert first_occurrence.tolist() == plain.mark_first(order.tolist(), owner, prompt_hash)
     assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn.tolist())
 
@@ -145,8 +154,8 @@ def recurring(
     owner: list[int], first_occurrence: list[int], phrases: Lists, systems: Lists, least: int
 ) -> dict[Any, int]:
     lists = (flat(phrases, np.uint32), flat(systems, np.uint32))
-    marks = np.array(first_occurrence, np.uint8)
-    found = phrase_kernels.recurring_phrases(ordered(owner), offsets_of(owner), marks, *lists, least)
+    marks = read_only(np.array(first_occurrence, np.uint8))
+    found = phrase_kernels.recurring_phrases(read_only(ordered(owner)), offsets_of(owner), marks, *lists, least)
     names = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert len(set(names)) == len(names)
     assert [one for one, _ in names] == sorted(one for one, _ in names), "owner by owner"
@@ -232,7 +241,7 @@ def test_assign_clusters(drawn: tuple[list[int], Lists, list[int], set[tuple[int
     account, codes, cluster_of, recurring = drawn
     cluster, matched = np.empty(len(account), np.int32), np.empty(len(account), np.int32)
     keys = np.array(sorted(4 * one + label for one, label in recurring), np.int64)
-    columns = (np.array(account, np.int32), flat(codes, np.int32), np.array(cluster_of, np.int32))
+    columns = (read_only(np.array(account, np.int32)), flat(codes, np.int32), np.array(cluster_of, np.int32))
     phrase_kernels.assign_clusters(*columns, (keys, 4), 2, cluster, matched)
     got = list(zip(cluster.tolist(), matched.tolist(), strict=True))
     assert got == plain.assign_clusters(account, codes, cluster_of, recurring)
@@ -261,12 +270,12 @@ def test_recurring_words(drawn: list[Lists], share: float) -> None:
 )
 def test_telling_words(rows: list[tuple[int, list[int]]], wanted: set[int], wrapping: set[tuple[int, int]]) -> None:
     cluster, words = [row[0] for row in rows], [row[1] for row in rows]
-    telling = np.zeros(1 << 16, np.uint8)
+    telling, clusters = np.zeros(1 << 16, np.uint8), read_only(np.array(cluster, np.int32))
     telling[sorted(wanted)] = 1
     keys = np.array(sorted(label << 16 | word for label, word in wrapping), np.int64)
     begins, values = flat(words, np.uint16)
     kept, out = np.empty(len(values), np.uint16), np.empty(len(rows) + 1, np.int32)
-    used = topic_word_kernels.telling_words(np.array(cluster, np.int32), begins, values, telling, keys, kept, out)
+    used = topic_word_kernels.telling_words(clusters, begins, values, telling, keys, kept, out)
     assert split(out, kept[:used]) == plain.telling_words(cluster, words, wanted, wrapping)
 
 
@@ -289,7 +298,8 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
     expected = plain.unit_vectors(words, code.tolist(), weight.tolist(), basis.tolist(), least)
     for first in range(len(words)):
         out = np.empty((len(words) - first, 5), np.float32)
-        topic_word_kernels.unit_vectors(first, flat(words, np.uint16), code, weight, basis, least, out)
+        sliced = tuple(one.copy() for one in flat(words, np.uint16))  # a hunt has taken these out of columns
+        topic_word_kernels.unit_vectors(first, sliced, code, weight, basis, least, out)
         assert out.tolist() == expected[first:]
 
 
@@ -333,7 +343,7 @@ def assert_same_pairs(owner: list[int], known: Lists, shared_of: list[int], own_
     shared_phrases = (shared_begins, np.array([shared for own in own_phrases for shared in own], np.int32))
     codes = (*flat(known, np.int32), np.array(shared_of, np.int32))
     found = phrase_pair_kernels.pairs_by_account(
-        (order, offsets), np.array(present, np.int32), codes, shared_phrases, size, (*LIMITS, 2)
+        (read_only(order), offsets), np.array(present, np.int32), codes, shared_phrases, size, (*LIMITS, 2)
     )
     account_runs = list(zip(present, split(offsets, order), strict=True))
     shared_of_row = [[shared_of[code] for code in own if shared_of[code] >= 0] for own in known]

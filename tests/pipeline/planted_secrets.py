@@ -177,7 +177,8 @@ def _broken(rows: list[dict[str, Any]]) -> Iterator[bytes]:
         yield json.dumps(short, ensure_ascii=bool(number % 2)).encode()[:-9]
         yield f"{phrase(number)} not json {phrase(number + 1)}".encode()
         yield json.dumps({**row, "request_id": f"bad-{number}", "timestamp": phrase(number)}).encode()
-        yield json.dumps({**row, "request_id": f"odd-{number}", "output_tokens": phrase(number)}).encode()
+        odd = {"request_id": f"odd-{number}", "output_tokens": phrase(number)}
+        yield json.dumps({name: row[name] for name in ("account_id", "timestamp", "model", "prompt")} | odd).encode()
         yield json.dumps({"prompt": phrase(number), "timestamp": row["timestamp"]}).encode()
 
 

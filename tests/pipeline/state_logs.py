@@ -177,10 +177,15 @@ def assert_same_case(one: stillhunt.Case, other: stillhunt.Case) -> None:
 
 def compare(files: Path, world: World, state: Path, **changes: Any) -> stillhunt.Case:
     """Hunt with the state folder and without one, which must give the same; gives the case."""
-    kept = stillhunt.hunt(str(files), world.accounts, settings(world, state, **changes))
+    kept = keep(files, world, state, **changes)
     plain = stillhunt.hunt(str(files), world.accounts, settings(world, **changes))
     assert_same_case(kept, plain)
     return kept
+
+
+def keep(files: Path, world: World, state: Path, **changes: Any) -> stillhunt.Case:
+    """Hunt with the state folder alone, where a later `compare` sees whatever was kept wrongly; gives the case."""
+    return stillhunt.hunt(str(files), world.accounts, settings(world, state, **changes))
 
 
 def kept_folders(state: Path) -> dict[str, tuple[int, int]]:

@@ -31,6 +31,7 @@ from stillhunt.decide.actions import Action
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt_server.api.questions import GatewayQuestion
 from stillhunt_server.enforcing.asked_texts import texts_of_messages
+from thoroughness import examples
 
 NAME = "stillhunt.plugins.litellm_guardrail"
 SOURCE = Path(__file__).parents[2] / "packages/stillhunt/src/stillhunt/plugins/litellm_guardrail.py"
@@ -291,7 +292,7 @@ SAID_IN = ("messages", "input", "prompt", "contents", "system", "instructions")
 FIELDS = ("model", *SAID_IN, "metadata", "proxy_server_request")
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(60, 1000), deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON), st.sampled_from(["acompletion", "aresponses", "other", ""]))
 def test_whatever_a_client_sends_is_asked_about(plugin: Any, data: dict[str, Any], call_type: str) -> None:
     assert question_of(plugin, data, call_type).account_id == "user-1"

@@ -46,17 +46,17 @@ class SmallLog:
 
 
 def build_small_log() -> SmallLog:
-    """About 180 accounts and 6,400 requests over four days."""
-    plain = CampaignSpec(2, 20, name="plain", requests_per_account_day=25.0)
-    faint = CampaignSpec(2, 8, name="faint", requests_per_account_day=8.0)
-    world = build_world(WorldSpec(accounts=150, days=4, seed=SEED, campaigns=(plain, faint)))
+    """About 110 accounts and 3,400 requests over three days."""
+    plain = CampaignSpec(2, 14, name="plain", requests_per_account_day=25.0)
+    faint = CampaignSpec(2, 8, name="faint", requests_per_account_day=11.0)
+    world = build_world(WorldSpec(accounts=90, days=3, seed=SEED, campaigns=(plain, faint)))
     first = world.requests.slice(100, CONFLICTS)
     prompt = first.schema.get_field_index("prompt")
     clash = first.set_column(
         prompt, "prompt", pa.array(["another text under the same id"] * CONFLICTS, pa.large_string())
     )
     clash = clash.cast(world.requests.schema)
-    requests = pa.concat_tables([world.requests, clash, world.requests.slice(2_400, REPEATS)]).combine_chunks()
+    requests = pa.concat_tables([world.requests, clash, world.requests.slice(1_400, REPEATS)]).combine_chunks()
     return SmallLog(world, requests, world.accounts, Config(sanctioned={"organizations": world.sanctioned}))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stillhunt.triage import alike_prompts
 from stillhunt.triage.alike_prompts import P, evenly, sample_keys
+from thoroughness import examples
 
 from .harvested_traffic import traffic_of
 
@@ -82,7 +83,7 @@ def test_requests_without_a_prompt_have_no_key() -> None:
     assert keys_of([{"prompt_hash": 0}, {"prompt_hash": 0, "turn": 1}, {"prompt_hash": 3}])[:2] == [0, 0]
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=examples(25, 250))
 @given(st.randoms(use_true_random=False), st.integers(1, 7))
 def test_blocks_and_the_order_of_rows_change_nothing(random: Any, block: int) -> None:
     rows = [item(random.randrange(12)) for _ in range(40)]

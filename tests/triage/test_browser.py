@@ -296,6 +296,7 @@ def test_ids_of_any_kind_stay_in_their_cell(browser: Any, tmp_path: Path) -> Non
 def test_campaign_of_twenty_thousand_opens_fast_and_pages(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "large.html"
     path.write_text(large_case(20_000).report(), encoding="utf-8")
+    assert path.stat().st_size < 6_000_000
     visit = Visit(browser, path)
     page = visit.page
     part = page.locator("section.membership").first

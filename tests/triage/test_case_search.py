@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stillhunt.base.formatting import visible_id
 from stillhunt.triage import Case
 from stillhunt_server.case_views.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
+from thoroughness import examples
 
 from .fixtures import demo_case
 from .rearranged import rearranged, with_rows
@@ -116,7 +117,7 @@ def test_excerpts_are_short_and_safe(case: Case) -> None:
     assert hit.before.startswith("\u2026y")
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=examples(30, 300), derandomize=True, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_can_be_searched(query: str) -> None:
     hits = search(CASE, query)

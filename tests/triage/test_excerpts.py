@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.triage.excerpts import SAMPLED_MOMENTS, SAMPLED_REQUESTS, requests_near_moments
+from thoroughness import examples
 
 requests = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), min_size=1, max_size=120)
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None, max_examples=examples(60, 1000))
 @given(requests, st.booleans())
 def test_requests_that_follow_the_moments_of_the_log(rows: list[tuple[str, int]], by_campaign: bool) -> None:
     if by_campaign:

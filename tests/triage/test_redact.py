@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.formatting import UNSAFE
 from stillhunt.triage.redact import excerpt
+from thoroughness import examples
 
 SECRETS = [
     "joe.doe+spam@mail.example.com",
@@ -113,7 +114,7 @@ _ANY = st.text(
 )
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=examples(100, 1500), deadline=None)
 @given(text=_ANY, chars=st.integers(8, 120), spans=st.lists(st.tuples(st.integers(-5, 320), st.integers(-5, 320))))
 def test_excerpt_holds_its_promises(text: str, chars: int, spans: list[tuple[int, int]]) -> None:
     shown, marks = excerpt(text, chars, spans)
@@ -124,7 +125,7 @@ def test_excerpt_holds_its_promises(text: str, chars: int, spans: list[tuple[int
     shown.encode()
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=examples(40, 500), deadline=None)
 @given(noise=_ANY, secret=st.sampled_from(SECRETS))
 def test_no_secret_survives_between_noise(noise: str, secret: str) -> None:
     shown, _ = excerpt(f"{noise} {secret} {noise}", 4000)

@@ -161,8 +161,8 @@ def test_megabyte_fields_stay_bounded() -> None:
     huge = "A<" * 500_000
     rows = {name: table.to_pylist() for name, table in case.tables.items()}
     for row in rows["campaigns"]:
-        row["skills"] = [huge] * 50
-        row["models"] = [huge] * 50
+        row["skills"] = [huge] * 10
+        row["models"] = [huge] * 10
     for row in rows["evidence"][:3]:
         row["statement"] = huge
     rows["rejects"][0]["reason"] = huge
@@ -241,13 +241,15 @@ def many(case: Case, times: int) -> Case:
     return Case(tables, run=case.run, **views)
 
 
-def test_two_hundred_campaigns_stay_small_and_quick(case: Case) -> None:
-    big = many(case, 210)
+def test_many_campaigns_stay_small_and_quick(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert report_campaigns.CAMPAIGNS_IN_DETAIL <= 200  # which make 9 MB
+    monkeypatch.setattr("stillhunt.triage.report.CAMPAIGNS_IN_DETAIL", 40)
+    big = many(case, 50)
     begin = time.process_time()
     page = big.report()
-    assert time.process_time() - begin < 15
-    assert len(page.encode()) < 9_000_000
-    assert page.count('<article class="case') == report_campaigns.CAMPAIGNS_IN_DETAIL
+    assert time.process_time() - begin < 5
+    assert len(page.encode()) < 600_000 + 40 * 42_000
+    assert page.count('<article class="case') == 40
     assert "10 more are in" in visible(page)
 
 
@@ -361,13 +363,14 @@ def large_case(number: int) -> Case:
     return Case(tables, case.samples, case.timeline, case.run, member_details=own)
 
 
-def test_twenty_thousand_members_stay_small_and_quick() -> None:
-    big = large_case(20_000)
+def test_thousands_of_members_stay_small_and_quick() -> None:
+    """The browser opens the page of twenty thousand, and looks at its size."""
+    big = large_case(4_000)
     begin = time.process_time()
     page = big.report()
-    assert time.process_time() - begin < 10
-    assert len(page.encode()) < 6_000_000
-    assert members_of(page)[0].count("<tr><td>") == 20_000
+    assert time.process_time() - begin < 5
+    assert len(page.encode()) < 1_800_000
+    assert members_of(page)[0].count("<tr><td>") == 4_000
     data = json.loads(Elements(page).raw["script"][0])
     assert len(data[0]["members"]) <= 1500
 

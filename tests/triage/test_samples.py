@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.schema_case import SAMPLES, TIMELINE
 from stillhunt.triage import sample_table, timeline_table
+from thoroughness import examples
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 COLUMNS = pa.schema(
@@ -101,7 +102,7 @@ def test_a_long_template_leaves_room_for_what_is_asked() -> None:
 _TEXTS = st.lists(st.integers(0, 40), max_size=200).map(lambda words: " ".join(f"w{word}" for word in words))
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=examples(50, 1000), deadline=None)
 @given(texts=st.lists(_TEXTS, min_size=2, max_size=4), shared=_TEXTS, chars=st.integers(40, 400))
 def test_excerpts_are_bounded_and_their_marks_lie_on_shared_words(texts: list[str], shared: str, chars: int) -> None:
     rows = [("c", f"a{n}", f"{text} {shared} {text[::-1]}") for n, text in enumerate(texts)]
@@ -134,7 +135,7 @@ _ROW = st.tuples(
 )
 
 
-@settings(derandomize=True, max_examples=150, deadline=None)
+@settings(derandomize=True, max_examples=examples(40, 750), deadline=None)
 @given(rows=st.lists(_ROW, max_size=60))
 def test_timeline_agrees_with_counting_by_hand(rows: list[tuple[str, str, datetime]]) -> None:
     table = TIMELINE.check(timeline(rows))
@@ -153,6 +154,8 @@ def test_timeline_agrees_with_counting_by_hand(rows: list[tuple[str, str, dateti
 
 @pytest.mark.parametrize(("days", "width"), [(0.1, 60), (1, 600), (9, 3600), (14, 10_800), (45, 21_600), (200, 86_400)])
 def test_buckets_are_as_fine_as_fits(days: float, width: int) -> None:
-    rows = [("c", "x", START + timedelta(seconds=second)) for second in range(0, int(days * 86_400), 60)]
+    rows = [
+        ("c", "x", START + timedelta(seconds=second)) for second in range(0, int(days * 86_400), max(60, width // 20))
+    ]
     starts = timeline(rows)["bucket"].to_pylist()
     assert {(b - a).total_seconds() for a, b in pairwise(starts)} == {width}

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 
-from stillhunt_lab.worlds.build import WorldSpec, build_world
+from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 
 SPEC = WorldSpec(
@@ -18,16 +18,21 @@ SPEC = WorldSpec(
 
 
 @cache
+def _world() -> World:
+    return build_world(SPEC)
+
+
+@cache
 def harvesters() -> frozenset[str]:
     """Accounts of its campaign."""
-    rows = build_world(SPEC).truth_accounts.to_pylist()
+    rows = _world().truth_accounts.to_pylist()
     return frozenset(row["account_id"] for row in rows if row["campaign"])
 
 
 @cache
 def lines() -> tuple[bytes, ...]:
     """Requests of the world in order of time, one JSON line each, without personal data of the client."""
-    rows = build_world(SPEC).requests.sort_by("timestamp").to_pylist()
+    rows = _world().requests.sort_by("timestamp").to_pylist()
     return tuple(json.dumps(_plain(row)).encode() + b"\n" for row in rows)
 
 

@@ -10,7 +10,7 @@ sys.path.insert(0, __file__.rsplit("/tests/", 1)[0] + "/benchmarks/live")
 import faults
 import pytest
 
-FAULTS = 6
+FAULTS = 4
 SEED = 2
 """A seed with one server for everything, which starts sooner than two."""
 TOO_LONG = ("second server on the folder", "two hunts at once")

@@ -215,9 +215,7 @@ def test_the_logs_say_the_same_on_another_layout(tmp_path: Path) -> None:
     config = settings_again(pack, own, SHORT)
     assert config.threads == 1
     again = stillhunt.hunt(folder, accounts, config)
-    assert hunt_differences(pack, again, SHORT) == []
-    without = stillhunt.hunt(folder, None, config)
-    assert hunt_differences(pack, without, SHORT)
+    assert hunt_differences(pack, again, SHORT) == []  # without accounts there are: see the command's tests
 
 
 def test_other_allowed_programmes_are_another_hunt(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft4Validator, Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator, ValidationError, validators
 
 TEXT, WHOLE = {"type": "string", "minLength": 1}, {"type": "integer"}
 ECS = json.loads((Path(__file__).parent / "ecs_fields.json").read_text(encoding="utf-8"))
@@ -135,12 +136,19 @@ def check_stix(text: str) -> list[dict[str, Any]]:
     return objects
 
 
+def find_repeated(_validator: Any, wanted: bool, items: Any, _schema: Any) -> Iterator[ValidationError]:
+    """`uniqueItems` by the texts of the items; jsonschema compares each with each, seconds for an event's thousands."""
+    if wanted and isinstance(items, list) and len({json.dumps(one, sort_keys=True) for one in items}) < len(items):
+        yield ValidationError("items are not unique")
+
+
 @cache
-def misp_validator() -> Draft4Validator:
+def misp_validator() -> Any:
     import pymisp  # slow
 
     schema = Path(pymisp.__file__).parent / "data" / "schema-lax.json"
-    return Draft4Validator(json.loads(schema.read_text(encoding="utf-8")))
+    checking = validators.extend(Draft4Validator, {"uniqueItems": find_repeated})
+    return checking(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def check_misp(text: str) -> list[Any]:

@@ -32,6 +32,7 @@ from evidence.sharing.share_scenes import (
 from server.console.hostile_texts import hostile_case, payloads
 from stillhunt.triage import Case
 from stillhunt_evidence.sharing.formats import share_formats
+from thoroughness import examples
 
 MARKUP = re.compile(
     r"<[a-z/!]|\]\(|(?i:javascript|vbscript):|://|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
@@ -184,7 +185,7 @@ ORIGINS = st.lists(
     seed=st.randoms(use_true_random=False),
 )
 @settings(
-    max_examples=6,  # each takes a quarter of a minute in the validators of all five formats
+    max_examples=examples(6, 30),
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # making a failure small takes minutes with validators as slow as these

@@ -140,7 +140,10 @@ def _key() -> str:
     """What the machine code depends on: our kernels and their parameters, numba, and the processor."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
     package = Path(stillhunt.__file__).parent
-    for path in sorted([*package.rglob("*kernels*.py"), *package.rglob("parameters.*")]):
+    # no bytecode: it comes and goes with what was imported, and every command would compile once more
+    for path in sorted(
+        path for name in ("*kernels*.py", "parameters.py", "parameters.toml") for path in package.rglob(name)
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
