@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -21,6 +23,12 @@ def test_every_public_name_exists(name: str) -> None:
     assert len(set(names)) == len(names)
     for one in names:
         assert getattr(module, one) is not None, one
+
+
+def test_a_module_that_is_offered_is_loaded_where_nothing_else_was() -> None:
+    code = "from stillhunt.tools import formatting; print(formatting.__name__)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout == "stillhunt.base.formatting\n"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -36,6 +36,7 @@ def offer_names(file: str, module: str) -> tuple[list[str], Callable[[str], Any]
         if name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         home, original = homes[name]
-        return getattr(import_module(home), original)
+        found = import_module(home)
+        return getattr(found, original) if hasattr(found, original) else import_module(f"{home}.{original}")
 
     return sorted([*homes, *own]), load_name
