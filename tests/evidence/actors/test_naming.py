@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from actor_scenes import ELSEWHERE, HOSTER, NORTHERN, OTHER, OWN, SOUTHERN, WAYS, actors, mark_of, result, scene
+from actor_scenes import ELSEWHERE, HASHES, HOSTER, NORTHERN, OTHER, OWN, SOUTHERN, WAYS, actors, mark_of, result, scene
 from attribution_cases import OWN_TIES, SELLER_TIE
 
 from stillhunt.base.errors import CaseError
@@ -222,3 +222,14 @@ def test_as_dict_says_all_of_it() -> None:
         northern["costly_bits"] + northern["cheap_bits"] + northern["bits_against"], abs=1e-5
     )
     assert {"kind", "costly_to_plant", "bits", "coverage", "known", "statement", "source"} == set(northern["marks"][0])
+
+
+def test_a_campaign_that_the_file_lists_names_nobody_and_earns_nothing_by_it() -> None:
+    unlisted = result()
+    assert unlisted.decision == "named"
+    listed = NORTHERN | {"known": {"campaigns": ["c-1", "known-1"], "networks": HASHES, "accounts": ["c-1-a0"]}}
+    found = result(known=actors(listed))
+    assert found.decision == "abstained"
+    assert any("lists this campaign" in reason for reason in found.reasons)
+    assert "this very campaign" in found.statement
+    assert found.actors[0].weight.bits < unlisted.actors[0].weight.bits

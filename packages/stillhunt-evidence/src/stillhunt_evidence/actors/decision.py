@@ -55,6 +55,7 @@ def reasons_against_naming(
     """
     return [
         *_of_the_campaign(seen),
+        *_of_the_file(seen, first),
         *_of_the_marks(first),
         *dict.fromkeys(
             sentence for other in others for sentence in contradictions(case, seen, first, other, "another actor")
@@ -68,6 +69,8 @@ def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
         return "no mark of the campaign is that of an actor of the file"
     if _of_the_campaign(seen):
         return "the campaign is too small, or not surely the work of one operator"
+    if _of_the_file(seen, first):
+        return "what the file says of an actor may have been written down from this very campaign"
     if _of_the_marks(first):
         return "the marks that agree with an actor of the file are too few, or too easy to plant"
     return "marks of several actors of the file contradict each other"
@@ -84,6 +87,15 @@ def _of_the_campaign(seen: SeenCampaign) -> list[str]:
         few = formatting.plural(row["accounts"], "account")
         found.append(f"The campaign has {few}; {NAMING.accounts} are needed.")
     return found
+
+
+def _of_the_file(seen: SeenCampaign, first: ActorComparison) -> list[str]:
+    """Why the file itself cannot be believed about this campaign: who lists it may have taken the marks from it."""
+    if seen.campaign_id not in first.actor.known.campaigns:
+        return []
+    return [
+        "The actors file lists this campaign as one of an actor's, so the marks that agree may have been taken from it."
+    ]
 
 
 def _of_the_marks(first: ActorComparison) -> list[str]:

@@ -262,7 +262,9 @@ def _own(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
     hidden = 0.0 if known is None else known.with_mark / known.members  # accounts of unknown network do not count
     statement = f"{mark.statement}; they are active in {formatting.percent(days)} of its duration"
     if min(mark.coverage, days, hidden) >= _COSTLY_SHARE:
-        used = addresses_used(on.actor)(on.seen)
+        # The known addresses of an actor may be those of a campaign that the file lists: it cannot confirm itself.
+        listed = on.seen.campaign_id in on.actor.known.campaigns
+        used = None if listed else addresses_used(on.actor)(on.seen)
         if used is None or used.share < MARK_RULES.most:
             return Mark(mark.kind, mark.source, True, mark.bits, mark.coverage, True, statement)
         more = coverage_bits(used, base_rate(on.stated("address"), ()), MARK_CAPS["address"])
