@@ -99,7 +99,7 @@ def test_every_verdict_follows_from_its_evidence_bit_for_bit(
         )
         facts = (budget["accounts"], budget["days"])
         rebuilt = rebuild_verdict(evidence, members, tables["accounts"], config, *facts)
-        assert verdict_differences(rebuilt, row, evidence, members, tables["accounts"], config) == []
+        assert verdict_differences(rebuilt, row, evidence, members, tables["accounts"]) == []
 
 
 def test_an_account_has_the_score_of_its_strongest_membership(judged: tuple[Tables, Config]) -> None:

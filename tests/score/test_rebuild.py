@@ -61,7 +61,7 @@ def differences(name: str, config: Config | None = None, **changed: pa.Table) ->
     (row,) = tables["campaigns"].to_pylist()
     own = [tables["evidence"], tables["members"], tables["accounts"]]
     rebuilt = rebuild_verdict(*own, config, budget.accounts, budget.days)
-    return verdict_differences(rebuilt, row, *own, config)
+    return verdict_differences(rebuilt, row, *own)
 
 
 def with_value(table: pa.Table, column: str, row: int, value: Any) -> pa.Table:

@@ -80,7 +80,7 @@ def verdict_again(case: Case) -> tuple[RebuiltVerdict, list[str]]:
         (campaign,) = case.tables["campaigns"].to_pylist()
         tables = (case.tables["evidence"], case.tables["members"], case.tables["accounts"])
         found = rebuild_verdict(*tables, config, accounts, days, plugins_named(case.run, EVIDENCE_PLUGINS))
-        return found, verdict_differences(found, campaign, *tables, config)
+        return found, verdict_differences(found, campaign, *tables)
     except ContractError:
         raise
     except _DAMAGED as error:

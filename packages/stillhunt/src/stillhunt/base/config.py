@@ -117,7 +117,7 @@ class ScoreSettings(_Group):
         default_factory=lambda: FamilyCaps(),
         description="Most bits each family may add or take: no single kind of evidence can convict by itself.",
     )
-    linkage_cap_bits: float = Field(4.0, gt=0)
+    linkage_cap_bits: float = Field(14.0, gt=0)
     act_probability: float = Field(0.99, gt=0, lt=1)
     review_probability: float = Field(0.85, gt=0, lt=1)
     flagged_strangers: float = Field(0.01, gt=0, lt=1)

@@ -91,7 +91,14 @@ BUDGET = "budget"
 """Family of the rows that state what the false-alarm budget asks."""
 MEMBERSHIP = "members"
 """Family of the rows that state that too few accounts are likelier members than not."""
-LIMIT_FAMILIES = (BUDGET, MEMBERSHIP)
+INDEPENDENCE = "independence"
+"""Family of the rows that state that fewer than two families of evidence are strong."""
+FLAGGING = "flagging"
+"""Family of the rows that state that no account is surely enough a member."""
+OTHERS = "explanations"
+"""Family of the rows that state each explanation beside a harvest, with the odds against it in place of bits before
+caps, and what they take from the odds together."""
+LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING)
 """Families of the rows, with 0 bits, that state why a verdict is lower than the evidence by itself gives."""
 
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}

@@ -295,6 +295,11 @@ def _bound(share: float) -> str:
     return "< 0.1 %" if share < 0.001 else ""
 
 
+_EVEN_RATIO = 1.1  # Ratio of two likelihoods below which they are said to be equal
+_WHOLE_RATIO = 10.0  # Ratio from which it is said without a decimal
+_MOST_ODDS_BITS = 10.0  # Bits of odds that are said at most: rarer things were never counted
+
+
 def likelihood(value: float) -> str:
     """A probability in the words of US Intelligence Community Directive 203 (2015), section D.6.e."""
     scale = (
@@ -306,6 +311,16 @@ def likelihood(value: float) -> str:
         (0.05, "very unlikely"),
     )
     return next((words for least, words in scale if value >= least), "almost no chance")
+
+
+def odds_in_words(odds: float) -> str:
+    """Log2 odds against something as words before its name: `3.4 times less likely than`, `as likely as`."""
+    ratio = 2.0 ** min(abs(odds), _MOST_ODDS_BITS)
+    if ratio < _EVEN_RATIO:
+        return "as likely as"
+    shown = count(round(ratio)) if ratio >= _WHOLE_RATIO else number(ratio, 1)
+    more = "more than " if abs(odds) > _MOST_ODDS_BITS else ""
+    return f"{more}{shown} times {'less' if odds > 0 else 'more'} likely than"
 
 
 def bits(value: float) -> str:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from stillhunt.base.shape import Table, read_tables
 
-CASE_VERSION = 7
-"""Version of the case folder, written to run.json; raised whenever a table is added or a column changes."""
+CASE_VERSION = 8
+"""Version of the case folder, written to run.json; raised whenever a table, a column or what a value means changes."""
+READABLE_VERSIONS = (7, CASE_VERSION)
+"""Versions of cases that are read, and shown as they were: version 7 has no explanations beside a harvest."""
 
 VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
 """It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
 not known."""
 HARVEST_OPERATION = "harvest"
-OPERATION_KINDS = (HARVEST_OPERATION, "account_farm", "relay", "not_known")
-"""A work queue for answers; many accounts of one person; accounts through which many people ask; a group left alone."""
+POSING_OPERATION = "posing"
+OPERATION_KINDS = (HARVEST_OPERATION, POSING_OPERATION, "account_farm", "relay", "not_known")
+"""A work queue for answers; one operator's accounts that pose as separate customers; many accounts of one person;
+accounts through which many people ask; a group left alone."""
 
 _TABLES = read_tables("tables_of_case.toml")
 CASE_ACCOUNTS = _TABLES["case_accounts"]

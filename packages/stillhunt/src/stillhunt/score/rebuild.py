@@ -16,21 +16,22 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import BUDGET, FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, PRIOR
+from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, PRIOR
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
-from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
+from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.budget import required_bits
 from stillhunt.score.verdict.caps import member_evidence
 from stillhunt.score.verdict.linked_accounts import TRACES, member_ranks
 from stillhunt.score.verdict.rules import (
+    Limit,
     Weighed,
     all_allowed,
+    judge_weighed,
     linked_verdict,
-    over_budget,
-    queue_verdict,
     weigh_findings,
+    weigh_linked_accounts,
 )
 
 
@@ -39,10 +40,13 @@ class RebuiltVerdict:
     """What follows from what was measured about one campaign.
 
     Attributes:
+        operation: what kind of operation the evidence is about, whatever the verdict.
         families: evidence families above the floor, the strongest first.
         kinds: kinds of its findings, in the order in which they are added.
         bits: bits of each of these findings after caps.
-        held_back: bits that the false-alarm budget asks, where it alone turns the verdict act into review; else None.
+        rules: family, kind, bits and bits before caps of each row that states no finding: the prior, the explanations
+            beside a harvest, and what keeps the verdict lower than the probability says.
+        member_prior: log2 odds of a member before what is known of it.
         member_bits: bits of each finding about each member after member caps, shape (findings, members); zeros for
             findings without a row of their own about the campaign as for those that say nothing of the member.
         member_kinds: kinds of the rows of `member_bits`.
@@ -52,20 +56,17 @@ class RebuiltVerdict:
     score: float
     verdict: str
     kind: str
+    operation: str
     families: list[str]
     kinds: list[str]
     bits: list[float]
-    held_back: float | None
+    rules: dict[tuple[str, str], tuple[float, float]]
+    member_prior: float
     accounts: list[str]
     member_scores: Floats
     member_bits: Floats
     member_kinds: list[str]
     member_verdicts: list[str]
-
-    @property
-    def linked(self) -> bool:
-        """True for linked accounts without a work queue."""
-        return any(kind in TRACES for kind in self.kinds)
 
     @property
     def flagged(self) -> list[str]:
@@ -99,40 +100,42 @@ def rebuild_verdict(
     findings = _read_findings(evidence, names, of_plugins)
     measured = [found for found, _ in findings]
     linked = next((TRACES[found.kind].operation for found in measured if found.kind in TRACES), None)
-    weighed = weigh_findings(measured, len(names), config.score, works_off_queue=linked is None)
+    weigh = weigh_findings if linked is None else weigh_linked_accounts
+    weighed = weigh(measured, len(names), config.score)
     allowed = _sanctioned_members(accounts, names)
     needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
-    verdict, held_back = _judge_again(weighed, linked is not None, _too_few(evidence), config.score, needed)
+    verdict, limits = linked_verdict(weighed, config.score), list[Limit]()
+    if linked is None:
+        least = config.resolve.min_accounts
+        likely = 0 if _too_few(evidence) else least
+        verdict, limits = judge_weighed(
+            weighed, config.score, required_bits=needed, likely_members=likely, min_accounts=least
+        )
+    claim = weighed.claim
+    rules = {(PRIOR, PRIOR): (claim.prior_bits, claim.prior_bits)}
+    for key, odds in claim.odds.items():
+        rules[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
+    rules |= {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
     if all_allowed(allowed, config.resolve.min_accounts):
-        verdict, held_back = "none", None
+        verdict = "none"
     own = _member_ranks(verdict, weighed, allowed, config.score)
     listed = [place for place, (_, has_row) in enumerate(findings) if has_row]
     return RebuiltVerdict(
-        score=weighed.probability,
+        score=claim.probability,
         verdict=verdict,
-        kind=OPERATION_KINDS[-1] if verdict == "none" else linked or HARVEST_OPERATION,
+        kind=OPERATION_KINDS[-1] if verdict == "none" else linked or claim.operation,
+        operation=linked or claim.operation,
         families=weighed.families,
         kinds=[measured[place].kind for place in listed],
         bits=[weighed.findings[place].bits for place in listed],
-        held_back=held_back,
+        rules=rules,
+        member_prior=weighed.member_prior,
         accounts=names.to_pylist(),
-        member_scores=weighed.probability * weighed.member_probability,
+        member_scores=claim.probability * weighed.member_probability,
         member_bits=member_evidence(weighed.findings, len(names)),
         member_kinds=[found.kind for found in measured],
         member_verdicts=[VERDICTS[rank] for rank in own.tolist()],
     )
-
-
-def _judge_again(
-    weighed: Weighed, linked: bool, too_few: bool, settings: ScoreSettings, needed: float
-) -> tuple[str, float | None]:
-    """The verdict before allowed programmes, and what the budget asks where it alone keeps it from act."""
-    if linked:
-        return linked_verdict(weighed, settings), None
-    verdict = "none" if too_few else queue_verdict(weighed, settings)
-    if over_budget(verdict, weighed.bits, settings, needed):
-        return "review", needed
-    return verdict, None
 
 
 def _member_ranks(verdict: str, weighed: Weighed, allowed: Flags, settings: ScoreSettings) -> Ints:
@@ -176,7 +179,7 @@ def _read_findings(
     """The findings as measured, in the order in which they are added, each with whether it has a row of its own."""
     known = {kind.name: kind.family for kind in all_kinds().values()}
     known |= {kind: trace.family for kind, trace in TRACES.items()}
-    weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, *LIMIT_FAMILIES])))
+    weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, OTHERS, *LIMIT_FAMILIES])))
     rows = evidence.filter(weighs)
     for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
         missing = row["kind"] in of_plugins and row["family"] in FAMILY_OF  # of a plugin that is not installed here
@@ -197,11 +200,8 @@ def _read_findings(
 def _read_finding(kind: str, family: str, row: dict[str, Any] | None, about: Floats | None) -> Finding:
     if row is None:  # it speaks of members only
         return Finding(family, kind, "", 0.0, member_bits=about)
-    needs = next((known for known in ACT_NEEDS if known == row["act_needs"]), None)
-    if needs is None:
-        raise ContractError(f"{kind} needs {row['act_needs']}", where="table evidence")
     bits, independent = row["raw_bits"], row["independent"]
-    return Finding(family, kind, "", bits, member_bits=about, independent=independent, act_needs=needs)
+    return Finding(family, kind, "", bits, member_bits=about, independent=independent)
 
 
 def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
@@ -225,7 +225,6 @@ def verdict_differences(
     evidence: pa.Table,
     members: pa.Table,
     accounts: pa.Table,
-    config: Config,
 ) -> list[str]:
     """What a case says of a campaign that does not follow from its evidence.
 
@@ -240,7 +239,7 @@ def verdict_differences(
     """
     return [
         *_campaign_differences(rebuilt, campaign),
-        *_row_differences(rebuilt, evidence.filter(pc.is_null(evidence["account_id"])), config.score.prior_bits),
+        *_row_differences(rebuilt, evidence.filter(pc.is_null(evidence["account_id"]))),
         *_member_row_differences(rebuilt, evidence.filter(pc.is_valid(evidence["account_id"]))),
         *_member_differences(rebuilt, members),
         *_account_differences(rebuilt, accounts, campaign["campaign_id"]),
@@ -260,22 +259,19 @@ def _campaign_differences(rebuilt: RebuiltVerdict, campaign: Mapping[str, Any]) 
             yield f"campaign: {name} is {campaign[name]}, rebuilt {value}"
 
 
-def _row_differences(rebuilt: RebuiltVerdict, rows: pa.Table, prior: float) -> Iterator[str]:
+def _row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator[str]:
     bits = dict(zip(rebuilt.kinds, rebuilt.bits, strict=True))
-    budget = priors = 0
+    missing = dict(rebuilt.rules)
     for row in rows.drop_columns(["request_ids"]).to_pylist():
         expected = bits.get(row["kind"])
-        if row["family"] in (PRIOR, *LIMIT_FAMILIES):
-            expected = prior if row["family"] == PRIOR else 0.0
-            priors, budget = priors + (row["family"] == PRIOR), budget + (row["family"] == BUDGET)
-            if row["raw_bits"] != expected or row["independent"] or row["act_needs"] != "nothing":
+        if row["family"] in (PRIOR, OTHERS, *LIMIT_FAMILIES):
+            expected, raw = missing.pop((row["family"], row["kind"]), (None, None))
+            if row["raw_bits"] != raw or row["independent"]:
                 yield f"evidence {row['kind']}: what is measured is not that of a row of {row['family']}"
         if row["bits"] != expected:
             yield f"evidence {row['kind']}: bits are {row['bits']}, rebuilt {expected}"
-    if priors != 1:
-        yield f"evidence: {priors} rows of the prior"
-    if budget != (rebuilt.held_back is not None):
-        yield f"evidence: {budget} rows of the budget, which asks {rebuilt.held_back}"
+    for family, kind in missing:
+        yield f"evidence: no row of {family} for {kind}, which the rest asks for"
 
 
 def _member_row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator[str]:
@@ -285,9 +281,10 @@ def _member_row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator
     kind = pc.fill_null(pc.index_in(rows["kind"].combine_chunks(), value_set=kinds), len(kinds)).to_numpy()
     member = pc.fill_null(at, 0).to_numpy()
     table = np.vstack([rebuilt.member_bits, np.zeros((1, len(rebuilt.accounts)))])
-    expected = np.where(is_prior, 0.0, table[kind, member])
-    wrong = (rows["bits"].to_numpy() != expected) | (is_prior & (rows["raw_bits"].to_numpy() != 0.0))
-    wrong |= rows["independent"].to_numpy() | pc.not_equal(rows["act_needs"], "nothing").to_numpy()
+    prior = rebuilt.member_prior
+    expected = np.where(is_prior, prior, table[kind, member])
+    wrong = (rows["bits"].to_numpy() != expected) | (is_prior & (rows["raw_bits"].to_numpy() != prior))
+    wrong |= rows["independent"].to_numpy()
     wrong |= pc.is_null(at).to_numpy(zero_copy_only=False) | (~is_prior & (kind == len(kinds)))
     for row in rows.filter(pa.array(wrong)).select(["account_id", "kind", "bits"]).to_pylist():
         yield f"evidence {row['kind']} about {row['account_id']}: bits are {row['bits']}, rebuilt others"
@@ -319,5 +316,5 @@ def _account_differences(rebuilt: RebuiltVerdict, accounts: pa.Table, campaign_i
         lower = stored not in VERDICTS or VERDICTS.index(stored) > VERDICTS.index(verdict)
         if lower or (not elsewhere and stored != verdict):
             yield f"account {row['account_id']}: verdict is {stored}, rebuilt {verdict}"
-        if not rebuilt.linked and row["score"] < score:
+        if rebuilt.operation == HARVEST_OPERATION and row["score"] < score:
             yield f"account {row['account_id']}: score is {row['score']}, rebuilt at least {score}"

@@ -23,7 +23,7 @@ from stillhunt.base.case_folder import CASE_FILES, REPORT_FILE, RUN_FILE, case_f
 from stillhunt.base.config import is_secret
 from stillhunt.base.errors import CaseError, ContractError, OutputError
 from stillhunt.base.forced_end import RENAMING, remove_at_forced_end
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, READABLE_VERSIONS
 from stillhunt.base.shape import Table
 
 _SHOWN_NAMES = 3
@@ -363,7 +363,7 @@ def read_run(folder: Path) -> dict[str, Any]:
             command_step="'stillhunt hunt LOGS --out FOLDER' writes one",
         ) from error
     version = run.get("case_version") if isinstance(run, dict) else None
-    if version != CASE_VERSION:
+    if version not in READABLE_VERSIONS:
         raise CaseError(
             f"the case has version {version!r:.20}, this stillhunt reads version {CASE_VERSION}",
             where=str(path),

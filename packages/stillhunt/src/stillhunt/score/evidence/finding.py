@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,8 +56,6 @@ class MemberEvidence(NamedTuple):
 CAPS = read_parameters(MemberEvidence, "score.member_evidence")
 
 
-ActNeeds = Literal["nothing", "linkage", "never"]
-ACT_NEEDS: tuple[ActNeeds, ...] = get_args(ActNeeds)
 EXAMPLES = 50
 """Most requests that one finding names."""
 
@@ -75,8 +73,6 @@ class Finding:
             nothing of single accounts.
         independent: True where the group was formed without looking at what this kind looks at, and could have been
             refuted by it. Such a finding has a cap of its own and takes no room from the others.
-        act_needs: what the verdict act needs where this was found: nothing more, evidence of one operator (linkage), or
-            it is never given, since honest groups explain the finding as well.
         insufficient: True where the log holds too little data: no bits, and the statement says what is lacking.
     """
 
@@ -89,7 +85,6 @@ class Finding:
     member_bits: Floats | None = None
     independent: bool = False
     insufficient: bool = False
-    act_needs: ActNeeds = "nothing"
 
 
 def examples(rows: Ints) -> Ints:

@@ -10,20 +10,20 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base import formatting
-from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import BUDGET, MEMBERSHIP, PRIOR
-from stillhunt.base.schema_case import CASE_OPERATORS, EVIDENCE, HARVEST_OPERATION
+from stillhunt.base.explanations import EXPLANATION_OF
+from stillhunt.base.families import OTHERS, PRIOR
+from stillhunt.base.schema_case import CASE_OPERATORS, EVIDENCE, HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
-from stillhunt.score.evidence.finding import ACT_NEEDS, Finding
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.caps import member_bits, member_evidence
-from stillhunt.score.verdict.rules import OPEN_GROUPS
 from stillhunt.score.verdict.verdict import Judged
 
 FIRST_MEMBERS = 3
@@ -100,9 +100,8 @@ def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> lis
 
 
 MEMBER_EXAMPLES = 5
-CAMPAIGN_PRIOR = (PRIOR, PRIOR, "Odds that a group like this harvests, before any evidence")
 OPERATION_PRIOR = (PRIOR, PRIOR, "Odds that a group like this is one operation of this kind, before any evidence")
-MEMBER_PRIOR = (PRIOR, PRIOR, "Even odds that an account of the group is part of it")
+MEMBER_PRIOR = (PRIOR, PRIOR, "Odds that an account of the group is part of it, from how many of the others are")
 
 Text = tuple[str, str, str]
 """Family, kind and statement."""
@@ -116,7 +115,7 @@ class _Rows:
         examples: distinct lists of requests, as positions in the sketches.
         number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
             caps, list of examples and number of requests of each row.
-        independent, needs: of each row, whether it is independent, and what act needs as a place in `ACT_NEEDS`.
+        independent: of each row, whether it is.
     """
 
     texts: dict[Text, int] = field(default_factory=dict)
@@ -129,7 +128,6 @@ class _Rows:
     example: list[Ints] = field(default_factory=list)
     count: list[Ints] = field(default_factory=list)
     independent: list[Flags] = field(default_factory=list)
-    needs: list[Ints] = field(default_factory=list)
 
     def code(self, text: Text) -> int:
         """Number of a text."""
@@ -142,7 +140,7 @@ class _Rows:
             getattr(self, name).append(values)
 
 
-def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
+def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.Table:
     """Every finding about a campaign and about each of its members, priors included.
 
     The bits of a campaign's rows sum to its log2 odds, those of a member's rows to its log2 odds given the campaign.
@@ -153,10 +151,10 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config
         return EVIDENCE.empty()
     rows = _Rows()
     for place, judged in enumerate(shown):
-        _campaign_rows(rows, place, judged, config, log.accounts.count)
+        _campaign_rows(rows, place, judged)
         _member_rows(rows, place, judged)
-    number, account, text, example, needs = (
-        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example, rows.needs)
+    number, account, text, example = (
+        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
     )
     texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
     offsets = np.cumsum([0, *(len(one) for one in rows.examples)]).astype(np.int32)
@@ -171,47 +169,27 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str], config
         bits=np.concatenate(rows.bits),
         raw_bits=np.concatenate(rows.raw),
         independent=np.concatenate(rows.independent),
-        act_needs=pa.array(ACT_NEEDS).take(pa.array(needs)),
+        act_needs=["nothing"] * len(text),
         request_ids=lists.take(pa.array(example)),
         request_count=np.concatenate(rows.count),
     )
 
 
-def budget_statement(judged: Judged, settings: ScoreSettings, accounts: int) -> str:
-    """Why a campaign that is probable enough is only put up for review.
-
-    Args:
-        judged: a campaign that the false-alarm budget holds back.
-
-    Raises:
-        ContractError: the budget does not hold it back.
-    """
-    if judged.held_back is None:
-        raise ContractError("the false-alarm budget does not hold this campaign back", where="budget_statement")
-    allowed = settings.false_campaigns_per_month
-    campaigns = "campaign" if allowed == 1 else "campaigns"
-    return (
-        f"A budget of {formatting.exact_number(allowed)} false {campaigns} in 30 days asks {judged.held_back:.1f} bits "
-        f"of evidence in a log of {formatting.plural(accounts, 'account')}; this one has "
-        f"{judged.bits - settings.prior_bits:.1f}, and so gets the verdict review"
-    )
-
-
-def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, accounts: int) -> None:
-    prior = CAMPAIGN_PRIOR if judged.kind == HARVEST_OPERATION else OPERATION_PRIOR
-    stated = [_rule_row(prior, config.score.prior_bits)]
-    raw = [config.score.prior_bits]
-    for measured, found in zip(judged.measured, judged.findings, strict=True):
-        if measured.bits != 0.0 or found.insufficient or found.act_needs != "nothing" or found.kind in OPEN_GROUPS:
+def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
+    """The prior against the leading explanation, the findings, what the other explanations take, and the limits."""
+    claim = judged.weighed.claim
+    stated = [_rule_row(_prior_text(judged.kind, claim.leading), claim.prior_bits)]
+    raw = [claim.prior_bits]
+    for measured, found in zip(judged.measured, judged.weighed.findings, strict=True):
+        if measured.bits != 0.0 or found.insufficient or found.kind in SIGNS:
             stated.append(found)
             raw.append(measured.bits)
-    limits = []
-    if judged.held_back is not None and judged.verdict == "review":
-        limits.append((BUDGET, "false_alarm_budget", budget_statement(judged, config.score, accounts)))
-    if judged.likely_members is not None:
-        limits.append((MEMBERSHIP, "too_few_members", _too_few(judged.likely_members, config.resolve.min_accounts)))
-    stated += [_rule_row(text, 0.0) for text in limits]
-    raw += [0.0] * len(limits)
+    for key, odds in claim.odds.items():
+        leads = key == claim.leading
+        stated.append(_rule_row((OTHERS, key, explanation_statement(key, odds)), claim.other_bits if leads else 0.0))
+        raw.append(odds)
+    stated += [_rule_row((limit.family, limit.kind, limit.statement), 0.0) for limit in judged.limits]
+    raw += [0.0] * len(judged.limits)
     first = len(rows.examples)
     rows.examples += [found.rows for found in stated]
     rows.add(
@@ -223,8 +201,20 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged, config: Config, acc
         example=np.arange(first, first + len(stated)),
         count=np.array([found.count for found in stated]),
         independent=np.array([found.independent for found in stated]),
-        needs=np.array([ACT_NEEDS.index(found.act_needs) for found in stated]),
     )
+
+
+def _prior_text(kind: str, leading: str) -> Text:
+    if not leading:
+        return OPERATION_PRIOR
+    what = "is one operator's" if kind == POSING_OPERATION else "harvests"
+    return PRIOR, PRIOR, f"Odds that a group like this {what}, and is not {EXPLANATION_OF[leading].name}"
+
+
+def explanation_statement(key: str, odds: float) -> str:
+    """How an explanation stands beside a harvest, in one sentence."""
+    name = formatting.sentence_case(EXPLANATION_OF[key].name)
+    return f"{name}: {formatting.odds_in_words(odds)} a harvest"
 
 
 def _rule_row(text: Text, bits: float) -> Finding:
@@ -233,18 +223,13 @@ def _rule_row(text: Text, bits: float) -> Finding:
     return Finding(family, kind, statement, bits)
 
 
-def _too_few(likely: int, needed: int) -> str:
-    accounts = formatting.plural(likely, "account")
-    verb = "is likelier a member" if likely == 1 else "are likelier members"
-    return f"{accounts} of the group {verb} of it than not; a campaign has at least {needed}"
-
-
 def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     """One row for each member's prior and for each finding that says something of it, member after member."""
     candidate = judged.candidate
     members = len(candidate.accounts)
-    prior = np.zeros((1, members))
-    table = np.concatenate([prior, member_evidence(judged.findings, members)]).T
+    findings = judged.weighed.findings
+    prior = np.full((1, members), judged.weighed.member_prior)
+    table = np.concatenate([prior, member_evidence(findings, members)]).T
     raw = np.concatenate([prior, member_bits(judged.measured, members)]).T
     speaks = table != 0.0
     speaks[:, 0] = True
@@ -253,7 +238,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     # The prior and, for each finding, what it says for and against; some findings never speak of members.
     texts = np.zeros((table.shape[1], 2), np.int64)
     texts[0] = rows.code(MEMBER_PRIOR)
-    for place, found in enumerate(judged.findings, start=1):
+    for place, found in enumerate(findings, start=1):
         if speaks[:, place].any():
             words = all_kinds()[found.kind].members
             if words is None:
@@ -279,5 +264,4 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
         example=np.where(finding == 0, first, first + 1 + member),
         count=np.where(finding == 0, 0, volumes[member]),
         independent=np.zeros(len(member), bool),
-        needs=np.zeros(len(member), np.int64),
     )

@@ -27,7 +27,7 @@ from stillhunt.base.schema_case import (
 )
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.output.evidence_table import budget_statement, evidence_table, first_members, operators_table
+from stillhunt.score.output.evidence_table import evidence_table, first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.linked_accounts import member_ranks
@@ -97,7 +97,7 @@ def case_tables(
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
             "harvest": pool.submit(_harvest_table, log, shown, names, harvested),
-            "evidence": pool.submit(evidence_table, log, shown, names, config),
+            "evidence": pool.submit(evidence_table, log, shown, names),
             "slices": pool.submit(_slices_table, log, shown, names),
             "accounts": pool.submit(_accounts_table, log, shown, names, sanctioned, config),
             "campaigns": pool.submit(_campaigns_table, log, shown, names, config),
@@ -183,7 +183,7 @@ def _campaigns_table(log: ScoredLog, shown: list[Judged], names: list[str], conf
         **times,
         skills=skills,
         models=models,
-        families=[judged.families for judged in shown],
+        families=[judged.weighed.families for judged in shown],
         output_tokens=tokens,
         list_value=values,
         estimated_requests=estimated,
@@ -283,7 +283,7 @@ def _accounts_table(
         own = judged.probability * judged.member_probability
         if judged.kind == HARVEST_OPERATION:
             score[accounts] = np.maximum(score[accounts], own)
-        reasons.append(_reasons_by_account(judged, config, count))
+        reasons.append(_reasons_by_account(judged))
         if judged.verdict == "none":
             continue
         if _is_harvest_group(judged):
@@ -306,11 +306,9 @@ def _accounts_table(
     )
 
 
-def _reasons_by_account(judged: Judged, config: Config, accounts: int) -> list[str]:
-    why = [f.statement for f in sorted(judged.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
-    if judged.held_back is not None and judged.verdict == "review":
-        why = [budget_statement(judged, config.score, accounts), *why]
-    return why
+def _reasons_by_account(judged: Judged) -> list[str]:
+    why = [f.statement for f in sorted(judged.weighed.findings, key=lambda f: -f.bits) if f.bits >= 1.0][:3]
+    return [*(limit.statement for limit in judged.limits), *why]
 
 
 def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -> pa.ListArray:
@@ -323,4 +321,4 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
 
 
 def _ranks_by_account(judged: Judged, config: Config) -> Ints:
-    return member_ranks(judged.verdict, judged.member_probability, judged.set_apart, config.score)
+    return member_ranks(judged.verdict, judged.member_probability, judged.weighed.set_apart, config.score)

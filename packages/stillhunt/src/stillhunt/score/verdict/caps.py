@@ -29,29 +29,55 @@ class MemberCaps(NamedTuple):
 P = read_parameters(MemberCaps, "score.member_caps")
 
 
-def capped(findings: list[Finding], caps: Mapping[str, float], linkage_cap: float) -> list[Finding]:
-    """Scale the positive findings of each family down to its cap, and those of the linkage families to theirs.
+class OwnSubjects(NamedTuple):
+    """What it may say that each account has subjects of its own."""
 
-    Evidence that several accounts have one operator cannot by itself say that the operator harvests: companies,
-    classes and families share cards and addresses too. However strong, linkage earns at most the odds by which
-    harvesting operations outnumber honest single operators among candidates.
+    least_bits: float
+
+
+OWN_SUBJECTS = read_parameters(OwnSubjects, "score.own_subjects")
+_SUBJECTS = ("topic_mixture", "own_words")
+
+
+def capped(findings: list[Finding], caps: Mapping[str, float]) -> list[Finding]:
+    """Scale the findings of each family down to its cap, and those that say one fact twice down to what it may say.
 
     Args:
         caps: most bits of each family, either way.
-        linkage_cap: most bits of identity, network and timing together.
     """
-    scaled = [
+    own = _cap_subjects(findings)
+    return [
         f
         if f.independent
-        else _scale_finding(f, caps[f.family], [g for g in findings if g.family == f.family and not g.independent])
-        for f in findings
+        else _scale_finding(f, caps[f.family], [g for g in own if g.family == f.family and not g.independent])
+        for f in own
     ]
-    linked = [f.family in LINKAGE and f.bits > 0 and not f.independent for f in scaled]
-    linkage = sum(f.bits for f, counts in zip(scaled, linked, strict=True) if counts)
-    if linkage <= linkage_cap:
-        return scaled
-    share = linkage_cap / linkage
-    return [replace(f, bits=f.bits * share) if counts else f for f, counts in zip(scaled, linked, strict=True)]
+
+
+def cap_linkage(findings: list[Finding], cap: float) -> list[Finding]:
+    """Scale the positive findings of the linkage families down to their common cap.
+
+    Args:
+        cap: most bits of identity, network and timing together.
+    """
+    linked = [f.family in LINKAGE and f.bits > 0 and not f.independent for f in findings]
+    linkage = sum(f.bits for f, counts in zip(findings, linked, strict=True) if counts)
+    if linkage <= cap:
+        return findings
+    share = cap / linkage
+    return [replace(f, bits=f.bits * share) if counts else f for f, counts in zip(findings, linked, strict=True)]
+
+
+def _cap_subjects(findings: list[Finding]) -> list[Finding]:
+    """The evidence against that accounts have subjects of their own, no more than that one fact may say.
+
+    Topics and rare words see the same subjects: an operation whose accounts specialise pays for it once.
+    """
+    against = sum(f.bits for f in findings if f.kind in _SUBJECTS and f.bits < 0)
+    if against >= OWN_SUBJECTS.least_bits:
+        return findings
+    share = OWN_SUBJECTS.least_bits / against
+    return [replace(f, bits=f.bits * share) if f.kind in _SUBJECTS and f.bits < 0 else f for f in findings]
 
 
 def _scale_finding(finding: Finding, cap: float, family: list[Finding]) -> Finding:

@@ -23,10 +23,10 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.evidence.gather import within_sample
+from stillhunt.score.evidence.gather import SIGNS, within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.rules import LIKELY_MEMBER, linked_verdict, weigh_findings
+from stillhunt.score.verdict.rules import LIKELY_MEMBER, flagged_members, linked_verdict, weigh_linked_accounts
 from stillhunt.score.verdict.verdict import Judged
 
 
@@ -41,19 +41,6 @@ def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: 
     if verdict == "act":
         ranks[flagged_members(np.where(set_apart, 0.0, probability), settings)] = VERDICTS.index("act")
     return ranks
-
-
-def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
-    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds."""
-    order = np.argsort(-probability, kind="stable")
-    strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
-    kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
-    # The expected share only grows along the order, as do the doubts about the next member.
-    flagged = int(np.count_nonzero(np.cumprod(kept)))
-    if 0 < flagged < len(order) and probability[order[flagged]] == probability[order[flagged - 1]]:
-        # Of equals all are flagged or none, so that nobody is for what their account is called.
-        flagged = int(np.count_nonzero(probability > probability[order[flagged]]))
-    return np.sort(order[:flagged])
 
 
 _MIN_ACCOUNTS = 8  # Accounts from which a group is looked at (families and small firms have fewer)
@@ -141,18 +128,22 @@ def _candidate_of(log: ScoredLog, members: Ints, number: int) -> Candidate:
 def _judge_group(case: CandidateCase, key: str, settings: ScoreSettings) -> Judged | None:
     if explained_by_customer(case):
         return None
-    kinds = [kind for kind in all_kinds().values() if kind.family in ("network", "identity") and kind.name != key]
-    weighed = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
-    strong = {finding.kind for finding in weighed if finding.bits >= P.key_bits and not finding.insufficient}
+    kinds = [
+        kind
+        for kind in all_kinds().values()
+        if kind.family in ("network", "identity") and kind.name != key and kind.name not in SIGNS
+    ]
+    shared = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
+    strong = {finding.kind for finding in shared if finding.bits >= P.key_bits and not finding.insufficient}
     traces = _traces_of(case)
     if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
         return None
-    keys = [replace(finding, bits=min(finding.bits, _MOST_KEY_BITS)) for finding in weighed if finding.bits != 0.0]
+    keys = [replace(finding, bits=min(finding.bits, _MOST_KEY_BITS)) for finding in shared if finding.bits != 0.0]
     findings = keys + list(traces.values())
     measured = within_sample(case.log, findings)
-    total = weigh_findings(measured, len(case.candidate.accounts), settings, works_off_queue=False)
-    verdict = linked_verdict(total, settings)
-    return None if verdict == "none" else Judged.of(case.candidate, measured, total, verdict, next(iter(traces)))
+    weighed = weigh_linked_accounts(measured, len(case.candidate.accounts), settings)
+    verdict = linked_verdict(weighed, settings)
+    return None if verdict == "none" else Judged(case.candidate, measured, weighed, verdict, next(iter(traces)))
 
 
 def _traces_of(case: CandidateCase) -> dict[str, Finding]:

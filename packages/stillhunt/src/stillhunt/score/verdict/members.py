@@ -28,6 +28,7 @@ _ROUNDS = 6  # Rounds of learning, at most (it hardly moves after three)
 _SETTLED = 0.01  # probability: change of every membership below which learning ends (no verdict hangs on a hundredth)
 # accounts: members with a value, each by its probability, from which a key is learned at all (the fewest accounts of a
 # campaign)
+_PRIOR_ROUNDS = 50  # Rounds in which the share of members is learned, at most (it settles within ten)
 _MIN_CORE = 5.0
 _VOLUME_TAIL = 0.03  # share: members whose volume is anywhere (late joiners and early bans)
 # share: spread of the core's volumes, of that of customers, above which volume says nothing (uneven volumes mark
@@ -45,6 +46,7 @@ class CoreParameters(NamedTuple):
     key_bits: float
     settings_bits: float
     set_apart_bits: float
+    most_prior_bits: float
 
 
 P = read_parameters(CoreParameters, "score.members")
@@ -73,6 +75,29 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
         if np.abs(weight - before).max(initial=0.0) < _SETTLED:
             break
     return current
+
+
+def membership_prior(evidence: Floats) -> float:
+    """Log2 odds that an account of the group is part of it, before what is known of the account.
+
+    It is the share of members in the group, which is learned from all of them together (the mixing proportion of a
+    mixture of members and strangers, McLachlan and Peel 2000): where every account looks like a member, another one
+    that says little of itself is likely one, too.
+
+    Args:
+        evidence: bits about each account, shape (accounts,).
+
+    Returns:
+        Bits, from 0 (even odds) to a bound.
+    """
+    odds = 0.0
+    for _ in range(_PRIOR_ROUNDS):
+        members = float((1.0 / (1.0 + np.exp2(-(evidence + odds)))).sum())
+        before, odds = odds, float(np.log2((members + 1.0) / (len(evidence) - members + 1.0)))
+        odds = min(max(odds, 0.0), P.most_prior_bits)
+        if odds == before:
+            break
+    return odds
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:

@@ -1,35 +1,33 @@
-"""The rules of the verdict: findings as measured -> capped bits, odds, families, memberships, verdict.
+"""The rules of the verdict: findings as measured -> odds against each explanation, probability, verdict, memberships.
 
-They know no log, so that whoever has the evidence of a case can apply them again (`score/rebuild.py`). `act` needs the
-probability and two independent families, one of which must say that the accounts work off one queue (content or queue);
-`review` needs the lower probability. A group that openly is one customer, or whose members repeat each other's prompts,
-is never flagged, only shown for review; so is one whose bits honest groups may reach more often than the false-alarm
-budget allows (`budget.py`), however probable it is. Accounts of one operator without a work queue
-(`linked_accounts.py`) get the verdict review at most.
+They know no log, so that whoever has the evidence of a case can apply them again (`score/rebuild.py`). The verdict
+follows from the probability of a harvest, which weighs every explanation (`explanations.py`): `act` and `review` each
+need theirs. Whatever is lower than the probability says has a reason that is written down (`Limit`): `act` also needs
+two families of evidence, somebody who is surely a member, and as many bits as the false-alarm budget asks
+(`budget.py`). A group that is no harvest by its evidence, but surely one operator's accounts that pose as separate
+customers, is put up for review as that. Accounts of one operator without a work queue (`linked_accounts.py`) get the
+verdict review at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.families import EVIDENCE_FAMILIES
+from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
+from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, family_label
 from stillhunt.base.parameters import read_parameters
+from stillhunt.base.schema_case import HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds import open_customers
-from stillhunt.score.stats.arrays import Flags, Floats
-from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
-from stillhunt.score.verdict.members import set_apart
-
-HARVEST_FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES if family.harvest)
-"""Families that say "these accounts work off one queue"."""
-OPEN_GROUPS = tuple(kind.name for kind in open_customers.KINDS)
-"""Findings that a group openly is one customer. Whether that customer harvests is for a person to find out: seats of a
-help desk that hand out tickets cannot be told from a harvest by their logs."""
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.explanations import POSING, leading_explanation, weigh_explanations
+from stillhunt.score.verdict.members import membership_prior, set_apart
 
 
 class VerdictParameters(NamedTuple):
@@ -37,8 +35,8 @@ class VerdictParameters(NamedTuple):
 
     member_probability: float
     independent_families: int
-    act_floors: float
-    review_floors: float
+    one_operator_probability: float
+    people_bits: float
     decisive_bits: float
 
 
@@ -47,53 +45,119 @@ LIKELY_MEMBER = P.member_probability
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Why a verdict is lower than the probability says: a row of evidence without bits."""
+
+    family: str
+    kind: str
+    statement: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the evidence says of a group, weighed against the explanation that fits best beside it.
+
+    Attributes:
+        operation: what is claimed, from `OPERATION_KINDS`.
+        bits: log2 odds of it, against everything else.
+        prior_bits: log2 odds against the leading explanation before any evidence.
+        other_bits: what the other explanations take from the odds, at most 0.
+        leading: key of the leading explanation; empty for linked accounts, which are weighed against nothing else.
+        odds: key of each possible explanation -> log2 odds of a harvest against it.
+        one_operator: probability that one operator stands behind the accounts, whatever it does.
+    """
+
+    operation: str
+    bits: float
+    prior_bits: float
+    other_bits: float
+    leading: str
+    odds: Mapping[str, float]
+    one_operator: float
+
+    @property
+    def probability(self) -> float:
+        """Probability of what is claimed."""
+        return sigmoid(self.bits)
+
+
+@dataclass(frozen=True)
 class Weighed:
     """The findings about one group, weighed.
 
     Attributes:
-        findings: capped, in the order in which their bits are added.
-        bits: log2 odds, prior included.
+        findings: with their bits against the leading explanation, in the order in which they are added.
+        families: those above the floor, the strongest first.
+        member_prior: log2 odds that an account of the group is part of it, before what is known of the account.
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
         set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
     """
 
+    claim: Claim
     findings: list[Finding]
-    bits: float
-    probability: float
     families: list[str]
+    member_prior: float
     member_bits: Floats
     member_probability: Floats
     set_apart: Flags
 
 
-def weigh_findings(
-    measured: Sequence[Finding], members: int, settings: ScoreSettings, *, works_off_queue: bool = True
-) -> Weighed:
-    """Cap the findings about one group and add them up.
+def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
+    """Weigh the findings about one group against every explanation.
 
     Args:
         measured: findings before caps, in the order of the catalogue: sums of floats depend on it.
-        works_off_queue: False for a group of linked accounts without a work queue: what says "one operator" is all
-            there is to say of it, so it has no cap of its own, and nobody is set apart.
     """
-    linkage_cap = settings.linkage_cap_bits if works_off_queue else float("inf")
-    findings = capped(list(measured), settings.family_cap_bits.model_dump(), linkage_cap)
-    bits = settings.prior_bits + sum(f.bits for f in findings)
-    totals = family_bits(findings)
-    families = sorted((f for f, b in totals.items() if b >= settings.family_floor_bits), key=lambda f: (-totals[f], f))
-    member_bits = np.zeros(members)
-    for row in member_evidence(findings, members):  # one after another, so that rows of zeros change no bit
-        member_bits += row
-    return Weighed(
-        findings=findings,
-        bits=bits,
-        probability=sigmoid(bits),
-        families=families,
-        member_bits=member_bits,
-        member_probability=1.0 / (1.0 + np.exp2(-member_bits)),
-        set_apart=set_apart(findings, members) if works_off_queue else np.zeros(members, bool),
+    within = capped(list(measured), settings.family_cap_bits.model_dump())
+    weighed = weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)
+    odds = {one.explanation.key: one.odds for one in weighed}
+    bits, operation = odds_against_all(list(odds.values())), HARVEST_OPERATION
+    together = one_operator_bits(odds)
+    if sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
+        weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
+        bits, operation = together, POSING_OPERATION
+    leading = leading_explanation(weighed)
+    claim = Claim(
+        operation, bits, leading.prior_bits, bits - leading.odds, leading.explanation.key, odds, sigmoid(together)
     )
+    # Which families are strong is a matter of what was found, not of the explanation that happens to lead.
+    strong = family_bits(weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)[0].findings)
+    return _with_members(claim, leading.findings, strong, set_apart(within, members), settings)
+
+
+def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
+    """Weigh the findings about linked accounts without a work queue: that they have one operator is all there is."""
+    findings = capped(list(measured), settings.family_cap_bits.model_dump())
+    bits = settings.prior_bits + sum(found.bits for found in findings)
+    claim = Claim(HARVEST_OPERATION, bits, settings.prior_bits, 0.0, "", {}, sigmoid(bits))
+    return _with_members(claim, findings, family_bits(findings), np.zeros(members, bool), settings)
+
+
+def _with_members(
+    claim: Claim, findings: list[Finding], totals: Mapping[str, float], apart: Flags, settings: ScoreSettings
+) -> Weighed:
+    evidence = np.zeros(len(apart))
+    for row in member_evidence(findings, len(apart)):  # one after another, so that rows of zeros change no bit
+        evidence += row
+    prior = membership_prior(evidence)
+    strong = [family for family, bits in totals.items() if bits >= settings.family_floor_bits]
+    return Weighed(
+        claim=claim,
+        findings=findings,
+        families=sorted(strong, key=lambda family: (-totals[family], family)),
+        member_prior=prior,
+        member_bits=evidence + prior,
+        member_probability=1.0 / (1.0 + np.exp2(-(evidence + prior))),
+        set_apart=apart,
+    )
+
+
+def _poses(measured: Sequence[Finding], one_operator: float) -> bool:
+    """Whether the accounts are surely one operator's, and pose as those of separate customers whom no person uses."""
+    kinds = {found.kind: found.bits for found in measured}
+    people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -P.people_bits
+    return POSING in kinds and not people and one_operator >= P.one_operator_probability
 
 
 def sigmoid(bits: float) -> float:
@@ -101,36 +165,48 @@ def sigmoid(bits: float) -> float:
     return float(1.0 / (1.0 + 2.0 ** (-bits)))
 
 
-def queue_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
-    """What the evidence says of a group that may work off one queue, before budget and allowed programmes."""
-    findings, families = weighed.findings, weighed.families
-    open_group = any(f.kind in OPEN_GROUPS for f in findings)
-    convinced = (
-        weighed.probability >= settings.act_probability and not open_group and _is_unexplained(findings, settings)
-    )
-    if convinced and len(families) >= P.independent_families and _one_queue(findings, settings, P.act_floors):
-        return "act"
-    if (
-        weighed.probability >= settings.review_probability
-        and families
-        and _one_queue(findings, settings, P.review_floors)
-    ):
-        return "review"
-    return "none"
+def judge_weighed(
+    weighed: Weighed, settings: ScoreSettings, *, required_bits: float, likely_members: int, min_accounts: int
+) -> tuple[str, list[Limit]]:
+    """The verdict on a group before allowed programmes, and what keeps it lower than the probability says.
+
+    Args:
+        required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
+        likely_members: accounts that are likelier part of it than not.
+        min_accounts: accounts a campaign needs.
+    """
+    if weighed.claim.probability < settings.review_probability:
+        return "none", []
+    if likely_members < min_accounts:
+        return "none", [Limit(MEMBERSHIP, "too_few_members", _too_few(likely_members, min_accounts))]
+    if weighed.claim.operation == POSING_OPERATION or weighed.claim.probability < settings.act_probability:
+        return "review", []
+    limits = []
+    if len(weighed.families) < P.independent_families:
+        limits.append(Limit(INDEPENDENCE, "independent_families", _dependent(weighed.families)))
+    if not len(flagged_members(np.where(weighed.set_apart, 0.0, weighed.member_probability), settings)):
+        limits.append(Limit(FLAGGING, "nobody_to_act_on", _NOBODY))
+    if (own := weighed.claim.bits - settings.prior_bits) < required_bits:
+        limits.append(Limit(BUDGET, "false_alarm_budget", _held_back(own, required_bits, settings)))
+    return ("review" if limits else "act"), limits
 
 
 def linked_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
     """What the evidence says of linked accounts without a work queue: review or none."""
-    return "review" if weighed.probability >= settings.review_probability else "none"
+    return "review" if weighed.claim.probability >= settings.review_probability else "none"
 
 
-def over_budget(verdict: str, bits: float, settings: ScoreSettings, required_bits: float) -> bool:
-    """Whether the false-alarm budget turns the verdict act into review.
-
-    Args:
-        required_bits: bits, prior excluded, that the budget asks of the verdict act.
-    """
-    return verdict == "act" and bits - settings.prior_bits < required_bits
+def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
+    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds."""
+    order = np.argsort(-probability, kind="stable")
+    strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
+    kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
+    # The expected share only grows along the order, as do the doubts about the next member.
+    flagged = int(np.count_nonzero(np.cumprod(kept)))
+    if 0 < flagged < len(order) and probability[order[flagged]] == probability[order[flagged - 1]]:
+        # Of equals all are flagged or none, so that nobody is for what their account is called.
+        flagged = int(np.count_nonzero(probability > probability[order[flagged]]))
+    return np.sort(order[:flagged])
 
 
 def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
@@ -138,15 +214,24 @@ def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
     return int((~sanctioned).sum()) < min_accounts
 
 
-def _is_unexplained(findings: list[Finding], settings: ScoreSettings) -> bool:
-    """True unless a finding says that honest groups look like this, and nothing shows one operator."""
-    needs = {f.act_needs for f in findings}
-    linkage = sum(f.bits for f in findings if f.family in LINKAGE)
-    return "never" not in needs and ("linkage" not in needs or linkage >= settings.family_floor_bits)
+_NOBODY = "No account is surely enough a member to act on; who is likelier a member than not is for a person to look at"
 
 
-def _one_queue(findings: list[Finding], settings: ScoreSettings, floors: float) -> bool:
-    """True where content or queue says that the accounts work off one queue, or both together do."""
-    totals = [sum(f.bits for f in findings if f.family == family) for family in HARVEST_FAMILIES]
-    floor = settings.family_floor_bits
-    return max(totals) >= floor or sum(totals) >= floors * floor
+def _too_few(likely: int, needed: int) -> str:
+    accounts = formatting.plural(likely, "account")
+    verb = "is likelier a member" if likely == 1 else "are likelier members"
+    return f"{accounts} of the group {verb} of it than not; a campaign has at least {needed}"
+
+
+def _dependent(families: Sequence[str]) -> str:
+    strong = f"only '{family_label(families[0])}' is strong" if families else "none is strong"
+    return f"The verdict act needs two independent families of evidence, and {strong} by itself"
+
+
+def _held_back(own: float, required: float, settings: ScoreSettings) -> str:
+    allowed = settings.false_campaigns_per_month
+    campaigns = "campaign" if allowed == 1 else "campaigns"
+    return (
+        f"A budget of {formatting.exact_number(allowed)} false {campaigns} in 30 days asks {required:.1f} bits of "
+        f"evidence in a log of this size; this one has {own:.1f}, and so gets the verdict review"
+    )

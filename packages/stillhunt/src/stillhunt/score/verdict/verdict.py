@@ -1,13 +1,13 @@
-"""Findings -> probabilities -> verdicts.
+"""Candidates -> findings -> verdicts; accounts that are likelier strangers than members leave a candidate.
 
-P(campaign) = sigmoid of prior plus capped bits; P(account) = P(campaign) x P(member | campaign), where the member's
-bits are those of its own slices and of what the confident core shares (`members.py`). The rules by which a verdict
-follows from them are in `rules.py`.
+P(harvest) weighs all explanations (`explanations.py`); P(account) = P(harvest) x P(member | campaign), where the
+member's bits are those of its own slices and of what the confident core shares (`members.py`). The rules by which a
+verdict follows from them are in `rules.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,49 +18,41 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
-from stillhunt.score.verdict.rules import P, Weighed, over_budget, queue_verdict, weigh_findings
+from stillhunt.score.verdict.rules import Limit, P, Weighed, judge_weighed, weigh_findings
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate with its evidence and probabilities.
+    """A candidate with its evidence and its verdict.
 
     Attributes:
         candidate: its slices; members that proved strangers are gone.
-        bits: log2 odds, prior included.
-        held_back: bits that the false-alarm budget asks, where the budget alone keeps the verdict from act; else None.
-        member_bits: log2 odds of each member, given the campaign.
-        member_probability: P(member | campaign).
-        set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
+        measured: findings before caps.
+        limits: what keeps the verdict lower than the probability says.
         kind: what kind of operation the evidence is about, from `OPERATION_KINDS`.
-        likely_members: members who are likelier part of it than not, where they are too few to be a campaign, so that
-            the verdict is none; else None.
     """
 
     candidate: Candidate
     measured: list[Finding]
-    findings: list[Finding]
-    bits: float
-    probability: float
-    families: list[str]
+    weighed: Weighed
     verdict: str
-    held_back: float | None
-    member_bits: Floats
-    member_probability: Floats
-    set_apart: Flags
-    kind: str = "harvest"
-    likely_members: int | None = None
+    kind: str
+    limits: list[Limit] = field(default_factory=list)
 
-    @classmethod
-    def of(
-        cls, candidate: Candidate, measured: list[Finding], weighed: Weighed, verdict: str, kind: str = "harvest"
-    ) -> Judged:
-        """A candidate with its weighed evidence.
+    @property
+    def bits(self) -> float:
+        """Log2 odds of what is claimed."""
+        return self.weighed.claim.bits
 
-        Args:
-            kind: kind of operation that they are about.
-        """
-        return cls(candidate=candidate, measured=measured, verdict=verdict, held_back=None, kind=kind, **vars(weighed))
+    @property
+    def probability(self) -> float:
+        """Probability of what is claimed."""
+        return self.weighed.claim.probability
+
+    @property
+    def member_probability(self) -> Floats:
+        """P(member | campaign) of each account."""
+        return self.weighed.member_probability
 
 
 def judge(
@@ -78,31 +70,29 @@ def judge(
         min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
     """
-    judged = _judge_once(CandidateCase.of(log, candidate, min_slice_requests), settings)
-    unrefuted = ~_refuted_members(judged)
-    stays = (judged.member_probability >= P.member_probability) & unrefuted
-    if not stays.all() and stays.sum() >= min_accounts:
-        smaller = CandidateCase.of(
-            log, candidate.without(stays), min_slice_requests, candidate, candidate.without(unrefuted)
-        )
-        judged = _judge_once(smaller, settings)
-    elif stays.sum() < min_accounts:
-        judged = replace(judged, verdict="none", likely_members=int(stays.sum()))
-    if over_budget(judged.verdict, judged.bits, settings, required_bits):
-        judged = replace(judged, verdict="review", held_back=required_bits)
-    return judged
+    measured, weighed = _weigh(CandidateCase.of(log, candidate, min_slice_requests), settings)
+    unrefuted = ~_refuted_members(measured, weighed)
+    stays = (weighed.member_probability >= P.member_probability) & unrefuted
+    likely = int(stays.sum())
+    if not stays.all() and likely >= min_accounts:
+        smaller = candidate.without(stays)
+        case = CandidateCase.of(log, smaller, min_slice_requests, candidate, candidate.without(unrefuted))
+        candidate, (measured, weighed) = smaller, _weigh(case, settings)
+    verdict, limits = judge_weighed(
+        weighed, settings, required_bits=required_bits, likely_members=likely, min_accounts=min_accounts
+    )
+    return Judged(candidate, measured, weighed, verdict, weighed.claim.operation, limits)
 
 
-def _refuted_members(judged: Judged) -> Flags:
+def _refuted_members(measured: list[Finding], weighed: Weighed) -> Flags:
     """Members against whom evidence decides that took no part in finding the group and found it right."""
-    refuted = np.zeros(len(judged.member_bits), bool)
-    for finding in judged.findings:
+    refuted = np.zeros(len(weighed.member_bits), bool)
+    for finding in measured:
         if finding.independent and finding.member_bits is not None and finding.bits >= P.decisive_bits:
             refuted |= finding.member_bits < 0
     return refuted
 
 
-def _judge_once(case: CandidateCase, settings: ScoreSettings) -> Judged:
+def _weigh(case: CandidateCase, settings: ScoreSettings) -> tuple[list[Finding], Weighed]:
     measured = learned_members(case, gather_evidence(case))
-    weighed = weigh_findings(measured, len(case.candidate.accounts), settings)
-    return Judged.of(case.candidate, measured, weighed, queue_verdict(weighed, settings))
+    return measured, weigh_findings(measured, len(case.candidate.accounts), settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -128,16 +127,13 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         assigned = overlap >= NO_REPEATS.assignment_overlap
         most = NO_REPEATS.most_against_bits if assigned else NO_REPEATS.most_against_draws
         bits = -min(NO_REPEATS.against_bits * above, most)
-    found = kind.finding(
+    return kind.finding(
         bits,
         {"distinct": distinct, "repeated": repeated, "overlap": overlap},
         rows=candidate.rows,
         count=len(candidate.rows),
         variant=None if repeated < NO_REPEATS.shared_items else 0 if overlap >= NO_REPEATS.assignment_overlap else 1,
     )
-    if repeated < NO_REPEATS.shared_items:
-        return found
-    return replace(found, act_needs="never" if overlap >= NO_REPEATS.assignment_overlap else "linkage")
 
 
 def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:

@@ -70,15 +70,23 @@ class PhraseMixtureParameters(NamedTuple):
 P = read_parameters(PhraseMixtureParameters, "score.phrase_mixture")
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def phrase_bits(case: CandidateCase) -> tuple[float, float, float]:
+    """Bits of the phrase mixture, the held-out bits behind them, and how much more often members use the template."""
     candidate = case.candidate
-    if candidate.untemplated:
-        return None
     cap = SLICE_PARAMETERS.view_cap_bits
     total = float(np.clip(candidate.content, -cap, cap).sum())
     lift = template_lift(case.log, candidate, case.min_slice_requests)
     known = float(np.clip((np.log2(lift) - P.min_lift_bits) / P.min_lift_bits, 0.0, 1.0))
     bits = float(np.sign(total) * np.log2(1.0 + abs(total) / P.unit_bits) * P.bits_per_doubling) * known
+    return bits, total, lift
+
+
+def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    candidate = case.candidate
+    if candidate.untemplated:
+        return None
+    cap = SLICE_PARAMETERS.view_cap_bits
+    bits, total, lift = phrase_bits(case)
     return kind.finding(
         bits,
         {"accounts": len(candidate.accounts), "held_out": round(abs(total)), "lift": round(lift)},

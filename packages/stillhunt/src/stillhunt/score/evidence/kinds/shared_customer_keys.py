@@ -33,10 +33,17 @@ def _weigh_address(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return _finding_of(kind, case, shared_address(case.candidate.accounts, key))
 
 
+# Shares of the members who share a key up to which it says nothing of the others, and from which it says all that it
+# can (judgement: classmates in a group of strangers make no operation of it; half of a group is the group)
+_FEW_SHARE, _MANY_SHARE = 0.15, 0.5
+
+
 def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:
-    members = members_sharing(found.sharing, len(case.candidate.accounts))
+    accounts = len(case.candidate.accounts)
+    members = members_sharing(found.sharing, accounts)
+    part = float(np.clip((found.sharing / accounts - _FEW_SHARE) / (_MANY_SHARE - _FEW_SHARE), 0.0, 1.0))
     return kind.finding(
-        found.bits,
+        found.bits * part,
         {"members": members, "sharing": found.sharing, "values": found.values},
         count=len(case.candidate.rows),
         member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),

@@ -1,0 +1,140 @@
+"""The explanations of a group beside a harvest, and the odds of a harvest against each of them.
+
+One table, `explanations.toml`, says of each explanation how likely it is before any evidence, and how much of each
+family of evidence it does *not* explain: what it explains as well as a harvest does says nothing between the two. The
+probability of a harvest is that of Bayes' rule over all of them: 1 / (1 + the sum of 2^-odds). So evidence that the
+accounts have one operator, however strong, refutes separate customers, and leaves the firm, the reseller and the
+declared customer as likely as they were.
+
+Everything that says why an honest group looks like a harvest is in the table. The verdict, its derivation from the
+rows of a case (`score/rebuild.py`) and every page read the same odds.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stillhunt.base.errors import ContractError
+from stillhunt.base.explanations import EXPLANATION_OF
+from stillhunt.base.families import FAMILY_OF
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.verdict.caps import cap_linkage
+
+Shares = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ExplanationWeights:
+    """The numbers of one explanation of a group beside a harvest.
+
+    Attributes:
+        key: its name in tables.
+        judgement: why the numbers are as they are.
+        counts: family -> per cent of the evidence for a harvest that counts against this explanation.
+        predicts: family -> per cent of the evidence against a harvest that counts for this explanation.
+        kinds: kind of evidence -> the same two numbers, in place of those of its family.
+        prior: log2 odds of a harvest against it before any evidence; None: those of the settings.
+        signs: kind of evidence -> bits that it adds to the prior where it was found, whatever its own bits.
+        only_with, never_with: kinds of evidence of which one, or none, must have been found.
+    """
+
+    key: str
+    judgement: str
+    counts: Shares
+    predicts: Shares
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    prior: float | None = None
+    signs: Mapping[str, float] = field(default_factory=dict)
+    only_with: tuple[str, ...] = ()
+    never_with: tuple[str, ...] = ()
+
+    def applies_to(self, kinds: Collection[str]) -> bool:
+        """Whether the kinds of evidence that were found leave it possible."""
+        return (not self.only_with or any(kind in kinds for kind in self.only_with)) and not any(
+            kind in kinds for kind in self.never_with
+        )
+
+    def share_counted(self, finding: Finding) -> float:
+        """Share of a finding's bits that counts between a harvest and this explanation, 0 to 1."""
+        own = self.kinds.get(finding.kind)
+        if own is None:
+            own = self.counts.get(finding.family, 0), self.predicts.get(finding.family, 0)
+        return own[int(finding.bits < 0)] / 100.0
+
+    def weigh(self, findings: Sequence[Finding], linkage_cap: float) -> list[Finding]:
+        """The findings with the bits that they have against this explanation.
+
+        Args:
+            findings: after the caps of their families.
+            linkage_cap: most bits of identity, network and timing together.
+        """
+        weighed = [replace(found, bits=found.bits * self.share_counted(found)) for found in findings]
+        weighed = cap_linkage(weighed, linkage_cap)
+        return [
+            replace(found, bits=found.bits + self.signs[found.kind]) if found.kind in self.signs else found
+            for found in weighed
+        ]
+
+
+def _read_explanations() -> tuple[ExplanationWeights, ...]:
+    text = Path(__file__).with_suffix(".toml").read_text("utf-8")
+    found = []
+    for key, entries in tomllib.loads(text).items():
+        entries["predicts"] = dict.fromkeys(FAMILY_OF, 100) | entries.get("predicts", {})
+        for name in ("only_with", "never_with"):
+            entries[name] = tuple(entries.get(name, ()))
+        if wrong := (entries["counts"].keys() | entries["predicts"].keys()) - FAMILY_OF.keys():
+            raise ContractError(f"it names a family that is none: {min(wrong)}", where=f"explanations.toml: {key}")
+        found.append(ExplanationWeights(key, **entries))
+    if [one.key for one in found] != [*EXPLANATION_OF]:
+        raise ContractError("words and numbers are not of the same explanations", where="explanations.toml")
+    return tuple(found)
+
+
+EXPLANATIONS = _read_explanations()
+"""In the order of tables and pages."""
+POSING = "posing_customers"
+"""Kind of the finding that one operator's accounts pose as separate customers."""
+
+
+@dataclass(frozen=True)
+class WeighedExplanation:
+    """One explanation with what speaks against it.
+
+    Attributes:
+        prior_bits: log2 odds of a harvest against it before any evidence.
+        findings: with their bits against it.
+    """
+
+    explanation: ExplanationWeights
+    prior_bits: float
+    findings: list[Finding]
+
+    @property
+    def odds(self) -> float:
+        """Log2 odds of a harvest against it."""
+        return self.prior_bits + sum(found.bits for found in self.findings)
+
+
+def weigh_explanations(findings: Sequence[Finding], prior_bits: float, linkage_cap: float) -> list[WeighedExplanation]:
+    """Every explanation that the findings leave possible, in the order of the table.
+
+    Args:
+        findings: after the caps of their families, in the order of the catalogue: sums of floats depend on it.
+        prior_bits: log2 odds of a harvest against separate customers, before any evidence.
+        linkage_cap: most bits of identity, network and timing together.
+    """
+    kinds = {found.kind for found in findings}
+    return [
+        WeighedExplanation(one, prior_bits if one.prior is None else one.prior, one.weigh(findings, linkage_cap))
+        for one in EXPLANATIONS
+        if one.applies_to(kinds)
+    ]
+
+
+def leading_explanation(weighed: Sequence[WeighedExplanation]) -> WeighedExplanation:
+    """The explanation that fits best; of equals the first."""
+    return min(weighed, key=lambda one: one.odds)
