@@ -41,7 +41,8 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
     Args:
         shown: judged candidates; those with the verdict none, account farms and relays are in no set.
     """
-    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == HARVEST_OPERATION]
+    kinds = (HARVEST_OPERATION, POSING_OPERATION)
+    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind in kinds]
     campaigns = [shown[place].candidate for place in places]
     sets = [*find_campaign_sets(log, campaigns), *_taken_apart(campaigns, splits)]
     rows = []

@@ -37,11 +37,21 @@ class VerdictParameters(NamedTuple):
     independent_families: int
     one_operator_probability: float
     people_bits: float
+    posing_accounts: int
     decisive_bits: float
 
 
 P = read_parameters(VerdictParameters, "score.verdict")
 LIKELY_MEMBER = P.member_probability
+
+
+class LinkedPrior(NamedTuple):
+    """Odds that linked accounts are a farm or a relay."""
+
+    bits: float
+
+
+LINKED_PRIOR = read_parameters(LinkedPrior, "score.linked_prior")
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,8 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
     odds = {one.explanation.key: one.odds for one in weighed}
     bits, operation = odds_against_all(list(odds.values())), HARVEST_OPERATION
     together = one_operator_bits(odds)
-    if sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
+    many = members >= P.posing_accounts
+    if many and sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
     leading = leading_explanation(weighed)
@@ -129,8 +140,8 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
 def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
     """Weigh the findings about linked accounts without a work queue: that they have one operator is all there is."""
     findings = capped(list(measured), settings.family_cap_bits.model_dump())
-    bits = settings.prior_bits + sum(found.bits for found in findings)
-    claim = Claim(HARVEST_OPERATION, bits, settings.prior_bits, 0.0, "", {}, sigmoid(bits))
+    bits = LINKED_PRIOR.bits + sum(found.bits for found in findings)
+    claim = Claim(HARVEST_OPERATION, bits, LINKED_PRIOR.bits, 0.0, "", {}, sigmoid(bits))
     return _with_members(claim, findings, family_bits(findings), np.zeros(members, bool), settings)
 
 

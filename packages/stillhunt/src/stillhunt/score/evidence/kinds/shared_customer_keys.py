@@ -35,7 +35,7 @@ def _weigh_address(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 # Shares of the members who share a key up to which it says nothing of the others, and from which it says all that it
 # can (judgement: classmates in a group of strangers make no operation of it; half of a group is the group)
-_FEW_SHARE, _MANY_SHARE = 0.15, 0.5
+_FEW_SHARE, _MANY_SHARE = 0.2, 0.5
 
 
 def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:
