@@ -18,6 +18,7 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
+from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
 from stillhunt.score.stats.arrays import Ints
 
 _SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may be one family)
@@ -81,15 +82,9 @@ def _find_holders(case: CandidateCase) -> str:
 
 
 def _shared_addresses(case: CandidateCase) -> float:
-    """Share of the members who send from networks that several of them and few others use."""
-    key = case.log.keys.address("client_prefix")
-    if key.empty:
-        return 0.0
-    owner, value = key.pairs_of(case.candidate.accounts)
-    values, place, members = np.unique(value, return_inverse=True, return_counts=True)
-    everybody = np.bincount(key.value, minlength=int(key.value.max()) + 1)
-    group = (members >= _SMALLEST_SHARE) & (everybody[values] - members <= _RARE_OUTSIDE * members)
-    return len(np.unique(owner[group[place]])) / len(case.candidate.accounts)
+    """Share of the members who send from networks that they share beyond chance."""
+    found = address_sharing(case, "client_prefix")
+    return 0.0 if found is None or found.bits <= 0.0 else found.sharing / len(case.candidate.accounts)
 
 
 def _weigh_holders(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
