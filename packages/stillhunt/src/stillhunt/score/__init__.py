@@ -8,10 +8,12 @@ tied to each other, and a candidate that mixes two operators is split (`operator
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.families import EvidenceNeeds
@@ -51,6 +53,7 @@ def score_campaigns(
     config: Config,
     progress: Progress,
     totals: pa.Table | None = None,
+    flagged_before: Collection[str] = (),
 ) -> tuple[dict[str, pa.Table], pa.Array]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
@@ -59,6 +62,7 @@ def score_campaigns(
         sliced: SLICED, row for row with it.
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
+        flagged_before: accounts that the look before flagged, where this is one of many looks at the same log.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
@@ -69,6 +73,7 @@ def score_campaigns(
         budget = log_budget(totals, config.score)
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
+    before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
     judge_one = partial(
         judge,
         log,
@@ -76,6 +81,7 @@ def score_campaigns(
         min_slice_requests=config.link.min_slice_requests,
         min_accounts=config.resolve.min_accounts,
         required_bits=budget.required_bits,
+        flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
