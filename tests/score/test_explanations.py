@@ -1,4 +1,4 @@
-"""The explanations beside a harvest: which are possible, what counts against each, and that the odds are Bayes' rule."""
+"""The explanations beside a harvest: which are possible, what counts against each, and odds by Bayes' rule."""
 
 from __future__ import annotations
 
