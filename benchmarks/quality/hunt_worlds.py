@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stillhunt
+from stillhunt.base.families import OTHERS
 from stillhunt_lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 from stillhunt_lab.worlds.campaigns import CampaignSpec
@@ -156,24 +157,28 @@ def mean_quality(all_hunted: Sequence[Hunted]) -> Quality:
 
 
 def strongest_candidates(hunted: Hunted) -> list[str]:
-    """The candidates with the highest log2 odds: who they are, and the bits of each test."""
+    """The candidates with the highest log2 odds: who they are, and each finding and explanation as measured."""
     campaigns, evidence = hunted.case.tables["campaigns"], hunted.case.tables["evidence"]
-    bits: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "kind", "bits"))
-    for campaign, account, kind, value in zip(*columns, strict=True):
+    odds: Counter[str] = Counter()
+    measured: defaultdict[str, list[str]] = defaultdict(list)
+    columns = (
+        evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits", "raw_bits")
+    )
+    for campaign, account, family, kind, bits, raw in zip(*columns, strict=True):
         if account is None:
-            bits[campaign].append((kind, value))
+            odds[campaign] += bits
+            measured[campaign].append(f"{'against ' if family == OTHERS else ''}{kind} {raw:+.1f}")
     who: defaultdict[str, Counter[str]] = defaultdict(Counter)
     members = hunted.case.tables["members"]
     for campaign, account in zip(members["campaign_id"].to_pylist(), members["account_id"].to_pylist(), strict=True):
         who[campaign][hunted.personas.get(account, "unknown")] += 1
     lines = []
     verdicts = dict(zip(campaigns["campaign_id"].to_pylist(), campaigns["verdict"].to_pylist(), strict=True))
-    for campaign in sorted(bits, key=lambda c: (-sum(v for _, v in bits[c]), c))[:STRONGEST]:
-        odds = sum(value for _, value in bits[campaign])
+    for campaign in sorted(odds, key=lambda c: (-odds[c], c))[:STRONGEST]:
         groups = ", ".join(f"{n} {persona}" for persona, n in who[campaign].most_common(4))
-        tests = " ".join(f"{kind} {value:+.1f}" for kind, value in bits[campaign] if kind != "prior")
-        lines.append(f"    {odds:+7.1f} bits, {verdicts[campaign]:<6} {groups}: {tests}")
+        lines.append(
+            f"    {odds[campaign]:+7.1f} bits, {verdicts[campaign]:<6} {groups}: {' '.join(measured[campaign])}"
+        )
     return lines
 
 

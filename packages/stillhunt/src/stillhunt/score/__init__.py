@@ -8,6 +8,7 @@ tied to each other, and a candidate that mixes two operators is split (`operator
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
+from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
@@ -95,8 +97,16 @@ def score_campaigns(
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:
-    """Every parameter on which evidence and verdicts rest, by table and name, in what JSON has."""
-    return parameter_values("score.")
+    """Every number on which evidence and verdicts rest, by table and name, in what JSON has.
+
+    Each explanation beside a harvest is a table `score.explanations.KEY`.
+    """
+    numbers = ("prior", "counts", "predicts", "kinds", "signs", "only_with", "never_with")
+    weights = {
+        f"score.explanations.{one.key}": json.loads(json.dumps({name: getattr(one, name) for name in numbers}))
+        for one in EXPLANATIONS
+    }
+    return parameter_values("score.") | weights
 
 
 def evidence_needs() -> EvidenceNeeds:
