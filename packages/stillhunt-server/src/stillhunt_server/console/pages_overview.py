@@ -125,7 +125,7 @@ def groups_spec() -> TableSpec:
     columns = (
         TableColumn("campaign_id", "Group", "id"),
         TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
-        TableColumn("margin", "How far from review", "text"),
+        TableColumn("margin", "What it lacks", "text"),
         TableColumn("strongest_for", "Strongest evidence for", "text"),
         TableColumn("strongest_against", "Strongest evidence against", "text"),
         TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from stillhunt.base import formatting
-from stillhunt.base.families import PRIOR, family_label
+from stillhunt.base.families import OTHERS, PRIOR, family_label
 from stillhunt.triage.model import FULL_ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import NEGLIGIBLE, ScoreSum, Term
 
@@ -52,7 +52,9 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     """
     prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
     rest = total.negligible_line
+    others = Term(f"other {OTHERS}", OTHERS, "what those that fit less well take together", total.others_bits, 0, ())
     pieces = [prior, *_bound_terms([*total.supporting, *total.opposing]), *([rest] if rest else [])]
+    pieces += [others] if total.explanations else []
     edges = [0.0]
     for term in pieces:
         edges.append(edges[-1] + term.bits)
@@ -75,8 +77,8 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
 def _side_of(term: Term) -> str:
     if term.family == PRIOR:
         return PRIOR
-    if term.kind == NEGLIGIBLE:
-        return NEGLIGIBLE
+    if term.kind in (NEGLIGIBLE, OTHERS):
+        return term.kind
     return "for" if term.bits > 0 else "against"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
+from stillhunt.triage.sentences import other_explanations
 
 TEXT_WIDTH = 96
 """Characters of a line where no terminal is narrower."""
@@ -82,6 +83,8 @@ class Explanation:
             "log2_odds": self.campaign.log2_odds if self.campaign else None,
             "prior_bits": self.campaign.prior_bits if self.campaign else None,
             "evidence": [_term_dict(term) for term in self.campaign.terms] if self.campaign else [],
+            "one_operator": self.campaign.one_operator if self.campaign else None,
+            "other_explanations": [asdict(one) for one in self.campaign.explanations] if self.campaign else [],
             "members" if self.kind == "campaign" else "memberships": members,
             "facts": dict(self.facts),
             "what_was_taken": list(self.taken),
@@ -112,6 +115,7 @@ class Explanation:
             if self.kind == "account":
                 heading = f"Campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
             lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)", width)]
+            lines += _make_paragraphs("Other explanations", other_explanations(self.campaign), width)
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
             lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)", width)]
@@ -150,6 +154,8 @@ def _term_dict(term: Term) -> dict[str, Any]:
 
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
+    if part.explanations:
+        lines.append(f"  {formatting.bits(part.others_bits):>7}  other explanations, those that fit less well together")
     for heading, terms in _terms_by_heading(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
