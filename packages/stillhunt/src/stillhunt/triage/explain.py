@@ -120,7 +120,8 @@ class Explanation:
             main = self.memberships[0]
             lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)", width)]
             product = formatting.probability(main.probability)
-            lines += ["", f"  P(account) = P(campaign) x P(member | campaign), which is {product}"]
+            whole = f"P(account) = P(campaign) x P(member | campaign), which is {product}"
+            lines += ["", *_wrap_text(whole, "  ", width)]
             lines += _other_campaigns(self.memberships[1:])
         if self.kind == "campaign":
             lines += _member_lines(self.memberships, width)
@@ -155,7 +156,7 @@ def _term_dict(term: Term) -> dict[str, Any]:
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
     if part.explanations:
-        lines.append(f"  {formatting.bits(part.others_bits):>7}  other explanations, those that fit less well together")
+        lines.append(f"  {formatting.bits(part.others_bits):>7}  the other explanations together")
     for heading, terms in _terms_by_heading(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
@@ -179,12 +180,12 @@ def _terms_by_heading(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...
 def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
     if not members:
         return []
-    name = max(8, min(32, width - 54))  # the other columns stand as they are
+    name = max(8, min(32, width - 56))  # the other columns stand as they are
     lines = ["", f"Members ({formatting.count(len(members))})"]
-    lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
+    lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>15}")
     lines += [
         f"  {formatting.shorten(m.account_id, name):<{name}}  {formatting.shorten(m.verdict, 8):<9}{_shown_role(m):<10}"
-        f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
+        f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>15}"
         for m in members[:_MEMBERS_SHOWN]
     ]
     if len(members) > _MEMBERS_SHOWN:

@@ -153,12 +153,9 @@ class CampaignModel:
     @property
     def family_bits(self) -> str:
         """The bits that add up to the score: `queue +11.7, content +8.0, prior -8.5, other explanations -0.3`."""
-        rest = (PRIOR, self.total.prior_bits), (f"other {OTHERS}", self.total.others_bits)
-        return ", ".join(
-            f"{family_name(name)} {formatting.bits(b)}"
-            for name, b in (*self.total.family_bits.items(), *rest)
-            if abs(b) >= LEAST_BITS
-        )
+        rest = {PRIOR: self.total.prior_bits, f"other {OTHERS}": self.total.others_bits}
+        parts = (self.total.family_bits | rest).items()
+        return ", ".join(f"{family_name(name)} {formatting.bits(b)}" for name, b in parts if abs(b) >= LEAST_BITS)
 
     @property
     def held_back(self) -> list[str]:
