@@ -17,7 +17,7 @@ from stillhunt.base.config import ScoreSettings
 from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import OTHERS, PRIOR
-from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
+from stillhunt.base.schema_case import MEMBER_DETAILS, POSING_OPERATION, VERDICTS
 from stillhunt.triage import kinds, score_breakdown, sentences
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.redact import personal_ids_sentence
@@ -101,7 +101,7 @@ class CampaignModel:
     @property
     def probability_of(self) -> str:
         """What the score is the probability of, in words."""
-        return kinds.probability_of_kind(self.row["kind"])
+        return kinds.probability_of_kind(POSING_OPERATION if self.total.of_one_operator else self.row["kind"])
 
     @property
     def explanations(self) -> tuple[str, ...]:
@@ -139,9 +139,8 @@ class CampaignModel:
     def unsampled(self) -> str:
         """Requests in a log without sampling; empty where the log is none."""
         estimate = self.row["estimated_requests"]
-        if estimate == self.row["requests"]:
-            return ""
-        return f"about {formatting.count(estimate)} including those that the log leaves out"
+        more = f"about {formatting.count(estimate)} including those that the log leaves out"
+        return "" if estimate == self.row["requests"] else more
 
     @property
     def strongest(self) -> list[Term]:

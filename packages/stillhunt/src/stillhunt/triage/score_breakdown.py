@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.explanations import EXPLANATION_OF, one_operator_bits
+from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
 from stillhunt.base.families import INDEPENDENCE, LIMIT_FAMILIES, OTHERS, PRIOR, family_label
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.wording import fill, sentences_beside
@@ -153,6 +153,12 @@ class ScoreSum:
         odds = {one.key: one.log2_odds for one in self.explanations}
         separate = any(not EXPLANATION_OF[key].one_operator for key in odds)
         return probability_of(one_operator_bits(odds)) if separate else None
+
+    @property
+    def of_one_operator(self) -> bool:
+        """Whether the score is the probability of one operator, since that of a harvest is below the thresholds."""
+        odds = [one.log2_odds for one in self.explanations]
+        return bool(odds) and self.log2_odds - odds_against_all(odds) > LEAST_BITS
 
     @property
     def limits(self) -> tuple[str, ...]:
