@@ -50,7 +50,7 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     Args:
         act_bits: log2 odds of the act threshold.
     """
-    prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
+    prior = Term(PRIOR, PRIOR, total.prior_statement, total.prior_bits, 0, ())
     rest = total.negligible_line
     others = Term(f"other {OTHERS}", OTHERS, "what those that fit less well take together", total.others_bits, 0, ())
     pieces = [prior, *_bound_terms([*total.supporting, *total.opposing]), *([rest] if rest else [])]
@@ -94,11 +94,6 @@ def _make_row(term: Term, side: str, left: float, right: float, joint: float) ->
         width=round(max(right - left, 0.8), 2),
         joint=joint,
     )
-
-
-def _prior_statement(total: ScoreSum) -> str:
-    stated = [term.statement for term in total.terms if term.family == PRIOR and term.statement]
-    return stated[0] if stated else "Odds before any evidence"
 
 
 def _bound_terms(terms: list[Term]) -> list[Term]:

@@ -30,6 +30,7 @@ class Explanation:
         campaign: evidence of the campaign; None for an account without one.
         memberships: of an account, its campaigns, the main one first; of a campaign, its members.
         unseen: evidence that the logs could not carry, in sentences.
+        claim: what is claimed of a campaign and why its verdict is not act; why a group has none; empty otherwise.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Explanation:
     change: tuple[str, ...]
     unseen: tuple[str, ...]
     sanctioned: bool = False
+    claim: str = ""
     taken: tuple[str, ...] = ()
 
     @property
@@ -77,6 +79,7 @@ class Explanation:
             "kind": self.kind,
             "id": self.id,
             "verdict": self.verdict,
+            "claim": self.claim,
             "score": self.probability,
             "stored_score": self.stored_score,
             "agrees": self.agrees,
@@ -102,6 +105,7 @@ class Explanation:
         lines = [
             f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",
             f"Verdict {self.verdict}: {self._verdict_words()}",
+            *(_wrap_text(self.claim, "", width) if self.claim else []),
             "",
         ]
         for label, value in self.facts:
@@ -156,6 +160,7 @@ def _term_dict(term: Term) -> dict[str, Any]:
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
     if part.explanations:
+        lines = _wrap_text(f"prior: {part.prior_statement}", f"  {formatting.bits(part.prior_bits):>7}  ", width)
         lines.append(f"  {formatting.bits(part.others_bits):>7}  the other explanations together")
     for heading, terms in _terms_by_heading(part):
         lines += [f"  {heading}"] if terms else []

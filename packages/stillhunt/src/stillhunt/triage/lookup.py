@@ -127,6 +127,7 @@ def _explain_campaign(
         campaign=total,
         memberships=tuple(sorted(memberships, key=lambda m: (-m.probability, -m.requests, m.account_id))),
         facts=(("skills", model.skills), ("models", model.models), *model.facts, *ids),
+        claim=model.claim if model.verdict != "none" else " ".join(map(formatting.sentence, model.held_back)),
         change=model.change,
         unseen=unseen,
     )

@@ -111,6 +111,12 @@ class ScoreSum:
         return math.fsum(term.bits for term in self.terms if term.family == PRIOR)
 
     @property
+    def prior_statement(self) -> str:
+        """What the prior is the odds of."""
+        stated = [term.shown for term in self.terms if term.family == PRIOR and term.statement]
+        return stated[0] if stated else "Odds before any evidence"
+
+    @property
     def log2_odds(self) -> float:
         """Prior plus evidence, in bits; the exact sum, so the order of rows plays no part."""
         return math.fsum(term.bits for term in self.terms)
