@@ -152,7 +152,7 @@ def test_bounds_of_probability_are_in_order(browser: Any, report: Path) -> None:
     button.click()
     sure.wait_for(state="detached", timeout=5000)
     shown = part.locator("tbody td:nth-child(3)").all_inner_texts()
-    assert shown == sorted(shown, key=lambda text: float(text.removesuffix(" %")))
+    assert shown == sorted(shown, key=lambda text: float(text.removeprefix("at least ").removesuffix(" %")))
     button.click()
     sure.wait_for(timeout=5000)
     shown = part.locator("tbody td:nth-child(3)").all_inner_texts()
