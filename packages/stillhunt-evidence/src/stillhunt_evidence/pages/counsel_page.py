@@ -7,41 +7,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
+from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, bits_of, odds_of
-from stillhunt_evidence.pages.assessment import likelihood_beside
+from stillhunt.verdicts import FAMILY_OF, POSING_OPERATION, SIGNS
+from stillhunt_evidence.pages.alternatives import Alternative, PartOfOdds, operators_of
+from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates
+from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates, evidence_bits
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences
 
 _FINDINGS_SHOWN = 6
 _AGAINST_SHOWN = 8
-_UNEXPLAINED_SHOWN, _REASONS_SHOWN = 2, 4
+_PARTS_SHOWN, _EXPLAINED_SHOWN = 2, 4
 _INPUTS_SHOWN = 12
 _NOT_LOOKED_UP = 6
 _DIGEST_CHARS = 64
 _SENTENCE_CHARS = 300
+_NO_PARTS = "The rules of another version weighed it, so its parts are not shown."
 _ALL_DEFAULTS = "Those of the search, the score and the seed are all the defaults."
 
 
 @dataclass(frozen=True)
 class AlternativeRow:
-    """One honest explanation as a row: what it leaves unexplained, and what would settle it."""
+    """One explanation as a row: what counts against it and for it, and what would settle it."""
 
     name: str
-    predicts: str
-    explained: str
-    left: str
-    fit: str
+    against: tuple[str, ...]
+    for_it: tuple[str, ...]
+    settles: str
+    bits: str
     odds: str
-    unexplained: tuple[str, ...]
-    missing: tuple[str, ...]
-    predicted: str
-    check: str
-    clears: str
     bar: FitBar
 
 
@@ -60,16 +57,19 @@ class CounselPage:
     """What counsel's page says; every field is bounded and safe to show.
 
     Attributes:
-        reasons: of the leading explanation: family of findings, bits, and why it explains them.
-        zero: position of zero in their bars.
+        not_weighed: why the case has no explanations beside the claim; empty where it has.
+        explained: findings for the claim that the leading explanation explains, with their bits.
+        caution: whom no odds can tell.
+        zero: position of zero in the bars.
         rates: rates of error; none where the settings are not the defaults.
     """
 
     shows: tuple[str, ...]
     consistent: tuple[str, ...]
     not_shown: tuple[str, ...]
-    leading: AlternativeRow
-    reasons: tuple[str, ...]
+    not_weighed: str
+    explained: tuple[str, ...]
+    caution: str
     alternatives: tuple[AlternativeRow, ...]
     zero: float
     against: tuple[tuple[str, str], ...]
@@ -98,17 +98,16 @@ def counsel_page(
     budget: Mapping[str, Any] = case.run.get("budget", {})
     return CounselPage(
         shows=_shows(model),
-        consistent=_consistent(model, rows[0], likelihood_beside(model, alternatives[0])),
+        consistent=_consistent(case, model, alternatives),
         not_shown=tuple(formatting.sentence(one) for one in model.limits),
-        leading=rows[0],
-        reasons=_by_reason(alternatives[0].explained, _REASONS_SHOWN),
+        not_weighed="" if alternatives else not_weighed(model),
+        explained=tuple(_part(part) for one in alternatives[:1] for part in one.explained[:_EXPLAINED_SHOWN]),
+        caution=PAGE_TEXTS["keys_caution"],
         alternatives=rows,
         zero=zero,
-        against=tuple(
-            (formatting.sentence(term.shown), _odds_of(term.bits)) for term in model.total.opposing[:_AGAINST_SHOWN]
-        ),
-        rates=error_rates(model.row["score"], model.total, budget, changed),
-        withheld=f"{changed.withheld} The odds of chance hold for the defaults only, too." if changed.withheld else "",
+        against=_against(model),
+        rates=error_rates(model.row["score"], evidence_bits(model), budget, changed),
+        withheld=changed.withheld,
         not_covered=tuple(PAGE_TEXTS["not_covered"]),
         inputs=_inputs(facts),
         more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
@@ -129,52 +128,57 @@ def _shows(model: CampaignModel) -> tuple[str, ...]:
     return (counted, *(formatting.sentence(term.shown) for term in model.strongest[:_FINDINGS_SHOWN]))
 
 
-def _consistent(model: CampaignModel, leading: AlternativeRow, likelihood: str) -> tuple[str, ...]:
+def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
     if model.harvests:
         what = "accounts that work as one operation and collect answers from one work queue"
+    elif model.row["kind"] == POSING_OPERATION:
+        what = "accounts of one operator that pose as those of separate customers"
     else:
         what = f"accounts of one operator: {model.kind}"
-    return (
-        f"{formatting.sentence_case(what)}. Probability: {model.probability} ({likelihood}).",
-        f"Of the honest explanations, {leading.name} fits best: it {leading.fit} ({leading.odds}).",
-    )
+    said = [f"{formatting.sentence_case(what)}. Probability: {model.probability} ({model.likelihood})."]
+    said += [f"Of the other explanations this one fits best: {one.name}. It is {one.odds}." for one in alternatives[:1]]
+    said += [f"What the operator may be: {one.name}. That is {one.odds}." for one in operators_of(case, model)[:1]]
+    return tuple(said)
 
 
 def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
-    explained = bits_of(one.explained)
-    positive = explained + bits_of(one.unexplained)
+    if one.prior_bits is None:
+        against: tuple[str, ...] = (_NO_PARTS,)
+    else:
+        prior = f"Before any evidence ({formatting.bits(one.prior_bits)})."
+        against = (*(_part(part) for part in one.against[:_PARTS_SHOWN]), *_rest(one.against[_PARTS_SHOWN:]), prior)
     return AlternativeRow(
-        name=one.explanation.name,
-        predicts=one.explanation.predicts,
-        explained=f"{formatting.number(explained)} of {formatting.number(positive)}" if one.expected is None else "",
-        left=one.shown_left,
-        fit=one.fit,
+        name=one.name,
+        against=against,
+        for_it=tuple(_part(part, -1) for part in one.for_it[:_PARTS_SHOWN]),
+        settles=one.explanation.settles,
+        bits=formatting.bits(one.odds_bits),
         odds=one.odds,
-        unexplained=_by_reason(one.unexplained, _UNEXPLAINED_SHOWN),
-        missing=tuple(f"Missing sign ({formatting.number(sign.bits)}): {sign.sentence}" for sign in one.missing),
-        predicted=formatting.bits(bits_of(one.predicted)) if one.predicted else "",
-        check=one.explanation.check,
-        clears=one.explanation.clears,
         bar=bar,
     )
 
 
-def _by_reason(findings: Sequence[ReadFinding], most: int) -> tuple[str, ...]:
-    """Findings with one reason together, the strongest first; the weakest of many in one line."""
-    bits: dict[tuple[str, str], list[float]] = {}
-    for finding in findings:
-        bits.setdefault((family_label(finding.family), finding.reason), []).append(finding.bits)
-    sums = sorted(((math.fsum(parts), *key) for key, parts in bits.items()), key=lambda one: (-one[0], one[1:]))
-    said = [f"{label} ({formatting.number(total)}): {reason}" for total, label, reason in sums[:most]]
-    rest = [total for total, *_ in sums[most:]]
-    if rest:
-        said.append(f"{formatting.plural(len(rest), 'weaker reason')} ({formatting.number(math.fsum(rest))}).")
-    return tuple(said)
+def _part(part: PartOfOdds, sign: int = 1) -> str:
+    label = f"{family_label(part.family)} " if part.family else ""
+    return f"{label}({formatting.bits(sign * part.bits)}): {formatting.sentence(part.statement)}"
 
 
-def _odds_of(bits: float) -> str:
-    """What evidence against weighs, in odds: `about 2.0 to 1 against`."""
-    return f"{odds_of(bits)} against ({formatting.bits(bits)} bits)"
+def _rest(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
+    """The weaker of many findings in one line."""
+    if not parts:
+        return ()
+    total = formatting.bits(math.fsum(part.bits for part in parts))
+    return (f"{formatting.plural(len(parts), 'weaker finding')} ({total}).",)
+
+
+def _against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
+    """Every finding against a harvest, whether or not it counts for the explanation that leads."""
+    measured = [term for term in model.total.terms if term.family in FAMILY_OF and term.raw_bits <= -LEAST_BITS]
+    strongest = sorted(measured, key=lambda term: (term.raw_bits, term.kind))
+    return tuple(
+        (formatting.sentence(term.shown), f"{formatting.bits(term.raw_bits)} bits as measured")
+        for term in strongest[:_AGAINST_SHOWN]
+    )
 
 
 def _inputs(facts: DossierFacts) -> tuple[InputRow, ...]:
@@ -237,7 +241,8 @@ def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     sampled = case.run.get("sampled", {}).get("sentence", "")
     if sampled:
         sentences.append(formatting.sentence(formatting.shorten(str(sampled), _SENTENCE_CHARS)))
-    sentences += [formatting.sentence(f"Insufficient data: {term.shown}") for term in model.total.insufficient]
+    lacking = [term for term in model.total.insufficient if term.kind not in SIGNS]
+    sentences += [formatting.sentence(f"Insufficient data: {term.shown}") for term in lacking]
     rejects = int(case.run.get("counts", {}).get("rejects") or 0)
     if rejects:
         sentences.append(f"{formatting.plural(rejects, 'row')} of the log could not be used, and were set aside.")
