@@ -169,7 +169,11 @@ def test_alternatives_on_the_page_are_those_of_the_case(case: Case, parsed: Doss
         assert one.name[1:] in row[0]
         assert one.odds[1:] in row[4]
         assert one.explanation.settles in row[1]
-        assert one.against[0].statement in row[1]
+        assert one.prior_bits is not None
+        assert f"Before any evidence {formatting.bits(one.prior_bits)}. Against it: same wording +" in row[1]
+    leading = ranked[0]
+    for part in (*leading.against, *leading.explained):
+        assert f"{part.statement}. {formatting.bits(part.bits)}" in parsed.text("counsel")
     (shown,) = (table for name, table in parsed.rows.items() if table[0][0] == "Explanation" and name == "engineer")
     assert [row[4] for row in shown[1 : len(ranked) + 1]] == [formatting.bits(one.odds_bits) for one in ranked]
 

@@ -20,7 +20,7 @@ from stillhunt_evidence.pages.trained_models import training_sentences
 
 _FINDINGS_SHOWN = 6
 _AGAINST_SHOWN = 8
-_PARTS_SHOWN, _EXPLAINED_SHOWN = 2, 4
+_PARTS_SHOWN = 4
 _INPUTS_SHOWN = 12
 _NOT_LOOKED_UP = 6
 _DIGEST_CHARS = 64
@@ -31,11 +31,10 @@ _ALL_DEFAULTS = "Those of the search, the score and the seed are all the default
 
 @dataclass(frozen=True)
 class AlternativeRow:
-    """One explanation as a row: what counts against it and for it, and what would settle it."""
+    """One explanation as a row: what its odds are made of, and what would settle it."""
 
     name: str
-    against: tuple[str, ...]
-    for_it: tuple[str, ...]
+    parts: tuple[str, ...]
     settles: str
     bits: str
     odds: str
@@ -58,7 +57,8 @@ class CounselPage:
 
     Attributes:
         not_weighed: why the case has no explanations beside the claim; empty where it has.
-        explained: findings for the claim that the leading explanation explains, with their bits.
+        counted, explained: findings that count against the leading explanation, and findings for the claim that it
+            explains, with their bits.
         caution: whom no odds can tell.
         zero: position of zero in the bars.
         rates: rates of error; none where the settings are not the defaults.
@@ -68,6 +68,7 @@ class CounselPage:
     consistent: tuple[str, ...]
     not_shown: tuple[str, ...]
     not_weighed: str
+    counted: tuple[str, ...]
     explained: tuple[str, ...]
     caution: str
     alternatives: tuple[AlternativeRow, ...]
@@ -101,7 +102,8 @@ def counsel_page(
         consistent=_consistent(case, model, alternatives),
         not_shown=tuple(formatting.sentence(one) for one in model.limits),
         not_weighed="" if alternatives else not_weighed(model),
-        explained=tuple(_part(part) for one in alternatives[:1] for part in one.explained[:_EXPLAINED_SHOWN]),
+        counted=_in_full(alternatives[0].against) if alternatives else (),
+        explained=_in_full(alternatives[0].explained) if alternatives else (),
         caution=PAGE_TEXTS["keys_caution"],
         alternatives=rows,
         zero=zero,
@@ -143,14 +145,13 @@ def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alterna
 
 def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
     if one.prior_bits is None:
-        against: tuple[str, ...] = (_NO_PARTS,)
+        parts: tuple[str, ...] = (_NO_PARTS,)
     else:
-        prior = f"Before any evidence ({formatting.bits(one.prior_bits)})."
-        against = (*(_part(part) for part in one.against[:_PARTS_SHOWN]), *_rest(one.against[_PARTS_SHOWN:]), prior)
+        before = f"Before any evidence {formatting.bits(one.prior_bits)}."
+        parts = (before, *_by_family("Against it", one.against, 1), *_by_family("For it", one.for_it, -1))
     return AlternativeRow(
         name=one.name,
-        against=against,
-        for_it=tuple(_part(part, -1) for part in one.for_it[:_PARTS_SHOWN]),
+        parts=parts,
         settles=one.explanation.settles,
         bits=formatting.bits(one.odds_bits),
         odds=one.odds,
@@ -158,17 +159,25 @@ def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
     )
 
 
-def _part(part: PartOfOdds, sign: int = 1) -> str:
-    label = f"{family_label(part.family)} " if part.family else ""
-    return f"{label}({formatting.bits(sign * part.bits)}): {formatting.sentence(part.statement)}"
+def _by_family(label: str, parts: Sequence[PartOfOdds], sign: int) -> tuple[str, ...]:
+    """The bits of each family in a sentence, the strongest first; nothing where there are none."""
+    sums: dict[str, float] = {}
+    for part in parts:
+        name = family_label(part.family).lower() if part.family else part.statement.lower()
+        sums[name] = sums.get(name, 0.0) + part.bits
+    ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{formatting.shorten(name, NAME_CHARS)} {formatting.bits(sign * bits)}" for name, bits in ordered]
+    return (f"{label}: {', '.join(shown)}.",) if shown else ()
 
 
-def _rest(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
-    """The weaker of many findings in one line."""
-    if not parts:
-        return ()
-    total = formatting.bits(math.fsum(part.bits for part in parts))
-    return (f"{formatting.plural(len(parts), 'weaker finding')} ({total}).",)
+def _in_full(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
+    """The strongest findings with their bits."""
+    shown = [f"{formatting.sentence(part.statement)} {formatting.bits(part.bits)}" for part in parts[:_PARTS_SHOWN]]
+    rest = parts[_PARTS_SHOWN:]
+    if rest:
+        total = formatting.bits(math.fsum(part.bits for part in rest))
+        shown.append(f"{formatting.plural(len(rest), 'weaker finding')} {total}")
+    return tuple(shown)
 
 
 def _against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
