@@ -89,6 +89,15 @@ def test_one_operator_is_weighed_against_separate_parties() -> None:
     assert (likeliest.explanation.key, likeliest.odds) == ("reseller", "2.3 times less likely than a harvest")
 
 
+def test_a_group_left_alone_says_whether_its_score_is_that_of_one_operator() -> None:
+    for findings, kind, claim in ((POSING, "posing", "one operator"), (FINDINGS, "harvest", "a harvest")):
+        case = page_case(findings=findings, kind=kind)
+        row = {**case.campaigns.to_pylist()[0], "kind": "not_known", "verdict": "none"}
+        table = pa.Table.from_pylist([row], schema=case.tables["campaigns"].schema)
+        left = beside(Case({**case.tables, "campaigns": table}, run=case.run, **case.views))
+        assert {one.claim for one in left.values()} == {claim}
+
+
 def test_a_case_without_them_says_nothing() -> None:
     assert beside(without_explanations(page_case())) == {}
     assert beside(page_case(kind="relay")) == {}

@@ -28,6 +28,8 @@ from stillhunt.verdicts import (
 
 AS_LIKELY = 1.0
 """Log2 odds against an explanation up to which it is about as likely as the claim: two to one."""
+ONE_OPERATOR = "one operator"
+"""What is claimed of accounts that pose as separate customers."""
 _STATEMENT_CHARS = 400
 _OF_ONE_OPERATOR = Finding("", "", "One operator may do other things than harvest", 0.0)
 
@@ -85,7 +87,7 @@ def alternatives_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]
     where the case does not say: those before version 8, and linked accounts, which are weighed against nothing.
     """
     known = _explanations_of(case, model)
-    if model.row["kind"] != POSING_OPERATION:
+    if not _claims_one_operator(model, known):
         return known
     # In units of the probability of a harvest, which is one operator's, too.
     more = -odds_against_all([0.0, *(one.odds_bits for one in known if one.explanation.one_operator)])
@@ -94,14 +96,21 @@ def alternatives_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]
 
 def operators_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]:
     """What the one operator of accounts that pose as separate customers may be but a harvester, the likeliest first."""
-    if model.row["kind"] != POSING_OPERATION:
-        return ()
-    return tuple(one for one in _explanations_of(case, model) if one.explanation.one_operator)
+    known = _explanations_of(case, model)
+    return tuple(one for one in known if one.explanation.one_operator) if _claims_one_operator(model, known) else ()
+
+
+def _claims_one_operator(model: CampaignModel, known: Sequence[Alternative]) -> bool:
+    """Whether the score is that of one operator; of a group left alone, whose kind is not said, the odds tell."""
+    if model.verdict != "none" or not known:
+        return bool(model.row["kind"] == POSING_OPERATION)
+    harvest = odds_against_all([one.odds_bits for one in known])
+    return abs(model.total.log2_odds - harvest) >= LEAST_BITS
 
 
 def _beside_one_operator(one: Alternative, more: float) -> Alternative:
     more_against = _strongest([_OF_ONE_OPERATOR], [more]) if one.prior_bits is not None else ()
-    return replace(one, claim="one operator", odds_bits=one.odds_bits + more, against=(*one.against, *more_against))
+    return replace(one, claim=ONE_OPERATOR, odds_bits=one.odds_bits + more, against=(*one.against, *more_against))
 
 
 def _explanations_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt.verdicts import FAMILY_OF, POSING_OPERATION, SIGNS
-from stillhunt_evidence.pages.alternatives import Alternative, PartOfOdds, operators_of
+from stillhunt.verdicts import FAMILY_OF, SIGNS
+from stillhunt_evidence.pages.alternatives import ONE_OPERATOR, Alternative, PartOfOdds, operators_of
 from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
 from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates, evidence_bits
@@ -131,10 +131,10 @@ def _shows(model: CampaignModel) -> tuple[str, ...]:
 
 
 def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
-    if model.harvests:
-        what = "accounts that work as one operation and collect answers from one work queue"
-    elif model.row["kind"] == POSING_OPERATION:
+    if alternatives and alternatives[0].claim == ONE_OPERATOR:
         what = "accounts of one operator that pose as those of separate customers"
+    elif model.harvests:
+        what = "accounts that work as one operation and collect answers from one work queue"
     else:
         what = f"accounts of one operator: {model.kind}"
     said = [f"{formatting.sentence_case(what)}. Probability: {model.probability} ({model.likelihood})."]
