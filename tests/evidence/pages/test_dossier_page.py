@@ -173,7 +173,7 @@ def test_alternatives_on_the_page_are_those_of_the_case(case: Case, parsed: Doss
         assert f"Before any evidence {formatting.bits(one.prior_bits)}. Against it: same wording +" in row[1]
     leading = ranked[0]
     for part in (*leading.against, *leading.explained):
-        assert f"{part.statement}. {formatting.bits(part.bits)}" in parsed.text("counsel")
+        assert f"{part.statement}. ({formatting.bits(part.bits)})" in parsed.text("counsel")
     (shown,) = (table for name, table in parsed.rows.items() if table[0][0] == "Explanation" and name == "engineer")
     assert [row[4] for row in shown[1 : len(ranked) + 1]] == [formatting.bits(one.odds_bits) for one in ranked]
 
@@ -222,6 +222,8 @@ def test_one_operator_is_not_called_a_harvest() -> None:
     text = parsed.text("counsel")
     assert "Accounts of one operator that pose as those of separate customers. Probability: 99" in text
     assert "collect answers from one work queue" not in text
+    shows = text.partition("The log shows")[2].partition("This is consistent with")[0]
+    assert "than a harvest" not in shows, "an explanation is nothing that the log shows"
     assert "What the operator may be: a reseller or a farm" in text
     assert "How likely it is" in text
     assert {row[4].rpartition(" than ")[2] for row in parsed.rows["counsel alternatives"][1:]} == {"one operator"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt.verdicts import FAMILY_OF, SIGNS
+from stillhunt.verdicts import FAMILY_OF, OTHERS, SIGNS
 from stillhunt_evidence.pages.alternatives import ONE_OPERATOR, Alternative, PartOfOdds, operators_of
 from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
@@ -127,7 +127,8 @@ def _shows(model: CampaignModel) -> tuple[str, ...]:
         f"{formatting.plural(row['accounts'], 'account')} sent {formatting.plural(row['requests'], 'request')} of this "
         f"kind {formatting.during(row['first_seen'], row['last_seen'])}."
     )
-    return (counted, *(formatting.sentence(term.shown) for term in model.strongest[:_FINDINGS_SHOWN]))
+    found = [term for term in model.strongest if term.family != OTHERS]
+    return (counted, *(formatting.sentence(term.shown) for term in found[:_FINDINGS_SHOWN]))
 
 
 def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
@@ -172,11 +173,11 @@ def _by_family(label: str, parts: Sequence[PartOfOdds], sign: int) -> tuple[str,
 
 def _in_full(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
     """The strongest findings with their bits."""
-    shown = [f"{formatting.sentence(part.statement)} {formatting.bits(part.bits)}" for part in parts[:_PARTS_SHOWN]]
+    shown = [f"{formatting.sentence(part.statement)} ({formatting.bits(part.bits)})" for part in parts[:_PARTS_SHOWN]]
     rest = parts[_PARTS_SHOWN:]
     if rest:
         total = formatting.bits(math.fsum(part.bits for part in rest))
-        shown.append(f"{formatting.plural(len(rest), 'weaker finding')} {total}")
+        shown.append(f"{formatting.plural(len(rest), 'weaker finding')} ({total})")
     return tuple(shown)
 
 

@@ -123,7 +123,7 @@ def engineer_page(
         evidence=_evidence(rows, scale),
         families=_families(rows, model),
         prior=_sum_row(next((row["statement"] for row in rows if row["family"] == PRIOR), "Prior"), prior, scale),
-        others=_sum_row("What the other explanations take from the odds", others, scale) if others else None,
+        others=_sum_row("What the other explanations change", others, scale) if others else None,
         total=_sum_row("Log2 odds", odds, scale),
         explanations=_explanations(alternatives),
         parameters=_parameters(case, model),
