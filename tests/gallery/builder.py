@@ -109,18 +109,21 @@ def _people(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> 
     people.channel[:] = API
     people.keys[:] = 1
     part = np.arange(count) % (count // group.waves)
+    countries = 1 if group.one_line else group.countries
+    if countries:
+        _settle(scene, rng, people, people.country[:countries][part % countries])
     if group.cards:
         people.payment = new_cards(rng, group.cards)[part % group.cards]
+        people.payment_country = people.payment_country[: group.cards][part % group.cards]
     if group.mail_domains:
         people.email_domain = own_domains(rng, group.mail_domains)[part % group.mail_domains]
     if group.signup_networks:
-        blocks = draw_home_addresses(rng, scene.places, rng.choice(people.country, group.signup_networks))
-        people.signup_ip = _within(rng, blocks, part)
+        first = people.country[: group.signup_networks]
+        people.signup_ip = _within(rng, draw_home_addresses(rng, scene.places, first), part)
+        people.signup_country = first[part % group.signup_networks]
     if group.networks:
         people.address = _within(rng, draw_cloud_addresses(rng, scene.places, group.networks), part)
     if group.one_line:
-        people.country[:] = people.country[0]
-        people.zone[:] = people.zone[0]
         people.address[:] = draw_home_addresses(rng, scene.places, people.country[:1])[0]
     if group.organization:
         people.organization[:] = group.organization
@@ -131,6 +134,15 @@ def _people(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> 
     if group.opened == "weeks":
         people.created = ORIGIN - (rng.random(count) * 30 * DAY).astype(np.int64)
     return people
+
+
+def _settle(scene: Scene, rng: np.random.Generator, people: People, country: Array) -> None:
+    """Let the accounts be of these countries."""
+    people.country, people.payment_country, people.phone_country = country, country.copy(), country.copy()
+    people.signup_country = country.copy()
+    people.zone = scene.places.zone[country]
+    people.address = draw_home_addresses(rng, scene.places, country)
+    people.signup_ip = people.address.copy()
 
 
 def _within(rng: np.random.Generator, blocks: Array, part: Array) -> Array:

@@ -61,7 +61,8 @@ class Group:
     """Accounts that are alike. What is not said is as of any customers: a card, a line and a mailbox of their own.
 
     Attributes:
-        cards, signup_networks, mail_domains, networks, clients: how many of them the accounts share; 0 = each its own.
+        cards, signup_networks, mail_domains, networks, clients, countries: how many of them the accounts share; 0 =
+            each its own.
         one_line: all come from one address, as from one office.
         by_hand: the share of the accounts that are used in a browser.
         opened: any (like customers), aged, weeks (within the month before) or burst (within an hour).
@@ -78,6 +79,7 @@ class Group:
     mail_domains: int = 0
     networks: int = 0
     clients: int = 0
+    countries: int = 0
     one_line: bool = False
     by_hand: float = 0.0
     opened: str = "any"
