@@ -72,8 +72,9 @@ class CampaignSpec:
             )
         if self.traits != NO_TRAITS and RUNGS[self.rung].work not in ("queue", "pool", "company"):
             raise ConfigError(f"rung {self.rung} has no queue to vary", where=where, next_step="leave the traits out")
-        if self.traits.cards < 0 or self.traits.copies < 1 or not 0 <= max(self.traits.own_data, self.traits.talk) <= 1:
-            raise ConfigError(f"impossible: {self.traits}", where=where, next_step="use shares and positive numbers")
+        shares = (self.traits.own_data, self.traits.talk)
+        if self.traits.cards < 0 or self.traits.copies < 1 or not all(0 <= share <= 1 for share in shares):
+            raise ConfigError(f"impossible: {self.traits}", where=where, next_step="use shares and whole numbers")
         if self.accounts < 2:
             raise ConfigError(f"{self.accounts} accounts are no campaign", where=where, next_step="use at least 2")
         if self.skills is not None and not 1 <= self.skills <= 4:
