@@ -59,9 +59,7 @@ def _honest() -> tuple[Scene, tuple[tuple[People, Draft], ...], tuple[str, ...]]
     scene = open_scene(SEED, DAYS)
     counts = [(recipe, count) for recipe, count in persona_counts(ACCOUNTS) if count]
     parts = tuple(build_persona(scene, recipe, count) for recipe, count in counts)
-    allowed = {
-        name for people, _ in parts if people.persona[0] in SANCTIONED for name in people.organization.tolist()
-    }
+    allowed = {name for people, _ in parts if people.persona[0] in SANCTIONED for name in people.organization.tolist()}
     return scene, parts, tuple(sorted(allowed))
 
 
@@ -247,9 +245,7 @@ def _ban_and_return(rng: np.random.Generator, people: People, draft: Draft, wave
     return merge_drafts(draft, refused)
 
 
-def _cover(
-    scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float, client: Array
-) -> Draft:
+def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float, client: Array) -> Draft:
     sent = np.bincount(draft.owner, minlength=len(people))
     loads = np.maximum(1, np.round(sent * share / (1.0 - share))).astype(np.int64)
     cover = draw_rows(scene, rng, replace(CHAT, browsers=0.0, moving=0.0), people, loads)

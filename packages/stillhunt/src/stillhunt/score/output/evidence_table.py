@@ -180,7 +180,7 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.
 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
-    """The prior against the leading explanation, the findings, what the other explanations take, and the limits."""
+    """The prior and the findings against separate customers, what the other explanations take, and the limits."""
     claim = judged.weighed.claim
     stated = [_rule_row(_prior_text(judged.kind, claim.leading), claim.prior_bits)]
     raw = [claim.prior_bits]
@@ -211,8 +211,8 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
 def _prior_text(kind: str, leading: str) -> Text:
     if not leading:
         return OPERATION_PRIOR
-    what = "is one operator's" if kind == POSING_OPERATION else "harvests"
-    return PRIOR, PRIOR, f"Odds that a group like this {what}, and is not {EXPLANATION_OF[leading].name}"
+    what = "has one operator" if kind == POSING_OPERATION else "harvests"
+    return PRIOR, PRIOR, f"Odds that a group like this {what} and is no chance group, before any evidence"
 
 
 def explanation_statement(key: str, odds: float) -> str:

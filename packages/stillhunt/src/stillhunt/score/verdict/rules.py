@@ -66,14 +66,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the evidence says of a group, weighed against the explanation that fits best beside it.
+    """What the evidence says of a group.
 
     Attributes:
         operation: what is claimed, from `OPERATION_KINDS`.
         bits: log2 odds of it, against everything else.
-        prior_bits: log2 odds against the leading explanation before any evidence.
-        other_bits: what the other explanations take from the odds, at most 0.
-        leading: key of the leading explanation; empty for linked accounts, which are weighed against nothing else.
+        prior_bits: log2 odds against separate customers before any evidence.
+        other_bits: what the explanations beside separate customers take from the odds.
+        leading: key of the explanation that fits best; empty for linked accounts, which are weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
         one_operator: probability that one operator stands behind the accounts, whatever it does.
     """
@@ -97,7 +97,7 @@ class Weighed:
     """The findings about one group, weighed.
 
     Attributes:
-        findings: with their bits against the leading explanation, in the order in which they are added.
+        findings: with their bits against separate customers, in the order in which they are added.
         families: those above the floor, the strongest first.
         member_prior: log2 odds that an account of the group is part of it, before what is known of the account.
         member_bits: log2 odds of each member, given the campaign.
@@ -129,13 +129,12 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
     if many and sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
-    leading = leading_explanation(weighed)
+    by_chance, leading = weighed[0], leading_explanation(weighed)
     claim = Claim(
-        operation, bits, leading.prior_bits, bits - leading.odds, leading.explanation.key, odds, sigmoid(together)
+        operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds, sigmoid(together)
     )
-    # Which families are strong is a matter of what was found, not of the explanation that happens to lead.
-    strong = family_bits(weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)[0].findings)
-    return _with_members(claim, leading.findings, strong, set_apart(within, members), settings)
+    strong = family_bits(by_chance.findings)
+    return _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
 
 
 def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
