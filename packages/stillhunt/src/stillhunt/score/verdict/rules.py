@@ -73,7 +73,7 @@ class Claim:
         bits: log2 odds of it, against everything else.
         prior_bits: log2 odds against separate customers before any evidence.
         other_bits: what the explanations beside separate customers take from the odds.
-        leading: key of the explanation that fits best; empty for linked accounts, which are weighed against nothing else.
+        leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
         one_operator: probability that one operator stands behind the accounts, whatever it does.
     """

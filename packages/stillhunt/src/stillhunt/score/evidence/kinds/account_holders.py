@@ -16,7 +16,7 @@ from stillhunt.base import formatting
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
+from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
 from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
 from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
 from stillhunt.score.stats.arrays import Ints
@@ -30,6 +30,7 @@ class HolderParameters(NamedTuple):
 
     shared_share: float
     declared_share: float
+    own_domain_share: float
     unlinked_share: float
     few_accounts: int
     template_lift: float
@@ -69,16 +70,31 @@ def _find_holders(case: CandidateCase) -> str:
     )
     school = float((codes["institution"][members] > 0).mean()) >= P.shared_share
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
-    if max(cards[0], 0.0 if school else networks[0]) >= P.shared_share:
-        one_domain = domains[1] >= P.shared_share and cards[0] < P.shared_share
-        if not one_domain and declared < P.declared_share:
-            return "posing_customers"
+    of_school = domains[1] >= P.shared_share and cards[0] < P.shared_share
+    tied = max(cards[0], 0.0 if school else networks[0]) >= P.shared_share
+    if tied and not of_school and declared < P.declared_share and not _has_own_domain(case):
+        return "posing_customers"
     address = _shared_addresses(case)
     if max(networks[1], domains[1], address) >= P.shared_share:
         return "one_place"
     if max(cards[0], networks[0], domains[0], address) < P.unlinked_share:
         return "unlinked_customers"
     return ""
+
+
+def _has_own_domain(case: CandidateCase) -> bool:
+    """Whether nearly all members are at one mail domain that few others use, in one country, as a firm's are."""
+    codes, members = case.log.accounts.customers.codes, case.candidate.accounts
+    if "email_domain" not in codes or explained_by_customer(case):
+        return False
+    thrown_away = float((codes["disposable"][members] > 0).mean())
+    return _shared_values(case, "email_domain")[1] - thrown_away >= P.own_domain_share and one_country(
+        case.log.accounts, members
+    )
+
+
+def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    return kind.finding(0.0, {"accounts": len(case.candidate.accounts)}) if _has_own_domain(case) else None
 
 
 def _shared_addresses(case: CandidateCase) -> float:
@@ -132,4 +148,5 @@ HOLDER_KINDS = tuple(
 )
 TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.template_cap_bits, least_bits=0.0)
 FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
-KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND)
+DOMAIN_KIND = declared_kind("own_mail_domain", _weigh_domain, most_bits=0.0, least_bits=0.0)
+KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND)

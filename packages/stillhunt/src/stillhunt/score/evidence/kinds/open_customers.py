@@ -78,7 +78,7 @@ def _find_open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
             continue
         if (disposable[part] > 0).any():  # mail that anybody can have, however few have it here
             continue
-        if _one_payer(accounts, part) and ((institution[part] > 0).all() or _one_country(accounts, part)):
+        if _one_payer(accounts, part) and ((institution[part] > 0).all() or one_country(accounts, part)):
             is_open |= inside
             parts += 1
             payers += _payers_of(accounts, part)
@@ -101,7 +101,8 @@ def _payers_of(accounts: Accounts, part: Ints) -> list[int]:
     return [int(known[np.argmax(holders)])] if holders.sum() >= _AGREEMENT * len(part) else []
 
 
-def _one_country(accounts: Accounts, part: Ints) -> bool:
+def one_country(accounts: Accounts, part: Ints) -> bool:
+    """Whether accounts signed up and pay in one country each, as far as the customer table knows."""
     countries = [_agreement_on(accounts, part, name) for name in ("signup_country", "payment_country")]
     return not any(0.0 < country < _AGREEMENT for country in countries)
 
