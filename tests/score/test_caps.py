@@ -69,6 +69,7 @@ def scaled(findings: list[Finding], caps: dict[str, float], linkage: float = 100
         ([-12.0, -4.0, 2.0], [-7.5, -2.5, 2.0]),  # the same on the other side
         ([-20.0], [-8.0]),
         ([0.0, 16.0], [0.0, 8.0]),
+        ([0.05, 15.95], [0.025, 7.975]),
     ],
 )
 def test_only_the_side_that_exceeds_the_cap_is_scaled(values: list[float], expected: list[float]) -> None:
@@ -114,6 +115,7 @@ def test_only_what_is_against_of_these_two_kinds_is_charged_once() -> None:
     volumes = Finding("queue", "even_volume", "", -3.0)
     assert subjects(3.0, -6.0, volumes) == pytest.approx([3.0, -5.0, -3.0])
     assert subjects(3.0, 4.0) == [3.0, 4.0]
+    assert subjects(0.5, -6.0) == pytest.approx([0.5, -5.0])
 
 
 def test_the_cap_of_the_family_comes_after_what_one_fact_may_say() -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from stories import Story, campaign_bits, odds_against, score_story, statements, story_tables, verdict
 
 from stillhunt.base.config import Config
+from stillhunt.base.explanations import EXPLANATION_OF
+from stillhunt.base.formatting import odds_in_words
 from stillhunt.base.progress import Silent
 from stillhunt.score import score_campaigns
 from stillhunt.score.evidence.kinds.even_volume import P as VOLUMES
@@ -180,6 +182,25 @@ def test_statements_contain_their_figures() -> None:
     assert volumes.sum() == requests
     assert f"mean {volumes.mean():.0f}, standard deviation {volumes.std():.1f}" in said["even_volume"]
     assert f"All {story.members} accounts pay with 1 payment instrument," in said["payment_fingerprint"]
+
+
+def test_the_prior_says_which_explanation_the_findings_are_weighed_against() -> None:
+    posing = replace(UNRELATED, linked=True, bursts=True, repeated=0.2, follow_ups=0.0)
+    for story, claim, key in (
+        (Story(), "harvests", "public"),
+        (Story(linked=True, bursts=True, organisation="org-1"), "harvests", "customer"),
+        (posing, "is one operator's", "chance"),
+    ):
+        tables = score_story(story)
+        assert (
+            statements(tables)["prior"] == f"Odds that a group like this {claim}, and is not {EXPLANATION_OF[key].name}"
+        )
+        rows = [row for row in tables["evidence"].to_pylist() if row["family"] == "explanations"]
+        assert [row["kind"] for row in rows] == [one for one in EXPLANATION_OF if one in odds_against(tables)]
+        for row in rows:
+            said = row["statement"].removesuffix(" a harvest").rpartition(": ")
+            assert said[0].casefold() == EXPLANATION_OF[row["kind"]].name.casefold()
+            assert said[2] == odds_in_words(row["raw_bits"])
 
 
 def test_too_few_or_unbelieved_members_are_no_campaign() -> None:
