@@ -45,6 +45,15 @@ def test_whom_no_rule_touches(changes: dict[str, Any]) -> None:
     assert after([], policy(), findings([member("a", **changes)]), NOW) == []
 
 
+def test_customers_that_pose_are_touched_only_by_a_rule_that_names_them() -> None:
+    rows = [member("a", campaign_verdict="review", verdict="review", flagged=False)]
+    rule = {"name": "reviews", "action": "tag", "verdict": ["review"], "reason": "linked_accounts"}
+    naming = policy(rule=[{**rule, "kind": ["posing"]}])
+    assert after([], policy(rule=[rule]), findings(rows, kind="posing"), NOW) == []
+    assert actions(after([], naming, findings(rows, kind="posing"), NOW), NOW) == {"a": "tag"}
+    assert after([], naming, findings(rows), NOW) == []
+
+
 def test_an_account_that_is_not_flagged_itself_is_tagged_at_most() -> None:
     assert actions(after([], policy(), findings([member("a", flagged=False)]), NOW), NOW) == {"a": "tag"}
 

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from stillhunt.base.errors import CaseError
+from stillhunt.base.families import OTHERS
 from stillhunt.cli import lookups
 from stillhunt.triage import Case
 from stillhunt.triage.score_breakdown import probability_of
@@ -75,6 +76,30 @@ def test_json_has_the_same_numbers(case: Case) -> None:
     assert math.fsum(term["bits"] for term in data["evidence"]) == pytest.approx(data["log2_odds"])
     assert math.fsum(term["bits"] for term in main["evidence"]) == pytest.approx(main["log2_odds"])
     assert data["evidence"][0]["request_ids"]
+
+
+def test_a_campaign_is_explained_beside_the_other_explanations(case: Case) -> None:
+    rows = case.evidence.to_pylist()
+    own = next(row for row in rows if row["campaign_id"] == "hunt-0e9b55d7" and row["account_id"] is None)
+    other = {**own, "family": OTHERS, "bits": 0.0, "request_ids": [], "request_count": 0}
+    rows += [
+        {**other, "kind": key, "raw_bits": raw} for key, raw in (("chance", 9.0), ("company", 4.0), ("public", 8.0))
+    ]
+    explained = Case({**case.tables, "evidence": build("evidence", rows)}, run=case.run).explain("hunt-0e9b55d7")
+    text, told = explained.text(200), explained.as_dict()
+    assert "Other explanations\n  - One operator behind these accounts: at least 98 %.\n  - One firm that does" in text
+    assert ": 16 times less likely than a harvest. Ask whoever pays or opened the accounts what they are for." in text
+    assert "resemble each other by chance" not in text.partition("Other explanations")[2], "only the best two are told"
+    assert [one["key"] for one in told["other_explanations"]] == ["company", "public", "chance"]
+    assert told["one_operator"] == pytest.approx((1 + 2**-4) / (1 + 2**-4 + 2**-9 + 2**-8))
+    assert told["claim"].endswith("The probability is below the 99 % that acting needs.")
+
+
+def test_a_case_of_version_7_is_shown_as_it_was(case: Case, tmp_path: Path) -> None:
+    written = case.write(tmp_path / "case")
+    run = json.loads((written / "run.json").read_text("utf-8"))
+    (written / "run.json").write_text(json.dumps({**run, "case_version": 7}))
+    assert "Other explanations" not in Case.read(written).explain("hunt-0e9b55d7").text()
 
 
 def test_findings_of_no_weight_are_one_line_and_no_evidence(case: Case) -> None:

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from stillhunt.base.families import PRIOR
+from stillhunt.base.families import MEMBERSHIP, OTHERS, PRIOR
 from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.triage import Case, report_campaigns
 from stillhunt.triage.charts import WATERFALL_WIDTH, sparkline, waterfall
 from stillhunt.triage.score_breakdown import ScoreSum, Term
+from stillhunt.triage.set_aside import allowed_groups
 
 from .fixtures import START, build, demo_case, run_record
 
@@ -270,6 +271,26 @@ def test_declared_programmes_and_weak_groups_are_shown(case: Case) -> None:
     assert "hunt-0e9b55d7" not in text
 
 
+def test_a_group_that_reached_the_threshold_is_told_with_its_reason(case: Case) -> None:
+    """It is neither below the threshold nor one of an allowed programme."""
+    few = "7 accounts of the group are likelier members of it than not; a campaign has at least 12"
+    campaigns, rows = case.campaigns.to_pylist(), case.evidence.to_pylist()
+    for row in campaigns:
+        row["verdict"] = "none" if row["campaign_id"] in ("hunt-0e9b55d7", "hunt-c41d08be") else row["verdict"]
+    own = next(row for row in rows if row["campaign_id"] == "hunt-0e9b55d7" and row["account_id"] is None)
+    rows.append(
+        {**own, "family": MEMBERSHIP, "kind": "too_few_members", "statement": few, "bits": 0.0, "raw_bits": 0.0}
+    )
+    bent = {**case.tables, "campaigns": build("campaigns", campaigns), "evidence": build("evidence", rows)}
+    assert allowed_groups(bent, 0.85) == 1
+    assert allowed_groups(bent, 0.95) == 1
+    assert allowed_groups(bent, 0.999) == 0
+    text = visible(Case(bent, case.samples, case.timeline, case.run).report())
+    assert "2 groups reached it and have no verdict for another reason: left alone by the rules of" in text
+    assert f"{few}." in text
+    assert "below the review threshold" not in text[text.index("Looked at and left alone") :]
+
+
 def test_members_beyond_the_bound_are_said_to_be_elsewhere(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_campaigns, "MEMBERS_IN_ALL", 70)
     page = case.report()
@@ -397,6 +418,14 @@ def test_waterfall_shows_findings_of_no_weight_as_one_bar() -> None:
     drawn = waterfall(ScoreSum((piece(PRIOR, -13.0), piece("queue", 9.0), *small, piece("conduct", -2.5))), 6.6)
     assert [row.kind for row in drawn.rows] == ["prior", "for", "against", "negligible", "total"]
     assert drawn.rows[3].statement == "2 findings of 0.0 bits: common_times and no_repeats"
+    assert drawn.rows[-1].joint == drawn.rows[-2].joint
+
+
+def test_waterfall_has_one_bar_for_what_other_explanations_take() -> None:
+    leading, other = Term(OTHERS, "company", "s", -0.7, 0, (), 3.5), Term(OTHERS, "chance", "s", 0.0, 0, (), 5.0)
+    drawn = waterfall(ScoreSum((piece(PRIOR, -1.5), piece("queue", 5.0), leading, other)), 6.6)
+    assert [(row.kind, row.bits) for row in drawn.rows[2:]] == [("explanations", "−0.7"), ("total", "+2.8")]
+    assert drawn.rows[2].family == "Other explanations"
     assert drawn.rows[-1].joint == drawn.rows[-2].joint
 
 

@@ -97,6 +97,9 @@ def test_report_and_console_have_the_same_evidence_facts_and_sentences(told: Tol
         assert [squeezed(heading) for kind, heading in ours.headings if kind == "h1"] == [Page(claim).text]
         for heading in ("Evidence against", "What would change it", "What this does not prove", "Before you act"):
             assert list_under(text, heading) == list_under(in_report(told, number), heading) != []
+        explanations = told.shown.by_id[name].explanations
+        assert list_under(text, "Other explanations") == list_under(in_report(told, number), "Other explanations")
+        assert not explanations or list_under(text, "Other explanations") == list(explanations)
         probability = f"operation: {told.shown.by_id[name].probability}"
         assert probability in ours.text
         assert probability in theirs.text
