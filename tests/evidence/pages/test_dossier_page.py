@@ -58,11 +58,12 @@ def test_each_reader_finds_a_page_from_the_cover(parsed: DossierParser) -> None:
 def test_the_verdict_never_stands_without_probability_and_leading_alternative(
     case: Case, html: str, parsed: DossierParser
 ) -> None:
-    leading = alternatives_of(case, case.model.campaigns[0])[0]
+    model = case.model.campaigns[0]
+    leading, stated = alternatives_of(case, model)[0], re.escape(model.probability)
     assert len(parsed.blocks) == html.count('class="verdict act"') == 1 + len(PAGES)
     for block in parsed.blocks:
         text = " ".join(" ".join(block).split())
-        assert re.search(r"^Verdict ?act .*Probability ?Stated 99\.\d %, almost certain; .* Leading alternative", text)
+        assert re.search(rf"^Verdict ?act .*Probability ?Stated {stated}, almost certain; .* Leading alternative", text)
         assert "; in simulated worlds 78 % of groups so stated were campaigns (68 to 87 %)" in text
         assert leading.name[1:] in text
         assert leading.odds in text
@@ -221,7 +222,8 @@ def test_one_operator_is_not_called_a_harvest() -> None:
     case = page_case(kind="posing", findings=POSING)
     parsed = DossierParser(render_dossier(case, NAME, FACTS))
     text = parsed.text("counsel")
-    assert "Accounts of one operator that pose as those of separate customers. Probability: 99" in text
+    stated = f"Probability: {case.model.campaigns[0].probability} (almost certain)."
+    assert f"Accounts of one operator that pose as those of separate customers. {stated}" in text
     assert "collect answers from one work queue" not in text
     shows = text.partition("The log shows")[2].partition("This is consistent with")[0]
     assert "than a harvest" not in shows, "an explanation is nothing that the log shows"
