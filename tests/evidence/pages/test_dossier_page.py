@@ -58,11 +58,12 @@ def test_each_reader_finds_a_page_from_the_cover(parsed: DossierParser) -> None:
 def test_the_verdict_never_stands_without_probability_and_leading_alternative(
     case: Case, html: str, parsed: DossierParser
 ) -> None:
-    leading = alternatives_of(case, case.model.campaigns[0])[0]
+    model = case.model.campaigns[0]
+    leading, stated = alternatives_of(case, model)[0], re.escape(model.probability)
     assert len(parsed.blocks) == html.count('class="verdict act"') == 1 + len(PAGES)
     for block in parsed.blocks:
         text = " ".join(" ".join(block).split())
-        assert re.search(r"^Verdict ?act .*Probability ?Stated 99\.\d %, almost certain; .* Leading alternative", text)
+        assert re.search(rf"^Verdict ?act .*Probability ?Stated {stated}, almost certain; .* Leading alternative", text)
         assert "; in simulated worlds 78 % of groups so stated were campaigns (68 to 87 %)" in text
         assert leading.name[1:] in text
         assert leading.odds in text
@@ -155,6 +156,7 @@ def test_bits_of_the_engineer_come_from_the_table(case: Case, parsed: DossierPar
         cells = next(cells for text, cells in shown.items() if f" {row['kind']} " in text)
         assert cells == (formatting.bits(row["raw_bits"]), formatting.bits(row["bits"]))
     total = campaign_sum(case.evidence, NAME).log2_odds
+    assert not [row for row in parsed.rows["engineer"] if row[0] == "Explanations"], "they are no family of findings"
     assert rows[0][4] == formatting.bits(every[0]["bits"])
     assert rows[-2][4] == formatting.bits(sum(row["bits"] for row in every if row["family"] == "explanations"))
     assert rows[-1][4] == formatting.bits(total)
@@ -220,16 +222,37 @@ def test_one_operator_is_not_called_a_harvest() -> None:
     case = page_case(kind="posing", findings=POSING)
     parsed = DossierParser(render_dossier(case, NAME, FACTS))
     text = parsed.text("counsel")
-    assert "Accounts of one operator that pose as those of separate customers. Probability: 99" in text
+    stated = f"Probability: {case.model.campaigns[0].probability} (almost certain)."
+    assert f"Accounts of one operator that pose as those of separate customers. {stated}" in text
     assert "collect answers from one work queue" not in text
     shows = text.partition("The log shows")[2].partition("This is consistent with")[0]
     assert "than a harvest" not in shows, "an explanation is nothing that the log shows"
     assert "What the operator may be: a reseller or a farm" in text
     assert "How likely it is" in text
+    sign = "pose as separate customers"
+    assert "Insufficient data" not in text
+    assert [
+        row[0].endswith("(says who the holders are)") for row in parsed.rows["engineer evidence"] if sign in row[0]
+    ] == [True]
     assert {row[4].rpartition(" than ")[2] for row in parsed.rows["counsel alternatives"][1:]} == {"one operator"}
     assert "not measured for claims of this kind" in text
     assert "counsel rates" not in parsed.rows
     assert "A person should look; no harvest is claimed." in parsed.text("executive")
+
+
+def test_why_a_verdict_is_not_act_is_said(case: Case) -> None:
+    low = page_case(findings=(FINDINGS[0], ("queue", "topic_mixture", 2.0, "They ask about the same topics")))
+    below = DossierParser(render_dossier(low, NAME, FACTS)).text("executive")
+    assert low.model.campaigns[0].verdict == "review"
+    assert "A person should look. It is below the 99 % that the verdict act needs." in below
+    row = {**case.evidence.to_pylist()[0], "family": "independence", "kind": "independent_families", "bits": 0.0}
+    limited = [*case.evidence.to_pylist(), {**row, "raw_bits": 0.0, "statement": "Only one family is strong"}]
+    evidence = pa.Table.from_pylist(limited, schema=case.tables["evidence"].schema)
+    tables = {**case.tables, "evidence": evidence, "campaigns": verdict_of(case, "review")}
+    parsed = DossierParser(render_dossier(Case(tables, run=case.run, **case.views), NAME, FACTS))
+    assert "A person should look. Only one family is strong." in parsed.text("executive")
+    assert "It is below the" not in parsed.text("executive")
+    assert not [row for row in parsed.rows["engineer evidence"] if "Only one family is strong" in row[0]]
 
 
 def test_all_that_speaks_against_is_said_whoever_leads() -> None:
