@@ -79,10 +79,9 @@ def test_percent(value: float, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        (1.0, "> 99.9 %"),
-        (0.9996, "> 99.9 %"),
-        (0.999, "99.9 %"),
-        (0.98999, "98.9 %"),
+        (1.0, "at least 98 %"),
+        (0.98, "at least 98 %"),
+        (0.97999, "97.9 %"),
         (0.5, "50 %"),
         (0.0, "< 0.1 %"),
         (float("nan"), "unknown"),

@@ -49,7 +49,8 @@ HEADLINE = (
 )
 MARGIN = "together +9.5, 2.9 bits above the act threshold"
 NEAR_MISS = "4.5 bits below the review threshold (queue +11.0, prior −13.0 bits)"
-GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "origins", "roles", "before_acting"]
+GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "one_operator", "other_explanations"]
+GROUP_FIELDS += ["origins", "roles", "before_acting"]
 JSON_FIELDS = [
     "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "operators", "coverage",
     "unmapped", "unenriched", "personal_ids", "sampled", "rejects", "changed", "inputs",
@@ -143,15 +144,15 @@ def test_screen_in_a_pipe() -> None:
     assert screen(findings_of(3, **TWO_CAMPAIGNS, rejects=rejects)).splitlines() == [
         HEADLINE,
         "",
-        "verdict  campaign  probability  accounts  requests  first seen        last seen (UTC)",
-        "act      c-act          99.5 %        70     4,896  2026-11-03 08:00  2026-11-14 20:00",
+        "verdict  campaign    probability  accounts  requests  first seen        last seen (UTC)",
+        "act      c-act     at least 98 %        70     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens",
         f"         bits       queue +16.0, identity +9.0, conduct −2.5, prior −13.0; {MARGIN}",
         "         roles      2 dedicated",
         "         why        +14.0 queue: items never repeat across accounts",
         "                    +9.0 identity: two cards pay for 70 accounts",
         "         against    −2.5 conduct: some conversations have follow-ups",
-        "review   c-look       > 99.9 %         7     4,896  2026-11-03 08:00  2026-11-14 20:00",
+        "review   c-look    at least 98 %         7     4,896  2026-11-03 08:00  2026-11-14 20:00",
         "         taken      data analysis and SQL from large-2; 3.1 million output tokens",
         "         bits       queue +11.3, prior −13.0; together −1.7, 4.2 bits below the review threshold",
         "         roles      2 dedicated",
@@ -193,6 +194,43 @@ def test_a_weak_group_says_which_tests_could_not_be_made() -> None:
     lacking = evidence_row("c-weak", "queue", 0.0, "too few of its requests have a topic")
     shown = screen(findings_of(**{**TWO_CAMPAIGNS, "evidence": [*TWO_CAMPAIGNS["evidence"], lacking]}))
     assert f"{NEAR_MISS}; insufficient data: too few of its requests have a topic" in shown
+
+
+def beside_others(campaign_id: str, **odds: float) -> list[dict[str, Any]]:
+    """Rows of the explanations beside a harvest."""
+    return [
+        evidence_row(campaign_id, "explanations", 0.0, f"{key} beside a harvest", kind=key, raw_bits=raw)
+        for key, raw in odds.items()
+    ]
+
+
+def test_the_best_explanation_beside_a_harvest_is_on_the_screen_and_in_json_but_is_no_reason() -> None:
+    rows = [*TWO_CAMPAIGNS["evidence"], *beside_others("c-act", chance=12.0, reseller=4.0)]
+    case = findings_of(**{**TWO_CAMPAIGNS, "evidence": rows})
+    best = "a reseller or a farm: one operator whose accounts other people use: 16 times less likely than a harvest"
+    assert f"         or else    {best[:1].upper()}{best[1:]}" in screen(case)
+    document = as_document(case, None, 0.01)["campaigns"][0]
+    assert [one["key"] for one in document["other_explanations"]] == ["reseller", "chance"]
+    assert document["one_operator"] > 0.99
+    assert not any("beside a harvest" in reason["statement"] for reason in document["why"])
+
+
+def test_a_group_that_reached_the_threshold_is_never_left_alone_without_a_reason() -> None:
+    few = "7 accounts of the group are likelier members of it than not; a campaign has at least 12"
+    rows = [evidence_row("c-few", "members", 0.0, few, kind="too_few_members")]
+    campaigns = [campaign_row("c-few", "none", 0.97), campaign_row("c-weak", "none", 0.2)]
+    case = findings_of(campaigns=campaigns, evidence=rows)
+    shown = screen(case).splitlines()
+    assert "no verdict   1 group reached the review threshold and has no verdict" in shown
+    assert f"             c-few: 70 accounts, 4,896 requests, 97 %; {few} (no evidence)" in shown
+    assert "left alone   1 group below the review threshold" in shown
+    assert case.limited[0].claim.startswith("Little evidence")
+
+
+def test_a_campaign_of_posing_customers_is_not_called_a_harvest() -> None:
+    rows = [campaign_row("c-pose", "review", 0.96, kind="posing", skills=[])]
+    rows = findings_of(campaigns=rows, evidence=beside_others("c-pose", chance=9.0, company=-1.0))
+    assert "kind       one operator, no harvest shown" in screen(rows)
 
 
 def test_screen_and_report_rank_ties_alike() -> None:

@@ -74,7 +74,7 @@ def test_without_a_timeline_the_rate_is_that_of_the_whole_time_and_says_so() -> 
 def test_what_does_not_harvest_has_no_value_and_is_ranked_by_its_requests() -> None:
     farm = expected_harm(model(kind="account_farm"), timeline((3, 70)))
     assert (farm.per_day, farm.value_per_day) == (0.0, 0.0)
-    assert "does not harvest" in farm.words
+    assert "No harvest is shown" in farm.words
     cheap = expected_harm(model(list_value=0.0, score=0.1, campaign_id="a"), timeline((9, 7)))
     tiny = expected_harm(model(list_value=0.001, score=0.01, campaign_id="z"), build("timeline", []))
     ranked = sorted([cheap, farm, tiny], key=lambda harm: harm.order)

@@ -15,12 +15,13 @@ from rich.console import Console
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings, setting_origins
-from stillhunt.base.families import EVIDENCE_FAMILIES, PRIOR
+from stillhunt.base.explanations import EXPLANATION_OF
+from stillhunt.base.families import EVIDENCE_FAMILIES, OTHERS, PRIOR
 from stillhunt.base.schema_case import OPERATION_KINDS, ROLES, VERDICTS
 from stillhunt.cli.screen import print_findings
 from stillhunt.triage import score_breakdown, sentences
 from stillhunt.triage.case import Case
-from stillhunt.triage.kinds import role_sentences
+from stillhunt.triage.kinds import probability_of_kind, role_sentences, said_of_kind
 from stillhunt.triage.origins import origin_words
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, Term
 from wording import assert_plain, faults_in
@@ -56,12 +57,17 @@ def evidence(*bits: float, family: str = "queue", statement: str = "70 accounts 
     return ScoreSum((Term(PRIOR, PRIOR, "odds before any evidence", -8.5, 0, ()), *pieces))
 
 
+def beside_others(odds: float) -> ScoreSum:
+    """A score with every explanation, all as likely."""
+    rows = [Term(OTHERS, key, "", 0.0, 0, (), odds) for key in EXPLANATION_OF]
+    return ScoreSum((*evidence(9.0).terms, *rows))
+
+
 def claims() -> Iterator[str]:
-    strong = ({}, {"queue": 9.0}, {family.name: 9.0 for family in EVIDENCE_FAMILIES})
-    for verdict, number, bits in product(VERDICTS, COUNTS[1:], strong):
-        yield sentences.campaign_claim(campaign(verdict, number), bits, 3.0)
-    for kind, number, bits in product(OPERATION_KINDS[1:3], COUNTS[1:], strong):
-        yield sentences.campaign_claim(campaign("review", number, kind=kind), bits, 3.0)
+    strong = ([], ["queue"], [family.name for family in EVIDENCE_FAMILIES])
+    for verdict, kind, number, families in product(VERDICTS, OPERATION_KINDS[:-1], COUNTS[1:], strong):
+        for row in (campaign(verdict, number, families=families, kind=kind, score=score) for score in (0.9, 0.9999)):
+            yield sentences.campaign_claim(row, sentences.why_not_act(row, evidence(9.0), 0.99))
 
 
 def headlines() -> Iterator[str]:
@@ -74,25 +80,31 @@ def cautions() -> Iterator[str]:
         roles = {"dedicated": 3, **dict.fromkeys(ROLES[1:], number)}
         yield from role_sentences(roles)
         yield from sentences.limits_of(campaign(verdict, number), roles)
-        yield from sentences.before_acting(campaign(verdict, number), roles)
-    for kind, number in product(OPERATION_KINDS[1:3], COUNTS):
+        yield from sentences.before_acting(campaign(verdict, number), roles, "The probability is too low.")
+    for kind, number in product(OPERATION_KINDS[1:-1], COUNTS):
+        yield probability_of_kind(kind) + "."
+        yield said_of_kind(campaign("review", number, kind=kind), "margin")
         yield from sentences.limits_of(campaign("review", number, kind=kind), {"unknown": number})
-        yield from sentences.before_acting(campaign("review", number, kind=kind), {"unknown": number})
+        yield from sentences.before_acting(campaign("review", number, kind=kind), {"unknown": number}, "")
     for numbers in product(COUNTS, repeat=5):
-        yield sentences.left_alone(*numbers)
+        yield sentences.left_alone(*numbers, ["its accounts belong to programmes"] * min(numbers[0], 9))
+    for odds in (-12.0, -3.0, 0.0, 0.05, 3.0, 12.0):
+        yield from sentences.other_explanations(beside_others(odds))
 
 
 def changes() -> Iterator[str]:
     settings = ScoreSettings()
     for verdict, bits in product(VERDICTS, ((), (0.0,), (1.0,), (9.5, -1.0), (12.0, 0.0), (30.0,))):
-        yield from score_breakdown.campaign_margins(evidence(*bits), verdict, settings)
+        for total in (evidence(*bits), ScoreSum((*evidence(*bits).terms, *beside_others(2.0).terms))):
+            yield from score_breakdown.campaign_margins(total, verdict, [], settings)
+            yield from score_breakdown.campaign_margins(total, verdict, ["queue"], settings)
     budget = evidence(14.0, 0.0, family="budget", statement="a budget of 1 false campaign asks for more bits")
-    yield from score_breakdown.campaign_margins(budget, "review", settings)
-    for bits, own, sanctioned in product((1.0, 20.0), (-4.0, 12.0), (False, True)):
+    yield from score_breakdown.campaign_margins(budget, "review", ["queue"], settings)
+    for bits, own, sanctioned, of_act in product((1.0, 20.0), (-4.0, 12.0), (False, True), (False, True)):
         total, part = evidence(bits), evidence(own)
         main = Membership("a", "c", "mixed", "act", 1, 0.5, 0.5, total, part)
-        yield from score_breakdown.account_margins(main, sanctioned=sanctioned, settings=settings)
-    yield from score_breakdown.account_margins(None, sanctioned=False, settings=settings)
+        yield from score_breakdown.account_margins(main, sanctioned=sanctioned, of_act=of_act, settings=settings)
+    yield from score_breakdown.account_margins(None, sanctioned=False, of_act=False, settings=settings)
 
 
 @pytest.mark.parametrize("kind", [claims, headlines, cautions, changes], ids=lambda kind: kind.__name__)
@@ -113,6 +125,7 @@ def small_case(number: int, verdict: str, rejects: int) -> Case:
             (None, "queue", 9.0, "the accounts share one work queue"),
             (None, "conduct", -1.0, "people follow up on some answers"),
             (None, "timing", 0.0, "too few days for a schedule"),
+            (None, OTHERS, -0.3, "One firm: as likely as a harvest"),
             ("a", "queue", 2.0, "it does as much work as the others"),
         )
     ]  # fmt: skip

@@ -94,7 +94,7 @@ def test_an_alert_says_what_is_known_and_what_is_not() -> None:
     (alert,) = alerts([event("born")], console="https://console.example/")
     told, text = alert.body["campaign"], alert.body["text"]
     assert (told["verdict"], told["accounts"], told["probability"]) == ("act", 120, 0.999)
-    assert told["probability_in_words"] == "almost certain (> 99.9 %)"
+    assert told["probability_in_words"] == "almost certain (at least 98 %)"
     assert told["evidence_for"][0]["bits"] > 0 > told["evidence_against"][0]["bits"]
     assert text.startswith(f"New campaign to act on: {ACT}\n\nEvidence indicates that")
     for part in (

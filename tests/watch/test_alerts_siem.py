@@ -184,3 +184,11 @@ def test_a_line_is_one_line(tmp_path: Path, form: str) -> None:
     assert len(lines) == len(EVERY_ALERT)
     for line in lines:
         check(json.loads(line), OCSF if form == "ocsf" else ECS)
+
+
+def test_what_is_no_harvest_is_not_called_one_by_a_siem() -> None:
+    (alert,) = alerts([event("born")])
+    body = {**alert.body, "campaign": {**alert.body["campaign"], "kind": "one operator"}}
+    due = Due(alert.alert_id, START, body, 0)
+    assert as_ocsf(due)["finding_info"]["types"] == ["one operator"]
+    assert "threat" not in as_ecs(due)

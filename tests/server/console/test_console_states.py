@@ -120,10 +120,10 @@ def test_what_was_left_alone_can_be_read(scenes: dict[str, Scene]) -> None:
     adam = scenes["groups were left alone"].reader("adam")
     queue, groups = page_of(adam.get("/campaigns")), page_of(adam.get("/groups"))
     assert "0 campaigns in the queue" in queue.text
-    assert "3 groups looked at and left alone" in queue.text
-    assert "No campaign reached the review threshold." in queue.text
+    assert "3 groups without a verdict" in queue.text
+    assert "No group got the verdict act or review." in queue.text
     assert len(groups.rows) == 4
-    assert "Nothing in these logs reached the review threshold." in page_of(adam.get("/")).text
+    assert "No group in these logs got the verdict act or review." in page_of(adam.get("/")).text
     assert "none" in page_of(adam.get(f"/campaigns/{ACT}")).text
 
 

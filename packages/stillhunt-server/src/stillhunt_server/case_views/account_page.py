@@ -249,11 +249,15 @@ def _say_why(
         return (*explanation.change[:1], *_too_little(case, slices))
     main = explanation.memberships[0]
     place = main.verdict if main.verdict in ("act", "review") else "other"
+    reason = ""
     if verdicts.get(main.campaign_id, "none") == "none":
-        place = "none"
+        group = next((one for one in case.campaigns if one.row["campaign_id"] == main.campaign_id), None)
+        reason = "; ".join(group.held_back) if group is not None and group.reached else ""
+        place = "reached" if reason else "none"
     opening = fill(
         _SAID[place],
         name=formatting.shorten(main.campaign_id, ID_CHARS),
+        reason=reason,
         probability=formatting.probability(main.probability),
         parts=fill(
             _SAID["parts"],

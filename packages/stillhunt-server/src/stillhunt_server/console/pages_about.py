@@ -66,7 +66,7 @@ def queue(request: PageRequest) -> Response:
     filters = filters_of(database, "campaigns", request.by) if database is not None else None
     alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
     headline = f"{number}, the most expected harm first" if len(rows) > 1 else f"{number} in the queue"
-    other = ("/groups", f"{formatting.plural(alone, 'group')} looked at and left alone") if alone else None
+    other = ("/groups", f"{formatting.plural(alone, 'group')} without a verdict") if alone else None
     spec = queue_spec(
         shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD", live=database is not None
     )
@@ -75,12 +75,12 @@ def queue(request: PageRequest) -> Response:
 
 
 def groups(request: PageRequest) -> Response:
-    """Groups that were looked at and left alone."""
+    """Groups that were looked at and have no verdict."""
     data = groups_table(request.case)
     meaning = "Nobody in them is accused. They are here so that you can check what was not found, and why."
-    headline = f"{formatting.plural(data.num_rows, 'group')} looked at and left alone"
+    headline = f"{formatting.plural(data.num_rows, 'group')} without a verdict"
     other = ("/campaigns", "Back to the queue")
-    return answer_list(request, groups_spec(), data, "Left alone", headline, meaning=meaning, other=other)
+    return answer_list(request, groups_spec(), data, "Without a verdict", headline, meaning=meaning, other=other)
 
 
 def programmes(request: PageRequest) -> Response:

@@ -225,7 +225,8 @@ MEMBERS_MEANING = (
 )
 EVIDENCE_MEANING = (
     "One bit doubles the odds. Findings about the whole campaign have no account; those about an account say how much "
-    "it is a member. Negative bits are evidence against."
+    "it is a member. Negative bits are evidence against. Bits about the whole campaign count against the explanation "
+    "beside a harvest that fits best; rows of the family explanations say how each of them stands."
 )
 REQUESTS_MEANING = (
     "The requests that are counted as harvested, in the order of their slices. Their texts stay in your logs: open an "

@@ -82,7 +82,7 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
         "campaigns",
         tuple(columns),
         row_link=lambda row: campaign_url(row["campaign_id"]),
-        empty="No campaign reached the review threshold. Look at the sources: what logs do not record is not found.",
+        empty="No group got the verdict act or review. Look at the sources: what logs do not record is not found.",
     )
 
 
@@ -121,23 +121,26 @@ def queue_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def groups_spec() -> TableSpec:
-    """The table of groups that were looked at and left alone: nobody in them is accused."""
+    """The table of groups that were looked at and have no verdict: nobody in them is accused."""
     columns = (
         TableColumn("campaign_id", "Group", "id"),
         TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
-        TableColumn("margin", "How far from review", "text"),
+        TableColumn("margin", "What it lacks", "text"),
         TableColumn("strongest_for", "Strongest evidence for", "text"),
         TableColumn("strongest_against", "Strongest evidence against", "text"),
         TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),
         TableColumn("requests", "Requests", "figure"),
     )
     return TableSpec(
-        "groups", columns, lambda row: campaign_url(row["campaign_id"]), "No group was looked at and left alone."
+        "groups",
+        columns,
+        lambda row: campaign_url(row["campaign_id"]),
+        "Every group that was looked at has a verdict.",
     )
 
 
 def groups_table(shown: ShownCase) -> pa.Table:
-    """Groups that were left alone, the most probable first."""
+    """Groups that have no verdict, the most probable first."""
     rows = [
         {
             "campaign_id": one.row["campaign_id"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from typing import Any
 
-from stillhunt.base.families import PRIOR
+from stillhunt.base.families import OTHERS, PRIOR
 from stillhunt.triage import CaseModel
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel
@@ -114,7 +115,12 @@ def _group(campaign: CampaignModel) -> dict[str, Any]:
     why = [
         {"family": term.family, "bits": round(term.bits, 3), "statement": term.statement}
         for term in terms
-        if term.family != PRIOR
+        if term.family not in (PRIOR, OTHERS)
     ]
+    beside = {
+        "one_operator": campaign.total.one_operator,
+        "other_explanations": [asdict(one) for one in campaign.total.explanations],
+    }
     roles, steps = (dict(campaign.roles), list(campaign.steps)) if campaign.verdict != "none" else ({}, [])
-    return {**campaign.row, "why": why, "origins": dict(campaign.origins), "roles": roles, "before_acting": steps}
+    own = {"why": why, **beside, "origins": dict(campaign.origins), "roles": roles, "before_acting": steps}
+    return {**campaign.row, **own}

@@ -110,7 +110,7 @@ def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
     unsampled = f"; {campaign.unsampled}" if campaign.unsampled else ""
     details = [("taken", f"{campaign.skills} from {campaign.models}; {campaign.volume}{unsampled}")]
     if not campaign.harvests:
-        details = [("kind", f"{campaign.kind}, no harvest; {campaign.volume}{unsampled}")]
+        details = [("kind", f"{campaign.kind}, no harvest shown; {campaign.volume}{unsampled}")]
     if campaign.origins:
         details.append(("from", "; ".join(words for _, words in campaign.origins)))
     total = formatting.bits(campaign.total.log2_odds)
@@ -120,6 +120,7 @@ def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
     details += [("why", _finding(term)) for term in campaign.strongest[:FAMILIES_SHOWN]]
     details += [("held back", statement) for statement in campaign.held_back]
     details += [("against", _finding(term)) for term in campaign.total.opposing[:1]]
+    details += [("or else", one.words.rstrip(".")) for one in campaign.total.explanations[:1]]
     return details
 
 
@@ -171,18 +172,20 @@ def _shown(text: str) -> str:
 
 def _near_misses(case: CaseModel) -> list[tuple[str, str]]:
     """The groups nearest to a verdict, with what they lack: their owner may know more than the log shows."""
-    notes, allowed, below = [], case.count("allowed"), case.of_verdict("none")
+    notes, allowed, limited = [], case.count("allowed"), case.limited
+    below = [campaign for campaign in case.of_verdict("none") if not campaign.reached]
     if allowed:
         groups = formatting.plural(allowed, "group")
         belongs = formatting.verb(allowed, "belongs", "belong")
         notes.append(("allowed", f"{groups} {belongs} to programmes that the settings allow; shown in the case"))
-    if len(below) > allowed:
-        notes.append(("left alone", f"{formatting.plural(len(below) - allowed, 'group')} below the review threshold"))
-        near = [
-            campaign.near_miss
-            for campaign in below
-            if NEAR_MISS_PROBABILITY <= campaign.row["score"] < campaign.run.settings.review_probability
-        ]
+    if limited:
+        has = formatting.verb(len(limited), "has", "have")
+        reached = f"{formatting.plural(len(limited), 'group')} reached the review threshold and {has} no verdict"
+        notes.append(("no verdict", reached))
+        notes += [("", campaign.near_miss) for campaign in limited[:CAMPAIGNS_SHOWN]]
+    if below:
+        notes.append(("left alone", f"{formatting.plural(len(below), 'group')} below the review threshold"))
+        near = [campaign.near_miss for campaign in below if campaign.row["score"] >= NEAR_MISS_PROBABILITY]
         notes += [("", text) for text in near[:NEAR_MISSES_SHOWN]]
     return notes
 

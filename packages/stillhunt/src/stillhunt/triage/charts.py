@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from stillhunt.base import formatting
-from stillhunt.base.families import PRIOR, family_label
+from stillhunt.base.families import OTHERS, PRIOR, family_label
 from stillhunt.triage.model import FULL_ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import NEGLIGIBLE, ScoreSum, Term
 
@@ -50,9 +50,11 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
     Args:
         act_bits: log2 odds of the act threshold.
     """
-    prior = Term(PRIOR, PRIOR, _prior_statement(total), total.prior_bits, 0, ())
+    prior = Term(PRIOR, PRIOR, total.prior_statement, total.prior_bits, 0, ())
     rest = total.negligible_line
+    others = Term(f"other {OTHERS}", OTHERS, "what those that fit less well take together", total.others_bits, 0, ())
     pieces = [prior, *_bound_terms([*total.supporting, *total.opposing]), *([rest] if rest else [])]
+    pieces += [others] if total.explanations else []
     edges = [0.0]
     for term in pieces:
         edges.append(edges[-1] + term.bits)
@@ -75,8 +77,8 @@ def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
 def _side_of(term: Term) -> str:
     if term.family == PRIOR:
         return PRIOR
-    if term.kind == NEGLIGIBLE:
-        return NEGLIGIBLE
+    if term.kind in (NEGLIGIBLE, OTHERS):
+        return term.kind
     return "for" if term.bits > 0 else "against"
 
 
@@ -92,11 +94,6 @@ def _make_row(term: Term, side: str, left: float, right: float, joint: float) ->
         width=round(max(right - left, 0.8), 2),
         joint=joint,
     )
-
-
-def _prior_statement(total: ScoreSum) -> str:
-    stated = [term.statement for term in total.terms if term.family == PRIOR and term.statement]
-    return stated[0] if stated else "Odds before any evidence"
 
 
 def _bound_terms(terms: list[Term]) -> list[Term]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from stillhunt.base import formatting
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import ID_CHARS, family_name
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS, Membership, ScoreSum, Term
+from stillhunt.triage.sentences import other_explanations
 
 TEXT_WIDTH = 96
 """Characters of a line where no terminal is narrower."""
@@ -29,6 +30,7 @@ class Explanation:
         campaign: evidence of the campaign; None for an account without one.
         memberships: of an account, its campaigns, the main one first; of a campaign, its members.
         unseen: evidence that the logs could not carry, in sentences.
+        claim: what is claimed of a campaign and why its verdict is not act; why a group has none; empty otherwise.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Explanation:
     change: tuple[str, ...]
     unseen: tuple[str, ...]
     sanctioned: bool = False
+    claim: str = ""
     taken: tuple[str, ...] = ()
 
     @property
@@ -76,12 +79,15 @@ class Explanation:
             "kind": self.kind,
             "id": self.id,
             "verdict": self.verdict,
+            "claim": self.claim,
             "score": self.probability,
             "stored_score": self.stored_score,
             "agrees": self.agrees,
             "log2_odds": self.campaign.log2_odds if self.campaign else None,
             "prior_bits": self.campaign.prior_bits if self.campaign else None,
             "evidence": [_term_dict(term) for term in self.campaign.terms] if self.campaign else [],
+            "one_operator": self.campaign.one_operator if self.campaign else None,
+            "other_explanations": [asdict(one) for one in self.campaign.explanations] if self.campaign else [],
             "members" if self.kind == "campaign" else "memberships": members,
             "facts": dict(self.facts),
             "what_was_taken": list(self.taken),
@@ -99,6 +105,7 @@ class Explanation:
         lines = [
             f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",
             f"Verdict {self.verdict}: {self._verdict_words()}",
+            *(_wrap_text(self.claim, "", width) if self.claim else []),
             "",
         ]
         for label, value in self.facts:
@@ -112,11 +119,13 @@ class Explanation:
             if self.kind == "account":
                 heading = f"Campaign {formatting.shorten(self.memberships[0].campaign_id, ID_CHARS)}, in bits"
             lines += ["", heading, *_sum_lines(self.campaign, "P(campaign)", width)]
+            lines += _make_paragraphs("Other explanations", other_explanations(self.campaign), width)
         if self.kind == "account" and self.memberships:
             main = self.memberships[0]
             lines += ["", "The account's part in it, in bits", *_sum_lines(main.member, "P(member | campaign)", width)]
             product = formatting.probability(main.probability)
-            lines += ["", f"  P(account) = P(campaign) x P(member | campaign), which is {product}"]
+            whole = f"P(account) = P(campaign) x P(member | campaign), which is {product}"
+            lines += ["", *_wrap_text(whole, "  ", width)]
             lines += _other_campaigns(self.memberships[1:])
         if self.kind == "campaign":
             lines += _member_lines(self.memberships, width)
@@ -150,6 +159,9 @@ def _term_dict(term: Term) -> dict[str, Any]:
 
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     lines = [f"  {formatting.bits(part.prior_bits):>7}  prior, before any evidence"]
+    if part.explanations:
+        lines = _wrap_text(f"prior: {part.prior_statement}", f"  {formatting.bits(part.prior_bits):>7}  ", width)
+        lines.append(f"  {formatting.bits(part.others_bits):>7}  the other explanations together")
     for heading, terms in _terms_by_heading(part):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
@@ -173,12 +185,12 @@ def _terms_by_heading(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...
 def _member_lines(members: Sequence[Membership], width: int) -> list[str]:
     if not members:
         return []
-    name = max(8, min(32, width - 54))  # the other columns stand as they are
+    name = max(8, min(32, width - 56))  # the other columns stand as they are
     lines = ["", f"Members ({formatting.count(len(members))})"]
-    lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>13}")
+    lines.append(f"  {'account':<{name}}  {'verdict':<9}{'role':<10}{'requests':>9}{'share':>9}{'probability':>15}")
     lines += [
         f"  {formatting.shorten(m.account_id, name):<{name}}  {formatting.shorten(m.verdict, 8):<9}{_shown_role(m):<10}"
-        f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>13}"
+        f"{formatting.count(m.requests):>9}{formatting.percent(m.share):>9}{formatting.probability(m.probability):>15}"
         for m in members[:_MEMBERS_SHOWN]
     ]
     if len(members) > _MEMBERS_SHOWN:

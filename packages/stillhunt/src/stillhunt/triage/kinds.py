@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from stillhunt.base import formatting
-from stillhunt.base.schema_case import ROLES
+from stillhunt.base.schema_case import HARVEST_OPERATION, ROLES
 from stillhunt.base.wording import fill, sentences_beside
 
 ROLE_CHARS = 12
 _KIND_CHARS = 16
 _ROLES: dict[str, dict[str, str]] = sentences_beside(__file__)["role"]
-_KINDS: dict[str, dict[str, str]] = sentences_beside(__file__)["kind"]
+_KINDS: dict[str, dict[str, Any]] = sentences_beside(__file__)["kind"]
+_PROBABILITIES: dict[str, str] = sentences_beside(__file__)["probability"]
 
 
 def role_label(role: str) -> str:
@@ -56,20 +57,24 @@ def is_harvest(campaign: Mapping[str, Any]) -> bool:
 def kind_label(kind: str) -> str:
     """A kind for readers, bounded and safe to show; one that another version wrote as it is."""
     if kind in _KINDS:
-        return _KINDS[kind]["label"]
+        return str(_KINDS[kind]["label"])
     return "not known" if kind == "not_known" else formatting.shorten(kind, _KIND_CHARS)
 
 
-def claim_of(campaign: Mapping[str, Any]) -> str:
-    """What is claimed of the accounts of a campaign that is no harvest: `20 accounts belong to one person, ...`."""
-    return fill(_KINDS[campaign["kind"]]["claim"], accounts=campaign["accounts"])
+def probability_of_kind(kind: str) -> str:
+    """What the score of a campaign is the probability of, in words."""
+    return _PROBABILITIES.get(kind, _PROBABILITIES[HARVEST_OPERATION])
 
 
-def limit_of(campaign: Mapping[str, Any]) -> str:
-    """What is not known of a campaign that is no harvest, in a sentence."""
-    return _KINDS[campaign["kind"]]["limit"]
+def said_of_kind(campaign: Mapping[str, Any], what: str) -> str:
+    """What is said of a campaign that is not called a harvest, in words.
+
+    Args:
+        what: claim, extent, margin or step, as in wording.toml.
+    """
+    return fill(_KINDS[campaign["kind"]][what], accounts=campaign["accounts"])
 
 
-def step_of(campaign: Mapping[str, Any]) -> str:
-    """What to do about a campaign that is no harvest, in a sentence."""
-    return fill(_KINDS[campaign["kind"]]["step"], accounts=campaign["accounts"])
+def limits_of_kind(campaign: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is not known of a campaign that is not called a harvest, in sentences."""
+    return tuple(fill(text, accounts=campaign["accounts"]) for text in _KINDS[campaign["kind"]]["limits"])

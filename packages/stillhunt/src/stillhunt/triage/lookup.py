@@ -127,6 +127,7 @@ def _explain_campaign(
         campaign=total,
         memberships=tuple(sorted(memberships, key=lambda m: (-m.probability, -m.requests, m.account_id))),
         facts=(("skills", model.skills), ("models", model.models), *model.facts, *ids),
+        claim=model.claim if model.verdict != "none" else " ".join(map(formatting.sentence, model.held_back)),
         change=model.change,
         unseen=unseen,
     )
@@ -142,7 +143,8 @@ def _explain_account(
         )
         for m in _rows_where(tables["members"], "account_id", name).to_pylist()
     ]
-    no_harvest = {c["campaign_id"] for c in tables["campaigns"].to_pylist() if not is_harvest(c)}
+    campaigns = {row["campaign_id"]: row for row in tables["campaigns"].to_pylist()}
+    no_harvest = {name for name, row in campaigns.items() if not is_harvest(row)}
     # An account is explained by the harvest that is likeliest, unless it has its verdict from something else.
     named = row["campaign_id"] if row["campaign_id"] in no_harvest else None
     memberships.sort(key=lambda m: (m.campaign_id != named, m.campaign_id in no_harvest, -m.probability, m.campaign_id))
@@ -167,7 +169,12 @@ def _explain_account(
         memberships=tuple(memberships),
         facts=tuple(facts),
         sanctioned=row["sanctioned"],
-        change=score_breakdown.account_margins(main, sanctioned=row["sanctioned"], settings=settings),
+        change=score_breakdown.account_margins(
+            main,
+            sanctioned=row["sanctioned"],
+            of_act=main is not None and campaigns[main.campaign_id]["verdict"] == "act",
+            settings=settings,
+        ),
         unseen=unseen,
     )
 

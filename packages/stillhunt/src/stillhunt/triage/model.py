@@ -16,10 +16,9 @@ from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.config_report import ReportSettings
 from stillhunt.base.errors import CaseError
-from stillhunt.base.families import BUDGET, PRIOR
-from stillhunt.base.schema_case import MEMBER_DETAILS, VERDICTS
-from stillhunt.triage import score_breakdown, sentences
-from stillhunt.triage.kinds import is_harvest, kind_label, role_sentences, roles_in_words
+from stillhunt.base.families import OTHERS, PRIOR
+from stillhunt.base.schema_case import MEMBER_DETAILS, POSING_OPERATION, VERDICTS
+from stillhunt.triage import kinds, score_breakdown, sentences
 from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.redact import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
@@ -93,23 +92,36 @@ class CampaignModel:
     @property
     def claim(self) -> str:
         """What is claimed of it, in one or two sentences."""
-        floor = self.run.settings.family_floor_bits
-        return sentences.campaign_claim(self.row, self.total.family_bits, floor, self.skill_shares)
+        return sentences.campaign_claim(self.row, self._why_review, self.skill_shares)
+
+    @property
+    def _why_review(self) -> str:
+        return sentences.why_not_act(self.row, self.total, self.run.settings.act_probability)
+
+    @property
+    def probability_of(self) -> str:
+        """What the score is the probability of, in words."""
+        return kinds.probability_of_kind(POSING_OPERATION if self.total.of_one_operator else self.row["kind"])
+
+    @property
+    def explanations(self) -> tuple[str, ...]:
+        """Whether one operator stands behind it, and the best explanations beside a harvest, in sentences."""
+        return sentences.other_explanations(self.total)
 
     @property
     def skills(self) -> str:
         """What is taken."""
-        return named(self.row["skills"], "skills not known" if self.harvests else f"nothing: {self.kind}")
+        return named(self.row["skills"], "skills not known" if self.harvests else "no harvest shown")
 
     @property
     def harvests(self) -> bool:
         """Whether it is called a harvest, as far as it has a verdict."""
-        return is_harvest(self.row)
+        return kinds.is_harvest(self.row)
 
     @property
     def kind(self) -> str:
         """What it is called."""
-        return kind_label(self.row["kind"])
+        return kinds.kind_label(self.row["kind"])
 
     @property
     def models(self) -> str:
@@ -120,17 +132,15 @@ class CampaignModel:
     def volume(self) -> str:
         """Output tokens, and their value at list price where a price was set."""
         tokens = formatting.verb(self.row["output_tokens"], "token", "tokens")
-        value = self.run.money(self.row["list_value"])
-        at_price = f", {value} at list price" if value else ""
+        at_price = f", {value} at list price" if (value := self.run.money(self.row["list_value"])) else ""
         return f"{formatting.amount(self.row['output_tokens'])} output {tokens}{at_price}"
 
     @property
     def unsampled(self) -> str:
         """Requests in a log without sampling; empty where the log is none."""
         estimate = self.row["estimated_requests"]
-        if estimate == self.row["requests"]:
-            return ""
-        return f"about {formatting.count(estimate)} including those that the log leaves out"
+        more = f"about {formatting.count(estimate)} including those that the log leaves out"
+        return "" if estimate == self.row["requests"] else more
 
     @property
     def strongest(self) -> list[Term]:
@@ -141,18 +151,27 @@ class CampaignModel:
 
     @property
     def family_bits(self) -> str:
-        """The bits of each family and of the prior: `queue +11.7, content +8.0, prior -8.5`."""
-        parts = [*self.total.family_bits.items(), (PRIOR, self.total.prior_bits)]
+        """The bits that add up to the score: `queue +11.7, content +8.0, prior -8.5, other explanations -0.3`."""
+        rest = {PRIOR: self.total.prior_bits, f"other {OTHERS}": self.total.others_bits}
+        parts = (self.total.family_bits | rest).items()
         return ", ".join(f"{family_name(name)} {formatting.bits(b)}" for name, b in parts if abs(b) >= LEAST_BITS)
 
     @property
     def held_back(self) -> list[str]:
-        """Why the false-alarm budget holds the verdict act back."""
-        return [term.shown for term in self.total.terms if term.family == BUDGET]
+        """Why the verdict is lower than the probability says, in words."""
+        left_alone = self.verdict == "none" and self.reached
+        return [sentences.why_left_alone(self.total, self.sanctioned)] if left_alone else list(self.total.limits)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the probability is at the review threshold or above it."""
+        return bool(self.row["score"] >= self.run.settings.review_probability)
 
     @property
     def margin(self) -> str:
-        """Distance to the thresholds."""
+        """Distance to the thresholds; why it has no verdict, where that is not for its probability."""
+        if self.verdict == "none" and self.reached:
+            return "; ".join(self.held_back)
         if not self.harvests:
             return "for review at most"
         return score_breakdown.margin(self.total.log2_odds, self.run.settings)
@@ -161,8 +180,8 @@ class CampaignModel:
     def change(self) -> tuple[str, ...]:
         """What would change the verdict, in sentences."""
         if not self.harvests:
-            return score_breakdown.OPERATION_MARGINS
-        return score_breakdown.campaign_margins(self.total, self.verdict, self.run.settings)
+            return kinds.said_of_kind(self.row, "margin"), score_breakdown.PROGRAMME
+        return score_breakdown.campaign_margins(self.total, self.verdict, self.row["families"], self.run.settings)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -172,12 +191,12 @@ class CampaignModel:
     @property
     def part(self) -> tuple[str, ...]:
         """What the logs show of its members' roles, in sentences; nothing of a group left alone."""
-        return role_sentences(self.roles) if self.verdict != "none" and self.harvests else ()
+        return kinds.role_sentences(self.roles) if self.verdict != "none" and self.harvests else ()
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What a person should do before accounts are touched, in sentences."""
-        return sentences.before_acting(self.row, self.roles)
+        return sentences.before_acting(self.row, self.roles, self._why_review)
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -189,7 +208,7 @@ class CampaignModel:
             ("accounts", formatting.count(row["accounts"])),
             *([("kind", self.kind)] if self.verdict != "none" else []),
             *(
-                [("roles", roles_in_words(self.roles))]
+                [("roles", kinds.roles_in_words(self.roles))]
                 if self.roles and self.verdict != "none" and self.harvests
                 else []
             ),
@@ -206,8 +225,7 @@ class CampaignModel:
     @property
     def near_miss(self) -> str:
         """A group below the thresholds in one line: its size, its bits, and how much it lacks."""
-        accounts = formatting.plural(self.row["accounts"], "account")
-        requests = formatting.plural(self.row["requests"], "request")
+        accounts, requests = (formatting.plural(self.row[f"{noun}s"], noun) for noun in ("account", "request"))
         bits = f"{self.family_bits} bits" if self.family_bits else "no evidence"
         missing = f"; insufficient data: {score_breakdown.lacking(self.total)}" if self.total.insufficient else ""
         return f"{self.name}: {accounts}, {requests}, {self.probability}; {self.margin} ({bits}){missing}"
@@ -230,6 +248,11 @@ class CaseModel:
     def of_verdict(self, *verdicts: str) -> list[CampaignModel]:
         """The campaigns with one of these verdicts, in reading order."""
         return [campaign for campaign in self.campaigns if campaign.verdict in verdicts]
+
+    @property
+    def limited(self) -> list[CampaignModel]:
+        """Groups that reached the review threshold and have no verdict, but for those of allowed programmes."""
+        return [one for one in self.of_verdict("none") if one.reached and (one.total.limits or not one.sanctioned)]
 
     def count(self, name: str) -> int:
         """A count that the run recorded; 0 where it did not."""

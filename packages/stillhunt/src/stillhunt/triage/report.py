@@ -72,7 +72,7 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
             personal_ids=case.personal_ids,
             damage=[_bounded_sentence(one) for one in run.get(DAMAGE, [])],
             sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
-            left_alone=_left_alone(case, len(case.campaigns) - len(findings)),
+            left_alone=_left_alone(case),
             rejects=_shown_rejects(case),
             rejects_total=tables["rejects"].num_rows,
             set_aside=formatting.sentence_case(set_aside_sentence(run)),
@@ -181,18 +181,20 @@ def _bounded_sentence(text: object) -> str:
     return formatting.sentence(formatting.shorten(str(text), _SENTENCE_CHARS)) if text else ""
 
 
-def _left_alone(case: CaseModel, weak_groups: int) -> str:
+def _left_alone(case: CaseModel) -> str:
     """What was looked at and not accused."""
     accounts = case.tables["accounts"]
     cleared = accounts.filter(pc.equal(accounts["verdict"], "none"))
     has_reason = pc.greater(pc.list_value_length(cleared["reasons"]), 0)
     is_member = pc.is_in(cleared["account_id"], value_set=case.tables["members"]["account_id"])
+    undeclared = pc.invert(cleared["sanctioned"])
     return sentences.left_alone(
         cleared.num_rows,
-        resembling=int(pc.sum(pc.or_(has_reason, is_member)).as_py() or 0),
+        resembling=int(pc.sum(pc.and_(pc.or_(has_reason, is_member), undeclared)).as_py() or 0),
         review=int(pc.sum(pc.equal(accounts["verdict"], "review")).as_py() or 0),
         sanctioned=int(pc.sum(accounts["sanctioned"]).as_py() or 0),
-        weak_groups=weak_groups,
+        weak=sum(not group.reached for group in case.of_verdict("none")),
+        reached=[words for group in case.limited for words in group.held_back],
     )
 
 

@@ -9,6 +9,7 @@ Bits are stored after caps, so nothing but addition happens here.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
-from stillhunt.base.families import LIMIT_FAMILIES, PRIOR, family_label
+from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
+from stillhunt.base.families import INDEPENDENCE, LIMIT_FAMILIES, OTHERS, PRIOR, family_label
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.folder import canonical_order
@@ -34,8 +36,11 @@ LEAST_BITS = 0.05
 NEGLIGIBLE = "negligible"
 """Kind of the one line that stands for all findings of 0.0 bits."""
 
+SIGNS = ("posing_customers", "one_place", "unlinked_customers")
+"""Kinds of evidence that say something without bits of their own: they decide which explanations are weighed."""
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
+_FAMILY_CHARS = 24
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,47 @@ class Term:
         return formatting.shorten(self.statement, STATEMENT_CHARS)
 
     @property
+    def is_finding(self) -> bool:
+        """Whether it is something that was measured: neither the prior nor an explanation nor a limit."""
+        return self.family not in (PRIOR, OTHERS, *LIMIT_FAMILIES)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it is a finding for which the log has sufficient data; a test without has no bits before caps."""
+        return self.is_finding and (self.bits != 0 or self.raw_bits != 0 or self.kind in SIGNS)
+
+    @property
     def negligible(self) -> bool:
-        """True for a finding whose bits are shown as 0.0; a test without sufficient data has none before caps."""
-        weighs = self.family not in (PRIOR, *LIMIT_FAMILIES) and (self.bits != 0 or self.raw_bits != 0)
-        return weighs and abs(self.bits) < LEAST_BITS
+        """True for a finding whose bits are shown as 0.0."""
+        return self.weighs and abs(self.bits) < LEAST_BITS
+
+
+@dataclass(frozen=True)
+class OtherExplanation:
+    """An explanation of a group beside a harvest.
+
+    Attributes:
+        log2_odds: of a harvest against it.
+        settles: what would decide between it and a harvest, in a sentence.
+    """
+
+    key: str
+    name: str
+    log2_odds: float
+    settles: str
+
+    @property
+    def words(self) -> str:
+        """How it stands beside a harvest, in a sentence."""
+        return formatting.sentence(f"{self.name}: {formatting.odds_in_words(self.log2_odds)} a harvest")
 
 
 @dataclass(frozen=True)
 class ScoreSum:
-    """Evidence that adds up: to a campaign, or to one account's membership in it."""
+    """Evidence that adds up: to a campaign, or to one account's membership in it.
+
+    The bits of a finding about a campaign are those against the explanation beside a harvest that fits best.
+    """
 
     terms: tuple[Term, ...]
 
@@ -72,6 +109,12 @@ class ScoreSum:
     def prior_bits(self) -> float:
         """Log2 odds before any evidence."""
         return math.fsum(term.bits for term in self.terms if term.family == PRIOR)
+
+    @property
+    def prior_statement(self) -> str:
+        """What the prior is the odds of."""
+        stated = [term.shown for term in self.terms if term.family == PRIOR and term.statement]
+        return stated[0] if stated else "Odds before any evidence"
 
     @property
     def log2_odds(self) -> float:
@@ -86,13 +129,47 @@ class ScoreSum:
     @property
     def supporting(self) -> tuple[Term, ...]:
         """Evidence for, the strongest first; without negligible findings."""
-        return tuple(term for term in self.terms if term.family != PRIOR and term.bits >= LEAST_BITS)
+        return tuple(term for term in self.terms if term.is_finding and term.bits >= LEAST_BITS)
 
     @property
     def opposing(self) -> tuple[Term, ...]:
         """Evidence against, the strongest first; without negligible findings."""
-        against = [term for term in self.terms if term.family != PRIOR and term.bits <= -LEAST_BITS]
+        against = [term for term in self.terms if term.is_finding and term.bits <= -LEAST_BITS]
         return tuple(sorted(against, key=lambda term: term.bits))
+
+    @property
+    def explanations(self) -> tuple[OtherExplanation, ...]:
+        """The explanations beside a harvest, the one that fits best first; none in a case of version 7."""
+        known = [
+            OtherExplanation(term.kind, explanation.name, term.raw_bits, explanation.settles)
+            for term in self.terms
+            if term.family == OTHERS and math.isfinite(term.raw_bits)
+            if (explanation := EXPLANATION_OF.get(term.kind)) is not None
+        ]
+        return tuple(sorted(known, key=lambda one: (one.log2_odds, one.key)))
+
+    @property
+    def others_bits(self) -> float:
+        """What the explanations that fit less well take from the odds together, at most 0."""
+        return math.fsum(term.bits for term in self.terms if term.family == OTHERS)
+
+    @property
+    def one_operator(self) -> float | None:
+        """Probability that one operator stands behind the accounts, whatever it does; None where nothing says so."""
+        odds = {one.key: one.log2_odds for one in self.explanations}
+        separate = any(not EXPLANATION_OF[key].one_operator for key in odds)
+        return probability_of(one_operator_bits(odds)) if separate else None
+
+    @property
+    def of_one_operator(self) -> bool:
+        """Whether the score is the probability of one operator, since that of a harvest is below the thresholds."""
+        odds = [one.log2_odds for one in self.explanations]
+        return bool(odds) and self.log2_odds - odds_against_all(odds) > LEAST_BITS
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Why the verdict is lower than the probability says, in statements."""
+        return tuple(term.shown for term in self.terms if term.family in LIMIT_FAMILIES)
 
     @property
     def negligible_line(self) -> Term | None:
@@ -109,12 +186,12 @@ class ScoreSum:
     @property
     def insufficient(self) -> tuple[Term, ...]:
         """Tests for which the log has insufficient data: evidence neither for nor against."""
-        return tuple(term for term in self.terms if term.family in FAMILIES and term.bits == 0 == term.raw_bits)
+        return tuple(term for term in self.terms if term.family in FAMILIES and not term.weighs)
 
     @property
     def family_bits(self) -> dict[str, float]:
-        """Family -> its bits, the strongest first; without the prior and what limits the verdict."""
-        names = sorted({term.family for term in self.terms if term.family not in (PRIOR, *LIMIT_FAMILIES)})
+        """Family -> its bits, the strongest first."""
+        names = sorted({term.family for term in self.terms if term.is_finding})
         totals = {name: math.fsum(t.bits for t in self.terms if t.family == name) for name in names}
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
@@ -195,8 +272,8 @@ def _term_of_row(row: dict[str, Any]) -> Term:
 
 
 _SAID: dict[str, str] = sentences_beside(__file__)["margins"]
-OPERATION_MARGINS = (_SAID["operation"], _SAID["programme"])
-"""What would change the verdict of an account farm or a relay, in sentences."""
+PROGRAMME: str = _SAID["programme"]
+"""How to declare an allowed programme, in a sentence."""
 
 
 def margin(log2_odds: float, settings: ScoreSettings) -> str:
@@ -208,9 +285,13 @@ def margin(log2_odds: float, settings: ScoreSettings) -> str:
     return fill(_SAID[place], act=distances[0], review=distances[1])
 
 
-def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change a campaign's verdict, in sentences."""
-    sentences = [formatting.sentence(term.shown) for term in total.terms if term.family in LIMIT_FAMILIES]
+def campaign_margins(total: ScoreSum, verdict: str, strong: Sequence[str], settings: ScoreSettings) -> tuple[str, ...]:
+    """What would change a campaign's verdict, in sentences.
+
+    Args:
+        strong: families of evidence above the floor.
+    """
+    sentences = [formatting.sentence(text) for text in total.limits]
     thresholds = " and ".join(
         f"{name} at {formatting.exact_percent(threshold)}"
         for name, threshold in (("review", settings.review_probability), ("act", settings.act_probability))
@@ -219,20 +300,26 @@ def campaign_margins(total: ScoreSum, verdict: str, settings: ScoreSettings) -> 
     families = [(name, value) for name, value in total.family_bits.items() if value > 0]
     if families:
         sentences.append(_without_strongest(total, *families[0], settings))
-    strong = [name for name, value in families if value >= settings.family_floor_bits]
-    if verdict != "act" and len(strong) < 2:
-        reached = f'only "{family_label(strong[0])}" reaches that' if strong else "none reaches that"
+    if verdict != "act" and len(strong) < 2 and not any(term.family == INDEPENDENCE for term in total.terms):
+        shown = formatting.shorten(family_label(strong[0]), _FAMILY_CHARS) if strong else ""
+        reached = f'only "{shown}" reaches that' if shown else "none reaches that"
         floor = formatting.distance_bits(settings.family_floor_bits)
         sentences.append(fill(_SAID["families"], floor=floor, reached=reached))
     if total.insufficient:
         sentences.append(fill(_SAID["insufficient"], tests=lacking(total)))
     if verdict != "none":
-        sentences.append(_SAID["programme"])
+        sentences.append(PROGRAMME)
     return tuple(sentences)
 
 
-def account_margins(main: Membership | None, *, sanctioned: bool, settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change an account's verdict, in sentences."""
+def account_margins(
+    main: Membership | None, *, sanctioned: bool, of_act: bool, settings: ScoreSettings
+) -> tuple[str, ...]:
+    """What would change an account's verdict, in sentences.
+
+    Args:
+        of_act: whether its main campaign has the verdict act.
+    """
     if main is None:
         return (_SAID["in_no_group"],)
     weaker, name = min(
@@ -241,7 +328,8 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
     sentences = [fill(_SAID["weaker"], factor=name, probability=formatting.probability(weaker))]
     if main.verdict != "none" and main.member.log2_odds >= 0:
         sentences.append(fill(_SAID["spare"], bits=formatting.distance_bits(main.member.log2_odds)))
-    if main.verdict == "review" and main.campaign.probability >= settings.act_probability:
+    sentences += [formatting.sentence(text) for text in main.campaign.limits]
+    if main.verdict == "review" and of_act:
         strangers, least = (
             formatting.exact_percent(bound) for bound in (settings.flagged_strangers, settings.flagged_probability)
         )
@@ -249,7 +337,7 @@ def account_margins(main: Membership | None, *, sanctioned: bool, settings: Scor
     if sanctioned:
         sentences.append(_SAID["sanctioned"])
     elif main.verdict != "none":
-        sentences.append(_SAID["programme"])
+        sentences.append(PROGRAMME)
     return tuple(sentences)
 
 
@@ -264,14 +352,20 @@ def log2_odds_of(probability: float) -> float:
 
 
 def _without_strongest(total: ScoreSum, family: str, family_bits: float, settings: ScoreSettings) -> str:
+    shown, bits = formatting.shorten(family_label(family), _FAMILY_CHARS), formatting.bits(family_bits)
+    if (
+        total.explanations
+    ):  # what a family says differs between them, so that no other probability follows from its bits
+        odds = formatting.odds_in_words(total.log2_odds - total.others_bits - family_bits)
+        return fill(_SAID["without_against"], family=shown, bits=bits, odds=odds)
     left = probability_of(total.log2_odds - family_bits)
     verdict = "still above the act threshold"
     if left < settings.act_probability:
         verdict = f"{'above' if left >= settings.review_probability else 'below'} the review threshold"
     return fill(
         _SAID["without"],
-        family=formatting.shorten(family_label(family), 24),
-        bits=formatting.bits(family_bits),
+        family=shown,
+        bits=bits,
         probability=formatting.probability(left),
         verdict=verdict,
     )

@@ -17,7 +17,8 @@ from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.schema_case import RELATIONS, VERDICTS
 from stillhunt.base.wording import fill, sentences_beside
-from stillhunt.triage.kinds import claim_of, is_harvest, limit_of, role_steps, step_of
+from stillhunt.triage.kinds import is_harvest, limits_of_kind, role_steps, said_of_kind
+from stillhunt.triage.score_breakdown import ScoreSum
 
 RELATION_LABELS = dict(zip(RELATIONS, ("one operator", "one pool", "two operators"), strict=True))
 _ID_CHARS = 24
@@ -99,29 +100,61 @@ _SAID = sentences_beside(__file__)
 
 
 def campaign_claim(
-    campaign: Mapping[str, Any],
-    family_bits: Mapping[str, float],
-    floor_bits: float,
-    skill_shares: Mapping[str, float] | None = None,
+    campaign: Mapping[str, Any], why_review: str = "", skill_shares: Mapping[str, float] | None = None
 ) -> str:
-    """What is claimed of a campaign, in one or two sentences.
+    """What is claimed of a campaign, and why its verdict is not act, in some sentences.
 
     Args:
-        floor_bits: bits from which a family is mentioned.
+        why_review: as `why_not_act` says.
         skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
     """
-    said, strong = _SAID["claim"], [name for name in FAMILIES if family_bits.get(name, 0.0) >= floor_bits]
-    shared = formatting.join_words([FAMILY_OF[name].shared for name in strong])
+    said, harvest = _SAID["claim"], is_harvest(campaign)
+    shared = formatting.join_words([FAMILY_OF[name].shared for name in FAMILIES if name in campaign["families"]])
     return fill(
-        said["harvest" if is_harvest(campaign) else "operation"],
+        said["whole"],
         opening=said[campaign["verdict"] if campaign["verdict"] in VERDICTS else "none"],
-        claim="" if is_harvest(campaign) else claim_of(campaign),
-        accounts=campaign["accounts"],
+        claim=fill(said["harvest"], accounts=campaign["accounts"]) if harvest else said_of_kind(campaign, "claim"),
         requests=campaign["requests"],
         when=formatting.during(campaign["first_seen"], campaign["last_seen"]),
         aim=_say_aim(campaign["skills"], skill_shares or {}),
         evidence=f" They appear to share {shared}." if shared else "",
+        limits=why_review and f" {why_review}",
     )
+
+
+def why_not_act(campaign: Mapping[str, Any], total: ScoreSum, act_probability: float) -> str:
+    """Why a campaign for review is not one to act on, in sentences; empty with another verdict."""
+    if campaign["verdict"] != "review":
+        return ""
+    if not is_harvest(campaign):
+        return said_of_kind(campaign, "extent")
+    if total.limits:
+        return " ".join(map(formatting.sentence, total.limits))
+    if campaign["score"] < act_probability:
+        return fill(_SAID["claim"]["below"], act=formatting.exact_percent(act_probability))
+    return str(_SAID["claim"]["older"])
+
+
+def why_left_alone(total: ScoreSum, sanctioned: int) -> str:
+    """Why a group has no verdict although it reached the review threshold, in words."""
+    said = _SAID["claim"]
+    return "; ".join(total.limits) or str(said["allowed" if sanctioned else "older_none"])
+
+
+_EXPLANATIONS_SHOWN = 2
+
+
+def other_explanations(total: ScoreSum) -> tuple[str, ...]:
+    """Whether one operator stands behind the accounts, and the best of the other explanations with what settles them.
+
+    Returns:
+        Sentences; none for a case of version 7.
+    """
+    if total.one_operator is None:
+        return ()
+    together = formatting.probability(total.one_operator)
+    beside = [f"{one.words} {one.settles}" for one in total.explanations[:_EXPLANATIONS_SHOWN]]
+    return (fill(_SAID["explanations"]["one_operator"], probability=together), *beside)
 
 
 def _say_aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
@@ -168,16 +201,23 @@ def case_headline(
     return found + (fill(said["also_waiting"], campaigns=more, review=review) if review else "")
 
 
-def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak_groups: int) -> str:
-    """What was looked at and not accused, in sentences."""
+def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak: int, reached: Sequence[str]) -> str:
+    """What was looked at and not accused, in sentences.
+
+    Args:
+        weak: groups below the review threshold.
+        reached: of each group that reached it, why it has no verdict.
+    """
     said = _SAID["left_alone"]
+    reasons = list(dict.fromkeys(reached))[:_REASONS_NAMED]
     some = formatting.sentence_case(formatting.in_words(resembling, "of them", "of them"))
     sentences = [
         fill(said["all"], accounts=accounts),
-        fill(said["resembling"], some=some) if resembling else "",
+        fill(said["resembling"], some=some, resembling=resembling) if resembling else "",
         fill(said["review"], review=review) if review else "",
         fill(said["sanctioned"], sanctioned=sanctioned) if sanctioned else "",
-        fill(said["weak"], groups=weak_groups) if weak_groups else "",
+        fill(said["weak"], groups=weak) if weak else "",
+        fill(said["reached"], groups=len(reached), reasons="; ".join(reasons)) if reached else "",
     ]
     return " ".join(filter(None, sentences))
 
@@ -186,16 +226,20 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
     """What the evidence on a campaign does not prove, in sentences."""
     said, tokens = _SAID["limits"], campaign["output_tokens"]
     if not is_harvest(campaign):
-        return (said["no_queue"], limit_of(campaign))
+        return limits_of_kind(campaign)
     others = sum(roles.get(role, 0) for role in ("pool", "victim", "unknown"))
     loss = fill(said["loss"], amount=formatting.amount(tokens), tokens=tokens)
     return (*said["always"], *([fill(said["others"], others=others)] if others else []), loss)
 
 
-def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[str, ...]:
-    """What a person should do before accounts are touched, in sentences."""
+def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int], why_review: str) -> tuple[str, ...]:
+    """What a person should do before accounts are touched, in sentences.
+
+    Args:
+        why_review: as `why_not_act` says.
+    """
     said = _SAID["before_acting"]
     if not is_harvest(campaign):
-        return (said["first"], step_of(campaign))
-    decide = said["act" if campaign["verdict"] == "act" else "review"]
+        return (said["first"], said_of_kind(campaign, "step"))
+    decide = said["act"] if campaign["verdict"] == "act" else fill(said["review"], why=why_review and f" {why_review}")
     return (said["first"], *role_steps(roles), decide, said["last"])

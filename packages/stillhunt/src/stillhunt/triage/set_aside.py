@@ -9,19 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.families import MEMBERSHIP
 
 
 def allowed_groups(tables: dict[str, pa.Table], review: float) -> int:
-    """Number of groups above the review threshold whose accounts mostly belong to declared programmes."""
-    campaigns, members, accounts = tables["campaigns"], tables["members"], tables["accounts"]
+    """Number of groups at the review threshold or above it that have no verdict for their allowed programmes."""
+    campaigns, evidence = tables["campaigns"], tables["evidence"]
     quiet = pc.and_(pc.equal(campaigns["verdict"], "none"), pc.greater_equal(campaigns["score"], review))
-    names = campaigns.filter(quiet)["campaign_id"]
-    declared = accounts.filter(accounts["sanctioned"])["account_id"]
-    count = 0
-    for name in names.to_pylist():
-        own = members.filter(pc.equal(members["campaign_id"], name))["account_id"]
-        count += 2 * (pc.sum(pc.is_in(own, value_set=declared)).as_py() or 0) > len(own)
-    return count
+    limited = evidence.filter(pc.equal(evidence["family"], MEMBERSHIP))["campaign_id"]
+    allowed = pc.and_(quiet, pc.invert(pc.is_in(campaigns["campaign_id"], value_set=limited)))
+    return int(pc.sum(allowed).as_py() or 0)
 
 
 LEAST_ROWS = 5

@@ -9,9 +9,9 @@
   const grouped = (value) => Math.round(value).toLocaleString("en-US");
   const plural = (count, noun) => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
   // as formatting.py writes shares and probabilities
-  const bounded = (value, shown) => (value > 0.999 ? "> 99.9 %" : value < 0.001 ? "< 0.1 %" : `${shown} %`);
-  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : bounded(share, Math.floor(share * 1000 + 0.5) / 10));
-  const probability = (p) => bounded(p, Math.floor(p * 1000 + 1e-9) / 10);
+  const bounded = (value, shown) => (value < 0.001 ? "< 0.1 %" : `${shown} %`);
+  const percent = (share) => (share <= 0 ? "0 %" : share >= 1 ? "100 %" : share > 0.999 ? "> 99.9 %" : bounded(share, Math.floor(share * 1000 + 0.5) / 10));
+  const probability = (p) => (p >= 0.98 ? "at least 98 %" : bounded(p, Math.floor(p * 1000 + 1e-9) / 10));
   const moment = (ms) => new Date(ms).toISOString().slice(0, 16).replace("T", " ");
   const shortDay = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 

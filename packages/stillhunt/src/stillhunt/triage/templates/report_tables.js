@@ -54,10 +54,10 @@
   const shownRows = (view) => view.rows({ search: "applied", order: "applied" }).nodes().toArray();
 
   // "> 99.9 %" comes after 99.9 %, and "< 0.1 %" before 0.1 %; DataTables hands over HTML
-  const edges = { "&gt; ": 0.01, "&lt; ": -0.01 };
+  const edges = { "&gt; ": 0.01, "&lt; ": -0.01, "at least ": 0 };
   DataTable.type("figure", { detect: () => false, order: { pre: (html) => {
-    const edge = edges[html.slice(0, 5)] || 0;
-    return parseFloat(number(edge ? html.slice(5) : html)) + edge;
+    const edge = Object.keys(edges).find((words) => html.startsWith(words)) || "";
+    return parseFloat(number(html.slice(edge.length))) + (edges[edge] || 0);
   } } });
 
   function addFilters(view, place, apply) {

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stillhunt._version import __version__
+from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.watch.alerts.sending import Due
 
 OCSF_VERSION, ECS_VERSION = "1.8.0", "9.1.0"
@@ -31,6 +32,7 @@ _OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit", *
 _GOOD_NEWS = ("hunt_recovered", "fault_ended")
 _ABOUT_KNOWN = ("campaign_rises", "campaign_merged", "campaign_split", *_GOOD_NEWS)
 _STATISTICAL = 3
+_DISTILLATION = "model distillation"
 _ATLAS = {"id": "AML.TA0010", "name": "Exfiltration"}, {"id": "AML.T0024", "name": "Exfiltration via AI Inference API"}
 _EXTRACT = {"id": "AML.T0024.002", "name": "Extract AI Model"}
 """What harvesting is called in MITRE ATLAS."""
@@ -46,7 +48,7 @@ def as_ocsf(due: Due) -> dict[str, Any]:
         "uid": campaign.get("id") or due.alert_id,
         "title": body["title"],
         "desc": body["text"],
-        "types": ["operations" if kind in _OPERATIONS else "model distillation"],
+        "types": ["operations" if kind in _OPERATIONS else _subject_of(campaign)],
         "analytic": {"name": f"stillhunt {kind}", "uid": kind, "type_id": _STATISTICAL, "type": "Statistical"},
         "created_time": due.at // 1000,
     }
@@ -113,7 +115,7 @@ def as_ecs(due: Due) -> dict[str, Any]:
     }
     if body["link"]:
         document["event"]["url"] = body["link"]
-    if not operations:
+    if not operations and _subject_of(campaign) == _DISTILLATION:
         (tactic, technique), extract = _ATLAS, _EXTRACT
         document["threat"] = {
             "framework": "MITRE ATLAS",
@@ -124,6 +126,12 @@ def as_ecs(due: Due) -> dict[str, Any]:
         document["event"]["risk_score"] = round(campaign["probability"] * 100, 1)
         document["event"]["start"], document["event"]["end"] = campaign["first_seen"], campaign["last_seen"]
     return {**document, "stillhunt": {"campaign": dict(campaign)}} if campaign else document
+
+
+def _subject_of(campaign: Mapping[str, Any]) -> str:
+    """What an alert is about: distillation, also where no campaign is named, or what else the campaign is called."""
+    kind = str(campaign.get("kind", HARVEST_OPERATION))
+    return _DISTILLATION if kind == HARVEST_OPERATION else kind
 
 
 def _numbers(campaign: Mapping[str, Any]) -> dict[str, Any]:

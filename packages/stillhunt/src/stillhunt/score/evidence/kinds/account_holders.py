@@ -18,6 +18,7 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
+from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
 from stillhunt.score.stats.arrays import Ints
 
 _SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may be one family)
@@ -29,8 +30,8 @@ class HolderParameters(NamedTuple):
 
     shared_share: float
     declared_share: float
-    min_accounts: int
     unlinked_share: float
+    few_accounts: int
     template_lift: float
     template_bits_per_doubling: float
     template_accounts_per_bit: float
@@ -70,9 +71,9 @@ def _find_holders(case: CandidateCase) -> str:
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     if max(cards[0], 0.0 if school else networks[0]) >= P.shared_share:
         one_domain = domains[1] >= P.shared_share and cards[0] < P.shared_share
-        if not one_domain and declared < P.declared_share and len(members) >= P.min_accounts:
+        if not one_domain and declared < P.declared_share:
             return "posing_customers"
-    address = _one_address(case)
+    address = _shared_addresses(case)
     if max(networks[1], domains[1], address) >= P.shared_share:
         return "one_place"
     if max(cards[0], networks[0], domains[0], address) < P.unlinked_share:
@@ -80,16 +81,10 @@ def _find_holders(case: CandidateCase) -> str:
     return ""
 
 
-def _one_address(case: CandidateCase) -> float:
-    """Share of the members who send from the one network that most of them and few others use."""
-    key = case.log.keys.address("client_prefix")
-    if key.empty:
-        return 0.0
-    _, value = key.pairs_of(case.candidate.accounts)
-    values, members = np.unique(value, return_counts=True)
-    everybody = np.bincount(key.value, minlength=int(key.value.max()) + 1)
-    group = members[everybody[values] - members <= _RARE_OUTSIDE * members]
-    return float(group.max(initial=0)) / len(case.candidate.accounts)
+def _shared_addresses(case: CandidateCase) -> float:
+    """Share of the members who send from networks that they share beyond chance."""
+    found = address_sharing(case, "client_prefix")
+    return 0.0 if found is None or found.bits <= 0.0 else found.sharing / len(case.candidate.accounts)
 
 
 def _weigh_holders(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -126,9 +121,15 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return replace(found, count=len(candidate.rows))
 
 
+def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    accounts = len(case.candidate.accounts)
+    return kind.finding(0.0, {"accounts": accounts}) if accounts < P.few_accounts else None
+
+
 HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
     for name in ("posing_customers", "one_place", "unlinked_customers")
 )
 TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.template_cap_bits, least_bits=0.0)
-KINDS = (*HOLDER_KINDS, TEMPLATE_KIND)
+FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
+KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND)
