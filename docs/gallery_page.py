@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import Any
 
 CASES = Path(__file__).parent.parent / "tests" / "gallery" / "cases.toml"
 INTRODUCTION = """\
-For seeing in an hour what stillhunt finds and whom it leaves alone, and for arguing about it. Each case is a small world:
-600 honest accounts of the [first generator](worlds.md) over ten days, and the accounts of the case among them. Source:
-`tests/gallery/cases.toml`. `tests/gallery/test_gallery.py` hunts in all of them.
+For seeing in an hour what stillhunt finds and whom it leaves alone, and for arguing about it. Each case is a small
+world: 600 honest accounts of the [first generator](worlds.md) over ten days, and the accounts of the case among them.
+Source: `tests/gallery/cases.toml`. `tests/gallery/test_gallery.py` hunts in all of them.
 
 Of a campaign that must get *act*, at least 90 % of the accounts must be flagged; of all others at least 80 % must be
-shown, unless the case says more. In no world may anybody else be flagged. A case is never changed to make it pass. Where
-the verdict is wrong today, the page says so and the test is marked as one that must fail.
+shown, unless the case says more. In no world may anybody else be flagged. A case is never changed to make it pass.
+Where the verdict is wrong today, the page says so, and the test is marked as one that must fail.
 """
 CAMPAIGNS = (True, "Campaigns that anybody would flag")
 HONEST = (False, "Honest groups that nobody should flag")
@@ -38,7 +39,7 @@ def _overview(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for entries in cases:
         accounts = sum(group["accounts"] for group in entries["groups"])
-        place = entries["title"].lower().replace(" ", "-").replace(",", "")
+        place = re.sub(r"[^\w -]", "", entries["title"].lower()).replace(" ", "-")
         today = "wrong" if "wrong" in entries else "right"
         yield f"| [{entries['title']}](#{place}) | {accounts} | {_verdict(entries)} | {today} |"
 

@@ -35,6 +35,7 @@ from stillhunt_lab.worlds.work_queues import different_programs
 
 ACCOUNTS, DAYS, SEED = 600, 10, 5
 _WINDOWS = 0.6  # Share of the 12-hour windows of its days in which an operation with common windows works
+_PERSONA = "gallery: "  # Before the name of a case, where the lab has the name of a persona
 _REFUSED = 3  # Calls of a banned account that are refused before it is given up
 
 
@@ -74,8 +75,8 @@ def build_gallery(cases: Sequence[GalleryCase]) -> GalleryWorld:
     requests, accounts, truth, _ = assemble(scene, [*parts, *groups])
     owners = dict.fromkeys((case.name for case in cases), frozenset[str]())
     for account, persona in zip(truth["account_id"].to_pylist(), truth["persona"].to_pylist(), strict=True):
-        if persona in owners:
-            owners[persona] |= {account}
+        if persona.startswith(_PERSONA):
+            owners[persona.removeprefix(_PERSONA)] |= {account}
     contracts = {group.organization for case in cases if case.allowed for group in case.groups}
     return GalleryWorld(requests, accounts, owners, (*allowed, *sorted(contracts)))
 
@@ -92,7 +93,9 @@ def _group(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> t
     if group.end_users:
         average = CHAT.load * np.exp(CHAT.load_sigma**2 / 2)
         loads = np.full(count, round(average * group.end_users / count))
-        drafts.append(draw_resold(scene, rng, CHAT, people, loads, lines=1))
+        resold = draw_resold(scene, rng, CHAT, people, loads, lines=1)
+        resold.client = client[resold.owner] if group.clients else resold.client
+        drafts.append(resold)
     if group.customers:
         drafts.append(_customers(scene, rng, people, group, client))
     draft = drafts[0]
@@ -103,12 +106,11 @@ def _group(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> t
 
 def _people(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> People:
     count = group.accounts
-    people = draw_people(scene, rng, name, count, paid=1.0, recent=0.0 if group.opened == "aged" else 0.3)
+    people = draw_people(scene, rng, _PERSONA + name, count, paid=1.0, recent=0.0 if group.opened == "aged" else 0.3)
     people.channel[:] = API
     people.keys[:] = 1
     part = np.arange(count) % (count // group.waves)
-    countries = 1 if group.one_line else group.countries
-    if countries:
+    if countries := group.lines or group.countries:
         _settle(scene, rng, people, people.country[:countries][part % countries])
     if group.cards:
         people.payment = new_cards(rng, group.cards)[part % group.cards]
@@ -121,8 +123,8 @@ def _people(scene: Scene, rng: np.random.Generator, name: str, group: Group) -> 
         people.signup_country = first[part % group.signup_networks]
     if group.networks:
         people.address = _within(rng, draw_cloud_addresses(rng, scene.places, group.networks), part)
-    if group.one_line:
-        people.address[:] = draw_home_addresses(rng, scene.places, people.country[:1])[0]
+    if group.lines:
+        people.address = draw_home_addresses(rng, scene.places, people.country[: group.lines])[part % group.lines]
     if group.organization:
         people.organization[:] = group.organization
     if group.declared_use:
@@ -160,8 +162,7 @@ def _requests(
     scene: Scene, rng: np.random.Generator, people: People, asking: Asking, client: Array, waves: int
 ) -> Draft:
     count = len(people) // waves
-    owner, time, sitting, position = _moments(rng, asking, people.zone[:count])
-    turn = np.zeros(len(owner), np.int64)
+    owner, time, position = _moments(rng, asking, people.zone[:count])
     goes_on = (position > 0) & (rng.random(len(owner)) < asking.talking)
     conversation = np.cumsum(~goes_on) - 1
     turn = np.arange(len(owner)) - np.flatnonzero(~goes_on)[conversation]
@@ -182,8 +183,8 @@ def _requests(
         draft.system[:] = scene.system_code(asking.system)
     if asking.tools:
         draft.tools[:] = scene.tools_code(asking.tools)
-    draft.temperature[:] = np.nan if asking.temperature is None else asking.temperature
-    draft.max_tokens[:] = np.nan if asking.max_tokens is None else asking.max_tokens
+    draft.temperature[:] = asking.temperature
+    draft.max_tokens[:] = asking.max_tokens
     set_answers(rng, draft, np.full(count, asking.answer))
     if waves > 1:
         draft = _ban_and_return(rng, people, draft, waves, asking)
@@ -195,8 +196,8 @@ def _requests(
     return draft
 
 
-def _moments(rng: np.random.Generator, asking: Asking, zone: Array) -> tuple[Array, Array, Array, Array]:
-    """Account, time, sitting and place in the sitting of each request."""
+def _moments(rng: np.random.Generator, asking: Asking, zone: Array) -> tuple[Array, Array, Array]:
+    """Account, time and place in its sitting of each request."""
     first, last = asking.days
     load = asking.per_day * (last - first) * np.exp(rng.normal(0.0, asking.spread, len(zone)))
     sittings = np.maximum(1, rng.poisson(load / asking.sitting))
@@ -222,7 +223,7 @@ def _moments(rng: np.random.Generator, asking: Asking, zone: Array) -> tuple[Arr
     passed = np.cumsum(gap)
     passed -= passed[np.cumsum(size) - size][sitting]
     time = ORIGIN + (start[sitting] + passed * SECOND).astype(np.int64) + rng.integers(0, SECOND, len(sitting))
-    return keeper[sitting], time, sitting, position
+    return keeper[sitting], time, position
 
 
 def _ban_and_return(rng: np.random.Generator, people: People, draft: Draft, waves: int, asking: Asking) -> Draft:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ class Asking:
     """One kind of work that the accounts of a group send.
 
     Attributes:
-        texts: prompts; in each `{item}` is a question, `{answer}` a longer text, `{language}` a language, `{n}` a number.
+        texts: prompts; in each `{item}` is a question, `{answer}` a longer text, `{language}` a language and `{n}` a
+            number.
         sentences: words that are put around an item anew for each request: one of each list, in any order; a text with
             `[a|b]` is read with either word. Instead of `texts`.
         then: texts of later turns, with the same slots; empty = what people say in chats.
@@ -30,6 +31,7 @@ class Asking:
         sitting: requests in one go.
         talking: share of the requests of a sitting that continue a conversation.
         best_model: only the best model is asked; otherwise each account has its favourite.
+        temperature, max_tokens: nan where the client sends none.
         sends_from: data-centre networks and client programs that it all comes from; 0 = those of the accounts.
     """
 
@@ -50,8 +52,8 @@ class Asking:
     sitting: float = 1.0
     talking: float = 0.0
     best_model: bool = False
-    temperature: float | None = None
-    max_tokens: int | None = None
+    temperature: float = float("nan")
+    max_tokens: float = float("nan")
     answer: float = 500.0
     sends_from: int = 0
 
@@ -61,9 +63,8 @@ class Group:
     """Accounts that are alike. What is not said is as of any customers: a card, a line and a mailbox of their own.
 
     Attributes:
-        cards, signup_networks, mail_domains, networks, clients, countries: how many of them the accounts share; 0 =
-            each its own.
-        one_line: all come from one address, as from one office.
+        cards, signup_networks, mail_domains, networks, lines, clients, countries: how many of them the accounts
+            share; 0 = each its own. Networks are of data centres; a line is one address at home or in an office.
         by_hand: the share of the accounts that are used in a browser.
         opened: any (like customers), aged, weeks (within the month before) or burst (within an hour).
         organization: what they declare.
@@ -78,9 +79,9 @@ class Group:
     signup_networks: int = 0
     mail_domains: int = 0
     networks: int = 0
+    lines: int = 0
     clients: int = 0
     countries: int = 0
-    one_line: bool = False
     by_hand: float = 0.0
     opened: str = "any"
     organization: str = ""
@@ -123,10 +124,6 @@ class GalleryCase:
     customer_table: bool = True
     allowed: bool = False
     wrong: str = ""
-    accounts: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "accounts", sum(group.accounts for group in self.groups))
 
 
 def _frozen(value: Any) -> Any:

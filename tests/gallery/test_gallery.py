@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import stillhunt
@@ -48,10 +50,14 @@ def hunted(names: tuple[str, ...]) -> tuple[stillhunt.Case, dict[str, frozenset[
     return stillhunt.hunt(world.requests, customers, config), world.members
 
 
+def world_of(case: GalleryCase) -> tuple[str, ...]:
+    """The cases that are hunted together with this one, itself included."""
+    return tuple(one.name for one in CASES.values() if one.world == case.world) if case.world else (case.name,)
+
+
 def outcome_of(case: GalleryCase) -> Outcome:
     """What is said of the case in its world."""
-    names = tuple(one.name for one in CASES.values() if one.world == case.world) if case.world else (case.name,)
-    hunt, members = hunted(names)
+    hunt, members = hunted(world_of(case))
     own = members[case.name]
     verdicts = {one["account_id"]: one for one in hunt.tables["accounts"].to_pylist()}
     kinds = {one["campaign_id"]: one["kind"] for one in hunt.campaigns.to_pylist()}
@@ -91,3 +97,26 @@ def test_honest_group_is_left_alone(case: GalleryCase) -> None:
     assert outcome.others_flagged == 0, outcome
     assert RANK[outcome.verdict] <= RANK[case.shown], outcome
     assert not case.kinds or outcome.kinds <= set(case.kinds), outcome
+
+
+def test_gallery_has_as_many_honest_groups_as_campaigns() -> None:
+    assert [case.campaign for case in CASES.values()] == [True] * 16 + [False] * 16
+    assert not [case.name for case in CASES.values() if case.campaign and case.shown == "none"]
+
+
+def test_accounts_share_what_the_case_says() -> None:
+    cases = [CASES["naive_operation"], CASES["one_vendors_template"], CASES["family_plan"]]
+    world = build_gallery(cases)
+    for case in cases:
+        members = pa.array(sorted(world.members[case.name]))
+        own, sent = (table.filter(pc.is_in(table["account_id"], members)) for table in (world.accounts, world.requests))
+        shared = {
+            "cards": len(set(own["payment_fingerprint"].to_pylist())),
+            "mail_domains": len(set(own["email_domain"].to_pylist())),
+            "networks": len({address.rsplit(".", 1)[0] for address in sent["client_ip"].to_pylist()}),
+            "clients": len(set(sent["tls_fingerprint"].to_pylist())),
+        }
+        assert own.num_rows == sum(group.accounts for group in case.groups)
+        for trait, count in shared.items():
+            said = [getattr(group, trait) or (group.lines if trait == "networks" else 0) for group in case.groups]
+            assert 0 in said or count == sum(said), (case.name, trait)
