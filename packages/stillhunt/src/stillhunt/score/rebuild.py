@@ -6,7 +6,7 @@ is flagged. So whoever has the case can tell whether one of these numbers was ch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,10 +118,6 @@ def rebuild_verdict(
             standing=standing,
         )
     claim = weighed.claim
-    rules = {(PRIOR, PRIOR): (claim.prior_bits, claim.prior_bits)}
-    for key, odds in claim.odds.items():
-        rules[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
-    rules |= {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict = "none"
     own = _member_ranks(verdict, weighed, allowed, standing, config.score)
@@ -134,7 +130,7 @@ def rebuild_verdict(
         families=weighed.families,
         kinds=[measured[place].kind for place in listed],
         bits=[weighed.findings[place].bits for place in listed],
-        rules=rules,
+        rules=_rule_rows(weighed, limits),
         member_prior=weighed.member_prior,
         accounts=names.to_pylist(),
         member_scores=claim.probability * weighed.member_probability,
@@ -142,6 +138,15 @@ def rebuild_verdict(
         member_kinds=[found.kind for found in measured],
         member_verdicts=[VERDICTS[rank] for rank in own.tolist()],
     )
+
+
+def _rule_rows(weighed: Weighed, limits: Sequence[Limit]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Family and kind -> bits, after and before caps, of each row that states no finding."""
+    claim = weighed.claim
+    rows = {(PRIOR, PRIOR): (claim.prior_bits, claim.prior_bits)}
+    for key, odds in claim.odds.items():
+        rows[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
+    return rows | {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
 
 
 def _member_ranks(

@@ -36,23 +36,21 @@ class VerdictParameters(NamedTuple):
     member_probability: float
     independent_families: int
     one_operator_probability: float
-    people_bits: float
-    posing_accounts: int
-    standing_bits: float
     decisive_bits: float
 
 
 P = read_parameters(VerdictParameters, "score.verdict")
 LIKELY_MEMBER = P.member_probability
-
-
-class LinkedPrior(NamedTuple):
-    """Odds that linked accounts are a farm or a relay."""
-
-    bits: float
-
-
-LINKED_PRIOR = read_parameters(LinkedPrior, "score.linked_prior")
+# bits: how far below the thresholds of act, of the budget and of flagging what the look before reached still stands
+# (derived: log2 odds of 99 % less those of 95 %)
+_STANDING_BITS = 2.4
+_LINKED_PRIOR_BITS = -5.5  # bits: log2 odds that linked accounts are a farm or a relay (judgement: one group in 45)
+_POSING_ACCOUNTS = (
+    8  # Accounts from which a group that poses is put up for review (families and small firms have fewer)
+)
+# bits: conversations against a harvest above which people stand behind the accounts (resellers serve people; cover
+# traffic of programs shows fewer signs of them)
+_PEOPLE_BITS = 1.5
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
     odds = {one.explanation.key: one.odds for one in weighed}
     bits, operation = odds_against_all(list(odds.values())), HARVEST_OPERATION
     together = one_operator_bits(odds)
-    many = members >= P.posing_accounts
+    many = members >= _POSING_ACCOUNTS
     if many and sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
@@ -140,8 +138,8 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
 def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
     """Weigh the findings about linked accounts without a work queue: that they have one operator is all there is."""
     findings = capped(list(measured), settings.family_cap_bits.model_dump())
-    bits = LINKED_PRIOR.bits + sum(found.bits for found in findings)
-    claim = Claim(HARVEST_OPERATION, bits, LINKED_PRIOR.bits, 0.0, "", {}, sigmoid(bits))
+    bits = _LINKED_PRIOR_BITS + sum(found.bits for found in findings)
+    claim = Claim(HARVEST_OPERATION, bits, _LINKED_PRIOR_BITS, 0.0, "", {}, sigmoid(bits))
     return _with_members(claim, findings, family_bits(findings), np.zeros(members, bool), settings)
 
 
@@ -167,7 +165,7 @@ def _with_members(
 def _poses(measured: Sequence[Finding], one_operator: float) -> bool:
     """Whether the accounts are surely one operator's, and pose as those of separate customers whom no person uses."""
     kinds = {found.kind: found.bits for found in measured}
-    people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -P.people_bits
+    people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -_PEOPLE_BITS
     return POSING in kinds and not people and one_operator >= P.one_operator_probability
 
 
@@ -201,7 +199,7 @@ def judge_weighed(
     if likely_members < min_accounts:
         return "none", [Limit(MEMBERSHIP, "too_few_members", _too_few(likely_members, min_accounts))]
     stands = standing is not None and bool(standing.mean() >= STANDING_SHARE)
-    spare = P.standing_bits if stands else 0.0
+    spare = _STANDING_BITS if stands else 0.0
     if weighed.claim.operation == POSING_OPERATION:
         return "review", []
     if sigmoid(weighed.claim.bits + spare) < settings.act_probability:
@@ -245,7 +243,7 @@ def flagged_members(weighed: Weighed, settings: ScoreSettings, standing: Flags |
     found = np.zeros(len(order), bool)
     found[order[:flagged]] = True
     if standing is not None:
-        least = float(np.log2(settings.flagged_probability / (1.0 - settings.flagged_probability))) - P.standing_bits
+        least = float(np.log2(settings.flagged_probability / (1.0 - settings.flagged_probability))) - _STANDING_BITS
         found |= standing & ~weighed.set_apart & (weighed.member_bits >= least)
     return np.flatnonzero(found)
 
