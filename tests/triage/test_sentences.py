@@ -133,7 +133,7 @@ def test_a_case_without_explanations_says_nothing_of_them() -> None:
 
 
 def test_signs_that_add_nothing_are_not_called_insufficient_data() -> None:
-    assert set(score_breakdown.SIGNS) == SIGNS
+    assert set(score_breakdown.KINDS_WITHOUT_BITS) == SIGNS
     sign = Term("identity", "posing_customers", "One operator stands behind all 40 accounts", 0.0, 40, ())
     lacking = Term("timing", "schedule", "too few days for a schedule", 0.0, 0, ())
     total = ScoreSum((*sum_of(queue=14.0).terms, sign, lacking))
