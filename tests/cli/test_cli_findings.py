@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from case_tables import campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
+from case_tables import account_row, campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
 from rich.console import Console
 
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES
@@ -218,13 +218,20 @@ def test_the_best_explanation_beside_a_harvest_is_on_the_screen_and_in_json_but_
 def test_a_group_that_reached_the_threshold_is_never_left_alone_without_a_reason() -> None:
     few = "7 accounts of the group are likelier members of it than not; a campaign has at least 12"
     rows = [evidence_row("c-few", "members", 0.0, few, kind="too_few_members")]
-    campaigns = [campaign_row("c-few", "none", 0.97), campaign_row("c-weak", "none", 0.2)]
-    case = findings_of(campaigns=campaigns, evidence=rows)
+    names = {"c-few": 0.97, "c-weak": 0.2, "c-allowed": 0.99}
+    case = findings_of(
+        campaigns=[campaign_row(name, "none", score) for name, score in names.items()],
+        evidence=rows,
+        members=[member_row("a1", "c-allowed")],
+        accounts=[account_row("a1", "none", None, sanctioned=True)],
+    )
     shown = screen(case).splitlines()
     assert "no verdict   1 group reached the review threshold and has no verdict" in shown
     assert f"             c-few: 70 accounts, 4,896 requests, 97 %; {few} (no evidence)" in shown
     assert "left alone   1 group below the review threshold" in shown
-    assert case.limited[0].claim.startswith("Little evidence")
+    assert "c-allowed" not in "\n".join(shown), "it is counted as allowed"
+    (allowed,) = [one for one in case.campaigns if one.name == "c-allowed"]
+    assert allowed.margin == "its accounts belong to programmes that the settings allow"
 
 
 def test_a_campaign_of_posing_customers_is_not_called_a_harvest() -> None:

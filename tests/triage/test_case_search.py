@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.families import OTHERS
 from stillhunt.base.formatting import visible_id
 from stillhunt.triage import Case
 from stillhunt_server.case_views.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
@@ -66,6 +67,14 @@ def test_phrases_are_found_in_excerpts_skills_and_evidence(case: Case, query: st
     assert found.total == total
     assert {hit.found_in for hit in found.hits} == {found_in}
     assert all(hit.match.lower() == query and hit.campaign_id for hit in found.hits)
+
+
+def test_explanations_beside_a_harvest_are_no_find(case: Case) -> None:
+    own = next(row for row in case.evidence.to_pylist() if row["account_id"] is None)
+    said = "People in one place, such as a hackathon: 8.0 times less likely than a harvest"
+    rows = [{**own, "family": family, "statement": said} for family in (OTHERS, "timing")]
+    assert of_kind(search(with_rows(case, evidence=rows[:1]), "hackathon"), "phrase").total == 0
+    assert of_kind(search(with_rows(case, evidence=rows), "hackathon"), "phrase").total == 1
 
 
 def test_a_cited_request_is_found_once_with_the_account_that_evidence_names(case: Case) -> None:

@@ -95,6 +95,18 @@ def test_a_campaign_is_explained_beside_the_other_explanations(case: Case) -> No
     assert told["claim"].endswith("The probability is below the 99 % that acting needs.")
 
 
+@pytest.mark.parametrize("verdict", ["act", "review"])
+def test_who_is_flagged_together_is_said_of_members_of_campaigns_to_act_on(case: Case, verdict: str) -> None:
+    campaigns = [
+        {**row, "verdict": verdict if row["campaign_id"] == "hunt-7f3a91c2" else row["verdict"]}
+        for row in case.campaigns.to_pylist()
+    ]
+    waiting = with_accounts(case, "91c2-acct-0000", verdict="review", flagged=False)
+    bent = Case({**waiting.tables, "campaigns": build("campaigns", campaigns)}, run=case.run)
+    shown = " ".join(bent.explain("91c2-acct-0000").change)
+    assert ("Members of a campaign to act on are flagged together" in shown) == (verdict == "act")
+
+
 def test_a_case_of_version_7_is_shown_as_it_was(case: Case, tmp_path: Path) -> None:
     written = case.write(tmp_path / "case")
     run = json.loads((written / "run.json").read_text("utf-8"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stillhunt.base.config import ScoreSettings
+from stillhunt.base.explanations import odds_against_all
 from stillhunt.base.families import BUDGET, MEMBERSHIP, OTHERS, PRIOR
 from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.triage import score_breakdown, sentences
@@ -116,6 +117,15 @@ def test_one_operator_is_as_likely_as_bayes_rule_says() -> None:
     assert total.one_operator == pytest.approx(wanted)
 
 
+def test_a_score_of_one_operator_is_told_from_that_of_a_harvest() -> None:
+    rows = [Term(OTHERS, key, "", 0.0, 0, (), odds) for key, odds in (("chance", 5.0), ("company", 3.0))]
+    of_harvest = Term(PRIOR, PRIOR, "", odds_against_all([5.0, 3.0]), 0, ())
+    of_operator = Term(PRIOR, PRIOR, "", 5.0, 0, ())
+    assert not ScoreSum((of_harvest, *rows)).of_one_operator
+    assert ScoreSum((of_operator, *rows)).of_one_operator
+    assert not sum_of(queue=14.0).of_one_operator
+
+
 def test_a_case_without_explanations_says_nothing_of_them() -> None:
     total = sum_of(queue=14.0)
     assert (total.explanations, total.one_operator, total.others_bits) == ((), None, 0.0)
@@ -123,7 +133,7 @@ def test_a_case_without_explanations_says_nothing_of_them() -> None:
 
 
 def test_signs_that_add_nothing_are_not_called_insufficient_data() -> None:
-    assert set(score_breakdown.SIGNS) == SIGNS
+    assert set(score_breakdown.KINDS_WITHOUT_BITS) == SIGNS
     sign = Term("identity", "posing_customers", "One operator stands behind all 40 accounts", 0.0, 40, ())
     lacking = Term("timing", "schedule", "too few days for a schedule", 0.0, 0, ())
     total = ScoreSum((*sum_of(queue=14.0).terms, sign, lacking))

@@ -36,7 +36,7 @@ LEAST_BITS = 0.05
 NEGLIGIBLE = "negligible"
 """Kind of the one line that stands for all findings of 0.0 bits."""
 
-SIGNS = ("posing_customers", "one_place", "unlinked_customers")
+KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers")
 """Kinds of evidence that say something without bits of their own: they decide which explanations are weighed."""
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
@@ -68,7 +68,7 @@ class Term:
     @property
     def weighs(self) -> bool:
         """Whether it is a finding for which the log has sufficient data; a test without has no bits before caps."""
-        return self.is_finding and (self.bits != 0 or self.raw_bits != 0 or self.kind in SIGNS)
+        return self.is_finding and (self.bits != 0 or self.raw_bits != 0 or self.kind in KINDS_WITHOUT_BITS)
 
     @property
     def negligible(self) -> bool:
