@@ -15,8 +15,9 @@ world: 600 honest accounts of the [first generator](worlds.md) over ten days, an
 Source: `tests/gallery/cases.toml`. `tests/gallery/test_gallery.py` hunts in all of them.
 
 Of a campaign that must get *act*, at least 90 % of the accounts must be flagged; of all others at least 80 % must be
-shown, unless the case says more. In no world may anybody else be flagged. A case is never changed to make it pass.
-Where the verdict is wrong today, the page says so, and the test is marked as one that must fail.
+shown, unless the case says more. In no world may anybody else be flagged, and where an honest group may be put up for
+review, nobody else may be in it. A case is never changed to make it pass. Where the verdict is wrong today, the page
+says so, and the test is marked as one that must fail.
 """
 CAMPAIGNS = (True, "Campaigns that anybody would flag")
 HONEST = (False, "Honest groups that nobody should flag")

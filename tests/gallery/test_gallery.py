@@ -27,12 +27,14 @@ class Outcome:
         shown: those in a group with the verdict act or review.
         kinds: kinds of operation of these groups.
         others_flagged: accounts of nobody's campaign that are flagged.
+        strangers: accounts of no case that are shown as members of these groups.
     """
 
     shown: float
     flagged: float
     kinds: frozenset[str]
     others_flagged: int
+    strangers: int
 
     @property
     def verdict(self) -> str:
@@ -63,11 +65,14 @@ def outcome_of(case: GalleryCase) -> Outcome:
     kinds = {one["campaign_id"]: one["kind"] for one in hunt.campaigns.to_pylist()}
     shown = [one for one in own if verdicts[one]["verdict"] != "none" and not verdicts[one]["sanctioned"]]
     flagged = {account for account, said in verdicts.items() if said["flagged"]}
+    groups = {verdicts[one]["campaign_id"] for one in shown}
+    beside = {one for one, said in verdicts.items() if said["verdict"] != "none" and said["campaign_id"] in groups}
     return Outcome(
         shown=len(shown) / len(own),
         flagged=len(flagged & own) / len(own),
-        kinds=frozenset(kinds[verdicts[one]["campaign_id"]] for one in shown),
+        kinds=frozenset(kinds[one] for one in groups),
         others_flagged=len(flagged.difference(*members.values())),
+        strangers=len(beside.difference(*members.values())),
     )
 
 
@@ -95,6 +100,7 @@ def test_honest_group_is_left_alone(case: GalleryCase) -> None:
     outcome = outcome_of(case)
     assert outcome.flagged == 0, outcome
     assert outcome.others_flagged == 0, outcome
+    assert outcome.strangers == 0, outcome
     assert RANK[outcome.verdict] <= RANK[case.shown], outcome
     assert not case.kinds or outcome.kinds <= set(case.kinds), outcome
 
