@@ -74,10 +74,12 @@ class Story:
         return [f"m{number:03d}" for number in range(self.members)]
 
 
-def score_story(story: Story, config: Config | None = None) -> dict[str, pa.Table]:
-    """Case tables of the story."""
+def score_story(
+    story: Story, config: Config | None = None, flagged_before: tuple[str, ...] = ()
+) -> dict[str, pa.Table]:
+    """Case tables of the story, and of one whose look before flagged some accounts."""
     tables, customers = story_tables(story)
-    return score_campaigns(*tables, customers, config or Config(), Silent())[0]
+    return score_campaigns(*tables, customers, config or Config(), Silent(), flagged_before=flagged_before)[0]
 
 
 def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.Table]:

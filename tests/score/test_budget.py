@@ -91,7 +91,7 @@ def test_the_case_says_what_was_asked_and_what_was_there() -> None:
 
 
 def test_what_is_not_act_is_not_the_budgets_to_hold_back() -> None:
-    doubtful = {"score": {"false_campaigns_per_month": 1e-9, "act_probability": 0.999999}}
+    doubtful = {"score": {"false_campaigns_per_month": 1e-9, "act_probability": 1 - 1e-9}}
     tables = score_story(CLEAR, Config.load(doubtful, environ={}))
     assert verdict(tables) == "review"
     assert not budget_rows(tables)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.config import Config
-from stillhunt.score.verdict.linked_accounts import flagged_members
+from stillhunt.base.config import Config, ScoreSettings
+from stillhunt.score.verdict import rules
+from stillhunt.score.verdict.rules import Claim, Weighed
 from thoroughness import examples
 
 SETTINGS = Config().score
 steady = settings(derandomize=True, deadline=None, max_examples=examples(100))
 near_one = st.floats(0.0, 14.0).map(lambda bits: 1.0 - 2.0**-bits)
 members = st.lists(st.one_of(near_one, st.floats(0.0, 1.0)), max_size=60).map(lambda own: np.array(own, np.float64))
+
+
+def group_of(probability: np.ndarray) -> Weighed:
+    """A group whose members are part of it with such probabilities."""
+    with np.errstate(divide="ignore"):
+        bits = np.log2(probability) - np.log2(1.0 - probability)
+    claim = Claim("harvest", 20.0, -5.5, 0.0, "chance", {"chance": 20.0}, 0.999)
+    return Weighed(claim, [], [], 0.0, bits, probability, np.zeros(len(probability), bool))
+
+
+def flagged_members(probability: np.ndarray, settings: ScoreSettings, standing: np.ndarray | None = None) -> np.ndarray:
+    return rules.flagged_members(group_of(probability), settings, standing)
 
 
 @steady
@@ -92,3 +107,21 @@ def test_what_an_account_is_called_decides_nothing(probability: np.ndarray, seed
     after = {int(order[place]) for place in flagged_members(doubled[order], SETTINGS)}
     assert before == after
     assert all(place % len(probability) + other in before for place in before for other in (0, len(probability)))
+
+
+def test_who_is_set_apart_is_never_flagged_and_counts_as_a_stranger_to_nobody() -> None:
+    group = group_of(np.ones(30))
+    apart = np.arange(30) < 10
+    assert rules.flagged_members(replace(group, set_apart=apart), SETTINGS).tolist() == list(range(10, 30))
+    before = np.ones(30, bool)
+    assert rules.flagged_members(replace(group, set_apart=apart), SETTINGS, before).tolist() == list(range(10, 30))
+
+
+def test_whoever_was_flagged_stays_so_some_bits_below_the_floor() -> None:
+    """The noise of one look moves nobody to and fro; evidence against does."""
+    floor = float(np.log2(SETTINGS.flagged_probability / (1.0 - SETTINGS.flagged_probability)))
+    bits = np.array([floor - rules._STANDING_BITS + 0.01, floor - rules._STANDING_BITS - 0.01] * 2)
+    probability = np.append(np.ones(20), 1.0 / (1.0 + np.exp2(-bits)))
+    before = np.arange(24) >= 22
+    assert flagged_members(probability, SETTINGS).tolist() == list(range(20))
+    assert flagged_members(probability, SETTINGS, before).tolist() == [*range(20), 22]

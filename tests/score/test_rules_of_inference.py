@@ -184,23 +184,19 @@ def test_statements_contain_their_figures() -> None:
     assert f"All {story.members} accounts pay with 1 payment instrument," in said["payment_fingerprint"]
 
 
-def test_the_prior_says_which_explanation_the_findings_are_weighed_against() -> None:
+def test_the_prior_says_what_is_claimed_and_each_explanation_how_it_stands_beside_a_harvest() -> None:
     posing = replace(UNRELATED, linked=True, bursts=True, repeated=0.2, follow_ups=0.0)
-    for story, claim, key in (
-        (Story(), "harvests", "public"),
-        (Story(linked=True, bursts=True, organisation="org-1"), "harvests", "customer"),
-        (posing, "is one operator's", "chance"),
-    ):
+    declared = Story(linked=True, bursts=True, organisation="org-1")
+    for story, claim in ((Story(), "harvests"), (declared, "harvests"), (posing, "has one operator")):
         tables = score_story(story)
-        assert (
-            statements(tables)["prior"] == f"Odds that a group like this {claim}, and is not {EXPLANATION_OF[key].name}"
-        )
+        said = f"Odds that a group like this {claim} and is no chance group, before any evidence"
+        assert statements(tables)["prior"] == said
         rows = [row for row in tables["evidence"].to_pylist() if row["family"] == "explanations"]
         assert [row["kind"] for row in rows] == [one for one in EXPLANATION_OF if one in odds_against(tables)]
         for row in rows:
-            said = row["statement"].removesuffix(" a harvest").rpartition(": ")
-            assert said[0].casefold() == EXPLANATION_OF[row["kind"]].name.casefold()
-            assert said[2] == odds_in_words(row["raw_bits"])
+            name, _, words = row["statement"].removesuffix(" a harvest").rpartition(": ")
+            assert name.casefold() == EXPLANATION_OF[row["kind"]].name.casefold()
+            assert words == odds_in_words(row["raw_bits"])
 
 
 def test_too_few_or_unbelieved_members_are_no_campaign() -> None:

@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 from row_logs import group_of, log_of_rows
 
 from stillhunt.base.config import Config
-from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP
+from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, STANDING
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.verdict import verdict
-from stillhunt.score.verdict.rules import Claim, P, Weighed, judge_weighed, sigmoid, weigh_findings
+from stillhunt.score.verdict import rules, verdict
+from stillhunt.score.verdict.rules import (
+    Claim,
+    P,
+    Weighed,
+    judge_weighed,
+    sigmoid,
+    weigh_findings,
+)
 from stillhunt.score.verdict.verdict import Judged, judge
 from thoroughness import examples
 
@@ -197,6 +204,37 @@ def test_a_verdict_is_lower_than_its_probability_says_only_with_a_reason(
     assert ranks.index(found) >= ranks.index(said)
 
 
+HALF = np.arange(MEMBERS) < MEMBERS / 2
+
+
+def standing_verdict(group: Weighed, before: np.ndarray, required: float = 0.0) -> tuple[str, list[str]]:
+    """The verdict where the look before flagged some members, and the families of the rows that say why."""
+    found, limits = judge_weighed(
+        group, SETTINGS, required_bits=required, likely_members=MEMBERS, min_accounts=5, standing=before
+    )
+    return found, [limit.family for limit in limits]
+
+
+@pytest.mark.parametrize(("below", "expected"), [(0.0, "act"), (2.39, "act"), (2.41, "review")])
+def test_what_the_look_before_reached_stands_some_bits_below(below: float, expected: str) -> None:
+    """Where it flagged half of the members; it needs what it always needs to be reached."""
+    said = [STANDING] if expected == "act" else []
+    assert rules._STANDING_BITS == 2.4
+    assert standing_verdict(weighed(ACT_BITS - below + 1e-6), HALF) == (expected, said)
+    fewer = HALF & (np.arange(MEMBERS) > 0)
+    reached = ("act", [STANDING]) if below == 0.0 else ("review", [])
+    assert standing_verdict(weighed(ACT_BITS - below + 1e-6), fewer) == reached
+    assert verdict_of(weighed(ACT_BITS - below + 1e-6)) == (reached[0], [])
+
+
+def test_what_stands_needs_as_much_less_of_the_budget_and_all_else() -> None:
+    group, own = weighed(20.0), 20.0 - PRIOR
+    assert standing_verdict(group, HALF, own + 2.39) == ("act", [STANDING])
+    assert standing_verdict(group, HALF, own + 2.41) == ("review", [BUDGET])
+    assert standing_verdict(weighed(20.0, ("queue",)), HALF) == ("review", [INDEPENDENCE])
+    assert standing_verdict(weighed(20.0, operation="posing"), HALF) == ("review", [])
+
+
 # Honest customers, and accounts that pose as such.
 
 
@@ -240,8 +278,13 @@ def test_who_may_be_somebody_else_does_not_pose(monkeypatch: pytest.MonkeyPatch,
     assert (judged.verdict, judged.kind) == ("none", "harvest")
 
 
+def test_families_and_small_firms_do_not_pose() -> None:
+    for accounts, operation in ((rules._POSING_ACCOUNTS, "posing"), (rules._POSING_ACCOUNTS - 1, "harvest")):
+        assert weigh_findings([*ONE_OPERATOR, POSING], accounts, SETTINGS).claim.operation == operation
+
+
 def test_a_few_signs_of_people_do_not_hide_one_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    little = finding("conduct", -P.people_bits, "talk"), finding("conduct", P.people_bits)
+    little = finding("conduct", -rules._PEOPLE_BITS, "talk"), finding("conduct", rules._PEOPLE_BITS)
     assert verdict_on(monkeypatch, *ONE_OPERATOR, POSING, *little).kind == "posing"
 
 

@@ -9,10 +9,23 @@ import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
 
+from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import SIGNS, gather_evidence
-from stillhunt.score.evidence.kinds.account_holders import HOLDER_KINDS, TEMPLATE_KIND, P
+from stillhunt.score.evidence.kinds.account_holders import (
+    _ACCOUNTS_PER_BIT,
+    _DECLARED_SHARE,
+    _FEW_ACCOUNTS,
+    _OWN_DOMAIN_SHARE,
+    _SHARED_SHARE,
+    _UNLINKED_SHARE,
+    DOMAIN_KIND,
+    FEW_KIND,
+    HOLDER_KINDS,
+    TEMPLATE_KIND,
+    P,
+)
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 
 MEMBERS, OTHERS = 20, 60
@@ -61,12 +74,18 @@ def domains(number: int, domain: str = "place.example") -> list[str]:
     return [domain if n < number else f"own{n}.example" for n in range(MEMBERS)]
 
 
-MANY = int(P.shared_share * MEMBERS)
+@pytest.fixture(autouse=True)
+def known_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of disposable domains that does not change with a package."""
+    monkeypatch.setattr(mail, "_listed_domains", lambda: frozenset({"throwaway.example"}))
+
+
+MANY = int(_SHARED_SHARE * MEMBERS)
 """Members from which most of them share something."""
 
 
 def test_the_signs_are_the_kinds_that_count_by_being_found() -> None:
-    assert {kind.name for kind in HOLDER_KINDS} == SIGNS
+    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND)} == SIGNS
 
 
 @pytest.mark.parametrize("key", ["payment_fingerprint", "signup_prefix"])
@@ -84,16 +103,22 @@ def test_what_many_others_have_too_is_not_the_groups() -> None:
         assert [*signs_of(log_with(columns | {"payment_fingerprint": cards}))] == found
 
 
-def test_a_small_group_is_a_family_or_a_small_firm() -> None:
-    for members, found in ((P.min_accounts, "posing_customers"), (P.min_accounts - 1, "one_place")):
-        own = {"payment_fingerprint": [7] * members, "signup_prefix": [7] * members}
-        assert sign(members, **own) == found
+@pytest.mark.parametrize(("members", "few"), [(5, True), (_FEW_ACCOUNTS - 1, True), (_FEW_ACCOUNTS, False)])
+def test_a_small_group_is_called_small_whoever_it_is(members: int, few: bool) -> None:
+    """Families and small firms share cards, too: from how many accounts posing is for a person to see, rules say."""
+    log = log_with(customers(members, payment_fingerprint=[7] * members))
+    found = finding_of(FEW_KIND, log, group_of(log, members))
+    assert (found is not None) == few
+    if found is not None:
+        assert (found.bits, found.member_bits) == (0.0, None)
+        assert found.statement.startswith(f"It has {members} accounts only")
+    assert [*signs_of(log, members)] == ["posing_customers"]
 
 
 def test_who_declares_an_organisation_does_not_pose() -> None:
     """A quarter of the members is enough; where most do, nothing is said here at all."""
     card = {"payment_fingerprint": [7] * MEMBERS}
-    few, quarter, most = int(P.declared_share * MEMBERS) - 1, int(P.declared_share * MEMBERS), MEMBERS
+    few, quarter, most = int(_DECLARED_SHARE * MEMBERS) - 1, int(_DECLARED_SHARE * MEMBERS), MEMBERS
     for declared, found in ((few, "posing_customers"), (quarter, ""), (most, "")):
         assert sign(**card, organization_id=["org" if n < declared else None for n in range(MEMBERS)]) == found
 
@@ -106,6 +131,26 @@ def test_a_group_that_openly_is_one_customer_has_no_sign() -> None:
     log = log_with(columns)
     assert explained_by_customer(CandidateCase.of(log, group_of(log, MEMBERS), 4))
     assert signs_of(log) == {}
+
+
+def own_domain(**own: list[Any]) -> tuple[str, bool]:
+    """The one sign, and whether the group has a mail domain of its own."""
+    log = log_with(
+        customers(**{"payment_fingerprint": shared(MEMBERS, values=4), "signup_country": ["NL"] * MEMBERS} | own)
+    )
+    found = finding_of(DOMAIN_KIND, log, group_of(log, MEMBERS))
+    assert found is None or (found.bits, found.member_bits) == (0.0, None)
+    return "".join(signs_of(log)), found is not None
+
+
+def test_a_firm_with_a_domain_of_its_own_in_one_country_does_not_pose() -> None:
+    """A card for each department is no disguise; another country, or mail that anybody can have, is."""
+    nearly = int(_OWN_DOMAIN_SHARE * MEMBERS)
+    assert own_domain(email_domain=domains(nearly)) == ("one_place", True)
+    assert own_domain(email_domain=domains(nearly - 1)) == ("posing_customers", False)
+    countries = [f"C{n % 4}" for n in range(MEMBERS)]
+    assert own_domain(email_domain=domains(nearly), signup_country=countries) == ("posing_customers", False)
+    assert own_domain(email_domain=domains(MEMBERS, "throwaway.example")) == ("posing_customers", False)
 
 
 def test_one_mail_domain_and_one_sign_up_network_are_people_in_one_place() -> None:
@@ -140,7 +185,7 @@ def test_most_accounts_that_send_from_one_network_are_in_one_place() -> None:
 
 
 def test_who_shares_hardly_anything_is_unlinked() -> None:
-    few = int(P.unlinked_share * MEMBERS)
+    few = int(_UNLINKED_SHARE * MEMBERS)
     assert sign() == "unlinked_customers"
     for key in ("payment_fingerprint", "signup_prefix"):
         assert sign(**{key: shared(few - 1)}) == "unlinked_customers"
@@ -206,7 +251,7 @@ def test_a_template_of_their_own_is_evidence_where_accounts_pose() -> None:
     """4,001 times as often as others: six bits, of which twenty accounts may earn five."""
     found = template_of(template_log(MEMBERS))
     assert found is not None
-    assert found.bits == pytest.approx(MEMBERS / P.template_accounts_per_bit) == 5.0
+    assert found.bits == pytest.approx(MEMBERS / _ACCOUNTS_PER_BIT) == 5.0
     assert (found.family, found.count, found.member_bits) == ("content", 40 * MEMBERS, None)
     assert found.statement.startswith("20 accounts that one operator pays for or opened use one template 4,001 times")
 
@@ -223,7 +268,7 @@ def test_bits_grow_with_accounts_and_rarity(members: int, casual: int, bits: flo
     found = template_of(template_log(members, casual), members)
     assert found is not None
     assert found.bits == pytest.approx(bits, abs=0.01)
-    assert found.bits <= P.template_cap_bits
+    assert found.bits <= P.cap_bits
 
 
 def test_what_the_mix_of_phrases_has_said_is_not_said_again() -> None:

@@ -84,7 +84,7 @@ def test_bits_are_those_of_shared_values(kind: EvidenceKind) -> None:
 
 @pytest.mark.parametrize(
     ("sharing", "members", "part"),
-    [(9, 60, 0.0), (15, 60, 0.1 / 0.35), (8, 20, 0.25 / 0.35), (10, 20, 1.0), (20, 20, 1.0)],
+    [(12, 60, 0.0), (15, 60, 0.05 / 0.3), (8, 20, 0.2 / 0.3), (10, 20, 1.0), (20, 20, 1.0)],
 )
 def test_what_few_share_says_nothing_of_the_group(sharing: int, members: int, part: float) -> None:
     """Classmates among strangers make no operation of it; what it says of each of them stays."""
