@@ -110,6 +110,15 @@ def test_the_best_explanation_comes_first_and_an_unknown_one_not_at_all() -> Non
     assert len(shown) == 3
 
 
+def test_of_explanations_that_fit_equally_well_the_first_of_the_table_comes_first() -> None:
+    assert [one.key for one in explained(company=1.0, public=1.0, one_place=1.0).explanations] == [
+        "public",
+        "one_place",
+        "company",
+        "reseller",
+    ]
+
+
 def test_one_operator_is_as_likely_as_bayes_rule_says() -> None:
     total = explained(chance=3.0, one_place=1.0, company=-1.0)
     together, separate = 1.0 + 2**1.0 + 2**-2.0, 2**-3.0 + 2**-1.0  # a harvest, company, reseller; chance, one place
