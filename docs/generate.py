@@ -14,6 +14,7 @@ from typing import Any
 
 from typer.main import get_command
 
+import gallery_page
 import page_figures
 import pictures
 import python_api
@@ -310,7 +311,13 @@ def python_page() -> str:
     )
 
 
+def gallery() -> str:
+    """`docs/gallery.md`: plain cases, and what must be said of them."""
+    return f"# A gallery of cases\n\n{GENERATED}\n{gallery_page.gallery_page()}"
+
+
 PAGES = {
+    "gallery.md": gallery,
     "evidence.md": evidence_page,
     "tables.md": tables_page,
     "settings.md": settings_page,

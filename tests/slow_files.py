@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SLOWEST_FIRST = (
+    "gallery/test_gallery.py",
     "triage/test_browser.py",
     "server/console/test_pages_in_browser.py",
     "pipeline/test_state.py",

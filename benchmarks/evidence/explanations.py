@@ -1,4 +1,4 @@
-"""Does the right honest explanation rank high for groups that are honest, and low for campaigns? A confusion table.
+"""Does the right explanation rank high for groups that are honest, and low for campaigns? A confusion table.
 
 Every group of every hunt counts, whatever its verdict, if four in five of its members have one persona, or harvest for
 one campaign. Examples, from the repository's root:
@@ -19,25 +19,25 @@ from stillhunt_evidence.pages.alternatives import Alternative, alternatives_of
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 
 RIGHT = {
-    "app": "application",
-    "audit_trail": "company",
-    "benchmark": "benchmark",
-    "ci_agent": "framework",
-    "class": "course",
-    "framework": "framework",
-    "framework_random": "framework",
-    "gateway": "application",
-    "grader": "fleet",
-    "localisation": "company",
-    "nightly": "fleet",
-    "one_template": "framework",
-    "reseller": "application",
-    "seat": "company",
-    "serverless": "application",
-    "vendor": "fleet",
-    "workshop": "course",
+    "app": ("chance", "reseller"),
+    "audit_trail": ("company", "customer"),
+    "benchmark": ("public",),
+    "ci_agent": ("chance",),
+    "class": ("one_place",),
+    "framework": ("chance",),
+    "framework_random": ("chance",),
+    "gateway": ("reseller", "chance"),
+    "grader": ("company", "customer"),
+    "localisation": ("company", "customer"),
+    "nightly": ("company", "customer"),
+    "one_template": ("chance",),
+    "reseller": ("reseller",),
+    "seat": ("company", "customer"),
+    "serverless": ("chance",),
+    "vendor": ("company", "customer"),
+    "workshop": ("one_place",),
 }
-"""Persona -> the explanation that is true of it; of strangers (chat, developer, niche) none is but chance."""
+"""Persona -> the explanations that are true of it; strangers (chat, developer, niche) resemble each other by chance."""
 PURE = 0.8
 
 
@@ -50,9 +50,9 @@ class Group:
     verdict: str
     ranked: tuple[Alternative, ...]
 
-    def place(self, key: str) -> int:
-        """Place of an explanation among those that are weighed by kinds of evidence, from 1."""
-        return [one.explanation.key for one in self.ranked if one.expected is None].index(key) + 1
+    def place(self, keys: tuple[str, ...]) -> int:
+        """Best place of some explanations, from 1."""
+        return next((n for n, one in enumerate(self.ranked, 1) if one.explanation.key in keys), len(self.ranked) + 1)
 
 
 def groups_of(world: World) -> Iterator[Group]:
@@ -73,37 +73,34 @@ def groups_of(world: World) -> Iterator[Group]:
         counted = members[model.row["campaign_id"]]
         (name, harvests), most = counted.most_common(1)[0]
         if most >= PURE * counted.total():
-            yield Group(name, harvests, model.verdict, alternatives_of(case, model.row["campaign_id"]))
+            ranked = alternatives_of(case, model)
+            if ranked:  # linked accounts are weighed against nothing
+                yield Group(name, harvests, model.verdict, ranked)
 
 
 def print_table(groups: list[Group]) -> None:
-    """For each kind of group: how often each explanation is first or second, and what the best one leaves."""
+    """For each kind of group: how often a right explanation is first or second, and the odds against the best one."""
     by_kind: defaultdict[str, list[Group]] = defaultdict(list)
     for group in groups:
         by_kind["campaigns, " + group.verdict if group.campaign else group.who].append(group)
-    print("| groups | number | right | right is 1st | 1st or 2nd | of campaigns | leading, most often | left, median |")
+    print("| groups | number | right | right is 1st | 1st or 2nd | of campaigns | leading, most often | odds, median |")
     print("|---|---:|---|---:|---:|---:|---|---:|")
     true = [group for group in groups if group.campaign and group.verdict != "none"]
     for kind, own in sorted(by_kind.items()):
-        right = RIGHT.get(kind)
-        left = sorted(group.ranked[0].left for group in own)[len(own) // 2]
+        right = RIGHT.get(kind, ())
+        odds = sorted(group.ranked[0].odds_bits for group in own)[len(own) // 2]
         lead = Counter(group.ranked[0].explanation.key for group in own).most_common(2)
         leading = ", ".join(f"{key} {count}" for key, count in lead)
         shares = ["-", "-", "-"]
         if right:
-            first = sum(group.place(right) == 1 for group in own)
-            second = sum(group.place(right) <= 2 for group in own)
-            of_true = sum(group.place(right) <= 2 for group in true)
-            shares = [f"{first} of {len(own)}", f"{second} of {len(own)}", f"{of_true} of {len(true)}"]
-        print(f"| {kind} | {len(own)} | {right or '-'} | {' | '.join(shares)} | {leading} | {left:.1f} |")
-    for name, some in (("honest", [g for g in groups if g.who in RIGHT and not g.campaign]), ("campaigns", true)):
-        explained = sum(group.ranked[0].explains_nearly_all for group in some)
-        without = sum(min(one.left for one in group.ranked if one.expected is None) <= 1 for group in some)
-        print(f"{name}: {explained} of {len(some)} are explained nearly whole; {without} without chance")
+            counts = ((own, 1), (own, 2), (true, 2))
+            shares = [f"{sum(one.place(right) <= most for one in some)} of {len(some)}" for some, most in counts]
+        print(f"| {kind} | {len(own)} | {' or '.join(right) or '-'} | {' | '.join(shares)} | {leading} | {odds:.1f} |")
     honest = [group for group in groups if group.who in RIGHT and not group.campaign]
+    for name, some in (("honest", honest), ("campaigns", true)):
+        print(f"{name}: for {sum(group.ranked[0].as_likely for group in some)} of {len(some)} one is as likely")
     second = sum(group.place(RIGHT[group.who]) <= 2 for group in honest)
-    same = sum(sum(group.place(RIGHT[one.who]) <= 2 for group in true) for one in honest) / max(len(true), 1)
-    print(f"right explanation first or second: {second} of {len(honest)} honest groups; of campaigns {same:.0f}")
+    print(f"a right explanation is first or second for {second} of {len(honest)} honest groups")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from hunt_worlds import read_rungs
 
 import stillhunt
 from stillhunt import pipeline
+from stillhunt.base.explanations import odds_against_all
 from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.log import ScoredLog, read_log
@@ -104,9 +105,9 @@ def scored(world: World) -> Scored:
     kept: list[Any] = []
     spine = pipeline.score_campaigns
 
-    def keep(tables: Any, customers: Any, config: Any, progress: Any, totals: Any = None) -> Any:
-        kept.extend((*tables, customers, totals))
-        return spine(tables, customers, config, progress, totals)
+    def keep(*judged: Any) -> Any:
+        kept.extend((*judged[:4], judged[-1]))
+        return spine(*judged)
 
     pipeline.score_campaigns = keep
     try:
@@ -156,9 +157,14 @@ def world_rows(name: str, world: World) -> Iterator[str]:
         worded = hunt.judged(log, replace(group, content=group.content + cap))
         yield (
             f"{name:<16}{one:<10}{len(members):>9}{len(group.accounts):>6}{np.median(group.volumes):>7.0f}"
-            + "".join(f"{j.bits:>7.1f}{len(j.candidate.accounts):>6}  {j.verdict:<8}" for j in (plain, worded))
+            + "".join(f"{harvest_odds(j):>7.1f}{len(j.candidate.accounts):>6}  {j.verdict:<8}" for j in (plain, worded))
             + f"{len(flagged & set(members)):>8}{honest:>8.1f}"
         )
+
+
+def harvest_odds(judged: Judged) -> float:
+    """Log2 odds of a harvest, whatever is claimed of the group."""
+    return odds_against_all(list(judged.weighed.claim.odds.values()))
 
 
 def most_honest(hunt: Scored, honest: Any) -> float:
@@ -173,7 +179,7 @@ def most_honest(hunt: Scored, honest: Any) -> float:
     sanctioned = allowed.filter(allowed.column("sanctioned")).column("account_id")
     outside = ~pc.is_in(log.accounts.ids, value_set=sanctioned.combine_chunks()).to_numpy(zero_copy_only=False)
     candidates = [c for c in read_candidates(hunt.candidates, log) if len(c.rows) and honest[c.rows].mean() > 0.9]
-    bits = [hunt.judged(log, c).bits for c in candidates if outside[c.accounts].mean() > 0.5]
+    bits = [harvest_odds(hunt.judged(log, c)) for c in candidates if outside[c.accounts].mean() > 0.5]
     return max(bits, default=float("nan"))
 
 

@@ -1,9 +1,9 @@
 """Every candidate of many worlds, with its bits by family and the truth: the raw material of calibration and budget.
 
 A hunt keeps its candidates of verdict none in the case (up to 500), with their evidence, so nothing but the case and
-the world's truth is read. Each search is judged a second time with caps that bind nothing, so that other caps can be
-tried on the rows. Rows of a world are kept in a folder named after the detector's source, so that a second run
-takes seconds and rows of two detectors never meet.
+the world's truth is read. Findings are kept as measured, so that other caps can be tried on the rows. Rows of a world
+are kept in a folder named after the detector's source, so that a second run takes seconds and rows of two detectors
+never meet.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from watched import Watched
 
 import stillhunt
 import stillhunt_lab
+from stillhunt.base.explanations import odds_against_all
+from stillhunt.base.families import OTHERS
 from stillhunt.base.schema import FAMILIES
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.verdict.caps import capped, family_bits
+from stillhunt.score.verdict.explanations import WeighedExplanation, weigh_explanations
 from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
@@ -36,8 +42,6 @@ CAMPAIGN_SIZES = (12, 25, 60)
 ROOMS = ("base", "collect", "extract", "link", "resolve", "score")
 MOSTLY = 0.5
 """Share of a candidate's members that must harvest for it to be a true campaign."""
-UNCAPPED = 1e6
-"""Bits that no family reaches: caps that bind nothing."""
 GENERATORS = ("first", "second", "texts")
 """Kinds of worlds: of the first generator, of the second, and of the second with real texts."""
 
@@ -103,8 +107,8 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
 
     Returns:
         Candidates (world, generator, rung, seed, accounts, days, requests, bits, true, open, verdict, score, size,
-        persona of most of its honest members, uncapped bits of each kind as JSON, one column a family) and accounts
-        (world, persona, score, harvests, verdict, flagged).
+        persona of most of its honest members, findings as measured as JSON, and for each family a column of its bits
+        against separate customers) and accounts (world, persona, score, harvests, verdict, flagged).
     """
     home = folder / source_fingerprint()
     home.mkdir(parents=True, exist_ok=True)
@@ -125,7 +129,7 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
 def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
     world = kind.build()
     watched = Watched(world, threads)
-    tables, raw = watched.judged(watched.config, uncapped(watched.config))
+    tables = watched.judged()
     harvests = dict(
         zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["campaign"].to_pylist(), strict=True)
     )
@@ -141,7 +145,7 @@ def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
     personas = dict(
         zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["persona"].to_pylist(), strict=True)
     )
-    rows = [{**facts, **row} for row in candidate_rows(tables, raw, harvests, personas)]
+    rows = [{**facts, **row} for row in candidate_rows(tables, harvests, personas)]
     accounts = tables["accounts"]
     of_accounts = pa.table(
         {
@@ -156,64 +160,98 @@ def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
     return pa.Table.from_pylist(rows, candidate_schema()), of_accounts
 
 
-def uncapped(config: stillhunt.Config) -> stillhunt.Config:
-    """The same settings with caps that bind nothing, so that the evidence keeps the bits of each kind."""
-    caps = dict.fromkeys(FAMILIES, UNCAPPED)
-    score = {**config.score.model_dump(), "family_cap_bits": caps, "linkage_cap_bits": UNCAPPED}
-    return config.model_validate({**config.model_dump(), "score": score})
-
-
 def candidate_rows(
-    tables: dict[str, pa.Table], raw: dict[str, pa.Table], harvests: dict[str, str], personas: dict[str, str]
+    tables: dict[str, pa.Table], harvests: dict[str, str], personas: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
     """One row a candidate, prior excluded from its bits.
 
     Args:
         tables: a case's tables.
-        raw: the tables of the same search with uncapped evidence.
         harvests: account -> its campaigns in the truth; empty = honest.
         personas: account -> its persona in the truth.
     """
-    bits, opened = _family_bits(tables["evidence"])
-    members = _members(tables["members"])
-    # Campaign ids follow from the members, so that both cases name a candidate alike.
-    kinds = _kind_bits(raw["evidence"])
+    bits, members = harvest_bits(tables["evidence"]), _members(tables["members"])
+    kinds = _kinds(tables["evidence"])
     for row in tables["campaigns"].to_pylist():
         own = row["campaign_id"]
         guilty = sum(bool(harvests.get(account)) for account in members[own])
         honest = Counter(personas.get(a, "") for a in members[own] if not harvests.get(a))
+        text = json.dumps(kinds[own])
+        families = family_bits(weighed(text)[0].findings)
         yield {
-            "bits": float(sum(bits[own][family] for family in FAMILIES)),
+            "bits": bits[own],
             "true": guilty >= MOSTLY * len(members[own]),
-            "open": own in opened,
+            "open": is_open(text),
             "verdict": row["verdict"],
             "score": row["score"],
             "size": len(members[own]),
             "persona": honest.most_common(1)[0][0] if honest else "",
-            "kinds": json.dumps(kinds.get(own, [])),
-            **{family: float(bits[own][family]) for family in FAMILIES},
+            "kinds": text,
+            **{family: families.get(family, 0.0) for family in FAMILIES},
         }
 
 
-def _family_bits(evidence: pa.Table) -> tuple[defaultdict[str, Counter[str]], set[str]]:
-    bits: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    opened = set()
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
-    for campaign, account, family, kind, value in zip(*columns, strict=True):
-        if account is None and family in FAMILIES:
-            bits[campaign][family] += value
-            if kind in OPEN_KINDS:
-                opened.add(campaign)
-    return bits, opened
+def harvest_bits(evidence: pa.Table) -> dict[str, float]:
+    """Log2 odds of a harvest against everything else, by campaign, less the prior against separate customers.
+
+    That is what the false-alarm budget is held against. Linked accounts, which are weighed against nothing else, have
+    the sum of their findings.
+    """
+    odds: defaultdict[str, list[float]] = defaultdict(list)
+    total: Counter[str] = Counter()
+    for row in _campaign_rows(evidence):
+        total[row["campaign_id"]] += row["bits"]
+        if row["family"] == OTHERS:
+            odds[row["campaign_id"]].append(row["raw_bits"])
+    prior = stillhunt.Config().score.prior_bits
+    return {own: (odds_against_all(odds[own]) if odds[own] else bits) - prior for own, bits in total.items()}
 
 
-def _kind_bits(evidence: pa.Table) -> dict[str, list[tuple[str, str, float]]]:
-    kinds: defaultdict[str, list[tuple[str, str, float]]] = defaultdict(list)
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
-    for campaign, account, family, kind, value in zip(*columns, strict=True):
-        if account is None and family in FAMILIES:
-            kinds[campaign].append((family, kind, value))
+def findings(text: str) -> list[Finding]:
+    """Findings of one candidate as measured, from its row.
+
+    Args:
+        text: the row's `kinds`.
+    """
+    return [
+        Finding(family, kind, "", bits, independent=independent) for family, kind, bits, independent in json.loads(text)
+    ]
+
+
+def weighed(text: str, **caps: float) -> list[WeighedExplanation]:
+    """The findings of one candidate weighed against every explanation; separate customers come first.
+
+    Args:
+        text: the row's `kinds`.
+        caps: of families, in place of those in force.
+    """
+    settings = stillhunt.Config().score
+    within = capped(findings(text), settings.family_cap_bits.model_dump() | caps)
+    return weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)
+
+
+def is_open(text: str) -> bool:
+    """Whether a candidate openly is one customer.
+
+    Args:
+        text: the row's `kinds`.
+    """
+    return any(found.kind in OPEN_KINDS for found in findings(text))
+
+
+def _kinds(evidence: pa.Table) -> defaultdict[str, list[tuple[str, str, float, bool]]]:
+    kinds: defaultdict[str, list[tuple[str, str, float, bool]]] = defaultdict(list)
+    for row in _campaign_rows(evidence):
+        if row["family"] in FAMILIES:
+            kinds[row["campaign_id"]].append((row["family"], row["kind"], row["raw_bits"], row["independent"]))
     return kinds
+
+
+def _campaign_rows(evidence: pa.Table) -> list[dict[str, Any]]:
+    """What the table says of whole campaigns."""
+    wanted = evidence.select(["campaign_id", "account_id", "family", "kind", "bits", "raw_bits", "independent"])
+    rows: list[dict[str, Any]] = wanted.filter(pc.is_null(wanted["account_id"])).to_pylist()
+    return rows
 
 
 def _members(listed: pa.Table) -> defaultdict[str, list[str]]:

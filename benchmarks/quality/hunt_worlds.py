@@ -5,6 +5,7 @@ Examples, from the repository's root:
     python benchmarks/quality/hunt_worlds.py                            rungs 0 to 6, three seeds, 2,000 accounts
     python benchmarks/quality/hunt_worlds.py --rungs 6 --pool --seeds 5
     python benchmarks/quality/hunt_worlds.py --honest                   three honest worlds of 20,000 accounts
+    python benchmarks/quality/hunt_worlds.py --rich                     three honest rich worlds, one of each trait
     python benchmarks/quality/hunt_worlds.py FOLDER...                  worlds on disk: requests/, accounts, truth/
 
 Settings come from `stillhunt.toml` and `STILLHUNT_*` as everywhere, so a setting can be tried:
@@ -28,9 +29,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stillhunt
+from stillhunt.base.families import OTHERS
 from stillhunt_lab.bench.measures import Quality, Truth, case_result, measure, upper_bound
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world, spec_for_rung
 from stillhunt_lab.worlds.campaigns import CampaignSpec
+from stillhunt_lab.worlds.rungs import Traits
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 from page_figures import FOLDER, HUNT, write_figures
@@ -39,6 +42,18 @@ FIRST_SEED = 101
 SHARES = ("recall", "precision", "bcubed_f1", "request_recall", "request_precision", "request_ari")
 HONEST_ACCOUNTS = 20_000
 STRONGEST = 5
+TRAIT_RUNG = 5
+TRAITS: dict[str, dict[str, Any]] = {
+    "rung alone": {},
+    "few cards": {"traits": Traits(cards=5)},
+    "own data": {"traits": Traits(own_data=0.3)},
+    "talk": {"traits": Traits(talk=0.5)},
+    "repeated samples": {"traits": Traits(copies=4)},
+    "numbers only": {"traits": Traits(numbers_only=True)},
+    "specialists": {"traits": Traits(subjects=True)},
+    "half cover": {"cover_share": 0.5},
+    "replacements": {"traits": Traits(replaced=True)},
+}
 HEADER = (
     f"{'world':<26}{'rows':>10}{'recall':>8}{'precis.':>8}{'false':>6}{'B3 F1':>7}{'rq rec':>8}{'rq prec':>8}"
     f"{'ARI':>7}{'act':>5}{'rev':>5}{'s':>7}  false accounts by persona; recall of each campaign"
@@ -82,9 +97,15 @@ def built_worlds(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Worl
     """Kind, name and world of every lab world that was asked for, one at a time."""
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
     sizes = {"accounts": arguments.accounts, "days": arguments.days}
-    if arguments.honest:
+    if arguments.honest or arguments.rich:
+        kind = "rich" if arguments.rich else "usual"
         for seed in seeds:
-            yield "honest", f"honest seed {seed}", build_world(WorldSpec(seed=seed, **sizes))
+            yield f"honest {kind}", f"honest seed {seed}", build_world(WorldSpec(seed=seed, look_alikes=kind, **sizes))
+        if not arguments.honest:
+            for trait, options in TRAITS.items():
+                campaign = CampaignSpec(TRAIT_RUNG, arguments.campaign_accounts, **options)
+                spec = WorldSpec(seed=FIRST_SEED, campaigns=(campaign,), look_alikes="rich", **sizes)
+                yield "rich with a trait", f"{trait} seed {FIRST_SEED}", build_world(spec)
         return
     for rung in arguments.rungs:
         for seed in seeds:
@@ -156,24 +177,28 @@ def mean_quality(all_hunted: Sequence[Hunted]) -> Quality:
 
 
 def strongest_candidates(hunted: Hunted) -> list[str]:
-    """The candidates with the highest log2 odds: who they are, and the bits of each test."""
+    """The candidates with the highest log2 odds: who they are, and each finding and explanation as measured."""
     campaigns, evidence = hunted.case.tables["campaigns"], hunted.case.tables["evidence"]
-    bits: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "kind", "bits"))
-    for campaign, account, kind, value in zip(*columns, strict=True):
+    odds: Counter[str] = Counter()
+    measured: defaultdict[str, list[str]] = defaultdict(list)
+    columns = (
+        evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits", "raw_bits")
+    )
+    for campaign, account, family, kind, bits, raw in zip(*columns, strict=True):
         if account is None:
-            bits[campaign].append((kind, value))
+            odds[campaign] += bits
+            measured[campaign].append(f"{'against ' if family == OTHERS else ''}{kind} {raw:+.1f}")
     who: defaultdict[str, Counter[str]] = defaultdict(Counter)
     members = hunted.case.tables["members"]
     for campaign, account in zip(members["campaign_id"].to_pylist(), members["account_id"].to_pylist(), strict=True):
         who[campaign][hunted.personas.get(account, "unknown")] += 1
     lines = []
     verdicts = dict(zip(campaigns["campaign_id"].to_pylist(), campaigns["verdict"].to_pylist(), strict=True))
-    for campaign in sorted(bits, key=lambda c: (-sum(v for _, v in bits[c]), c))[:STRONGEST]:
-        odds = sum(value for _, value in bits[campaign])
+    for campaign in sorted(odds, key=lambda c: (-odds[c], c))[:STRONGEST]:
         groups = ", ".join(f"{n} {persona}" for persona, n in who[campaign].most_common(4))
-        tests = " ".join(f"{kind} {value:+.1f}" for kind, value in bits[campaign] if kind != "prior")
-        lines.append(f"    {odds:+7.1f} bits, {verdicts[campaign]:<6} {groups}: {tests}")
+        lines.append(
+            f"    {odds[campaign]:+7.1f} bits, {verdicts[campaign]:<6} {groups}: {' '.join(measured[campaign])}"
+        )
     return lines
 
 
@@ -194,6 +219,22 @@ def print_totals(all_hunted: list[Hunted]) -> None:
             f"{upper_bound(false, len(honest)):.2f} a world), {reviews} review cases "
             f"({1e6 * reviews / accounts:.0f} per million accounts)"
         )
+
+
+def print_personas(all_hunted: Sequence[Hunted]) -> None:
+    """Accounts of each persona, and how many of them campaigns to act on and to review hold as members."""
+    accounts: Counter[str] = Counter()
+    held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for hunted in all_hunted:
+        accounts.update(hunted.personas.values())
+        campaigns, members = hunted.case.tables["campaigns"], hunted.case.tables["members"]
+        verdicts = dict(zip(campaigns["campaign_id"].to_pylist(), campaigns["verdict"].to_pylist(), strict=True))
+        pairs = zip(members["campaign_id"].to_pylist(), members["account_id"].to_pylist(), strict=True)
+        for verdict, account in {(verdicts[campaign], account) for campaign, account in pairs}:
+            held[verdict][hunted.personas.get(account, "unknown")] += 1
+    print(f"\n{'members by persona':<26}{'accounts':>10}{'act':>8}{'review':>8}")
+    for persona in sorted(held["act"] | held["review"]):
+        print(f"{persona:<26}{accounts[persona]:>10,}{held['act'][persona]:>8}{held['review'][persona]:>8}")
 
 
 def write_honest(honest: Sequence[Hunted]) -> None:
@@ -233,6 +274,7 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--campaigns", type=int, default=1, help="campaigns in each world")
     parser.add_argument("--pool", action="store_true", help="also a pool that serves two labs and real customers")
     parser.add_argument("--honest", action="store_true", help="honest worlds only")
+    parser.add_argument("--rich", action="store_true", help="rich worlds, honest and with a campaign of each trait")
     parser.add_argument("--strongest", action="store_true", help="list the strongest candidates of every world")
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
     parser.add_argument("--json", type=Path, help="also write the rows as JSON lines")
@@ -240,7 +282,8 @@ def read_arguments(words: list[str] | None) -> argparse.Namespace:
         "--write", action="store_true", help="with --honest: write docs/figures/large_honest_worlds.json"
     )
     arguments = parser.parse_args(words)
-    arguments.accounts = arguments.accounts or (HONEST_ACCOUNTS if arguments.honest else 2_000)
+    large = arguments.honest and not arguments.rich
+    arguments.accounts = arguments.accounts or (HONEST_ACCOUNTS if large else 2_000)
     return arguments
 
 
@@ -261,9 +304,11 @@ def main(words: list[str] | None = None) -> int:
         if arguments.honest or arguments.strongest:
             print("\n".join(strongest_candidates(hunted)), flush=True)
     print_totals(all_hunted)
+    if arguments.rich:
+        print_personas(all_hunted)
     if arguments.json:
         arguments.json.write_text("".join(json.dumps(as_record(hunted)) + "\n" for hunted in all_hunted), "utf-8")
-    if arguments.honest and arguments.write:
+    if arguments.honest and arguments.write and not arguments.rich:
         write_honest(all_hunted)
     return int(any(hunted.quality.false_by_persona for hunted in all_hunted))
 

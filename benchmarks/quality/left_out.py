@@ -15,7 +15,6 @@ candidate of a kind left out reached act.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,21 +23,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from candidates import GENERATORS, WorldKind, gather
+from candidates import GENERATORS, WorldKind, gather, weighed
 from reliability import EDGES, Flags, Floats, calibration_error
 
 from stillhunt import Config
+from stillhunt.base.explanations import odds_against_all
 from stillhunt.base.schema import FAMILIES
-from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds import client_fingerprint, similar_workload
-from stillhunt.score.verdict.caps import capped
 
 HONEST_SEED, RUNG_SEED, SEEDS_PER_RUNG = 6_001, 6_101, 10
 RUNGS = {"first": (1, 2, 3, 4, 5, 6, 7, 8, 10, 11), "second": (1, 2, 3, 4, 5, 6, 10, 11), "texts": (1, 3, 5, 10)}
 CLEAR = 3.0
 """Bits by which the verdict act shall lie above every honest candidate that was seen."""
-GRID = {"linkage": (2.0, 4.0, 6.0, 10.0), "identity": (2.0, 4.0, 8.0), "content": (6.0, 8.0, 10.0)}
-"""Caps that are tried."""
+GRID = {"content": (6.0, 8.0, 10.0), "queue": (8.0, 12.0, 16.0)}
+"""Caps that are tried: of the families that count against every explanation, so that no other cap matters as much."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,12 @@ class Calibration:
     """Caps and a prior.
 
     Attributes:
-        linkage, identity, content: caps in bits.
-        prior: bits.
+        content, queue: caps in bits.
+        prior: bits against separate customers; the priors against the other explanations move with it.
     """
 
-    linkage: float
-    identity: float
     content: float
+    queue: float
     prior: float
 
 
@@ -77,32 +73,20 @@ def world_kinds(honest: int, seeds: int, texts: Path | None) -> list[WorldKind]:
     return kinds
 
 
-def bits_under(rows: pa.Table, linkage: float, identity: float, content: float) -> Floats:
-    """Bits of each candidate, prior excluded, under the caps given; the others are those in force.
+def bits_under(rows: pa.Table, content: float, queue: float) -> Floats:
+    """Log2 odds of each candidate, prior excluded, under the caps given; the others are those in force.
 
     Args:
-        rows: candidates with their uncapped kinds.
-        linkage: cap of identity, network and timing together.
-        identity: cap of the family.
-        content: cap of the family.
+        rows: candidates with their findings as measured.
+        content, queue: caps of the families.
     """
-    caps = {**Config().score.family_cap_bits.model_dump(), "identity": identity, "content": content}
-    return np.array([sum(f.bits for f in capped(findings(text), caps, linkage)) for text in rows["kinds"].to_pylist()])
-
-
-def findings(text: str) -> list[Finding]:
-    """Uncapped findings of one candidate from its row.
-
-    Args:
-        text: the row's `kinds`.
-    """
-    kinds = json.loads(text)
-    # Without a template, clients take no part in forming a group and are judged by themselves.
-    untemplated = any(kind == similar_workload.KIND.name for _, kind, _ in kinds)
-    return [
-        Finding(family, kind, "", bits, independent=untemplated and kind == client_fingerprint.KIND.name)
-        for family, kind, bits in kinds
-    ]
+    prior = Config().score.prior_bits
+    return np.array(
+        [
+            odds_against_all([one.odds for one in weighed(text, content=content, queue=queue)]) - prior
+            for text in rows["kinds"].to_pylist()
+        ]
+    )
 
 
 def classes(rows: pa.Table) -> tuple[Flags, Flags]:
@@ -120,14 +104,14 @@ def fitted(rows: pa.Table, act_bits: float) -> Calibration:
     """
     true, honest = classes(rows)
     best: tuple[float, float] = (-1.0, 0.0)
-    chosen = Calibration(0.0, 0.0, 0.0, 0.0)
-    for linkage, identity, content in product(*GRID.values()):
-        bits = bits_under(rows, linkage, identity, content)
+    chosen = Calibration(0.0, 0.0, 0.0)
+    for content, queue in product(*GRID.values()):
+        bits = bits_under(rows, content, queue)
         highest = float(bits[honest].max())
         clear = bits[true] - highest - CLEAR
         rank = (float((clear >= 0).mean()), float(np.median(clear)))  # the median decides between equals
         if rank > best:
-            best, chosen = rank, Calibration(linkage, identity, content, round(act_bits - CLEAR - highest, 1))
+            best, chosen = rank, Calibration(content, queue, round(act_bits - CLEAR - highest, 1))
     return chosen
 
 
@@ -140,7 +124,7 @@ def tested(rows: pa.Table, calibration: Calibration, act_bits: float) -> tuple[s
         act_bits: log2 odds from which the verdict is act.
     """
     true, honest = classes(rows)
-    bits = bits_under(rows, calibration.linkage, calibration.identity, calibration.content) + calibration.prior
+    bits = bits_under(rows, calibration.content, calibration.queue) + calibration.prior
     counted = true | honest
     probability = 1.0 / (1.0 + np.exp2(-bits[counted]))
     error = calibration_error(probability, true[counted], np.full(int(counted.sum()), 1.0 / counted.sum()), EDGES)
@@ -167,7 +151,7 @@ def page_lines(candidates: pa.Table) -> tuple[list[str], int]:
     generator = np.array(candidates["generator"].to_pylist())
     lines = [
         (
-            "| left out | caps fitted: linkage, identity, content | prior fitted | honest | true | "
+            "| left out | caps fitted: content, queue | prior fitted | honest | true | "
             "highest honest, bits | honest at act | true at act | true above every honest | calibration error |"
         ),
         "|---" * 10 + "|",
@@ -179,26 +163,18 @@ def page_lines(candidates: pa.Table) -> tuple[list[str], int]:
         fit = fitted(others, act_bits)
         row, false = tested(candidates.filter(own), fit, act_bits)
         reached += false
-        caps = f"{fit.linkage:g}, {fit.identity:g}, {fit.content:g}"
+        caps = f"{fit.content:g}, {fit.queue:g}"
         lines.append(f"| {name} | {caps} | {fit.prior:+.1f} | {row} |")
     settings = Config().score
-    force = Calibration(
-        settings.linkage_cap_bits,
-        settings.family_cap_bits.identity,
-        settings.family_cap_bits.content,
-        settings.prior_bits,
-    )
+    force = Calibration(settings.family_cap_bits.content, settings.family_cap_bits.queue, settings.prior_bits)
     for name in [g for g in GENERATORS if g in set(generator)]:
         row, _ = tested(candidates.filter(pa.array(generator == name)), force, act_bits)
-        caps = f"{force.linkage:g}, {force.identity:g}, {force.content:g}"
+        caps = f"{force.content:g}, {force.queue:g}"
         lines.append(f"| none: settings in force, {name} | {caps} | {force.prior:+.1f} | {row} |")
     fit = fitted(candidates, act_bits)
     lines += [
         "",
-        (
-            f"Fitted on all: linkage {fit.linkage:g}, identity {fit.identity:g}, content {fit.content:g}, "
-            f"prior {fit.prior:+.1f} bits."
-        ),
+        f"Fitted on all: content {fit.content:g}, queue {fit.queue:g}, prior {fit.prior:+.1f} bits.",
         "",
         *kind_lines(candidates),
     ]
@@ -206,14 +182,16 @@ def page_lines(candidates: pa.Table) -> tuple[list[str], int]:
 
 
 def kind_lines(candidates: pa.Table) -> list[str]:
-    """Mean likelihood ratio of each kind over honest candidates, after caps: 1 or less where no search chose."""
+    """Mean likelihood ratio of each kind over honest candidates, against separate customers and after caps.
+
+    It is 1 or less where no search chose.
+    """
     true, honest = classes(candidates)
     kinds: dict[str, list[tuple[bool, float]]] = {}
     family_of = {}
-    settings = Config().score
     for text, is_true, is_honest in zip(candidates["kinds"].to_pylist(), true, honest, strict=True):
         if is_true or is_honest:
-            for finding in capped(findings(text), settings.family_cap_bits.model_dump(), settings.linkage_cap_bits):
+            for finding in weighed(text)[0].findings:
                 kinds.setdefault(finding.kind, []).append((bool(is_true), finding.bits))
                 family_of[finding.kind] = finding.family
     lines = ["| family | kind | mean of 2^bits, honest | median bits, true |", "|---|---|---|---|"]

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from candidates import OPEN_KINDS, source_fingerprint
+from candidates import OPEN_KINDS, harvest_bits, source_fingerprint
 from watched import WINDOW_DAYS, Watched
 
-from stillhunt.base.schema import FAMILIES
 from stillhunt.base.units import HOUR
 from stillhunt_lab.worlds.build import WorldSpec, build_world
 
@@ -91,21 +91,15 @@ def _looked(stretch: Stretch, threads: int) -> pa.Table:
 
 
 def groups_of(tables: Mapping[str, pa.Table]) -> list[tuple[frozenset[str], float]]:
-    """Members and bits (prior excluded) of every candidate that could be flagged."""
-    bits: dict[str, float] = {}
-    opened = set()
+    """Members and bits (less the prior) of every candidate that could be flagged."""
     evidence = tables["evidence"]
-    columns = (evidence[name].to_pylist() for name in ("campaign_id", "account_id", "family", "kind", "bits"))
-    for campaign, account, family, kind, value in zip(*columns, strict=True):
-        if account is None and family in FAMILIES:
-            bits[campaign] = bits.get(campaign, 0.0) + value
-            if kind in OPEN_KINDS:
-                opened.add(campaign)
+    bits = harvest_bits(evidence)
+    opened = set(evidence.filter(pc.is_in(evidence["kind"], value_set=pa.array(OPEN_KINDS)))["campaign_id"].to_pylist())
     members: dict[str, set[str]] = {}
     listed = tables["members"]
     for campaign, account in zip(listed["campaign_id"].to_pylist(), listed["account_id"].to_pylist(), strict=True):
         members.setdefault(campaign, set()).add(account)
-    return [(frozenset(own), bits.get(c, 0.0)) for c, own in sorted(members.items()) if c not in opened]
+    return [(frozenset(own), bits[c]) for c, own in sorted(members.items()) if c not in opened]
 
 
 def follow(tracks: list[frozenset[str]], groups: list[frozenset[str]]) -> list[int]:

@@ -55,21 +55,17 @@ class Watched:
             end: end of the window, microseconds since 1970.
         """
         inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
-        return self._judged(self.sketches.filter(inside).combine_chunks(), self.config)[0]
+        return self._judged(self.sketches.filter(inside).combine_chunks())
 
-    def judged(self, *configs: Config) -> list[dict[str, pa.Table]]:
-        """Case tables of the whole log: one search, judged under each of some settings.
+    def judged(self) -> dict[str, pa.Table]:
+        """Case tables of the whole log."""
+        return self._judged(self.sketches)
 
-        Args:
-            configs: settings that differ in `score` alone.
-        """
-        return self._judged(self.sketches, *configs)
-
-    def _judged(self, sketches: pa.Table, *configs: Config) -> list[dict[str, pa.Table]]:
+    def _judged(self, sketches: pa.Table) -> dict[str, pa.Table]:
         linked = link_slices(LocalDataset.of(sketches), self.config, Silent())
         candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
         tables = (linked.traffic, linked.sliced, candidates)
-        return [score_campaigns(*tables, self.customers, c, Silent(), linked.totals)[0] for c in configs]
+        return score_campaigns(*tables, self.customers, self.config, Silent(), linked.totals)[0]
 
 
 def _settled(sketches: Iterable[pa.Table]) -> pa.Table:

@@ -11,7 +11,6 @@ from stillhunt.base.formatting import sentence
 from stillhunt.plugins import EvidenceKind
 from stillhunt.score.evidence.catalogue import CATALOGUE, checked
 from stillhunt.score.evidence.kind import missing_parts
-from stillhunt_evidence.pages.kind_readings import BY_KINDS, readings_of
 from wording import assert_plain, fields_of
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -39,8 +38,6 @@ def test_the_page_is_short() -> None:
 def test_the_kind_declares_all_that_anybody_needs_of_it(example: EvidenceKind) -> None:
     assert missing_parts(example) == []
     assert example in checked([*CATALOGUE, example])
-    assert example.readings is not None
-    assert tuple(readings_of(example.readings)) == BY_KINDS
 
 
 def test_its_sentences_are_plain(example: EvidenceKind) -> None:

@@ -15,7 +15,8 @@ import pytest
 import stillhunt
 from cli.running import run_process
 from stillhunt.base.config import is_secret
-from stillhunt_evidence.pages.kind_readings import UNKNOWN_READING, all_readings
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt_lab.worlds.build import WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 
@@ -136,7 +137,8 @@ def test_a_case_is_read_without_the_plugin_that_judged_in_it(case: Path) -> None
     said = str(read.explain(campaign))
     assert rows[0]["statement"] in said
     assert rows[0]["statement"] in read.report()
-    assert all_readings().get(KIND, {}).get("course", UNKNOWN_READING) is UNKNOWN_READING
+    company = next(one for one in EXPLANATIONS if one.key == "company")
+    assert company.share_counted(Finding("conduct", KIND, "", 1.0)) == 1.0, "as its family does"
 
 
 def test_an_alert_goes_out_through_the_channel_of_the_sample(site: Path, tmp_path: Path) -> None:

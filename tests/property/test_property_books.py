@@ -13,7 +13,11 @@ from small_log import SmallLog, Stages, act_campaigns, flagged_accounts, with_ch
 
 import stillhunt
 from stillhunt.base.config import Config
+from stillhunt.base.families import LIMIT_FAMILIES, OTHERS, PRIOR
 from stillhunt.score import rebuild_verdict, verdict_differences
+from stillhunt.score.evidence.gather import SIGNS
+from stillhunt.score.verdict.explanations import EXPLANATIONS
+from stillhunt.score.verdict.members import P as MEMBERS
 
 LINKAGE = ("identity", "network", "timing")
 PLAN = ("content", "queue")
@@ -53,13 +57,23 @@ def probability(bits: float) -> float:
     return 1.0 / (1.0 + 2.0**-bits)
 
 
-def families_of(tables: Tables) -> dict[str, Counter[str]]:
-    """Bits of each family about each whole campaign."""
-    totals: dict[str, Counter[str]] = {name: Counter() for name in tables["campaigns"]["campaign_id"].to_pylist()}
+def findings_of(tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    """The findings about each whole campaign: rows of evidence that state no rule."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in tables["campaigns"]["campaign_id"].to_pylist()}
     for row in rows_of(tables["evidence"]):
-        if row["account_id"] is None and row["family"] != "prior":
-            totals[row["campaign_id"]][row["family"]] += row["bits"]
-    return totals
+        if row["account_id"] is None and row["family"] not in (PRIOR, OTHERS, *LIMIT_FAMILIES):
+            found[row["campaign_id"]].append(row)
+    return found
+
+
+def odds_of(tables: Tables) -> dict[str, dict[str, float]]:
+    """Log2 odds of a harvest against each explanation, of each campaign."""
+    odds: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for row in rows_of(tables["evidence"].filter(pc.equal(tables["evidence"]["family"], OTHERS))):
+        assert row["account_id"] is None
+        assert row["kind"] not in odds[row["campaign_id"]]
+        odds[row["campaign_id"]][row["kind"]] = row["raw_bits"]
+    return odds
 
 
 def test_the_settings_make_different_cases(log: SmallLog, stages: Stages) -> None:
@@ -81,10 +95,22 @@ def test_evidence_rebuilds_every_probability(judged: tuple[Tables, Config]) -> N
     for row in rows_of(tables["members"]):
         given = probability(member[row["campaign_id"], row["account_id"]])
         assert row["score"] == pytest.approx(probability(campaign[row["campaign_id"]]) * given, abs=1e-9)
-    priors = tables["evidence"].filter(
-        pc.and_(pc.equal(tables["evidence"]["family"], "prior"), pc.is_null(tables["evidence"]["account_id"]))
-    )
-    assert set(priors["bits"].to_pylist()) == {config.score.prior_bits}
+    possible = {config.score.prior_bits if one.prior is None else one.prior for one in EXPLANATIONS}
+    for row in rows_of(tables["evidence"].filter(pc.equal(tables["evidence"]["family"], PRIOR))):
+        if row["account_id"] is None:
+            assert row["bits"] in possible
+        else:
+            assert 0.0 <= row["bits"] <= MEMBERS.most_prior_bits
+
+
+def test_the_score_is_bayes_rule_over_the_explanations(judged: tuple[Tables, Config]) -> None:
+    """Straight from the odds that the rows state."""
+    tables, _ = judged
+    odds = odds_of(tables)
+    for row in rows_of(tables["campaigns"]):
+        assert row["kind"] in ("harvest", "not_known"), "no accounts of this log pose as separate customers"
+        against = sum(2.0**-bits for bits in odds[row["campaign_id"]].values())
+        assert row["score"] == pytest.approx(1.0 / (1.0 + against), abs=1e-9)
 
 
 def test_every_verdict_follows_from_its_evidence_bit_for_bit(
@@ -114,14 +140,20 @@ def test_an_account_has_the_score_of_its_strongest_membership(judged: tuple[Tabl
 def test_verdicts_follow_the_thresholds(judged: tuple[Tables, Config]) -> None:
     tables, config = judged
     settings = config.score
-    totals = families_of(tables)
+    found = findings_of(tables)
+    limited = set(
+        tables["evidence"].filter(pc.is_in(tables["evidence"]["family"], pa.array(LIMIT_FAMILIES)))[0].to_pylist()
+    )
     for row in rows_of(tables["campaigns"]):
-        strong = {f for f, bits in totals[row["campaign_id"]].items() if bits >= settings.family_floor_bits}
-        assert set(row["families"]) == strong
+        name = row["campaign_id"]
+        assert set(row["families"]) <= {one["family"] for one in found[name] if one["raw_bits"] > 0.0}
+        said = "act" if row["score"] >= settings.act_probability else "review"
+        said = said if row["score"] >= settings.review_probability else "none"
+        assert (row["verdict"] != said) == (name in limited), "lower than the probability says, with a reason"
         if row["verdict"] == "act":
             assert row["score"] >= settings.act_probability
-            assert len(strong) >= 2
-            assert strong & set(PLAN), "identity and network alone never convict"
+            assert len(row["families"]) >= 2
+            assert set(row["families"]) & set(PLAN), "identity and network alone never convict"
         if row["verdict"] == "review":
             assert row["score"] >= settings.review_probability
         if row["verdict"] != "none":
@@ -146,14 +178,17 @@ def test_flags_are_acts_and_name_a_live_campaign(judged: tuple[Tables, Config]) 
 
 
 def test_bits_stay_within_their_caps(judged: tuple[Tables, Config]) -> None:
+    """What is against in a family leaves room for as much more; who the accounts say they are is a prior."""
     tables, config = judged
     caps = config.score.family_cap_bits.model_dump()
-    for name, totals in families_of(tables).items():
-        for family, bits in totals.items():
-            assert abs(bits) <= caps[family] + 1e-9, (name, family)
-        assert (
-            sum(bits for f, bits in totals.items() if f in LINKAGE and bits > 0) <= config.score.linkage_cap_bits + 1e-9
-        )
+    for name, found in findings_of(tables).items():
+        capped = [one for one in found if one["kind"] not in SIGNS and not one["independent"]]
+        for family, cap in caps.items():
+            own = [one for one in capped if one["family"] == family]
+            room = sum(max(-one["raw_bits"], 0.0) for one in own)
+            assert sum(max(one["bits"], 0.0) for one in own) <= cap + room + 1e-9, (name, family)
+        linkage = sum(max(one["bits"], 0.0) for one in capped if one["family"] in LINKAGE)
+        assert linkage <= config.score.linkage_cap_bits + 1e-9
 
 
 def test_every_harvested_request_belongs_to_its_slice_and_account(
@@ -287,10 +322,11 @@ def test_thresholds_act_as_they_say(log: SmallLog, stages: Stages) -> None:
     assert not flagged_accounts(too_few)
 
 
-def test_prior_moves_every_campaign_by_the_same_bits(log: SmallLog, stages: Stages) -> None:
+def test_prior_moves_the_odds_against_separate_customers_alone(log: SmallLog, stages: Stages) -> None:
     base, moved = (
-        bits_by(stages.scored(with_changes(log.config, score={"prior_bits": prior})))[0] for prior in (-13.0, -10.5)
+        odds_of(stages.scored(with_changes(log.config, score={"prior_bits": prior}))) for prior in (-13.0, -10.5)
     )
     assert base
     for name in base.keys() & moved.keys():
-        assert moved[name] - base[name] == pytest.approx(2.5)
+        for key, odds in base[name].items():
+            assert moved[name][key] - odds == pytest.approx(2.5 if key == "chance" else 0.0)

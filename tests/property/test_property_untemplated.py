@@ -142,7 +142,7 @@ def test_a_untemplated_campaign_is_judged_by_what_it_shows(case: dict[str, pa.Ta
     """Topics and clients are evidence for it, work for its members; a template's tests are not asked."""
     name = case["campaigns"]["campaign_id"][0].as_py()
     rows = [row for row in case["evidence"].to_pylist() if row["campaign_id"] == name]
-    bits = {row["kind"]: row["bits"] for row in rows if row["account_id"] is None}
+    bits = {row["kind"]: row["raw_bits"] for row in rows if row["account_id"] is None}
     assert bits["topic_mixture"] > 0
     assert bits["client_fingerprint"] > 0
     of_members = [row["bits"] for row in rows if row["account_id"] is not None and row["kind"] == "similar_workload"]

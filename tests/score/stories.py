@@ -10,6 +10,7 @@ import pyarrow as pa
 from row_logs import sliced_table
 
 from stillhunt.base.config import Config
+from stillhunt.base.families import OTHERS
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import ACCOUNTS, CANDIDATES, TRAFFIC
 from stillhunt.base.shape import TIMESTAMP
@@ -99,15 +100,22 @@ def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.
 
 
 def campaign_bits(tables: dict[str, pa.Table]) -> dict[str, float]:
-    """Bits of each kind of evidence about the campaign."""
-    rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
-    return {row["kind"]: row["bits"] for row in rows}
+    """Bits of each kind of evidence about the campaign, as measured."""
+    return {row["kind"]: row["raw_bits"] for row in _campaign_rows(tables) if row["family"] != OTHERS}
+
+
+def odds_against(tables: dict[str, pa.Table]) -> dict[str, float]:
+    """Log2 odds of a harvest against each explanation of the campaign."""
+    return {row["kind"]: row["raw_bits"] for row in _campaign_rows(tables) if row["family"] == OTHERS}
 
 
 def statements(tables: dict[str, pa.Table]) -> dict[str, str]:
     """Statement of each kind of evidence about the campaign."""
-    rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
-    return {row["kind"]: row["statement"] for row in rows}
+    return {row["kind"]: row["statement"] for row in _campaign_rows(tables) if row["family"] != OTHERS}
+
+
+def _campaign_rows(tables: dict[str, pa.Table]) -> list[dict[str, Any]]:
+    return [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
 
 
 def verdict(tables: dict[str, pa.Table]) -> str:

@@ -87,5 +87,5 @@ def test_a_group_as_alike_as_everybody_draws_from_no_queue_of_its_own() -> None:
 
 def topic_bits(evidence: Any) -> float:
     return sum(
-        row["bits"] for row in evidence.to_pylist() if row["kind"] == "topic_mixture" and row["account_id"] is None
+        row["raw_bits"] for row in evidence.to_pylist() if row["kind"] == "topic_mixture" and row["account_id"] is None
     )

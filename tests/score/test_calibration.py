@@ -101,7 +101,7 @@ def test_the_page_is_written_from_rows_alone() -> None:
         row |= {"generator": ("first", "second")[number // 8 % 2], "persona": "class"}
         row |= {"accounts": 2_000, "days": 14, "requests": 9, "verdict": "none", "size": 6, "open": False, "true": true}
         row |= {"content": rng.normal(2.0), "queue": rng.normal(1.0 + 12 * true)}
-        kinds = [("content", "phrase_mixture", row["content"]), ("queue", "topic_mixture", row["queue"])]
+        kinds = [("content", "phrase_mixture", row["content"], False), ("queue", "topic_mixture", row["queue"], False)]
         rows.append(row | {"bits": row["content"] + row["queue"], "kinds": json.dumps(kinds)})
     candidates = pa.Table.from_pylist(rows, candidate_schema())
     accounts = pa.table({"world": ["w0"] * 4, "score": [0.0, 0.2, 0.995, 1.0], "harvests": [False, False, True, True]})

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.verdict.caps import LINKAGE, capped, family_bits, member_evidence
-from stillhunt.score.verdict.rules import HARVEST_FAMILIES, sigmoid
+from stillhunt.score.verdict.caps import LINKAGE, OWN_SUBJECTS, cap_linkage, capped, family_bits, member_evidence
 from thoroughness import examples
 
 steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
@@ -28,31 +27,26 @@ def of(family: str, *values: float, independent: bool = False) -> list[Finding]:
     return [Finding(family, "test", "", value, independent=independent) for value in values]
 
 
-def test_families_of_one_operation_and_of_one_work_queue() -> None:
+def test_families_of_one_operation() -> None:
     assert LINKAGE == ("timing", "network", "identity")
-    assert HARVEST_FAMILIES == ("content", "queue")
 
 
 @steady
-@given(st.lists(st.builds(lambda f, v: Finding(f, "test", "", v), st.sampled_from(LINKAGE), bits), max_size=12))
-def test_linkage_cap_holds_however_strong(linkage: list[Finding]) -> None:
-    kept = capped(linkage, CAPS, LINKAGE_CAP)
-    assert sum(f.bits for f in kept if f.bits > 0) <= LINKAGE_CAP + 1e-9
-    probability = sigmoid(Config().score.prior_bits + sum(f.bits for f in kept))
-    assert probability < Config().score.act_probability
-    assert not {f.family for f in kept} & set(HARVEST_FAMILIES), (
-        "and no verdict act without a family of HARVEST_FAMILIES"
-    )
+@given(findings)
+def test_linkage_cap_holds_however_strong_and_touches_nothing_else(raw: list[Finding]) -> None:
+    kept = cap_linkage(raw, LINKAGE_CAP)
+    assert sum(f.bits for f in kept if f.bits > 0 and f.family in LINKAGE) <= LINKAGE_CAP + 1e-9
+    for before, after in zip(raw, kept, strict=True):
+        assert after == before or (before.family in LINKAGE and before.bits > after.bits >= 0)
 
 
 @steady
 @given(findings)
 def test_caps_bound_each_family_and_turn_no_sign(raw: list[Finding]) -> None:
-    kept = capped(raw, CAPS, LINKAGE_CAP)
+    kept = capped(raw, CAPS)
     assert len(kept) == len(raw)
     for family, total in family_bits(kept).items():
-        # Where linkage as a whole is scaled down, evidence against in one of its families is not.
-        assert abs(total) <= CAPS[family] + 1e-9 or (total < 0 and family in LINKAGE)
+        assert abs(total) <= CAPS[family] + 1e-9
     for before, after in zip(raw, kept, strict=True):
         assert before.bits * after.bits >= 0
         assert abs(after.bits) <= abs(before.bits) + 1e-9
@@ -62,19 +56,8 @@ def test_caps_bound_each_family_and_turn_no_sign(raw: list[Finding]) -> None:
             assert all(after == before for before, after in against), "evidence for never shrinks evidence against"
 
 
-@steady
-@given(findings)
-def test_no_single_family_reaches_act(raw: list[Finding]) -> None:
-    """However strong: the prior outweighs their caps."""
-    settings_ = Config().score
-    for family in sorted(CAPS):
-        own = capped([f for f in raw if f.family == family], CAPS, LINKAGE_CAP)
-        total = settings_.prior_bits + sum(f.bits for f in own)
-        assert sigmoid(total) < settings_.act_probability
-
-
 def scaled(findings: list[Finding], caps: dict[str, float], linkage: float = 100.0) -> list[float]:
-    return [round(f.bits, 9) for f in capped(findings, caps, linkage)]
+    return [round(f.bits, 9) for f in cap_linkage(capped(findings, caps), linkage)]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +69,7 @@ def scaled(findings: list[Finding], caps: dict[str, float], linkage: float = 100
         ([-12.0, -4.0, 2.0], [-7.5, -2.5, 2.0]),  # the same on the other side
         ([-20.0], [-8.0]),
         ([0.0, 16.0], [0.0, 8.0]),
+        ([0.05, 15.95], [0.025, 7.975]),
     ],
 )
 def test_only_the_side_that_exceeds_the_cap_is_scaled(values: list[float], expected: list[float]) -> None:
@@ -110,6 +94,33 @@ def test_independent_evidence_is_neither_capped_nor_takes_room() -> None:
     assert scaled(raw, {"network": 8.0, "identity": 8.0}, 12.0) == [11.0, 8.0, 4.0]
     assert scaled(raw, {"network": 4.0, "identity": 8.0}, 6.0) == [11.0, 3.0, 3.0]
     assert scaled(of("network", -20.0, independent=True), {"network": 4.0}) == [-20.0]
+
+
+def subjects(topics: float, words: float, *others: Finding, family: str = "queue") -> list[float]:
+    """Bits of topics, rare words and others under caps that bind nothing else."""
+    found = [Finding(family, "topic_mixture", "", topics), Finding(family, "own_words", "", words), *others]
+    return [f.bits for f in capped(found, dict.fromkeys(CAPS, 100.0))]
+
+
+def test_subjects_of_their_own_are_charged_once() -> None:
+    """Topics and rare words see one fact; what each says stays in proportion."""
+    assert OWN_SUBJECTS.least_bits == -5.0
+    assert subjects(-4.0, -6.0) == pytest.approx([-2.0, -3.0])
+    assert subjects(-20.0, 0.0) == pytest.approx([-5.0, 0.0])
+    assert subjects(-2.0, -3.0) == [-2.0, -3.0], "just what it may say"
+    assert subjects(-2.0, -2.0) == [-2.0, -2.0]
+
+
+def test_only_what_is_against_of_these_two_kinds_is_charged_once() -> None:
+    volumes = Finding("queue", "even_volume", "", -3.0)
+    assert subjects(3.0, -6.0, volumes) == pytest.approx([3.0, -5.0, -3.0])
+    assert subjects(3.0, 4.0) == [3.0, 4.0]
+    assert subjects(0.5, -6.0) == pytest.approx([0.5, -5.0])
+
+
+def test_the_cap_of_the_family_comes_after_what_one_fact_may_say() -> None:
+    found = [Finding("queue", "topic_mixture", "", -4.0), Finding("queue", "own_words", "", -6.0), *of("queue", -5.0)]
+    assert [f.bits for f in capped(found, {"queue": 8.0})] == pytest.approx([-1.6, -2.4, -4.0])
 
 
 def test_bits_of_a_family_are_summed() -> None:

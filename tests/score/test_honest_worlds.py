@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality")
 
 import honest_worlds
-from candidates import WorldKind, candidate_rows, candidate_schema, uncapped
+from candidates import WorldKind, candidate_rows, candidate_schema
 from honest_worlds import SEEDS, report, world_kinds
 
 from stillhunt.base.config import Config
@@ -107,42 +107,47 @@ def test_seeds_are_taken_from_three_families_in_turn() -> None:
 # Rows of candidates.
 
 
-def case_tables(bits: list[tuple[str, str, str | None, float]]) -> dict[str, pa.Table]:
-    """A case of two candidates of three members each, with (family, kind, account, bits) as evidence for the first."""
+def case_tables(stated: list[tuple[str, str, str | None, float, float]]) -> dict[str, pa.Table]:
+    """A case of two candidates of three members each; (family, kind, account, bits, bits as measured) of the first."""
     evidence = [
-        {"campaign_id": "c-1", "account_id": account, "family": family, "kind": kind, "bits": value}
-        for family, kind, account, value in bits
+        {"campaign_id": "c-1", "account_id": account, "family": family, "kind": kind, "bits": bits, "raw_bits": raw}
+        for family, kind, account, bits, raw in stated
     ]
+    evidence.append({**evidence[0], "campaign_id": "c-2"})
     members = [{"campaign_id": c, "account_id": a} for c, own in (("c-1", "abc"), ("c-2", "xyz")) for a in own]
     campaigns = [{"campaign_id": c, "verdict": "none", "score": 0.25} for c in ("c-1", "c-2")]
     return {
-        "evidence": pa.Table.from_pylist(evidence),
+        "evidence": pa.Table.from_pylist([row | {"independent": False} for row in evidence]),
         "members": pa.Table.from_pylist(members),
         "campaigns": pa.Table.from_pylist(campaigns),
     }
 
 
+PRIOR = Config().score.prior_bits
+
+
 def rows_of(harvests: dict[str, str]) -> list[dict[str, Any]]:
-    said = [
-        ("prior", "prior", None, -5.0),
-        ("queue", "topic_mixture", None, 6.0),
-        ("queue", "own_words", None, 1.0),
-        ("content", "phrase_mixture", "a", 9.0),
-        ("identity", "open_customer", None, -2.0),
+    stated = [
+        ("prior", "prior", None, PRIOR, PRIOR),
+        ("queue", "topic_mixture", None, 6.0, 18.0),
+        ("queue", "own_words", None, 1.0, -3.0),
+        ("content", "phrase_mixture", "a", 9.0, 9.0),
+        ("identity", "open_customer", None, 0.0, -6.0),
+        ("explanations", "chance", None, -1.0, PRIOR + 7.0),
+        ("explanations", "customer", None, 0.0, PRIOR + 7.0),
     ]
-    raw = [(family, kind, account, 3.0 * value) for family, kind, account, value in said]
     personas = {"a": "class", "b": "class", "c": "reseller", "x": "tester", "y": "tester", "z": "tester"}
-    return list(candidate_rows(case_tables(said), case_tables(raw), harvests, personas))
+    return list(candidate_rows(case_tables(stated), harvests, personas))
 
 
-def test_a_row_has_the_groups_bits_without_prior_and_without_members() -> None:
+def test_a_row_has_the_groups_odds_without_prior_and_without_members() -> None:
     first, second = rows_of({})
-    assert first["bits"] == 5.0
-    assert {family: first[family] for family in FAMILIES if first[family]} == {"queue": 7.0, "identity": -2.0}
+    assert first["bits"] == pytest.approx(6.0), "seven against each of two explanations"
+    assert {family: first[family] for family in FAMILIES if first[family]} == {"queue": 12.0}, "its cap"
     assert json.loads(first["kinds"]) == [
-        ["queue", "topic_mixture", 18.0],
-        ["queue", "own_words", 3.0],
-        ["identity", "open_customer", -6.0],
+        ["queue", "topic_mixture", 18.0, False],
+        ["queue", "own_words", -3.0, False],
+        ["identity", "open_customer", -6.0, False],
     ]
     assert (first["open"], second["open"]) == (True, False)
     assert (first["persona"], first["size"], first["score"]) == ("class", 3, 0.25)
@@ -158,11 +163,3 @@ def test_a_candidate_is_true_where_half_of_its_members_harvest(harvesting: str, 
     first, second = rows_of(dict.fromkeys(harvesting, "c1") | {"x": ""})
     assert (first["true"], second["true"]) == (true, False)
     assert first["persona"] == persona
-
-
-def test_uncapped_settings_differ_in_the_caps_alone() -> None:
-    config = Config()
-    found = uncapped(config)
-    assert min(found.score.family_cap_bits.model_dump().values()) == found.score.linkage_cap_bits == 1e6
-    own = {"family_cap_bits": config.score.family_cap_bits, "linkage_cap_bits": config.score.linkage_cap_bits}
-    assert found.model_copy(update={"score": found.score.model_copy(update=own)}) == config

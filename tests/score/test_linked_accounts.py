@@ -23,7 +23,7 @@ def test_accounts_that_one_person_uses_in_turn_are_an_account_farm() -> None:
     assert (found.kind, found.verdict) == ("account_farm", "review")
     assert found.candidate.accounts.tolist() == list(range(12))
     assert found.probability >= SETTINGS.review_probability
-    assert any("used one after another" in finding.statement for finding in found.findings)
+    assert any("used one after another" in finding.statement for finding in found.measured)
 
 
 def test_accounts_with_many_programs_behind_each_are_a_relay() -> None:

@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from row_logs import Array, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.verdict import members as module
-from stillhunt.score.verdict.members import LEARNED_KEYS, P, learned_members, set_apart
+from stillhunt.score.verdict.members import LEARNED_KEYS, P, learned_members, membership_prior, set_apart
+from thoroughness import examples
 
 MEMBERS, ACCOUNTS = 100, 600
 CARD = "payment_fingerprint"
 CORE_BITS = 8.0
+steady = settings(derandomize=True, deadline=None, max_examples=examples(60))
+member_bits = st.floats(-20.0, 20.0)
 
 
 def case_of(
@@ -235,3 +240,36 @@ def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
     assert apart((CARD, [0.0, 0.0, limit]), (CARD, [limit, 0.0, 3.0])) == [True, False, True]
     assert apart(("phrase_mixture", [-9.0, -9.0, -9.0])) == [False] * 3
     assert set_apart([Finding("identity", CARD, "", 0.0)], 3).tolist() == [False] * 3
+
+
+@steady
+@given(st.lists(st.tuples(member_bits, st.floats(0.0, 20.0)), min_size=1, max_size=40))
+def test_the_prior_of_members_is_bounded_and_grows_with_what_is_known_of_any(known: list[tuple[float, float]]) -> None:
+    evidence = np.array([bits for bits, _ in known])
+    prior = membership_prior(evidence)
+    assert 0.0 <= prior <= P.most_prior_bits
+    assert membership_prior(evidence + np.array([more for _, more in known])) >= prior - 1e-9
+    assert membership_prior(evidence[::-1]) == pytest.approx(prior)
+
+
+@steady
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_the_prior_of_members_is_their_share_of_the_group(members: int, strangers: int) -> None:
+    """With one of each kind added, so that no group is pure for being small."""
+    evidence = np.array([60.0] * members + [-60.0] * strangers)
+    share = float(np.log2((members + 1) / (strangers + 1)))
+    assert membership_prior(evidence) == pytest.approx(np.clip(share, 0.0, P.most_prior_bits), abs=1e-6)
+
+
+def test_the_prior_of_members_solves_its_own_equation() -> None:
+    """The share of members that it states is the one to which it leads."""
+    evidence = np.array([6.0, 2.0, 1.0, -1.0, -1.0, -3.0])
+    prior = membership_prior(evidence)
+    assert 0.0 < prior < P.most_prior_bits
+    members = (1.0 / (1.0 + np.exp2(-(evidence + prior)))).sum()
+    assert prior == pytest.approx(np.log2((members + 1.0) / (len(evidence) - members + 1.0)), abs=1e-6)
+
+
+@pytest.mark.parametrize("evidence", [[], [0.0] * 9, [-4.0] * 9])
+def test_where_nothing_speaks_for_members_the_odds_are_even(evidence: list[float]) -> None:
+    assert membership_prior(np.array(evidence)) == 0.0

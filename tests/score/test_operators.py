@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from row_logs import DAY, HOUR, log_of_rows
 
+from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.operators.ties import CampaignKeys, Comparison, find_campaign_sets, ties_between
 from stillhunt.score.output.evidence_table import operators_table
+from stillhunt.score.verdict.rules import Claim, Weighed
 from stillhunt.score.verdict.verdict import Judged
 
 MEMBERS, OTHERS, EACH = 20, 400, 30
@@ -31,21 +33,11 @@ def candidate_of(log: ScoredLog, first: int, last: int, number: int = 0) -> Cand
     return Candidate(number, accounts, places * 0, places, places * 0 + 3, zero, zero, rows, owner, owner)
 
 
-def judged(candidate: Candidate, verdict: str = "act") -> Judged:
+def judged(candidate: Candidate, verdict: str = "act", bits: float = 10.0) -> Judged:
     members = len(candidate.accounts)
-    return Judged(
-        candidate,
-        [],
-        [],
-        10.0,
-        0.999,
-        [],
-        verdict,
-        None,
-        np.full(members, 9.0),
-        np.ones(members),
-        np.zeros(members, bool),
-    )
+    claim = Claim(HARVEST_OPERATION, bits, -5.5, 0.0, "chance", {"chance": bits}, 0.999)
+    weighed = Weighed(claim, [], [], 0.0, np.full(members, 9.0), np.ones(members), np.zeros(members, bool))
+    return Judged(candidate, [], weighed, verdict, HARVEST_OPERATION)
 
 
 def two_campaigns(*, client: bool = False, card: bool = False, sign_up: bool = False, pause: bool = False) -> ScoredLog:
@@ -197,5 +189,5 @@ def test_a_group_left_alone_is_taken_apart_where_it_is_likely_and_a_part_is_a_ca
     bits: float, verdict: str, parts: int
 ) -> None:
     log, whole = mixture(words_by_client=True)
-    left_alone = replace(judged(whole, "none"), bits=bits)
+    left_alone = judged(whole, "none", bits)
     assert len(split_mixtures(log, [left_alone], by(verdict))[0]) == parts

@@ -22,6 +22,11 @@ CLEAR = Story(linked=True, bursts=True)
 WEAK = Story(bursts=True, content_bits=-8.0, queue_bits=-8.0)
 """Its members are likelier strangers than members, so that too few are left."""
 
+POSING = Story(
+    linked=True, bursts=True, one_queue=False, even_volume=False, content_bits=0.0, queue_bits=0.0, repeated=0.2
+)
+"""One operator's accounts, each with subjects and prompts of its own."""
+
 
 def settings(**changes: Any) -> Config:
     return Config.load(changes, environ={})
@@ -34,6 +39,11 @@ CASES: dict[str, tuple[Story | Linked, Config]] = {
     "held back": (CLEAR, settings(score={"false_campaigns_per_month": 1e-9})),
     "open customer": (Story(linked=True, bursts=True, organisation="org-1"), Config()),
     "repeats": (Story(linked=True, bursts=True, repeated=0.6), settings(score={"prior_bits": 0.0})),
+    "posing": (POSING, Config()),
+    "posing, and half of it allowed": (POSING, settings(sanctioned={"accounts": POSING.names()[::2]})),
+    "posing, and allowed": (POSING, settings(sanctioned={"accounts": POSING.names()})),
+    "one family": (CLEAR, settings(score={"family_floor_bits": 11.0})),
+    "nobody to act on": (CLEAR, settings(score={"flagged_probability": 1 - 1e-12})),
     "allowed": (CLEAR, settings(sanctioned={"accounts": CLEAR.names()})),
     "half of it allowed": (CLEAR, settings(sanctioned={"accounts": CLEAR.names()[::2]})),
     "nothing to find": (Story(one_queue=False, even_volume=False, content_bits=-2.0), Config()),
@@ -83,13 +93,18 @@ def of_kind(name: str, kind: str, *, member: bool = False) -> int:
 def test_the_cases_are_of_all_kinds() -> None:
     rows = {name: case(name)[0]["campaigns"].to_pylist()[0] for name in CASES}
     assert {row["verdict"] for row in rows.values()} == {"act", "review", "none"}
-    assert {row["kind"] for row in rows.values()} == {"harvest", "account_farm", "relay", "not_known"}
+    assert {row["kind"] for row in rows.values()} == {"harvest", "posing", "account_farm", "relay", "not_known"}
     assert {"review", "none"} == {rows[name]["verdict"] for name in ("held back", "allowed", "allowed farm")}
+    assert [name for name in CASES if rows[name]["kind"] == "posing"] == ["posing", "posing, and half of it allowed"]
     stated = {name: set(case(name)[0]["evidence"]["family"].to_pylist()) for name in CASES}
-    assert [name for name in CASES if "budget" in stated[name]] == ["held back"]
-    assert [name for name in CASES if "members" in stated[name]] == ["too few"]
-    needs = {name: set(case(name)[0]["evidence"]["act_needs"].to_pylist()) for name in CASES}
-    assert needs["repeats"] - {"nothing"}
+    for family, name in (
+        ("budget", "held back"),
+        ("members", "too few"),
+        ("independence", "one family"),
+        ("flagging", "nobody to act on"),
+    ):
+        assert [one for one in CASES if family in stated[one]] == [name]
+    assert {name for name in CASES if "explanations" not in stated[name]} == {"account farm", "relay", "allowed farm"}
     lost = case("capped hard")[0]["evidence"].to_pylist()
     assert any(row["raw_bits"] != row["bits"] and row["account_id"] is None for row in lost)
 
@@ -116,7 +131,7 @@ def test_rows_in_any_order_give_the_same_bits(name: str) -> None:
         assert (again.bits, again.flagged, again.score) == (plain.bits, plain.flagged, plain.score)
 
 
-@pytest.mark.parametrize("name", ["act", "too few", "account farm"])
+@pytest.mark.parametrize("name", ["act", "too few", "posing", "account farm"])
 def test_changed_bits_of_any_row_are_noticed(name: str) -> None:
     evidence = case(name)[0]["evidence"]
     for row in range(0, evidence.num_rows, 7 if evidence.num_rows > 50 else 1):
@@ -152,8 +167,8 @@ def test_whatever_is_said_of_campaign_and_members_is_checked(
 @pytest.mark.parametrize(
     ("name", "column", "kind", "value"),
     [
-        ("act", "act_needs", "no_repeats", "never"),
-        ("open customer", "raw_bits", "declared_organisation", 3.0),
+        ("act", "family", "topic_mixture", "explanations"),
+        ("posing", "kind", "posing_customers", "unlinked_customers"),
         ("capped hard", "independent", "topic_mixture", True),
     ],
 )
@@ -162,31 +177,80 @@ def test_marks_of_a_finding_that_decide_are_checked(name: str, column: str, kind
     assert differences(name, evidence=changed)
 
 
-def test_what_keeps_a_group_from_act_is_read_from_its_rows() -> None:
-    """Repeated prompts forbid the verdict act however high the odds are; so do the marks of one customer."""
-    sure = settings(score={"prior_bits": 40.0, "family_floor_bits": 0.5})
-    for name, kind, column, value in (
-        ("repeats", "no_repeats", "act_needs", "nothing"),
-        ("open customer", "declared_organisation", "kind", "email_domain"),
+def test_what_decides_between_explanations_is_read_from_its_rows() -> None:
+    """An open customer is none by the row that says who it is; without the sign of posing nobody poses."""
+    for name, kind, verdicts in (
+        ("open customer", "declared_organisation", ("none", "act")),
+        ("posing", "posing_customers", ("review", "none")),
     ):
-        tables, _, _ = case(name)
-        own = (tables["members"], tables["accounts"], sure, 1, 1.0)
-        assert rebuild_verdict(tables["evidence"], *own).verdict == "review"
-        changed = with_value(tables["evidence"], column, of_kind(name, kind), value)
-        if column == "kind":
-            member = pc.and_(pc.equal(changed["kind"], kind), pc.is_valid(changed["account_id"]))
-            changed = changed.filter(pc.invert(member))
-        assert rebuild_verdict(changed, *own).verdict == "act"
+        tables, config, _ = case(name)
+        evidence = tables["evidence"]
+        rest = (tables["members"], tables["accounts"], config, 1, 1.0)
+        without = evidence.filter(pc.not_equal(evidence["kind"], kind))
+        assert tuple(rebuild_verdict(rows, *rest).verdict for rows in (evidence, without)) == verdicts
 
 
-@pytest.mark.parametrize(("column", "value"), [("independent", True), ("act_needs", "never")])
-def test_rows_about_members_carry_no_marks(column: str, value: object) -> None:
+def test_rows_about_members_carry_no_marks() -> None:
     evidence = case("act")[0]["evidence"]
-    changed = with_value(evidence, column, of_kind("act", "prior", member=True), value)
+    changed = with_value(evidence, "independent", of_kind("act", "prior", member=True), True)
     assert len(differences("act", evidence=changed)) == 1
 
 
-@pytest.mark.parametrize("family", ["prior", "budget"])
+def test_the_prior_of_members_is_what_the_members_say() -> None:
+    evidence = case("act")[0]["evidence"]
+    place = of_kind("act", "prior", member=True)
+    assert evidence["bits"][place].as_py() == 1.0
+    for column in ("bits", "raw_bits"):
+        assert differences("act", evidence=with_value(evidence, column, place, 0.0))
+
+
+@pytest.mark.parametrize("name", ["act", "posing", "open customer", "held back"])
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("raw_bits", lambda odds: float(np.nextafter(odds, 99.0))),
+        ("bits", lambda bits: bits - 1e-9),
+        ("kind", lambda _: "luck"),
+        ("kind", lambda key: "public" if key == "chance" else "chance"),
+        ("family", lambda _: "budget"),
+        ("independent", lambda _: True),
+    ],
+)
+def test_a_changed_row_of_any_explanation_is_noticed(name: str, column: str, change: Callable[[Any], Any]) -> None:
+    evidence = case(name)[0]["evidence"]
+    places = [place for place, family in enumerate(evidence["family"].to_pylist()) if family == "explanations"]
+    assert len(places) == (4 if name == "open customer" else 5)
+    for place in places:
+        changed = with_value(evidence, column, place, change(evidence[column][place].as_py()))
+        assert differences(name, evidence=changed), evidence["kind"][place]
+
+
+@pytest.mark.parametrize("name", ["act", "posing"])
+def test_a_missing_or_further_explanation_is_noticed(name: str) -> None:
+    evidence = case(name)[0]["evidence"]
+    for place, family in enumerate(evidence["family"].to_pylist()):
+        if family == "explanations":
+            rows = np.arange(evidence.num_rows)
+            assert differences(name, evidence=evidence.take(pa.array(np.delete(rows, place))))
+            twice = evidence.slice(place, 1)
+            assert differences(name, evidence=pa.concat_tables([evidence, twice]))
+            customer = with_value(twice, "kind", 0, "customer")
+            assert differences(name, evidence=pa.concat_tables([evidence, customer])), "which is not possible here"
+
+
+@pytest.mark.parametrize("name", [name for name, (made, _) in CASES.items() if isinstance(made, Story)])
+def test_the_rows_of_a_campaign_add_up_to_its_score(name: str) -> None:
+    tables, _, _ = case(name)
+    rows = [row for row in tables["evidence"].to_pylist() if row["account_id"] is None]
+    odds = sum(row["bits"] for row in rows)
+    assert 1.0 / (1.0 + 2.0**-odds) == pytest.approx(tables["campaigns"]["score"][0].as_py())
+    others = [row["bits"] for row in rows if row["family"] == "explanations"]
+    assert sum(bits != 0.0 for bits in others) <= 1
+    if not name.startswith("posing"):  # firms and resellers add to the odds of one operator
+        assert max(others) <= 0.0
+
+
+@pytest.mark.parametrize("family", ["prior", "budget", "explanations"])
 def test_a_missing_row_that_states_a_rule_is_noticed(family: str) -> None:
     evidence = case("held back")[0]["evidence"]
     for gone in (
@@ -225,7 +289,6 @@ def test_rows_that_are_not_of_one_campaign_are_refused() -> None:
     finding = of_kind("act", "no_repeats")
     twice = pa.concat_tables([evidence, evidence.slice(finding, 1)])
     about = pa.concat_tables([evidence, evidence.slice(of_kind("act", "topic_mixture", member=True), 1)])
-    strange = with_value(evidence, "act_needs", finding, "luck")
     for rows, those, known, said in (
         (evidence, pa.concat_tables([members, other]), accounts, "rows of one campaign"),
         (evidence, pa.concat_tables([members, members]), accounts, "a member twice"),
@@ -233,7 +296,6 @@ def test_rows_that_are_not_of_one_campaign_are_refused() -> None:
         (evidence, members, accounts.slice(0, 3), "are not among the accounts"),
         (twice, members, accounts, "no_repeats is there twice"),
         (about, members, accounts, "speaks of a member twice"),
-        (strange, members, accounts, "needs luck"),
         (with_value(evidence, "kind", finding, "luck"), members, accounts, "no kind of evidence luck in queue"),
         (with_value(evidence, "family", finding, "content"), members, accounts, "no_repeats in content"),
     ):
@@ -243,7 +305,7 @@ def test_rows_that_are_not_of_one_campaign_are_refused() -> None:
 
 def test_a_kind_whose_plugin_is_missing_counts_by_its_row_where_the_hunt_names_it() -> None:
     tables, config, _ = case("act")
-    finding = of_kind("act", "no_repeats")
+    finding = of_kind("act", "follow_ups")
     evidence = with_value(tables["evidence"], "kind", finding, "luck")
     rest = (tables["members"], tables["accounts"], config, 260, 10.0)
     known = rebuild_verdict(tables["evidence"], *rest)

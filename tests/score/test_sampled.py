@@ -65,7 +65,9 @@ def test_volumes_are_those_of_all_calls(whole: stillhunt.Case, sampled: stillhun
 def test_a_sample_claims_no_more(whole: stillhunt.Case, sampled: stillhunt.Case) -> None:
     def positive(case: stillhunt.Case, kinds: tuple[str, ...]) -> set[str]:
         rows = case.evidence.to_pylist()
-        return {row["kind"] for row in rows if row["account_id"] is None and row["bits"] > 0 and row["kind"] in kinds}
+        return {
+            row["kind"] for row in rows if row["account_id"] is None and row["raw_bits"] > 0 and row["kind"] in kinds
+        }
 
     assert "no_repeats" in positive(whole, NEEDS.every_call)
     assert positive(sampled, NEEDS.every_call) == set()
@@ -76,7 +78,7 @@ def test_a_sample_claims_no_more(whole: stillhunt.Case, sampled: stillhunt.Case)
 
 def test_parts_sampled_differently_are_not_compared(world: World) -> None:
     rates = np.where(np.arange(world.requests.num_rows) % 2, 1.0, 0.5)
-    kinds = {row["kind"] for row in hunted(world, rates).evidence.to_pylist() if row["bits"] > 0}
+    kinds = {row["kind"] for row in hunted(world, rates).evidence.to_pylist() if row["raw_bits"] > 0}
     assert not kinds & {*NEEDS.every_call, *NEEDS.even_sampling}
 
 

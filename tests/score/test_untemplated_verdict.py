@@ -72,7 +72,7 @@ def test_topics_are_judged_with_those_who_left_for_their_topics(log: ScoredLog, 
     """Or those who stayed would look like one queue by selection; who has another client is no part of it."""
     verdict = judged(log, found)
     assert verdict.candidate.accounts.tolist() == KEPT.tolist(), "strangers are no members all the same"
-    got = topics(verdict.findings)
+    got = topics(verdict.measured)
     assert got.statement.startswith(f"{len(UNREFUTED)} accounts")
     assert got.bits == pytest.approx(gathered(log, untemplated_group(log, UNREFUTED)).bits)
     assert got.member_bits is not None
@@ -81,7 +81,7 @@ def test_topics_are_judged_with_those_who_left_for_their_topics(log: ScoredLog, 
 
 def test_those_who_stayed_would_look_better_and_all_would_look_worse(log: ScoredLog, found: Candidate) -> None:
     """What the rule costs an honest group, and what it spares an operation whose search caught passers-by."""
-    got = topics(judged(log, found).findings).bits
+    got = topics(judged(log, found).measured).bits
     stayed, everybody = (gathered(log, untemplated_group(log, chosen)).bits for chosen in (KEPT, np.arange(FOUND)))
     assert everybody < got < stayed
 

@@ -38,8 +38,4 @@ PLUGIN = plugins.EvidenceKind(
     ),
     members=None,
     weigh=weigh,
-    readings=plugins.HonestReadings(
-        {"Any program may set a limit.": "company application framework benchmark dataset fleet keys"},
-        {"People in class read whole answers.": "course"},
-    ),
 )

@@ -195,6 +195,13 @@ def test_a_case_that_contradicts_itself_is_not_signed(tmp_path: Path) -> None:
         packed(folder=folder)
 
 
+def test_a_case_whose_verdict_follows_by_other_rules_is_not_signed(tmp_path: Path) -> None:
+    case = hunted_case()
+    folder = Case(case.tables, run={**case.run, "case_version": 7}, **case.views).write(tmp_path / "old")
+    with pytest.raises(CaseError, match="the case has version 7, and its verdict cannot be derived"):
+        packed(folder=folder)
+
+
 def test_a_narrative_loses_controls_and_keeps_lines() -> None:
     assert one_pack().files["narrative.txt"] == b"They came in March.\nThey left in April.[31m\n"
     assert "narrative.txt" not in packed().files

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema_case import CASE_TABLES
+from stillhunt.score.evidence.finding import Finding
+from stillhunt.score.output.evidence_table import explanation_statement
+from stillhunt.score.verdict.rules import Weighed, weigh_findings, weigh_linked_accounts
 from stillhunt.triage import Case
-from stillhunt.triage.score_breakdown import ScoreSum, Term, probability_of
 from stillhunt_evidence.pages.facts import DossierFacts, FileOfPack, RecordedInput
 from triage.fixtures import build, run_record
 
 NAME = "c-12ab34cd"
+SETTINGS = ScoreSettings()
 START = datetime(2026, 3, 3, 1, tzinfo=UTC)
-PRIOR_BITS = -5.5
-FINDINGS: tuple[tuple[str, str, float, str], ...] = (
+Found = tuple[str, str, float, str]
+"""Family, kind, bits as measured and statement of a finding."""
+FINDINGS: tuple[Found, ...] = (
     ("content", "phrase_mixture", 8.0, "24 accounts use one template with the same mix of phrases"),
     ("queue", "topic_mixture", 5.25, "24 accounts ask about the same topics in the same proportions"),
     ("queue", "no_repeats", 0.5, "Its accounts send different prompts"),
@@ -25,6 +30,15 @@ FINDINGS: tuple[tuple[str, str, float, str], ...] = (
     ("timing", "common_times", -1.0, "Its accounts are active in different 12-hour windows"),
     ("conduct", "own_words_of_another_version", 0.25, "A finding of a kind that another version knows"),
 )
+LINKED: tuple[Found, ...] = (
+    *FINDINGS[4:5],
+    ("network", "client_prefix", 9.0, "20 accounts send from one network"),
+    ("identity", "payment_fingerprint", 9.0, "All 24 accounts share 1 payment instrument"),
+    ("identity", "posing_customers", 0.0, "24 accounts share a payment instrument and pose as separate customers"),
+)
+"""Probably of one operator, who does nothing that a harvest needs."""
+POSING: tuple[Found, ...] = (*LINKED, ("timing", "common_days", 4.0, "Its accounts are busy on the same days"))
+"""Surely of one operator; that they harvest is not shown."""
 FACTS = DossierFacts(
     narrative="First paragraph.\n\nSecond paragraph.",
     attribution={"decision": "abstained", "statement": "Nobody is named", "reasons": ["One kind of mark only"]},
@@ -39,42 +53,51 @@ FACTS = DossierFacts(
 )
 
 
-def term(kind: str, bits: float, family: str = "queue") -> Term:
-    """One finding."""
-    return Term(family, kind, f"Finding of {kind}", bits, 3, ())
+def weighed(findings: Sequence[Found], members: int = 24, *, linked: bool = False) -> Weighed:
+    """Findings as a hunt weighs them."""
+    measured = [Finding(family, kind, statement, bits) for family, kind, bits, statement in findings]
+    return (weigh_linked_accounts if linked else weigh_findings)(measured, members, SETTINGS)
 
 
-def sum_of(*terms: Term) -> ScoreSum:
-    """Evidence with the usual prior."""
-    return ScoreSum((Term("prior", "prior", "Odds before any evidence", PRIOR_BITS, 0, ()), *terms))
+def _evidence(findings: Sequence[Found], judged: Weighed) -> list[dict[str, Any]]:
+    """The rows about a campaign, as `score/output/evidence_table.py` writes them."""
+    claim = judged.claim
+    rows = [("prior", "prior", "Odds before any evidence", claim.prior_bits, claim.prior_bits)]
+    for (family, kind, raw, statement), found in zip(findings, judged.findings, strict=True):
+        rows.append((family, kind, statement, found.bits, raw))
+    for key, odds in claim.odds.items():
+        taken = claim.other_bits if key == claim.leading else 0.0
+        rows.append(("explanations", key, explanation_statement(key, odds), taken, odds))
+    return [
+        {
+            "campaign_id": NAME,
+            "account_id": None,
+            "family": family,
+            "kind": kind,
+            "statement": statement,
+            "bits": bits,
+            "raw_bits": raw,
+            "independent": False,
+            "act_needs": "nothing",
+            "request_ids": [],
+            "request_count": 2_400,
+        }
+        for family, kind, statement, bits, raw in rows
+    ]
 
 
-def page_case(members: int = 24, findings: Any = FINDINGS, kind: str = "harvest") -> Case:
+def page_case(members: int = 24, findings: Sequence[Found] = FINDINGS, kind: str = "harvest") -> Case:
     """A case with one campaign, its members each with 100 requests."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in CASE_TABLES}
-    total = math.fsum([PRIOR_BITS, *(bits for _, _, bits, _ in findings)])
-    for family, name, bits, statement in (("prior", "prior", PRIOR_BITS, "Odds before any evidence"), *findings):
-        rows["evidence"].append(
-            {
-                "campaign_id": NAME,
-                "account_id": None,
-                "family": family,
-                "kind": name,
-                "statement": statement,
-                "bits": bits,
-                "raw_bits": bits + 1.5 if bits > 3 else bits,
-                "independent": False,
-                "act_needs": "nothing",
-                "request_ids": [],
-                "request_count": 2_400,
-            }
-        )
+    judged = weighed(findings, members, linked=kind in ("account_farm", "relay"))
+    assert (kind == "posing") == (judged.claim.operation == "posing")
+    rows["evidence"] = _evidence(findings, judged)
     rows["campaigns"].append(
         {
             "campaign_id": NAME,
             "kind": kind,
-            "score": probability_of(total),
-            "verdict": "act" if probability_of(total) >= 0.99 else "review",
+            "score": judged.claim.probability,
+            "verdict": "act" if kind == "harvest" and judged.claim.probability >= 0.99 else "review",
             "accounts": members,
             "requests": 100 * members,
             "first_seen": START,

@@ -1,162 +1,132 @@
-"""How badly an honest explanation fits: bits left unexplained, odds, words, and who leads."""
+"""The explanations beside a claim: the odds are those of the case, and the score follows from them alone."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from evidence.pages.page_cases import NAME, page_case, sum_of, term
-from stillhunt.score import expected_false
-from stillhunt_evidence.pages.alternatives import (
-    MOST_OF_CHANCE,
-    NEARLY_ALL,
-    Alternative,
-    alternatives_of,
-    bits_of,
-    expected_honest_groups,
-    odds_of,
-    signs_of,
-    weigh_alternatives,
-)
-from stillhunt_evidence.pages.group_signs import MOST_HAVE_IT, SOME_LACK_IT, GroupSigns
-from stillhunt_evidence.pages.kind_readings import BY_CHANCE, EXPLANATION_OF
-
-NOTHING_KNOWN = GroupSigns(12, None, None, 0, None, None, None, None, None)
-LOG = {"accounts": 3_000, "days": 14.0}
+from evidence.pages.page_cases import FINDINGS, LINKED, POSING, Found, page_case
+from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all
+from stillhunt.triage import Case
+from stillhunt_evidence.pages.alternatives import AS_LIKELY, Alternative, alternatives_of, operators_of
 
 
-def weighed(*terms: tuple[str, float], signs: GroupSigns = NOTHING_KNOWN) -> dict[str, Alternative]:
-    total = sum_of(*(term(kind, bits) for kind, bits in terms))
-    return {one.explanation.key: one for one in weigh_alternatives(total, signs, LOG)}
+def beside(case: Case) -> dict[str, Alternative]:
+    return {one.explanation.key: one for one in alternatives_of(case, case.model.campaigns[0])}
 
 
-def test_what_is_not_explained_is_left() -> None:
-    found = weighed(("topic_mixture", 5.0), ("phrase_mixture", 8.0), ("created_at", 2.0))
-    framework = found["framework"]
-    assert bits_of(framework.explained) == 8.0
-    assert bits_of(framework.unexplained) == framework.left == 7.0
-    assert found["company"].left == 0.0
+def with_evidence(case: Case, **columns: Any) -> Case:
+    """The case with other values in the rows of its explanations."""
+    rows = [{**row, **columns} if row["family"] == "explanations" else row for row in case.evidence.to_pylist()]
+    table = pa.Table.from_pylist(rows, schema=case.tables["evidence"].schema)
+    return Case({**case.tables, "evidence": table}, run=case.run, **case.views)
 
 
-def test_evidence_against_counts_for_those_who_predict_it() -> None:
-    found = weighed(("phrase_mixture", 8.0), ("no_repeats", -6.0))
-    assert found["course"].left == found["benchmark"].left == -6.0
-    assert bits_of(found["course"].predicted) == -6.0
-    assert found["company"].left == 0.0
-    assert found["company"].predicted == ()
+def without_explanations(case: Case) -> Case:
+    """The case as version 7 has it."""
+    rows = [row for row in case.evidence.to_pylist() if row["family"] != "explanations"]
+    table = pa.Table.from_pylist(rows, schema=case.tables["evidence"].schema)
+    return Case({**case.tables, "evidence": table}, run=case.run, **case.views)
 
 
-def test_missing_signs_are_added() -> None:
-    spread = replace(NOTHING_KNOWN, same_customer=0.1, same_country=0.2, countries=9)
-    found = weighed(("phrase_mixture", 8.0), signs=spread)
-    assert found["fleet"].left == bits_of(found["fleet"].missing) == MOST_HAVE_IT
-    assert found["course"].left == MOST_HAVE_IT
-    assert found["dataset"].left == MOST_HAVE_IT + SOME_LACK_IT, "12 accounts in nine countries"
-    assert found["framework"].left == 0.0
+@pytest.mark.parametrize("findings", [FINDINGS, FINDINGS[:1], LINKED])
+def test_odds_are_those_of_the_case_and_give_its_score(findings: tuple[Found, ...]) -> None:
+    case = page_case(findings=findings)
+    model, found = case.model.campaigns[0], beside(case)
+    recorded = {row["kind"]: row["raw_bits"] for row in case.evidence.to_pylist() if row["family"] == "explanations"}
+    assert {key: one.odds_bits for key, one in found.items()} == recorded
+    assert 1 / (1 + sum(2.0**-one.odds_bits for one in found.values())) == pytest.approx(model.row["score"])
+    assert [one.odds_bits for one in found.values()] == sorted(recorded.values())
+    assert operators_of(case, model) == ()
 
 
-def test_an_unknown_kind_is_left_to_everybody() -> None:
-    found = weighed(("kind_of_another_version", 3.0), ("kind_of_yet_another", -2.0))
-    assert {one.left for one in found.values() if one.expected is None and not one.missing} == {3.0}
+def test_parts_add_up_to_the_odds() -> None:
+    for findings in (FINDINGS, LINKED):
+        for one in beside(page_case(findings=findings)).values():
+            assert one.prior_bits is not None
+            parts = [*(part.bits for part in one.against), *(-part.bits for part in one.for_it)]
+            assert one.prior_bits + math.fsum(parts) == pytest.approx(one.odds_bits)
+            assert min(map(abs, parts)) > 0
 
 
-def test_negligible_findings_say_nothing() -> None:
-    assert weighed(("topic_mixture", 0.04))["framework"].unexplained == ()
-    assert len(weighed(("topic_mixture", 0.06))["framework"].unexplained) == 1
+def test_a_finding_counts_against_who_would_not_make_it_common() -> None:
+    found = beside(page_case())
+    client = "All 24 accounts use 1 client fingerprint"
+    assert [part.bits for part in found["chance"].against if part.statement == client] == [2.0]
+    assert client in [part.statement for part in found["company"].explained]
+    assert client not in [part.statement for part in found["company"].against]
+    topics = {part.statement: part.bits for part in found["one_place"].against}[FINDINGS[1][3]]
+    assert topics == {part.statement: part.bits for part in found["one_place"].explained}[FINDINGS[1][3]] == 5.25 / 2
+    assert [part.bits for part in found["reseller"].for_it] == [0.5], "half of what speaks against a harvest"
+    assert found["chance"].explained == ()
 
 
-def test_chance_is_weighed_by_the_budget() -> None:
-    found = weighed(("topic_mixture", 9.0), ("phrase_mixture", 8.0))[BY_CHANCE]
-    expected = expected_false(17.0, 3_000, 14.0)
-    assert found.expected == expected
-    assert found.left == pytest.approx(-math.log2(expected))
-    assert found.odds == "about 19 to 1 against"
-    weak = weighed(("topic_mixture", 3.0))[BY_CHANCE]
-    assert weak.expected is not None
-    assert weak.expected > 1
-    assert weak.left == 0.0
+def test_signs_count_without_bits_of_their_own() -> None:
+    found = beside(page_case(findings=LINKED))
+    sign = LINKED[-1][3]
+    assert {key: part.bits for key, one in found.items() for part in one.against if part.statement == sign} == {
+        "one_place": 8.0,
+        "company": 3.0,
+    }
+    assert [part.bits for part in found["reseller"].for_it if part.statement == sign] == [1.8]
 
 
-def test_no_more_is_said_against_chance_than_the_simulated_logs_support() -> None:
-    found = weighed(("topic_mixture", 12.0), ("phrase_mixture", 12.0))[BY_CHANCE]
-    assert found.left > MOST_OF_CHANCE == found.said_left
-    assert found.odds == "more than 100 to 1 against, by extrapolation from 80 simulated logs"
-    assert (found.fit, found.shown_left) == ("fits poorly", "> 6.6")
-    assert found.comparison.startswith("more than 100 times as likely under a harvest")
+def test_one_operator_is_weighed_against_separate_parties() -> None:
+    case = page_case(findings=POSING, kind="posing")
+    model, found = case.model.campaigns[0], beside(case)
+    assert set(found) == {key for key, one in EXPLANATION_OF.items() if not one.one_operator}
+    odds = [one.odds_bits for one in found.values()]
+    assert odds_against_all(odds) == pytest.approx(model.total.log2_odds)
+    assert model.row["score"] > 0.9
+    for one in found.values():
+        assert one.odds.endswith(" likely than one operator")
+        parts = [part.bits for part in one.against], [part.bits for part in one.for_it]
+        assert (one.prior_bits or 0.0) + math.fsum(parts[0]) - math.fsum(parts[1]) == pytest.approx(one.odds_bits)
+    likeliest = operators_of(case, model)[0]
+    assert (likeliest.explanation.key, likeliest.odds) == ("reseller", "2.3 times less likely than a harvest")
 
 
-def test_evidence_against_makes_chance_likelier() -> None:
-    strong, weaker = (
-        weighed(("topic_mixture", 12.0))[BY_CHANCE],
-        weighed(("topic_mixture", 12.0), ("talk", -2.0))[BY_CHANCE],
-    )
-    assert weaker.left < strong.left
+def test_a_group_left_alone_says_whether_its_score_is_that_of_one_operator() -> None:
+    for findings, kind, claim in ((POSING, "posing", "one operator"), (FINDINGS, "harvest", "a harvest")):
+        case = page_case(findings=findings, kind=kind)
+        row = {**case.campaigns.to_pylist()[0], "kind": "not_known", "verdict": "none"}
+        table = pa.Table.from_pylist([row], schema=case.tables["campaigns"].schema)
+        left = beside(Case({**case.tables, "campaigns": table}, run=case.run, **case.views))
+        assert {one.claim for one in left.values()} == {claim}
 
 
-def test_chance_counts_the_negligible_findings_too() -> None:
-    chance = weighed(("topic_mixture", 12.0), ("talk", 0.04))[BY_CHANCE]
-    assert chance.expected == expected_false(12.04, 3_000, 14.0)
+def test_a_case_without_them_says_nothing() -> None:
+    assert beside(without_explanations(page_case())) == {}
+    assert beside(page_case(kind="relay")) == {}
 
 
-def test_without_a_recorded_log_chance_explains_nothing() -> None:
-    total = sum_of(term("topic_mixture", 9.0))
-    chance = next(o for o in weigh_alternatives(total, NOTHING_KNOWN, {}) if o.explanation.key == BY_CHANCE)
-    assert (chance.left, chance.expected) == (9.0, None)
-    assert expected_honest_groups(9.0, {"accounts": 5}) is None
+def test_parts_by_other_rules_are_not_shown() -> None:
+    found = beside(with_evidence(page_case(), raw_bits=3.0))
+    assert list(found) == [*list(EXPLANATION_OF)[:4], "reseller"], "equals in the order of the table"
+    assert {(one.odds_bits, one.prior_bits, one.against, one.explained) for one in found.values()} == {
+        (3.0, None, (), ())
+    }
 
 
-def test_the_best_fit_leads_and_equals_keep_their_order() -> None:
-    total = sum_of(term("created_at", 2.0), term("topic_mixture", 9.0), term("phrase_mixture", 8.0))
-    ranked = weigh_alternatives(total, NOTHING_KNOWN, LOG)
-    lefts = [one.left for one in ranked]
-    assert lefts == sorted(lefts)
-    assert ranked[0].explanation.key == "course", "course, company and fleet explain all of it"
-    assert {one.explanation.key for one in ranked} == set(EXPLANATION_OF)
-
-
-def left_of(bits: float) -> Alternative:
-    return Alternative(EXPLANATION_OF["course"], (), (), (), (), bits)
+def test_an_explanation_of_another_version_keeps_its_name() -> None:
+    case = with_evidence(page_case(), kind="lizards\x1b[2J")
+    found = alternatives_of(case, case.model.campaigns[0])
+    assert {(one.name, one.explanation.settles) for one in found} == {("lizards\\x1b[2J", "")}
 
 
 @pytest.mark.parametrize(
-    ("bits", "fit", "odds"),
+    ("bits", "odds", "as_likely"),
     [
-        (-3.0, "fits at least as well as a harvest", "about 8.0 to 1 for it"),
-        (0.0, "fits at least as well as a harvest", "1 to 1"),
-        (NEARLY_ALL, "fits about as well as a harvest", "about 2.0 to 1 against"),
-        (3.0, "fits somewhat worse than a harvest", "about 8.0 to 1 against"),
-        (5.0, "fits poorly", "about 32 to 1 against"),
-        (9.0, "fits badly", "about 510 to 1 against"),
-        (11.5, "fits very badly", "about 2,900 to 1 against"),
-        (300.0, "fits very badly", "more than a million to 1 against"),
+        (-3.0, "8.0 times more likely than a harvest", True),
+        (0.0, "as likely as a harvest", True),
+        (AS_LIKELY, "2.0 times less likely than a harvest", True),
+        (AS_LIKELY + 0.01, "2.0 times less likely than a harvest", False),
+        (5.0, "32 times less likely than a harvest", False),
     ],
 )
-def test_words_and_odds(bits: float, fit: str, odds: str) -> None:
-    assert (left_of(bits).fit, left_of(bits).odds) == (fit, odds)
-
-
-def test_who_explains_nearly_all_is_said() -> None:
-    assert left_of(NEARLY_ALL).explains_nearly_all
-    assert not left_of(NEARLY_ALL + 0.01).explains_nearly_all
-
-
-def test_comparison_names_both_sides() -> None:
-    assert left_of(3.0).comparison == "about 8.0 times as likely under a harvest as under this explanation"
-    assert left_of(-3.0).comparison == "about 8.0 times as likely under this explanation as under a harvest"
-    assert left_of(0.0).comparison == "as likely under a harvest as under this explanation"
-    assert odds_of(-2.0) == odds_of(2.0) == "about 4.0 to 1"
-
-
-def test_alternatives_of_a_case() -> None:
-    ranked = {one.explanation.key: one for one in alternatives_of(page_case(), NAME)}
-    assert bits_of(ranked["framework"].unexplained) == 5.25 + 0.25
-    assert ranked["framework"].left == 5.25 + 0.25 - 1.0
-    assert bits_of(ranked["course"].missing) == MOST_HAVE_IT + MOST_HAVE_IT + SOME_LACK_IT, (
-        "two countries, 11 a day, and no repeats"
-    )
-    assert bits_of(ranked["keys"].missing) == MOST_HAVE_IT + SOME_LACK_IT
-    signs = signs_of(page_case(), NAME)
-    assert signs.repeats is False
-    assert (signs.members, signs.countries, signs.dedicated, signs.together) == (24, 2, 1.0, 1.0)
+def test_words_and_odds(bits: float, odds: str, as_likely: bool) -> None:
+    one = Alternative(EXPLANATION_OF["company"], "a harvest", bits)
+    assert (one.odds, one.as_likely) == (odds, as_likely)

@@ -12,17 +12,17 @@ import pyarrow as pa
 import pytest
 
 from evidence.pages.dossier_html import DossierParser, numbers
-from evidence.pages.page_cases import FACTS, FINDINGS, NAME, PRIOR_BITS, page_case
+from evidence.pages.page_cases import FACTS, FINDINGS, NAME, POSING, Found, page_case
 from server.console.hostile_texts import hostile_case, payloads
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt.triage.score_breakdown import campaign_sum
-from stillhunt_evidence.pages.alternatives import alternatives_of, signs_of, weigh_alternatives
+from stillhunt_evidence.pages.alternatives import alternatives_of
 from stillhunt_evidence.pages.engineer_page import CITED_SHOWN, MEMBERS_SHOWN
 from stillhunt_evidence.pages.error_rates import changed_settings
 from stillhunt_evidence.pages.facts import DossierFacts, facts_of_run
-from stillhunt_evidence.pages.kind_readings import all_readings
+from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.render import render_dossier
 from triage.fixtures import demo_case
 
@@ -58,14 +58,14 @@ def test_each_reader_finds_a_page_from_the_cover(parsed: DossierParser) -> None:
 def test_the_verdict_never_stands_without_probability_and_leading_alternative(
     case: Case, html: str, parsed: DossierParser
 ) -> None:
-    leading = alternatives_of(case, NAME)[0]
+    model = case.model.campaigns[0]
+    leading, stated = alternatives_of(case, model)[0], re.escape(model.probability)
     assert len(parsed.blocks) == html.count('class="verdict act"') == 1 + len(PAGES)
     for block in parsed.blocks:
         text = " ".join(" ".join(block).split())
-        assert re.search(r"^Verdict ?act .*Probability ?Stated 99\.\d %, almost certain; .* Leading alternative", text)
+        assert re.search(rf"^Verdict ?act .*Probability ?Stated {stated}, almost certain; .* Leading alternative", text)
         assert "; in simulated worlds 78 % of groups so stated were campaigns (68 to 87 %)" in text
-        assert leading.explanation.name[1:] in text
-        assert leading.fit in text
+        assert leading.name[1:] in text
         assert leading.odds in text
 
 
@@ -75,8 +75,7 @@ def test_claims_are_bounded(findings: Any) -> None:
         facts = replace(FACTS, attribution={"decision": decision, "statement": "The marks are consistent with A."})
         text = DossierParser(render_dossier(page_case(findings=findings), NAME, facts)).text()
         assert not UNBOUNDED.findall(text)
-    texts = [one.reason for readings in all_readings().values() for one in readings.values()]
-    assert not UNBOUNDED.findall(" ".join(texts))
+        assert PAGE_TEXTS["keys_caution"] in text
 
 
 def test_an_unbounded_claim_would_be_noticed() -> None:
@@ -100,7 +99,7 @@ def test_counsel_has_all_that_a_claim_needs(parsed: DossierParser) -> None:
         "How an accused is heard",
     ):
         assert heading in text
-    assert "Its accounts are active in different 12-hour windows. about 2.0 to 1 against (\u22121.0 bits)" in text
+    assert "Its accounts are active in different 12-hour windows. \u22121.0 bits as measured" in text
     for fact in ("5e" * 32, "0f" * 32, "2,400 requests", "SHA256:ab12", "by an authority", "march.jsonl", "311,944"):
         assert fact in text
 
@@ -133,7 +132,7 @@ def test_figures_of_the_executive_come_from_the_case(case: Case, parsed: Dossier
         *numbers(formatting.exact_percent(score.act_probability)),
         *numbers(formatting.exact_percent(score.review_probability)),
         *numbers(formatting.probability(row["score"])),
-        *numbers(alternatives_of(case, NAME)[0].odds),
+        *numbers(alternatives_of(case, case.model.campaigns[0])[0].odds),
     }
     marks = {"1", "10", "50", "90", "99", "99.9"}
     measured = {"3,000", "11", "30", "100", "78.3", "95", "67.6", "87", "78", "68", "80"}
@@ -150,37 +149,119 @@ def test_figures_of_the_executive_come_from_the_case(case: Case, parsed: Dossier
 def test_bits_of_the_engineer_come_from_the_table(case: Case, parsed: DossierParser) -> None:
     rows = parsed.rows["engineer evidence"][1:]
     shown = {f" {row[0]} ": (row[2], row[4]) for row in rows}
-    table = [row for row in case.evidence.to_pylist() if row["family"] != "prior"]
-    assert len(rows) == len(table) + 2
+    every = case.evidence.to_pylist()
+    table = [row for row in every if row["family"] not in ("prior", "explanations")]
+    assert len(rows) == len(table) + 3
     for row in table:
         cells = next(cells for text, cells in shown.items() if f" {row['kind']} " in text)
         assert cells == (formatting.bits(row["raw_bits"]), formatting.bits(row["bits"]))
     total = campaign_sum(case.evidence, NAME).log2_odds
-    assert rows[0][4] == formatting.bits(PRIOR_BITS)
+    assert not [row for row in parsed.rows["engineer"] if row[0] == "Explanations"], "they are no family of findings"
+    assert rows[0][4] == formatting.bits(every[0]["bits"])
+    assert rows[-2][4] == formatting.bits(sum(row["bits"] for row in every if row["family"] == "explanations"))
     assert rows[-1][4] == formatting.bits(total)
-    assert total == pytest.approx(sum(bits for _, _, bits, _ in FINDINGS) + PRIOR_BITS)
+    assert total == pytest.approx(sum(row["bits"] for row in every))
 
 
-def test_alternatives_on_the_page_are_those_that_were_weighed(case: Case, parsed: DossierParser) -> None:
-    total = campaign_sum(case.evidence, NAME)
-    ranked = weigh_alternatives(total, signs_of(case, NAME), case.run["budget"])
+def test_alternatives_on_the_page_are_those_of_the_case(case: Case, parsed: DossierParser) -> None:
+    ranked = alternatives_of(case, case.model.campaigns[0])
     rows = parsed.rows["counsel alternatives"][1:]
-    assert [row[3] for row in rows] == [one.shown_left for one in ranked]
+    assert [row[3] for row in rows] == [formatting.bits(one.odds_bits) for one in ranked]
     for row, one in zip(rows, ranked, strict=True):
-        assert one.explanation.name[1:] in row[0]
-        assert one.odds in row[4]
-        for sign in one.missing:
-            assert sign.sentence in row[1]
+        assert one.name[1:] in row[0]
+        assert one.odds[1:] in row[4]
+        assert one.explanation.settles in row[1]
+        assert one.prior_bits is not None
+        assert f"Before any evidence {formatting.bits(one.prior_bits)}. Against it: same wording +" in row[1]
+    leading = ranked[0]
+    for part in (*leading.against, *leading.explained):
+        assert f"{part.statement}. ({formatting.bits(part.bits)})" in parsed.text("counsel")
+    (shown,) = (table for name, table in parsed.rows.items() if table[0][0] == "Explanation" and name == "engineer")
+    assert [row[4] for row in shown[1 : len(ranked) + 1]] == [formatting.bits(one.odds_bits) for one in ranked]
 
 
-def test_an_explanation_that_explains_nearly_all_is_named_plainly() -> None:
-    declared = (*FINDINGS[:3], ("identity", "declared_organisation", -6.0, "All declare one organisation"))
-    html = render_dossier(page_case(findings=declared), NAME, FACTS)
-    assert "One honest explanation explains nearly all of the evidence: " in html
-    assert html.count("It explains nearly all of the evidence.") == 4
+NOBODY = (*FINDINGS[:1], ("identity", "declared_organisation", -6.0, "All declare one organisation"))
+AS_LIKELY = "is about as likely as the claim, or likelier"
+
+
+def test_an_explanation_that_is_as_likely_is_named_plainly() -> None:
+    html = render_dossier(page_case(findings=NOBODY), NAME, FACTS)
+    assert f"One explanation {AS_LIKELY}: " in html
+    assert html.count(f"It {AS_LIKELY}.") == 4
     assert "Rule it out before you act." in html
-    strong = (*FINDINGS, ("timing", "account_replacement", 5.0, "Starts follow stops"))
-    assert "explains nearly all" not in render_dossier(page_case(findings=strong), NAME, FACTS)
+    assert AS_LIKELY not in render_dossier(page_case(), NAME, FACTS)
+
+
+@pytest.mark.parametrize("findings", [NOBODY, FINDINGS[:1], FINDINGS[:2], FINDINGS])
+def test_probability_and_odds_agree_wherever_they_stand(findings: tuple[Found, ...]) -> None:
+    case = page_case(findings=findings)
+    model = case.model.campaigns[0]
+    leading = alternatives_of(case, model)[0]
+    assert 2.0**leading.odds_bits >= model.row["score"] / (1 - model.row["score"])
+    assert leading.as_likely == (leading.odds_bits <= 1)
+    assert not leading.as_likely or model.row["score"] <= 2 / 3
+    parsed = DossierParser(render_dossier(case, NAME, FACTS))
+    for section in ("cover", *PAGES):
+        text = parsed.text(section)
+        assert f"Stated {model.probability}, {model.likelihood};" in text
+        assert leading.odds in text
+        assert not re.search(r"\d to 1\b", text)
+
+
+def test_a_case_of_version_7_says_that_explanations_were_not_recorded(case: Case) -> None:
+    rows = [row for row in case.evidence.to_pylist() if row["family"] != "explanations"]
+    evidence = pa.Table.from_pylist(rows, schema=case.tables["evidence"].schema)
+    old = Case({**case.tables, "evidence": evidence}, run={**case.run, "case_version": 7}, **case.views)
+    parsed = DossierParser(render_dossier(old, NAME, FACTS))
+    for section in ("cover", *PAGES):
+        assert PAGE_TEXTS["not_weighed"]["harvest"] in parsed.text(section)
+    assert "counsel alternatives" not in parsed.rows
+
+
+def test_one_operator_is_not_called_a_harvest() -> None:
+    case = page_case(kind="posing", findings=POSING)
+    parsed = DossierParser(render_dossier(case, NAME, FACTS))
+    text = parsed.text("counsel")
+    stated = f"Probability: {case.model.campaigns[0].probability} (almost certain)."
+    assert f"Accounts of one operator that pose as those of separate customers. {stated}" in text
+    assert "collect answers from one work queue" not in text
+    shows = text.partition("The log shows")[2].partition("This is consistent with")[0]
+    assert "than a harvest" not in shows, "an explanation is nothing that the log shows"
+    assert "What the operator may be: a reseller or a farm" in text
+    assert "How likely it is" in text
+    sign = "pose as separate customers"
+    assert "Insufficient data" not in text
+    assert [
+        row[0].endswith("(says who the holders are)") for row in parsed.rows["engineer evidence"] if sign in row[0]
+    ] == [True]
+    assert {row[4].rpartition(" than ")[2] for row in parsed.rows["counsel alternatives"][1:]} == {"one operator"}
+    assert "not measured for claims of this kind" in text
+    assert "counsel rates" not in parsed.rows
+    assert "A person should look; no harvest is claimed." in parsed.text("executive")
+
+
+def test_why_a_verdict_is_not_act_is_said(case: Case) -> None:
+    low = page_case(findings=(FINDINGS[0], ("queue", "topic_mixture", 2.0, "They ask about the same topics")))
+    below = DossierParser(render_dossier(low, NAME, FACTS)).text("executive")
+    assert low.model.campaigns[0].verdict == "review"
+    assert "A person should look. It is below the 99 % that the verdict act needs." in below
+    row = {**case.evidence.to_pylist()[0], "family": "independence", "kind": "independent_families", "bits": 0.0}
+    limited = [*case.evidence.to_pylist(), {**row, "raw_bits": 0.0, "statement": "Only one family is strong"}]
+    evidence = pa.Table.from_pylist(limited, schema=case.tables["evidence"].schema)
+    tables = {**case.tables, "evidence": evidence, "campaigns": verdict_of(case, "review")}
+    parsed = DossierParser(render_dossier(Case(tables, run=case.run, **case.views), NAME, FACTS))
+    assert "A person should look. Only one family is strong." in parsed.text("executive")
+    assert "It is below the" not in parsed.text("executive")
+    assert not [row for row in parsed.rows["engineer evidence"] if "Only one family is strong" in row[0]]
+
+
+def test_all_that_speaks_against_is_said_whoever_leads() -> None:
+    declared = (*FINDINGS[:3], ("identity", "declared_organisation", -1.5, "All declare one organisation"))
+    case = page_case(findings=declared)
+    against = next(row for row in case.evidence.to_pylist() if row["kind"] == "declared_organisation")
+    assert against["bits"] == 0, "the customer who leads has declared it: it says nothing between the two"
+    text = DossierParser(render_dossier(case, NAME, FACTS)).text("counsel")
+    assert "All declare one organisation. \u22121.5 bits as measured" in text
 
 
 CHANGED = {"score": {"prior_bits": 3, "act_probability": 0.5, "false_campaigns_per_month": 1e12}}
@@ -216,7 +297,7 @@ def test_settings_that_differ_are_said_and_no_rate_that_was_measured_under_other
     ("changes", "said", "hold"),
     [
         ({"seed": 7}, "seed 7 (default 0)", True),
-        ({"score": {"linkage_cap_bits": 9.5}}, "score.linkage_cap_bits 9.5 (default 4)", False),
+        ({"score": {"linkage_cap_bits": 9.5}}, "score.linkage_cap_bits 9.5 (default 14)", False),
         ({"score": {"family_cap_bits": {"queue": 30}}}, "score.family_cap_bits.queue 30 (default", False),
         ({"score": {"of_another_version": "<b>"}}, "score.of_another_version <b> (default not recorded)", False),
         ({"link": {"min_slice_requests": 10**400}}, "link.min_slice_requests 1", False),
@@ -232,23 +313,9 @@ def test_each_setting_is_compared(changes: dict[str, Any], said: str, hold: bool
     assert found.rates_hold == hold == (not found.withheld)
 
 
-def test_nothing_is_almost_certain_where_an_honest_explanation_fits_as_well() -> None:
-    declared = (*FINDINGS[:3], ("identity", "declared_organisation", -1.0, "All declare one organisation"))
-    for findings in (declared, (*FINDINGS[:1], ("content", "shared_questions", 9.0, "They ask the same"))):
-        case = page_case(findings=findings)
-        assert case.model.campaigns[0].likelihood in ("almost certain", "very likely")
-        parsed = DossierParser(render_dossier(case, NAME, FACTS))
-        fits = alternatives_of(case, NAME)[0].explains_nearly_all
-        for section in ("cover", *PAGES):
-            assert ("not settled: an honest explanation fits as well" in parsed.text(section)) == fits
-        assert not fits or "almost certain" not in parsed.text()
-        assert not fits or "very likely" not in parsed.text()
-
-
-def test_a_group_that_is_unlikely_stays_so_beside_an_honest_explanation() -> None:
+def test_a_group_that_is_unlikely_is_said_to_be() -> None:
     text = DossierParser(render_dossier(page_case(findings=FINDINGS[3:4]), NAME, FACTS)).text("cover")
     assert "very unlikely" in text
-    assert "not settled" not in text
 
 
 def test_the_cover_says_first_that_a_weak_finding_is_not_one_to_act_on(case: Case) -> None:

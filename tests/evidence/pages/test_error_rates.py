@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.pages.page_cases import sum_of, term
+from evidence.pages.page_cases import FINDINGS, POSING, SETTINGS, page_case
 from stillhunt.base.config import Config
 from stillhunt.score import expected_false
 from stillhunt_evidence.pages import error_rates as rates
@@ -45,19 +45,17 @@ def test_false_accusations_are_those_of_our_documents() -> None:
 
 
 def test_expected_false_groups_are_those_of_the_budget() -> None:
-    total = sum_of(term("topic_mixture", 8.0), term("phrase_mixture", 8.0), term("talk", -2.0))
-    assert rates.evidence_bits(total) == 14.0
     months = 1 / expected_false(14.0, 3_000, 11.0)
     assert 1 < months < 100
-    assert rates.false_groups_sentence(total, LOG) == (
+    assert rates.false_groups_sentence(14.0, LOG) == (
         "In a log of 3,000 accounts and 11 days, an honest group looks at least this strong at most once in "
-        f"{rates.round_ratio(months)} months of hourly looks, by extrapolation from 80 simulated logs."
+        f"{rates._two_digits(months)} months of hourly looks, by extrapolation from 80 simulated logs."
     )
 
 
 def test_rarity_beyond_the_simulated_logs_is_not_said() -> None:
     for bits in (24.0, 40.0):
-        said = rates.false_groups_sentence(sum_of(term("topic_mixture", bits)), LOG)
+        said = rates.false_groups_sentence(bits, LOG)
         assert said.endswith(
             "at least this strong less than once in 100 months of hourly looks, by extrapolation from 80 simulated "
             "logs."
@@ -65,10 +63,25 @@ def test_rarity_beyond_the_simulated_logs_is_not_said() -> None:
 
 
 def test_weak_evidence_is_said_to_be_frequent() -> None:
-    said = rates.false_groups_sentence(sum_of(term("topic_mixture", 3.0)), LOG)
+    said = rates.false_groups_sentence(3.0, LOG)
     often = round(expected_false(5.0, 3_000, 11.0))
     assert said.endswith(f" {often} times in 30 days of hourly looks or more often.")
-    assert "did not record" in rates.false_groups_sentence(sum_of(), {})
+    assert "did not record" in rates.false_groups_sentence(9.0, {})
+    assert rates.expected_honest_groups(9.0, {"accounts": 5}) is None
+
+
+def test_bits_are_those_that_the_budget_counts() -> None:
+    model = page_case().model.campaigns[0]
+    assert rates.evidence_bits(model) == pytest.approx(model.total.log2_odds - SETTINGS.prior_bits)
+
+
+def test_no_rate_is_said_of_a_claim_for_which_none_was_measured() -> None:
+    for kind, findings in (("relay", FINDINGS), ("posing", POSING)):
+        model = page_case(kind=kind, findings=findings).model.campaigns[0]
+        found = DEFAULTS.of_claim(model)
+        assert (found.rates_hold, found.not_measured) == (False, "not measured for claims of this kind")
+        assert rates.error_rates(0.995, 16.0, LOG, found) == ()
+    assert DEFAULTS.of_claim(page_case().model.campaigns[0]) == DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -92,12 +105,12 @@ def test_stated_share_of_a_probability(probability: float, least: float) -> None
 
 
 def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
-    found = rates.error_rates(0.995, sum_of(term("topic_mixture", 16.0)), LOG, DEFAULTS)
+    found = rates.error_rates(0.995, 16.0, LOG, DEFAULTS)
     assert all(rate.question.endswith("?") and rate.answer.endswith(".") and rate.source for rate in found)
     assert "allow 1.0 false campaigns" in found[0].answer
     assert "needs 11.5 bits of evidence here; this campaign has 16.0" in found[0].answer
     assert "78.3 %" in found[1].answer
-    assert "allow" not in rates.error_rates(0.995, sum_of(), {}, DEFAULTS)[0].answer
+    assert "allow" not in rates.error_rates(0.995, 16.0, {}, DEFAULTS)[0].answer
 
 
 @pytest.mark.parametrize(

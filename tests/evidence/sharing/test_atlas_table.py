@@ -54,7 +54,7 @@ def test_accounts_were_opened_or_taken_where_the_case_shows_it() -> None:
     assert ids("harvest", (), ("created_at",))[0] == "AML.T0021"
     assert ids("harvest", ("victim",))[0] == "AML.T0012"
     assert ids("relay") == ["AML.T0040"]
-    assert ids("account_farm") == ["AML.T0021", "AML.T0040"]
+    assert ids("posing") == ids("account_farm") == ["AML.T0021", "AML.T0040"]
 
 
 @pytest.mark.parametrize("kind", ["not_known", "else", ""])

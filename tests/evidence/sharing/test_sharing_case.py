@@ -34,6 +34,7 @@ from stillhunt_evidence.sharing.parameters import P
 from stillhunt_evidence.sharing.shared_campaign import (
     SharedCampaign,
     ShareIds,
+    campaign_name,
     campaign_text,
     percent_of,
     public_uuid,
@@ -97,6 +98,19 @@ def test_skills_are_those_of_the_campaign_or_a_noticeable_part_of_it() -> None:
     campaign = shared(changed(rich_case(), taken=filled("taken", rows)), FIRST).campaigns[0]
     assert texts(campaign, "skill") == ["grading of answers against a rubric", "coding"]
     assert "It takes: grading of answers against a rubric (69.8 %), coding (9.8 %)." in campaign_text(campaign)
+
+
+def test_accounts_of_one_operator_are_not_called_a_harvest() -> None:
+    case = rich_case()
+    row = next(row for row in case.campaigns.to_pylist() if row["campaign_id"] == FIRST)
+    posing = {**row, "kind": "posing", "verdict": "review"}
+    campaign = shared(changed(case, campaigns=filled("campaigns", [posing])), FIRST).campaigns[0]
+    assert campaign_name(campaign) == f"Accounts of one operator {campaign.short}"
+    assert "belong to one operator and pose as separate customers (that they harvest is not shown): " in campaign_text(
+        campaign
+    )
+    assert [one.id for one in campaign.techniques] == ["AML.T0021", "AML.T0040"]
+    assert [one.key for one in campaign.measures] == ["rate_limit", "step_up"]
 
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:custom-model/globex"
@@ -261,11 +275,17 @@ def test_values_that_look_the_same_are_one() -> None:
     assert [(one.value, one.requests) for one in campaign.values.clients] == [("a\u2039b", 12), ("c", 6)]
 
 
-@pytest.mark.parametrize(("bits", "named"), [(3.0, True), (-3.0, False)])
-def test_evidence_for_a_technique_names_it_and_evidence_against_does_not(bits: float, named: bool) -> None:
+@pytest.mark.parametrize(("measured", "bits", "named"), [(3.0, 3.0, True), (3.0, 0.0, True), (-3.0, -3.0, False)])
+def test_evidence_for_a_technique_names_it_and_evidence_against_does_not(
+    measured: float, bits: float, named: bool
+) -> None:
     case = rich_case()
     members = [{**row, "role": "unknown"} for row in case.members.to_pylist()]
-    row = {"campaign_id": FIRST, "family": "identity", "kind": "created_at", "statement": "s", "bits": bits}
-    changes = {"members": filled("members", members), "evidence": filled("evidence", [row])}
+    row = {"campaign_id": FIRST, "family": "identity", "kind": "created_at", "statement": "s"}
+    evidence = filled("evidence", [{**row, "bits": bits, "raw_bits": measured}])
+    changes = {"members": filled("members", members), "evidence": evidence}
     campaign = shared(changed(case, **changes), FIRST).campaigns[0]
     assert ("AML.T0021" in {one.id for one in campaign.techniques}) is named
+    assert bool(campaign.findings) == (bits != 0), (
+        "what another explanation shares is no finding beside the probability"
+    )

@@ -171,7 +171,7 @@ ORIGINS = st.lists(
             "skills": st.lists(TEXTS, max_size=3),
             "models": st.lists(TEXTS, max_size=3),
             "statements": st.lists(st.tuples(TEXTS, st.floats(-500, 500)), max_size=4),
-            "kind": st.sampled_from(["harvest", "account_farm", "relay", "else"]),
+            "kind": st.sampled_from(["harvest", "posing", "account_farm", "relay", "else"]),
             "verdict": st.sampled_from(["act", "review"]),
             "score": st.floats(0, 1),
             "accounts": st.integers(0, 10**12),

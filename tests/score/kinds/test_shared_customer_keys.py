@@ -82,6 +82,22 @@ def test_bits_are_those_of_shared_values(kind: EvidenceKind) -> None:
     assert fill(WORDS[kind.name], n=expected.values) in found.statement
 
 
+@pytest.mark.parametrize(
+    ("sharing", "members", "part"),
+    [(9, 60, 0.0), (15, 60, 0.1 / 0.35), (8, 20, 0.25 / 0.35), (10, 20, 1.0), (20, 20, 1.0)],
+)
+def test_what_few_share_says_nothing_of_the_group(sharing: int, members: int, part: float) -> None:
+    """Classmates among strangers make no operation of it; what it says of each of them stays."""
+    log = log_with(PAYMENT, [7 if n < sharing else 8 + n for n in range(members)])
+    found = found_in(PAYMENT, log, members)
+    key = log.keys.customer(PAYMENT.name)
+    whole = shared_value(log.accounts.customers.codes[PAYMENT.name][:members], np.arange(members), key)
+    assert whole.bits > 0.0
+    assert found.bits == pytest.approx(whole.bits * part)
+    assert found.member_bits is not None
+    assert found.member_bits.tolist() == np.clip(whole.member_bits, -6.0, 6.0).tolist()
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_without_the_column_nothing_is_said(kind: EvidenceKind) -> None:
     account = np.repeat(np.arange(ACCOUNTS), 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -79,6 +79,7 @@ def hunt(
     accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     after: AfterHunt | None = None,
+    flagged_before: Collection[str] = (),
 ) -> Case:
     """Hunt for distillation campaigns in request logs.
 
@@ -91,6 +92,7 @@ def hunt(
         accounts_mapping: the same for the customer table.
         progress: told of each step; None for silence.
         after: called once all is found and before the sketches are closed; for what needs them as well.
+        flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
 
     Returns:
         The case: tables, explanations, and `write`.
@@ -117,7 +119,7 @@ def hunt(
             stage["rows"] = candidates.num_rows
         with clock.stage("score"):
             judged = (linked.traffic, linked.sliced, candidates)
-            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals)
+            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):

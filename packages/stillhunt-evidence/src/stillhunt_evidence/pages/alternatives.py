@@ -1,216 +1,175 @@
-"""How badly each honest explanation fits a campaign, in bits, in odds and in words.
+"""The explanations beside the claim about a campaign, with the odds against each that the case itself has.
 
-Left unexplained is what remains of the evidence if the explanation were true: the bits of the findings for a harvest
-that it does not explain, and what the signs cost that it predicts and that are missing; less the bits of the findings
-against a harvest that it predicts. Two to that power is how many times as likely the log is under one operation that
-harvests as under the explanation, before anybody asks how common either is. Bits are those after caps.
-
-Chance is weighed as a whole: by the expected number of honest groups this strong in 30 days of looking, whatever their
-cause, from the false-alarm budget.
+The score follows from these odds: P = 1 / (1 + the sum of 2^-odds), so no page can say two things. A finding counts
+against an explanation as far as the rules of the verdict say; the rest of it the explanation explains as well as the
+claim does.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow.compute as pc
-
-from stillhunt.case import BUDGET, LEAST_BITS, PRIOR, Case, ScoreSum, Term, campaign_sum
+from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, evidence_about
 from stillhunt.tools import formatting
-from stillhunt.verdicts import HONEST_SEARCH, expected_false
-from stillhunt_evidence.pages.group_signs import GroupSigns, MissingSign, group_signs, missing_signs
-from stillhunt_evidence.pages.kind_readings import (
-    BY_CHANCE,
-    EXPLANATIONS,
-    UNKNOWN_READING,
+from stillhunt.verdicts import (
+    EXPLANATION_OF,
+    FAMILY_OF,
+    OTHERS,
+    POSING_OPERATION,
+    Finding,
     HonestExplanation,
-    all_readings,
+    WeighedExplanation,
+    capped,
+    odds_against_all,
+    weigh_explanations,
 )
 
-NEARLY_ALL = 1.0
-"""Bits left unexplained up to which an explanation explains nearly all: two to one."""
-_MOST_ODDS = 1_000_000.0
-MOST_OF_CHANCE = math.log2(100)
-"""Most bits that are said against chance: its rarity is extrapolated, and no log was simulated for so many months."""
-EXTRAPOLATED = "by extrapolation from 80 simulated logs"
-"""What stands beside every rarity beyond what was seen in honest logs."""
-_EXACT_ODDS = 9.5
-_WORDS = (
-    (0.0, "fits at least as well as a harvest"),
-    (NEARLY_ALL, "fits about as well as a harvest"),
-    (math.log2(10), "fits somewhat worse than a harvest"),
-    (math.log2(100), "fits poorly"),
-    (math.log2(1000), "fits badly"),
-)
+AS_LIKELY = 1.0
+"""Log2 odds against an explanation up to which it is about as likely as the claim: two to one."""
+ONE_OPERATOR = "one operator"
+"""What is claimed of accounts that pose as separate customers."""
+_STATEMENT_CHARS = 400
+_OF_ONE_OPERATOR = Finding("", "", "One operator may do other things than harvest", 0.0)
 
 
 @dataclass(frozen=True)
-class ReadFinding:
-    """One finding as one explanation reads it."""
+class PartOfOdds:
+    """A finding with those of its bits that count against an explanation, for it, or for neither; safe to show."""
 
-    kind: str
     family: str
     statement: str
     bits: float
-    reason: str
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One honest explanation, weighed against the evidence of one campaign.
+    """One explanation beside the claim about a campaign.
 
     Attributes:
-        explained: findings for a harvest that it explains.
-        unexplained: findings for a harvest that it does not explain.
-        predicted: findings against a harvest that it predicts.
-        missing: signs that it predicts and that are not there.
-        left: bits left unexplained; negative where it fits better than a harvest.
-        expected: of chance, the expected number of honest groups this strong in 30 days; otherwise None.
+        claim: what it is compared with, as a noun phrase.
+        odds_bits: log2 odds of the claim against it.
+        prior_bits: the same before any evidence; None where the case was weighed by rules of another version, whose
+            parts are not known.
+        against, for_it: findings that count against it and for it, the strongest first, each with positive bits.
+        explained: findings for the claim that it explains, with the bits that so count for nothing.
     """
 
     explanation: HonestExplanation
-    explained: tuple[ReadFinding, ...]
-    unexplained: tuple[ReadFinding, ...]
-    predicted: tuple[ReadFinding, ...]
-    missing: tuple[MissingSign, ...]
-    left: float
-    expected: float | None = None
+    claim: str
+    odds_bits: float
+    prior_bits: float | None = None
+    against: tuple[PartOfOdds, ...] = ()
+    for_it: tuple[PartOfOdds, ...] = ()
+    explained: tuple[PartOfOdds, ...] = ()
 
     @property
-    def explains_nearly_all(self) -> bool:
-        """Whether at most one bit is left unexplained."""
-        return self.left <= NEARLY_ALL
+    def name(self) -> str:
+        """What it is called, safe to show."""
+        return self.explanation.name
 
     @property
-    def capped(self) -> bool:
-        """Whether more bits are left than may be said: those of chance come from an extrapolated tail."""
-        return self.expected is not None and self.left > MOST_OF_CHANCE
-
-    @property
-    def said_left(self) -> float:
-        """Bits left unexplained, as far as they may be said."""
-        return MOST_OF_CHANCE if self.capped else self.left
-
-    @property
-    def shown_left(self) -> str:
-        """The same as a number, or as a bound."""
-        return f"> {formatting.number(MOST_OF_CHANCE)}" if self.capped else formatting.number(self.left)
-
-    @property
-    def fit(self) -> str:
-        """How badly it fits, in words."""
-        return next((words for most, words in _WORDS if self.said_left <= most), "fits very badly")
+    def as_likely(self) -> bool:
+        """Whether it is about as likely as the claim, or likelier."""
+        return self.odds_bits <= AS_LIKELY
 
     @property
     def odds(self) -> str:
-        """The odds in words: `about 40 to 1 against`; where it is likelier than a harvest, `about 3 to 1 for it`."""
-        if abs(self.left) < LEAST_BITS:
-            return "1 to 1"
-        if self.capped:
-            return f"more than 100 to 1 against, {EXTRAPOLATED}"
-        return f"{odds_of(self.left)} {'against' if self.left > 0 else 'for it'}"
-
-    @property
-    def comparison(self) -> str:
-        """How likely the log is under a harvest beside the explanation, in words that fit after `what was seen is`."""
-        if abs(self.left) < LEAST_BITS:
-            return "as likely under a harvest as under this explanation"
-        if self.capped:
-            return f"more than 100 times as likely under a harvest as under this explanation, {EXTRAPOLATED}"
-        times = odds_of(self.left).removesuffix(" to 1")
-        first, second = ("a harvest", "this explanation") if self.left > 0 else ("this explanation", "a harvest")
-        return f"{times} times as likely under {first} as under {second}"
+        """How likely it is beside the claim: `40 times less likely than a harvest`."""
+        return f"{formatting.odds_in_words(self.odds_bits)} {self.claim}"
 
 
-def bits_of(parts: Sequence[ReadFinding | MissingSign]) -> float:
-    """The bits of some findings or missing signs together."""
-    return math.fsum(one.bits for one in parts)
+def alternatives_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]:
+    """What a claim is weighed against, the explanation that fits best first.
 
-
-def odds_of(bits: float) -> str:
-    """Bits as odds, whatever their sign: `about 1.4 to 1`, `about 2,900 to 1`, `more than a million to 1`."""
-    ratio = 2.0 ** min(abs(bits), 100.0)
-    if ratio > _MOST_ODDS:
-        return "more than a million to 1"
-    shown = formatting.count(round_ratio(ratio)) if ratio >= _EXACT_ODDS else formatting.number(ratio, 1)
-    return f"about {shown} to 1"
-
-
-def round_ratio(ratio: float) -> int:
-    """A ratio of 1 or more with two significant digits."""
-    scale: int = 10 ** max(math.floor(math.log10(ratio)) - 1, 0)
-    return round(ratio / scale) * scale
-
-
-def weigh_alternatives(total: ScoreSum, signs: GroupSigns, budget: Mapping[str, Any]) -> tuple[Alternative, ...]:
-    """All honest explanations of a campaign, the one that fits best first.
-
-    Args:
-        budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
+    Beside a harvest that is every explanation; beside one operator, whatever it does, only those without one. Nothing
+    where the case does not say: those before version 8, and linked accounts, which are weighed against nothing.
     """
-    every = [term for term in total.terms if term.family not in (PRIOR, BUDGET)]
-    findings = [term for term in every if abs(term.bits) >= LEAST_BITS]
-    weighed = [
-        _by_chance(one, every, budget) if one.key == BY_CHANCE else _by_kinds(one, findings, signs)
-        for one in EXPLANATIONS
+    known = _explanations_of(case, model)
+    if not _claims_one_operator(model, known):
+        return known
+    # In units of the probability of a harvest, which is one operator's, too.
+    more = -odds_against_all([0.0, *(one.odds_bits for one in known if one.explanation.one_operator)])
+    return tuple(_beside_one_operator(one, more) for one in known if not one.explanation.one_operator)
+
+
+def operators_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]:
+    """What the one operator of accounts that pose as separate customers may be but a harvester, the likeliest first."""
+    known = _explanations_of(case, model)
+    return tuple(one for one in known if one.explanation.one_operator) if _claims_one_operator(model, known) else ()
+
+
+def _claims_one_operator(model: CampaignModel, known: Sequence[Alternative]) -> bool:
+    """Whether the score is that of one operator; of a group left alone, whose kind is not said, the odds tell."""
+    if model.verdict != "none" or not known:
+        return bool(model.row["kind"] == POSING_OPERATION)
+    harvest = odds_against_all([one.odds_bits for one in known])
+    return abs(model.total.log2_odds - harvest) >= LEAST_BITS
+
+
+def _beside_one_operator(one: Alternative, more: float) -> Alternative:
+    more_against = _strongest([_OF_ONE_OPERATOR], [more]) if one.prior_bits is not None else ()
+    return replace(one, claim=ONE_OPERATOR, odds_bits=one.odds_bits + more, against=(*one.against, *more_against))
+
+
+def _explanations_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...]:
+    """Every explanation that the case has of a campaign, beside a harvest, the likeliest first."""
+    evidence = evidence_about(case, model.row["campaign_id"]).drop_columns(["request_ids"]).to_pylist()
+    rows = [row for row in evidence if row["account_id"] is None]
+    settings = model.run.settings
+    within = capped(_measured(rows), settings.family_cap_bits.model_dump())
+    weighed = {
+        one.explanation.key: one for one in weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)
+    }
+    known = [
+        _alternative(row["kind"], row["raw_bits"], within, weighed.get(row["kind"]))
+        for row in rows
+        if row["family"] == OTHERS
     ]
-    place = {one.key: number for number, one in enumerate(EXPLANATIONS)}
-    return tuple(sorted(weighed, key=lambda one: (round(one.left, 6), place[one.explanation.key])))
+    place = {key: number for number, key in enumerate(EXPLANATION_OF)}
+    return tuple(
+        sorted(known, key=lambda one: (one.odds_bits, place.get(one.explanation.key, len(place)), one.explanation.key))
+    )
 
 
-def _by_kinds(explanation: HonestExplanation, findings: Sequence[Term], signs: GroupSigns) -> Alternative:
-    explained, unexplained, predicted = [], [], []
-    for term in findings:
-        reading = all_readings().get(term.kind, {}).get(explanation.key, UNKNOWN_READING)
-        read = ReadFinding(term.kind, term.family, term.shown, term.bits, reading.reason)
-        if term.bits < 0:
-            predicted += [read] if reading.predicted else []
-        elif reading.explained:
-            explained.append(read)
-        else:
-            unexplained.append(read)
-    missing = missing_signs(explanation.key, signs)
-    left = bits_of([*unexplained, *predicted, *missing])
-    return Alternative(explanation, tuple(explained), tuple(unexplained), tuple(predicted), missing, left)
+def _measured(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    findings = [row for row in rows if row["family"] in FAMILY_OF]
+    return [
+        Finding(row["family"], row["kind"], row["statement"], row["raw_bits"], independent=row["independent"])
+        for row in sorted(findings, key=lambda row: (row["family"], row["kind"]))
+    ]
 
 
-def _by_chance(explanation: HonestExplanation, findings: Sequence[Term], budget: Mapping[str, Any]) -> Alternative:
-    bits = math.fsum(term.bits for term in findings)
-    expected = expected_honest_groups(bits, budget)
-    left = max(-math.log2(max(expected, 1e-300)), 0.0) if expected is not None else max(bits, 0.0)
-    return Alternative(explanation, (), (), (), (), left, expected)
-
-
-def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | None:
-    """Expected number of honest groups with as many bits or more in 30 days of hourly looks at this log.
+def _alternative(key: str, odds: float, within: Sequence[Finding], weighed: WeighedExplanation | None) -> Alternative:
+    """One explanation with its parts, where they add up to the odds that the case has.
 
     Args:
-        bits: of the campaign, prior excluded; below the level from which the null is known, that level.
+        within: the findings after the caps of their families.
+        weighed: the same with their bits against it.
     """
-    if "accounts" not in budget or "days" not in budget:
-        return None
-    return expected_false(max(bits, HONEST_SEARCH.level), int(budget["accounts"]), float(budget["days"]))
-
-
-_REPEATS = "no_repeats"
-
-
-def signs_of(case: Case, campaign_id: str) -> GroupSigns:
-    """What the case says of a campaign's members beside the scored evidence."""
-    campaigns = case.tables["campaigns"]
-    row = campaigns.filter(pc.equal(campaigns["campaign_id"], campaign_id)).to_pylist()[0]
-    details, members = (
-        table.filter(pc.equal(table["campaign_id"], campaign_id)).to_pylist()
-        for table in (case.member_details, case.members)
+    shown = formatting.shorten(key, NAME_CHARS)
+    explanation = EXPLANATION_OF.get(key) or HonestExplanation(shown, shown, "")
+    if weighed is None or abs(weighed.odds - odds) >= LEAST_BITS:
+        return Alternative(explanation, "a harvest", odds)
+    counted = [found.bits for found in weighed.findings]
+    explained = [found.bits * (1.0 - weighed.explanation.share_counted(found)) for found in within]
+    return Alternative(
+        explanation,
+        "a harvest",
+        odds,
+        weighed.prior_bits,
+        against=_strongest(within, counted),
+        for_it=_strongest(within, [-bits for bits in counted]),
+        explained=_strongest(within, explained),
     )
-    terms = campaign_sum(case.evidence, campaign_id).terms
-    return group_signs(row, details, members, math.fsum(term.bits for term in terms if term.kind == _REPEATS))
 
 
-def alternatives_of(case: Case, campaign_id: str) -> tuple[Alternative, ...]:
-    """All honest explanations of a campaign, the one that fits best first."""
-    total = campaign_sum(case.evidence, campaign_id)
-    return weigh_alternatives(total, signs_of(case, campaign_id), case.run.get("budget", {}))
+def _strongest(findings: Sequence[Finding], bits: Sequence[float]) -> tuple[PartOfOdds, ...]:
+    """Findings with positive bits, the strongest first; without negligible ones."""
+    parts = [
+        PartOfOdds(found.family, formatting.shorten(found.statement, _STATEMENT_CHARS), own)
+        for found, own in zip(findings, bits, strict=True)
+        if own >= LEAST_BITS
+    ]
+    return tuple(sorted(parts, key=lambda part: (-part.bits, part.family, part.statement)))

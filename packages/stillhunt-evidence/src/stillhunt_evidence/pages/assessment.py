@@ -11,21 +11,17 @@ from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.error_rates import ChangedSettings, measured_share
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
-_EVEN = 0.5
-NOT_SETTLED = "not settled: an honest explanation fits as well"
-"""The words in place of `likely` and more, where an honest explanation explains nearly all of the evidence."""
-_NOT_MEASURED = "not measured: how many groups so stated are campaigns under settings other than the defaults"
-
 
 @dataclass(frozen=True)
 class Assessment:
     """What stands wherever a verdict is said.
 
     Attributes:
-        likelihood: the probability in words; that nothing is settled where an honest explanation fits as well.
+        likelihood: the probability in words.
         measured: how many groups with such a probability were campaigns, or why that is not said.
         settings: the settings that differ from the defaults, in a sentence; empty where none does.
         caution: that nobody may act on the finding, in a sentence; empty for the verdict act.
+        as_likely: whether the leading alternative is about as likely as the claim.
     """
 
     verdict: str
@@ -36,47 +32,39 @@ class Assessment:
     settings: str
     caution: str
     leading: str
-    explains_nearly_all: bool
+    as_likely: bool
 
 
 def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> Assessment:
     """What stands wherever a verdict on the campaign is said."""
-    leading = alternatives[0]
-    score: float = model.row["score"]
+    leading = alternatives[0] if alternatives else None
     return Assessment(
         verdict=model.verdict,
         verdict_words=PAGE_TEXTS["verdict_words"][model.verdict],
         probability=model.probability,
-        likelihood=likelihood_beside(model, leading),
-        measured=measured_share(score) if changed.rates_hold else _NOT_MEASURED,
+        likelihood=model.likelihood,
+        measured=measured_share(model.row["score"]) if changed.rates_hold else changed.not_measured,
         settings=changed.sentence,
         caution=PAGE_TEXTS["not_to_act_on"].get(model.verdict, ""),
-        leading=f"{formatting.sentence_case(leading.explanation.name)}: {leading.fit} ({leading.odds})",
-        explains_nearly_all=leading.explains_nearly_all,
+        leading=f"{formatting.sentence_case(leading.name)}: {leading.odds}" if leading else not_weighed(model),
+        as_likely=leading is not None and leading.as_likely,
     )
 
 
-def likelihood_beside(model: CampaignModel, leading: Alternative) -> str:
-    """The probability in words, which claim nothing where an honest explanation fits as well."""
-    even: bool = model.row["score"] >= _EVEN
-    return NOT_SETTLED if even and leading.explains_nearly_all else model.likelihood
+def not_weighed(model: CampaignModel) -> str:
+    """Why the case has no explanations beside the claim, in a sentence."""
+    said: str = PAGE_TEXTS["not_weighed"]["harvest" if model.harvests else "linked"]
+    return said
 
 
-def leading_sentences(alternatives: Sequence[Alternative]) -> tuple[str, ...]:
-    """The leading alternative in plain sentences, without bits."""
+def leading_sentences(model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
+    """The leading alternative in plain sentences, without bits, and whom no odds can tell."""
+    keys: str = PAGE_TEXTS["keys_caution"]
+    if not alternatives:
+        return not_weighed(model), keys
     leading = alternatives[0]
-    name = leading.explanation.name
-    if leading.expected is not None and leading.explains_nearly_all:
-        first = (
-            "A search of a log this large is expected to meet an honest group this strong, so the finding may be "
-            f"{name}."
-        )
-    elif leading.explains_nearly_all:
-        first = f"One honest explanation, {name}, explains nearly all of what was seen. Rule it out before you act."
+    if leading.as_likely:
+        first = f"Another explanation, {leading.name}, is {leading.odds}. Rule it out before you act."
     else:
-        first = (
-            f"The honest explanation that fits best is {name}. It {leading.fit}: what was seen is "
-            f"{leading.comparison}, before asking how common either is."
-        )
-    missing = [one.sentence for one in leading.missing]
-    return (first, *missing, leading.explanation.check)
+        first = f"Of the other explanations this one fits best: {leading.name}. It is {leading.odds}."
+    return first, *([leading.explanation.settles] if leading.explanation.settles else []), keys

@@ -7,41 +7,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillhunt.case import NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
+from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import Alternative, ReadFinding, bits_of, odds_of
-from stillhunt_evidence.pages.assessment import likelihood_beside
+from stillhunt.verdicts import FAMILY_OF, OTHERS, SIGNS
+from stillhunt_evidence.pages.alternatives import ONE_OPERATOR, Alternative, PartOfOdds, operators_of
+from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates
+from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates, evidence_bits
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences
 
 _FINDINGS_SHOWN = 6
 _AGAINST_SHOWN = 8
-_UNEXPLAINED_SHOWN, _REASONS_SHOWN = 2, 4
+_PARTS_SHOWN = 4
 _INPUTS_SHOWN = 12
 _NOT_LOOKED_UP = 6
 _DIGEST_CHARS = 64
 _SENTENCE_CHARS = 300
+_NO_PARTS = "The rules of another version weighed it, so its parts are not shown."
 _ALL_DEFAULTS = "Those of the search, the score and the seed are all the defaults."
 
 
 @dataclass(frozen=True)
 class AlternativeRow:
-    """One honest explanation as a row: what it leaves unexplained, and what would settle it."""
+    """One explanation as a row: what its odds are made of, and what would settle it."""
 
     name: str
-    predicts: str
-    explained: str
-    left: str
-    fit: str
+    parts: tuple[str, ...]
+    settles: str
+    bits: str
     odds: str
-    unexplained: tuple[str, ...]
-    missing: tuple[str, ...]
-    predicted: str
-    check: str
-    clears: str
     bar: FitBar
 
 
@@ -60,16 +56,21 @@ class CounselPage:
     """What counsel's page says; every field is bounded and safe to show.
 
     Attributes:
-        reasons: of the leading explanation: family of findings, bits, and why it explains them.
-        zero: position of zero in their bars.
+        not_weighed: why the case has no explanations beside the claim; empty where it has.
+        counted, explained: findings that count against the leading explanation, and findings for the claim that it
+            explains, with their bits.
+        caution: whom no odds can tell.
+        zero: position of zero in the bars.
         rates: rates of error; none where the settings are not the defaults.
     """
 
     shows: tuple[str, ...]
     consistent: tuple[str, ...]
     not_shown: tuple[str, ...]
-    leading: AlternativeRow
-    reasons: tuple[str, ...]
+    not_weighed: str
+    counted: tuple[str, ...]
+    explained: tuple[str, ...]
+    caution: str
     alternatives: tuple[AlternativeRow, ...]
     zero: float
     against: tuple[tuple[str, str], ...]
@@ -98,17 +99,17 @@ def counsel_page(
     budget: Mapping[str, Any] = case.run.get("budget", {})
     return CounselPage(
         shows=_shows(model),
-        consistent=_consistent(model, rows[0], likelihood_beside(model, alternatives[0])),
+        consistent=_consistent(case, model, alternatives),
         not_shown=tuple(formatting.sentence(one) for one in model.limits),
-        leading=rows[0],
-        reasons=_by_reason(alternatives[0].explained, _REASONS_SHOWN),
+        not_weighed="" if alternatives else not_weighed(model),
+        counted=_in_full(alternatives[0].against) if alternatives else (),
+        explained=_in_full(alternatives[0].explained) if alternatives else (),
+        caution=PAGE_TEXTS["keys_caution"],
         alternatives=rows,
         zero=zero,
-        against=tuple(
-            (formatting.sentence(term.shown), _odds_of(term.bits)) for term in model.total.opposing[:_AGAINST_SHOWN]
-        ),
-        rates=error_rates(model.row["score"], model.total, budget, changed),
-        withheld=f"{changed.withheld} The odds of chance hold for the defaults only, too." if changed.withheld else "",
+        against=_against(model),
+        rates=error_rates(model.row["score"], evidence_bits(model), budget, changed),
+        withheld=changed.withheld,
         not_covered=tuple(PAGE_TEXTS["not_covered"]),
         inputs=_inputs(facts),
         more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
@@ -126,55 +127,68 @@ def _shows(model: CampaignModel) -> tuple[str, ...]:
         f"{formatting.plural(row['accounts'], 'account')} sent {formatting.plural(row['requests'], 'request')} of this "
         f"kind {formatting.during(row['first_seen'], row['last_seen'])}."
     )
-    return (counted, *(formatting.sentence(term.shown) for term in model.strongest[:_FINDINGS_SHOWN]))
+    found = [term for term in model.strongest if term.family != OTHERS]
+    return (counted, *(formatting.sentence(term.shown) for term in found[:_FINDINGS_SHOWN]))
 
 
-def _consistent(model: CampaignModel, leading: AlternativeRow, likelihood: str) -> tuple[str, ...]:
-    if model.harvests:
+def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
+    if alternatives and alternatives[0].claim == ONE_OPERATOR:
+        what = "accounts of one operator that pose as those of separate customers"
+    elif model.harvests:
         what = "accounts that work as one operation and collect answers from one work queue"
     else:
         what = f"accounts of one operator: {model.kind}"
-    return (
-        f"{formatting.sentence_case(what)}. Probability: {model.probability} ({likelihood}).",
-        f"Of the honest explanations, {leading.name} fits best: it {leading.fit} ({leading.odds}).",
-    )
+    said = [f"{formatting.sentence_case(what)}. Probability: {model.probability} ({model.likelihood})."]
+    said += [f"Of the other explanations this one fits best: {one.name}. It is {one.odds}." for one in alternatives[:1]]
+    said += [f"What the operator may be: {one.name}. That is {one.odds}." for one in operators_of(case, model)[:1]]
+    return tuple(said)
 
 
 def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
-    explained = bits_of(one.explained)
-    positive = explained + bits_of(one.unexplained)
+    if one.prior_bits is None:
+        parts: tuple[str, ...] = (_NO_PARTS,)
+    else:
+        before = f"Before any evidence {formatting.bits(one.prior_bits)}."
+        parts = (before, *_by_family("Against it", one.against, 1), *_by_family("For it", one.for_it, -1))
     return AlternativeRow(
-        name=one.explanation.name,
-        predicts=one.explanation.predicts,
-        explained=f"{formatting.number(explained)} of {formatting.number(positive)}" if one.expected is None else "",
-        left=one.shown_left,
-        fit=one.fit,
+        name=one.name,
+        parts=parts,
+        settles=one.explanation.settles,
+        bits=formatting.bits(one.odds_bits),
         odds=one.odds,
-        unexplained=_by_reason(one.unexplained, _UNEXPLAINED_SHOWN),
-        missing=tuple(f"Missing sign ({formatting.number(sign.bits)}): {sign.sentence}" for sign in one.missing),
-        predicted=formatting.bits(bits_of(one.predicted)) if one.predicted else "",
-        check=one.explanation.check,
-        clears=one.explanation.clears,
         bar=bar,
     )
 
 
-def _by_reason(findings: Sequence[ReadFinding], most: int) -> tuple[str, ...]:
-    """Findings with one reason together, the strongest first; the weakest of many in one line."""
-    bits: dict[tuple[str, str], list[float]] = {}
-    for finding in findings:
-        bits.setdefault((family_label(finding.family), finding.reason), []).append(finding.bits)
-    sums = sorted(((math.fsum(parts), *key) for key, parts in bits.items()), key=lambda one: (-one[0], one[1:]))
-    said = [f"{label} ({formatting.number(total)}): {reason}" for total, label, reason in sums[:most]]
-    rest = [total for total, *_ in sums[most:]]
+def _by_family(label: str, parts: Sequence[PartOfOdds], sign: int) -> tuple[str, ...]:
+    """The bits of each family in a sentence, the strongest first; nothing where there are none."""
+    sums: dict[str, float] = {}
+    for part in parts:
+        name = family_label(part.family).lower() if part.family else part.statement.lower()
+        sums[name] = sums.get(name, 0.0) + part.bits
+    ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{formatting.shorten(name, NAME_CHARS)} {formatting.bits(sign * bits)}" for name, bits in ordered]
+    return (f"{label}: {', '.join(shown)}.",) if shown else ()
+
+
+def _in_full(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
+    """The strongest findings with their bits."""
+    shown = [f"{formatting.sentence(part.statement)} ({formatting.bits(part.bits)})" for part in parts[:_PARTS_SHOWN]]
+    rest = parts[_PARTS_SHOWN:]
     if rest:
-        said.append(f"{formatting.plural(len(rest), 'weaker reason')} ({formatting.number(math.fsum(rest))}).")
-    return tuple(said)
+        total = formatting.bits(math.fsum(part.bits for part in rest))
+        shown.append(f"{formatting.plural(len(rest), 'weaker finding')} ({total})")
+    return tuple(shown)
 
 
-def _odds_of(bits: float) -> str:
-    """What evidence against weighs, in odds: `about 2.0 to 1 against`."""
-    return f"{odds_of(bits)} against ({formatting.bits(bits)} bits)"
+def _against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
+    """Every finding against a harvest, whether or not it counts for the explanation that leads."""
+    measured = [term for term in model.total.terms if term.family in FAMILY_OF and term.raw_bits <= -LEAST_BITS]
+    strongest = sorted(measured, key=lambda term: (term.raw_bits, term.kind))
+    return tuple(
+        (formatting.sentence(term.shown), f"{formatting.bits(term.raw_bits)} bits as measured")
+        for term in strongest[:_AGAINST_SHOWN]
+    )
 
 
 def _inputs(facts: DossierFacts) -> tuple[InputRow, ...]:
@@ -237,7 +251,8 @@ def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     sampled = case.run.get("sampled", {}).get("sentence", "")
     if sampled:
         sentences.append(formatting.sentence(formatting.shorten(str(sampled), _SENTENCE_CHARS)))
-    sentences += [formatting.sentence(f"Insufficient data: {term.shown}") for term in model.total.insufficient]
+    lacking = [term for term in model.total.insufficient if term.kind not in SIGNS]
+    sentences += [formatting.sentence(f"Insufficient data: {term.shown}") for term in lacking]
     rejects = int(case.run.get("counts", {}).get("rejects") or 0)
     if rejects:
         sentences.append(f"{formatting.plural(rejects, 'row')} of the log could not be used, and were set aside.")

@@ -47,7 +47,7 @@ class CertaintyDrawing:
 
 @dataclass(frozen=True)
 class FitBar:
-    """What an explanation leaves unexplained as a bar: x and width; `worse` where a harvest fits better."""
+    """The odds against an explanation as a bar: x and width; `worse` where the claim is likelier."""
 
     x: float
     width: float
@@ -113,16 +113,17 @@ def _on_scale(probability: float) -> float:
 
 
 def fit_bars(alternatives: Sequence[Alternative]) -> tuple[tuple[FitBar, ...], float]:
-    """What each explanation leaves unexplained as bars on one scale, and the position of zero."""
-    low, high = min(0.0, *(one.said_left for one in alternatives)), max(1.0, *(one.said_left for one in alternatives))
+    """The odds against each explanation as bars on one scale, and the position of zero."""
+    odds = [one.odds_bits for one in alternatives]
+    low, high = min([0.0, *odds]), max([1.0, *odds])
     scale = FIT_WIDE / (high - low)
     zero = round(-low * scale, 1)
     bars = [
         FitBar(
-            x=round(zero + min(one.said_left, 0.0) * scale, 1),
-            width=round(max(math.fabs(one.said_left) * scale, 1.0), 1),
-            worse=one.left > 0,
+            x=round(zero + min(bits, 0.0) * scale, 1),
+            width=round(max(math.fabs(bits) * scale, 1.0), 1),
+            worse=bits > 0,
         )
-        for one in alternatives
+        for bits in odds
     ]
     return tuple(bars), zero

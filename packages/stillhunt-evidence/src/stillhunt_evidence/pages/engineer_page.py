@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.case import (
-    BUDGET,
     CASE_TABLES,
     CASE_VIEWS,
     FULL_ID_CHARS,
@@ -26,7 +25,8 @@ from stillhunt.case import (
     role_label,
 )
 from stillhunt.tools import formatting
-from stillhunt.verdicts import all_kinds
+from stillhunt.verdicts import LIMIT_FAMILIES, OTHERS, SIGNS, all_kinds
+from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.drawings import FIT_WIDE
 from stillhunt_evidence.pages.executive_page import taken_rows
 from stillhunt_evidence.pages.facts import DossierFacts
@@ -88,12 +88,16 @@ class EngineerPage:
     Attributes:
         families: bits by family, before and after caps.
         prior, total: the rows before and after the findings.
+        others: the row of the explanations beside the leading one; None where they take nothing.
+        explanations: the sum of the odds against each explanation.
     """
 
     evidence: tuple[EvidenceRow, ...]
     families: tuple[FamilyRow, ...]
     prior: EvidenceRow
+    others: EvidenceRow | None
     total: EvidenceRow
+    explanations: TextTable
     parameters: tuple[tuple[str, str], ...]
     cited: TextTable
     members: TextTable
@@ -105,18 +109,23 @@ class EngineerPage:
     dictionary: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
 
 
-def engineer_page(case: Case, model: CampaignModel, facts: DossierFacts) -> EngineerPage:
+def engineer_page(
+    case: Case, model: CampaignModel, alternatives: Sequence[Alternative], facts: DossierFacts
+) -> EngineerPage:
     """What the engineer's page says."""
     campaign_id = model.row["campaign_id"]
     own = pc.and_(pc.equal(case.evidence["campaign_id"], campaign_id), pc.is_null(case.evidence["account_id"]))
     rows = case.evidence.filter(own).to_pylist()
     prior, odds = model.total.prior_bits, model.total.log2_odds
+    others = math.fsum(row["bits"] for row in rows if row["family"] == OTHERS)
     scale = max(1.0, abs(prior), abs(odds), *(abs(row["bits"]) for row in rows))
     return EngineerPage(
         evidence=_evidence(rows, scale),
         families=_families(rows, model),
-        prior=_sum_row("Prior", prior, scale),
+        prior=_sum_row(next((row["statement"] for row in rows if row["family"] == PRIOR), "Prior"), prior, scale),
+        others=_sum_row("What the other explanations change", others, scale) if others else None,
         total=_sum_row("Log2 odds", odds, scale),
+        explanations=_explanations(alternatives),
         parameters=_parameters(case, model),
         cited=_cited(_of_campaign(case.cited, campaign_id)),
         members=_members(case, campaign_id),
@@ -140,7 +149,7 @@ def _of_campaign(table: pa.Table, campaign_id: str) -> pa.Table:
 
 
 def _evidence(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[EvidenceRow, ...]:
-    findings = [row for row in rows if row["family"] not in (PRIOR, BUDGET)]
+    findings = [row for row in rows if row["family"] not in (PRIOR, OTHERS, *LIMIT_FAMILIES)]
     ordered = sorted(findings, key=lambda row: (-row["bits"], row["family"], row["kind"], row["statement"]))
     shown = ordered if len(ordered) <= _FINDINGS_SHOWN else sorted(ordered, key=lambda r: -abs(r["bits"]))
     return tuple(_evidence_row(row, scale) for row in shown[:_FINDINGS_SHOWN])
@@ -156,8 +165,8 @@ def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
         notes.append("never act")
     elif needs == "linkage":
         notes.append("act only with evidence of one operator")
-    if row["bits"] == 0:
-        notes.append("insufficient data")
+    if row["bits"] == 0 and not raw:
+        notes.append("says who the holders are" if row["kind"] in SIGNS else "insufficient data")
     return EvidenceRow(
         family=formatting.shorten(family_label(row["family"]), NAME_CHARS),
         kind=formatting.shorten(row["kind"], NAME_CHARS),
@@ -174,7 +183,8 @@ def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
 
 def _sum_row(name: str, bits: float, scale: float) -> EvidenceRow:
     """The row of the prior or of the total."""
-    return EvidenceRow(name, "", "", "", "", formatting.bits(bits), "", "", "sum", _bar(bits, scale))
+    shown = formatting.shorten(name, _STATEMENT_CHARS)
+    return EvidenceRow(shown, "", "", "", "", formatting.bits(bits), "", "", "sum", _bar(bits, scale))
 
 
 def _bar(bits: float, scale: float) -> tuple[float, float]:
@@ -188,6 +198,8 @@ def _families(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[
     caps = model.run.settings.family_cap_bits
     made = []
     for name, bits in model.total.family_bits.items():
+        if name == OTHERS:
+            continue
         raw = [row.get("raw_bits") for row in rows if row["family"] == name]
         known = [value for value in raw if value is not None]
         cap = getattr(caps, name, None)
@@ -202,10 +214,24 @@ def _families(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[
     return tuple(made)
 
 
+def _explanations(alternatives: Sequence[Alternative]) -> TextTable:
+    rows = [
+        (
+            formatting.sentence_case(one.name),
+            "" if one.prior_bits is None else formatting.bits(one.prior_bits),
+            formatting.bits(math.fsum(part.bits for part in one.against)),
+            formatting.bits(-math.fsum(part.bits for part in one.for_it)),
+            formatting.bits(one.odds_bits),
+        )
+        for one in alternatives
+    ]
+    heads = ("Explanation", "Before evidence", "Counts against it", "Counts for it", "Log2 odds")
+    return TextTable(heads, tuple(rows), 0)
+
+
 def _parameters(case: Case, model: CampaignModel) -> tuple[tuple[str, str], ...]:
     settings, budget = model.run.settings, case.run.get("budget", {})
     rows = [
-        ("Prior", f"{formatting.bits(model.total.prior_bits)} bits"),
         ("Log2 odds after all evidence", formatting.bits(model.total.log2_odds)),
         ("Threshold of act", formatting.exact_percent(settings.act_probability)),
         ("Threshold of review", formatting.exact_percent(settings.review_probability)),

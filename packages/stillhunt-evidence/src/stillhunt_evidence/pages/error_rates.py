@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from stillhunt import Config
-from stillhunt.case import BUDGET, PRIOR, ScoreSum
+from stillhunt.case import CampaignModel
 from stillhunt.tools import formatting
-from stillhunt.verdicts import HONEST_SEARCH
-from stillhunt_evidence.pages.alternatives import EXTRAPOLATED, expected_honest_groups, round_ratio
+from stillhunt.verdicts import HONEST_SEARCH, expected_false
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
 _GROUPS = ("link", "resolve", "score")
@@ -24,6 +23,11 @@ _SHOWN = 12
 _NAME_CHARS, _VALUE_CHARS = 60, 24
 _LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
 _UNKNOWN = object()
+EXTRAPOLATED = "by extrapolation from 80 simulated logs"
+"""What stands beside every rarity beyond what was seen in honest logs."""
+_OTHER_CLAIM = (
+    "Measured shares and rates of error are left out: they were measured for harvests, and this claim is another one."
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,24 @@ class ChangedSettings:
 
     Attributes:
         sentence: the settings that differ, each with its value and its default; empty where none does.
-        rates_hold: whether the measured shares and rates of error hold for the run.
-        withheld: why they are left out; empty where they hold.
+        withheld: why the measured shares and rates of error are left out; empty where they hold.
+        not_measured: the same in words that fit beside a probability.
     """
 
     sentence: str
-    rates_hold: bool
-    withheld: str
+    withheld: str = ""
+    not_measured: str = "not measured: how many groups so stated are campaigns under settings other than the defaults"
+
+    @property
+    def rates_hold(self) -> bool:
+        """Whether the measured shares and rates of error hold for the run."""
+        return not self.withheld
+
+    def of_claim(self, model: CampaignModel) -> ChangedSettings:
+        """The same for one campaign: nothing was measured for claims of another kind than a harvest."""
+        if model.harvests or model.verdict == "none":
+            return self
+        return ChangedSettings(self.sentence, _OTHER_CLAIM, "not measured for claims of this kind")
 
 
 def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
@@ -50,7 +65,6 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
     if not isinstance(recorded, Mapping) or not recorded:
         return ChangedSettings(
             "The settings of this run were not recorded; whether they differ from the defaults is not known.",
-            False,
             "Measured shares and rates of error are left out: they were measured under the default settings, and those "
             "of this run were not recorded.",
         )
@@ -59,7 +73,7 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
         name for name in defaults.keys() | own.keys() if own.get(name, _UNKNOWN) != defaults.get(name, _UNKNOWN)
     )
     if not names:
-        return ChangedSettings("", True, "")
+        return ChangedSettings("")
     shown = [
         f"{formatting.shorten(name, _NAME_CHARS)} {_said(own.get(name, _UNKNOWN))} "
         f"(default {_said(defaults.get(name, _UNKNOWN))})"
@@ -68,10 +82,9 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
     more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     sentence = f"Settings that differ from the defaults: {'; '.join(shown)}{more}."
     if names == [_SEED]:
-        return ChangedSettings(sentence, True, "")
+        return ChangedSettings(sentence)
     return ChangedSettings(
         sentence,
-        False,
         "Measured shares and rates of error are left out: they were measured under the default settings and do not "
         "hold under these, which change what a stated probability and a verdict mean.",
     )
@@ -140,9 +153,21 @@ def stated_share(probability: float) -> StatedShare:
     return next((row for row in STATED_SHARES if row.least <= probability < row.most), STATED_SHARES[-1])
 
 
-def evidence_bits(total: ScoreSum) -> float:
-    """Bits of all findings, without the prior."""
-    return math.fsum(term.bits for term in total.terms if term.family not in (PRIOR, BUDGET))
+def evidence_bits(model: CampaignModel) -> float:
+    """Bits of the evidence without the prior, as the false-alarm budget counts them."""
+    return model.total.log2_odds - model.run.settings.prior_bits
+
+
+def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | None:
+    """Expected number of honest groups with as many bits or more in 30 days of hourly looks at this log.
+
+    Args:
+        bits: of the campaign, prior excluded; below the level from which the null is known, that level.
+        budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
+    """
+    if "accounts" not in budget or "days" not in budget:
+        return None
+    return expected_false(max(bits, HONEST_SEARCH.level), int(budget["accounts"]), float(budget["days"]))
 
 
 def calibration_sentence(probability: float) -> str:
@@ -167,15 +192,19 @@ def _rounded(share: float) -> str:
     return f"{share * 100:.0f}" if share >= _LEAST_WHOLE or share <= 0 else f"{share * 100:.2g}"
 
 
-def false_groups_sentence(total: ScoreSum, budget: Mapping[str, Any]) -> str:
-    """How many honest groups would look as strong in a month, in a sentence."""
-    expected = expected_honest_groups(evidence_bits(total), budget)
+def false_groups_sentence(bits: float, budget: Mapping[str, Any]) -> str:
+    """How many honest groups would look as strong in a month, in a sentence.
+
+    Args:
+        bits: of the evidence, prior excluded.
+    """
+    expected = expected_honest_groups(bits, budget)
     if expected is None:
         return "The run did not record how large its log was, so no number of false alarms is computed."
     days = formatting.number(float(budget["days"]), 0)
     size = f"{formatting.plural(int(budget['accounts']), 'account')} and {days} days"
     looks = f"In a log of {size}, an honest group looks at least this strong"
-    if evidence_bits(total) < HONEST_SEARCH.level:
+    if bits < HONEST_SEARCH.level:
         return f"{looks} {how_often(expected)} or more often."
     if 1.0 / max(expected, 1e-9) > _MOST_MONTHS:
         return f"{looks} {how_often(expected)}, {EXTRAPOLATED}."
@@ -189,13 +218,23 @@ def how_often(expected: float) -> str:
     months = 1.0 / max(expected, 1e-9)
     if months > _MOST_MONTHS:
         return f"less than once in {_MOST_MONTHS:.0f} months of hourly looks"
-    return f"once in {formatting.plural(round_ratio(months), 'month')} of hourly looks"
+    return f"once in {formatting.plural(_two_digits(months), 'month')} of hourly looks"
+
+
+def _two_digits(number: float) -> int:
+    """A number of 1 or more with two significant digits."""
+    scale: int = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return round(number / scale) * scale
 
 
 def error_rates(
-    probability: float, total: ScoreSum, budget: Mapping[str, Any], changed: ChangedSettings
+    probability: float, bits: float, budget: Mapping[str, Any], changed: ChangedSettings
 ) -> tuple[ErrorRate, ...]:
-    """All rates of error that a reader should know, each with its source; none where the settings are others."""
+    """All rates of error that a reader should know, each with its source; none where they do not hold.
+
+    Args:
+        bits: of the evidence, prior excluded.
+    """
     if not changed.rates_hold:
         return ()
     allowed = budget.get("false_campaigns_per_month")
@@ -204,10 +243,10 @@ def error_rates(
         bar = (
             f" The settings allow {formatting.number(float(allowed), 1)} false campaigns in 30 days, for which the "
             f"verdict act needs {formatting.number(float(budget['required_bits']), 1)} bits of evidence here; this "
-            f"campaign has {formatting.number(evidence_bits(total), 1)}."
+            f"campaign has {formatting.number(bits, 1)}."
         )
     numbers = {
-        "honest_groups": false_groups_sentence(total, budget) + bar,
+        "honest_groups": false_groups_sentence(bits, budget) + bar,
         "calibration": calibration_sentence(probability),
         "candidates": formatting.count(CALIBRATION_CANDIDATES),
         "worlds": CALIBRATION_WORLDS,

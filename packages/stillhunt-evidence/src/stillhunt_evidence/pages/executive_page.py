@@ -10,10 +10,16 @@ import pyarrow.compute as pc
 
 from stillhunt.case import NAME_CHARS, CampaignModel, Case
 from stillhunt.tools import formatting
+from stillhunt.verdicts import LIMIT_FAMILIES
 from stillhunt_evidence.pages.alternatives import Alternative
-from stillhunt_evidence.pages.assessment import leading_sentences, likelihood_beside
+from stillhunt_evidence.pages.assessment import leading_sentences
 from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
-from stillhunt_evidence.pages.error_rates import ChangedSettings, calibration_sentence, false_groups_sentence
+from stillhunt_evidence.pages.error_rates import (
+    ChangedSettings,
+    calibration_sentence,
+    evidence_bits,
+    false_groups_sentence,
+)
 from stillhunt_evidence.pages.facts import DossierFacts
 
 _ROWS_OF_ASPECT = 2
@@ -61,9 +67,9 @@ def executive_page(
 ) -> ExecutivePage:
     """What the executive's page says."""
     settings, row = model.run.settings, model.row
-    words = f"{likelihood_beside(model, alternatives[0])}, {model.probability}"
+    words = f"{model.likelihood}, {model.probability}"
     rates = (
-        (false_groups_sentence(model.total, case.run.get("budget", {})), calibration_sentence(row["score"]))
+        (false_groups_sentence(evidence_bits(model), case.run.get("budget", {})), calibration_sentence(row["score"]))
         if changed.rates_hold
         else (changed.withheld,)
     )
@@ -72,7 +78,7 @@ def executive_page(
         narrative=paragraphs(facts.narrative),
         certainty=certainty_drawing(row["score"], settings.review_probability, settings.act_probability, words),
         how_sure=(_verdict_meaning(model), *rates),
-        instead=leading_sentences(alternatives),
+        instead=leading_sentences(model, alternatives),
         taken=taken_rows(case, model),
         who=who_sentences(facts),
         unknown=tuple(formatting.sentence(one) for one in model.limits),
@@ -107,11 +113,14 @@ def _verdict_meaning(model: CampaignModel) -> str:
         )
     if model.verdict == "review":
         least = formatting.exact_percent(settings.review_probability)
-        held = " ".join(formatting.sentence(text) for text in model.held_back)
-        return (
-            f"The verdict review means: the probability is {least} or more, but something that the verdict act needs "
-            f"is missing. A person should look. {held}".strip()
-        )
+        said = f"The verdict review means: the probability is {least} or more"
+        if not model.harvests:
+            return f"{said}. A person should look; no harvest is claimed."
+        held = [formatting.sentence(term.shown) for term in model.total.terms if term.family in LIMIT_FAMILIES]
+        if model.row["score"] < settings.act_probability:
+            held = [f"It is below the {formatting.exact_percent(settings.act_probability)} that the verdict act needs."]
+        missing = "but something that the verdict act needs is missing. A person should look."
+        return " ".join((f"{said}, {missing}", *held))
     return "There is no verdict: the evidence is below the threshold of review."
 
 

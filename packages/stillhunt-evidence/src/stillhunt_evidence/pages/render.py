@@ -16,7 +16,7 @@ from markupsafe import Markup
 from stillhunt import CaseError
 from stillhunt.case import CampaignModel, Case
 from stillhunt.tools import formatting
-from stillhunt_evidence.pages.alternatives import signs_of, weigh_alternatives
+from stillhunt_evidence.pages.alternatives import alternatives_of
 from stillhunt_evidence.pages.assessment import Assessment, assess
 from stillhunt_evidence.pages.counsel_page import CounselPage, counsel_page
 from stillhunt_evidence.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, TimelineDrawing, timeline_drawing
@@ -57,13 +57,13 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
             where="dossier",
             next_step="name a campaign of this case",
         )
-    alternatives = weigh_alternatives(model.total, signs_of(case, campaign_id), case.run.get("budget", {}))
-    style, changed = _asset("dossier.css"), changed_settings(case.run)
+    alternatives = alternatives_of(case, model)
+    style, changed = _asset("dossier.css"), changed_settings(case.run).of_claim(model)
     pages: dict[str, Assessment | CounselPage | EngineerPage | ExecutivePage] = {
         "assessment": assess(model, alternatives, changed),
         "executive": executive_page(case, model, alternatives, facts, changed),
         "counsel": counsel_page(case, model, alternatives, facts, changed),
-        "engineer": engineer_page(case, model, facts),
+        "engineer": engineer_page(case, model, alternatives, facts),
     }
     return (
         _environment()

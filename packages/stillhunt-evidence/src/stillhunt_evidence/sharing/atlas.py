@@ -111,6 +111,7 @@ VALID_ACCOUNTS = AtlasTechnique("AML.T0012", "Valid Accounts", INITIAL_ACCESS, "
 
 _OF_KIND = {
     "harvest": (API_ACCESS, THROUGH_API, EXTRACT_MODEL),
+    "posing": (API_ACCESS, NEW_ACCOUNTS),
     "account_farm": (API_ACCESS, NEW_ACCOUNTS),
     "relay": (API_ACCESS,),
 }

@@ -93,7 +93,7 @@ class SharedFinding:
     """A finding in a sentence.
 
     Attributes:
-        bits: log2 likelihood ratio; negative is evidence against a campaign.
+        bits: what it adds to the log2 odds against the explanation that fits best beside the claim.
     """
 
     family: str
@@ -153,7 +153,7 @@ class SharedCampaign:
     """A campaign, as far as it may leave.
 
     Attributes:
-        kind: harvest, account_farm or relay.
+        kind: harvest, posing, account_farm or relay.
         verdict: act or review; none where it is withdrawn and the case has it no more.
         probability: that it is one operation of that kind, 0 to 1.
         families: evidence families above the floor, the strongest first.
@@ -239,10 +239,16 @@ LIMITS_OF_CLAIM = (
 """What every format says with a campaign."""
 _CLAIMS = {
     "harvest": "collect answers of a model as one operation",
+    "posing": "belong to one operator and pose as separate customers (that they harvest is not shown)",
     "account_farm": "belong to one person, who uses them one after another",
     "relay": "pass the requests of many people on",
 }
-_NAMES = {"harvest": "Harvesting campaign", "account_farm": "Account farm", "relay": "Relay"}
+_NAMES = {
+    "harvest": "Harvesting campaign",
+    "posing": "Accounts of one operator",
+    "account_farm": "Account farm",
+    "relay": "Relay",
+}
 
 
 def campaign_name(campaign: SharedCampaign) -> str:

@@ -137,7 +137,7 @@ class _CampaignReader:
     def campaign(self, uid: str, operator: str, addresses: AddressCounts | None) -> SharedCampaign:
         row, members = self._row, self._rows(self._case.members)
         evidence = [one for one in self._rows(self._case.evidence) if one["account_id"] is None]
-        evidence = [one for one in evidence if one["family"] in FAMILIES and one["bits"]]
+        evidence = [one for one in evidence if one["family"] in FAMILIES]
         step = timedelta(seconds=_TIME_STEP)
         counts = SharedCounts(
             row["accounts"],
@@ -161,7 +161,7 @@ class _CampaignReader:
             techniques=techniques_of(
                 row["kind"],
                 {one["role"] for one in members},
-                {one["kind"] for one in evidence if one["bits"] > 0},
+                {one["kind"] for one in evidence if one["raw_bits"] > 0},
             ),
             measures=measures_for(row["verdict"], row["kind"]),
             operator=operator,
@@ -177,7 +177,8 @@ class _CampaignReader:
         return int(pc.sum(pc.and_(own, accounts["flagged"])).as_py() or 0)
 
     def _findings(self, evidence: list[dict[str, Any]]) -> tuple[SharedFinding, ...]:
-        strongest = sorted(evidence, key=lambda one: (-abs(one["bits"]), one["kind"], one["statement"]))
+        counted = [one for one in evidence if one["bits"]]
+        strongest = sorted(counted, key=lambda one: (-abs(one["bits"]), one["kind"], one["statement"]))
         return tuple(
             SharedFinding(
                 one["family"], self._clean.value(one["kind"]), self._clean.sentence(one["statement"]), one["bits"]

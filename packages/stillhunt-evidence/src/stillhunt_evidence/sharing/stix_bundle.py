@@ -28,7 +28,7 @@ STIX_EXTENSION = f"extension-definition--{public_uuid('extension-definition', EX
 _PROJECT = f"identity--{public_uuid('identity', 'stillhunt')}"
 _EXTENSION_CREATED = "2026-11-29T00:00:00.000Z"
 _SCHEMA = (
-    "Of a campaign: verdict (act, review or none); kind (harvest, account_farm, relay); probability (0 to 1); "
+    "Of a campaign: verdict (act, review or none); kind (harvest, posing, account_farm, relay); probability (0 to 1); "
     "accounts, flagged_accounts, requests, estimated_requests, output_tokens (integers); evidence_families (strings); "
     "findings (list of objects with family, kind, sentence and bits); shared_values (skill, model, language, client, "
     "network, country, settings -> list of objects with value, requests, and where known accounts and number); circle "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ class KnownCase(StrEnum):
     FOUNDING = "founding"
 
 
-_NOT_WITH_A_CASE = ("rung", "accounts", "days", "generator", "texts")
+_NOT_WITH_A_CASE = ("rung", "accounts", "days", "generator", "texts", "rich")
 
 
 def lab_world(
@@ -55,6 +56,10 @@ def lab_world(
     texts: Annotated[
         Path | None, typer.Option("--texts", metavar="FILE", help="Second generator: Parquet of real texts to use.")
     ] = None,
+    rich: Annotated[
+        bool,
+        typer.Option("--rich", help="First generator: also honest groups that share cards, prompts or items."),
+    ] = False,
     case: Annotated[
         KnownCase | None,
         typer.Option("--case", help="A known case: founding = three labs with 24,000 accounts."),
@@ -80,13 +85,16 @@ def lab_world(
         raise typer.BadParameter("only a case has a scale", param_hint="--scale")
     if texts is not None and generator is Generator.FIRST:
         raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
+    if rich and generator is Generator.SECOND:
+        raise typer.BadParameter("only the first generator makes rich worlds", param_hint="--rich")
     _refuse_filled(out)  # before the work; write_world would say it after
     build: Callable[[Progress], World]
     if generator is Generator.SECOND:
         second = SecondSpec(rung=rung, accounts=accounts, days=days, seed=seed, texts=texts)
         build = partial(build_second_world, second)
     else:
-        build = partial(build_world, spec_for_rung(rung, accounts=accounts, days=days, seed=seed))
+        spec = spec_for_rung(rung, accounts=accounts, days=days, seed=seed)
+        build = partial(build_world, replace(spec, look_alikes="rich" if rich else "usual"))
     world = build_and_write(build, out, quiet=quiet)
     _print_next(out, world.requests.num_rows, world.accounts.num_rows)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,12 +30,14 @@ class WorldSpec:
     Args:
         seed: seed of everything; the honest part does not depend on the campaigns.
         campaigns: campaigns hidden in it; none = an honest world.
+        look_alikes: rich = also honest groups that share cards, networks, prompts or items much as campaigns do.
     """
 
     accounts: int = 2000
     days: int = 14
     seed: int = 0
     campaigns: tuple[CampaignSpec, ...] = ()
+    look_alikes: Literal["usual", "rich"] = "usual"
 
     def __post_init__(self) -> None:
         for name, value, least in (("accounts", self.accounts, 10), ("days", self.days, 2), ("seed", self.seed, 0)):
@@ -107,7 +110,7 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
     contracts: set[str] = set()
 
     def parts(advance: Callable[[int], None]) -> Iterator[tuple[People, Draft]]:
-        for recipe, count in persona_counts(spec.accounts):
+        for recipe, count in persona_counts(spec.accounts, rich=spec.look_alikes == "rich"):
             if count:
                 people, draft = build_persona(scene, recipe, count)
                 if recipe.persona in SANCTIONED:

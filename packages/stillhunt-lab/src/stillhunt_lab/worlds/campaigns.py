@@ -19,8 +19,8 @@ from stillhunt_lab.worlds.account_events import adopt_release, draw_tenures
 from stillhunt_lab.worlds.accounts import recruit_company, recruit_customers, recruit_pool, recruit_workers
 from stillhunt_lab.worlds.indirect_harvests import relay_users, sell_logs, write_by_hand
 from stillhunt_lab.worlds.personas import CHAT
-from stillhunt_lab.worlds.rungs import RUNGS, Wording
-from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts
+from stillhunt_lab.worlds.rungs import NO_TRAITS, RUNGS, Traits, Wording
+from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_cards, where_none
 from stillhunt_lab.worlds.traffic import draw_resold, draw_rows, set_parameters
 from stillhunt_lab.worlds.work_queues import Orders, different_programs, draw_queue, hand_out_queue
 
@@ -46,6 +46,7 @@ class CampaignSpec:
         kind: dedicated = own accounts; pool = a reseller's accounts, which serve two labs and real customers. Rung 8 is
             always a pool, of three labs.
         template: rung = what the rung puts around the items; none = the items alone.
+        traits: what it does beside; needs a rung with a queue.
     """
 
     rung: int
@@ -57,6 +58,7 @@ class CampaignSpec:
     specialised: bool = False
     kind: Literal["dedicated", "pool"] = "dedicated"
     template: Literal["rung", "none"] = "rung"
+    traits: Traits = NO_TRAITS
 
     def __post_init__(self) -> None:
         where = f"CampaignSpec(name={self.name!r})"
@@ -68,6 +70,11 @@ class CampaignSpec:
             raise ConfigError(
                 f"rung {self.rung} has no queue that a pool could serve", where=where, next_step="use kind dedicated"
             )
+        if self.traits != NO_TRAITS and RUNGS[self.rung].work not in ("queue", "pool", "company"):
+            raise ConfigError(f"rung {self.rung} has no queue to vary", where=where, next_step="leave the traits out")
+        shares = (self.traits.own_data, self.traits.talk)
+        if self.traits.cards < 0 or self.traits.copies < 1 or not all(0 <= share <= 1 for share in shares):
+            raise ConfigError(f"impossible: {self.traits}", where=where, next_step="use shares and whole numbers")
         if self.accounts < 2:
             raise ConfigError(f"{self.accounts} accounts are no campaign", where=where, next_step="use at least 2")
         if self.skills is not None and not 1 <= self.skills <= 4:
@@ -90,14 +97,15 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
     rung = RUNGS[spec.rung]
     start = ORIGIN + int(rng.uniform(0.04, 0.18) * scene.days * DAY)
     daily = rung.daily if spec.requests_per_account_day is None else spec.requests_per_account_day
+    orders = Orders(rung, start, daily, spec.specialised, None, traits=spec.traits)
     if spec.kind == "pool" or rung.work == "pool":
-        people, draft = _pool(scene, rng, spec, name, Orders(rung, start, daily, spec.specialised, None))
+        people, draft = _pool(scene, rng, spec, name, orders)
     elif rung.work == "customers":
         people = recruit_customers(scene, rng, spec.accounts)
         draft = sell_logs(scene, rng, people, name, daily)
     elif rung.work == "company":
         people = recruit_company(scene, rng, spec.accounts)
-        draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
+        draft = _dedicated(scene, rng, spec, people, name, orders)
     else:
         people = recruit_workers(scene, rng, spec.rung, spec.accounts, start)
         if rung.work == "contractors":
@@ -105,7 +113,10 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         elif rung.work == "relay":
             draft = relay_users(scene, rng, people, name, rung, start, daily)
         else:
-            draft = _dedicated(scene, rng, spec, people, name, Orders(rung, start, daily, spec.specialised, None))
+            draft = _dedicated(scene, rng, spec, people, name, orders)
+    if spec.traits.cards:
+        few = rng.choice(new_cards(rng, spec.traits.cards), len(people))
+        people.payment = where_none(people.payment != None, few)  # noqa: E711 - elementwise
     adopt_release(scene, people, draft, f"campaign/{place}")
     people.campaign = _served(people, draft)
     return people, draft
@@ -115,7 +126,7 @@ def _dedicated(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, people: People, name: str, orders: Orders
 ) -> Draft:
     """Requests of one queue, and the cover traffic beside them."""
-    if spec.rung == _REPLACEMENT_RUNG:
+    if spec.rung == _REPLACEMENT_RUNG or spec.traits.replaced:
         orders = replace(orders, tenures=draw_tenures(rng, spec.accounts, orders.start, scene.end))
     wording = "untemplated" if spec.template == "none" else orders.rung.wording
     queue = draw_queue(scene, rng, name, orders.rung, wording, spec.skills)

@@ -142,6 +142,11 @@ def write_class(scene: Scene, rng: np.random.Generator, people: People, draft: D
     for place in np.flatnonzero(repeated).tolist():
         sheet = int(group[draft.owner[place]]) * _ASSIGNMENT_ITEMS + next(draws) % _ASSIGNMENT_ITEMS
         draft.prompt[place] = choose(heads, draws) + sheets[sheet]
+    keep_to_lessons(scene, people, draft)
+
+
+def keep_to_lessons(scene: Scene, people: People, draft: Draft) -> None:
+    """Move requests into the week after the sign-up of their account."""
     lesson = people.created[draft.owner]
     week = min(7, scene.days) * DAY
     draft.time = lesson + 10 * 60 * SECOND + (draft.time - ORIGIN) % week

@@ -9,15 +9,19 @@ from stillhunt_lab.worlds.account_events import adopt_release, close_some
 from stillhunt_lab.worlds.accounts import SHARED_TRAITS
 from stillhunt_lab.worlds.arrivals import Rhythm
 from stillhunt_lab.worlds.grammar import integer_stream, read_data
+from stillhunt_lab.worlds.look_alikes import RICH_PROMPT_WRITERS, RICH_SHARED_TRAITS
 from stillhunt_lab.worlds.persona_prompts import PROMPT_WRITERS, write_wordy
 from stillhunt_lab.worlds.scene import Draft, People, Scene, draw_people
 from stillhunt_lab.worlds.templates import Skill, load_skills
 from stillhunt_lab.worlds.traffic import Recipe, draw_loads, draw_resold, draw_rows, draw_topic_preferences
 
-RECIPES = {
-    name: Recipe(name, **{**laws, "rhythm": Rhythm(**laws.get("rhythm", {}))})
-    for name, laws in read_data("personas").items()
-}
+RECIPES, RICH_RECIPES = (
+    {
+        name: Recipe(name, **{**laws, "rhythm": Rhythm(**laws.get("rhythm", {}))})
+        for name, laws in read_data(file).items()
+    }
+    for file in ("personas", "rich_personas")
+)
 CHAT = RECIPES["chat"]
 """People who chat; takes all accounts that no other persona takes."""
 
@@ -25,7 +29,7 @@ WORDY = ("batch", "one_template", "vendor")
 """Personas that use the same template grammars as campaigns."""
 
 _RESOLD = ("reseller", "contracted_reseller", "gateway")
-_PERSONAS_WITH_GROUP_TOPICS = ("seat", "class", "workshop", "localisation")
+_PERSONAS_WITH_GROUP_TOPICS = ("seat", "class", "workshop", "localisation", "undeclared_company", "class_sheet")
 _TRADES = {"ci_agent": ("code",), "audit_trail": ("law", "finance", "support")}
 """Topic groups to which a persona keeps."""
 _NICHES = 3
@@ -35,12 +39,16 @@ SANCTIONED = ("vendor", "contracted_reseller")
 """Personas under a contract that the provider knows of."""
 
 
-def persona_counts(accounts: int) -> list[tuple[Recipe, int]]:
+def persona_counts(accounts: int, *, rich: bool = False) -> list[tuple[Recipe, int]]:
     """How many accounts each persona has in a world of `accounts` honest ones; chat takes the rest.
 
     Small worlds keep some of each kind as far as there is room.
+
+    Args:
+        rich: with the personas of rich worlds.
     """
-    counts = [(r, max(round(r.share * accounts), min(r.least, accounts // 80))) for r in RECIPES.values() if r != CHAT]
+    others = [*RECIPES.values(), *(RICH_RECIPES.values() if rich else ())]
+    counts = [(r, max(round(r.share * accounts), min(r.least, accounts // 80))) for r in others if r != CHAT]
     left = accounts - sum(count for _, count in counts)
     return [(CHAT, max(left, 0)), *counts]
 
@@ -51,7 +59,7 @@ def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Dra
     people = draw_people(scene, rng, recipe.persona, count, paid=recipe.paid, recent=recipe.recent)
     group = np.arange(count) // recipe.group
     if recipe.shares:
-        SHARED_TRAITS[recipe.shares](scene, rng, people, group)
+        (SHARED_TRAITS | RICH_SHARED_TRAITS)[recipe.shares](scene, rng, people, group)
     draft = _persona_rows(scene, rng, recipe, people, group)
     adopt_release(scene, people, draft, recipe.persona)
     return people, close_some(scene, people, draft, recipe.persona)
@@ -66,7 +74,7 @@ def _persona_rows(scene: Scene, rng: np.random.Generator, recipe: Recipe, people
     else:
         draft = draw_rows(scene, rng, recipe, people, loads, _topic_preferences(scene, rng, recipe, group))
     if recipe.prompts:
-        PROMPT_WRITERS[recipe.prompts](scene, rng, people, draft, group)
+        (PROMPT_WRITERS | RICH_PROMPT_WRITERS)[recipe.prompts](scene, rng, people, draft, group)
     return draft
 
 

@@ -37,6 +37,31 @@ class Rung:
     lease: float = 5.0
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What one campaign does beside what its rung does; by default nothing.
+
+    Args:
+        cards: cards that pay for all accounts that pay; 0 = as the rung has it.
+        own_data: share of the English items that speak of data of the writer's own.
+        talk: share of items that are followed up as people do; 0 = the rung's second turns.
+        copies: accounts that each prompt goes to.
+        numbers_only: the items of one subject differ in their numbers only.
+        subjects: each account keeps to one subject.
+        replaced: accounts are banned and replaced, as always on rung 11.
+    """
+
+    cards: int = 0
+    own_data: float = 0.0
+    talk: float = 0.0
+    copies: int = 1
+    numbers_only: bool = False
+    subjects: bool = False
+    replaced: bool = False
+
+
+NO_TRAITS = Traits()
+
 RUNGS = {int(number): Rung(**laws) for number, laws in read_data("rungs").items()}
 """Rung 14, cleaning what was taken, happens elsewhere and leaves no rows here."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, SECOND
-from stillhunt_lab.arrays import Array
+from stillhunt_lab.arrays import Array, count_within_owners
 from stillhunt_lab.worlds import arrivals
 from stillhunt_lab.worlds.account_events import Tenures, hand_over
 from stillhunt_lab.worlds.grammar import (
@@ -19,7 +20,7 @@ from stillhunt_lab.worlds.grammar import (
     integer_stream,
     read_data,
 )
-from stillhunt_lab.worlds.rungs import Calendar, Rung, Wording, draw_slots
+from stillhunt_lab.worlds.rungs import NO_TRAITS, Calendar, Rung, Traits, Wording, draw_slots
 from stillhunt_lab.worlds.scene import ORIGIN, Draft, People, Scene, merge_drafts, new_draft
 from stillhunt_lab.worlds.templates import (
     APPROACHES,
@@ -38,6 +39,7 @@ from stillhunt_lab.worlds.traffic import lengthen, set_answers, set_parameters
 _SECOND_STAGE = 0.1
 """Share of items with a second turn (a check, a harder variant), as in multi-stage recipes."""
 _PROBING_DAYS = 2.0
+_NUMBER = re.compile(r"\d+")
 _ANSWER_TOKENS = 560.0
 """Median tokens of an answer to a harvesting request."""
 _OBLIQUE_ANSWER_TOKENS = 400.0
@@ -81,6 +83,7 @@ class Orders:
     specialised: bool
     tenures: Tenures | None
     calendar: Calendar | None = None
+    traits: Traits = NO_TRAITS
 
 
 def draw_queue(
@@ -132,13 +135,21 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
     if orders.specialised:
         skill = (np.arange(len(people)) % skills)[owner]
     topic = arrivals.draw_columns(rng, queue.topics, skill)
+    if orders.traits.subjects:
+        skill = rng.choice(skills, len(people), p=queue.skill_share)
+        topic = arrivals.draw_columns(rng, queue.topics, skill)[owner]
+        skill = skill[owner]
     language = _languages(scene, rng, queue, people, owner)
-    items = compose_items(scene.grammar, rng, topic, language, draw_sentences(rng, np.full(len(owner), 1.5)))
+    items = _compose(scene, rng, orders.traits, topic, language)
     tongues = [scene.grammar.languages[code] for code in language.tolist()]
     first_probe = len(owner) - probes
     prompt = _wrap(integer_stream(rng), queue, skill, items, tongues)
     draws = integer_stream(rng)
     prompt[first_probe:] = [word_probe(draws, item) for item in items[first_probe:]]
+    if orders.traits.copies > 1:
+        source = _copied_rows(rng, owner[:first_probe], time[:first_probe], orders.traits.copies)
+        prompt[:first_probe] = [prompt[row] for row in source.tolist()]
+        topic[:first_probe], language[:first_probe] = topic[source], language[source]
     draft = new_draft(
         prompt,
         owner=owner,
@@ -150,11 +161,36 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
         address=people.address[owner],
         campaign=np.full(len(owner), queue.name, object),
     )
-    draft = _stage_two(scene, rng, draft, queue, orders.rung)
+    draft = _stage_two(scene, rng, draft, queue, orders)
     if orders.tenures is not None:
         draft = hand_over(rng, draft, orders.tenures)
     operate(scene, rng, people, draft, orders.rung, with_reasoning=queue.wording == "oblique")
     return draft.keep(draft.time < scene.end)
+
+
+def _compose(scene: Scene, rng: np.random.Generator, traits: Traits, topic: Array, language: Array) -> list[str]:
+    """New items, one per row; or one for each topic, in English, with new numbers for each row; `language` is set."""
+    if not traits.numbers_only:
+        items = compose_items(scene.grammar, rng, topic, language, draw_sentences(rng, np.full(len(topic), 1.5)))
+    else:
+        topics = np.arange(len(scene.popularity))
+        language[:] = 0
+        bases = compose_items(scene.grammar, rng, topics, 0 * topics, draw_sentences(rng, np.full(len(topics), 2.0)))
+        given, draws = read_data("systems")["items"]["numbers"], integer_stream(rng)
+        items = [_NUMBER.sub(lambda _: str(2 + next(draws) % 998), f"{bases[code]} {given}") for code in topic.tolist()]
+    if traits.own_data:
+        heads, draws = read_data("systems")["items"]["own_data"], integer_stream(rng)
+        for row in np.flatnonzero((rng.random(len(items)) < traits.own_data) & (language == 0)).tolist():
+            items[row] = f"{choose(heads, draws)} {items[row]}"
+    return items
+
+
+def _copied_rows(rng: np.random.Generator, owner: Array, time: Array, copies: int) -> Array:
+    """For each slot the one whose prompt it repeats: those of different accounts at about the same time."""
+    order = np.lexsort((rng.random(len(owner)), count_within_owners(owner, time)))
+    source = np.empty(len(owner), np.int64)
+    source[order] = order[np.arange(len(owner)) // copies * copies]
+    return source
 
 
 def operate(
@@ -222,11 +258,13 @@ def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], to
     return prompts
 
 
-def _stage_two(scene: Scene, rng: np.random.Generator, draft: Draft, queue: Queue, rung: Rung) -> Draft:
-    again = draft.keep(rng.random(len(draft)) < _SECOND_STAGE)
+def _stage_two(scene: Scene, rng: np.random.Generator, draft: Draft, queue: Queue, orders: Orders) -> Draft:
+    again = draft.keep(rng.random(len(draft)) < (orders.traits.talk or _SECOND_STAGE))
     again.turn = again.turn + 1
     again.time = again.time + (rng.gamma(3.0, 15.0, len(again)) * SECOND).astype(np.int64)
-    if rung.schedule == "queue" and queue.wording == "fixed":
+    if orders.traits.talk:
+        again.prompt = compose_follow_ups(scene.grammar, rng, again.topic, again.language)
+    elif orders.rung.schedule == "queue" and queue.wording == "fixed":
         again.prompt = [queue.stage] * len(again)
     else:
         asides = compose_follow_ups(scene.grammar, rng, again.topic, again.language)

@@ -112,7 +112,7 @@ class FamilyCaps(_Group):
 class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
-    prior_bits: float = -5.5
+    prior_bits: float = -3.5
     family_cap_bits: FamilyCaps = Field(
         default_factory=lambda: FamilyCaps(),
         description="Most bits each family may add or take: no single kind of evidence can convict by itself.",

@@ -95,11 +95,13 @@ INDEPENDENCE = "independence"
 """Family of the rows that state that fewer than two families of evidence are strong."""
 FLAGGING = "flagging"
 """Family of the rows that state that no account is surely enough a member."""
+STANDING = "standing"
+"""Family of the rows, about a campaign and about members of it, that state that a verdict of the look before stands."""
 OTHERS = "explanations"
 """Family of the rows that state each explanation beside a harvest, with the odds against it in place of bits before
 caps, and what they take from the odds together."""
-LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING)
-"""Families of the rows, with 0 bits, that state why a verdict is lower than the evidence by itself gives."""
+LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING, STANDING)
+"""Families of the rows, with 0 bits, that state why a verdict is not what the probability by itself gives."""
 
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 

@@ -296,7 +296,7 @@ def probability(value: float) -> str:
 
 _EVEN_RATIO = 1.1  # Ratio of two likelihoods below which they are said to be equal
 _WHOLE_RATIO = 10.0  # Ratio from which it is said without a decimal
-_MOST_ODDS_BITS = 10.0  # Bits of odds that are said at most: rarer things were never counted
+_MOST_ODDS_BITS = math.log2(MOST_TOLD / (1.0 - MOST_TOLD))  # Bits of odds said at most: those of the bound above
 
 
 def likelihood(value: float) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
     from stillhunt.plugins.groups import SHARING, load_plugins
     from stillhunt.score.evidence.finding import CandidateCase, Finding
-    from stillhunt.score.evidence.kind import EvidenceKind, HonestReadings, MemberWording, NeededColumn, Null, Wording
+    from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
     from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver, DeliveryError, Due, shown_name
     from stillhunt.watch.alerts.siem import ECS_VERSION, OCSF_VERSION

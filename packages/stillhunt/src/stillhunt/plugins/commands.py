@@ -96,15 +96,11 @@ def _fault_at_work(plugin: Plugin) -> str:
     """What goes wrong where an entry does its work on a sample, in words; empty where nothing does."""
     from stillhunt.base.config_alerts import AlertSettings  # start-up time
     from stillhunt.collect.formats import source_named  # start-up time
-    from stillhunt.score.evidence.catalogue import all_kinds  # start-up time
     from stillhunt.watch.alerts.receivers import all_channels  # start-up time
 
     try:
         if plugin.group.kind == "reader":
             return _fault_of_reader(source_named(plugin.name))
-        if plugin.group.kind == "evidence":
-            kind = all_kinds()[plugin.name]
-            return "" if kind.readings is not None else "no readings by the honest explanations of a pack"
         if plugin.group.kind == "alert-channel":
             channel = next(one for one in all_channels() if one.name == plugin.name)
             return "it finds receivers where no settings name them" if channel.receivers(AlertSettings()) else ""

@@ -8,10 +8,13 @@ tied to each other, and a candidate that mixes two operators is split (`operator
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.families import EvidenceNeeds
@@ -25,6 +28,7 @@ from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
+from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
@@ -51,6 +55,7 @@ def score_campaigns(
     config: Config,
     progress: Progress,
     totals: pa.Table | None = None,
+    flagged_before: Collection[str] = (),
 ) -> tuple[dict[str, pa.Table], pa.Array]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
@@ -59,6 +64,7 @@ def score_campaigns(
         sliced: SLICED, row for row with it.
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
+        flagged_before: accounts that the look before flagged, where this is one of many looks at the same log.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
@@ -69,6 +75,7 @@ def score_campaigns(
         budget = log_budget(totals, config.score)
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
+    before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
     judge_one = partial(
         judge,
         log,
@@ -76,6 +83,7 @@ def score_campaigns(
         min_slice_requests=config.link.min_slice_requests,
         min_accounts=config.resolve.min_accounts,
         required_bits=budget.required_bits,
+        flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
     judged = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance:
@@ -89,8 +97,16 @@ def score_campaigns(
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:
-    """Every parameter on which evidence and verdicts rest, by table and name, in what JSON has."""
-    return parameter_values("score.")
+    """Every number on which evidence and verdicts rest, by table and name, in what JSON has.
+
+    Each explanation beside a harvest is a table `score.explanations.KEY`.
+    """
+    numbers = ("prior", "counts", "predicts", "kinds", "signs", "only_with", "never_with")
+    weights = {
+        f"score.explanations.{one.key}": json.loads(json.dumps({name: getattr(one, name) for name in numbers}))
+        for one in EXPLANATIONS
+    }
+    return parameter_values("score.") | weights
 
 
 def evidence_needs() -> EvidenceNeeds:

@@ -6,7 +6,7 @@ is flagged. So whoever has the case can tell whether one of these numbers was ch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, PRIOR
+from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, PRIOR, STANDING
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import Finding
@@ -105,20 +105,22 @@ def rebuild_verdict(
     allowed = _sanctioned_members(accounts, names)
     needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
     verdict, limits = linked_verdict(weighed, config.score), list[Limit]()
+    standing = _flagged_before(evidence, names)
     if linked is None:
         least = config.resolve.min_accounts
         likely = 0 if _too_few(evidence) else least
         verdict, limits = judge_weighed(
-            weighed, config.score, required_bits=needed, likely_members=likely, min_accounts=least
+            weighed,
+            config.score,
+            required_bits=needed,
+            likely_members=likely,
+            min_accounts=least,
+            standing=standing,
         )
     claim = weighed.claim
-    rules = {(PRIOR, PRIOR): (claim.prior_bits, claim.prior_bits)}
-    for key, odds in claim.odds.items():
-        rules[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
-    rules |= {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict = "none"
-    own = _member_ranks(verdict, weighed, allowed, config.score)
+    own = _member_ranks(verdict, weighed, allowed, standing, config.score)
     listed = [place for place, (_, has_row) in enumerate(findings) if has_row]
     return RebuiltVerdict(
         score=claim.probability,
@@ -128,7 +130,7 @@ def rebuild_verdict(
         families=weighed.families,
         kinds=[measured[place].kind for place in listed],
         bits=[weighed.findings[place].bits for place in listed],
-        rules=rules,
+        rules=_rule_rows(weighed, limits),
         member_prior=weighed.member_prior,
         accounts=names.to_pylist(),
         member_scores=claim.probability * weighed.member_probability,
@@ -138,11 +140,22 @@ def rebuild_verdict(
     )
 
 
-def _member_ranks(verdict: str, weighed: Weighed, allowed: Flags, settings: ScoreSettings) -> Ints:
+def _rule_rows(weighed: Weighed, limits: Sequence[Limit]) -> dict[tuple[str, str], tuple[float, float]]:
+    """Family and kind -> bits, after and before caps, of each row that states no finding."""
+    claim = weighed.claim
+    rows = {(PRIOR, PRIOR): (claim.prior_bits, claim.prior_bits)}
+    for key, odds in claim.odds.items():
+        rows[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
+    return rows | {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
+
+
+def _member_ranks(
+    verdict: str, weighed: Weighed, allowed: Flags, standing: Flags | None, settings: ScoreSettings
+) -> Ints:
     none = VERDICTS.index("none")
     if verdict == "none":
         return np.full(len(allowed), none)
-    ranks = member_ranks(verdict, weighed.member_probability, weighed.set_apart, settings)
+    ranks = member_ranks(verdict, weighed, settings, standing)
     return np.where(allowed, none, ranks)
 
 
@@ -163,6 +176,15 @@ def _of_campaign(evidence: pa.Table) -> pa.Table:
 
 def _too_few(evidence: pa.Table) -> bool:
     return bool(pc.any(pc.equal(evidence["family"], MEMBERSHIP), min_count=0).as_py())
+
+
+def _flagged_before(evidence: pa.Table, names: pa.StringArray) -> Flags | None:
+    """Members whom the look before flagged; None where the case says nothing of a look before."""
+    rows = evidence.filter(pc.and_(pc.equal(evidence["family"], STANDING), pc.is_valid(evidence["account_id"])))
+    if not rows.num_rows:
+        return None
+    found: Flags = pc.is_in(names, value_set=rows["account_id"].combine_chunks()).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _sanctioned_members(accounts: pa.Table, names: pa.StringArray) -> Flags:
@@ -275,6 +297,7 @@ def _row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator[str]:
 
 
 def _member_row_differences(rebuilt: RebuiltVerdict, rows: pa.Table) -> Iterator[str]:
+    rows = rows.filter(pc.not_equal(rows["family"], STANDING))
     at = pc.index_in(rows["account_id"].combine_chunks(), value_set=pa.array(rebuilt.accounts))
     is_prior = pc.equal(rows["family"], PRIOR).to_numpy()
     kinds = pa.array(rebuilt.member_kinds, pa.string())

@@ -245,7 +245,8 @@ def _signing_hunt(
         made.append(found)
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    case = hunt(inputs, customers, settings, progress=progress, after=sign)
+    flagged = {account for campaign in known for account in campaign.flagged}
+    case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 
 

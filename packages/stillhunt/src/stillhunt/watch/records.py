@@ -101,11 +101,14 @@ def known_campaigns(database: WatchDatabase) -> list[KnownCampaign]:
     latest = {row["campaign_id"]: row["last_snapshot"] for row in campaigns}
     members: dict[str, dict[str, int]] = {}
     former: dict[str, set[str]] = {}
+    flagged: dict[str, set[str]] = {}
     for row in database.read(select(CAMPAIGN_MEMBERS)):
         name, account = row["campaign_id"], row["account_id"]
         members.setdefault(name, {})[account] = row["requests"]
         if row["last_snapshot"] < latest.get(name, 0):
             former.setdefault(name, set()).add(account)
+        elif row["flagged"]:
+            flagged.setdefault(name, set()).add(account)
     return [
         KnownCampaign(
             campaign_id=row["campaign_id"],
@@ -115,6 +118,10 @@ def known_campaigns(database: WatchDatabase) -> list[KnownCampaign]:
             last_snapshot=row["last_snapshot"],
             last_seen=row["last_seen"],
             former=frozenset(former.get(row["campaign_id"], ())),
+            # A campaign that the latest hunt did not find, or not to act on, has to reach its verdict anew.
+            flagged=frozenset(
+                flagged.get(row["campaign_id"], ()) if (row["status"], row["verdict"]) == (ACTIVE, "act") else ()
+            ),
         )
         for row in campaigns
     ]

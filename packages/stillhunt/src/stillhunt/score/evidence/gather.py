@@ -12,7 +12,7 @@ from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_se
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
-SIGNS = frozenset(("posing_customers", "one_place", "unlinked_customers"))
+SIGNS = frozenset(("posing_customers", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain"))
 """Kinds without bits of their own that matter by being found."""
 
 

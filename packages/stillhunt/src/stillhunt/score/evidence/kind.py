@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -72,26 +72,6 @@ class MemberWording:
     evidence_against: str
 
 
-HONEST_EXPLANATIONS = ("course", "company", "application", "framework", "benchmark", "dataset", "fleet", "keys")
-"""Keys of the explanations of `HonestReadings`; `stillhunt_evidence.pages.kind_readings` says what each is."""
-
-
-@dataclass(frozen=True)
-class HonestReadings:
-    """How each of the honest explanations of a pack reads a kind.
-
-    Attributes:
-        explained: reason, as a sentence -> explanations under which evidence for a harvest would be common, with spaces
-            between them.
-        unexplained: the same for those under which it would not.
-        against: explanations that predict evidence against a harvest, separated by spaces.
-    """
-
-    explained: Mapping[str, str]
-    unexplained: Mapping[str, str]
-    against: str = ""
-
-
 @dataclass(frozen=True)
 class EvidenceKind:
     """One kind of evidence.
@@ -106,7 +86,6 @@ class EvidenceKind:
         weigh: looks at one candidate; None where there is nothing to say.
         order: place among the built-in kinds in tables and pages, in which bits are added, too; those of plugins follow
             by name.
-        readings: how honest explanations read it on the pages of a pack; None where a data file of those pages says it.
         learns: "volume" where what it says of a member is learned anew from the volumes of the confident core.
     """
 
@@ -122,7 +101,6 @@ class EvidenceKind:
     members: MemberWording | None
     weigh: Callable[[EvidenceKind, CandidateCase], Finding | None]
     order: int = 0
-    readings: HonestReadings | None = None
     learns: Literal["", "volume"] = ""
 
     def finding(
@@ -231,10 +209,6 @@ def missing_parts(kind: EvidenceKind) -> list[str]:
         faults.append("the least bits are above the most bits")
     wording = (kind.wording.evidence_for, kind.wording.evidence_against, kind.wording.insufficient)
     faults += [] if all(wording) and all(kind.wording.variants) else ["no wording for, against or insufficient data"]
-    if kind.readings is not None:
-        told = " ".join((*kind.readings.explained.values(), *kind.readings.unexplained.values())).split()
-        known = sorted(told) == sorted(HONEST_EXPLANATIONS) and set(kind.readings.against.split()) <= set(told)
-        faults += [] if known else ["no reading by each honest explanation, or one by another"]
     if kind.members is not None and not (kind.members.evidence_for and kind.members.evidence_against):
         faults.append("no wording for or against a member")
     return faults

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.base.errors import ContractError
 from stillhunt.base.explanations import EXPLANATION_OF
-from stillhunt.base.families import OTHERS, PRIOR
+from stillhunt.base.families import OTHERS, PRIOR, STANDING
 from stillhunt.base.schema_case import CASE_OPERATORS, EVIDENCE, HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
@@ -24,6 +24,7 @@ from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.caps import member_bits, member_evidence
+from stillhunt.score.verdict.rules import FLAGGED_BEFORE
 from stillhunt.score.verdict.verdict import Judged
 
 FIRST_MEMBERS = 3
@@ -41,7 +42,8 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
     Args:
         shown: judged candidates; those with the verdict none, account farms and relays are in no set.
     """
-    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind == HARVEST_OPERATION]
+    kinds = (HARVEST_OPERATION, POSING_OPERATION)
+    places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind in kinds]
     campaigns = [shown[place].candidate for place in places]
     sets = [*find_campaign_sets(log, campaigns), *_taken_apart(campaigns, splits)]
     rows = []
@@ -102,6 +104,8 @@ def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> lis
 MEMBER_EXAMPLES = 5
 OPERATION_PRIOR = (PRIOR, PRIOR, "Odds that a group like this is one operation of this kind, before any evidence")
 MEMBER_PRIOR = (PRIOR, PRIOR, "Odds that an account of the group is part of it, from how many of the others are")
+
+_FLAGGED_BEFORE = (STANDING, FLAGGED_BEFORE, "The look before flagged it")
 
 Text = tuple[str, str, str]
 """Family, kind and statement."""
@@ -176,7 +180,7 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.
 
 
 def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
-    """The prior against the leading explanation, the findings, what the other explanations take, and the limits."""
+    """The prior and the findings against separate customers, what the other explanations take, and the limits."""
     claim = judged.weighed.claim
     stated = [_rule_row(_prior_text(judged.kind, claim.leading), claim.prior_bits)]
     raw = [claim.prior_bits]
@@ -207,8 +211,8 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
 def _prior_text(kind: str, leading: str) -> Text:
     if not leading:
         return OPERATION_PRIOR
-    what = "is one operator's" if kind == POSING_OPERATION else "harvests"
-    return PRIOR, PRIOR, f"Odds that a group like this {what}, and is not {EXPLANATION_OF[leading].name}"
+    what = "has one operator" if kind == POSING_OPERATION else "harvests"
+    return PRIOR, PRIOR, f"Odds that a group like this {what} and is no chance group, before any evidence"
 
 
 def explanation_statement(key: str, odds: float) -> str:
@@ -234,7 +238,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     speaks = table != 0.0
     speaks[:, 0] = True
     member, finding = np.nonzero(speaks)
-    bits = table[member, finding]
+    bits, values = table[member, finding], raw[member, finding]
     # The prior and, for each finding, what it says for and against; some findings never speak of members.
     texts = np.zeros((table.shape[1], 2), np.int64)
     texts[0] = rows.code(MEMBER_PRIOR)
@@ -252,7 +256,14 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     by_member = candidate.rows[np.argsort(candidate.row_account, kind="stable")]
     begins = (ends - volumes).tolist()
     own = [by_member[begin:end][:MEMBER_EXAMPLES] for begin, end in zip(begins, ends.tolist(), strict=True)]
-    # The prior stands on no request.
+    if any(limit.family == STANDING for limit in judged.limits) and judged.standing is not None:
+        before = np.flatnonzero(judged.standing)
+        nothing = np.zeros(len(before))
+        member, finding = np.append(member, before), np.append(finding, np.full(len(before), len(texts)))
+        bits, values = np.append(bits, nothing), np.append(values, nothing)
+        texts = np.vstack([texts, [rows.code(_FLAGGED_BEFORE)] * 2])
+    # The prior, and that the account was flagged before, stand on no request.
+    by_rule = (finding == 0) | (finding > len(findings))
     first = len(rows.examples)
     rows.examples += [np.zeros(0, np.int64), *own]
     rows.add(
@@ -260,8 +271,8 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
         account=candidate.accounts[member],
         text=texts[finding, (bits > 0).astype(np.int64)],
         bits=bits,
-        raw=raw[member, finding],
-        example=np.where(finding == 0, first, first + 1 + member),
-        count=np.where(finding == 0, 0, volumes[member]),
+        raw=values,
+        example=np.where(by_rule, first, first + 1 + member),
+        count=np.where(by_rule, 0, volumes[member]),
         independent=np.zeros(len(member), bool),
     )

@@ -321,4 +321,4 @@ def _reason_lists(campaign: Ints, sanctioned: Flags, reasons: list[list[str]]) -
 
 
 def _ranks_by_account(judged: Judged, config: Config) -> Ints:
-    return member_ranks(judged.verdict, judged.member_probability, judged.weighed.set_apart, config.score)
+    return member_ranks(judged.verdict, judged.weighed, config.score, judged.standing)

@@ -25,21 +25,28 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import SIGNS, within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
-from stillhunt.score.verdict.rules import LIKELY_MEMBER, flagged_members, linked_verdict, weigh_linked_accounts
+from stillhunt.score.stats.arrays import Flags, Ints
+from stillhunt.score.verdict.rules import (
+    LIKELY_MEMBER,
+    Weighed,
+    flagged_members,
+    linked_verdict,
+    weigh_linked_accounts,
+)
 from stillhunt.score.verdict.verdict import Judged
 
 
-def member_ranks(verdict: str, probability: Floats, set_apart: Flags, settings: ScoreSettings) -> Ints:
+def member_ranks(verdict: str, weighed: Weighed, settings: ScoreSettings, standing: Flags | None = None) -> Ints:
     """Position in `VERDICTS` of what is said of each member, allowed programmes aside.
 
     Args:
-        set_apart: True for members who are never flagged.
+        standing: True for members whom the look before flagged; None where there was none.
     """
     # Whoever is likelier a member than not is for a person to look at, as the campaign is.
-    ranks = np.where(probability >= LIKELY_MEMBER, VERDICTS.index("review"), VERDICTS.index("none"))
+    likely = weighed.member_probability >= LIKELY_MEMBER
+    ranks = np.where(likely, VERDICTS.index("review"), VERDICTS.index("none"))
     if verdict == "act":
-        ranks[flagged_members(np.where(set_apart, 0.0, probability), settings)] = VERDICTS.index("act")
+        ranks[flagged_members(weighed, settings, standing)] = VERDICTS.index("act")
     return ranks
 
 

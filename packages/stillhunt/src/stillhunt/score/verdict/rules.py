@@ -20,7 +20,7 @@ import numpy as np
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
-from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, family_label
+from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, STANDING, family_label
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.score.evidence.finding import Finding
@@ -36,17 +36,26 @@ class VerdictParameters(NamedTuple):
     member_probability: float
     independent_families: int
     one_operator_probability: float
-    people_bits: float
     decisive_bits: float
 
 
 P = read_parameters(VerdictParameters, "score.verdict")
 LIKELY_MEMBER = P.member_probability
+# bits: how far below the thresholds of act, of the budget and of flagging what the look before reached still stands
+# (derived: log2 odds of 99 % less those of 95 %)
+_STANDING_BITS = 2.4
+_LINKED_PRIOR_BITS = -5.5  # bits: log2 odds that linked accounts are a farm or a relay (judgement: one group in 45)
+_POSING_ACCOUNTS = (
+    8  # Accounts from which a group that poses is put up for review (families and small firms have fewer)
+)
+# bits: conversations against a harvest above which people stand behind the accounts (resellers serve people; cover
+# traffic of programs shows fewer signs of them)
+_PEOPLE_BITS = 1.5
 
 
 @dataclass(frozen=True)
 class Limit:
-    """Why a verdict is lower than the probability says: a row of evidence without bits."""
+    """Why a verdict is not what the probability by itself gives: a row of evidence without bits."""
 
     family: str
     kind: str
@@ -55,14 +64,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the evidence says of a group, weighed against the explanation that fits best beside it.
+    """What the evidence says of a group.
 
     Attributes:
         operation: what is claimed, from `OPERATION_KINDS`.
         bits: log2 odds of it, against everything else.
-        prior_bits: log2 odds against the leading explanation before any evidence.
-        other_bits: what the other explanations take from the odds, at most 0.
-        leading: key of the leading explanation; empty for linked accounts, which are weighed against nothing else.
+        prior_bits: log2 odds against separate customers before any evidence.
+        other_bits: what the explanations beside separate customers take from the odds.
+        leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
         one_operator: probability that one operator stands behind the accounts, whatever it does.
     """
@@ -86,7 +95,7 @@ class Weighed:
     """The findings about one group, weighed.
 
     Attributes:
-        findings: with their bits against the leading explanation, in the order in which they are added.
+        findings: with their bits against separate customers, in the order in which they are added.
         families: those above the floor, the strongest first.
         member_prior: log2 odds that an account of the group is part of it, before what is known of the account.
         member_bits: log2 odds of each member, given the campaign.
@@ -114,23 +123,23 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
     odds = {one.explanation.key: one.odds for one in weighed}
     bits, operation = odds_against_all(list(odds.values())), HARVEST_OPERATION
     together = one_operator_bits(odds)
-    if sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
+    many = members >= _POSING_ACCOUNTS
+    if many and sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
-    leading = leading_explanation(weighed)
+    by_chance, leading = weighed[0], leading_explanation(weighed)
     claim = Claim(
-        operation, bits, leading.prior_bits, bits - leading.odds, leading.explanation.key, odds, sigmoid(together)
+        operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds, sigmoid(together)
     )
-    # Which families are strong is a matter of what was found, not of the explanation that happens to lead.
-    strong = family_bits(weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)[0].findings)
-    return _with_members(claim, leading.findings, strong, set_apart(within, members), settings)
+    strong = family_bits(by_chance.findings)
+    return _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
 
 
 def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
     """Weigh the findings about linked accounts without a work queue: that they have one operator is all there is."""
     findings = capped(list(measured), settings.family_cap_bits.model_dump())
-    bits = settings.prior_bits + sum(found.bits for found in findings)
-    claim = Claim(HARVEST_OPERATION, bits, settings.prior_bits, 0.0, "", {}, sigmoid(bits))
+    bits = _LINKED_PRIOR_BITS + sum(found.bits for found in findings)
+    claim = Claim(HARVEST_OPERATION, bits, _LINKED_PRIOR_BITS, 0.0, "", {}, sigmoid(bits))
     return _with_members(claim, findings, family_bits(findings), np.zeros(members, bool), settings)
 
 
@@ -156,7 +165,7 @@ def _with_members(
 def _poses(measured: Sequence[Finding], one_operator: float) -> bool:
     """Whether the accounts are surely one operator's, and pose as those of separate customers whom no person uses."""
     kinds = {found.kind: found.bits for found in measured}
-    people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -P.people_bits
+    people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -_PEOPLE_BITS
     return POSING in kinds and not people and one_operator >= P.one_operator_probability
 
 
@@ -166,29 +175,47 @@ def sigmoid(bits: float) -> float:
 
 
 def judge_weighed(
-    weighed: Weighed, settings: ScoreSettings, *, required_bits: float, likely_members: int, min_accounts: int
+    weighed: Weighed,
+    settings: ScoreSettings,
+    *,
+    required_bits: float,
+    likely_members: int,
+    min_accounts: int,
+    standing: Flags | None = None,
 ) -> tuple[str, list[Limit]]:
-    """The verdict on a group before allowed programmes, and what keeps it lower than the probability says.
+    """The verdict on a group before allowed programmes, and why it is not what the probability by itself gives.
+
+    A verdict act that the look before reached is left for evidence, and not for the noise of one more look: it stands
+    down to some bits below what it takes to reach it (two thresholds, as in a Schmitt trigger).
 
     Args:
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
         likely_members: accounts that are likelier part of it than not.
         min_accounts: accounts a campaign needs.
+        standing: True for members whom the look before flagged; None where there was none.
     """
     if weighed.claim.probability < settings.review_probability:
         return "none", []
     if likely_members < min_accounts:
         return "none", [Limit(MEMBERSHIP, "too_few_members", _too_few(likely_members, min_accounts))]
-    if weighed.claim.operation == POSING_OPERATION or weighed.claim.probability < settings.act_probability:
+    stands = standing is not None and bool(standing.mean() >= STANDING_SHARE)
+    spare = _STANDING_BITS if stands else 0.0
+    if weighed.claim.operation == POSING_OPERATION:
+        return "review", []
+    if sigmoid(weighed.claim.bits + spare) < settings.act_probability:
         return "review", []
     limits = []
     if len(weighed.families) < P.independent_families:
         limits.append(Limit(INDEPENDENCE, "independent_families", _dependent(weighed.families)))
-    if not len(flagged_members(np.where(weighed.set_apart, 0.0, weighed.member_probability), settings)):
+    if not len(flagged_members(weighed, settings, standing)):
         limits.append(Limit(FLAGGING, "nobody_to_act_on", _NOBODY))
-    if (own := weighed.claim.bits - settings.prior_bits) < required_bits:
+    if (own := weighed.claim.bits - settings.prior_bits) + spare < required_bits:
         limits.append(Limit(BUDGET, "false_alarm_budget", _held_back(own, required_bits, settings)))
-    return ("review" if limits else "act"), limits
+    if limits:
+        return "review", limits
+    if standing is not None and standing.any():
+        limits.append(Limit(STANDING, FLAGGED_BEFORE, _standing(int(standing.sum()))))
+    return "act", limits
 
 
 def linked_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
@@ -196,8 +223,15 @@ def linked_verdict(weighed: Weighed, settings: ScoreSettings) -> str:
     return "review" if weighed.claim.probability >= settings.review_probability else "none"
 
 
-def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
-    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds."""
+def flagged_members(weighed: Weighed, settings: ScoreSettings, standing: Flags | None = None) -> Ints:
+    """Members of a campaign to act on who are flagged: as many as keep the expected share of strangers in bounds.
+
+    Whoever was flagged at the look before stays so down to some bits below what it takes to be flagged.
+
+    Args:
+        standing: True for members whom the look before flagged; None where there was none.
+    """
+    probability = np.where(weighed.set_apart, 0.0, weighed.member_probability)
     order = np.argsort(-probability, kind="stable")
     strangers = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
     kept = (strangers <= settings.flagged_strangers) & (probability[order] >= settings.flagged_probability)
@@ -206,7 +240,12 @@ def flagged_members(probability: Floats, settings: ScoreSettings) -> Ints:
     if 0 < flagged < len(order) and probability[order[flagged]] == probability[order[flagged - 1]]:
         # Of equals all are flagged or none, so that nobody is for what their account is called.
         flagged = int(np.count_nonzero(probability > probability[order[flagged]]))
-    return np.sort(order[:flagged])
+    found = np.zeros(len(order), bool)
+    found[order[:flagged]] = True
+    if standing is not None:
+        least = float(np.log2(settings.flagged_probability / (1.0 - settings.flagged_probability))) - _STANDING_BITS
+        found |= standing & ~weighed.set_apart & (weighed.member_bits >= least)
+    return np.flatnonzero(found)
 
 
 def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
@@ -214,6 +253,9 @@ def all_allowed(sanctioned: Flags, min_accounts: int) -> bool:
     return int((~sanctioned).sum()) < min_accounts
 
 
+STANDING_SHARE = 0.5  # Share of the members flagged before from which the verdict is that of the look before
+FLAGGED_BEFORE = "flagged_before"
+"""Kind of the rows of the family `STANDING`."""
 _NOBODY = "No account is surely enough a member to act on; who is likelier a member than not is for a person to look at"
 
 
@@ -234,4 +276,12 @@ def _held_back(own: float, required: float, settings: ScoreSettings) -> str:
     return (
         f"A budget of {formatting.exact_number(allowed)} false {campaigns} in 30 days asks {required:.1f} bits of "
         f"evidence in a log of this size; this one has {own:.1f}, and so gets the verdict review"
+    )
+
+
+def _standing(accounts: int) -> str:
+    flagged = formatting.plural(accounts, "account")
+    return (
+        f"The look before flagged {flagged} of it: what was reached is left for evidence against it, and not for the "
+        "noise of one more look"
     )

@@ -30,6 +30,7 @@ class Judged:
         measured: findings before caps.
         limits: what keeps the verdict lower than the probability says.
         kind: what kind of operation the evidence is about, from `OPERATION_KINDS`.
+        standing: True for accounts that the look before flagged; None where there was none.
     """
 
     candidate: Candidate
@@ -38,6 +39,7 @@ class Judged:
     verdict: str
     kind: str
     limits: list[Limit] = field(default_factory=list)
+    standing: Flags | None = None
 
     @property
     def bits(self) -> float:
@@ -63,12 +65,14 @@ def judge(
     min_slice_requests: int,
     min_accounts: int,
     required_bits: float,
+    flagged_before: Flags | None = None,
 ) -> Judged:
     """Judge one candidate; accounts that are likelier strangers than members leave it, and it is judged again.
 
     Args:
         min_accounts: accounts a campaign needs; with fewer left the verdict is none.
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
+        flagged_before: True for accounts of the log that the look before flagged; None where there was none.
     """
     measured, weighed = _weigh(CandidateCase.of(log, candidate, min_slice_requests), settings)
     unrefuted = ~_refuted_members(measured, weighed)
@@ -78,10 +82,16 @@ def judge(
         smaller = candidate.without(stays)
         case = CandidateCase.of(log, smaller, min_slice_requests, candidate, candidate.without(unrefuted))
         candidate, (measured, weighed) = smaller, _weigh(case, settings)
+    standing = None if flagged_before is None else flagged_before[candidate.accounts]
     verdict, limits = judge_weighed(
-        weighed, settings, required_bits=required_bits, likely_members=likely, min_accounts=min_accounts
+        weighed,
+        settings,
+        required_bits=required_bits,
+        likely_members=likely,
+        min_accounts=min_accounts,
+        standing=standing,
     )
-    return Judged(candidate, measured, weighed, verdict, weighed.claim.operation, limits)
+    return Judged(candidate, measured, weighed, verdict, weighed.claim.operation, limits, standing)
 
 
 def _refuted_members(measured: list[Finding], weighed: Weighed) -> Flags:

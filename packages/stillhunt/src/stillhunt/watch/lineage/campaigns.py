@@ -47,6 +47,7 @@ class KnownCampaign:
         last_snapshot: number of the latest snapshot that has it.
         last_seen: its last harvested request, microseconds since 1970.
         former: those of the members that the latest hunt which found it did not find as members.
+        flagged: those that the latest hunt flagged, where it is active and to act on.
     """
 
     campaign_id: str
@@ -56,6 +57,7 @@ class KnownCampaign:
     last_snapshot: int
     last_seen: int | None = None
     former: frozenset[str] = frozenset()
+    flagged: frozenset[str] = frozenset()
 
     @property
     def latest_members(self) -> dict[str, int]:

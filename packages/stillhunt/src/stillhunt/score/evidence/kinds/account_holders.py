@@ -16,28 +16,40 @@ from stillhunt.base import formatting
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
+from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
 from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
+from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
 from stillhunt.score.stats.arrays import Ints
 
 _SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
 
 
-class HolderParameters(NamedTuple):
-    """Parameters of who the accounts say they are."""
+# share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (about
+# half of them)
+_SHARED_SHARE = 0.4
+_DECLARED_SHARE = (
+    0.25  # share: members who declare an organisation, from which a group does not pose (who hides does not)
+)
+# share: members at one mail domain of their own from which the group is a firm (a few seats have mail elsewhere)
+_OWN_DOMAIN_SHARE = 0.8
+# share: members who share something below which nothing ties the accounts (families and small firms are in every group)
+_UNLINKED_SHARE = 0.2
+# accounts: fewer make a small group (most honest groups that came highest in three generators have five to nine)
+_FEW_ACCOUNTS = 10
+_TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
+# accounts: members for each bit of a template of its own (one customer of a reseller has one on a few of its accounts)
+_ACCOUNTS_PER_BIT = 4.0
 
-    shared_share: float
-    declared_share: float
-    min_accounts: int
-    unlinked_share: float
-    template_lift: float
-    template_bits_per_doubling: float
-    template_accounts_per_bit: float
-    template_cap_bits: float
+
+class TemplateParameters(NamedTuple):
+    """Parameters of a template of its own."""
+
+    bits_per_doubling: float
+    cap_bits: float
 
 
-P = read_parameters(HolderParameters, "score.account_holders")
+P = read_parameters(TemplateParameters, "score.own_template")
 
 
 def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
@@ -66,30 +78,39 @@ def _find_holders(case: CandidateCase) -> str:
     cards, networks, domains = (
         _shared_values(case, name) for name in ("payment_fingerprint", "signup_prefix", "email_domain")
     )
-    school = float((codes["institution"][members] > 0).mean()) >= P.shared_share
+    school = float((codes["institution"][members] > 0).mean()) >= _SHARED_SHARE
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
-    if max(cards[0], 0.0 if school else networks[0]) >= P.shared_share:
-        one_domain = domains[1] >= P.shared_share and cards[0] < P.shared_share
-        if not one_domain and declared < P.declared_share and len(members) >= P.min_accounts:
-            return "posing_customers"
-    address = _one_address(case)
-    if max(networks[1], domains[1], address) >= P.shared_share:
+    of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
+    tied = max(cards[0], 0.0 if school else networks[0]) >= _SHARED_SHARE
+    if tied and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
+        return "posing_customers"
+    address = _shared_addresses(case)
+    if max(networks[1], domains[1], address) >= _SHARED_SHARE:
         return "one_place"
-    if max(cards[0], networks[0], domains[0], address) < P.unlinked_share:
+    if max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:
         return "unlinked_customers"
     return ""
 
 
-def _one_address(case: CandidateCase) -> float:
-    """Share of the members who send from the one network that most of them and few others use."""
-    key = case.log.keys.address("client_prefix")
-    if key.empty:
-        return 0.0
-    _, value = key.pairs_of(case.candidate.accounts)
-    values, members = np.unique(value, return_counts=True)
-    everybody = np.bincount(key.value, minlength=int(key.value.max()) + 1)
-    group = members[everybody[values] - members <= _RARE_OUTSIDE * members]
-    return float(group.max(initial=0)) / len(case.candidate.accounts)
+def _has_own_domain(case: CandidateCase) -> bool:
+    """Whether nearly all members are at one mail domain that few others use, in one country, as a firm's are."""
+    codes, members = case.log.accounts.customers.codes, case.candidate.accounts
+    if "email_domain" not in codes or explained_by_customer(case):
+        return False
+    thrown_away = float((codes["disposable"][members] > 0).mean())
+    return _shared_values(case, "email_domain")[1] - thrown_away >= _OWN_DOMAIN_SHARE and one_country(
+        case.log.accounts, members
+    )
+
+
+def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    return kind.finding(0.0, {"accounts": len(case.candidate.accounts)}) if _has_own_domain(case) else None
+
+
+def _shared_addresses(case: CandidateCase) -> float:
+    """Share of the members who send from networks that they share beyond chance."""
+    found = address_sharing(case, "client_prefix")
+    return 0.0 if found is None or found.bits <= 0.0 else found.sharing / len(case.candidate.accounts)
 
 
 def _weigh_holders(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -116,19 +137,26 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if candidate.untemplated or _holders(case) != "posing_customers":
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
-    if lift < P.template_lift:
+    if lift < _TEMPLATE_LIFT:
         return None
-    most = min(P.template_cap_bits, len(candidate.accounts) / P.template_accounts_per_bit)
-    bits = min(float(np.log2(lift)) * P.template_bits_per_doubling, most)
+    most = min(P.cap_bits, len(candidate.accounts) / _ACCOUNTS_PER_BIT)
+    bits = min(float(np.log2(lift)) * P.bits_per_doubling, most)
     # The mix of its phrases may have said as much.
     bits = max(bits - max(phrase_bits(case)[0], 0.0), 0.0)
     found = kind.finding(bits, {"accounts": len(candidate.accounts), "lift": round(lift)}, rows=candidate.rows)
     return replace(found, count=len(candidate.rows))
 
 
+def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    accounts = len(case.candidate.accounts)
+    return kind.finding(0.0, {"accounts": accounts}) if accounts < _FEW_ACCOUNTS else None
+
+
 HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
     for name in ("posing_customers", "one_place", "unlinked_customers")
 )
-TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.template_cap_bits, least_bits=0.0)
-KINDS = (*HOLDER_KINDS, TEMPLATE_KIND)
+TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.cap_bits, least_bits=0.0)
+FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
+DOMAIN_KIND = declared_kind("own_mail_domain", _weigh_domain, most_bits=0.0, least_bits=0.0)
+KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND)

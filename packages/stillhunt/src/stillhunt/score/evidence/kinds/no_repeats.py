@@ -103,12 +103,14 @@ class RepeatParameters(NamedTuple):
     none_bits: float
     against_bits: float
     most_against_bits: float
-    shared_items: float
     assignment_overlap: float
     most_against_draws: float
 
 
 NO_REPEATS = read_parameters(RepeatParameters, "score.no_repeats")
+# share: repeated prompts from which the sentence speaks of a public data set, an assignment or a pool (campaigns of
+# seeded worlds that hand out each task once stay below 3 %)
+_SHARED_ITEMS = 0.1
 
 
 def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -132,7 +134,7 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         {"distinct": distinct, "repeated": repeated, "overlap": overlap},
         rows=candidate.rows,
         count=len(candidate.rows),
-        variant=None if repeated < NO_REPEATS.shared_items else 0 if overlap >= NO_REPEATS.assignment_overlap else 1,
+        variant=None if repeated < _SHARED_ITEMS else 0 if overlap >= NO_REPEATS.assignment_overlap else 1,
     )
 
 

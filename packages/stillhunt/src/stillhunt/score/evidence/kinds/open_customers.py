@@ -30,11 +30,11 @@ class CustomerParameters(NamedTuple):
     """Parameters of open customers."""
 
     declared_share: float
-    bits: float
     other_member_bits: float
 
 
 P = read_parameters(CustomerParameters, "score.open_customers")
+_BITS = -6.0  # bits: what the finding is said to weigh (which explanations it allows decides, and not its bits)
 
 
 def explained_by_customer(case: CandidateCase) -> bool:
@@ -57,7 +57,7 @@ def _find_declared(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if share < P.declared_share:
         return None
     members = np.where(own == names[np.argmax(seats)], P.other_member_bits, 0.0)
-    return kind.finding(P.bits, {"share": share}, count=len(case.candidate.rows), member_bits=members)
+    return kind.finding(_BITS, {"share": share}, count=len(case.candidate.rows), member_bits=members)
 
 
 def _find_open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -78,15 +78,13 @@ def _find_open(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
             continue
         if (disposable[part] > 0).any():  # mail that anybody can have, however few have it here
             continue
-        if _one_payer(accounts, part) and ((institution[part] > 0).all() or _one_country(accounts, part)):
+        if _one_payer(accounts, part) and ((institution[part] > 0).all() or one_country(accounts, part)):
             is_open |= inside
             parts += 1
             payers += _payers_of(accounts, part)
     if not parts or is_open.mean() < _AGREEMENT or len(set(payers)) < len(payers):
         return None
-    return kind.finding(
-        P.bits, {"customers": parts}, count=len(case.candidate.rows), member_bits=np.zeros(len(members))
-    )
+    return kind.finding(_BITS, {"customers": parts}, count=len(case.candidate.rows), member_bits=np.zeros(len(members)))
 
 
 def _one_payer(accounts: Accounts, part: Ints) -> bool:
@@ -101,7 +99,8 @@ def _payers_of(accounts: Accounts, part: Ints) -> list[int]:
     return [int(known[np.argmax(holders)])] if holders.sum() >= _AGREEMENT * len(part) else []
 
 
-def _one_country(accounts: Accounts, part: Ints) -> bool:
+def one_country(accounts: Accounts, part: Ints) -> bool:
+    """Whether accounts signed up and pay in one country each, as far as the customer table knows."""
     countries = [_agreement_on(accounts, part, name) for name in ("signup_country", "payment_country")]
     return not any(0.0 < country < _AGREEMENT for country in countries)
 
@@ -112,6 +111,6 @@ def _agreement_on(accounts: Accounts, part: Ints, name: str) -> float:
     return float(np.unique(own[own >= 0], return_counts=True)[1].max(initial=0) / len(own))
 
 
-DECLARED_KIND = declared_kind("declared_organisation", _weigh_once, most_bits=P.bits, least_bits=P.bits)
-OPEN_KIND = declared_kind("open_customer", _weigh_once, most_bits=P.bits, least_bits=P.bits)
+DECLARED_KIND = declared_kind("declared_organisation", _weigh_once, most_bits=_BITS, least_bits=_BITS)
+OPEN_KIND = declared_kind("open_customer", _weigh_once, most_bits=_BITS, least_bits=_BITS)
 KINDS = (DECLARED_KIND, OPEN_KIND)

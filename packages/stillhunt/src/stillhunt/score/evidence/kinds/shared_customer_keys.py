@@ -27,15 +27,26 @@ def _weigh_customer_key(kind: EvidenceKind, case: CandidateCase) -> Finding | No
 
 
 def _weigh_address(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    key = case.log.keys.address(kind.name)
-    if key.empty or explained_by_customer(case):
-        return None
-    return _finding_of(kind, case, shared_address(case.candidate.accounts, key))
+    found = None if explained_by_customer(case) else address_sharing(case, kind.name)
+    return None if found is None else _finding_of(kind, case, found)
+
+
+def address_sharing(case: CandidateCase, name: str) -> SharedKey | None:
+    """How far the members share addresses beyond chance; None where the log has no addresses.
+
+    Args:
+        name: client_ip or client_prefix.
+    """
+    if name not in case.shared:
+        key = case.log.keys.address(name)
+        case.shared[name] = None if key.empty else shared_address(case.candidate.accounts, key)
+    found: SharedKey | None = case.shared[name]
+    return found
 
 
 # Shares of the members who share a key up to which it says nothing of the others, and from which it says all that it
 # can (judgement: classmates in a group of strangers make no operation of it; half of a group is the group)
-_FEW_SHARE, _MANY_SHARE = 0.15, 0.5
+_FEW_SHARE, _MANY_SHARE = 0.2, 0.5
 
 
 def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:

@@ -1,0 +1,254 @@
+"""Who the accounts say they are: posing as separate customers, people in one place, or nobody's together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
+
+from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.evidence.finding import CandidateCase, Finding
+from stillhunt.score.evidence.gather import SIGNS, gather_evidence
+from stillhunt.score.evidence.kinds.account_holders import HOLDER_KINDS, TEMPLATE_KIND, P
+from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
+
+MEMBERS, OTHERS = 20, 60
+Columns = dict[str, list[Any]]
+
+
+def customers(members: int = MEMBERS, **own: list[Any]) -> Columns:
+    """Columns of ACCOUNTS: the members' as given, everything else different for all."""
+    count = members + OTHERS
+    columns: Columns = {
+        "email_domain": [f"own{n}.example" for n in range(count)],
+        "payment_fingerprint": [1_000 + n for n in range(count)],
+        "signup_prefix": [1_000 + n for n in range(count)],
+        "signup_country": [f"X{n % 9}" for n in range(count)],
+        "organization_id": [None] * count,
+    }
+    return {name: [*own[name], *values[members:]] if name in own else values for name, values in columns.items()}
+
+
+def log_with(columns: Columns, address: Array | None = None) -> ScoredLog:
+    count = len(columns["email_domain"])
+    owner = np.repeat(np.arange(count), 2)
+    sent = {} if address is None else {"client_prefix": address[owner].astype(np.uint64)}
+    return log_of_rows(owner, np.arange(2 * count), customers=columns, **sent)
+
+
+def signs_of(log: ScoredLog, members: int = MEMBERS) -> dict[str, Finding]:
+    """Every sign that is found, by kind."""
+    found = {kind.name: finding_of(kind, log, group_of(log, members)) for kind in HOLDER_KINDS}
+    return {name: finding for name, finding in found.items() if finding is not None}
+
+
+def sign(members: int = MEMBERS, *, address: Array | None = None, **own: list[Any]) -> str:
+    """The one sign that is found; empty where there is none."""
+    found = [*signs_of(log_with(customers(members, **own), address), members)]
+    assert len(found) <= 1
+    return "".join(found)
+
+
+def shared(number: int, members: int = MEMBERS, values: int = 1) -> list[int]:
+    """The first members share so many values, and the others have one each."""
+    return [n % values if n < number else 100 + n for n in range(members)]
+
+
+def domains(number: int, domain: str = "place.example") -> list[str]:
+    return [domain if n < number else f"own{n}.example" for n in range(MEMBERS)]
+
+
+MANY = int(P.shared_share * MEMBERS)
+"""Members from which most of them share something."""
+
+
+def test_the_signs_are_the_kinds_that_count_by_being_found() -> None:
+    assert {kind.name for kind in HOLDER_KINDS} == SIGNS
+
+
+@pytest.mark.parametrize("key", ["payment_fingerprint", "signup_prefix"])
+def test_most_accounts_on_few_cards_or_sign_up_networks_pose_as_separate_customers(key: str) -> None:
+    assert sign(**{key: shared(MANY)}) == "posing_customers"
+    assert sign(**{key: shared(MANY - 1)}) == ""
+    assert sign(**{key: shared(MEMBERS, values=6)}) == "posing_customers", "six cards for twenty accounts"
+    assert sign(**{key: shared(MEMBERS, values=10)}) == "unlinked_customers", "two accounts may be one family"
+
+
+def test_what_many_others_have_too_is_not_the_groups() -> None:
+    columns = customers(payment_fingerprint=[7] * MEMBERS)
+    for others, found in ((2 * MEMBERS, ["posing_customers"]), (2 * MEMBERS + 1, ["unlinked_customers"])):
+        cards = [7 if n < MEMBERS + others else 1_000 + n for n in range(MEMBERS + OTHERS)]
+        assert [*signs_of(log_with(columns | {"payment_fingerprint": cards}))] == found
+
+
+def test_a_small_group_is_a_family_or_a_small_firm() -> None:
+    for members, found in ((P.min_accounts, "posing_customers"), (P.min_accounts - 1, "one_place")):
+        own = {"payment_fingerprint": [7] * members, "signup_prefix": [7] * members}
+        assert sign(members, **own) == found
+
+
+def test_who_declares_an_organisation_does_not_pose() -> None:
+    """A quarter of the members is enough; where most do, nothing is said here at all."""
+    card = {"payment_fingerprint": [7] * MEMBERS}
+    few, quarter, most = int(P.declared_share * MEMBERS) - 1, int(P.declared_share * MEMBERS), MEMBERS
+    for declared, found in ((few, "posing_customers"), (quarter, ""), (most, "")):
+        assert sign(**card, organization_id=["org" if n < declared else None for n in range(MEMBERS)]) == found
+
+
+def test_a_group_that_openly_is_one_customer_has_no_sign() -> None:
+    """Seats of one firm: one domain of its own, one card and one country."""
+    columns = customers(
+        payment_fingerprint=[7] * MEMBERS, email_domain=["firm.example"] * MEMBERS, signup_country=["NL"] * MEMBERS
+    )
+    log = log_with(columns)
+    assert explained_by_customer(CandidateCase.of(log, group_of(log, MEMBERS), 4))
+    assert signs_of(log) == {}
+
+
+def test_one_mail_domain_and_one_sign_up_network_are_people_in_one_place() -> None:
+    """But not where one card pays for most of them."""
+    place = {"signup_prefix": shared(MEMBERS), "email_domain": domains(MEMBERS)}
+    assert sign(**place) == "one_place"
+    assert sign(**place, payment_fingerprint=shared(MANY)) == "posing_customers"
+
+
+@pytest.mark.parametrize("domain", ["school.edu", "college.ac.uk"])
+def test_a_school_signs_up_from_its_own_network(domain: str) -> None:
+    """Its card is another matter."""
+    some = domains(MANY, domain)
+    assert sign(signup_prefix=shared(MEMBERS), email_domain=some) == "one_place"
+    assert sign(payment_fingerprint=shared(MEMBERS), email_domain=some) == "posing_customers"
+
+
+def test_most_accounts_with_one_mail_domain_are_in_one_place() -> None:
+    """From the same share on; several places are none."""
+    assert sign(email_domain=domains(MANY)) == "one_place"
+    assert sign(email_domain=domains(MANY - 1)) == ""
+    assert sign(email_domain=[f"place{n % 3}.example" for n in range(MEMBERS)]) == ""
+
+
+def test_most_accounts_that_send_from_one_network_are_in_one_place() -> None:
+    everywhere = np.arange(MEMBERS + OTHERS) + 10
+    for number, found in ((MANY, "one_place"), (MANY - 1, "")):
+        address = np.where(np.arange(MEMBERS + OTHERS) < number, 3, everywhere)
+        assert sign(address=address) == found
+    carrier = np.where(np.arange(MEMBERS + OTHERS) < 3 * MEMBERS + 1, 3, everywhere)
+    assert sign(address=carrier) == "unlinked_customers", "a carrier's network is no place"
+
+
+def test_who_shares_hardly_anything_is_unlinked() -> None:
+    few = int(P.unlinked_share * MEMBERS)
+    assert sign() == "unlinked_customers"
+    for key in ("payment_fingerprint", "signup_prefix"):
+        assert sign(**{key: shared(few - 1)}) == "unlinked_customers"
+        assert sign(**{key: shared(few)}) == ""
+    assert sign(email_domain=domains(few - 1)) == "unlinked_customers"
+    assert sign(email_domain=domains(few)) == ""
+
+
+def test_without_a_customer_table_nobody_is_said_to_be_anything() -> None:
+    count = MEMBERS + OTHERS
+    log = log_of_rows(np.repeat(np.arange(count), 2), np.arange(2 * count))
+    assert signs_of(log) == {}
+
+
+@pytest.mark.xfail(
+    reason="a table without cards, sign-up networks and mail domains counts as one in which none is shared"
+)
+def test_a_customer_table_that_does_not_say_so_makes_nobody_a_separate_customer() -> None:
+    """What is missing counts against nobody, and against no explanation."""
+    unknown = {key: [None] * MEMBERS for key in ("payment_fingerprint", "signup_prefix", "email_domain")}
+    assert sign(**unknown) == ""
+
+
+def test_signs_have_no_bits_and_are_kept_all_the_same() -> None:
+    log = log_with(customers(payment_fingerprint=shared(16, values=2)))
+    (found,) = signs_of(log).values()
+    assert (found.bits, found.member_bits, found.count) == (0.0, None, 2 * MEMBERS)
+    assert found.statement == (
+        "One operator stands behind 16 of 20 accounts that pose as separate customers: they have 2 payment instruments "
+        "in common, and declare neither an organisation nor a mail domain of their own"
+    )
+    kinds = {one.kind for one in gather_evidence(CandidateCase.of(log, group_of(log, MEMBERS), 2))}
+    assert kinds & SIGNS == {"posing_customers"}
+
+
+def test_the_key_that_more_accounts_share_is_named() -> None:
+    log = log_with(customers(payment_fingerprint=shared(9), signup_prefix=shared(18)))
+    assert "they have 1 sign-up network in common" in signs_of(log)["posing_customers"].statement
+
+
+# A template of one's own.
+
+
+def template_log(members: int, casual: int = 0, *, own: Columns | None = None) -> ScoredLog:
+    """Members whose requests are all in content cluster 0, and others of whom so many send one such request."""
+    count = members + 200
+    use = np.r_[np.full(members, 40), np.ones(casual, np.int64), np.zeros(200 - casual, np.int64)]
+    outside = np.r_[np.zeros(members, np.int64), np.full(200, 20)]
+    account = np.repeat(np.arange(count), use + outside)
+    place = np.arange(len(account)) - np.searchsorted(account, account)
+    cards = [7 if n < members else 1_000 + n for n in range(count)]
+    stated = {"payment_fingerprint": cards, "email_domain": [f"own{n}.example" for n in range(count)]} | (own or {})
+    cluster = np.where(place < use[account], 0, -1)
+    return log_of_rows(account, np.arange(len(account)), cluster=cluster, customers=stated)
+
+
+def template_of(log: ScoredLog, members: int = MEMBERS, content: float = 0.0) -> Finding | None:
+    group = replace(group_of(log, members), content=np.full(members, content))
+    return finding_of(TEMPLATE_KIND, log, group)
+
+
+def test_a_template_of_their_own_is_evidence_where_accounts_pose() -> None:
+    """4,001 times as often as others: six bits, of which twenty accounts may earn five."""
+    found = template_of(template_log(MEMBERS))
+    assert found is not None
+    assert found.bits == pytest.approx(MEMBERS / P.template_accounts_per_bit) == 5.0
+    assert (found.family, found.count, found.member_bits) == ("content", 40 * MEMBERS, None)
+    assert found.statement.startswith("20 accounts that one operator pays for or opened use one template 4,001 times")
+
+
+@pytest.mark.parametrize(
+    ("members", "casual", "bits"),
+    [
+        (12, 0, 3.0),  # a bit for each four accounts
+        (40, 0, 0.5 * np.log2(4_001.0)),  # half a bit for each doubling
+        (40, 9, 0.5 * np.log2(401.0)),
+    ],
+)
+def test_bits_grow_with_accounts_and_rarity(members: int, casual: int, bits: float) -> None:
+    found = template_of(template_log(members, casual), members)
+    assert found is not None
+    assert found.bits == pytest.approx(bits, abs=0.01)
+    assert found.bits <= P.template_cap_bits
+
+
+def test_what_the_mix_of_phrases_has_said_is_not_said_again() -> None:
+    """Together they say what the stronger says; a mix that speaks against leaves it alone."""
+    log = template_log(40)
+    alone = template_of(log, 40)
+    assert alone is not None
+    for content, left in ((0.1, alone.bits - 2.0 * np.log2(1.2)), (8.0, 0.0), (-8.0, alone.bits)):
+        found = template_of(log, 40, content)
+        assert found is not None
+        assert found.bits == pytest.approx(left)
+
+
+def test_a_common_template_says_nothing() -> None:
+    assert template_of(template_log(MEMBERS, 150)) is None
+
+
+def test_who_does_not_pose_may_share_a_rare_template() -> None:
+    """Strangers share a public prompt, however rare, and seats of one firm their firm's."""
+    unlinked = {"payment_fingerprint": [1_000 + n for n in range(MEMBERS + 200)]}
+    assert template_of(template_log(MEMBERS, own=unlinked)) is None
+    organisations = {"organization_id": ["org" if n < MEMBERS else None for n in range(MEMBERS + 200)]}
+    assert template_of(template_log(MEMBERS, own=organisations)) is None
+
+
+def test_a_group_without_a_template_has_none_of_its_own() -> None:
+    log = template_log(MEMBERS)
+    assert finding_of(TEMPLATE_KIND, log, untemplated_group(log, np.arange(MEMBERS))) is None
