@@ -218,7 +218,7 @@ def test_beside_other_explanations_the_strongest_family_is_weighed_against_the_b
     shown = score_breakdown.campaign_margins(total, "review", ["queue", "content"], ScoreSettings())
     assert shown[1] == (
         'Its strongest family, "One work queue", has +14.0 bits against the explanation that fits best beside it; '
-        "without them that would be more than 1,024 times more likely than a harvest."
+        "without them that would be more than 49 times more likely than a harvest."
     )
 
 

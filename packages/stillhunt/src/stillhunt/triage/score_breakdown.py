@@ -36,7 +36,7 @@ LEAST_BITS = 0.05
 NEGLIGIBLE = "negligible"
 """Kind of the one line that stands for all findings of 0.0 bits."""
 
-KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers")
+KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain")
 """Kinds of evidence that say something without bits of their own: they decide which explanations are weighed."""
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
