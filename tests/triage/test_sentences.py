@@ -110,6 +110,15 @@ def test_the_best_explanation_comes_first_and_an_unknown_one_not_at_all() -> Non
     assert len(shown) == 3
 
 
+def test_of_explanations_that_fit_equally_well_the_first_of_the_table_comes_first() -> None:
+    assert [one.key for one in explained(company=1.0, public=1.0, one_place=1.0).explanations] == [
+        "public",
+        "one_place",
+        "company",
+        "reseller",
+    ]
+
+
 def test_one_operator_is_as_likely_as_bayes_rule_says() -> None:
     total = explained(chance=3.0, one_place=1.0, company=-1.0)
     together, separate = 1.0 + 2**1.0 + 2**-2.0, 2**-3.0 + 2**-1.0  # a harvest, company, reseller; chance, one place
@@ -209,7 +218,7 @@ def test_beside_other_explanations_the_strongest_family_is_weighed_against_the_b
     shown = score_breakdown.campaign_margins(total, "review", ["queue", "content"], ScoreSettings())
     assert shown[1] == (
         'Its strongest family, "One work queue", has +14.0 bits against the explanation that fits best beside it; '
-        "without them that would be more than 1,024 times more likely than a harvest."
+        "without them that would be more than 49 times more likely than a harvest."
     )
 
 

@@ -92,10 +92,11 @@ class CampaignModel:
     @property
     def claim(self) -> str:
         """What is claimed of it, in one or two sentences."""
-        return sentences.campaign_claim(self.row, self._why_review, self.skill_shares)
+        return sentences.campaign_claim(self.row, self.why_review, self.skill_shares)
 
     @property
-    def _why_review(self) -> str:
+    def why_review(self) -> str:
+        """Why its verdict is review and not act, in sentences, with which the claim ends."""
         return sentences.why_not_act(self.row, self.total, self.run.settings.act_probability)
 
     @property
@@ -196,7 +197,7 @@ class CampaignModel:
     @property
     def steps(self) -> tuple[str, ...]:
         """What a person should do before accounts are touched, in sentences."""
-        return sentences.before_acting(self.row, self.roles, self._why_review)
+        return sentences.before_acting(self.row, self.roles, self.why_review)
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -321,8 +322,7 @@ def case_model(
     for campaign, role, count in _count_rows(members, ["campaign_id", "role"]):
         roles.setdefault(campaign, Counter())[role] = count
     declared = accounts.filter(accounts["sanctioned"])["account_id"]
-    allowed = members.filter(pc.is_in(members["account_id"], value_set=declared))
-    sanctioned = dict(_count_rows(allowed, ["campaign_id"]))
+    sanctioned = dict(_count_rows(members.filter(pc.is_in(members["account_id"], value_set=declared)), ["campaign_id"]))
     sets = operator_models(tables["operators"])
     campaigns = [
         CampaignModel(

@@ -36,7 +36,7 @@ LEAST_BITS = 0.05
 NEGLIGIBLE = "negligible"
 """Kind of the one line that stands for all findings of 0.0 bits."""
 
-KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers")
+KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain")
 """Kinds of evidence that say something without bits of their own: they decide which explanations are weighed."""
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
@@ -140,13 +140,14 @@ class ScoreSum:
     @property
     def explanations(self) -> tuple[OtherExplanation, ...]:
         """The explanations beside a harvest, the one that fits best first; none in a case of version 7."""
+        places = {key: place for place, key in enumerate(EXPLANATION_OF)}  # of equals the first leads
         known = [
             OtherExplanation(term.kind, explanation.name, term.raw_bits, explanation.settles)
             for term in self.terms
             if term.family == OTHERS and math.isfinite(term.raw_bits)
             if (explanation := EXPLANATION_OF.get(term.kind)) is not None
         ]
-        return tuple(sorted(known, key=lambda one: (one.log2_odds, one.key)))
+        return tuple(sorted(known, key=lambda one: (one.log2_odds, places[one.key])))
 
     @property
     def others_bits(self) -> float:
