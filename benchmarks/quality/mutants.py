@@ -42,7 +42,12 @@ SCORE_TESTS = {
     "verdict/budget.py": ("test_budget.py",),
     "verdict/explanations.py": ("test_explanations.py",),
     "verdict/members.py": ("test_members.py",),
-    "verdict/rules.py": ("test_verdict.py", "test_explanations.py", "test_flagged_members.py"),
+    "verdict/rules.py": (
+        "test_verdict.py",
+        "test_explanations.py",
+        "test_flagged_members.py",
+        "test_linked_accounts.py",
+    ),
     "evidence/finding.py": ("test_gather.py", "test_verdict.py", "kinds/test_topic_mixture.py"),
     "evidence/gather.py": ("test_gather.py",),
     "evidence/kind.py": ("test_catalogue.py",),

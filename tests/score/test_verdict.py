@@ -162,6 +162,14 @@ def test_act_needs_what_the_budget_asks(required: float, expected: str) -> None:
     assert verdict_of(weighed(20.0), required=required) == (expected, [BUDGET] if expected == "review" else [])
 
 
+@pytest.mark.parametrize(("allowed", "said"), [(1.0, "1 false campaign in"), (2.0, "2 false campaigns in")])
+def test_the_budget_says_what_it_asks_and_what_there_is(allowed: float, said: str) -> None:
+    settings = SETTINGS.model_copy(update={"false_campaigns_per_month": allowed})
+    _, (limit,) = judge_weighed(weighed(20.0), settings, required_bits=30.0, likely_members=MEMBERS, min_accounts=5)
+    assert limit.statement.startswith(f"A budget of {said} 30 days asks 30.0 bits")
+    assert f"this one has {20.0 - PRIOR:.1f}, " in limit.statement
+
+
 @pytest.mark.parametrize(("likely", "expected"), [(5, "act"), (4, "none"), (1, "none")])
 def test_a_campaign_needs_members(likely: int, expected: str) -> None:
     assert verdict_of(weighed(20.0), likely=likely) == (expected, [] if expected == "act" else [MEMBERSHIP])
