@@ -49,7 +49,8 @@ TRAITS: dict[str, dict[str, Any]] = {
     "own data": {"traits": Traits(own_data=0.3)},
     "talk": {"traits": Traits(talk=0.5)},
     "repeated samples": {"traits": Traits(copies=4)},
-    "numbers only": {"traits": Traits(numbers_only=True)},
+    "numbers only": {"traits": Traits(bases=1)},
+    "few questions": {"traits": Traits(bases=12)},
     "specialists": {"traits": Traits(subjects=True)},
     "half cover": {"cover_share": 0.5},
     "replacements": {"traits": Traits(replaced=True)},
@@ -222,19 +223,27 @@ def print_totals(all_hunted: list[Hunted]) -> None:
 
 
 def print_personas(all_hunted: Sequence[Hunted]) -> None:
-    """Accounts of each persona, and how many of them campaigns to act on and to review hold as members."""
+    """Accounts of each persona; those that campaigns of each verdict and kind hold; the highest score of its groups."""
     accounts: Counter[str] = Counter()
     held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    highest: defaultdict[str, float] = defaultdict(float)
     for hunted in all_hunted:
         accounts.update(hunted.personas.values())
-        campaigns, members = hunted.case.tables["campaigns"], hunted.case.tables["members"]
-        verdicts = dict(zip(campaigns["campaign_id"].to_pylist(), campaigns["verdict"].to_pylist(), strict=True))
-        pairs = zip(members["campaign_id"].to_pylist(), members["account_id"].to_pylist(), strict=True)
-        for verdict, account in {(verdicts[campaign], account) for campaign, account in pairs}:
-            held[verdict][hunted.personas.get(account, "unknown")] += 1
-    print(f"\n{'members by persona':<26}{'accounts':>10}{'act':>8}{'review':>8}")
-    for persona in sorted(held["act"] | held["review"]):
-        print(f"{persona:<26}{accounts[persona]:>10,}{held['act'][persona]:>8}{held['review'][persona]:>8}")
+        members: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for member in hunted.case.tables["members"].select(["campaign_id", "account_id"]).to_pylist():
+            members[member["campaign_id"]][hunted.personas.get(member["account_id"], "unknown")] += 1
+        for campaign in hunted.case.tables["campaigns"].to_pylist():
+            own = members[campaign["campaign_id"]]
+            if campaign["verdict"] != "none":
+                held[f"{campaign['verdict']} {campaign['kind']}"].update(own)
+            for persona, count in own.items():
+                if 2 * count >= own.total():
+                    highest[persona] = max(highest[persona], campaign["score"])
+    print(f"\n{'persona':<26}{'accounts':>10}{'highest':>9}  members of campaigns, by verdict and kind")
+    for persona, count in sorted(accounts.items()):
+        places = ", ".join(f"{own[persona]} {name}" for name, own in sorted(held.items()) if own[persona])
+        score = f"{highest[persona]:.3f}" if persona in highest else "-"
+        print(f"{persona:<26}{count:>10,}{score:>9}  {places}")
 
 
 def write_honest(honest: Sequence[Hunted]) -> None:

@@ -224,11 +224,11 @@ def test_samples_of_one_item_go_to_several_accounts(scene: Scene) -> None:
 
 def test_items_may_differ_in_numbers_only(scene: Scene) -> None:
     _, draft = build_campaign(
-        scene, CampaignSpec(6, 40, cover_share=0.0, template="none", traits=Traits(numbers_only=True)), "c", 0
+        scene, CampaignSpec(6, 40, cover_share=0.0, template="none", traits=Traits(bases=2)), "c", 0
     )
     texts = pd.Series([draft.prompt[row] for row in np.flatnonzero(first_turns(draft)).tolist()])
     assert texts.is_unique
-    assert texts.str.replace(r"\d+", "#", regex=True).nunique() == len(set(draft.topic.tolist()))
+    assert texts.str.replace(r"\d+", "#", regex=True).nunique() == 2 * len(set(draft.topic.tolist()))
 
 
 def test_each_specialist_keeps_to_one_subject(scene: Scene) -> None:
@@ -267,6 +267,7 @@ def test_truth_of_a_campaign_with_traits_is_that_of_its_requests() -> None:
         (12, Traits(cards=2)),
         (5, Traits(cards=-1)),
         (5, Traits(copies=0)),
+        (5, Traits(bases=-1)),
         (5, Traits(talk=1.5)),
         (5, Traits(own_data=-0.1)),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
 from stillhunt.tools import formatting
-from stillhunt.verdicts import FAMILY_OF, OTHERS, SIGNS
+from stillhunt.verdicts import FAMILY_OF, OTHERS, SIGN_KINDS
 from stillhunt_evidence.pages.alternatives import ONE_OPERATOR, Alternative, PartOfOdds, operators_of
 from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
@@ -251,7 +251,7 @@ def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     sampled = case.run.get("sampled", {}).get("sentence", "")
     if sampled:
         sentences.append(formatting.sentence(formatting.shorten(str(sampled), _SENTENCE_CHARS)))
-    lacking = [term for term in model.total.insufficient if term.kind not in SIGNS]
+    lacking = [term for term in model.total.insufficient if term.kind not in SIGN_KINDS]
     sentences += [formatting.sentence(f"Insufficient data: {term.shown}") for term in lacking]
     rejects = int(case.run.get("counts", {}).get("rejects") or 0)
     if rejects:

@@ -25,7 +25,7 @@ from stillhunt.case import (
     role_label,
 )
 from stillhunt.tools import formatting
-from stillhunt.verdicts import LIMIT_FAMILIES, OTHERS, SIGNS, all_kinds
+from stillhunt.verdicts import LIMIT_FAMILIES, OTHERS, SIGN_KINDS, all_kinds
 from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.drawings import FIT_WIDE
 from stillhunt_evidence.pages.executive_page import taken_rows
@@ -166,7 +166,7 @@ def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
     elif needs == "linkage":
         notes.append("act only with evidence of one operator")
     if row["bits"] == 0 and not raw:
-        notes.append("says who the holders are" if row["kind"] in SIGNS else "insufficient data")
+        notes.append("says who the holders are" if row["kind"] in SIGN_KINDS else "insufficient data")
     return EvidenceRow(
         family=formatting.shorten(family_label(row["family"]), NAME_CHARS),
         kind=formatting.shorten(row["kind"], NAME_CHARS),

@@ -73,7 +73,9 @@ class CampaignSpec:
         if self.traits != NO_TRAITS and RUNGS[self.rung].work not in ("queue", "pool", "company"):
             raise ConfigError(f"rung {self.rung} has no queue to vary", where=where, next_step="leave the traits out")
         shares = (self.traits.own_data, self.traits.talk)
-        if self.traits.cards < 0 or self.traits.copies < 1 or not all(0 <= share <= 1 for share in shares):
+        if min(self.traits.cards, self.traits.bases, self.traits.copies - 1) < 0 or not all(
+            0 <= share <= 1 for share in shares
+        ):
             raise ConfigError(f"impossible: {self.traits}", where=where, next_step="use shares and whole numbers")
         if self.accounts < 2:
             raise ConfigError(f"{self.accounts} accounts are no campaign", where=where, next_step="use at least 2")

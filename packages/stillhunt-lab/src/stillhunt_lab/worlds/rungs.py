@@ -46,7 +46,7 @@ class Traits:
         own_data: share of the English items that speak of data of the writer's own.
         talk: share of items that are followed up as people do; 0 = the rung's second turns.
         copies: accounts that each prompt goes to.
-        numbers_only: the items of one subject differ in their numbers only.
+        bases: questions of each subject; items differ from one of them in numbers only. 0 = each item is a new one.
         subjects: each account keeps to one subject.
         replaced: accounts are banned and replaced, as always on rung 11.
     """
@@ -55,7 +55,7 @@ class Traits:
     own_data: float = 0.0
     talk: float = 0.0
     copies: int = 1
-    numbers_only: bool = False
+    bases: int = 0
     subjects: bool = False
     replaced: bool = False
 

@@ -169,15 +169,18 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
 
 
 def _compose(scene: Scene, rng: np.random.Generator, traits: Traits, topic: Array, language: Array) -> list[str]:
-    """New items, one per row; or one for each topic, in English, with new numbers for each row; `language` is set."""
-    if not traits.numbers_only:
+    """New items, one per row; or, in English, a few for each topic with new numbers for each row; `language` is set."""
+    if not traits.bases:
         items = compose_items(scene.grammar, rng, topic, language, draw_sentences(rng, np.full(len(topic), 1.5)))
     else:
-        topics = np.arange(len(scene.popularity))
+        topics = np.repeat(np.arange(len(scene.popularity)), traits.bases)
         language[:] = 0
         bases = compose_items(scene.grammar, rng, topics, 0 * topics, draw_sentences(rng, np.full(len(topics), 2.0)))
         given, draws = read_data("systems")["items"]["numbers"], integer_stream(rng)
-        items = [_NUMBER.sub(lambda _: str(2 + next(draws) % 998), f"{bases[code]} {given}") for code in topic.tolist()]
+        chosen = topic * traits.bases + rng.integers(0, traits.bases, len(topic))
+        items = [
+            _NUMBER.sub(lambda _: str(2 + next(draws) % 998), f"{bases[code]} {given}") for code in chosen.tolist()
+        ]
     if traits.own_data:
         heads, draws = read_data("systems")["items"]["own_data"], integer_stream(rng)
         for row in np.flatnonzero((rng.random(len(items)) < traits.own_data) & (language == 0)).tolist():

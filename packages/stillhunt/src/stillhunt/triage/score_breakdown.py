@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
-from stillhunt.base.families import INDEPENDENCE, LIMIT_FAMILIES, OTHERS, PRIOR, family_label
+from stillhunt.base.families import INDEPENDENCE, LIMIT_FAMILIES, OTHERS, PRIOR, SIGN_KINDS, family_label
 from stillhunt.base.schema import FAMILIES
 from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.triage.folder import canonical_order
@@ -36,8 +36,6 @@ LEAST_BITS = 0.05
 NEGLIGIBLE = "negligible"
 """Kind of the one line that stands for all findings of 0.0 bits."""
 
-KINDS_WITHOUT_BITS = ("posing_customers", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain")
-"""Kinds of evidence that say something without bits of their own: they decide which explanations are weighed."""
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
 _FAMILY_CHARS = 24
@@ -68,7 +66,7 @@ class Term:
     @property
     def weighs(self) -> bool:
         """Whether it is a finding for which the log has sufficient data; a test without has no bits before caps."""
-        return self.is_finding and (self.bits != 0 or self.raw_bits != 0 or self.kind in KINDS_WITHOUT_BITS)
+        return self.is_finding and (self.bits != 0 or self.raw_bits != 0 or self.kind in SIGN_KINDS)
 
     @property
     def negligible(self) -> bool:

@@ -6,21 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from stillhunt.base.families import SIGN_KINDS
 from stillhunt.plugins.groups import EVIDENCE_PLUGINS, note_failure
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
-SIGNS = frozenset(("posing_customers", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain"))
-"""Kinds without bits of their own that matter by being found."""
-
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
     """All findings about one candidate, before caps, in the order of the catalogue."""
     weighed = [_weigh_kind(kind, case) for kind in all_kinds().values()]
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
-    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient or f.kind in SIGNS]
+    return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient or f.kind in SIGN_KINDS]
 
 
 def _weigh_kind(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

@@ -12,14 +12,13 @@ import pyarrow as pa
 from stillhunt.base import formatting
 from stillhunt.base.errors import ContractError
 from stillhunt.base.explanations import EXPLANATION_OF
-from stillhunt.base.families import OTHERS, PRIOR, STANDING
+from stillhunt.base.families import OTHERS, PRIOR, SIGN_KINDS, STANDING
 from stillhunt.base.schema_case import CASE_OPERATORS, EVIDENCE, HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -185,7 +184,7 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
     stated = [_rule_row(_prior_text(judged.kind, claim.leading), claim.prior_bits)]
     raw = [claim.prior_bits]
     for measured, found in zip(judged.measured, judged.weighed.findings, strict=True):
-        if measured.bits != 0.0 or found.insufficient or found.kind in SIGNS:
+        if measured.bits != 0.0 or found.insufficient or found.kind in SIGN_KINDS:
             stated.append(found)
             raw.append(measured.bits)
     for key, odds in claim.odds.items():

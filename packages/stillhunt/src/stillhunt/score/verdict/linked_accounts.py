@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.base.config import ScoreSettings
+from stillhunt.base.families import SIGN_KINDS
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.base.wording import fill
@@ -23,7 +24,7 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.evidence.gather import SIGNS, within_sample
+from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.verdict.rules import (
@@ -138,7 +139,7 @@ def _judge_group(case: CandidateCase, key: str, settings: ScoreSettings) -> Judg
     kinds = [
         kind
         for kind in all_kinds().values()
-        if kind.family in ("network", "identity") and kind.name != key and kind.name not in SIGNS
+        if kind.family in ("network", "identity") and kind.name != key and kind.name not in SIGN_KINDS
     ]
     shared = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
     strong = {finding.kind for finding in shared if finding.bits >= P.key_bits and not finding.insufficient}

@@ -25,12 +25,11 @@ _SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may 
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
 
 
-# share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (about
-# half of them)
-_SHARED_SHARE = 0.4
-_DECLARED_SHARE = (
-    0.25  # share: members who declare an organisation, from which a group does not pose (who hides does not)
-)
+# share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (half)
+_SHARED_SHARE = 0.5
+_PART_SHARE = 0.4  # share: the same from which a part of the group poses, too small to put the group up for review
+# share: members who declare an organisation, from which a group does not pose (who hides declares nothing)
+_DECLARED_SHARE = 0.25
 # share: members at one mail domain of their own from which the group is a firm (a few seats have mail elsewhere)
 _OWN_DOMAIN_SHARE = 0.8
 # share: members who share something below which nothing ties the accounts (families and small firms are in every group)
@@ -81,9 +80,9 @@ def _find_holders(case: CandidateCase) -> str:
     school = float((codes["institution"][members] > 0).mean()) >= _SHARED_SHARE
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
-    tied = max(cards[0], 0.0 if school else networks[0]) >= _SHARED_SHARE
-    if tied and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
-        return "posing_customers"
+    tied = max(cards[0], 0.0 if school else networks[0])
+    if tied >= _PART_SHARE and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
+        return "posing_customers" if tied >= _SHARED_SHARE else "partly_posing"
     address = _shared_addresses(case)
     if max(networks[1], domains[1], address) >= _SHARED_SHARE:
         return "one_place"
@@ -134,7 +133,7 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     a template that nobody else has unless they do one job.
     """
     candidate = case.candidate
-    if candidate.untemplated or _holders(case) != "posing_customers":
+    if candidate.untemplated or _holders(case) not in ("posing_customers", "partly_posing"):
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
     if lift < _TEMPLATE_LIFT:
@@ -154,7 +153,7 @@ def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
-    for name in ("posing_customers", "one_place", "unlinked_customers")
+    for name in ("posing_customers", "partly_posing", "one_place", "unlinked_customers")
 )
 TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.cap_bits, least_bits=0.0)
 FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
