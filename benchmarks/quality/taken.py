@@ -273,7 +273,7 @@ def print_copies(prompts: list[str]) -> None:
     first = alike_prompts.P
     for share in (0.02, 0.05, 0.1):
         for size in (4, 5, 6):
-            parameters = type(first)(template_share=share, item_words=size, counted_requests=first.counted_requests)
+            parameters = first._replace(template_share=share, item_words=size)
             with patch.object(alike_prompts, "P", parameters):
                 keys = alike_prompts.sample_keys(table, rows)
             merged = 1.0 - len(np.unique(keys[: len(distinct)])) / len(distinct)

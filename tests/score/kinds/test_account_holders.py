@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
 
+from stillhunt.base.families import SIGN_KINDS
 from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.evidence.gather import SIGNS, gather_evidence
+from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.evidence.kinds.account_holders import (
     _ACCOUNTS_PER_BIT,
     _DECLARED_SHARE,
     _FEW_ACCOUNTS,
     _OWN_DOMAIN_SHARE,
+    _PART_SHARE,
     _SHARED_SHARE,
     _UNLINKED_SHARE,
     DOMAIN_KIND,
@@ -85,13 +87,15 @@ MANY = int(_SHARED_SHARE * MEMBERS)
 
 
 def test_the_signs_are_the_kinds_that_count_by_being_found() -> None:
-    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND)} == SIGNS
+    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND)} == set(SIGN_KINDS)
 
 
 @pytest.mark.parametrize("key", ["payment_fingerprint", "signup_prefix"])
 def test_most_accounts_on_few_cards_or_sign_up_networks_pose_as_separate_customers(key: str) -> None:
     assert sign(**{key: shared(MANY)}) == "posing_customers"
-    assert sign(**{key: shared(MANY - 1)}) == ""
+    part = int(_PART_SHARE * MEMBERS)
+    assert sign(**{key: shared(MANY - 1)}) == sign(**{key: shared(part)}) == "partly_posing", "a part of the group"
+    assert sign(**{key: shared(part - 1)}) == ""
     assert sign(**{key: shared(MEMBERS, values=6)}) == "posing_customers", "six cards for twenty accounts"
     assert sign(**{key: shared(MEMBERS, values=10)}) == "unlinked_customers", "two accounts may be one family"
 
@@ -218,7 +222,7 @@ def test_signs_have_no_bits_and_are_kept_all_the_same() -> None:
         "in common, and declare neither an organisation nor a mail domain of their own"
     )
     kinds = {one.kind for one in gather_evidence(CandidateCase.of(log, group_of(log, MEMBERS), 2))}
-    assert kinds & SIGNS == {"posing_customers"}
+    assert kinds & set(SIGN_KINDS) == {"posing_customers"}
 
 
 def test_the_key_that_more_accounts_share_is_named() -> None:
@@ -280,6 +284,13 @@ def test_what_the_mix_of_phrases_has_said_is_not_said_again() -> None:
         found = template_of(log, 40, content)
         assert found is not None
         assert found.bits == pytest.approx(left)
+
+
+def test_a_template_of_their_own_is_evidence_where_a_part_poses() -> None:
+    cards = [7 if n < 9 else 1_000 + n for n in range(MEMBERS + 200)]
+    found = template_of(template_log(MEMBERS, own={"payment_fingerprint": cards}))
+    assert found is not None
+    assert found.bits == 5.0
 
 
 def test_a_common_template_says_nothing() -> None:
