@@ -13,9 +13,8 @@ from small_log import SmallLog, Stages, act_campaigns, flagged_accounts, with_ch
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.families import LIMIT_FAMILIES, OTHERS, PRIOR
+from stillhunt.base.families import LIMIT_FAMILIES, OTHERS, PRIOR, SIGN_KINDS
 from stillhunt.score import rebuild_verdict, verdict_differences
-from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.members import P as MEMBERS
 
@@ -182,7 +181,7 @@ def test_bits_stay_within_their_caps(judged: tuple[Tables, Config]) -> None:
     tables, config = judged
     caps = config.score.family_cap_bits.model_dump()
     for name, found in findings_of(tables).items():
-        capped = [one for one in found if one["kind"] not in SIGNS and not one["independent"]]
+        capped = [one for one in found if one["kind"] not in SIGN_KINDS and not one["independent"]]
         for family, cap in caps.items():
             own = [one for one in capped if one["family"] == family]
             room = sum(max(-one["raw_bits"], 0.0) for one in own)

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
-from stillhunt.base.families import FAMILY_OF
+from stillhunt.base.families import FAMILY_OF, SIGN_KINDS
 from stillhunt.score import verdict_parameters
 from stillhunt.score.evidence.catalogue import KIND_OF
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.score.verdict import explanations as module
 from stillhunt.score.verdict.caps import LINKAGE
 from stillhunt.score.verdict.explanations import (
@@ -38,7 +37,9 @@ ALWAYS, OPENLY = {"chance", "public", "one_place"}, ("declared_organisation", "o
 kinds = st.sampled_from(sorted(KIND_OF.values(), key=lambda kind: kind.name))
 bits = st.floats(-60.0, 60.0, allow_nan=False)
 groups = st.dictionaries(kinds, bits, max_size=12).map(
-    lambda found: [Finding(kind.family, kind.name, "", 0.0 if kind.name in SIGNS else b) for kind, b in found.items()]
+    lambda found: [
+        Finding(kind.family, kind.name, "", 0.0 if kind.name in SIGN_KINDS else b) for kind, b in found.items()
+    ]
 )
 odds_lists = st.lists(st.floats(-40.0, 40.0), min_size=1, max_size=6)
 
@@ -217,7 +218,7 @@ def test_who_the_accounts_say_they_are_moves_the_priors(key: str, kind: str, aga
 def test_every_sign_and_condition_is_a_kind_of_evidence() -> None:
     named = {name for one in EXPLANATIONS for name in (*one.kinds, *one.signs, *one.only_with, *one.never_with)}
     assert named <= KIND_OF.keys()
-    assert {name for one in EXPLANATIONS for name in one.signs} == SIGNS
+    assert {name for one in EXPLANATIONS for name in one.signs} == SIGN_KINDS
     assert all(share >= 0 for one in EXPLANATIONS for pair in one.kinds.values() for share in pair)
     assert all(
         0 <= share <= 100 for one in EXPLANATIONS for part in (one.counts, one.predicts) for share in part.values()
@@ -243,7 +244,7 @@ def test_of_equals_the_first_leads() -> None:
 @given(groups, st.integers(0, 11), st.floats(0.0, 40.0))
 def test_more_evidence_for_a_harvest_lowers_no_odds(group: list[Finding], place: int, more: float) -> None:
     """So it never lowers the probability; here the families are capped already."""
-    if place >= len(group) or group[place].kind in SIGNS:
+    if place >= len(group) or group[place].kind in SIGN_KINDS:
         return
     stronger = [*group]
     stronger[place] = finding(group[place].family, group[place].bits + more, group[place].kind)
@@ -309,13 +310,11 @@ def test_linkage_without_a_schedule_is_nothing_for_a_person_to_look_at_as_a_harv
         assert reached == pytest.approx(most_by_priors(*signs), rel=0.05)
 
 
-@pytest.mark.xfail(reason="a common schedule counts a quarter against a firm, and half against a reseller: 87 %")
 def test_linkage_with_a_schedule_is_none_either() -> None:
     sure = [finding(family, 500.0) for family in LINKAGE]
     assert weigh_findings([*sure, sign(POSING)], 20, SETTINGS).claim.operation == "posing"
 
 
-@pytest.mark.xfail(reason="the cap of the queue shrinks repeats, too, which count tenfold against public items")
 def test_more_evidence_of_one_queue_never_lowers_the_probability() -> None:
     """Also where its cap binds, beside findings that count otherwise than their family."""
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from row_logs import DAY, Array, finding_of, group_of, log_of_rows, sharing_customers, untemplated_group, with_requests
 
+from stillhunt.base.families import SIGN_KINDS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import CATALOGUE
 from stillhunt.score.evidence.finding import EXAMPLES
-from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.score.evidence.kind import EvidenceKind
 
 MEMBERS, ACCOUNTS, EACH = 20, 120, 50
@@ -65,7 +65,7 @@ def group(log: ScoredLog, kind: EvidenceKind) -> Candidate:
 @every_kind
 def test_the_order_of_rows_changes_nothing(kind: EvidenceKind) -> None:
     found = [finding_of(kind, log, group(log, kind)) for log in SAME]
-    if kind.name in ("declared_organisation", "open_customer") or kind.name in SIGNS - {"posing_customers"}:
+    if kind.name in ("declared_organisation", "open_customer") or kind.name in SIGN_KINDS - {"posing_customers"}:
         assert found == [None, None], "twenty accounts that pose as separate customers are nothing else"
         return
     one, other = found
