@@ -123,6 +123,12 @@ def test_the_cap_of_the_family_comes_after_what_one_fact_may_say() -> None:
     assert [f.bits for f in capped(found, {"queue": 8.0})] == pytest.approx([-1.6, -2.4, -4.0])
 
 
+def test_repeats_are_neither_capped_nor_take_room() -> None:
+    """They tell public items from a queue, and would shrink as the rest of it grows."""
+    raw = [Finding("queue", "no_repeats", "", 0.5), *of("queue", 20.0)]
+    assert [f.bits for f in capped(raw, {"queue": 8.0})] == [0.5, 8.0]
+
+
 def test_bits_of_a_family_are_summed() -> None:
     assert family_bits([*of("queue", 1.5, -0.5), *of("content", 2.0)]) == {"queue": 1.0, "content": 2.0}
     assert family_bits([]) == {}

@@ -10,7 +10,6 @@ import pytest
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.explanations import odds_against_all
 from stillhunt.base.families import BUDGET, MEMBERSHIP, OTHERS, PRIOR
-from stillhunt.score.evidence.gather import SIGNS
 from stillhunt.triage import score_breakdown, sentences
 from stillhunt.triage.score_breakdown import ScoreSum, Term
 
@@ -142,7 +141,6 @@ def test_a_case_without_explanations_says_nothing_of_them() -> None:
 
 
 def test_signs_that_add_nothing_are_not_called_insufficient_data() -> None:
-    assert set(score_breakdown.KINDS_WITHOUT_BITS) == SIGNS
     sign = Term("identity", "posing_customers", "One operator stands behind all 40 accounts", 0.0, 40, ())
     lacking = Term("timing", "schedule", "too few days for a schedule", 0.0, 0, ())
     total = ScoreSum((*sum_of(queue=14.0).terms, sign, lacking))

@@ -65,7 +65,7 @@ def group(log: ScoredLog, kind: EvidenceKind) -> Candidate:
 @every_kind
 def test_the_order_of_rows_changes_nothing(kind: EvidenceKind) -> None:
     found = [finding_of(kind, log, group(log, kind)) for log in SAME]
-    if kind.name in ("declared_organisation", "open_customer") or kind.name in set(SIGN_KINDS) - {"posing_customers"}:
+    if kind.name in ("declared_organisation", "open_customer") or kind.name in SIGN_KINDS - {"posing_customers"}:
         assert found == [None, None], "twenty accounts that pose as separate customers are nothing else"
         return
     one, other = found

@@ -48,10 +48,18 @@ def capped(findings: list[Finding], caps: Mapping[str, float]) -> list[Finding]:
     own = _cap_subjects(findings)
     return [
         f
-        if f.independent
-        else _scale_finding(f, caps[f.family], [g for g in own if g.family == f.family and not g.independent])
+        if _has_own_cap(f)
+        else _scale_finding(f, caps[f.family], [g for g in own if g.family == f.family and not _has_own_cap(g)])
         for f in own
     ]
+
+
+def _has_own_cap(finding: Finding) -> bool:
+    """Whether a finding takes no room from its family: it is independent, or tells other explanations apart.
+
+    Repeats alone tell public items from a queue; bounded with the rest of the queue they would shrink as that grows.
+    """
+    return finding.independent or finding.kind == "no_repeats"
 
 
 def cap_linkage(findings: list[Finding], cap: float) -> list[Finding]:
