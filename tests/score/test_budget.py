@@ -97,7 +97,6 @@ def test_what_is_not_act_is_not_the_budgets_to_hold_back() -> None:
     assert not budget_rows(tables)
 
 
-@pytest.mark.xfail(reason="the rows that say why it is not act stay in the evidence of an allowed campaign")
 def test_a_sanctioned_campaign_is_none_and_the_budget_has_no_say() -> None:
     allowed = {"sanctioned": {"accounts": CLEAR.names()}, "score": {"false_campaigns_per_month": 1e-9}}
     tables = score_story(CLEAR, Config.load(allowed, environ={}))

@@ -352,7 +352,6 @@ def test_what_stands_of_the_look_before_follows_from_the_rows(count: int, again:
     assert standing_differences(config, *CLEAR.names()[:count]) == ("act" if stands else "review", [])
 
 
-@pytest.mark.xfail(reason="a standing verdict that something else holds back has no rows that say it stood")
 def test_what_no_longer_stands_for_another_reason_follows_from_the_rows() -> None:
     held_back = settings(score=below_act() | {"false_campaigns_per_month": 1e-9})
     assert standing_differences(held_back, *CLEAR.names()) == ("review", [])

@@ -238,8 +238,8 @@ def test_what_the_look_before_reached_stands_some_bits_below(below: float, expec
 def test_what_stands_needs_as_much_less_of_the_budget_and_all_else() -> None:
     group, own = weighed(20.0), 20.0 - PRIOR
     assert standing_verdict(group, HALF, own + 2.39) == ("act", [STANDING])
-    assert standing_verdict(group, HALF, own + 2.41) == ("review", [BUDGET])
-    assert standing_verdict(weighed(20.0, ("queue",)), HALF) == ("review", [INDEPENDENCE])
+    assert standing_verdict(group, HALF, own + 2.41) == ("review", [BUDGET, STANDING])
+    assert standing_verdict(weighed(20.0, ("queue",)), HALF) == ("review", [INDEPENDENCE, STANDING])
     assert standing_verdict(weighed(20.0, operation="posing"), HALF) == ("review", [])
 
 

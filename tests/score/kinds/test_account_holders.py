@@ -202,9 +202,6 @@ def test_without_a_customer_table_nobody_is_said_to_be_anything() -> None:
     assert signs_of(log) == {}
 
 
-@pytest.mark.xfail(
-    reason="a table without cards, sign-up networks and mail domains counts as one in which none is shared"
-)
 def test_a_customer_table_that_does_not_say_so_makes_nobody_a_separate_customer() -> None:
     """What is missing counts against nobody, and against no explanation."""
     unknown = {key: [None] * MEMBERS for key in ("payment_fingerprint", "signup_prefix", "email_domain")}

@@ -103,23 +103,14 @@ def rebuild_verdict(
     weigh = weigh_findings if linked is None else weigh_linked_accounts
     weighed = weigh(measured, len(names), config.score)
     allowed = _sanctioned_members(accounts, names)
+    standing = _flagged_before(evidence, names)
     needed = round(required_bits(log_accounts, log_days, config.score.false_campaigns_per_month), 3)
     verdict, limits = linked_verdict(weighed, config.score), list[Limit]()
-    standing = _flagged_before(evidence, names)
     if linked is None:
-        least = config.resolve.min_accounts
-        likely = 0 if _too_few(evidence) else least
-        verdict, limits = judge_weighed(
-            weighed,
-            config.score,
-            required_bits=needed,
-            likely_members=likely,
-            min_accounts=least,
-            standing=standing,
-        )
+        verdict, limits = _judge_again(weighed, config, needed, _too_few(evidence), standing)
     claim = weighed.claim
     if all_allowed(allowed, config.resolve.min_accounts):
-        verdict = "none"
+        verdict, limits = "none", []
     own = _member_ranks(verdict, weighed, allowed, standing, config.score)
     listed = [place for place, (_, has_row) in enumerate(findings) if has_row]
     return RebuiltVerdict(
@@ -137,6 +128,20 @@ def rebuild_verdict(
         member_bits=member_evidence(weighed.findings, len(names)),
         member_kinds=[found.kind for found in measured],
         member_verdicts=[VERDICTS[rank] for rank in own.tolist()],
+    )
+
+
+def _judge_again(
+    weighed: Weighed, config: Config, needed: float, too_few: bool, standing: Flags | None
+) -> tuple[str, list[Limit]]:
+    least = config.resolve.min_accounts
+    return judge_weighed(
+        weighed,
+        config.score,
+        required_bits=needed,
+        likely_members=0 if too_few else least,
+        min_accounts=least,
+        standing=standing,
     )
 
 

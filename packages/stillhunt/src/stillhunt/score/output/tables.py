@@ -128,7 +128,7 @@ def _roles_of_members(log: ScoredLog, shown: list[Judged], sanctioned: Flags, co
 def _respect_programmes(judged: Judged, sanctioned: Flags, config: Config) -> Judged:
     """A campaign whose accounts belong to allowed programmes, but for too few to be one, asks for nothing."""
     allowed = all_allowed(sanctioned[judged.candidate.accounts], config.resolve.min_accounts)
-    return replace(judged, verdict="none") if allowed else judged
+    return replace(judged, verdict="none", limits=[]) if allowed else judged
 
 
 def _campaign_ids(log: ScoredLog, shown: list[Judged]) -> list[str]:

@@ -58,7 +58,7 @@ class ExplanationWeights:
         )
 
     def share_counted(self, finding: Finding) -> float:
-        """Share of a finding's bits that counts between a harvest and this explanation, 0 to 1."""
+        """Share of a finding's bits that counts between a harvest and this explanation, from 0."""
         own = self.kinds.get(finding.kind)
         if own is None:
             own = self.counts.get(finding.family, 0), self.predicts.get(finding.family, 0)
@@ -71,7 +71,7 @@ class ExplanationWeights:
             findings: after the caps of their families.
             linkage_cap: most bits of identity, network and timing together.
         """
-        weighed = [replace(found, bits=found.bits * self.share_counted(found)) for found in findings]
+        weighed = [replace(found, bits=found.bits * self.share_counted(found) + 0.0) for found in findings]
         weighed = cap_linkage(weighed, linkage_cap)
         return [
             replace(found, bits=found.bits + self.signs[found.kind]) if found.kind in self.signs else found

@@ -211,11 +211,10 @@ def judge_weighed(
         limits.append(Limit(FLAGGING, "nobody_to_act_on", _NOBODY))
     if (own := weighed.claim.bits - settings.prior_bits) + spare < required_bits:
         limits.append(Limit(BUDGET, "false_alarm_budget", _held_back(own, required_bits, settings)))
-    if limits:
-        return "review", limits
+    verdict = "review" if limits else "act"
     if standing is not None and standing.any():
         limits.append(Limit(STANDING, FLAGGED_BEFORE, _standing(int(standing.sum()))))
-    return "act", limits
+    return verdict, limits
 
 
 def linked_verdict(weighed: Weighed, settings: ScoreSettings) -> str:

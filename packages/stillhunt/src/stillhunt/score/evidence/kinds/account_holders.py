@@ -25,6 +25,7 @@ _SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may 
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
 
 
+_LINKING_COLUMNS = ("payment_fingerprint", "signup_prefix", "email_domain")
 # share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (half)
 _SHARED_SHARE = 0.5
 _PART_SHARE = 0.4  # share: the same from which a part of the group poses, too small to put the group up for review
@@ -86,7 +87,8 @@ def _find_holders(case: CandidateCase) -> str:
     address = _shared_addresses(case)
     if max(networks[1], domains[1], address) >= _SHARED_SHARE:
         return "one_place"
-    if max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:
+    known = max(float((codes[name][members] >= 0).mean()) for name in _LINKING_COLUMNS)
+    if known >= _SHARED_SHARE and max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:
         return "unlinked_customers"
     return ""
 
