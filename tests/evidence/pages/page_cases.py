@@ -32,12 +32,16 @@ FINDINGS: tuple[Found, ...] = (
 )
 LINKED: tuple[Found, ...] = (
     *FINDINGS[4:5],
-    ("network", "client_prefix", 9.0, "20 accounts send from one network"),
-    ("identity", "payment_fingerprint", 9.0, "All 24 accounts share 1 payment instrument"),
+    ("network", "client_prefix", 3.0, "20 accounts send from one network"),
+    ("identity", "payment_fingerprint", 2.0, "All 24 accounts share 1 payment instrument"),
     ("identity", "posing_customers", 0.0, "24 accounts share a payment instrument and pose as separate customers"),
 )
 """Probably of one operator, who does nothing that a harvest needs."""
-POSING: tuple[Found, ...] = (*LINKED, ("timing", "common_days", 4.0, "Its accounts are busy on the same days"))
+POSING: tuple[Found, ...] = (
+    *LINKED,
+    ("network", "client_ip", 9.0, "All 24 accounts send from 2 addresses"),
+    ("timing", "common_days", 4.0, "Its accounts are busy on the same days"),
+)
 """Surely of one operator; that they harvest is not shown."""
 FACTS = DossierFacts(
     narrative="First paragraph.\n\nSecond paragraph.",

@@ -9,7 +9,7 @@ import pytest
 
 from evidence.pages.page_cases import FINDINGS, POSING, SETTINGS, page_case
 from stillhunt.base.config import Config
-from stillhunt.score import expected_false
+from stillhunt.score import HONEST_SEARCH, expected_false
 from stillhunt_evidence.pages import error_rates as rates
 from stillhunt_evidence.pages.error_rates import changed_settings
 
@@ -64,7 +64,7 @@ def test_rarity_beyond_the_simulated_logs_is_not_said() -> None:
 
 def test_weak_evidence_is_said_to_be_frequent() -> None:
     said = rates.false_groups_sentence(3.0, LOG)
-    often = round(expected_false(5.0, 3_000, 11.0))
+    often = round(expected_false(HONEST_SEARCH.level, 3_000, 11.0))
     assert said.endswith(f" {often} times in 30 days of hourly looks or more often.")
     assert "did not record" in rates.false_groups_sentence(9.0, {})
     assert rates.expected_honest_groups(9.0, {"accounts": 5}) is None

@@ -84,13 +84,11 @@ def hunt(
     """Hunt for distillation campaigns in request logs.
 
     Args:
-        requests: path or list of paths (files, folders, patterns), Arrow table, DuckDB relation, Polars or pandas
-            frame.
+        requests: path or paths (files, folders, patterns), Arrow table, DuckDB relation, Polars or pandas frame.
         accounts: the customer table in the same forms; evidence of identity needs it.
         config: settings; None for those of file and environment.
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
-        progress: told of each step; None for silence.
         after: called once all is found and before the sketches are closed; for what needs them as well.
         flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
 

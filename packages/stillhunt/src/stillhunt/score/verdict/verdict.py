@@ -7,7 +7,8 @@ verdict follows from them are in `rules.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
-from stillhunt.score.verdict.rules import Limit, P, Weighed, judge_weighed, weigh_findings
+from stillhunt.score.verdict.rules import Limit, P, Weighed, flagged_members, judge_weighed, weigh_findings
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Judged:
         measured: findings before caps.
         limits: what keeps the verdict lower than the probability says.
         kind: what kind of operation the evidence is about, from `OPERATION_KINDS`.
-        standing: True for accounts that the look before flagged; None where there was none.
+        standing: True for accounts that the look before flagged; None where that changes nothing.
     """
 
     candidate: Candidate
@@ -82,16 +83,25 @@ def judge(
         smaller = candidate.without(stays)
         case = CandidateCase.of(log, smaller, min_slice_requests, candidate, candidate.without(unrefuted))
         candidate, (measured, weighed) = smaller, _weigh(case, settings)
-    standing = None if flagged_before is None else flagged_before[candidate.accounts]
-    verdict, limits = judge_weighed(
+    judge_again = partial(
+        judge_weighed,
         weighed,
         settings,
         required_bits=required_bits,
         likely_members=likely,
         min_accounts=min_accounts,
-        standing=standing,
     )
-    return Judged(candidate, measured, weighed, verdict, weighed.claim.operation, limits, standing)
+    verdict, limits = judge_again()
+    found = Judged(candidate, measured, weighed, verdict, weighed.claim.operation, limits)
+    if flagged_before is None:
+        return found
+    standing = flagged_before[candidate.accounts]
+    verdict, limits = judge_again(standing=standing)
+    # What the look before found is only said where it changes something.
+    same = verdict == found.verdict and np.array_equal(
+        flagged_members(weighed, settings), flagged_members(weighed, settings, standing)
+    )
+    return found if same else replace(found, verdict=verdict, limits=limits, standing=standing)
 
 
 def _refuted_members(measured: list[Finding], weighed: Weighed) -> Flags:
