@@ -9,7 +9,8 @@ import pytest
 
 from evidence.pages.page_cases import FINDINGS, POSING, SETTINGS, page_case
 from stillhunt.base.config import Config
-from stillhunt.score import HONEST_SEARCH, expected_false
+from stillhunt.score import expected_false
+from stillhunt.score.verdict.budget import HONEST_SEARCH
 from stillhunt_evidence.pages import error_rates as rates
 from stillhunt_evidence.pages.error_rates import changed_settings
 
