@@ -50,7 +50,7 @@ def test_expected_false_groups_are_those_of_the_budget() -> None:
     assert 1 < months < 100
     assert rates.false_groups_sentence(14.0, LOG) == (
         "In a log of 3,000 accounts and 11 days, an honest group looks at least this strong at most once in "
-        f"{rates._two_digits(months)} months of hourly looks, by extrapolation from 80 simulated logs."
+        f"{rates._two_digits(months)} months of hourly looks, by extrapolation from 88 simulated logs."
     )
 
 
@@ -58,7 +58,7 @@ def test_rarity_beyond_the_simulated_logs_is_not_said() -> None:
     for bits in (24.0, 40.0):
         said = rates.false_groups_sentence(bits, LOG)
         assert said.endswith(
-            "at least this strong less than once in 100 months of hourly looks, by extrapolation from 80 simulated "
+            "at least this strong less than once in 100 months of hourly looks, by extrapolation from 88 simulated "
             "logs."
         )
 

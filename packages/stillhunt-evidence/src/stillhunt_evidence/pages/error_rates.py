@@ -23,7 +23,7 @@ _SHOWN = 12
 _NAME_CHARS, _VALUE_CHARS = 60, 24
 _LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e15
 _UNKNOWN = object()
-EXTRAPOLATED = "by extrapolation from 80 simulated logs"
+EXTRAPOLATED = "by extrapolation from 88 simulated logs"
 """What stands beside every rarity beyond what was seen in honest logs."""
 _OTHER_CLAIM = (
     "Measured shares and rates of error are left out: they were measured for harvests, and this claim is another one."
