@@ -72,8 +72,9 @@ MINUS = "\u2212"
 _SURE = 0.999
 """Shares above this, or below its complement, are shown as bounds: rounding would claim certainty."""
 MOST_TOLD = 0.98
-"""From here on a probability is told as this bound: all 105 groups of 88 simulated worlds of four kinds that were stated
-at 98 % or more were campaigns (ADR 38), which shows 97 % or more (95 % interval), and tells 98 % from nothing above it."""
+"""From here on a probability is told as this bound: all 105 groups of 88 simulated worlds of four kinds that were
+stated at 98 % or more were campaigns (ADR 38). That shows 97 % or more (95 % interval), so what is higher cannot be
+told from it."""
 _LEAST_MONEY = 0.01
 """Smaller amounts of money are shown as a bound, in units of the currency."""
 
