@@ -215,7 +215,7 @@ def test_beside_other_explanations_the_strongest_family_is_weighed_against_the_b
     total = explained(company=3.0, chance=9.0)  # the best explanation has 3.0 = -13 + 14 + 2 bits against it
     shown = score_breakdown.campaign_margins(total, "review", ["queue", "content"], ScoreSettings())
     assert shown[1] == (
-        'Its strongest family, "One work queue", has +14.0 bits against the explanation that fits best beside it; '
+        'Its strongest family, "One work queue", has +14.0 bits against separate customers; '
         "without them that would be more than 49 times more likely than a harvest."
     )
 
