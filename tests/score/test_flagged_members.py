@@ -24,7 +24,7 @@ def group_of(probability: np.ndarray) -> Weighed:
     """A group whose members are part of it with such probabilities."""
     with np.errstate(divide="ignore"):
         bits = np.log2(probability) - np.log2(1.0 - probability)
-    claim = Claim("harvest", 20.0, -5.5, 0.0, "chance", {"chance": 20.0}, 0.999)
+    claim = Claim("harvest", 20.0, -5.5, 0.0, "chance", {"chance": 20.0})
     return Weighed(claim, [], [], 0.0, bits, probability, np.zeros(len(probability), bool))
 
 

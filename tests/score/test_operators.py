@@ -35,7 +35,7 @@ def candidate_of(log: ScoredLog, first: int, last: int, number: int = 0) -> Cand
 
 def judged(candidate: Candidate, verdict: str = "act", bits: float = 10.0) -> Judged:
     members = len(candidate.accounts)
-    claim = Claim(HARVEST_OPERATION, bits, -5.5, 0.0, "chance", {"chance": bits}, 0.999)
+    claim = Claim(HARVEST_OPERATION, bits, -5.5, 0.0, "chance", {"chance": bits})
     weighed = Weighed(claim, [], [], 0.0, np.full(members, 9.0), np.ones(members), np.zeros(members, bool))
     return Judged(candidate, [], weighed, verdict, HARVEST_OPERATION)
 

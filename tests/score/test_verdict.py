@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from row_logs import group_of, log_of_rows
 
 from stillhunt.base.config import Config
+from stillhunt.base.explanations import one_operator_bits
 from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, STANDING
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.verdict import rules, verdict
@@ -109,7 +110,7 @@ def weighed(
     bits: float, families: tuple[str, ...] = ("content", "queue"), operation: str = "harvest", member: float = 0.999
 ) -> Weighed:
     """A group with such odds, strong families and members."""
-    claim = Claim(operation, bits, PRIOR, 0.0, "chance", {"chance": bits}, 0.5)
+    claim = Claim(operation, bits, PRIOR, 0.0, "chance", {"chance": bits})
     probability = np.full(MEMBERS, member)
     apart = np.zeros(MEMBERS, bool)
     return Weighed(claim, [], list(families), 0.0, np.log2(probability / (1.0 - probability)), probability, apart)
@@ -264,7 +265,7 @@ def test_accounts_of_one_operator_that_pose_as_customers_are_put_up_for_review(m
     judged = verdict_on(monkeypatch, *ONE_OPERATOR, POSING)
     claim = judged.weighed.claim
     assert (judged.verdict, judged.kind, judged.limits) == ("review", "posing", [])
-    assert judged.probability == claim.one_operator >= P.one_operator_probability
+    assert judged.probability == sigmoid(one_operator_bits(claim.odds)) >= P.one_operator_probability
     harvest = sigmoid(float(-np.log2(sum(2.0**-odds for odds in claim.odds.values()))))
     assert harvest < SETTINGS.review_probability
     assert claim.leading in ("chance", "public", "one_place"), "it is weighed against separate parties"
@@ -300,7 +301,7 @@ def test_a_harvest_by_accounts_that_pose_is_a_harvest(monkeypatch: pytest.Monkey
     found = [*ONE_OPERATOR[:3], finding("content", 8.0), finding("queue", 12.0, member_bits=np.full(MEMBERS, 6.0))]
     judged = verdict_on(monkeypatch, *found, POSING)
     assert judged.kind == "harvest"
-    assert judged.probability < judged.weighed.claim.one_operator
+    assert judged.probability < sigmoid(one_operator_bits(judged.weighed.claim.odds))
 
 
 def test_posing_is_for_review_at_most_and_needs_members() -> None:

@@ -66,7 +66,6 @@ class EvidenceFamily:
         about: what it is, for pages and settings.
         cap_bits: default of `score.family_cap_bits`: most bits it may add or take.
         linkage: True where it says "one operator", which is not yet "an operator that harvests".
-        harvest: True where it says that one work queue is shared out; the verdict act needs one of these.
     """
 
     name: str
@@ -76,7 +75,6 @@ class EvidenceFamily:
     about: str
     cap_bits: float
     linkage: bool = False
-    harvest: bool = False
 
 
 EVIDENCE_FAMILIES = tuple(

@@ -45,9 +45,8 @@ LIKELY_MEMBER = P.member_probability
 # (derived: log2 odds of 99 % less those of 95 %)
 _STANDING_BITS = 2.4
 _LINKED_PRIOR_BITS = -5.5  # bits: log2 odds that linked accounts are a farm or a relay (judgement: one group in 45)
-_POSING_ACCOUNTS = (
-    8  # Accounts from which a group that poses is put up for review (families and small firms have fewer)
-)
+# Accounts from which a group that poses is put up for review (families and small firms have fewer)
+_POSING_ACCOUNTS = 8
 # bits: conversations against a harvest above which people stand behind the accounts (resellers serve people; cover
 # traffic of programs shows fewer signs of them)
 _PEOPLE_BITS = 1.5
@@ -73,7 +72,6 @@ class Claim:
         other_bits: what the explanations beside separate customers take from the odds.
         leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
-        one_operator: probability that one operator stands behind the accounts, whatever it does.
     """
 
     operation: str
@@ -82,7 +80,6 @@ class Claim:
     other_bits: float
     leading: str
     odds: Mapping[str, float]
-    one_operator: float
 
     @property
     def probability(self) -> float:
@@ -128,9 +125,7 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
     by_chance, leading = weighed[0], leading_explanation(weighed)
-    claim = Claim(
-        operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds, sigmoid(together)
-    )
+    claim = Claim(operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds)
     strong = family_bits(by_chance.findings)
     return _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
 
@@ -139,7 +134,7 @@ def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: S
     """Weigh the findings about linked accounts without a work queue: that they have one operator is all there is."""
     findings = capped(list(measured), settings.family_cap_bits.model_dump())
     bits = _LINKED_PRIOR_BITS + sum(found.bits for found in findings)
-    claim = Claim(HARVEST_OPERATION, bits, _LINKED_PRIOR_BITS, 0.0, "", {}, sigmoid(bits))
+    claim = Claim(HARVEST_OPERATION, bits, _LINKED_PRIOR_BITS, 0.0, "", {})
     return _with_members(claim, findings, family_bits(findings), np.zeros(members, bool), settings)
 
 

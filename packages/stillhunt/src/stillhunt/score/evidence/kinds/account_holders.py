@@ -21,10 +21,8 @@ from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_
 from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
 from stillhunt.score.stats.arrays import Ints
 
-_SMALLEST_SHARE = 3  # Accounts with one value from which it is shared (two may be one family)
+_FEWEST_SHARING = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
-
-
 _LINKING_COLUMNS = ("payment_fingerprint", "signup_prefix", "email_domain")
 # share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (half)
 _SHARED_SHARE = 0.5
@@ -58,7 +56,7 @@ def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
     own = codes[case.candidate.accounts]
     values, members = np.unique(own[own >= 0], return_counts=True)
     everybody: Ints = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
-    group = (members >= _SMALLEST_SHARE) & (everybody[values] - members <= _RARE_OUTSIDE * members)
+    group = (members >= _FEWEST_SHARING) & (everybody[values] - members <= _RARE_OUTSIDE * members)
     shared = members[group]
     return float(shared.sum()) / len(own), float(shared.max(initial=0)) / len(own), len(shared)
 
@@ -75,9 +73,7 @@ def _find_holders(case: CandidateCase) -> str:
     codes, members = case.log.accounts.customers.codes, case.candidate.accounts
     if "payment_fingerprint" not in codes or explained_by_customer(case):
         return ""
-    cards, networks, domains = (
-        _shared_values(case, name) for name in ("payment_fingerprint", "signup_prefix", "email_domain")
-    )
+    cards, networks, domains = (_shared_values(case, name) for name in _LINKING_COLUMNS)
     school = float((codes["institution"][members] > 0).mean()) >= _SHARED_SHARE
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
