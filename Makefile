@@ -24,7 +24,7 @@ FUZZ_OPTIONS ?= --seconds 60
 QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve tests/score tests/triage tests/decide
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
-BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
 .PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
