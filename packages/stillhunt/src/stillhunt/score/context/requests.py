@@ -28,6 +28,7 @@ FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 
 
+_AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
 # template again)
 _SHORT_TURN_WORDS = 12
@@ -123,7 +124,11 @@ class Requests:
     @cached_property
     def rare_words(self) -> Ints:
         """1 for each word bucket that stands in few of the requests."""
-        counts = np.bincount(self.topic_words[1], minlength=1 << 16)
+        words = self.topic_words[1]
+        counts = np.zeros(1 << 16, np.int64)
+        # Counting makes wide numbers of narrow ones, so it takes some at a time.
+        for first in range(0, len(words), _AT_ONCE):
+            counts += np.bincount(words[first : first + _AT_ONCE], minlength=len(counts))
         rare: Ints = (counts <= max(_MAX_LOG_SHARE * len(self.time), _MAX_LOG_REQUESTS)).astype(np.uint8)
         return rare
 

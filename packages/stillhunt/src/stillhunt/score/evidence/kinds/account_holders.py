@@ -19,7 +19,6 @@ from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
 from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
 from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
-from stillhunt.score.stats.arrays import Ints
 
 _FEWEST_SHARING = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
@@ -52,11 +51,10 @@ P = read_parameters(TemplateParameters, "score.own_template")
 
 def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
     """Share of the members who have a value that several of them and few others have; the commonest one; how many."""
-    codes = case.log.accounts.customers.codes[name]
-    own = codes[case.candidate.accounts]
+    accounts = case.log.accounts
+    own = accounts.customers.codes[name][case.candidate.accounts]
     values, members = np.unique(own[own >= 0], return_counts=True)
-    everybody: Ints = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
-    group = (members >= _FEWEST_SHARING) & (everybody[values] - members <= _RARE_OUTSIDE * members)
+    group = (members >= _FEWEST_SHARING) & (accounts.holders(name)[values] - members <= _RARE_OUTSIDE * members)
     shared = members[group]
     return float(shared.sum()) / len(own), float(shared.max(initial=0)) / len(own), len(shared)
 

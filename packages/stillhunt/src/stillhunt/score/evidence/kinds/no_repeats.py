@@ -142,11 +142,17 @@ def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:
     """Share of one account's distinct prompts that another account sends, too: the mean over all ordered pairs.
 
     Accounts that draw at random from a pool of as many prompts share their volume over the size of the pool.
+
+    Args:
+        accounts: account of each prompt, ascending.
     """
-    pairs = np.unique(np.rec.fromarrays([prompts, accounts]))
-    _, senders = np.unique(pairs["f0"], return_counts=True)
-    others = len(np.unique(accounts)) - 1
-    return float((senders * (senders - 1)).sum() / (len(pairs) * others)) if others else 0.0
+    order = np.argsort(prompts, kind="stable")
+    prompt, account = prompts[order], accounts[order]
+    new = np.append(True, prompt[1:] != prompt[:-1])
+    first = new | np.append(True, account[1:] != account[:-1])
+    senders = np.add.reduceat(first.astype(np.int64), np.flatnonzero(new))
+    others = int(np.count_nonzero(np.diff(accounts)))
+    return float((senders * (senders - 1)).sum() / (int(senders.sum()) * others)) if others else 0.0
 
 
 REPEATS_KIND = declared_kind(

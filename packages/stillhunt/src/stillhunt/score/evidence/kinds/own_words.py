@@ -160,10 +160,13 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     """Positions of at most `requests_per_account` requests an account and `max_requests` in all, by their hashes."""
     key = hashes * GOLDEN_RATIO
-    order = np.lexsort((key, account))
+    over = np.bincount(account)[account] > _REQUESTS_PER_ACCOUNT
+    many = np.flatnonzero(over)
+    order = many[np.lexsort((key[many], account[many]))]
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
-    kept: Ints = np.sort(order[rank < _REQUESTS_PER_ACCOUNT])
+    over[order[rank < _REQUESTS_PER_ACCOUNT]] = False
+    kept: Ints = np.flatnonzero(~over)
     if len(kept) > _MAX_REQUESTS:
         kept = np.sort(kept[np.argsort(key[kept], kind="stable")[:_MAX_REQUESTS]])
     return kept
