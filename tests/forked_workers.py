@@ -11,6 +11,7 @@ import json
 import os
 import selectors
 import struct
+import threading
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     count = min(worker_count(session.config.getoption("workers")), len(files))
     if count < 2 or session.testsfailed or session.config.option.collectonly:
         return None
+    assert threading.active_count() == 1, "what is imported may start no threads: after a fork they are gone"
     queue, filled = os.pipe()
     os.write(filled, b"".join(map(_NUMBER.pack, range(len(files)))))
     os.close(filled)
