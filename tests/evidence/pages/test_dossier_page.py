@@ -181,7 +181,7 @@ def test_alternatives_on_the_page_are_those_of_the_case(case: Case, parsed: Doss
 
 
 NOBODY = (*FINDINGS[:1], ("identity", "declared_organisation", -6.0, "All declare one organisation"))
-AS_LIKELY = "is about as likely as the claim, or likelier"
+AS_LIKELY = "is about as likely as the claim, or more likely"
 
 
 def test_an_explanation_that_is_as_likely_is_named_plainly() -> None:
@@ -335,9 +335,9 @@ def verdict_of(case: Case, verdict: str) -> pa.Table:
 
 
 def test_a_narrative_is_said_to_be_unchecked(case: Case) -> None:
-    said = "Words of the operator; they were not checked by the program. First paragraph."
+    said = "In the words of the provider; the program did not check them. First paragraph."
     assert said in DossierParser(render_dossier(case, NAME, FACTS)).text("executive")
-    assert "Words of the operator" not in render_dossier(case, NAME, replace(FACTS, narrative=""))
+    assert "In the words of the provider" not in render_dossier(case, NAME, replace(FACTS, narrative=""))
 
 
 def test_the_page_is_the_same_every_time(case: Case, html: str) -> None:
