@@ -99,7 +99,9 @@ class SteadySender(threading.Thread):
 def processor_seconds(server: Served) -> float:
     """Of the server and of all that it started, also of what has ended."""
     processes = [server.process, *server.process.children(recursive=True)]
-    return sum(sum(one.cpu_times()[:4]) for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE)
+    return sum(
+        sum(one.cpu_times()[:4]) for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+    )
 
 
 def report(sender: SteadySender, alarm: float, log: Log, wanted: int, server: Served) -> None:
