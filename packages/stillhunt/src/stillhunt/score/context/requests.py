@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, joined
+from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -97,9 +98,14 @@ class Requests:
 
     @cached_property
     def prompt_hash(self) -> Hashes:
-        """Hash of each prompt; 0 where there is none."""
+        """Hash of each prompt, in which all numbers are alike; 0 where there is none."""
         column: Hashes = self.table.column("prompt_hash").to_numpy()
         return column
+
+    @cached_property
+    def exact_prompt(self) -> Hashes:
+        """Hash of each prompt with its numbers; 0 where there is none."""
+        return exact_prompts(self.table)
 
     @cached_property
     def conversation(self) -> Hashes:

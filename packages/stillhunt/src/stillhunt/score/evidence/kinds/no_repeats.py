@@ -115,7 +115,7 @@ _SHARED_ITEMS = 0.1
 
 def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
-    prompts = case.log.requests.prompt_hash[candidate.rows]
+    prompts = case.log.requests.exact_prompt[candidate.rows]
     known = prompts != 0
     if len(candidate.accounts) < 2 or not known.any():
         return None
