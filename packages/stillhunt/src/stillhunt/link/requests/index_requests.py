@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.coded import Ints as Codes
 from stillhunt.base.coded import coded, codes, joined
-from stillhunt.base.exact_prompts import PROMPT_COLUMNS, exact_prompts
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.exact_prompts import PROMPT_COLUMNS, exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Hashes, Ints, numbered, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows

@@ -46,6 +46,8 @@ class Requests:
         first_occurrence: False where the account had already sent the same prompt.
         request_style: 1 where the request sets a sampling parameter, 0 where not.
         client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
+        own_phrases: phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody
+            looked.
         table: TRAFFIC, for the columns that are coded when somebody asks for them.
     """
 
@@ -59,6 +61,7 @@ class Requests:
     request_style: Ints
     client_fingerprint: Ints
     time: Ints
+    own_phrases: Ints
     table: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
