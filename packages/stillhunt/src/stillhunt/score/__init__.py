@@ -25,6 +25,7 @@ from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
 from stillhunt.score.operators.mixtures import split_mixtures
+from stillhunt.score.operators.wholes import join_wholes
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
@@ -91,6 +92,7 @@ def score_campaigns(
             judged.append(judge_one(candidate))
             advance(1)
     judged, splits = split_mixtures(log, judged, judge_one)
+    judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
     judged += linked_operations(log, judged, config.score)
     made, harvested = case_tables(log, judged, config, splits)
     return made, pa.array(harvested)

@@ -35,7 +35,7 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    rows = client_rows(case.log, case.candidate) if case.candidate.untemplated else case.candidate.rows
+    rows = client_rows(case.log, case.candidate) if case.candidate.searched else case.candidate.rows
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
@@ -71,7 +71,7 @@ def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
     Args:
-        candidate: an untemplated candidate, whose slices hold single-turn requests only.
+        candidate: one with untemplated slices, which hold single-turn requests only.
     """
     requests = log.requests
     rows = requests.of_accounts(candidate.accounts)
