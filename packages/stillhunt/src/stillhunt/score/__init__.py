@@ -24,6 +24,7 @@ from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
+from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.operators.wholes import join_wholes
 from stillhunt.score.output.tables import case_tables
@@ -91,6 +92,7 @@ def score_campaigns(
         for candidate in found:
             judged.append(judge_one(candidate))
             advance(1)
+    judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
     judged, splits = split_mixtures(log, judged, judge_one)
     judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
     judged += linked_operations(log, judged, config.score)
