@@ -100,12 +100,18 @@ def test_a_mixture_has_the_number_of_the_whole_that_its_part_became() -> None:
     assert (split.first, split.second) == (groups[0].candidate.number, 7)
 
 
-@pytest.mark.parametrize(("template", "campaigns"), [(True, 1), (False, 2)])
-def test_campaigns_of_one_operator_are_one_where_they_have_one_template(template: bool, campaigns: int) -> None:
-    log = with_requests(plain := two_campaigns(client=True, card=True), cluster=clusters_of(plain, template))
+@pytest.mark.parametrize(
+    ("shared", "template", "campaigns"), [("card", True, 1), ("card", False, 2), ("pause", False, 1)]
+)
+def test_campaigns_of_one_operator_are_one_where_they_have_one_template_or_schedule(
+    shared: str, template: bool, campaigns: int
+) -> None:
+    plain = two_campaigns(client=True, **{shared: True})
+    log = with_requests(plain, cluster=clusters_of(plain, template))
     halves = np.split(np.arange(2 * MEMBERS), 2)
     parts = [judged(group(log, int(place and not template), place, own)) for place, own in enumerate(halves)]
-    assert len(join_wholes(log, parts, [], by("act"), Config().score)[0]) == campaigns
+    found = join_wholes(log, parts, [], by("act"), Config().score)[0]
+    assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
 
 
 def clusters_of(log: ScoredLog, template: bool) -> Array:

@@ -1,8 +1,9 @@
 """One operation that was found as several groups: skills on the same accounts, bare questions, specialists.
 
 The search finds what is asked in one wording, or at one pace. So one operation may stand there as several groups: over
-the same accounts, with some of their requests here and some there, or over accounts of their own with one template.
-Such groups are joined, and the whole is judged anew. It takes the place of its parts where it says no less than either.
+the same accounts, with some of their requests here and some there, or over accounts of their own, with one operator and
+one template or schedule. Such groups are joined, and the whole is judged anew. It takes the place of its parts where it
+says no less than they do.
 
 Two tenants of one pool of accounts stay apart. How the requests of an account divide between them differs from account
 to account, since each account serves one, the other, or both; one operation has the same mix on all accounts.
@@ -22,7 +23,9 @@ from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.operators.ties import find_campaign_sets
+from stillhunt.score.operators.ties import SCHEDULE, Tie, find_campaign_sets
+from stillhunt.score.operators.ties import P as TIES
+from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.verdict.rules import flagged_members
 from stillhunt.score.verdict.verdict import Judged
 
@@ -31,7 +34,8 @@ _COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from whi
 # 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
 _MIX_CORRELATION = 0.15
 
-Pairs = list[tuple[Judged, Judged]]
+Pairs = list[tuple[int, int]]
+"""Numbers of the candidates of two groups."""
 
 
 def join_wholes(
@@ -46,25 +50,27 @@ def join_wholes(
     Args:
         splits: mixtures that were taken apart; their parts are not joined again.
     """
-    groups, apart = list(judged), list(splits)
-    for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_template):
-        tried = {(split.first, split.second) for split in apart}
-        pairs: Pairs = find_pairs(log, groups)
-        while pairs:
-            first, second = pairs.pop(0)
-            names = (first.candidate.number, second.candidate.number)
-            if names in tried or names[::-1] in tried:
+    groups = {one.candidate.number: one for one in judged}
+    apart = list(splits)
+    parts = [number for split in apart for number in (split.first, split.second)]
+    part_of = {number: number for number in (*groups, *parts)}  # a part may have been taken apart again
+    for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
+        for pair in find_pairs(log, list(groups.values())):
+            first, second = sorted(part_of[one] for one in pair)
+            rivals = any({first, second} == {one.first, one.second} for one in apart)
+            if first == second or rivals:
                 continue
-            tried.add(names)
-            number = max(one.candidate.number for one in groups) + 1
-            whole = judge_one(_join_candidates(log, number, first.candidate, second.candidate))
-            if _says_less(whole, first, settings) or _says_less(whole, second, settings):
+            number = max(part_of) + 1
+            candidates = (groups[one].candidate for one in (first, second))
+            whole = judge_one(_join_candidates(log, number, *candidates))
+            if _says_less(whole, (groups[first], groups[second]), settings):
                 continue
-            groups = [whole if one is first else one for one in groups if one is not second]
-            apart = [_renumber_split(split, names, number) for split in apart]
-            tried |= {(split.first, split.second) for split in apart}
-            pairs = find_pairs(log, groups)
-    return groups, apart
+            del groups[first], groups[second]
+            groups[number] = whole
+            part_of[number] = number
+            part_of = {one: number if own in (first, second) else own for one, own in part_of.items()}
+            apart = [replace(one, first=part_of[one.first], second=part_of[one.second]) for one in apart]
+    return list(groups.values()), apart
 
 
 def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
@@ -84,7 +90,8 @@ def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
             continue
         if _mix_correlation(groups[first].candidate, groups[second].candidate) <= _MIX_CORRELATION:
             found.append((-common, first, second))
-    return [(groups[first], groups[second]) for _, first, second in sorted(found)]
+    numbers = [one.candidate.number for one in groups]
+    return [(numbers[first], numbers[second]) for _, first, second in sorted(found)]
 
 
 def _mix_correlation(first: Candidate, second: Candidate) -> float:
@@ -103,16 +110,18 @@ def _mix_correlation(first: Candidate, second: Candidate) -> float:
     return (square / max(len(accounts) - 1, 1) - 1.0) / max(size - 1.0, 1.0)
 
 
-def _pairs_of_one_template(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
-    """Campaigns of one operator with one template, the strongest ties first."""
+def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
+    """Campaigns of one operator that have a template or a schedule in common, the strongest ties first."""
     shown = [one for one in groups if one.verdict != "none"]
-    clusters = [np.unique(one.candidate.slice_cluster) for one in shown if not one.candidate.untemplated]
-    if len(np.unique(np.concatenate([np.zeros(0, np.int64), *clusters]))) == sum(map(len, clusters)):
-        return []
     sets = find_campaign_sets(log, [one.candidate for one in shown])
-    pairs = [pair for one in sets for pair in one.pairs if any(tie.kind.name == "template" for tie in pair.ties)]
+    pairs = [pair for one in sets for pair in one.pairs if any(_is_one_operation(tie) for tie in pair.ties)]
     pairs.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
-    return [(shown[pair.first], shown[pair.second]) for pair in pairs]
+    return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
+
+
+def _is_one_operation(tie: Tie) -> bool:
+    """Whether what ties two campaigns of one operator makes them one: cards and networks serve many operations."""
+    return tie.kind.name == "template" or (tie.kind is SCHEDULE and tie.bits >= TIES.kind_bits)
 
 
 def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
@@ -130,18 +139,18 @@ def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Cand
     )
 
 
-def _says_less(whole: Judged, part: Judged, settings: ScoreSettings) -> bool:
-    """Whether the verdict on the whole is a lesser one, flags fewer accounts, or has nothing to gain from the part."""
-    if part.verdict == "none":
+def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSettings) -> bool:
+    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or is no campaign to act on.
+
+    Where one part was left alone, only that it makes a campaign to act on is a reason to add it.
+    """
+    if any(part.verdict == "none" for part in parts):
         return whole.verdict != "act"
-    lesser = VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict)
-    return lesser or _count_flagged(whole, settings) < _count_flagged(part, settings)
+    lesser = any(VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict) for part in parts)
+    flagged = np.unique(np.concatenate([_flagged_accounts(part, settings) for part in parts]))
+    return lesser or len(_flagged_accounts(whole, settings)) < len(flagged)
 
 
-def _count_flagged(judged: Judged, settings: ScoreSettings) -> int:
-    return len(flagged_members(judged.weighed, settings, judged.standing)) if judged.verdict == "act" else 0
-
-
-def _renumber_split(split: Split, parts: tuple[int, int], whole: int) -> Split:
-    first, second = (whole if one in parts else one for one in (split.first, split.second))
-    return replace(split, first=first, second=second)
+def _flagged_accounts(judged: Judged, settings: ScoreSettings) -> Ints:
+    places = flagged_members(judged.weighed, settings, judged.standing)
+    return judged.candidate.accounts[places if judged.verdict == "act" else places[:0]]
