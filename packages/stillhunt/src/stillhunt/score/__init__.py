@@ -92,10 +92,10 @@ def score_campaigns(
         for candidate in found:
             judged.append(judge_one(candidate))
             advance(1)
-    judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
     judged, splits = split_mixtures(log, judged, judge_one)
     judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
     judged += linked_operations(log, judged, config.score)
+    judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
     made, harvested = case_tables(log, judged, config, splits)
     return made, pa.array(harvested)
 

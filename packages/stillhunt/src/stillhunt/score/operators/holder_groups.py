@@ -39,7 +39,7 @@ def find_holder_groups(
     """Groups of holders with a verdict, the one with the most holders first.
 
     Args:
-        judged: the candidates of the search; what they have found is not looked for again.
+        judged: what was found before, farms and relays too; those accounts are not looked at again.
         min_slice_requests: requests in a content cluster from which an account uses the template.
     """
     account, cluster = log.slices.account, log.slices.cluster
