@@ -154,7 +154,7 @@ bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
 
 bench-quick: setup ## speed of a hunt in two million requests; a row in benchmarks/history.csv; fails where it is 15 % worse
-	$(PY) benchmarks/speed/quick.py
+	@$(PY) benchmarks/speed/quick.py; code=$$?; $(PY) docs/page_figures.py && exit $$code
 
 bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
 	@for script in hunt scaling incremental; do \
