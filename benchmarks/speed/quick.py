@@ -61,16 +61,12 @@ def commit_name() -> str:
     return git("rev-parse", "--short=8", "HEAD") + (CHANGED if git("status", "--porcelain", "--", "packages") else "")
 
 
-def history_row(run: Run, floors: Sequence[tuple[Run, Run]], rows: int, generator: str) -> dict[str, str]:
-    """The row of a hunt; floors are pairs of decoding on one thread and on two."""
+def history_row(run: Run, floors: Sequence[tuple[Run, Run]]) -> dict[str, str]:
+    """What a hunt cost; floors are pairs of decoding on one thread and on two."""
     cpu = statistics.median(one.cpu for one, _ in floors)
     wall = statistics.median(two.wall for _, two in floors)
     stages = " ".join(f"{name.replace(' ', '-')}={one['cpu_seconds'] / cpu:.2f}" for name, one in run.stages.items())
     return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit_name(),
-        "rows": str(rows),
-        "generator": generator,
         "cpu_ratio": f"{run.cpu / cpu:.2f}",
         "wall_ratio": f"{run.wall / wall:.2f}",
         "peak_mb": f"{run.peak_mb:.0f}",
@@ -120,12 +116,14 @@ def main() -> int:
         return 0
     print(machine(), flush=True)
     folder, generator = made_log(arguments.rows)
+    known = {"date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit_name(), "rows": str(arguments.rows),
+             "generator": generator}  # fmt: skip
     parts, accounts = request_files(folder)
     decode_prompts(parts, 1)  # brings the files into the page cache
     floors = [(decode_prompts(parts, 1), decode_prompts(parts, 2)) for _ in range(FLOORS)]
     run = succeeded(hunt(parts, accounts))
     floors += [(decode_prompts(parts, 1), decode_prompts(parts, 2)) for _ in range(FLOORS)]
-    row, history = history_row(run, floors, arguments.rows, generator), read_history()
+    row, history = {**known, **history_row(run, floors)}, read_history()
     print_table(COLUMNS, [[row[column] for column in COLUMNS]])
     found = regressions(row, history)
     if not arguments.dry_run:

@@ -25,7 +25,7 @@ from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.run_record import Clock, findings_record, log_record
+from stillhunt.run_record import findings_record, log_record, start_clock
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
@@ -100,8 +100,7 @@ def hunt(
         ConfigError: a setting is wrong.
     """
     lasting, config = _with_keys(config or Config.load())
-    clock = Clock(progress or Silent())
-    progress = clock.progress
+    progress, clock = start_clock(progress or Silent())
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
