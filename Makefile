@@ -28,7 +28,7 @@ FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log dist clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -153,6 +153,9 @@ transcript: setup ## run the examples of README and tutorial again and put their
 
 bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
+
+bench-quick: setup ## speed of a hunt in two million requests; a row in benchmarks/history.csv; fails where it is 15 % worse
+	@$(PY) benchmarks/speed/quick.py; code=$$?; $(PY) docs/page_figures.py && exit $$code
 
 bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
 	@for script in hunt scaling incremental; do \
