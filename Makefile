@@ -14,8 +14,9 @@ INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
 	--editable packages/stillhunt-server
-# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
-PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
+# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first. Processes are
+# forked where that is safe whatever was imported, and else start anew.
+PYTEST_OPTIONS ?= $(if $(filter Linux,$(shell uname -s)),--workers auto,-n auto --dist loadfile --no-loadscope-reorder)
 SPARK_STAMP := $(VENV)/.stillhunt-spark
 MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
@@ -24,7 +25,7 @@ FUZZ_OPTIONS ?= --seconds 60
 QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve tests/score tests/triage tests/decide
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
-BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
 .PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log dist clean

@@ -21,8 +21,10 @@ from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.extract import languages_of, word_buckets
+from stillhunt.forecast import HuntForecast
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
+from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.run_record import Clock, findings_record, log_record
@@ -33,6 +35,8 @@ from stillhunt.triage.samples import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
 """Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
+BeforeHunt = Callable[[HuntForecast], None]
+"""Called with what a hunt will need, before it begins; it may raise an error, and then there is no hunt."""
 
 
 class Sketches(Protocol):
@@ -57,6 +61,9 @@ class HuntedLog(Protocol):
     def accounts_source(self, accounts: Any) -> Any:
         """What `open_accounts` is to read, given what the user named."""
 
+    def forecast(self, threads: int) -> HuntForecast | None:
+        """What the hunt will need with so many threads; None where nobody knows."""
+
     def sketch(self) -> tuple[Sketches, pa.Table]:
         """Read the log once: sketches of all requests, and REJECTS."""
 
@@ -78,6 +85,7 @@ def hunt(
     mapping: Mapping[str, str] | None = None,
     accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    before: BeforeHunt | None = None,
     after: AfterHunt | None = None,
     flagged_before: Collection[str] = (),
 ) -> Case:
@@ -89,6 +97,7 @@ def hunt(
         config: settings; None for those of file and environment.
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
+        before: called with what the hunt will need, as far as its log lies on this machine and tells it.
         after: called once all is found and before the sketches are closed; for what needs them as well.
         flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
 
@@ -100,11 +109,14 @@ def hunt(
         ConfigError: a setting is wrong.
     """
     lasting, config = _with_keys(config or Config.load())
-    progress, clock = progress or Silent(), Clock()
+    clock = Clock(progress or Silent())
+    progress = clock.progress
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
             customers, bad_customers = _customers(log, accounts, accounts_mapping, config, engine, progress)
+        if before is not None and (told := log.forecast(_workers(config))) is not None:
+            before(told)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()
@@ -115,8 +127,11 @@ def hunt(
         with clock.stage("resolve") as stage:
             candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
             stage["rows"] = candidates.num_rows
+        with clock.stage("own phrases"):
+            read = sketches.dataset(_workers(config))
+            sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
         with clock.stage("score"):
-            judged = (linked.traffic, linked.sliced, candidates)
+            judged = (linked.traffic, sliced, candidates)
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)

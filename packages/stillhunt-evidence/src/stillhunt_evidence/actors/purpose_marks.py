@@ -17,7 +17,7 @@ from stillhunt_evidence.actors.weights import Mark, any_of, base_rate
 
 OPERATOR_TIE = "operator_tie"
 HIDDEN_TIES = frozenset(("payment_fingerprint", "signup_prefix"))
-"""Kinds of ties of `score/operators/ties.py` that others cannot copy from what they see of an actor's traffic."""
+"""Kinds of ties of `score/operators/tie_kinds.py` that others cannot copy from what they see of an actor's traffic."""
 RUNNING_TIES = frozenset(("client_fingerprint", "client_prefix", "template"))
 """Kinds of ties that show how traffic is run. Customers of one seller of accounts share what is in `HIDDEN_TIES`, and
 none of these."""

@@ -90,9 +90,13 @@ def score_campaigns(
         for candidate in found:
             judged.append(judge_one(candidate))
             advance(1)
-    judged, splits = split_mixtures(log, judged, judge_one)
-    judged += linked_operations(log, judged, config.score)
-    made, harvested = case_tables(log, judged, config, splits)
+    with progress.stage("splitting mixtures", None, "groups") as advance:
+        judged, splits = split_mixtures(log, judged, judge_one)
+        judged += linked_operations(log, judged, config.score)
+        advance(len(judged))
+    with progress.stage("making tables", None, "groups") as advance:
+        made, harvested = case_tables(log, judged, config, splits, progress)
+        advance(len(judged))
     return made, pa.array(harvested)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, joined
+from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -28,6 +29,7 @@ FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 
 
+_AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
 # template again)
 _SHORT_TURN_WORDS = 12
@@ -45,6 +47,8 @@ class Requests:
         first_occurrence: False where the account had already sent the same prompt.
         request_style: 1 where the request sets a sampling parameter, 0 where not.
         client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
+        own_phrases: phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody
+            looked.
         table: TRAFFIC, for the columns that are coded when somebody asks for them.
     """
 
@@ -58,6 +62,7 @@ class Requests:
     request_style: Ints
     client_fingerprint: Ints
     time: Ints
+    own_phrases: Ints
     table: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
@@ -97,9 +102,14 @@ class Requests:
 
     @cached_property
     def prompt_hash(self) -> Hashes:
-        """Hash of each prompt; 0 where there is none."""
+        """Hash of each prompt, in which all numbers are alike; 0 where there is none."""
         column: Hashes = self.table.column("prompt_hash").to_numpy()
         return column
+
+    @cached_property
+    def exact_prompt(self) -> Hashes:
+        """Hash of each prompt with its numbers; 0 where there is none."""
+        return exact_prompts(self.table)
 
     @cached_property
     def conversation(self) -> Hashes:
@@ -123,7 +133,11 @@ class Requests:
     @cached_property
     def rare_words(self) -> Ints:
         """1 for each word bucket that stands in few of the requests."""
-        counts = np.bincount(self.topic_words[1], minlength=1 << 16)
+        words = self.topic_words[1]
+        counts = np.zeros(1 << 16, np.int64)
+        # Counting makes wide numbers of narrow ones, so it takes some at a time.
+        for first in range(0, len(words), _AT_ONCE):
+            counts += np.bincount(words[first : first + _AT_ONCE], minlength=len(counts))
         rare: Ints = (counts <= max(_MAX_LOG_SHARE * len(self.time), _MAX_LOG_REQUESTS)).astype(np.uint8)
         return rare
 
