@@ -97,7 +97,7 @@ def hunt(
         config: settings; None for those of file and environment.
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
-        before: called with what the hunt will need, as far as its log lies on this machine and tells it.
+        before: called with what the hunt will need, if its log is on this machine and allows an estimate.
         after: called once all is found and before the sketches are closed; for what needs them as well.
         flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
 

@@ -93,7 +93,7 @@ def signs(request: PageRequest) -> Response:
     snapshot = latest_snapshot(folder) if folder is not None else None
     rows = [] if snapshot is None else [_sign_row(one) for one in read_signs(snapshot.path)]
     headline = f"{formatting.plural(len(rows), 'early sign')} of campaigns"
-    meaning = "An early sign is no verdict: too little was seen so far, and honest groups do such things, too."
+    meaning = "An early sign is no verdict: too little has been seen so far, and honest groups do such things, too."
     data = pa.Table.from_pylist(rows, SIGNS_SCHEMA)
     return answer_list(request, SIGNS_TABLE, data, "Early signs", headline, meaning=meaning)
 

@@ -82,7 +82,7 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
         "campaigns",
         tuple(columns),
         row_link=lambda row: campaign_url(row["campaign_id"]),
-        empty="No group got the verdict act or review. Look at the sources: what logs do not record is not found.",
+        empty="No group got the verdict act or review. Look at the sources: what logs do not record cannot be found.",
     )
 
 
