@@ -324,7 +324,7 @@ def test_the_first_page_says_what_is_received(scene: Scene, tmp_path: Path) -> N
     traffic = Traffic()
     scene.console.traffic, scene.console.limits = traffic, Limits(Config().serve, tmp_path)
     vera = scene.reader("vera")
-    assert "Nothing was received since the start." in page_of(vera.get("/")).text
+    assert "Nothing has been received since the start." in page_of(vera.get("/")).text
     traffic.records["gate<b>way"] = 5
     traffic.refused[("gate\x1b[2J", "full")] = 2
     traffic.problems["kafka"] = "<script>it is away\x00"
