@@ -64,7 +64,7 @@ def test_the_verdict_never_stands_without_probability_and_leading_alternative(
     for block in parsed.blocks:
         text = " ".join(" ".join(block).split())
         assert re.search(rf"^Verdict ?act .*Probability ?Stated {stated}, almost certain; .* Leading alternative", text)
-        assert "; in simulated worlds 100 % of groups so stated were campaigns (95 to 100 %)" in text
+        assert "; in simulated worlds 100 % of groups with such a probability were campaigns (95 to 100 %)" in text
         assert leading.name[1:] in text
         assert leading.odds in text
 
@@ -282,7 +282,7 @@ def test_settings_that_differ_are_said_and_no_rate_that_was_measured_under_other
             "Settings that differ from the defaults: score.act_probability 0.5 (default 0.99); "
             "score.false_campaigns_per_month 1,000,000,000,000 (default 1); score.prior_bits 3 (default \u22123.5)."
         ) in text
-        assert "not measured: how many groups so stated are campaigns under settings other than the defaults" in text
+        assert "how many groups with such a probability are campaigns under settings other than the defaults" in text
         assert "in simulated worlds" not in text
         assert "94.9" not in numbers(text)
     for section in ("executive", "counsel"):
