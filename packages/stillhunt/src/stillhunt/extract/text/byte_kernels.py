@@ -135,6 +135,16 @@ def _splat(value: int) -> ir.Constant:
     return ir.Constant(_VECTOR, [value] * 64)
 
 
+def _mask(builder: Any, flags: Any) -> Any:
+    """Flags of 64 bytes as one number, made where the flags are.
+
+    The empty assembly holds it there: LLVM else moves the conversion behind later branches, and takes flags that cross
+    a branch apart one by one.
+    """
+    held = ir.InlineAsm(ir.FunctionType(_I64, [_I64]), "", "=r,0", side_effect=False)
+    return builder.call(held, [builder.bitcast(flags, _I64)])
+
+
 def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
@@ -215,7 +225,7 @@ def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) 
         out = _element(context, b, signature.args[2], arguments[2], arguments[3])
         stored = b.store(lower, b.bitcast(out, _VECTOR.as_pointer()))
         stored.align = 1
-        return context.make_tuple(b, signature.return_type, [b.bitcast(m, _I64) for m in (token, letters, high, marks)])
+        return context.make_tuple(b, signature.return_type, [_mask(b, m) for m in (token, letters, high, marks)])
 
     masks = _types.UniTuple(_types.uint64, 4)
     return masks(source, _types.int64, target, _types.int64), generate
