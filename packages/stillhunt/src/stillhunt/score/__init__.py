@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
@@ -92,6 +93,7 @@ def score_campaigns(
             advance(1)
     judged, splits = split_mixtures(log, judged, judge_one)
     judged += linked_operations(log, judged, config.score)
+    give_back()  # what judging needed now and then, before the tables need as much
     made, harvested = case_tables(log, judged, config, splits)
     return made, pa.array(harvested)
 
