@@ -173,7 +173,8 @@ class _Reporter(event.Listener):
 
 def _hunt() -> None:
     requests, accounts = (parquet.read_table(_WORLD / f"{name}.parquet") for name in ("requests", "accounts"))
-    stillhunt.hunt(_with_texts_of_chats(requests), accounts, stillhunt.Config(threads=1))  # compiling in the same order every time
+    config = stillhunt.Config(threads=1)  # compiling in the same order every time
+    stillhunt.hunt(_with_texts_of_chats(requests), accounts, config)
 
 
 def _with_texts_of_chats(requests: pa.Table) -> pa.Table:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
@@ -98,6 +99,7 @@ def score_campaigns(
         judged += linked_operations(log, judged, config.score)
         judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
         advance(len(judged))
+    give_back()  # what judging needed now and then, before the tables need as much
     with progress.stage("making tables", None, "groups") as advance:
         made, harvested = case_tables(log, judged, config, splits, progress)
         advance(len(judged))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.arrays import U8, U32, U64
+from stillhunt.base.arrays import U8, U32
 from stillhunt.extract.text.byte_kernels import (
     AT,
     CHUNK,
@@ -18,7 +18,6 @@ from stillhunt.extract.text.byte_kernels import (
     MARKS,
     NOTE_KIND,
     NUMBER_TOKEN,
-    P1,
     TOKEN_BYTES,
     WRAPPED,
     WRITTEN,
