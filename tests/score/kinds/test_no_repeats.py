@@ -29,12 +29,12 @@ def with_shared(shared: int, distinct: int = 1000) -> Finding:
         (21, -0.02),
         (99, -1.58),
         (200, -3.6),
-        (520, -5.0),
-        (900, -5.0),
+        (520, -4.8),
+        (900, -1.0),
     ],
 )
 def test_bits_fall_with_the_share_of_prompts_from_several_accounts(shared: int, bits: float) -> None:
-    """Prompts that one account sends twice are its own affair."""
+    """Prompts that one account sends twice are its own affair; where nearly all come from two, a queue deals them."""
     found = with_shared(shared)
     assert found.bits == pytest.approx(bits, abs=1e-9)
     assert found.count == 2000 + shared
@@ -129,7 +129,7 @@ def in_copies(copies: int, kept: float = 1.0) -> Finding:
     return found
 
 
-@pytest.mark.parametrize(("copies", "kept", "bits"), [(2, 1.0, 0.0), (2, 0.9, -1.6), (2, 0.5, -5.0)])
+@pytest.mark.parametrize(("copies", "kept", "bits"), [(2, 1.0, -0.5), (2, 0.9, -2.0), (2, 0.5, -5.0)])
 def test_even_copies_over_accounts_with_little_in_common_are_a_queue(copies: int, kept: float, bits: float) -> None:
     """Half of the copies is as good as drawn at random."""
     found = in_copies(copies, kept)
