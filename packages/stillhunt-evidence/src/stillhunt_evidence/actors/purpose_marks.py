@@ -86,7 +86,7 @@ def _tie_mark(on: ActorOnCampaign) -> Mark:
             return _tied(*found)
     in_case = sorted(known & set(on.case.campaigns))
     if not in_case:
-        statement = "This case has no known campaign of the actor, so that no tie can show"
+        statement = "This case has no known campaign of the actor, so no tie can show"
         return Mark(OPERATOR_TIE, "tie", False, 0.0, None, False, statement)
     which = formatting.plural(len(in_case), "known campaign")
     statement = f"Nothing ties the campaign to {which} of the actor in this case"

@@ -56,6 +56,7 @@ _LOW = np.uint64(0x0101010101010101)
 _U0, _U1, _U2, _U6, _U7, _U8, _U10 = (np.uint64(n) for n in (0, 1, 2, 6, 7, 8, 10))
 _U29, _U32, _U33, _U48, _U255 = (np.uint64(n) for n in (29, 32, 33, 48, 255))
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+_DIGITS, _LOW_BITS, _ABOVE_NINE = (_LOW * np.uint64(byte) for byte in (0x30, 0x7F, 0x76))
 
 
 class Work(NamedTuple):
@@ -262,6 +263,34 @@ def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
         shift += np.uint64(8)
         at += 1
     return mix(h ^ rest)
+
+
+@part
+def without_digits(x: np.uint64) -> bool:
+    """True if none of eight bytes is 0 to 9: each has its high bit set after 0x30 to 0x39 became 0 to 9."""
+    x ^= _DIGITS
+    return ((((x & _LOW_BITS) + _ABOVE_NINE) | x) & ~_LOW_BITS) == ~_LOW_BITS
+
+
+@part
+def hash_numbers(data: U8, begin: int, end: int) -> np.uint32:
+    """Hash of the runs of digits in data[begin:end], in their order; 0 for none."""
+    h, inside, at = _U0, False, begin
+    while at < end:
+        if at + 8 <= end and without_digits(load64(data, at)):
+            h = mix(h) if inside else h
+            inside = False
+            at += 8
+            continue
+        digit = np.uint8(get(data, at) - np.uint8(48))
+        if digit < 10:
+            h = (h ^ np.uint64(digit + 1)) * P1
+            inside = True
+        elif inside:
+            h = mix(h)
+            inside = False
+        at += 1
+    return np.uint32((mix(h) if inside else h) >> _U32)
 
 
 @part

@@ -60,6 +60,10 @@ class SliceTable:
         found: Ints = np.where(self.key[at] == wanted, at, -1)
         return found
 
+    def templated(self, untemplated: Flags) -> Flags:
+        """True for the slices of content clusters; the argument is of requests."""
+        return np.asarray(~untemplated[self.order[self.start[:-1]]], bool)
+
     def count(self, chosen: Flags) -> Ints:
         """Requests of each slice that are chosen."""
         before = np.zeros(len(self.order) + 1, np.int32)

@@ -122,6 +122,7 @@ def read_log(
         request_style=sliced.column("request_style").to_numpy(),
         client_fingerprint=sliced.column("client_fingerprint").to_numpy(),
         time=traffic.column("timestamp").cast(pa.int64()).to_numpy(),
+        own_phrases=pc.fill_null(sliced.column("own_phrases"), -1).to_numpy(),
         table=traffic,
     )
     return ScoredLog(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import coded, codes, joined
+from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -46,6 +47,8 @@ class Requests:
         first_occurrence: False where the account had already sent the same prompt.
         request_style: 1 where the request sets a sampling parameter, 0 where not.
         client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
+        own_phrases: phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody
+            looked.
         table: TRAFFIC, for the columns that are coded when somebody asks for them.
     """
 
@@ -59,6 +62,7 @@ class Requests:
     request_style: Ints
     client_fingerprint: Ints
     time: Ints
+    own_phrases: Ints
     table: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
@@ -98,9 +102,14 @@ class Requests:
 
     @cached_property
     def prompt_hash(self) -> Hashes:
-        """Hash of each prompt; 0 where there is none."""
+        """Hash of each prompt, in which all numbers are alike; 0 where there is none."""
         column: Hashes = self.table.column("prompt_hash").to_numpy()
         return column
+
+    @cached_property
+    def exact_prompt(self) -> Hashes:
+        """Hash of each prompt with its numbers; 0 where there is none."""
+        return exact_prompts(self.table)
 
     @cached_property
     def conversation(self) -> Hashes:

@@ -138,7 +138,7 @@ _MIN_WORDS = 6  # Words from which a prompt is looked at (a shorter prompt hardl
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log.requests, case.candidate
     asked = log.first_of_conversation[candidate.rows] & log.first_occurrence[candidate.rows]
-    asked &= log.numbers("words", candidate.rows) >= _MIN_WORDS
+    asked &= (log.numbers("words", candidate.rows) >= _MIN_WORDS) & case.own_requests(candidate)
     chosen = np.flatnonzero(asked)
     chosen = chosen[_sample_positions(log.prompt_hash[candidate.rows[chosen]], candidate.row_account[chosen])]
     rows = candidate.rows[chosen]
