@@ -12,6 +12,7 @@ import os
 import selectors
 import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -46,7 +47,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     workers: list[_Worker] = []
     for number in range(count):
         ours, theirs = os.pipe()
-        if not (pid := os.fork()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of threads of libraries, which are ready for a fork
+            pid = os.fork()
+        if not pid:
             for worker in workers:
                 os.close(worker.said)
             os.close(ours)
@@ -135,7 +139,7 @@ class _Watch:
                     while os.read(self._queue, 1 << 16):
                         pass  # workers end with the file that they have
         if not self._session.shouldfail and (left := len(self._session.items) - self._finished):
-            self._session.shouldfail = f"{left} tests were not run, since a worker ended before"
+            self._session.shouldfail = f"tests that were not run, since a worker ended before: {left}"
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)
         return True
@@ -170,6 +174,7 @@ class _Watch:
             nodeid, location = self._running[worker]
             told = f"the worker ended in this test, with exit code {code}"
             report = pytest.TestReport(nodeid, location, {}, "failed", told, "call")
+            self._finished += 1
             self._hook.pytest_runtest_logreport(report=report)
         elif code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             self._session.shouldfail = f"a worker ended with exit code {code}"

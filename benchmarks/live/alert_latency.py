@@ -30,9 +30,14 @@ from served import Served, served
 
 from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+from page_figures import FOLDER, write_figures
+
 TICK = 0.2
 """Seconds between bodies."""
 WAITED_SECONDS = 900.0
+CODE = ("packages/stillhunt/src/stillhunt/watch", "packages/stillhunt-server/src/stillhunt_server")
+UNIT = "from the 300th harvested request on disk to the alert; 500 requests a second, 40 accounts of one operation"
 ALARMS = ("campaign_new", "campaign_rises", "campaign_returned")
 
 
@@ -104,8 +109,8 @@ def processor_seconds(server: Served) -> float:
     )
 
 
-def report(sender: SteadySender, alarm: float, log: Log, wanted: int, server: Served) -> None:
-    """Print the latency, and what was done for it."""
+def report(sender: SteadySender, alarm: float, log: Log, wanted: int, server: Served) -> float:
+    """Print the latency in seconds, and what was done for it."""
     places = np.flatnonzero(log.harvest)
     came = sender.acknowledged_at(int(places[wanted - 1]))
     first = sender.acknowledged[0][0]
@@ -116,13 +121,15 @@ def report(sender: SteadySender, alarm: float, log: Log, wanted: int, server: Se
     hunts = server.status()["hunts"]
     ended = sum(hunts["hunts"].values())
     minutes = (time.monotonic() - first) / 60
-    print(f"alert {alarm - (came or alarm):+.1f} s after harvested request {wanted} was acknowledged, "
+    seconds = alarm - (came or alarm)
+    print(f"alert {seconds:+.1f} s after harvested request {wanted} was acknowledged, "
           f"{alarm - first:.0f} s after the first request")  # fmt: skip
     print(f"by then: {lines:,} requests, {int(log.harvest[:lines].sum()):,} of them harvested, "
           f"{lines / (alarm - first):,.0f} a second; {len(found)} of {len(members)} accounts in a group")  # fmt: skip
     print(f"hunts: {ended} in {minutes:.1f} minutes, the last took {hunts['last']['seconds']:.1f} s and "
           f"{hunts['last']['cpu_seconds']:.1f} s of processors; all of the server "
           f"{processor_seconds(server) / minutes / 60:.2f} processors")  # fmt: skip
+    return seconds
 
 
 def measure(world: World, folder: Path, options: argparse.Namespace) -> None:
@@ -148,9 +155,12 @@ def measure(world: World, folder: Path, options: argparse.Namespace) -> None:
                 end = time.monotonic() + WAITED_SECONDS
         if alarm is None:
             sys.exit(f"no alert {WAITED_SECONDS:.0f} s after harvested request {options.harvested}")
-        report(sender, alarm, log, options.harvested, server)
+        seconds = report(sender, alarm, log, options.harvested, server)
         sender.stopped.set()
         sender.join()
+        if options.write:
+            write_figures(FOLDER / "alert_latency.json", "benchmarks/live/alert_latency.py --write", CODE,
+                          {"alert-latency": (f"{seconds:.0f} s", UNIT)})  # fmt: skip
 
 
 def main() -> None:
@@ -162,6 +172,7 @@ def main() -> None:
     parser.add_argument("--rung", type=int, default=4)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--harvested", type=int, default=300, help="request of the operation from which time counts")
+    parser.add_argument("--write", action="store_true", help="write docs/figures/alert_latency.json")
     parser.add_argument("--set", action="append", default=[], help="further settings of the server")
     options = parser.parse_args()
     spec = spec_for_rung(

@@ -31,6 +31,10 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.collect.locate.catalog import find_inputs
 from stillhunt.collect.values.rejects import Rejects
+from stillhunt_lab.second_worlds.build import build_second_world
+from stillhunt_lab.second_worlds.spec import SecondSpec
+from stillhunt_lab.worlds.build import build_world, spec_for_rung
+from stillhunt_lab.worlds.build import write_world as write_world_files
 
 CONSTANTS = Path(forecast.__file__).parent / "forecast.toml"
 NAMES = ("hunt", "requests", "text", "files", "accounts")
@@ -58,7 +62,7 @@ class Shape:
 
 LEARNED = (
     Shape("plain, short log", 40_000),
-    Shape("plain", 300_000),
+    Shape("plain, longer", 300_000),
     Shape("many accounts", 150_000, accounts=75_000),
     Shape("few accounts", 150_000, accounts=400),
     Shape("long prompts", 40_000, words=600),
@@ -82,11 +86,12 @@ TOLD = (
 )
 
 
-def write_shape(shape: Shape, folder: Path, seed: int) -> tuple[list[Path], Path | None]:
-    """Write a log: its files, and its table of accounts."""
+def write_shape(shape: Shape, folder: Path, seed: int) -> None:
+    """Write a log with its table of accounts."""
     generator, _, rung = shape.form.partition("-")
     if rung:
-        return write_world(generator, int(rung), shape.rows, folder, seed)
+        write_world(generator, int(rung), shape.rows, folder, seed)
+        return
     draw = np.random.default_rng(seed)
 
     def bend(columns: made_logs.Columns) -> None:
@@ -100,45 +105,30 @@ def write_shape(shape: Shape, folder: Path, seed: int) -> tuple[list[Path], Path
             columns["prompt"] = columns["prompt"].take(draw.integers(0, shape.prompts, rows))
 
     made_logs.write_log(folder, shape.rows, seed, bend)
-    parts = sorted((folder / "requests").glob("*.parquet"))
     if shape.form != "parquet":
-        parts = [write_text(part, shape.form) for part in parts]
-    return parts, folder / "accounts.parquet"
+        for part in sorted((folder / "requests").glob("*.parquet")):
+            write_text(part, shape.form)
 
 
-def write_text(part: Path, form: str) -> Path:
+def write_text(part: Path, form: str) -> None:
     """A file of a log in another form, in place of the Parquet file."""
     table, path = pq.read_table(part), part.with_name(f"{part.stem}.{form}")
     part.unlink()
     if form == "csv":
         pacsv.write_csv(table, path)
-        return path
+        return
     with gzip.open(path, "wb", 6) if form.endswith(".gz") else path.open("wb") as file:
         for row in table.to_pylist():
             file.write(json.dumps({**row, "timestamp": row["timestamp"].isoformat()}).encode() + b"\n")
-    return path
 
 
-WORLD = """
-import sys
-from pathlib import Path
-from stillhunt_lab.second_worlds.build import build_second_world
-from stillhunt_lab.second_worlds.spec import SecondSpec
-from stillhunt_lab.worlds.build import build_world, spec_for_rung, write_world
-generator, rung, accounts, folder, seed = sys.argv[1], *map(int, sys.argv[2:4]), Path(sys.argv[4]), int(sys.argv[5])
-if generator == "second":
-    write_world(build_second_world(SecondSpec(rung, accounts=accounts, days=14, seed=seed)), folder)
-else:
-    write_world(build_world(spec_for_rung(rung, accounts=accounts, days=14, seed=seed)), folder)
-"""
-"""In a process of its own, so that the memory of the builder is not counted."""
-
-
-def write_world(generator: str, rung: int, accounts: int, folder: Path, seed: int) -> tuple[list[Path], Path | None]:
+def write_world(generator: str, rung: int, accounts: int, folder: Path, seed: int) -> None:
     """Write a world of the lab."""
-    words = [sys.executable, "-c", WORLD, generator, str(rung), str(accounts), str(folder), str(seed)]
-    subprocess.run(words, check=True)
-    return sorted((folder / "requests").glob("*.parquet")), folder / "accounts.parquet"
+    if generator == "second":
+        world = build_second_world(SecondSpec(rung, accounts=accounts, days=14, seed=seed))
+    else:
+        world = build_world(spec_for_rung(rung, accounts=accounts, days=14, seed=seed))
+    write_world_files(world, folder)
 
 
 @dataclass(frozen=True)
@@ -157,7 +147,11 @@ def measure(shapes: tuple[Shape, ...], seed: int) -> Iterator[Measured]:
     """Hunt in logs, one after the other."""
     for place, shape in enumerate(shapes):
         with scratch_folder() as folder:
-            parts, accounts = write_shape(shape, folder / "log", seed + place)
+            # In a process of its own: the peak that the system tells of a hunt is at least that of this process.
+            words = ["--make", shape.name, str(folder / "log"), "--seed", str(seed + place)]
+            subprocess.run([sys.executable, __file__, *words], check=True)
+            parts = sorted((folder / "log" / "requests").iterdir())
+            accounts = folder / "log" / "accounts.parquet"
             with DuckDBEngine(threads=1) as engine:
                 found = find_inputs([str(part) for part in parts], engine, Rejects())
                 told = forecast.measure_log(found, None, Config.load({}, environ={}), engine)
@@ -206,7 +200,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--make", nargs=2, metavar=("NAME", "FOLDER"), help="only write the log of that name")
     options = parser.parse_args()
+    if options.make:
+        (shape,) = (one for one in (*LEARNED, *TOLD) if one.name == options.make[0])
+        write_shape(shape, Path(options.make[1]), options.seed)
+        return
     print(machine() + "\n", flush=True)
     if options.write:
         write_constants(options.seed)

@@ -29,7 +29,7 @@ from stillhunt.forecast import (
     measure_log,
     read_constants,
 )
-from stillhunt.run_record import Clock
+from stillhunt.run_record import start_clock
 
 
 class Notes(Silent):
@@ -133,10 +133,10 @@ def test_hunt_tells_stages_and_what_it_will_need_on_stderr(tmp_path: Path) -> No
 
 
 def test_steps_of_one_name_are_one_entry_of_their_stage() -> None:
-    clock = Clock(Notes())
+    progress, clock = start_clock(Notes())
     with clock.stage("score"):
         for done in (2, 3):
-            with clock.progress.stage("weighing", None, "groups") as advance:
+            with progress.stage("weighing", None, "groups") as advance:
                 advance(done)
     with clock.stage("phrases"):
         pass

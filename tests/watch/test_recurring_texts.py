@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from stillhunt.watch import recurring_texts
 from stillhunt.watch.recurring_texts import RecurringTexts, count_keys
@@ -66,7 +67,7 @@ def test_the_same_prompts_from_several_accounts_are_a_sign_without_a_template() 
     assert counted(texts, items) >= 1
 
 
-def test_memory_is_bounded_and_the_largest_families_stay(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_memory_is_bounded_and_the_largest_families_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurring_texts, "_MOST_FAMILIES", 50)
     texts = RecurringTexts()
     counted(texts, templated(300, 40))

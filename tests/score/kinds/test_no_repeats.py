@@ -7,7 +7,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND
+from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND, _overlap_of_prompts
 
 
 def with_shared(shared: int, distinct: int = 1000) -> Finding:
@@ -84,6 +84,15 @@ def test_one_list_for_all_is_an_assignment_and_a_large_pool_is_not(pool: int, bi
 
 def test_the_overlap_is_volume_over_pool() -> None:
     assert "two accounts have 5.2 % in common" in drawn(2000).statement
+
+
+def test_the_overlap_is_the_mean_over_all_pairs_of_accounts() -> None:
+    rng = np.random.default_rng(6)
+    account, prompt = np.sort(rng.integers(0, 7, 120)), rng.integers(1, 40, 120)
+    sent = [set(prompt[account == one].tolist()) for one in range(7)]
+    pairs = sum(len(one & other) for one in sent for other in sent if one is not other)
+    found = _overlap_of_prompts(prompt.astype(np.uint64), account)
+    assert found == pytest.approx(pairs / (sum(map(len, sent)) * 6))
 
 
 def test_without_prompts_nothing_can_repeat() -> None:

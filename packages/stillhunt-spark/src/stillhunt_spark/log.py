@@ -63,10 +63,6 @@ class SparkLog:
             return accounts
         return self._engine.collect(self._engine.read(accounts), purpose="reading accounts")
 
-    def forecast(self, threads: int) -> None:
-        """Nobody knows what a hunt needs on a cluster."""
-        del threads
-
     def sketch(self) -> tuple[SparkSketches, pa.Table]:
         """Sketches and REJECTS.
 

@@ -7,6 +7,7 @@ shows in the time that the text pass takes for the sample.
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import time
 import tomllib
@@ -24,11 +25,13 @@ import pyarrow.parquet as pq
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
+from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
 from stillhunt.collect.decode.streams import DamagedFileError, decompress_pieces
-from stillhunt.collect.locate.catalog import Found, FoundTable
+from stillhunt.collect.locate.catalog import Found, FoundTable, find_inputs
+from stillhunt.collect.values.rejects import Rejects
 from stillhunt.extract import sketch_requests
 
 _FILES, _GROUPS = 4, 3
@@ -96,6 +99,25 @@ def read_constants() -> ForecastConstants:
     cpu, memory = ([told[key]["hunt"], *(told[key][name] for name in names)] for key in ("cpu_seconds", "memory_mb"))
     machine = told["machine"]
     return ForecastConstants(tuple(cpu), tuple(memory), machine["parallel_share"], machine["sketch_ns_per_byte"])
+
+
+def forecast_logs(logs: Sequence[str], mapping: Mapping[str, str] | None, config: Config) -> HuntForecast | None:
+    """What a hunt will need in logs on this machine.
+
+    Args:
+        logs: files, folders and patterns, as a hunt takes them.
+        mapping: our column -> the log's column, as a hunt takes it.
+
+    Returns:
+        None where a sample does not tell it: databases, object stores, Spark, and logs that cannot be read, of which
+        the hunt says why.
+    """
+    if config.engine == "spark" or any("://" in log for log in logs):
+        return None
+    with suppress(InputError), DuckDBEngine(threads=1) as engine:
+        told = measure_log(find_inputs(logs, engine, Rejects()), mapping, config, engine)
+        return None if told is None else forecast_hunt(*told, config.threads or os.cpu_count() or 1, read_constants())
+    return None
 
 
 def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: ForecastConstants) -> HuntForecast:

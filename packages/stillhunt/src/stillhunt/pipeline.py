@@ -21,13 +21,12 @@ from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.extract import languages_of, word_buckets
-from stillhunt.forecast import HuntForecast
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.run_record import Clock, findings_record, log_record
+from stillhunt.run_record import findings_record, log_record, start_clock
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
@@ -35,8 +34,6 @@ from stillhunt.triage.samples import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
 """Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
-BeforeHunt = Callable[[HuntForecast], None]
-"""Called with what a hunt will need, before it begins; it may raise an error, and then there is no hunt."""
 
 
 class Sketches(Protocol):
@@ -61,9 +58,6 @@ class HuntedLog(Protocol):
     def accounts_source(self, accounts: Any) -> Any:
         """What `open_accounts` is to read, given what the user named."""
 
-    def forecast(self, threads: int) -> HuntForecast | None:
-        """What the hunt will need with so many threads; None where nobody knows."""
-
     def sketch(self) -> tuple[Sketches, pa.Table]:
         """Read the log once: sketches of all requests, and REJECTS."""
 
@@ -85,7 +79,6 @@ def hunt(
     mapping: Mapping[str, str] | None = None,
     accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-    before: BeforeHunt | None = None,
     after: AfterHunt | None = None,
     flagged_before: Collection[str] = (),
 ) -> Case:
@@ -97,7 +90,6 @@ def hunt(
         config: settings; None for those of file and environment.
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
-        before: called with what the hunt will need, if its log is on this machine and allows an estimate.
         after: called once all is found and before the sketches are closed; for what needs them as well.
         flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
 
@@ -109,14 +101,11 @@ def hunt(
         ConfigError: a setting is wrong.
     """
     lasting, config = _with_keys(config or Config.load())
-    clock = Clock(progress or Silent())
-    progress = clock.progress
+    progress, clock = start_clock(progress or Silent())
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
             customers, bad_customers = _customers(log, accounts, accounts_mapping, config, engine, progress)
-        if before is not None and (told := log.forecast(_workers(config))) is not None:
-            before(told)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()

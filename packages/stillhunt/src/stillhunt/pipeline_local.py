@@ -17,7 +17,6 @@ from stillhunt.base.engine import Engine
 from stillhunt.base.progress import Progress
 from stillhunt.collect import InputFacts, LogFacts, RequestLog, open_requests
 from stillhunt.extract import KeptInput, Partials, Store, identity_key, sketch_requests
-from stillhunt.forecast import HuntForecast, forecast_hunt, measure_log, read_constants
 
 
 def with_state_key(config: Config) -> Config:
@@ -55,7 +54,7 @@ class LocalLog:
         self, requests: Any, mapping: Mapping[str, str] | None, config: Config, engine: Engine, progress: Progress
     ) -> None:
         self._log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
-        self._config, self._mapping, self._engine = config, mapping, engine
+        self._config = config
         self._partials = Partials(config, mapping)
         self._workers = config.threads or os.cpu_count() or 1
         self._pending: deque[tuple[int, Future[pa.Table]]] = deque()
@@ -68,11 +67,6 @@ class LocalLog:
     def accounts_source(self, accounts: Any) -> Any:
         """The customer tables that the user named and those found among the logs; None if there are none."""
         return customer_tables(accounts, self._log)
-
-    def forecast(self, threads: int) -> HuntForecast | None:
-        """What the hunt will need with so many threads; None where a sample of the log does not tell it."""
-        told = measure_log(self._log.opened.found, self._mapping, self._config, self._engine)
-        return None if told is None else forecast_hunt(*told, threads, read_constants())
 
     def sketch(self) -> tuple[Store, pa.Table]:
         """Sketches of all inputs, and REJECTS.

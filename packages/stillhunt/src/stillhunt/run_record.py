@@ -37,14 +37,10 @@ class Clock:
 
     CPU seconds are those of the whole process meanwhile; the peak is that of the process up to the end of the stage.
     Memory that a stage freed is given back to the system, so that it does not add to what the next stage needs.
-
-    Args:
-        progress: is told of the steps.
     """
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self) -> None:
         self.timings: list[dict[str, Any]] = []
-        self.progress: Progress = _TimedProgress(progress, self)
         self._steps: list[dict[str, Any]] = []
 
     @contextmanager
@@ -76,6 +72,12 @@ class Clock:
         same["peak_mb"] = entry["peak_mb"]
 
 
+def start_clock(shown: Progress) -> tuple[Progress, Clock]:
+    """A clock, and progress that it measures on its way to whoever shows it."""
+    clock = Clock()
+    return _TimedProgress(shown, clock), clock
+
+
 _COST: dict[str, Any] = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0}
 
 
@@ -89,11 +91,8 @@ def _measured(entry: dict[str, Any]) -> Iterator[None]:
 
 
 class _TimedProgress:
-    """Progress that a clock measures on its way to whoever shows it."""
-
     def __init__(self, shown: Progress, clock: Clock) -> None:
-        self._clock = clock
-        self._shown = shown
+        self._shown, self._clock = shown, clock
         self.note = shown.note
 
     @contextmanager

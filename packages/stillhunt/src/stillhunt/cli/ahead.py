@@ -8,7 +8,7 @@ from stillhunt.base import formatting
 from stillhunt.base.container_memory import container_memory
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Progress
-from stillhunt.pipeline import HuntForecast
+from stillhunt.forecast import HuntForecast
 
 _GB = 1e9
 

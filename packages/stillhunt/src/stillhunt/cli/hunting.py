@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +31,7 @@ from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.stage_table import print_stages
 from stillhunt.cli.terminal import message_console, output_console, print_json
+from stillhunt.forecast import forecast_logs
 from stillhunt.triage.folder import check_target
 
 
@@ -109,14 +109,11 @@ def hunt(
     columns, account_columns = pairs(mapping, "--map") or None, pairs(accounts_mapping, "--map-accounts") or None
     with open_progress(quiet=quiet) as progress:
         compile_once(progress)
+        told = forecast_logs(logs, columns, config)
+        if told is not None:
+            tell_forecast(progress, told, force=force_memory)
         found = stillhunt.hunt(
-            logs,
-            accounts,
-            config,
-            mapping=columns,
-            accounts_mapping=account_columns,
-            progress=progress,
-            before=partial(tell_forecast, progress, force=force_memory),
+            logs, accounts, config, mapping=columns, accounts_mapping=account_columns, progress=progress
         )
     write_and_show(found, config, out, force=force, as_json=as_json, quiet=quiet)
     if stages:

@@ -116,6 +116,7 @@ def _code_column(column: pa.ChunkedArray) -> Ints:
 
 
 def mix_hashes(hashes: Hashes) -> Hashes:
+    """Hashes of hashes."""
     hashes = (hashes ^ (hashes >> _WORD_BITS)) * GOLDEN_RATIO
     return hashes ^ (hashes >> _WORD_BITS)
 
@@ -223,6 +224,7 @@ def _join_lists(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
 
 
 def distinct_keys(keys: Array) -> Array:
+    """Each key once, ascending."""
     ascending = np.sort(keys)
     first: Array = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
     return first

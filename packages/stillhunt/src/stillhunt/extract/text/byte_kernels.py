@@ -135,6 +135,16 @@ def _splat(value: int) -> ir.Constant:
     return ir.Constant(_VECTOR, [value] * 64)
 
 
+def _mask(builder: Any, flags: Any) -> Any:
+    """Flags of 64 bytes as one number, made where the flags are.
+
+    The empty assembly holds it there: LLVM else moves the conversion behind later branches, and takes flags that cross
+    a branch apart one by one.
+    """
+    held = ir.InlineAsm(ir.FunctionType(_I64, [_I64]), "", "=r,0", side_effect=False)
+    return builder.call(held, [builder.bitcast(flags, _I64)])
+
+
 def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
@@ -215,7 +225,7 @@ def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) 
         out = _element(context, b, signature.args[2], arguments[2], arguments[3])
         stored = b.store(lower, b.bitcast(out, _VECTOR.as_pointer()))
         stored.align = 1
-        return context.make_tuple(b, signature.return_type, [b.bitcast(m, _I64) for m in (token, letters, high, marks)])
+        return context.make_tuple(b, signature.return_type, [_mask(b, m) for m in (token, letters, high, marks)])
 
     masks = _types.UniTuple(_types.uint64, 4)
     return masks(source, _types.int64, target, _types.int64), generate
@@ -340,22 +350,40 @@ def hash_token(text: U8, begin: int, end: int) -> np.uint64:
 
 
 @part
-def hash_lanes(work: Work, place: int, count: int) -> None:
-    """Hash `count` tokens of at most 16 bytes, given by work.firsts, seconds and notes, into work.hashes.
+def lane_token(first: np.uint64, second: np.uint64, note: np.uint64, plain: bool) -> np.uint64:
+    """The hash that `hash_token` gives, of a token of at most 16 bytes, without a branch.
 
-    The same hash as `hash_token`, as a loop over arrays without a branch, so that it runs on vectors of eight tokens.
+    Args:
+        plain: whether the text is plain ASCII so far, which leaves less to be counted.
     """
-    firsts, seconds, notes, hashes = work.firsts, work.seconds, work.notes, work.hashes
+    size = note & NOTE_SIZE
+    low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
+    x, y = first & low, second & high
+    if plain:
+        unlike, points = (~(x & (x << _U1)) & low | ~(y & (y << _U1)) & high) & _BIT6, signed(size)
+    else:
+        unlike = not_letters(x, low) | not_letters(y, high)
+        points = signed(size) - continuations(x) - continuations(y)
+    token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
+    token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
+    token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
+    return first if size == _U0 else token
+
+
+@part
+def hash_lanes(work: Work, place: int, count: int, number: int, plain: bool) -> np.uint64:
+    """Hash `count` tokens, given by work.firsts, seconds and notes, into work.hashes, as a loop that runs on vectors.
+
+    Returns:
+        Sum of the tokens that depends on their order; the first of them is token `number` of its text.
+    """
+    total, key = _U0, np.uint64(number) * P1
     for block in range(0, count, LANES):
         for lane in range(LANES):
             i = block + lane
-            first, note = get(firsts, i), get(notes, i)
-            size = note & NOTE_SIZE
-            low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
-            x, y = first & low, get(seconds, i) & high
-            unlike = not_letters(x, low) | not_letters(y, high)
-            points = signed(size) - continuations(x) - continuations(y)
-            token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
-            token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
-            token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
-            put(hashes, place + i, first if size == _U0 else token)
+            key += P1
+            token = lane_token(get(work.firsts, i), get(work.seconds, i), get(work.notes, i), plain)
+            put(work.hashes, place + i, token)
+            term = mix(token + key)
+            total += term if i < count else _U0
+    return total

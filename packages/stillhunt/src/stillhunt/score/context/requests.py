@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.coded import coded, joined
+from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
@@ -126,9 +126,10 @@ class Requests:
     @cached_property
     def topic_words(self) -> tuple[Ints, Ints]:
         """Where each request's topic words begin, one more than requests, and the words as buckets."""
-        column = self.table.column("topic_words").combine_chunks()
-        begins: Ints = column.offsets.to_numpy().astype(np.int64)
-        return begins, column.values.to_numpy()
+        column = self.table.column("topic_words")
+        lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        begins: Ints = lists.offsets.to_numpy()
+        return begins, lists.values.to_numpy()
 
     @cached_property
     def rare_words(self) -> Ints:
@@ -177,10 +178,12 @@ class Requests:
         """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
         joint: Ints = np.full(len(self.time), -1, np.int32)
         for name in SAMPLING_PARAMETERS:
-            # Thousandths: a client's 0.7 is 0.7 in single precision too.
-            # An absurd max_tokens may lose its last digits: it is only compared.
-            column = self.table.column(name).cast(pa.float64(), safe=False)
-            joint = joined(joint, coded(pc.round(pc.multiply(column, 1000.0))))
+            column = pc.dictionary_encode(self.table.column(name)).combine_chunks()
+            if len(column.dictionary):
+                # Thousandths: a client's 0.7 is 0.7 in single precision too.
+                # An absurd max_tokens may lose its last digits: it is only compared.
+                thousandths = pc.round(pc.multiply(column.dictionary.cast(pa.float64(), safe=False), 1000.0))
+                joint = joined(joint, np.append(coded(thousandths), np.int32(-1))[codes(column)[0]])
         return joint
 
     @cached_property

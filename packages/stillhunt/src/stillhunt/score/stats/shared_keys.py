@@ -100,9 +100,14 @@ def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, 
     home = country + 1
     countries = int(home.max(initial=0)) + 1
     lengths = np.diff(first)
-    owner = np.repeat(np.arange(len(country)), lengths)
-    key = value.astype(np.int64) * countries + home[owner]
-    entry, holders = np.unique(key[background[owner]], return_counts=True)
+    # Few copies: an account may have many values, and a log many accounts.
+    key = value.astype(np.int64)
+    key *= countries
+    key += np.repeat(home, lengths)
+    key = key[np.repeat(background, lengths)]
+    key.sort()
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    entry, holders = key[begins], np.diff(begins, append=len(key))
     counted = background & (lengths > 0) if only_known else background
     residents = np.bincount(home[counted], minlength=countries)
     return KeyFrequencies(first, value, home, background, entry, holders, residents, only_known)

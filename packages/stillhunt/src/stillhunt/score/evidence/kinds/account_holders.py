@@ -17,8 +17,8 @@ from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
-from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
-from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
+from stillhunt.score.evidence.kinds.phrase_mixture import count_template_users, phrase_bits, template_lift
+from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing, part_of_group
 
 _FEWEST_SHARING = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
@@ -34,7 +34,7 @@ _OWN_DOMAIN_SHARE = 0.8
 _UNLINKED_SHARE = 0.2
 # accounts: fewer make a small group (most honest groups that came highest in three generators have five to nine)
 _FEW_ACCOUNTS = 10
-_TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
+TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
 # accounts: members for each bit of a template of its own (one customer of a reseller has one on a few of its accounts)
 ACCOUNTS_PER_BIT = 4.0
 
@@ -132,13 +132,14 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if candidate.untemplated or _holders(case) not in ("posing_customers", "partly_posing"):
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
-    if lift < _TEMPLATE_LIFT:
+    if lift < TEMPLATE_LIFT:
         return None
-    most = min(OWN_TEMPLATE.cap_bits, len(candidate.accounts) / ACCOUNTS_PER_BIT)
+    users = count_template_users(case.log, candidate)
+    most = min(OWN_TEMPLATE.cap_bits, users / ACCOUNTS_PER_BIT) * part_of_group(users, len(candidate.accounts))
     bits = min(float(np.log2(lift)) * OWN_TEMPLATE.bits_per_doubling, most)
     # The mix of its phrases may have said as much.
     bits = max(bits - max(phrase_bits(case)[0], 0.0), 0.0)
-    found = kind.finding(bits, {"accounts": len(candidate.accounts), "lift": round(lift)}, rows=candidate.rows)
+    found = kind.finding(bits, {"accounts": users, "lift": round(lift)}, rows=candidate.rows)
     return replace(found, count=len(candidate.rows))
 
 

@@ -36,7 +36,7 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     own = case.own_requests(case.candidate)
-    whole = case.candidate.untemplated and own.all()
+    whole = case.candidate.searched and own.all()
     rows = client_rows(case.log, case.candidate) if whole else case.candidate.rows[own]
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
@@ -73,7 +73,7 @@ def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
     Args:
-        candidate: an untemplated candidate, whose slices hold single-turn requests only.
+        candidate: one with untemplated slices, which hold single-turn requests only.
     """
     requests = log.requests
     rows = requests.of_accounts(candidate.accounts)
