@@ -35,7 +35,7 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    rows = client_rows(case.log, case.candidate) if case.candidate.searched else case.candidate.rows
+    rows = client_rows(case.log, case.candidate) if case.candidate.has_untemplated else case.candidate.rows
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
