@@ -116,7 +116,7 @@ def _code_column(column: pa.ChunkedArray) -> Ints:
 
 
 def mix_hashes(hashes: Hashes) -> Hashes:
-    """Hashes of hashes."""
+    """Hashes spread over all of their bits."""
     hashes = (hashes ^ (hashes >> _WORD_BITS)) * GOLDEN_RATIO
     return hashes ^ (hashes >> _WORD_BITS)
 

@@ -131,7 +131,7 @@ def _own_phrases(
     elsewhere = [one[others] for one in outside]
     order = np.argsort(elsewhere[2], kind="stable")
     owner, sent = elsewhere[0][order], elsewhere[2][order]
-    first, last = np.searchsorted(sent, wanted), np.searchsorted(sent, wanted, side="right")
+    first, last = np.asarray(np.searchsorted(sent, wanted)), np.asarray(np.searchsorted(sent, wanted, side="right"))
     place, inner = _occurrences(first, last - first, np.arange(len(sent)))
     strange = ~np.isin(number[place] * width + owner[inner], members)
     place, inner = place[strange], inner[strange]

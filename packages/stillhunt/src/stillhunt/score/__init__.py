@@ -1,9 +1,10 @@
 """Evidence in bits -> calibrated scores and verdicts.
 
 The log is coded once (`context`), and every kind of evidence (`evidence/kinds`, one module each) looks at every
-candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). Campaigns of one operator are
-tied to each other, and a candidate that mixes two operators is split (`operators`). The results fill the case tables
-(`output`). The statistics (`stats`) know nothing of logs.
+candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). A candidate that mixes two
+operators is split, one operation in several groups is joined, groups are formed by who pays, and campaigns of one
+operator are tied to each other (`operators`). The results fill the case tables (`output`). The statistics (`stats`)
+know nothing of logs.
 """
 
 from __future__ import annotations

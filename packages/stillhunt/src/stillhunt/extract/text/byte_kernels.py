@@ -279,7 +279,7 @@ def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
 def without_digits(x: np.uint64) -> bool:
     """True if none of eight bytes is 0 to 9: each has its high bit set after 0x30 to 0x39 became 0 to 9."""
     x ^= _DIGITS
-    return ((((x & _LOW_BITS) + _ABOVE_NINE) | x) & ~_LOW_BITS) == ~_LOW_BITS
+    return bool(((((x & _LOW_BITS) + _ABOVE_NINE) | x) & ~_LOW_BITS) == ~_LOW_BITS)
 
 
 @part

@@ -19,7 +19,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.kinds.account_holders import TEMPLATE_LIFT
 from stillhunt.score.evidence.kinds.phrase_mixture import template_lift
 from stillhunt.score.stats.arrays import Flags, Ints
-from stillhunt.score.verdict.linked_accounts import FORMED_BY, MIN_ACCOUNTS
+from stillhunt.score.verdict.linked_accounts import FORMED_BY, MIN_LINKED_ACCOUNTS
 from stillhunt.score.verdict.verdict import Judged
 
 _FEWEST_HOLDERS = 3  # Accounts with one card or network from which it ties them (two may be one family)
@@ -75,7 +75,7 @@ def _groups_of_slices(log: ScoredLog, min_slice_requests: int) -> list[Ints]:
     clusters, holders = np.unique(slices.cluster[rows], return_counts=True)
     groups: list[Ints] = []
     for place in np.argsort(-holders, kind="stable"):
-        if holders[place] < MIN_ACCOUNTS:
+        if holders[place] < MIN_LINKED_ACCOUNTS:
             break
         own = rows[slices.cluster[rows] == clusters[place]]
         for number, group in enumerate(groups):

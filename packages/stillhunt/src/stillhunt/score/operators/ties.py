@@ -121,7 +121,7 @@ class CampaignSet:
     """Campaigns of one operator, or of one pool of accounts.
 
     Attributes:
-        pairs: the strongest pair of each campaign, the strongest first.
+        pairs: the pairs that hold it together, the strongest first.
     """
 
     relation: str
@@ -271,13 +271,11 @@ def _join_pairs(
             continue
         for one in (both := left | right):
             sets[one] = both
-    strongest: dict[frozenset[int], list[Pair]] = {members: [] for members in sets.values()}
-    seen: set[int] = set()
+    inside: dict[frozenset[int], list[Pair]] = {members: [] for members in sets.values()}
     for first, second in ordered:
-        if first in sets and sets[first] is sets.get(second) and not {first, second} <= seen:
-            seen |= {first, second}
-            strongest[sets[first]].append(describe(first, second))
+        if first in sets and sets[first] is sets.get(second):
+            inside[sets[first]].append(describe(first, second))
     return [
         CampaignSet(relation, tuple(sorted(members)), tuple(held))
-        for members, held in sorted(strongest.items(), key=lambda one: min(one[0]))
+        for members, held in sorted(inside.items(), key=lambda one: min(one[0]))
     ]

@@ -117,8 +117,8 @@ _SHARED_ITEMS = 0.1
 # share: copies of a text with numbers of their own, from which each is a task of its own (seen: up to 0.8 in honest
 # groups of seeded worlds, where few texts come back; 0.2 where they work through public items)
 _OTHER_NUMBERS = 0.9
-# Variance of the copies of a prompt, of that of random draws, up to which a queue wants as many answers to each task
-# (draws give 1, and favourites of the public more)
+# Variance of the accounts that send a prompt, of that of random draws, and share of prompts that one account alone
+# sends, below which a queue wants as many answers to each task (draws give 1, and favourites of the public more)
 _EVEN_COPIES = 0.5
 
 
@@ -137,15 +137,16 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     distinct, shared = kernels.count_shared(compared, accounts)
     repeated = shared / distinct
     above = repeated - NO_REPEATS.tolerated_share
-    bits, overlap, copies, variant = 0.0, 0.0, len(compared) / distinct, None
+    bits, overlap, copies, variant = 0.0, 0.0, 1.0, None
     if above <= 0:
         bits = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share)
         variant = 2 if distinct > texts and compared is exact else None
     else:
-        overlap, most = _overlap_of_prompts(compared, accounts), NO_REPEATS.most_against_bits
-        variant = 0
+        senders = _senders_of_prompts(compared, accounts)
+        overlap, copies = _overlap_of_senders(senders, len(candidate.accounts)), float(senders.mean())
+        most, variant = NO_REPEATS.most_against_bits, 0
         if overlap < NO_REPEATS.assignment_overlap:
-            uneven = min(unevenness_of_copies(compared) / _EVEN_COPIES, 1.0)
+            uneven = min(max(unevenness(senders), float((senders == 1).mean())) / _EVEN_COPIES, 1.0)
             most, variant = NO_REPEATS.most_against_draws * uneven, 1 if uneven == 1.0 else 3
         bits = -min(NO_REPEATS.against_bits * above, most)
         variant = variant if repeated >= _SHARED_ITEMS else None
@@ -158,23 +159,20 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-def unevenness_of_copies(prompts: Hashes) -> float:
-    """Variance of how often each prompt is sent, of that of as many random draws from one pool; 0 = all as often.
+def unevenness(senders: Ints) -> float:
+    """Variance of the accounts that send each prompt, of that of random draws from one pool; 0 = as many send each.
 
     Prompts that are never drawn are not seen, so the law of the draws is a Poisson law without its zeros.
     """
-    copies = np.unique(prompts, return_counts=True)[1]
-    mean = drawn = float(copies.mean())
+    mean = drawn = float(senders.mean())
     for _ in range(_ROUNDS):
         drawn = mean * (1.0 - float(np.exp(-drawn)))
     expected = mean * (1.0 + drawn - mean)
-    return float(copies.var()) / expected if expected > 0.0 else 1.0
+    return float(senders.var()) / expected if expected > 0.0 else 1.0
 
 
-def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:
-    """Share of one account's distinct prompts that another account sends, too: the mean over all ordered pairs.
-
-    Accounts that draw at random from a pool of as many prompts share their volume over the size of the pool.
+def _senders_of_prompts(prompts: Hashes, accounts: Ints) -> Ints:
+    """Accounts that send each prompt: what one account sends again is its own affair.
 
     Args:
         accounts: account of each prompt, ascending.
@@ -183,9 +181,16 @@ def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:
     prompt, account = prompts[order], accounts[order]
     new = np.append(True, prompt[1:] != prompt[:-1])
     first = new | np.append(True, account[1:] != account[:-1])
-    senders = np.add.reduceat(first.astype(np.int64), np.flatnonzero(new))
-    others = int(np.count_nonzero(np.diff(accounts)))
-    return float((senders * (senders - 1)).sum() / (int(senders.sum()) * others)) if others else 0.0
+    senders: Ints = np.add.reduceat(first.astype(np.int64), np.flatnonzero(new))
+    return senders
+
+
+def _overlap_of_senders(senders: Ints, accounts: int) -> float:
+    """Share of one account's distinct prompts that another account sends, too: the mean over all ordered pairs.
+
+    Accounts that draw at random from a pool of as many prompts share their volume over the size of the pool.
+    """
+    return float((senders * (senders - 1)).sum() / (senders.sum() * (accounts - 1)))
 
 
 REPEATS_KIND = declared_kind(
