@@ -17,7 +17,12 @@ from mkdocs.structure.files import File
 import page_figures
 
 ROOT = Path(__file__).parent.parent
-FROM_ROOT = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+FROM_ROOT = {
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "security.md": "SECURITY.md",
+    "updating.md": "UPDATING.md",
+}
 """Page of the site -> file of the repository that it shows."""
 PAGE_OF = {"README.md": "index.md", "docs/adr": "adr/README.md"} | {there: page for page, there in FROM_ROOT.items()}
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")

@@ -60,7 +60,7 @@ def hunt(
         bool, typer.Option("--force", help="Replace an existing case folder that holds nothing else.")
     ] = False,
     force_memory: Annotated[
-        bool, typer.Option("--force-memory", help="Hunt even if the memory of this machine will probably not do.")
+        bool, typer.Option("--force-memory", help="Hunt even if this machine probably has too little memory.")
     ] = False,
     mapping: MapOption = None,
     accounts_mapping: MapAccountsOption = None,
@@ -82,7 +82,7 @@ def hunt(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
     stages: Annotated[
-        bool, typer.Option("--stages", help="Print on stderr what each stage cost; run.json has it in any case.")
+        bool, typer.Option("--stages", help="Print on stderr what each stage cost; run.json always has it.")
     ] = False,
 ) -> None:
     """Find campaigns in request logs.
