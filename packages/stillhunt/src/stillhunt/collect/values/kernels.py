@@ -35,13 +35,16 @@ _LOW = np.uint64(0xFFFFFFFF)
 _TAIL_MASKS = (255 * np.tri(HASH_BLOCK, HASH_BLOCK, -1, np.uint8)).view(np.uint64)
 """By the size of a text of fewer than 64 bytes, what of each word belongs to it."""
 
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+"""Arrays without reference counts."""
+
 
 def kernel(function: _Function) -> _Function:
     """Compile without the interpreter lock, keep the machine code on disk.
 
     It allocates nothing, so it needs no reference counts: they would cost two calls at each use of an array.
     """
-    return cast("_Function", numba.njit(cache=True, nogil=True, _nrt=False)(function))
+    return cast("_Function", numba.njit(cache=True, nogil=True, **_UNCOUNTED)(function))
 
 
 def allocating_kernel(function: _Function) -> _Function:
@@ -51,7 +54,7 @@ def allocating_kernel(function: _Function) -> _Function:
 
 def inline(function: _Function) -> _Function:
     """A kernel that is written into each of its callers."""
-    return cast("_Function", numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function))
+    return cast("_Function", numba.njit(cache=True, nogil=True, forceinline=True, **_UNCOUNTED)(function))
 
 
 @intrinsic
