@@ -7,7 +7,7 @@ import pytest
 from row_logs import finding_of, group_of, log_of_rows
 
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND, _overlap_of_prompts
+from stillhunt.score.evidence.kinds.no_repeats import NO_REPEATS, REPEATS_KIND, _overlap_of_senders, _senders_of_prompts
 
 
 def with_shared(shared: int, distinct: int = 1000) -> Finding:
@@ -91,7 +91,7 @@ def test_the_overlap_is_the_mean_over_all_pairs_of_accounts() -> None:
     account, prompt = np.sort(rng.integers(0, 7, 120)), rng.integers(1, 40, 120)
     sent = [set(prompt[account == one].tolist()) for one in range(7)]
     pairs = sum(len(one & other) for one in sent for other in sent if one is not other)
-    found = _overlap_of_prompts(prompt.astype(np.uint64), account)
+    found = _overlap_of_senders(_senders_of_prompts(prompt.astype(np.uint64), account), 7)
     assert found == pytest.approx(pairs / (sum(map(len, sent)) * 6))
 
 
