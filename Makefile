@@ -14,20 +14,32 @@ INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
 	--editable packages/stillhunt-server
-# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
-PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
+# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first. Processes are
+# forked where that is safe whatever was imported, and else start anew.
+PYTEST_OPTIONS ?= $(if $(filter Linux,$(shell uname -s)),--workers auto,-n auto --dist loadfile --no-loadscope-reorder)
 SPARK_STAMP := $(VENV)/.stillhunt-spark
 MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
+RELEASE := .venv-release
+LOWEST := .venv-lowest
+# What `pip install 'stillhunt[...]'` brings, our own distributions aside.
+OURS := stillhunt stillhunt-server stillhunt-evidence stillhunt-lab
+SHIPPED := $(OURS:%=packages/%/pyproject.toml) $(OURS:%=--no-emit-package %) --extra enrich --extra postgres --extra nats \
+	--extra oidc
+LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+# Those with which a program under the Apache licence may be used and passed on.
+LICENCES := MIT;Apache;BSD;ISC;MPL;Mozilla Public License;Python Software Foundation;PSF;Unlicense;CC0;Zlib;LGPL
 FUZZ_OPTIONS ?= --seconds 60
 QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve tests/score tests/triage tests/decide
+# Those of the quick tests that need nothing of what the `dev` group adds.
+LOWEST_TESTS ?= $(filter-out tests/contract,$(QUICK_TESTS))
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
-BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log dist clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -153,17 +165,58 @@ transcript: setup ## run the examples of README and tutorial again and put their
 bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
 
+bench-quick: setup ## speed of a hunt in two million requests; a row in benchmarks/history.csv; fails where it is 15 % worse
+	@$(PY) benchmarks/speed/quick.py; code=$$?; $(PY) docs/page_figures.py && exit $$code
+
 bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
 	@for script in hunt scaling incremental; do \
 		echo "== $$script"; $(PY) benchmarks/speed/$$script.py $(SPEED_LOG) || exit 1; done
 
-dist: setup ## build wheel and sdist, and run the demo from the wheel in a clean environment
+# An environment of its own: what is published is built with nothing whose hash is not in the repository.
+$(RELEASE)/.stillhunt: deploy/locked.txt .ci/locked-tools.txt
+	@sh .ci/make_venv.sh "$(PYTHON)" "$(RELEASE)"
+	@sh .ci/install.sh $(RELEASE)/bin/python --require-hashes --requirement deploy/locked.txt \
+		--requirement .ci/locked-tools.txt
+	@touch $@
+
+wheels: $(RELEASE)/.stillhunt ## build wheels and source archives of all distributions, twice: the bytes must be equal
 	rm -rf dist
-	for house in packages/*; do $(PY) -m build --quiet --outdir dist $$house || exit 1; done
+	for house in packages/*; do for out in dist dist/again; do \
+		$(RELEASE)/bin/python -m build --no-isolation --outdir $$out $$house >/dev/null || exit 1; done; done
+	for file in dist/again/*; do cmp $$file dist/$${file##*/} || exit 1; done
+	rm -r dist/again
+
+# The time in the archive is the one that hatchling writes, so that it depends on nothing.
+kernel-wheel: wheels ## add a wheel with compiled kernels for this platform and this version of Python
+	SOURCE_DATE_EPOCH=1580601600 $(RELEASE)/bin/python .ci/kernel_wheel.py dist/stillhunt-[0-9]*-py3-none-any.whl dist
+
+dist: kernel-wheel ## the same, with an SBOM and a check of licences, and run the demo from them in a clean environment
 	@sh .ci/make_venv.sh "$(PYTHON)" dist/venv
-	dist/venv/bin/python -m pip install --only-binary :all: --quiet --find-links dist stillhunt stillhunt-evidence stillhunt-lab \
-		stillhunt-server
+	dist/venv/bin/python -m pip install --quiet --only-binary :all: --require-hashes --requirement deploy/locked.txt
+	dist/venv/bin/python -m pip install --quiet --no-index --no-deps --find-links dist $(OURS)
+	dist/venv/bin/python -m pip check
+	$(RELEASE)/bin/pip-licenses --python dist/venv/bin/python --partial-match --allow-only "$(LICENCES)" >dist/licences.txt
+	$(RELEASE)/bin/cyclonedx-py environment --output-reproducible --output-file dist/stillhunt.cdx.json dist/venv
 	cd dist && venv/bin/stillhunt demo --out demo
 
+# Extras that anybody may take are in it; PyTorch and Spark are left to those who take them.
+lock: $(USE_STAMP) ## write the two lists of locked versions anew: the newest of all that is shipped, and of what builds it
+	$(PY) -m uv pip compile $(LOCKING) $(SHIPPED) --output-file deploy/locked.txt
+	$(PY) -m uv pip compile $(LOCKING) --constraint deploy/locked.txt --group release --output-file .ci/locked-tools.txt
+
+# Old libraries are warned by the newer ones that they bring with them.
+test-lowest: ## tests of the core with the oldest versions that the distributions say they work with
+	@sh .ci/make_venv.sh "$(PYTHON)" "$(LOWEST)"
+	@sh .ci/install.sh $(LOWEST)/bin/python uv
+	$(LOWEST)/bin/python -m uv pip compile --quiet --resolution lowest-direct --no-header --no-annotate $(SHIPPED) \
+		--output-file $(LOWEST)/lowest.txt
+	@sh .ci/install.sh $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt $(HOUSES) --group quick
+	$(LOWEST)/bin/python -m pytest $(PYTEST_OPTIONS) -W default::DeprecationWarning \
+		-m 'not service and not slow and not spark_more' $(LOWEST_TESTS)
+
+test-newest: setup ## quick tests with the newest versions that the package index has
+	@$(INSTALL) --upgrade $(HOUSES) --group dev
+	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)
+
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed

@@ -17,7 +17,12 @@ from mkdocs.structure.files import File
 import page_figures
 
 ROOT = Path(__file__).parent.parent
-FROM_ROOT = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+FROM_ROOT = {
+    "contributing.md": "CONTRIBUTING.md",
+    "changelog.md": "CHANGELOG.md",
+    "security.md": "SECURITY.md",
+    "updating.md": "UPDATING.md",
+}
 """Page of the site -> file of the repository that it shows."""
 PAGE_OF = {"README.md": "index.md", "docs/adr": "adr/README.md"} | {there: page for page, there in FROM_ROOT.items()}
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
@@ -58,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     if name == "index.md":
         markdown = SHOWN.sub(lambda wanted: _readme_section(wanted[1], config), markdown)
     markdown = TERMINAL.sub(_with_commands_marked, markdown)
-    figures = page_figures.read_figures()
+    figures = page_figures.read_figures() | page_figures.read_history()
     if ALL_FIGURES in markdown:
         markdown = markdown.replace(ALL_FIGURES, page_figures.figures_table(figures))
     markdown = page_figures.mark_figures(markdown, figures)

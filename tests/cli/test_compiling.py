@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,9 @@ import pytest
 
 import stillhunt
 from stillhunt.base.progress import Silent
-from stillhunt.cli import compiling
+from stillhunt.cli import compiling, shipped_kernels
+from stillhunt.collect.history import resent_prefixes
+from stillhunt.extract import sketches
 from stillhunt.link.groups import search_kernels
 from stillhunt.link.groups.groups import compile_search, find_groups
 from stillhunt.link.groups.slices import ClusterSlices
@@ -102,3 +107,84 @@ def test_bytecode_makes_nobody_compile_once_more(tmp_path: Path, monkeypatch: py
     assert compiling._key() == before
     (tmp_path / "parameters.toml").write_text("one = 2", "utf-8")
     assert compiling._key() != before
+
+
+SHIPPED_SCRIPT = """
+import json, sys
+import numpy as np
+from pathlib import Path
+from numba.core import event
+from stillhunt.cli import compiling, shipped_kernels
+from stillhunt.link.topics.topic_word_kernels import orthonormal
+shipped_kernels.SHIPPED = Path(sys.argv[1])
+if sys.argv[2:] == ["facts"]:
+    print(json.dumps(shipped_kernels.kernel_facts("key", [])))
+else:
+    print(shipped_kernels.unpack_kernels([orthonormal], "key"))
+event.register("numba:compile", compiling._Reporter())
+print(orthonormal(np.ones((3, 2))).tolist())
+"""
+
+
+def kernels_run(tmp_path: Path, cache: str, *arguments: str, **environment: str) -> list[str]:
+    """What a process prints that uses one kernel: first what it says of shipped kernels, then what it compiles."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache), **environment}
+    command = [sys.executable, "-c", SHIPPED_SCRIPT, str(tmp_path / "shipped"), *arguments]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    return result.stdout.splitlines()
+
+
+def test_shipped_kernels_are_used_and_nothing_is_compiled(tmp_path: Path) -> None:
+    """One kernel as a wheel brings it: compiled for a level of instructions, not for this very processor."""
+    named = {"NUMBA_CPU_NAME": "x86-64" if "86" in os.uname().machine else "generic", "NUMBA_CPU_FEATURES": ""}
+    facts, compiled, result = kernels_run(tmp_path, "building", "facts", **named)
+    assert compiled == "stillhunt.link.topics.topic_word_kernels orthonormal"
+    folder = tmp_path / "shipped" / "link" / "topics"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / "building").glob("*/topic_word_kernels.orthonormal*"):
+        shutil.copy(path, folder)
+    (tmp_path / "shipped" / shipped_kernels.FACTS).write_text(facts)
+    assert kernels_run(tmp_path, "cache") == ["True", result]
+
+
+@pytest.mark.parametrize(
+    ("other", "fits"),
+    [
+        ({}, True),
+        ({"key": "of other sources"}, False),
+        ({"python": "3.10"}, False),
+        ({"triple": "of another machine"}, False),
+        ({"features": ["no-such-instruction"]}, False),
+        ({"features": 1}, False),
+    ],
+)
+def test_kernels_that_do_not_fit_are_left_alone(
+    other: dict[str, object], fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_kernels, "SHIPPED", tmp_path)
+    facts = {**shipped_kernels.kernel_facts("key", []), **other}
+    (tmp_path / shipped_kernels.FACTS).write_text(json.dumps(facts))
+    assert shipped_kernels.unpack_kernels([search_kernels.search], "key") == fits
+
+
+def test_no_bar_is_shown_where_kernels_were_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "unpack_kernels", lambda *_: True)
+    monkeypatch.setattr(compiling, "compile_parts", lambda *_: pytest.fail("compiled"))
+    compiling.compile_once(Silent())
+    assert compiling.is_compiled()
+
+
+def test_the_world_makes_a_hunt_call_what_logs_of_chats_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are sketched, and history that was sent again is cut off: kernels that plain requests do not reach."""
+    called: set[str] = set()
+
+    def noting(module: object, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: (called.add(name), real(*given))[1])
+
+    noting(resent_prefixes, "cut_prefixes")
+    noting(sketches, "answer_rows")
+    hunt = stillhunt.hunt
+    monkeypatch.setattr(stillhunt, "hunt", lambda requests, *given: hunt(requests.slice(0, 400), *given))
+    compiling._hunt()
+    assert called == {"cut_prefixes", "answer_rows"}

@@ -99,6 +99,8 @@ def test_broken_links_anchors_and_forgotten_pages_break_the_build(tmp_path: Path
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "SECURITY.md",
+        "UPDATING.md",
         "LICENSE",
         "packages",
         "examples",

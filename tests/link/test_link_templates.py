@@ -71,6 +71,13 @@ def test_a_repeated_prompt_occurs_first_once_and_an_empty_one_never() -> None:
     assert log.prompts.tolist() == [1, 1]
 
 
+def test_the_same_words_with_other_numbers_are_another_prompt() -> None:
+    """Sketches of earlier versions know no numbers: there the words alone count."""
+    prompts = [{"account_id": "a", "prompt_hash": 7, "numbers": numbers} for numbers in (5, 6, 5, None, None)]
+    log = index_requests(LocalDataset.of(sketches_of(prompts)), seed=0)
+    assert rows_of(log.rows, "first_occurrence")["first_occurrence"].to_pylist() == [1, 1, 0, 1, 0]
+
+
 def test_the_first_of_a_prompt_is_the_first_in_time_whatever_the_order_of_rows() -> None:
     """Two rows of one time and text differ only by their ids; the same one is always the first occurrence."""
     prompts: list[Prompt] = [

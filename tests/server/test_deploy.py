@@ -6,7 +6,10 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +142,28 @@ def test_the_image_runs_as_nobody_and_knows_whether_it_works() -> None:
     set_here = dict(pair.split("=") for pair in last["ENV"].split())
     settings = _environment_layer({name: text for name, text in set_here.items() if name.startswith("STILLHUNT_")})
     assert Config(**settings).serve.listen == f"0.0.0.0:{last['EXPOSE']}"
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_of_the_image_says_what_the_server_says(status: int, code: int) -> None:
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").partition("HEALTHCHECK")[2]
+    command = json.loads(text.partition("CMD ")[2].partition("\n")[0])
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/healthz"
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        asked = [sys.executable, *(word.replace("8686", str(server.server_port)) for word in command[1:])]
+        assert subprocess.run(asked, check=False, timeout=60).returncode == code
+        thread.join()
 
 
 @pytest.mark.service

@@ -23,9 +23,10 @@ from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.extract import languages_of, word_buckets
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
+from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.run_record import Clock, findings_record, log_record
+from stillhunt.run_record import findings_record, log_record, start_clock
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
@@ -100,7 +101,7 @@ def hunt(
         ConfigError: a setting is wrong.
     """
     lasting, config = _with_keys(config or Config.load())
-    progress, clock = progress or Silent(), Clock()
+    progress, clock = start_clock(progress or Silent())
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
@@ -115,8 +116,11 @@ def hunt(
         with clock.stage("resolve") as stage:
             candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
             stage["rows"] = candidates.num_rows
+        with clock.stage("own phrases"):
+            read = sketches.dataset(_workers(config))
+            sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
         with clock.stage("score"):
-            judged = (linked.traffic, linked.sliced, candidates)
+            judged = (linked.traffic, sliced, candidates)
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)

@@ -262,7 +262,9 @@ def undo_change(
         span = latest.after.get("log") if latest else None
         if latest is None or not (span or _changed(work, step)):
             raise CaseError(
-                "there is nothing to undo", where=f"version {work.version}", next_step="comments stay; change it anew"
+                "there is nothing to undo",
+                where=f"version {work.version}",
+                next_step="comments stay; change the case again",
             )
         author = DecisionAuthor(person, f"{latest.kind} of the campaign is undone")
         if step.fields.get("status") == "dismissed":  # also what rules began since it was reopened

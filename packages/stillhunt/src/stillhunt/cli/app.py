@@ -45,6 +45,9 @@ CORE_COMMANDS = {
         _CLI + "policies:policy_commands",
     ),
     "data": CommandEntry("Keep, check and erase the data of a watch.", _CLI + "data:data_commands"),
+    "support": CommandEntry(
+        "What helps whoever mends a fault, without texts and accounts.", _CLI + "support:support_commands"
+    ),
     "plugin": CommandEntry(
         "Plugins: packages of other people, and your own.", "stillhunt.plugins.commands:plugin_commands"
     ),

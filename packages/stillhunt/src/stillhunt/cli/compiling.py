@@ -3,7 +3,7 @@
 numba compiles a kernel when it is first called and keeps the machine code on disk. Left to itself, the first hunt
 compiles for one to two minutes between its steps, on one core, while the bar of some step stands still. Compiling holds
 a lock of the process, so it is spread over processes: one hunts a very small world, the other compiles the search for
-groups, which is the largest kernel by far.
+groups, which is the largest kernel by far. A wheel that brings machine code for this machine spares all that.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 import llvmlite.binding
 import numba
+import pyarrow as pa
 from numba.core import event
 from numba.core.registry import CPUDispatcher
 from pyarrow import parquet
@@ -28,6 +29,7 @@ from pyarrow import parquet
 import stillhunt
 from stillhunt.base.forced_end import kill_at_forced_end
 from stillhunt.base.progress import Advance, Progress
+from stillhunt.cli.shipped_kernels import unpack_kernels
 
 COMPILING_TAKES = "one to two minutes on two cores"
 _WORLD = Path(__file__).parent / "compiling_world"
@@ -55,8 +57,11 @@ def compile_once(progress: Progress) -> None:
     with _alone(progress):
         if is_compiled():  # by the hunt for which this one waited
             return
-        with progress.stage("compiling once", len(_kernels()), "kernels") as advance:
-            done = compile_parts(advance, COMPILED_PARTS)
+        kernels = all_kernels()
+        done = unpack_kernels(kernels, source_key())
+        if not done:
+            with progress.stage("compiling once", len(kernels), "kernels") as advance:
+                done = compile_parts(advance, COMPILED_PARTS)
         if done:
             _stamp().write_text(_key(), encoding="ascii")
 
@@ -123,7 +128,7 @@ def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
             child.communicate()  # closes the pipe
 
 
-def _kernels() -> list[CPUDispatcher]:
+def all_kernels() -> list[CPUDispatcher]:
     """All kernels, those too that are compiled into others."""
     modules = [module.name for module in walk_packages(stillhunt.__path__, "stillhunt.") if "kernels" in module.name]
     found = {id(value): value for name in modules for value in vars(import_module(name)).values()}
@@ -137,8 +142,13 @@ def _stamp() -> Path:
 
 
 def _key() -> str:
-    """What the machine code depends on: our kernels and their parameters, numba, and the processor."""
-    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.binding.get_host_cpu_name()}".encode())
+    """What the machine code here depends on: our kernels and their parameters, numba, and the processor."""
+    return f"{source_key()} {llvmlite.binding.get_host_cpu_name()}"
+
+
+def source_key() -> str:
+    """What machine code for any processor depends on: our kernels and their parameters, and numba."""
+    digest = hashlib.sha256(numba.__version__.encode())
     package = Path(stillhunt.__file__).parent
     # no bytecode: it comes and goes with what was imported, and every command would compile once more
     for path in sorted(
@@ -163,7 +173,19 @@ class _Reporter(event.Listener):
 
 def _hunt() -> None:
     requests, accounts = (parquet.read_table(_WORLD / f"{name}.parquet") for name in ("requests", "accounts"))
-    stillhunt.hunt(requests, accounts, stillhunt.Config())
+    config = stillhunt.Config(threads=1)  # compiling in the same order every time
+    stillhunt.hunt(_with_texts_of_chats(requests), accounts, config)
+
+
+def _with_texts_of_chats(requests: pa.Table) -> pa.Table:
+    """The log with answers, and as chats send it: each turn repeats the earlier ones of its conversation."""
+    prompts: list[str] = []
+    said: dict[str | None, str] = {}
+    for name, prompt in zip(*(requests[one].to_pylist() for one in ("conversation_id", "prompt")), strict=True):
+        prompts.append(said.get(name, "") + prompt)
+        said[name] = prompts[-1] + "\n" if name else ""
+    resent = requests.set_column(requests.column_names.index("prompt"), "prompt", pa.array(prompts, pa.large_string()))
+    return resent.append_column("response", requests["prompt"])
 
 
 def _search() -> None:
@@ -173,7 +195,7 @@ def _search() -> None:
 
 
 COMPILED_PARTS: dict[str, Callable[[], None]] = {"hunt": _hunt, "search": _search}
-"""What is compiled at the same time: 67 and 40 s of CPU where it was measured (benchmarks/speed/first_run.py)."""
+"""What is compiled at the same time: some 85 and 40 s of CPU where it was measured (benchmarks/speed/first_run.py)."""
 
 
 if __name__ == "__main__":

@@ -118,14 +118,15 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
 
     Args:
         total: units to do; None where unknown or reached.
-        rate: units per second; None where it is not known yet.
+        rate: units per second; None where it is not known yet. Less than one a second is not told.
         unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.
 
     Returns:
         For example `12,000/50,000 rows, 48,211/s` or `12.0 MB, 85.1 MB/s`.
     """
     of_total = "" if total is None else f"/{_number(total, unit)}"
-    speed = "" if rate is None else f", {_number(rate, unit)}{' MB' if unit == 'bytes' else ''}/s"
+    slow = rate is None or (rate < 1 and unit != "bytes")  # "0/s" says that nothing happens
+    speed = "" if slow else f", {_number(rate or 0.0, unit)}{' MB' if unit == 'bytes' else ''}/s"
     return f"{_number(done, unit)}{of_total} {_label(unit)}{speed}"
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
@@ -93,11 +94,16 @@ def score_campaigns(
         for candidate in found:
             judged.append(judge_one(candidate))
             advance(1)
-    judged, splits = split_mixtures(log, judged, judge_one)
-    judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
-    judged += linked_operations(log, judged, config.score)
-    judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
-    made, harvested = case_tables(log, judged, config, splits)
+    with progress.stage("settling campaigns", None, "groups") as advance:
+        judged, splits = split_mixtures(log, judged, judge_one)
+        judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
+        judged += linked_operations(log, judged, config.score)
+        judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
+        advance(len(judged))
+    give_back()  # what judging needed now and then, before the tables need as much
+    with progress.stage("making tables", None, "groups") as advance:
+        made, harvested = case_tables(log, judged, config, splits, progress)
+        advance(len(judged))
     return made, pa.array(harvested)
 
 

@@ -21,6 +21,7 @@ from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.coded import Ints as Codes
 from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.exact_prompts import PROMPT_COLUMNS, exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Hashes, Ints, numbered, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
@@ -115,7 +116,7 @@ class IndexedLog:
 
 def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     """Note of every request what later passes need."""
-    columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
+    columns = ["account_key", "timestamp", "request_key", *PROMPT_COLUMNS, "conversation", "turn", *SAMPLING_PARAMETERS]
     rows = sketches.extend(_index_partition, INDEXED, seed, columns)
     owners = rows.gather(_owners_of, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
@@ -164,7 +165,7 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
     first_occurrence, single_turn = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
-    mark_first(order, offsets, values(table, "prompt_hash"), first_occurrence)
+    mark_first(order, offsets, exact_prompts(table), first_occurrence)
     mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), single_turn)
     return pa.table(
         {

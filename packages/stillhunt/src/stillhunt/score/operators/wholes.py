@@ -23,8 +23,9 @@ from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.operators.ties import SCHEDULE, Tie, find_campaign_sets
-from stillhunt.score.operators.ties import P as TIES
+from stillhunt.score.operators.tie_kinds import SCHEDULE, Tie
+from stillhunt.score.operators.tie_kinds import P as TIES
+from stillhunt.score.operators.ties import find_campaign_sets
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.verdict.rules import flagged_members
 from stillhunt.score.verdict.verdict import Judged

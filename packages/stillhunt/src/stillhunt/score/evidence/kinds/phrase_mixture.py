@@ -32,7 +32,8 @@ def _weighed(case: CandidateCase) -> Finding:
     # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
     judged = case.without_refuted if candidate.untemplated else candidate
     # One request a conversation: its later turns keep the subject, and would count one draw many times.
-    topic = np.where(log.first_of_conversation[judged.rows], log.topic[judged.rows], -1)
+    asked = log.first_of_conversation[judged.rows] & case.own_requests(judged)
+    topic = np.where(asked, log.topic[judged.rows], -1)
     found = held_out_homogeneity(case.log, judged, topic)
     usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
     members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)

@@ -1,0 +1,97 @@
+"""Releases: what is shipped is locked by hash, the workflow has no token and trusts no tag, pages say what is run."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from source_tree import ROOT
+
+LOCKED, TOOLS = ROOT / "deploy" / "locked.txt", ROOT / ".ci" / "locked-tools.txt"
+WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
+SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server")
+LOCKED_EXTRAS = ("enrich", "postgres", "nats", "oidc")
+PROJECTS = {
+    path.parent.name: tomllib.loads(path.read_text("utf-8"))["project"]
+    for path in sorted((ROOT / "packages").glob("*/pyproject.toml"))
+}
+
+
+def locked_versions(file: Path) -> dict[str, list[str]]:
+    """Name -> the versions that are locked, of which several are for several versions of Python."""
+    found: dict[str, list[str]] = {}
+    for entry in re.split(r"\n(?=\S)", file.read_text("utf-8").strip()):
+        named = re.match(r"([\w.-]+)==([\w.+!-]+)", entry)
+        assert named, entry
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), f"{named[1]} has no hash"
+        found.setdefault(canonicalize_name(named[1]), []).append(named[2])
+    return found
+
+
+def test_all_that_is_shipped_is_locked_within_its_range() -> None:
+    locked = locked_versions(LOCKED)
+    for name in SHIPPED:
+        extras = PROJECTS[name].get("optional-dependencies", {})
+        lines = [*PROJECTS[name]["dependencies"], *(line for one in LOCKED_EXTRAS for line in extras.get(one, ()))]
+        for asked in map(Requirement, lines):
+            if not asked.name.startswith("stillhunt"):
+                versions = locked.get(canonicalize_name(asked.name), [])
+                assert versions, f"{asked.name} is not locked: make lock"
+                assert all(map(asked.specifier.contains, versions)), f"{asked}: {versions} is locked: make lock"
+
+
+def test_all_that_builds_is_locked() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    locked = locked_versions(TOOLS)
+    assert {canonicalize_name(Requirement(line).name) for line in groups["release"]} <= locked.keys()
+    for name, versions in locked_versions(LOCKED).items():
+        assert locked.get(name, versions) == versions, f"{name} is locked in two versions, and both lists are installed"
+
+
+def test_all_distributions_have_one_version() -> None:
+    (version,) = {project["version"] for project in PROJECTS.values()}
+    ours = [line for project in PROJECTS.values() for line in project["dependencies"] if line.startswith("stillhunt")]
+    assert ours
+    assert {line.partition("==")[2] for line in ours} == {version}
+
+
+def test_the_workflow_trusts_no_tag_and_keeps_no_secret() -> None:
+    text = WORKFLOW.read_text("utf-8")
+    used = re.findall(r"uses: (\S+)(.*)", text)
+    assert used
+    for action, comment in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), f"{action} is not pinned by hash"
+        assert re.fullmatch(r" # v[\d.]+", comment), f"{action}: which version is it?"
+    assert "secrets." not in text
+    assert "password:" not in text
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    assert all("permissions" in job for job in workflow["jobs"].values())
+    writing = {name for name, job in workflow["jobs"].items() if "write" in job["permissions"].values()}
+    assert all(workflow["jobs"][name].get("environment") == "release" for name in writing)
+
+
+def test_what_is_published_is_tested_first_and_verified_last() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
+    assert {"test", "build", "kernels"} <= set(jobs["publish"]["needs"])
+    assert set(jobs["verify"]["needs"]) == {"publish", "image"}
+    (run,) = [step["run"] for step in jobs["verify"]["steps"] if "run" in step]
+    assert "/<!-- verify -->/,/<!-- \\/verify -->/s/^    //p' SECURITY.md | bash" in run
+    page = (ROOT / "SECURITY.md").read_text("utf-8")
+    block = page.partition("<!-- verify -->")[2].partition("<!-- /verify -->")[0]
+    commands = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    assert sum("gh attestation verify" in line for line in commands) == 2
+    assert any("pypi-attestations verify pypi" in line for line in commands)
+
+
+def test_the_image_is_made_of_what_is_locked() -> None:
+    text = (ROOT / "deploy" / "Containerfile").read_text("utf-8")
+    assert re.search(r"^ARG PYTHON=\S+:3\.\d+-slim@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    assert text.count("--require-hashes") == 2
+    last = text.rpartition("\nFROM ")[2]
+    assert "--no-index" in last
+    assert "pip download" not in last
