@@ -15,17 +15,17 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.evidence.kinds.account_holders import (
-    _ACCOUNTS_PER_BIT,
     _DECLARED_SHARE,
     _FEW_ACCOUNTS,
     _OWN_DOMAIN_SHARE,
     _SHARED_SHARE,
     _UNLINKED_SHARE,
+    ACCOUNTS_PER_BIT,
     DOMAIN_KIND,
     FEW_KIND,
     HOLDER_KINDS,
+    OWN_TEMPLATE,
     TEMPLATE_KIND,
-    P,
 )
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 
@@ -250,7 +250,7 @@ def test_a_template_of_their_own_is_evidence_where_accounts_pose() -> None:
     """4,001 times as often as others: six bits, of which twenty accounts may earn five."""
     found = template_of(template_log(MEMBERS))
     assert found is not None
-    assert found.bits == pytest.approx(MEMBERS / _ACCOUNTS_PER_BIT) == 5.0
+    assert found.bits == pytest.approx(MEMBERS / ACCOUNTS_PER_BIT) == 5.0
     assert (found.family, found.count, found.member_bits) == ("content", 40 * MEMBERS, None)
     assert found.statement.startswith("20 accounts that one operator pays for or opened use one template 4,001 times")
 
@@ -267,7 +267,7 @@ def test_bits_grow_with_accounts_and_rarity(members: int, casual: int, bits: flo
     found = template_of(template_log(members, casual), members)
     assert found is not None
     assert found.bits == pytest.approx(bits, abs=0.01)
-    assert found.bits <= P.cap_bits
+    assert found.bits <= OWN_TEMPLATE.cap_bits
 
 
 def test_what_the_mix_of_phrases_has_said_is_not_said_again() -> None:
