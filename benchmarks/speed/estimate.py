@@ -158,7 +158,8 @@ def measure(shapes: tuple[Shape, ...], seed: int) -> Iterator[Measured]:
             if told is None:
                 sys.exit(f"nothing is known of the log '{shape.name}' before its hunt")
             run = succeeded(hunt(parts, accounts))
-            yield Measured(shape.name, *told, run.cpu, run.wall, run.peak_mb)
+            slowness = forecast.measure_sketch_ms() / forecast.read_constants().sketch_ms
+            yield Measured(shape.name, told, slowness, run.cpu, run.wall, run.peak_mb)
 
 
 def fit(rows: list[Measured], cost: Callable[[Measured], float]) -> list[float]:
@@ -180,6 +181,8 @@ def write_constants(seed: int) -> None:
     }
     speed = float(np.median([row.slowness for row in rows]))
     share = float(np.median([2 * (1 - row.wall / row.cpu) for row in rows]))
+    if share <= 0:
+        share = old.parallel_share  # others used this machine, too: wall seconds say nothing
     lines = [
         "# What hunts cost, by amount: of any hunt, of a million requests, of a GB of text, of a GB of text files when",
         "# unpacked, and of a million accounts; read by stillhunt/forecast.py.",
@@ -189,8 +192,8 @@ def write_constants(seed: int) -> None:
     for key, values in costs.items():
         scale = speed if key == "cpu_seconds" else 1.0
         lines += [f"[{key}]", *(f"{name} = {value * scale:.4g}" for name, value in zip(NAMES, values, strict=True))]
-    lines += ["[machine]", f"parallel_share = {min(max(share, 0.0), 1.0):.2f}",
-              f"sketch_ns_per_byte = {speed * old.sketch_ns_per_byte:.4g}"]  # fmt: skip
+    lines += ["[machine]", f"parallel_share = {min(share, 1.0):.2f}",
+              f"sketch_ms = {speed * old.sketch_ms:.4g}"]  # fmt: skip
     CONSTANTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
     forecast.read_constants.cache_clear()
 

@@ -26,7 +26,9 @@ from stillhunt.forecast import (
     LogSize,
     forecast_hunt,
     guess_distinct,
+    made_requests,
     measure_log,
+    measure_sketch_ms,
     read_constants,
 )
 from stillhunt.run_record import start_clock
@@ -55,8 +57,7 @@ def measured(*paths: Path) -> LogSize:
         found = find_inputs([str(path) for path in paths], engine, Rejects())
         told = measure_log(found, None, Config(), engine)
     assert told is not None
-    assert told[1] > 0
-    return told[0]
+    return told
 
 
 def test_a_log_is_measured_from_its_metadata_and_samples_whatever_its_form(tmp_path: Path) -> None:
@@ -96,6 +97,13 @@ def test_costs_add_up_and_threads_share_a_part_of_them() -> None:
     assert told.seconds == told.cpu_seconds * 0.625
     assert told.memory_bytes == (50 + 1000 + 100) * 1e6
     assert read_constants().parallel_share <= 1
+
+
+def test_the_speed_of_a_machine_is_measured_with_the_same_prompts_everywhere() -> None:
+    made = made_requests()
+    assert made.equals(made_requests())
+    assert made["prompt"][1].as_py().split()[:2] == ["a1eefs", "o1f0em"]
+    assert measure_sketch_ms() > 0
 
 
 def test_values_seen_once_stand_for_others() -> None:
