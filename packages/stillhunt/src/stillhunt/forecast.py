@@ -11,10 +11,9 @@ import os
 import tempfile
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,8 @@ _FILES, _GROUPS = 4, 3
 """Files, and row groups of each, from which rows are taken. Judgement: a log changes over its days."""
 _ROWS, _TEXT_BYTES = 2_048, 1 << 20
 """Rows of a row group or table, and bytes of a text file when unpacked. Judgement: half a second in all."""
-_PASSES = 5
-"""Text passes over made-up prompts, the fastest of which counts: 50 ms in all. Judgement: others disturb some."""
+_PASSES = 9
+"""Text passes over made-up prompts, the fastest of which counts: 70 ms in all. Judgement: others disturb some."""
 _PIECE = 1 << 13
 _COMPRESSIONS = (".gz", ".gzip", ".zst", ".zstd")
 _PARQUET = b"PAR1"
@@ -53,13 +52,11 @@ class LogSize:
     Attributes:
         text_bytes: of prompts and system prompts.
         file_bytes: of text files when unpacked, which take more to decode.
-        accounts: how many there probably are.
     """
 
     requests: float
     text_bytes: float
     file_bytes: float
-    accounts: float
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,11 @@ class HuntForecast:
 
 @dataclass(frozen=True)
 class ForecastConstants:
-    """What requests, bytes and accounts cost; each begins with what every hunt costs.
+    """What requests and bytes cost; each begins with what every hunt costs.
 
     Attributes:
-        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked files, of a million accounts.
-        memory_mb: the same in MB.
+        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked text files.
+        memory_mb: the same in MB, of the square roots of these amounts: buffers grow until they are full.
         parallel_share: share of the processor seconds that all threads share.
         sketch_ms: time of the text pass over the prompts of `made_requests`, on the machine of the constants.
     """
@@ -98,7 +95,7 @@ class ForecastConstants:
 def read_constants() -> ForecastConstants:
     """The constants that are shipped."""
     told = tomllib.loads((Path(__file__).parent / "forecast.toml").read_text(encoding="utf-8"))
-    names = ("requests", "text", "files", "accounts")
+    names = ("requests", "text", "files")
     cpu, memory = ([told[key]["hunt"], *(told[key][name] for name in names)] for key in ("cpu_seconds", "memory_mb"))
     machine = told["machine"]
     return ForecastConstants(tuple(cpu), tuple(memory), machine["parallel_share"], machine["sketch_ms"])
@@ -134,17 +131,14 @@ def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: Forec
         threads: that it may use.
     """
     amounts, share = size_amounts(size), constants.parallel_share
-    cpu, memory = (
-        sum(amount * cost for amount, cost in zip(amounts, costs, strict=True))
-        for costs in (constants.cpu_seconds, constants.memory_mb)
-    )
-    return HuntForecast(size, slowness * cpu, slowness * cpu * (1 - share + share / threads), memory * 1e6)
+    cpu = slowness * sum(amount * cost for amount, cost in zip(amounts, constants.cpu_seconds, strict=True))
+    memory = sum(math.sqrt(amount) * cost for amount, cost in zip(amounts, constants.memory_mb, strict=True))
+    return HuntForecast(size, cpu, cpu * (1 - share + share / threads), memory * 1e6)
 
 
 def size_amounts(size: LogSize) -> tuple[float, ...]:
-    """One, millions of requests, GB of text and of files, millions of accounts."""
-    requests, text, files, accounts = astuple(size)
-    return 1.0, requests / 1e6, text / 1e9, files / 1e9, accounts / 1e6
+    """One, millions of requests, GB of text and of unpacked text files."""
+    return 1.0, size.requests / 1e6, size.text_bytes / 1e9, size.file_bytes / 1e9
 
 
 @dataclass(frozen=True)
@@ -265,20 +259,8 @@ def _size_from(samples: Sequence[_Sample], known: int, packed: int) -> LogSize |
     text = sum(pc.sum(pc.binary_length(taken[name])).as_py() or 0 for name in ("prompt", "system_prompt"))
     if not taken.num_rows:
         return None
-    accounts = guess_distinct(Counter(taken["account_id"].to_pylist()), requests)
     plain = share * sum(sample.plain for sample in text_files)
-    return LogSize(requests, text / taken.num_rows * requests, plain, accounts)
-
-
-def guess_distinct(counts: Counter[str], total: float) -> float:
-    """How many different values there probably are among so many of which some were counted.
-
-    What was seen once stands for as many others as the geometric mean of the least and the most that are possible
-    (Charikar et al. 2000, "Towards estimation error guarantees for distinct values").
-    """
-    once = sum(count == 1 for count in counts.values())
-    scale = math.sqrt(max(total / max(counts.total(), 1), 1.0))
-    return len(counts) + once * (scale - 1)
+    return LogSize(requests, text / taken.num_rows * requests, plain)
 
 
 def measure_sketch_ms() -> float:
