@@ -49,6 +49,11 @@ class Candidate:
         """Requests of each member in its slices."""
         return np.bincount(self.row_account, minlength=len(self.accounts))
 
+    @property
+    def has_untemplated(self) -> bool:
+        """True where some slices show no template: all of them, or the bare questions of a whole."""
+        return self.untemplated or self.searched > 0
+
     def without(self, stays: Flags) -> Candidate:
         """The candidate without some of its members."""
         kept_slice = stays[self.slice_account]

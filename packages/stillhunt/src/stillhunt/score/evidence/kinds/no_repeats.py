@@ -36,7 +36,7 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     own = case.own_requests(case.candidate)
-    whole = case.candidate.searched and own.all()
+    whole = case.candidate.has_untemplated and own.all()
     rows = client_rows(case.log, case.candidate) if whole else case.candidate.rows[own]
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))

@@ -110,7 +110,7 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     accounts = log.accounts
     clusters = np.unique(candidate.slice_cluster)
     slices = log.slices.of_clusters(clusters)
-    if candidate.searched:
+    if candidate.has_untemplated:
         slices = slices[log.slices.templated(log.requests.untemplated)[slices]]
     owners, requests = log.slices.account[slices], log.slices.start[slices + 1] - log.slices.start[slices]
     if len(clusters) > 1:  # the slices of one cluster have an owner each, ascending
@@ -131,13 +131,13 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]
     share = of_member / np.maximum(accounts.requests[candidate.accounts], 1)
     # Of a whole, some accounts may be known by their bare questions alone.
-    own = float(np.median(share[share > 0.0] if candidate.searched and share.any() else share))
+    own = float(np.median(share[share > 0.0] if candidate.has_untemplated and share.any() else share))
     return max(own / casual, 1.0)
 
 
 def count_template_users(log: ScoredLog, candidate: Candidate) -> int:
     """Members with requests in a content cluster of the candidate: all, but for a whole with bare questions."""
-    if not candidate.searched:
+    if not candidate.has_untemplated:
         return len(candidate.accounts)
     templated = ~log.requests.untemplated[candidate.rows]
     return len(np.unique(candidate.row_account[templated]))
