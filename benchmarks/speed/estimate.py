@@ -1,7 +1,7 @@
 """How right the forecast of a hunt is: ten logs of other shapes, hunted, beside what was told of them before.
 
     python benchmarks/speed/estimate.py                 error of time and memory for each log; ten minutes
-    python benchmarks/speed/estimate.py --write         fit the constants on ten more logs first, and write them
+    python benchmarks/speed/estimate.py --write         fit the constants on eleven more logs first, and write them
 
 The constants are in `packages/stillhunt/src/stillhunt/forecast.toml`, and are fitted on logs of other seeds, sizes and
 shapes than those that are printed. Processor seconds and peak memory are those of a whole `stillhunt hunt`. Wall
@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import made_logs
@@ -37,7 +38,7 @@ from stillhunt_lab.worlds.build import build_world, spec_for_rung
 from stillhunt_lab.worlds.build import write_world as write_world_files
 
 CONSTANTS = Path(forecast.__file__).parent / "forecast.toml"
-NAMES = ("hunt", "requests", "text", "files", "accounts")
+NAMES = ("hunt", "requests", "text", "files")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Shape:
         words: typical words of a prompt.
         form: parquet, jsonl.gz, jsonl, csv, or a generator of the lab with its rung.
         prompts: different prompts; 0 = each is new.
+        operations: as in the log of `quick.py`.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Shape:
     words: float = 37.0
     form: str = "parquet"
     prompts: int = 0
+    operations: bool = False
 
 
 LEARNED = (
@@ -69,6 +72,7 @@ LEARNED = (
     Shape("short prompts", 250_000, words=10),
     Shape("JSON lines", 120_000, form="jsonl"),
     Shape("CSV", 80_000, form="csv"),
+    Shape("two million, with operations", 2_000_000, operations=True),
     Shape("honest world", 1_500, form="first-0"),
     Shape("world with a campaign", 1_200, form="first-2"),
 )
@@ -96,6 +100,8 @@ def write_shape(shape: Shape, folder: Path, seed: int) -> None:
 
     def bend(columns: made_logs.Columns) -> None:
         rows = len(columns["request_id"])
+        if shape.operations:
+            made_logs.bend_operations(columns)
         if shape.accounts:
             columns["account_id"] = made_logs.numbered("acc-", draw.integers(0, shape.accounts, rows))
         if shape.words != Shape.words:
@@ -158,14 +164,14 @@ def measure(shapes: tuple[Shape, ...], seed: int) -> Iterator[Measured]:
             if told is None:
                 sys.exit(f"nothing is known of the log '{shape.name}' before its hunt")
             run = succeeded(hunt(parts, accounts))
-            yield Measured(shape.name, *told, run.cpu, run.wall, run.peak_mb)
+            slowness = forecast.measure_sketch_ms() / forecast.read_constants().sketch_ms
+            yield Measured(shape.name, told, slowness, run.cpu, run.wall, run.peak_mb)
 
 
-def fit(rows: list[Measured], cost: Callable[[Measured], float]) -> list[float]:
+def fit(amounts: list[tuple[float, ...]], costs: list[float]) -> list[float]:
     """What each amount costs, none below 0, with the least squares of relative errors."""
-    weights = np.array([1 / cost(row) for row in rows])
-    amounts = np.array([forecast.size_amounts(row.size) for row in rows])
-    return [float(value) for value in nnls(amounts * weights[:, None], np.ones(len(rows)))[0]]
+    weights = 1 / np.array(costs)
+    return [float(value) for value in nnls(np.array(amounts) * weights[:, None], np.ones(len(costs)))[0]]
 
 
 def write_constants(seed: int) -> None:
@@ -174,23 +180,27 @@ def write_constants(seed: int) -> None:
     for row in measure(LEARNED, seed):
         rows.append(row)
         print(f"learned from: {row.name}, {row.cpu:.1f} s of processors, {row.peak_mb:,.0f} MB", flush=True)
+    amounts = [forecast.size_amounts(row.size) for row in rows]
+    roots = [tuple(math.sqrt(amount) for amount in row) for row in amounts]
     costs = {
-        "cpu_seconds": fit(rows, lambda row: row.cpu / row.slowness),
-        "memory_mb": fit(rows, lambda row: row.peak_mb),
+        "cpu_seconds": fit(amounts, [row.cpu / row.slowness for row in rows]),
+        "memory_mb": fit(roots, [row.peak_mb for row in rows]),
     }
     speed = float(np.median([row.slowness for row in rows]))
     share = float(np.median([2 * (1 - row.wall / row.cpu) for row in rows]))
+    if share <= 0:
+        share = old.parallel_share  # others used this machine, too: wall seconds say nothing
     lines = [
-        "# What hunts cost, by amount: of any hunt, of a million requests, of a GB of text, of a GB of text files when",
-        "# unpacked, and of a million accounts; read by stillhunt/forecast.py.",
+        "# What hunts cost: of any hunt, of a million requests, of a GB of text, of a GB of text files when unpacked;",
+        "# memory by the square roots of these amounts. Read by stillhunt/forecast.py.",
         "# Written by benchmarks/speed/estimate.py --write, which says how it was measured; wall seconds of",
         f"# {machine()}",
     ]
     for key, values in costs.items():
         scale = speed if key == "cpu_seconds" else 1.0
         lines += [f"[{key}]", *(f"{name} = {value * scale:.4g}" for name, value in zip(NAMES, values, strict=True))]
-    lines += ["[machine]", f"parallel_share = {min(max(share, 0.0), 1.0):.2f}",
-              f"sketch_ns_per_byte = {speed * old.sketch_ns_per_byte:.4g}"]  # fmt: skip
+    lines += ["[machine]", f"parallel_share = {min(share, 1.0):.2f}",
+              f"sketch_ms = {speed * old.sketch_ms:.4g}"]  # fmt: skip
     CONSTANTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
     forecast.read_constants.cache_clear()
 
@@ -214,15 +224,14 @@ def main() -> None:
         told = forecast.forecast_hunt(row.size, row.slowness, 2, constants)
         errors = told.cpu_seconds / row.cpu - 1, told.memory_bytes / 1e6 / row.peak_mb - 1
         wrong += any(abs(error) > 0.25 for error in errors)
-        requests, text, _, accounts = astuple(row.size)
         table.append(
-            [row.name, f"{requests:,.0f}", f"{text / 1e6:,.0f}", f"{accounts:,.0f}", f"{row.slowness:.2f}",
+            [row.name, f"{row.size.requests:,.0f}", f"{row.size.text_bytes / 1e6:,.0f}", f"{row.slowness:.2f}",
              f"{told.cpu_seconds:.1f}", f"{row.cpu:.1f}", f"{errors[0]:+.0%}",
              f"{told.memory_bytes / 1e6:,.0f}", f"{row.peak_mb:,.0f}", f"{errors[1]:+.0%}",
              f"{told.seconds:.1f}", f"{row.wall:.1f}"]
         )  # fmt: skip
         print(f"hunted: {row.name}", flush=True)
-    heads = ["log", "requests", "MB of text", "accounts", "slowness", "told CPU s", "CPU s", "error",
+    heads = ["log", "requests", "MB of text", "slowness", "told CPU s", "CPU s", "error",
              "told MB", "MB", "error", "told wall s", "wall s"]  # fmt: skip
     print_table(heads, table)
     print(f"\n{len(TOLD) - wrong} of {len(TOLD)} logs are right to 25 %.")

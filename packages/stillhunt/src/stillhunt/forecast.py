@@ -1,7 +1,7 @@
 """What a hunt will need, told before it begins: time and memory, from a sample of the log and measured constants.
 
 The constants stand in `forecast.toml`, which `benchmarks/speed/estimate.py --write` measures. How fast this machine is
-shows in the time that the text pass takes for the sample.
+shows in the time that the text pass takes for prompts that are always the same.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import os
 import tempfile
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from stillhunt.base.engine import Engine
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
+from stillhunt.base.schema import REQUESTS
 from stillhunt.collect import open_requests
 from stillhunt.collect.decode.streams import DamagedFileError, decompress_pieces
 from stillhunt.collect.locate.catalog import Found, FoundTable, find_inputs
@@ -38,6 +38,8 @@ _FILES, _GROUPS = 4, 3
 """Files, and row groups of each, from which rows are taken. Judgement: a log changes over its days."""
 _ROWS, _TEXT_BYTES = 2_048, 1 << 20
 """Rows of a row group or table, and bytes of a text file when unpacked. Judgement: half a second in all."""
+_PASSES = 9
+"""Text passes over made-up prompts, the fastest of which counts: 70 ms in all. Judgement: others disturb some."""
 _PIECE = 1 << 13
 _COMPRESSIONS = (".gz", ".gzip", ".zst", ".zstd")
 _PARQUET = b"PAR1"
@@ -50,13 +52,11 @@ class LogSize:
     Attributes:
         text_bytes: of prompts and system prompts.
         file_bytes: of text files when unpacked, which take more to decode.
-        accounts: how many there probably are.
     """
 
     requests: float
     text_bytes: float
     file_bytes: float
-    accounts: float
 
 
 @dataclass(frozen=True)
@@ -76,29 +76,29 @@ class HuntForecast:
 
 @dataclass(frozen=True)
 class ForecastConstants:
-    """What requests, bytes and accounts cost; each begins with what every hunt costs.
+    """What requests and bytes cost; each begins with what every hunt costs.
 
     Attributes:
-        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked files, of a million accounts.
-        memory_mb: the same in MB.
+        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked text files.
+        memory_mb: the same in MB, of the square roots of these amounts: buffers grow until they are full.
         parallel_share: share of the processor seconds that all threads share.
-        sketch_ns_per_byte: time of the text pass on the machine of the constants.
+        sketch_ms: time of the text pass over the prompts of `made_requests`, on the machine of the constants.
     """
 
     cpu_seconds: tuple[float, ...]
     memory_mb: tuple[float, ...]
     parallel_share: float
-    sketch_ns_per_byte: float
+    sketch_ms: float
 
 
 @cache
 def read_constants() -> ForecastConstants:
     """The constants that are shipped."""
     told = tomllib.loads((Path(__file__).parent / "forecast.toml").read_text(encoding="utf-8"))
-    names = ("requests", "text", "files", "accounts")
+    names = ("requests", "text", "files")
     cpu, memory = ([told[key]["hunt"], *(told[key][name] for name in names)] for key in ("cpu_seconds", "memory_mb"))
     machine = told["machine"]
-    return ForecastConstants(tuple(cpu), tuple(memory), machine["parallel_share"], machine["sketch_ns_per_byte"])
+    return ForecastConstants(tuple(cpu), tuple(memory), machine["parallel_share"], machine["sketch_ms"])
 
 
 def forecast_logs(logs: Sequence[str], mapping: Mapping[str, str] | None, config: Config) -> HuntForecast | None:
@@ -115,8 +115,11 @@ def forecast_logs(logs: Sequence[str], mapping: Mapping[str, str] | None, config
     if config.engine == "spark" or any("://" in log for log in logs):
         return None
     with suppress(InputError), DuckDBEngine(threads=1) as engine:
-        told = measure_log(find_inputs(logs, engine, Rejects()), mapping, config, engine)
-        return None if told is None else forecast_hunt(*told, config.threads or os.cpu_count() or 1, read_constants())
+        size = measure_log(find_inputs(logs, engine, Rejects()), mapping, config, engine)
+        if size is not None:
+            constants = read_constants()
+            slowness = measure_sketch_ms() / constants.sketch_ms
+            return forecast_hunt(size, slowness, config.threads or os.cpu_count() or 1, constants)
     return None
 
 
@@ -128,17 +131,14 @@ def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: Forec
         threads: that it may use.
     """
     amounts, share = size_amounts(size), constants.parallel_share
-    cpu, memory = (
-        sum(amount * cost for amount, cost in zip(amounts, costs, strict=True))
-        for costs in (constants.cpu_seconds, constants.memory_mb)
-    )
-    return HuntForecast(size, slowness * cpu, slowness * cpu * (1 - share + share / threads), memory * 1e6)
+    cpu = slowness * sum(amount * cost for amount, cost in zip(amounts, constants.cpu_seconds, strict=True))
+    memory = sum(math.sqrt(amount) * cost for amount, cost in zip(amounts, constants.memory_mb, strict=True))
+    return HuntForecast(size, cpu, cpu * (1 - share + share / threads), memory * 1e6)
 
 
 def size_amounts(size: LogSize) -> tuple[float, ...]:
-    """One, millions of requests, GB of text and of files, millions of accounts."""
-    requests, text, files, accounts = astuple(size)
-    return 1.0, requests / 1e6, text / 1e9, files / 1e9, accounts / 1e6
+    """One, millions of requests, GB of text and of unpacked text files."""
+    return 1.0, size.requests / 1e6, size.text_bytes / 1e9, size.file_bytes / 1e9
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ class _Sample:
 
 def measure_log(
     found: Sequence[Found], mapping: Mapping[str, str] | None, config: Config, engine: Engine
-) -> tuple[LogSize, float] | None:
-    """Size of a log, and how slow this machine is compared with that of the constants.
+) -> LogSize | None:
+    """Size of a log.
 
     Returns:
         None where too little is known: a stream, a database, an object store, or nothing that can be read by itself.
@@ -184,7 +184,7 @@ def measure_log(
         else:
             return None
     samples = [sample for one in _spread(found, _FILES) for sample in _sample_input(one, read_rows)]
-    return _size_from(samples, known, sum(path.stat().st_size for path in files), config.seed)
+    return _size_from(samples, known, sum(path.stat().st_size for path in files))
 
 
 def _spread(items: Sequence[Any], most: int) -> list[Any]:
@@ -243,7 +243,7 @@ def _sample_text(path: Any, read_rows: Any) -> Iterator[_Sample]:
         yield _Sample(rows, taken, len(content))
 
 
-def _size_from(samples: Sequence[_Sample], known: int, packed: int, seed: int) -> tuple[LogSize, float] | None:
+def _size_from(samples: Sequence[_Sample], known: int, packed: int) -> LogSize | None:
     """Size of a log of which some samples are known.
 
     Args:
@@ -259,26 +259,34 @@ def _size_from(samples: Sequence[_Sample], known: int, packed: int, seed: int) -
     text = sum(pc.sum(pc.binary_length(taken[name])).as_py() or 0 for name in ("prompt", "system_prompt"))
     if not taken.num_rows:
         return None
-    accounts = guess_distinct(Counter(taken["account_id"].to_pylist()), requests)
     plain = share * sum(sample.plain for sample in text_files)
-    size = LogSize(requests, text / taken.num_rows * requests, plain, accounts)
-    return size, _sketch_ns_per_byte(taken, text, seed) / read_constants().sketch_ns_per_byte
+    return LogSize(requests, text / taken.num_rows * requests, plain)
 
 
-def guess_distinct(counts: Counter[str], total: float) -> float:
-    """How many different values there probably are among so many of which some were counted.
-
-    What was seen once stands for as many others as the geometric mean of the least and the most that are possible
-    (Charikar et al. 2000, "Towards estimation error guarantees for distinct values").
-    """
-    once = sum(count == 1 for count in counts.values())
-    scale = math.sqrt(max(total / max(counts.total(), 1), 1.0))
-    return len(counts) + once * (scale - 1)
-
-
-def _sketch_ns_per_byte(requests: pa.Table, text_bytes: int, seed: int) -> float:
-    config = Config.model_construct(seed=seed)
+def measure_sketch_ms() -> float:
+    """The least time of some text passes over the same prompts."""
+    requests, config = made_requests(), Config.model_construct(seed=0)
     sketch_requests(requests.slice(0, 1), config)  # loads what was compiled
+    return min(_sketch_once(requests, config) for _ in range(_PASSES))
+
+
+def _sketch_once(requests: pa.Table, config: Config) -> float:
     began = time.thread_time_ns()
     sketch_requests(requests, config)
-    return (time.thread_time_ns() - began) / max(text_bytes, 1)
+    return (time.thread_time_ns() - began) / 1e6
+
+
+def made_requests() -> pa.Table:
+    """Prompts of some forty made-up words each, as REQUESTS."""
+    words = [f"{'aeiou'[n % 5]}{n:x}{'lmnrst'[n % 6]}" for n in range(4_096)]
+    prompts = [" ".join(words[(n * 7_919 + at * at * 31) % 4_096] for at in range(40)) for n in range(_ROWS)]
+    return REQUESTS.build(
+        request_id=[f"r{n}" for n in range(_ROWS)],
+        source=["made"] * _ROWS,
+        timestamp=list(range(_ROWS)),
+        account_id=[f"a{n % 64}" for n in range(_ROWS)],
+        model=["m"] * _ROWS,
+        prompt=prompts,
+        origin_file=[0] * _ROWS,
+        origin_row=list(range(_ROWS)),
+    )
