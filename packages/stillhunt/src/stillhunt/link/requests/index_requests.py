@@ -181,7 +181,9 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     )
 
 
-def _first_occurrences(table: pa.Table, owner: Codes, order: Codes, offsets: Ints) -> npt.NDArray[np.uint8]:
+def _first_occurrences(
+    table: pa.Table, owner: npt.NDArray[np.int32], order: npt.NDArray[np.int32], offsets: Ints
+) -> npt.NDArray[np.uint8]:
     """1 for each request that is the first of its account with that text, and with many forms of it, with its numbers.
 
     A date or a count in a text makes no other prompt of it; an exercise that the account sends with ever new numbers is
