@@ -29,7 +29,7 @@ def prompts(stock: bool = True, item_copies: bool = False) -> list[dict[str, Any
             phrases |= set(drawn.sample(STOCK, 2)) if member and stock and at % 3 else set()
             phrases |= {PUBLIC} if owner % 4 == 0 else set()
             phrases |= {ONE_MEMBERS} if owner == 0 else set()
-            row = {"account_id": f"{'m' if member else 'o'}{owner:03}", "phrases": sorted(phrases)}
+            row: dict[str, Any] = {"account_id": f"{'m' if member else 'o'}{owner:03}", "phrases": sorted(phrases)}
             if item_copies and at == 0:
                 row |= {"phrases": [ITEM], "prompt_hash": 99_999}
             rows.append(row)

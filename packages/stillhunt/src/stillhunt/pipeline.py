@@ -114,13 +114,9 @@ def hunt(
             linked = link_slices(sketches.dataset(_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
         with clock.stage("resolve") as stage:
-            candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
-            stage["rows"] = candidates.num_rows
-        with clock.stage("own phrases"):
-            read = sketches.dataset(_workers(config))
-            sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
+            judged = _resolve_candidates(sketches.dataset(_workers(config)), linked, config)
+            stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
-            judged = (linked.traffic, sliced, candidates)
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
@@ -133,6 +129,13 @@ def hunt(
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, run=run, **views._asdict(), phrases=known_by)
+
+
+def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """TRAFFIC, SLICED with the phrases of the candidates' own, and CANDIDATES."""
+    candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
+    sliced = mark_own_phrases(sketches, linked.traffic, linked.sliced, candidates, linked.totals)
+    return linked.traffic, sliced, candidates
 
 
 def _phrases(sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array) -> pa.Table:

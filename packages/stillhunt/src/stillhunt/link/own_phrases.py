@@ -126,12 +126,12 @@ def _own_phrases(
     members = np.unique(group * width + account)
     of_group = np.bincount(members // width, minlength=len(looked_at[0]))
     recurs = np.flatnonzero((requests >= _LEAST_PROMPTS) & (senders >= _LEAST_ACCOUNTS))
-    number, wanted = np.divmod(pair[recurs], CODE_RANGE)
+    number, wanted = (np.asarray(one, np.int64) for one in np.divmod(pair[recurs], CODE_RANGE))
     others = np.isin(outside[2], wanted)
     elsewhere = [one[others] for one in outside]
     order = np.argsort(elsewhere[2], kind="stable")
     owner, sent = elsewhere[0][order], elsewhere[2][order]
-    first, last = np.asarray(np.searchsorted(sent, wanted)), np.asarray(np.searchsorted(sent, wanted, side="right"))
+    first, last = np.searchsorted(sent, wanted), np.searchsorted(sent, wanted, side="right")
     place, inner = _occurrences(first, last - first, np.arange(len(sent)))
     strange = ~np.isin(number[place] * width + owner[inner], members)
     place, inner = place[strange], inner[strange]

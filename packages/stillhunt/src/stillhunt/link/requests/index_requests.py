@@ -65,6 +65,9 @@ def _distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 
 
 _WORD = (1 << 64) - 1
+# Forms of one text, beside the first, that differ in their numbers, from which each is a prompt (a check with a date
+# has one a day, and two weeks are looked at)
+_MANY_FORMS = 20
 
 INDEXED = pa.schema(
     [
@@ -163,9 +166,8 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     time = values(table, "timestamp", pa.int64())
     # By request key where times are equal: no two requests share one, so the order of the input never decides.
     order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
-    first_occurrence, single_turn = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
+    first_occurrence, single_turn = _first_occurrences(table, owner, order, offsets), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
-    mark_first(order, offsets, exact_prompts(table), first_occurrence)
     mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), single_turn)
     return pa.table(
         {
@@ -177,6 +179,27 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
             "request_style": request_style(table),
         }
     )
+
+
+def _first_occurrences(
+    table: pa.Table, owner: npt.NDArray[np.int32], order: npt.NDArray[np.int32], offsets: Ints
+) -> npt.NDArray[np.uint8]:
+    """1 for each request that is the first of its account with that text, and with many forms of it, with its numbers.
+
+    A date or a count in a text makes no other prompt of it; an exercise that the account sends with ever new numbers is
+    a new exercise each time.
+    """
+    first, exact = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
+    words = values(table, "prompt_hash")
+    mark_first(order, offsets, words, first)
+    mark_first(order, offsets, exact_prompts(table), exact)
+    forms = np.flatnonzero(exact > first)
+    by = np.lexsort((words[forms], owner[forms]))
+    forms = forms[by]
+    begins = np.flatnonzero(np.append(True, (np.diff(owner[forms]) != 0) | (np.diff(words[forms]) != 0))[: len(forms)])
+    sizes = np.diff(np.append(begins, len(forms)))
+    first[forms[np.repeat(sizes >= _MANY_FORMS, sizes)]] = 1
+    return first
 
 
 def request_style(table: pa.Table) -> npt.NDArray[np.int8]:

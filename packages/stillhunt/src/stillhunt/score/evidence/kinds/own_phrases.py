@@ -33,7 +33,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     member_bits = hits * np.log2(usual / _STRANGER_SHARE) + (asked - hits) * lacks
     return kind.finding(
         most * min(share / _FULL_SHARE, 1.0) * members,
-        {"share": share, "members": int((hits > 0).sum()), "accounts": accounts},
+        {"share": share, "senders": int((hits > 0).sum()), "accounts": accounts},
         rows=candidate.rows[carries],
         count=int(carries.sum()),
         member_bits=np.clip(member_bits, -CAPS.key_bits, CAPS.key_bits),
