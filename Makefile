@@ -197,7 +197,7 @@ dist: kernel-wheel ## the same, with an SBOM and a check of licences, and run th
 	dist/venv/bin/python -m pip check
 	$(RELEASE)/bin/pip-licenses --python dist/venv/bin/python --partial-match --allow-only "$(LICENCES)" >dist/licences.txt
 	$(RELEASE)/bin/cyclonedx-py environment --output-reproducible --output-file dist/stillhunt.cdx.json dist/venv
-	cd dist && venv/bin/stillhunt demo --out demo
+	cd dist && env -u PYTHONPATH venv/bin/stillhunt demo --out demo
 
 # Extras that anybody may take are in it; PyTorch and Spark are left to those who take them.
 lock: $(USE_STAMP) ## write the two lists of locked versions anew: the newest of all that is shipped, and of what builds it
@@ -211,6 +211,7 @@ test-lowest: ## tests of the core with the oldest versions that the distribution
 	$(LOWEST)/bin/python -m uv pip compile --quiet --resolution lowest-direct --no-header --no-annotate $(SHIPPED) \
 		--output-file $(LOWEST)/lowest.txt
 	@sh .ci/install.sh $(LOWEST)/bin/python --constraint $(LOWEST)/lowest.txt $(HOUSES) --group quick
+	@sh .ci/install.sh $(LOWEST)/bin/python --no-deps --editable packages/stillhunt-model
 	$(LOWEST)/bin/python -m pytest $(PYTEST_OPTIONS) -W default::DeprecationWarning \
 		-m 'not service and not slow and not spark_more' $(LOWEST_TESTS)
 
