@@ -143,7 +143,7 @@ def test_shipped_kernels_are_used_and_nothing_is_compiled(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     for path in (tmp_path / "building").glob("*/topic_word_kernels.orthonormal*"):
         shutil.copy(path, folder)
-    (tmp_path / "shipped" / shipped_kernels.FACTS).write_text(facts)
+    (tmp_path / "shipped" / shipped_kernels.KERNEL_FACTS).write_text(facts)
     assert kernels_run(tmp_path, "cache") == ["True", result]
 
 
@@ -163,7 +163,7 @@ def test_kernels_that_do_not_fit_are_left_alone(
 ) -> None:
     monkeypatch.setattr(shipped_kernels, "SHIPPED", tmp_path)
     facts = {**shipped_kernels.kernel_facts("key", []), **other}
-    (tmp_path / shipped_kernels.FACTS).write_text(json.dumps(facts))
+    (tmp_path / shipped_kernels.KERNEL_FACTS).write_text(json.dumps(facts))
     assert shipped_kernels.unpack_kernels([search_kernels.search], "key") == fits
 
 

@@ -11,7 +11,7 @@ from row_logs import Array
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.operators.campaign_keys import MIN_ACCOUNTS, CampaignKeys, Comparison
+from stillhunt.score.operators.campaign_keys import LEAST_OWN_ACCOUNTS, CampaignKeys, Comparison
 from stillhunt.score.operators.tie_kinds import KINDS, SCHEDULE, P, TieKind
 from stillhunt.score.stats.common_pool import common_schedule, schedule_of
 from stillhunt.score.stats.shared_keys import KeyFrequencies, single_valued
@@ -62,7 +62,7 @@ def ties_one_operator(bits: dict[TieKind, float]) -> bool:
 def plain_ties(log: ScoredLog, pair: tuple[Candidate, Candidate], members: Array) -> dict[TieKind, float]:
     """Bits of each kind that ties two campaigns, by the accounts that only one of them has."""
     own = [set(one.accounts.tolist()) - set(other.accounts.tolist()) for one, other in (pair, pair[::-1])]
-    if min(map(len, own)) < MIN_ACCOUNTS:
+    if min(map(len, own)) < LEAST_OWN_ACCOUNTS:
         return {}
     found = {}
     for kind in KINDS:
@@ -71,7 +71,7 @@ def plain_ties(log: ScoredLog, pair: tuple[Candidate, Candidate], members: Array
             [draw for draw in draws_of(log, one, kind.name) if draw[0] in kept]
             for one, kept in zip(pair, own, strict=True)
         ]
-        if key is not None and min(map(len, draws)) >= MIN_ACCOUNTS:
+        if key is not None and min(map(len, draws)) >= LEAST_OWN_ACCOUNTS:
             ways = (drawn_from(a, b, kind, key, members) for a, b in (draws, draws[::-1]))
             found[kind] = round(min(max(min(ways), 0.0), kind.cap_bits), 6)
     comparison = Comparison(log, members)

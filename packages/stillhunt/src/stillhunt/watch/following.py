@@ -44,7 +44,7 @@ from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
 
-READ_BYTES = 32 << 20
+FOLLOWED_BYTES = 32 << 20
 """Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
 COUNTED_BYTES = 4 << 20
 """Bytes of what is new in a part that are read for recurring texts alone, where there is no signature to match; what is
@@ -84,11 +84,11 @@ class SpoolTail:
         try:
             with path.open("rb") as file:
                 file.seek(start)
-                data = file.read(READ_BYTES)
+                data = file.read(FOLLOWED_BYTES)
         except OSError:
             return b""  # closed meanwhile: under its new name at the next look; or one that cannot be read
         whole = whole_prefix(data, name)
-        if not whole and len(data) == READ_BYTES:  # no signature is worth the memory of such a record
+        if not whole and len(data) == FOLLOWED_BYTES:  # no signature is worth the memory of such a record
             whole = path.stat().st_size - start
             data = b""
         self._read[name] = start + whole

@@ -21,7 +21,7 @@ from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
 from stillhunt.score.verdict.members import CUSTOMER_KEYS
 
-MIN_ACCOUNTS = 5
+LEAST_OWN_ACCOUNTS = 5
 """Accounts of their own that each of two campaigns needs (the fewest accounts of a campaign)."""
 # Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance (derived: a week: that
 # both opened accounts in one season is no tie, that they did in one hour is)
@@ -152,7 +152,7 @@ class Comparison:
         if own_places is not None:
             kept = np.isin(owner, own_places)
             owner, value = owner[kept], value[kept]
-        if len(owner) < MIN_ACCOUNTS:
+        if len(owner) < LEAST_OWN_ACCOUNTS:
             return None
         values, counts = np.unique(value, return_counts=True)
         expected = key.expected(values, campaign.accounts[np.unique(owner)], self.members[:0])

@@ -17,7 +17,7 @@ from stillhunt.base import formatting
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.operators.campaign_keys import MIN_ACCOUNTS, CampaignKeys, Comparison, OwnDraws
+from stillhunt.score.operators.campaign_keys import LEAST_OWN_ACCOUNTS, CampaignKeys, Comparison, OwnDraws
 from stillhunt.score.operators.tie_index import TieIndex
 from stillhunt.score.operators.tie_kinds import KINDS, SCHEDULE, P, Tie, TieKind, one_operator
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -45,7 +45,7 @@ def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparis
 def _own_places(first: CampaignKeys, second: CampaignKeys) -> tuple[Ints | None, Ints | None] | None:
     """Positions of the accounts that only one of two campaigns has, None: all; None altogether where they are few."""
     common = np.intersect1d(first.accounts, second.accounts, assume_unique=True)
-    if min(len(first.accounts), len(second.accounts)) - len(common) < MIN_ACCOUNTS:
+    if min(len(first.accounts), len(second.accounts)) - len(common) < LEAST_OWN_ACCOUNTS:
         return None
     if not len(common):
         return None, None
