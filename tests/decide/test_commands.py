@@ -115,7 +115,7 @@ def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path, monkeyp
     )
     assert run("decisions", "undo", number, "--by", "Bo", "--data", str(data), cwd=tmp_path).returncode == 1
     wrong = run("decisions", "add", account, "shoot", "--by", "Bo", "--data", str(data), cwd=tmp_path)
-    assert (wrong.returncode, "choose of observe, tag" in wrong.stderr) == (5, True)
+    assert (wrong.returncode, "choose one of: observe, tag" in wrong.stderr) == (5, True)
     assert run("decisions", "replay", "--at", "soon", "--data", str(data), cwd=tmp_path).returncode == 5
     verified = run_process("decisions", "verify", "--data", str(data), cwd=tmp_path)
     assert (verified.returncode, verified.stdout.startswith("14 entries, all as they were written")) == (0, True)

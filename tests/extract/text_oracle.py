@@ -311,14 +311,15 @@ def script(scripts: list[int]) -> int:
     return letters.index(max(letters)) if max(letters) else 0
 
 
-def numbers(prompt: bytes) -> int:
-    """Runs of digits, each mixed in digit by digit and closed by one more round."""
-    h = 0
-    for run in re.findall(rb"[0-9]+", prompt):
+def numbers(prompt: bytes, words: int) -> int:
+    """Runs of digits, each mixed in digit by digit and closed by one more round, from the hash of the words on."""
+    h = words
+    runs = re.findall(rb"[0-9]+", prompt)
+    for run in runs:
         for digit in run:
             h = (h ^ (digit - ord("0") + 1)) * P1 & MASK
         h = mix(h)
-    return h >> 32
+    return h >> 32 if runs else 0
 
 
 def sketch(prompt: bytes, seed: int) -> dict[str, object]:
@@ -330,7 +331,7 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     laid = [t for region in regions for t in region]
     return {
         "prompt_hash": text_hash,
-        "numbers": numbers(prompt),
+        "numbers": numbers(prompt, text_hash),
         "phrases": phrases(hashes, text_hash, seed),
         "topic_words": topics(laid),
         "words": len(items),

@@ -258,7 +258,7 @@ def test_who_learned_the_answers_of_everybody_is_not_accused_for_one_campaign() 
     suspect = LocalSuspect(everybody, "everybody", QueryBudget(400))
     found = ControlAnswersTest().run(suspect, scene.harvest(), replace(scene.context(Path()), queries=400))
     assert found.p == 1.0
-    assert "or it learned those, too" in found.note
+    assert "or the suspect learned those, too" in found.note
 
 
 def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:

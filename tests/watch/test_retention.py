@@ -360,7 +360,7 @@ def test_holds_on_the_command_line(folder: DataFolder) -> None:
     shown = run("list", *data)
     assert "all of it" in shown
     assert "\x1b" not in shown
-    with pytest.raises(ConfigError, match="no hold of this number"):
+    with pytest.raises(ConfigError, match="no hold with this number"):
         run("release", "1", *data)
     with pytest.raises(ConfigError, match="no time"):
         run("add", "x", "--from", "yesterday", *data)

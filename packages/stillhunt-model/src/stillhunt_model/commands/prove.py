@@ -216,7 +216,7 @@ def _check_sources(
 def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, is_endpoint: bool) -> None:
     if is_endpoint and honest is None:
         raise ConfigError(
-            "an endpoint gets prompts and parts of answers of honest accounts, to compare; logs are not sent unasked",
+            "an endpoint gets prompts and parts of answers of honest accounts, to compare, never from logs",
             where="prove",
             next_step="name a file of answers that you may send",
             command_step="add --honest FILE, with answers that you may send",

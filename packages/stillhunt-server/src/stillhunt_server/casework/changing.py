@@ -100,7 +100,7 @@ def planned(change: ActOnCampaign) -> ActionPlan:
     """
     for given, known, where in ((change.action, ACTIONS, "action"), (change.reason, REASON_TEXTS, "reason")):
         if given not in known:
-            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
+            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose one of: {', '.join(known)}")
     plan = plan_action(change.members, change.action)
     if not plan.accounts:
         kinds = [f"{formatting.count(number)} {name}" for name, number in plan.left_out.items()]

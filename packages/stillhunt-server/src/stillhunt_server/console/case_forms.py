@@ -101,7 +101,7 @@ def _act(request: PageRequest) -> Change:
         raise PlanChanged
     return ActOnCampaign(
         members=members,
-        action=form["action"],  # type: ignore[arg-type]  # checked there, with what to choose of
+        action=form["action"],  # type: ignore[arg-type]  # checked there, with what to choose from
         days=form.days("days"),
         reason=form["reason"],  # type: ignore[arg-type]  # as above
         note=form["note"],

@@ -231,7 +231,7 @@ def _one_of(given: str, known: Sequence[str], name: str) -> Any:
         raise ConfigError(
             f"no such {name}: {formatting.shorten(given, _ACCOUNT_CHARS)}",
             where=name,
-            next_step=f"choose of {', '.join(known)}",
+            next_step=f"choose one of: {', '.join(known)}",
         )
     return given
 

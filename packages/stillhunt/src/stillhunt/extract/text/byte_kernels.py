@@ -283,9 +283,13 @@ def without_digits(x: np.uint64) -> bool:
 
 
 @part
-def hash_numbers(data: U8, begin: int, end: int) -> np.uint32:
-    """Hash of the runs of digits in data[begin:end], in their order; 0 for none."""
-    h, inside, at = _U0, False, begin
+def hash_numbers(data: U8, begin: int, end: int, words: np.uint64) -> np.uint32:
+    """Hash of the runs of digits in data[begin:end], in their order; 0 for none.
+
+    Args:
+        words: hash of the text's words, without which no number can be guessed from the hash.
+    """
+    h, inside, at = words, False, begin
     while at < end:
         if at + 8 <= end and without_digits(load64(data, at)):
             h = mix(h) if inside else h
@@ -300,7 +304,8 @@ def hash_numbers(data: U8, begin: int, end: int) -> np.uint32:
             h = mix(h)
             inside = False
         at += 1
-    return np.uint32((mix(h) if inside else h) >> _U32)
+    h = mix(h) if inside else h
+    return np.uint32(h >> _U32) if h != words else np.uint32(0)
 
 
 @part

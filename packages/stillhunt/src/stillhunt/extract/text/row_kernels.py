@@ -265,7 +265,7 @@ def sketch_prompt(
     total, laid, text_hash = lay_regions(texts.data, span, tables.code_points, work, seed)
     sizes = (total, laid)
     out.text_hash[row] = text_hash
-    out.numbers[row] = hash_numbers(texts.data, span[0], span[1])
+    out.numbers[row] = hash_numbers(texts.data, span[0], span[1], text_hash)
     out.words[row] = min(total, _MOST)
     out.script[row] = dominant_script(work)
     name_words(hashes, laid, tables.vocabulary, words)

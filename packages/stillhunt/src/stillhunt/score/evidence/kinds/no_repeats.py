@@ -36,8 +36,8 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     own = case.own_requests(case.candidate)
-    everything = case.candidate.has_untemplated and own.all()
-    rows = client_rows(case.log, case.candidate) if everything else case.candidate.rows[own]
+    whole = case.candidate.has_untemplated and own.all()
+    rows = client_rows(case.log, case.candidate) if whole else case.candidate.rows[own]
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
