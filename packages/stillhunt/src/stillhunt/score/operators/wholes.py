@@ -122,7 +122,7 @@ def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
 
 def _is_one_operation(tie: Tie) -> bool:
     """Whether what ties two campaigns of one operator makes them one: cards and networks serve many operations."""
-    return tie.kind.name == "template" or (tie.kind is SCHEDULE and tie.bits >= TIES.kind_bits)
+    return tie.kind.name in ("template", SCHEDULE.name) and tie.bits >= TIES.kind_bits
 
 
 def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
