@@ -26,7 +26,7 @@ LIMITS = (300, 400)
 
 
 def _hunt_in(folder: Path, limit: int) -> None:
-    inner = next(one for one in groups._folders(groups._GROUPS, groups._MEMBERSHIP) if one.is_dir())
+    inner = next(one for one in groups._iterate_group_folders(groups._GROUPS, groups._MEMBERSHIP) if one.is_dir())
     group = inner / f"stillhunt-trial-{os.getpid()}"
     group.mkdir()
     try:
@@ -46,7 +46,9 @@ def _hunt_in(folder: Path, limit: int) -> None:
 
 def trials(seed: int) -> Iterator[Trial]:
     """Hunts with several limits."""
-    if os.geteuid() != 0 or not any(one.is_dir() for one in groups._folders(groups._GROUPS, groups._MEMBERSHIP)):
+    if os.geteuid() != 0 or not any(
+        one.is_dir() for one in groups._iterate_group_folders(groups._GROUPS, groups._MEMBERSHIP)
+    ):
         print("left out: no control group can be made here")
         return
     with tempfile.TemporaryDirectory() as name:

@@ -68,7 +68,7 @@ def first_world(rung: int, seed: int) -> tuple[World, Truth]:
     """A world of the first generator."""
     parts: list[tuple[Any, np.ndarray]] = []
     ordered: list[np.ndarray] = []
-    retry, rows = assemble._retry, assemble._all_rows
+    retry, rows = assemble._simulate_failed_calls, assemble._all_rows
 
     def noting_retry(rng: np.random.Generator, draft: Any, incident: int) -> Any:
         made = retry(rng, draft, incident)
@@ -80,7 +80,10 @@ def first_world(rung: int, seed: int) -> tuple[World, Truth]:
         ordered.append(np.argsort(made[1]["time"], kind="stable"))
         return made
 
-    with patch.object(assemble, "_retry", noting_retry), patch.object(assemble, "_all_rows", noting_rows):
+    with (
+        patch.object(assemble, "_simulate_failed_calls", noting_retry),
+        patch.object(assemble, "_all_rows", noting_rows),
+    ):
         world = build_world(spec_for_rung(rung, seed=seed, accounts=ACCOUNTS, days=10))
     begins = np.cumsum([0, *(len(draft) for draft, _ in parts)])
     item = np.concatenate([row + begin for (_, row), begin in zip(parts, begins, strict=False)])[ordered[0]]

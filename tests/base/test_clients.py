@@ -32,7 +32,7 @@ def without_parser(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def forget() -> None:
-    clients._parser.cache_clear()
+    clients._load_browser_parser.cache_clear()
     clients._of_parser.cache_clear()
 
 

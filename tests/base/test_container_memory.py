@@ -62,7 +62,9 @@ def test_kills_are_counted_in_both_versions_and_on_the_machine(tmp_path: Path) -
 def small_group() -> Iterator[Path]:
     """A control group of this machine that allows 64 MB."""
     membership = groups._MEMBERSHIP
-    inner = next((folder for folder in groups._folders(groups._GROUPS, membership) if folder.is_dir()), None)
+    inner = next(
+        (folder for folder in groups._iterate_group_folders(groups._GROUPS, membership) if folder.is_dir()), None
+    )
     if inner is None:
         pytest.skip("this system has no control groups of memory")
     group = inner / f"stillhunt-test-{os.getpid()}"

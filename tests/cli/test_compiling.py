@@ -27,7 +27,7 @@ from stillhunt.link.groups.slices import ClusterSlices
 def stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stamp that is not there yet."""
     path = tmp_path / compiling.STAMP
-    monkeypatch.setattr(compiling, "_stamp", lambda: path)
+    monkeypatch.setattr(compiling, "_locate_compile_stamp", lambda: path)
     return path
 
 
@@ -62,7 +62,7 @@ def test_second_hunt_waits_for_the_first(stamp: Path, monkeypatch: pytest.Monkey
         class Noted(Silent):
             def note(self, text: str) -> None:
                 assert "another hunt is compiling" in text
-                stamp.write_text(compiling._key(), encoding="ascii")
+                stamp.write_text(compiling._hash_compile_inputs(), encoding="ascii")
                 fcntl.flock(first, fcntl.LOCK_UN)
 
         compiling.compile_once(Noted())
@@ -101,12 +101,12 @@ def test_search_without_a_log_is_compiled_for_the_types_of_a_log() -> None:
 def test_bytecode_makes_nobody_compile_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stillhunt, "__file__", str(tmp_path / "__init__.py"))
     (tmp_path / "parameters.toml").write_text("one = 1", "utf-8")
-    before = compiling._key()
+    before = compiling._hash_compile_inputs()
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "parameters.cpython-311.pyc").write_bytes(b"of a module that was just imported")
-    assert compiling._key() == before
+    assert compiling._hash_compile_inputs() == before
     (tmp_path / "parameters.toml").write_text("one = 2", "utf-8")
-    assert compiling._key() != before
+    assert compiling._hash_compile_inputs() != before
 
 
 SHIPPED_SCRIPT = """
@@ -186,5 +186,5 @@ def test_the_world_makes_a_hunt_call_what_logs_of_chats_need(monkeypatch: pytest
     noting(sketches, "answer_rows")
     hunt = stillhunt.hunt
     monkeypatch.setattr(stillhunt, "hunt", lambda requests, *given: hunt(requests.slice(0, 400), *given))
-    compiling._hunt()
+    compiling._compile_hunt_kernels()
     assert called == {"cut_prefixes", "answer_rows"}

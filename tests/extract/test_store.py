@@ -388,7 +388,7 @@ def test_what_was_joined_is_used_again_and_only_the_ends_of_the_window_are_joine
 def test_a_hunt_that_joins_the_same_files_at_the_same_time_does_no_harm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state, join = tmp_path / "state", store._join
+    state, join = tmp_path / "state", store._join_segment_run
 
     def join_after_another_hunt(run: Sequence[Segment], folder: Path) -> None:
         join(run, folder)
@@ -396,7 +396,7 @@ def test_a_hunt_that_joins_the_same_files_at_the_same_time_does_no_harm(
             join(run, state / folder.name)
 
     folders = small_files(state, 40)
-    monkeypatch.setattr(store, "_join", join_after_another_hunt)
+    monkeypatch.setattr(store, "_join_segment_run", join_after_another_hunt)
     made = Store(folders)
     assert made.gather_small(tmp_path / "own", state)
     assert rows_of(made) == rows_of(Store(folders))

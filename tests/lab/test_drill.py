@@ -56,7 +56,9 @@ def own(source: LogsToDrill, config: Config) -> OwnLogs:
 
 @pytest.fixture(scope="module")
 def context(own: OwnLogs) -> DrillContext:
-    return drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec(cover=0.4, queue=3_000))
+    return drill_run._build_drill_context(
+        own, learn_honest_traffic(own, frozenset()), DrillSpec(cover=0.4, queue=3_000)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +197,7 @@ def test_a_sample_takes_all_requests_of_its_accounts_whatever_the_files(world: W
 def test_a_log_without_customers_and_addresses_can_be_planted(world: World, config: Config) -> None:
     poor = world.requests.select(["request_id", "timestamp", "account_id", "model", "prompt"])
     own = read_own_logs(LogsToDrill(poor), config, Silent())
-    context = drill_run._context(own, learn_honest_traffic(own, frozenset()), DrillSpec())
+    context = drill_run._build_drill_context(own, learn_honest_traffic(own, frozenset()), DrillSpec())
     planted = plant(context, Cell("template", 10, 10.0), np.random.default_rng(6))
     assert planted.accounts is None
     filled = {name for name in planted.requests.schema.names if planted.requests[name].null_count == 0}
@@ -305,7 +307,7 @@ def test_the_first_call_is_the_first_of_those_that_stand(monkeypatch: pytest.Mon
     planted = dataclasses.replace(planted, harvest_times=np.arange(80))
     outcomes = {10: right, 20: wrong, 40: right, None: right}
     monkeypatch.setattr(drill_run, "LOOKS", (1 / 8, 1 / 4, 1 / 2))
-    monkeypatch.setattr(drill_run._Looks, "_look", lambda _looks, moment: outcomes[moment])
+    monkeypatch.setattr(drill_run._Looks, "_hunt_until_moment", lambda _looks, moment: outcomes[moment])
     table = pa.table({"prompt": pa.array([], pa.string())})
     looks = drill_run._Looks(OwnLogs(table, None, False), planted, frozenset(), Config())
     assert looks.result().first_call == 40

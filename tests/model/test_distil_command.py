@@ -207,12 +207,15 @@ def test_without_a_teacher_it_is_a_smoke_run(tmp_path: Path, monkeypatch: pytest
 
 def test_divergences_and_warm_up_have_defaults_that_suit_the_method() -> None:
     logits, on_policy = MethodChoice.LOGITS, MethodChoice.ON_POLICY
-    assert (distil._beta(logits, None, None), distil._beta(on_policy, None, None)) == (0.0, 1.0)
-    assert distil._beta(logits, DivergenceChoice.JSD, None) == 0.5
-    assert distil._beta(logits, None, 0.1) == 0.1
+    assert (
+        distil._choose_divergence_beta(logits, None, None),
+        distil._choose_divergence_beta(on_policy, None, None),
+    ) == (0.0, 1.0)
+    assert distil._choose_divergence_beta(logits, DivergenceChoice.JSD, None) == 0.5
+    assert distil._choose_divergence_beta(logits, None, 0.1) == 0.1
     assert distil._warm_up(on_policy, "tiny", None, 1000) == 800
     assert distil._warm_up(on_policy, "folder", None, 1000) == 0
     assert distil._warm_up(on_policy, "tiny", 7, 1000) == 7
-    tiny, large = (distil._training(one, None, None, None, smoke=False) for one in ("tiny", "folder"))
+    tiny, large = (distil._choose_training_recipe(one, None, None, None, smoke=False) for one in ("tiny", "folder"))
     assert tiny.learning_rate > large.learning_rate
-    assert distil._training("tiny", None, None, None, smoke=True).batch == 64
+    assert distil._choose_training_recipe("tiny", None, None, None, smoke=True).batch == 64

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from stillhunt.base.config import Config, is_secret
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.app import app
-from stillhunt.run_record import _settings
+from stillhunt.run_record import _list_recorded_settings
 from stillhunt.triage import Case
 from stillhunt.watch.child import order_of, order_text
 from stillhunt.watch.folder import DataFolder
@@ -58,7 +58,7 @@ def test_config_show_hides_them(file: Path, options: list[str]) -> None:
 
 def test_run_json_has_none_of_them(file: Path, tmp_path: Path) -> None:
     config = Config.load(environ={}, file=file)
-    assert "alerts" not in _settings(config)
+    assert "alerts" not in _list_recorded_settings(config)
     case = demo_case()
     recorded = {**case.run, "settings": config.model_dump(mode="json")}  # even if somebody records all of it
     written = Case(case.tables, case.samples, case.timeline, recorded).write(tmp_path / "case")

@@ -170,7 +170,7 @@ def test_a_hunt_that_the_kernel_killed_says_so(
     words = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
     pipe = subprocess.PIPE
     monkeypatch.setattr(
-        child, "_started", lambda _: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        child, "_start_hunt_process", lambda _: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     )
     outcome = child.hunt_in_child(plan(DataFolder(tmp_path / "data")))
     assert said in outcome.failure

@@ -298,7 +298,7 @@ def test_a_full_disk_is_said_and_leaves_everything_whole(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("stillhunt.watch.subject.rows._exchange", full)
+        broken.setattr("stillhunt.watch.subject.rows._exchange_folders", full)
         with pytest.raises(OutputError, match="No space left"):
             erase_account(search)
     assert whom() in Case.read(folder.latest / "case").accounts["account_id"].to_pylist()

@@ -130,7 +130,7 @@ def test_of_parts_that_are_no_call_none_is_kept() -> None:
 
     reader = RecordReader.__new__(RecordReader)
     reader.passed_over = Counter()
-    assert reader._usable(parts(), Framed("message 1", b"", b""), Rejects()) == []
+    assert reader._select_usable_calls(parts(), Framed("message 1", b"", b""), Rejects()) == []
     assert reader.passed_over == {"nothing": 3000}
     assert most <= 2
 

@@ -31,7 +31,7 @@ WHO: dict[str, Callable[[Scene], Reader]] = {
 def routes_of(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[Route]:
     """Routes that the application is made of."""
     made: list[Route] = []
-    monkeypatch.setattr(console_app_module, "_pages", lambda _console, routes: made.extend(routes))
+    monkeypatch.setattr(console_app_module, "_build_console_app", lambda _console, routes: made.extend(routes))
     console_app_module.console_app(scene.console, scene.people)
     return made
 

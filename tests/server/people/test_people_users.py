@@ -101,13 +101,13 @@ def test_as_many_hashes_are_made_for_a_name_that_does_not_exist(
     add_user(database, "other", "viewer", "test", subject="elsewhere")
     disable_user(database, "vera", "test")
     verified: list[str] = []
-    real = users._verified
+    real = users._verify_password_hash
 
     def counted(hashed: str, password: str) -> bool:
         verified.append(hashed.split("$")[3])
         return real(hashed, password)
 
-    monkeypatch.setattr(users, "_verified", counted)
+    monkeypatch.setattr(users, "_verify_password_hash", counted)
     for name in ("anna", "nobody", "other", "vera", "an\0na"):
         check_password(database, name, "a wrong password")
     assert len(verified) == 5

@@ -37,13 +37,13 @@ class DatabaseThreads:
             OutputError: the database does not answer, or too many wait for it.
         """
         if any(fault.name == DATABASE_FAULT for fault in self._faults.current()):
-            raise _busy("the database does not answer now")
+            raise _build_database_busy_error("the database does not answer now")
         if self._limiter is None:
             self._limiter = CapacityLimiter(THREADS)  # it belongs to the event loop
         if self._limiter.statistics().tasks_waiting >= WAITING:
-            raise _busy("too many wait for the database")
+            raise _build_database_busy_error("too many wait for the database")
         return await anyio.to_thread.run_sync(work, *words, limiter=self._limiter)
 
 
-def _busy(what: str) -> OutputError:
+def _build_database_busy_error(what: str) -> OutputError:
     return OutputError(what, where="database", next_step="try again in a minute")

@@ -76,7 +76,7 @@ class FaultAlerts:
         self._present: dict[str, ServiceFault] = {}
         self._stopping = threading.Event()
         self._waiting: dict[str, deque[Alert]] = {one.name: deque(maxlen=MOST_WAITING) for one in receivers}
-        self._threads = [threading.Thread(target=self._run, name="stillhunt-faults", daemon=True)]
+        self._threads = [threading.Thread(target=self._run_alert_loop, name="stillhunt-faults", daemon=True)]
         for one in receivers:
             name = f"stillhunt-faults-{one.name}"[:64]
             self._threads.append(threading.Thread(target=self._send_to, args=(one,), name=name, daemon=True))
@@ -129,7 +129,7 @@ class FaultAlerts:
         quiet = max(again, self._limits.fault_quiet) if seen.sent else self._limits.fault_quiet
         return name not in self._sent_at or now - self._sent_at[name] >= quiet
 
-    def _run(self) -> None:
+    def _run_alert_loop(self) -> None:
         while not self._stopping.is_set():
             self.look()
             self._stopping.wait(self._limits.poll)
@@ -140,7 +140,7 @@ class FaultAlerts:
             wait = self._limits.poll
             if waiting:
                 alert = waiting[0]
-                if _taken(receiver, Due(alert.alert_id, alert.at, alert.body, tries)):
+                if _try_alert_delivery(receiver, Due(alert.alert_id, alert.at, alert.body, tries)):
                     tries, wait = 0, 0.0
                     if waiting and waiting[0] is alert:  # it was not dropped meanwhile
                         waiting.popleft()
@@ -166,12 +166,12 @@ def tell_failed_start(path: Path, why: str, settings: AlertSettings, receivers: 
     kinds = receivers_of(settings)
     for receiver in receivers:
         if not kinds.get(receiver.name) or alert.kind in kinds[receiver.name]:
-            _taken(receiver, Due(alert.alert_id, alert.at, alert.body, 0))
+            _try_alert_delivery(receiver, Due(alert.alert_id, alert.at, alert.body, 0))
     with suppress(OSError):
         path.touch()
 
 
-def _taken(receiver: AlertReceiver, due: Due) -> bool:
+def _try_alert_delivery(receiver: AlertReceiver, due: Due) -> bool:
     try:
         receiver.deliver(due, time.time())
     except Exception:  # DeliveryError, or whatever else one alert does to a receiver: it is tried again

@@ -86,7 +86,7 @@ def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], sourc
             next_step="use lower-case letters, digits, - and _, at most 63",
         )
     with database.write() as connection:
-        return _entered(connection, name[:128], " ".join(sorted(scopes)), source)
+        return _insert_new_token(connection, name[:128], " ".join(sorted(scopes)), source)
 
 
 def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | None:
@@ -121,10 +121,10 @@ def rotate_token(database: WatchDatabase, token_id: str, hours: float) -> str | 
             )
         replaced = update(TOKENS).where(TOKENS.c.token_id == token_id).values(revoked_at=now + int(hours * HOUR))
         connection.execute(replaced)
-        return _entered(connection, row["name"], row["scopes"], row["source"])
+        return _insert_new_token(connection, row["name"], row["scopes"], row["source"])
 
 
-def _entered(connection: Connection, name: str, scopes: str, source: str) -> str:
+def _insert_new_token(connection: Connection, name: str, scopes: str, source: str) -> str:
     token = PREFIX + secrets.token_urlsafe(24)
     values = {"name": name, "scopes": scopes, "source": source, "made_at": time.time_ns() // 1000}
     connection.execute(insert(TOKENS).values(token_id=secrets.token_hex(4), digest=token_digest(token), **values))
@@ -201,7 +201,7 @@ class KnownTokens:
         """
         self.keep_fresh(None if self.of(token) is not None else UNKNOWN_SECONDS)
         known = self.of(token)
-        if known is None and (self._tokens is None or self._age() > SURE_SECONDS):
+        if known is None and (self._tokens is None or self._compute_tokens_age() > SURE_SECONDS):
             raise OutputError(
                 "the tokens cannot be read now", where="database", next_step="send it again, or start the database"
             )
@@ -214,7 +214,7 @@ class KnownTokens:
             seconds: how old they may be; None = REFRESH_SECONDS.
         """
         oldest = REFRESH_SECONDS if seconds is None else seconds
-        if self._age() >= oldest and (started := self._start_reader()) is not None:
+        if self._compute_tokens_age() >= oldest and (started := self._start_reader()) is not None:
             started.join(_WAIT_SECONDS)
 
     def refresh(self) -> None:
@@ -223,7 +223,7 @@ class KnownTokens:
         Raises:
             OutputError: they cannot be read now.
         """
-        if self._age() >= REFRESH_SECONDS:
+        if self._compute_tokens_age() >= REFRESH_SECONDS:
             self.reread()
 
     def reread(self) -> None:
@@ -250,7 +250,7 @@ class KnownTokens:
         read = datetime.fromtimestamp(self.read_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return f"tokens are those of {read}, and one revoked since then still counts"
 
-    def _age(self) -> float:
+    def _compute_tokens_age(self) -> float:
         return time.monotonic() - self._fresh_at
 
     def _start_reader(self) -> threading.Thread | None:

@@ -46,7 +46,7 @@ class SparkDataset:
         """The same rows with further columns, computed now; see `Dataset`."""
         old = [name for name in self._names if name not in schema.names]
         names = (*old, *schema.names)
-        task = partial(_extended, function, schema, context, (list(columns or self._names), old))
+        task = partial(_iterate_extended_batches, function, schema, context, (list(columns or self._names), old))
         frame = persisted(self._engine.map(self._frame, task, packed_schema(names)))
         return SparkDataset(self._engine, frame, names, frame)
 
@@ -59,7 +59,7 @@ class SparkDataset:
     ) -> pa.Table:
         """Tables of all partitions; see `Dataset`."""
         wanted = list(self._names if columns is None else columns)
-        task = partial(_gathered, function, schema, context)
+        task = partial(_iterate_gathered_batches, function, schema, context)
         frame = self._engine.map(self._frame.select(*wanted), task, packed_schema((_RESULT,)))
         blobs = self._engine.collect(frame, purpose="a pass over all requests")[_RESULT]
         tables = [unpack_table(blob) for blob in blobs]
@@ -124,7 +124,7 @@ def chunks_of(batches: Batches) -> list[dict[str, Any]]:
     ]
 
 
-def _extended(
+def _iterate_extended_batches(
     function: Function, schema: pa.Schema, context: Any, names: tuple[list[str], list[str]], batches: Batches
 ) -> Batches:
     columns, old = names
@@ -139,7 +139,7 @@ def _extended(
         yield packed_batch({**{name: chunk[name].as_py() for name in old}, **new})
 
 
-def _gathered(function: Function, schema: pa.Schema, context: Any, batches: Batches) -> Batches:
+def _iterate_gathered_batches(function: Function, schema: pa.Schema, context: Any, batches: Batches) -> Batches:
     chunks = chunks_of(batches)
     if not chunks:
         return

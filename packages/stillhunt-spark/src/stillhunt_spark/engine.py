@@ -66,7 +66,7 @@ class SparkEngine:
 
         Spark has no unsigned numbers: those of 64 bits become decimals, shorter ones the next longer signed type.
         """
-        self.session.createDataFrame(_signed(table)).createOrReplaceTempView(table_name)
+        self.session.createDataFrame(_widen_unsigned_columns(table)).createOrReplaceTempView(table_name)
 
     def sql(self, statement: str, *, purpose: str) -> pa.Table:
         """Run one statement; raises EngineError with the purpose and the SQL text as written."""
@@ -83,7 +83,7 @@ class SparkEngine:
     def collect(self, frame: Any, *, purpose: str) -> pa.Table:
         """Bring a frame to the driver; raises EngineError."""
         try:
-            with _quiet():
+            with _silence_pandas_warning():
                 return frame.toArrow()
         except _spark_errors() as error:
             raise EngineError(f"{purpose} failed: {_first_line(error)}", where="Spark") from error
@@ -138,8 +138,8 @@ class SparkEngine:
             return self.session.table(rest)
         if prefix in READER_PREFIXES and not rest.startswith("//"):
             return self.session.read.format(prefix).load(rest)
-        path = _located(given)
-        kind = _kind(given)
+        path = _resolve_path_url(given)
+        kind = _detect_source_kind(given)
         if kind == "json":
             return self.session.read.json(path)
         if kind == "csv":
@@ -185,7 +185,7 @@ class SparkEngine:
             function: iterator of batches -> iterator of batches of the schema; everything in it can be pickled.
             schema: of the result, as SQL column definitions.
         """
-        with _quiet():
+        with _silence_pandas_warning():
             return frame.mapInArrow(function, schema)
 
     def forget(self, frame: Any) -> None:
@@ -224,7 +224,7 @@ def transpiled(statement: str) -> str:
     try:
         import sqlglot  # an optional part: only needed where Spark is
     except ImportError as error:
-        raise _absent("sqlglot") from error
+        raise _build_missing_package_error("sqlglot") from error
     try:
         written: list[str] = sqlglot.transpile(statement, read="duckdb", write="spark")
     except sqlglot.errors.SqlglotError as error:
@@ -237,11 +237,11 @@ def _import_pyspark() -> Any:
     try:
         import pyspark.sql  # an optional part, and slow to import
     except ImportError as error:
-        raise _absent("PySpark") from error
+        raise _build_missing_package_error("PySpark") from error
     return pyspark.sql
 
 
-def _absent(what: str) -> EngineError:
+def _build_missing_package_error(what: str) -> EngineError:
     return EngineError(
         f"{what} is not installed", where="engine spark", next_step="pip install 'stillhunt[spark]'; it needs Java too"
     )
@@ -249,13 +249,13 @@ def _absent(what: str) -> EngineError:
 
 def _running_session() -> Any:
     """The session of a notebook or script around us, which is theirs to end; None where there is none."""
-    with _quiet():
+    with _silence_pandas_warning():
         return _import_pyspark().SparkSession.getActiveSession()
 
 
 def _open_session(master: str, memory_gb: float) -> Any:
     spark = _import_pyspark()
-    with _quiet():
+    with _silence_pandas_warning():
         builder = spark.SparkSession.builder.appName("stillhunt")
         for name, value in SETTINGS.items():
             builder = builder.config(name, value)
@@ -304,7 +304,7 @@ def _opening_errors() -> tuple[type[BaseException], ...]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_pandas_warning() -> Iterator[None]:
     """No word about the version of pandas, which nothing here uses."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
@@ -320,7 +320,7 @@ def _first_line(error: BaseException) -> str:
     return (raised[-1] if raised and any(line.startswith("Traceback") for line in lines) else lines[0])[:400]
 
 
-def _located(given: str) -> str:
+def _resolve_path_url(given: str) -> str:
     """A path that exists here as a URL, so that a cluster's default file system does not claim it."""
     path = Path(given)
     if "://" in given or not (path.exists() or given.startswith("/")):
@@ -328,7 +328,7 @@ def _located(given: str) -> str:
     return "file://" + os.fspath(path.absolute())
 
 
-def _kind(given: str) -> str:
+def _detect_source_kind(given: str) -> str:
     path = Path(given)
     if path.is_dir():
         names = sorted(p.name for p in path.rglob("*") if p.is_file() and not p.name.startswith((".", "_")))
@@ -347,7 +347,7 @@ def _kind_of_names(names: Sequence[str]) -> str:
     return "parquet"
 
 
-def _signed(table: pa.Table) -> pa.Table:
+def _widen_unsigned_columns(table: pa.Table) -> pa.Table:
     larger = {pa.uint64(): pa.decimal128(20), pa.uint32(): pa.int64(), pa.uint16(): pa.int32(), pa.uint8(): pa.int16()}
     fields = [field.with_type(larger.get(field.type, field.type)) for field in table.schema]
     return table.cast(pa.schema(fields))

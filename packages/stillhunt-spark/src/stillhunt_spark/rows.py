@@ -98,7 +98,7 @@ def plain_path(path: str) -> str:
     return re.sub(r"^file:/+", "/", unquote(path))
 
 
-def _wire(type_: pa.DataType) -> pa.DataType:
+def _choose_wire_type(type_: pa.DataType) -> pa.DataType:
     """A type that Spark knows and that holds the same bits."""
     if type_ == pa.large_string():
         return pa.string()
@@ -106,7 +106,9 @@ def _wire(type_: pa.DataType) -> pa.DataType:
 
 
 def _wired_schema() -> pa.Schema:
-    return pa.schema([*_STREAM, *(pa.field(name, _wire(REQUESTS.arrow.field(name).type)) for name in _CARRIED)])
+    return pa.schema(
+        [*_STREAM, *(pa.field(name, _choose_wire_type(REQUESTS.arrow.field(name).type)) for name in _CARRIED)]
+    )
 
 
 def stream_schema() -> str:
@@ -114,7 +116,7 @@ def stream_schema() -> str:
     return ", ".join(f"`{field.name}` {_SPARK_TYPES[field.type]}" for field in _wired_schema())
 
 
-def _stream(columns: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
+def _build_stream_batch(columns: Mapping[str, pa.Array], rows: int) -> pa.RecordBatch:
     """Rows of the stream from the columns that this kind of row has."""
     schema = _wired_schema()
     arrays = [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in schema]
@@ -129,7 +131,7 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
     rates: Counter[str] = Counter()
     rules, seen = reading.rules(), Rejects()
     for batch in batches:
-        for index, part in _runs(batch, reading, number):
+        for index, part in _iterate_file_stretches(batch, reading, number):
             rejects = Rejects()
             table = _standard_part(part, index, (reading, rules), rejects)
             rows[index] += table.num_rows
@@ -151,10 +153,12 @@ def standardise_batches(reading: Reading, number: int, batches: Batches) -> Batc
         "set_aside": seen.by_account.rows(),
     }
     columns = {"kind": pa.array([FACT], pa.int8()), "key": pa.array([f"{number}"])}
-    yield _stream({**columns, "reject_raw": pa.array([json.dumps(facts)])}, 1)
+    yield _build_stream_batch({**columns, "reject_raw": pa.array([json.dumps(facts)])}, 1)
 
 
-def _runs(batch: pa.RecordBatch, reading: Reading, number: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _iterate_file_stretches(
+    batch: pa.RecordBatch, reading: Reading, number: int
+) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Stretches of a batch that come from one file, with the index of the file."""
     if batch.num_rows == 0:
         return
@@ -184,18 +188,18 @@ def _row_stream(table: pa.Table) -> pa.RecordBatch:
     for name in _CARRIED:
         column = table.column(name).combine_chunks()
         array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        wired = _wire(array.type)
+        wired = _choose_wire_type(array.type)
         columns[name] = array.cast(wired) if wired == pa.string() else array.view(wired)
-    return _stream({**columns, "key": columns["account_id"]}, rows)
+    return _build_stream_batch({**columns, "key": columns["account_id"]}, rows)
 
 
 def _reject_stream(table: pa.Table) -> pa.RecordBatch:
     rejects = {f"reject_{name}": table.column(name).combine_chunks() for name in REJECTS.names}
     kind = pa.array(np.full(table.num_rows, REJECT, np.int8))
-    return _stream({"kind": kind, "key": rejects["reject_place"], **rejects}, table.num_rows)
+    return _build_stream_batch({"kind": kind, "key": rejects["reject_place"], **rejects}, table.num_rows)
 
 
-def _requests(batch: pa.RecordBatch) -> pa.Table:
+def _unpack_stream_requests(batch: pa.RecordBatch) -> pa.Table:
     """REQUESTS from rows of the stream."""
     arrays = []
     for field in REQUESTS.arrow:
@@ -208,7 +212,7 @@ def _requests(batch: pa.RecordBatch) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=REQUESTS.arrow)
 
 
-def _parts(batches: Batches, kind: int) -> Iterator[pa.RecordBatch]:
+def _iterate_parts_of_kind(batches: Batches, kind: int) -> Iterator[pa.RecordBatch]:
     """Rows of one kind, in order."""
     for batch in batches:
         part = batch.filter(pc.equal(batch.column("kind"), kind))
@@ -237,9 +241,13 @@ def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -
     """REQUESTS without resent history and with bounded prompts; rows of other kinds are appended to `others`."""
     survey, spool = KeySurvey(), Spool(REQUESTS.arrow)
     for batch in batches:
-        others.extend(part.select(_STREAM.names) for kind in (REJECT, FACT) for part in _parts(iter([batch]), kind))
-        for part in _parts(iter([batch]), ROW):
-            table = _requests(part)
+        others.extend(
+            part.select(_STREAM.names)
+            for kind in (REJECT, FACT)
+            for part in _iterate_parts_of_kind(iter([batch]), kind)
+        )
+        for part in _iterate_parts_of_kind(iter([batch]), ROW):
+            table = _unpack_stream_requests(part)
             survey.add(0, table)
             spool.add(table)
     cutter = PrefixCutter(survey) if survey.grouped_rows else None

@@ -105,7 +105,7 @@ def spark_sketches(
     sketched = persisted(engine.map(_by_account(engine, frame), partial(sketch_batches, config), packed))
     settled = persisted(engine.map(sketched, settle_batches, packed))
     sketched.unpersist()
-    rejects, facts, repeats = _described(engine, settled, reading)
+    rejects, facts, repeats = _describe_settled_log(engine, settled, reading)
     if facts.rows == 0 and facts.rejected_rows:
         first = f"{rejects['source'][0]}, {rejects['place'][0]}: {rejects['reason'][0]}"
         raise InputError("no row of the log can be used", where=first, **NO_USABLE_ROW)
@@ -195,7 +195,9 @@ def _by_account(engine: SparkEngine, frame: Any) -> Any:
     return frame.repartition(engine.partitions, "key").sortWithinPartitions("kind", "timestamp", "turn")
 
 
-def _described(engine: SparkEngine, settled: Any, reading: Reading) -> tuple[pa.Table, LogFacts, tuple[int, int]]:
+def _describe_settled_log(
+    engine: SparkEngine, settled: Any, reading: Reading
+) -> tuple[pa.Table, LogFacts, tuple[int, int]]:
     """REJECTS (the first rows in order of file and place), facts of the log, and as `SparkSketches` takes repeats."""
     schema = ", ".join(f"`{name}` string" for name in REJECTS.names)
     packed_facts = settled.where(f"kind = {FACT}").select("blob")

@@ -105,27 +105,27 @@ def hunt(
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
-            customers, bad_customers = _customers(log, accounts, accounts_mapping, config, engine, progress)
+            customers, bad_customers = _open_customer_tables(log, accounts, accounts_mapping, config, engine, progress)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()
             stage["rows"] = sketches.rows
         with clock.stage("link") as stage:
-            linked = link_slices(sketches.dataset(_workers(config)), config, progress)
+            linked = link_slices(sketches.dataset(_count_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
         with clock.stage("resolve") as stage:
-            judged = _resolve_candidates(sketches.dataset(_workers(config)), linked, config)
+            judged = _resolve_candidates(sketches.dataset(_count_workers(config)), linked, config)
             stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
-            known_by = _phrases(sketches.dataset(_workers(config)), linked, tables, harvested)
+            known_by = _collect_campaign_phrases(sketches.dataset(_count_workers(config)), linked, tables, harvested)
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(sketches.dataset(_workers(config)), tables, config)
+                after(sketches.dataset(_count_workers(config)), tables, config)
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, run=run, **views._asdict(), phrases=known_by)
@@ -138,12 +138,14 @@ def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tu
     return linked.traffic, sliced, candidates
 
 
-def _phrases(sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array) -> pa.Table:
+def _collect_campaign_phrases(
+    sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array
+) -> pa.Table:
     """PHRASE_HASHES of the campaigns."""
     return campaign_phrases(sketches, linked.traffic, tables, harvested, linked.totals)
 
 
-def _customers(
+def _open_customer_tables(
     log: HuntedLog,
     named: Any,
     mapping: Mapping[str, str] | None,
@@ -176,7 +178,7 @@ def _with_keys(config: Config) -> tuple[Config, Config]:
     return lasting, with_identity_key(lasting) if lasting.engine == "spark" else lasting
 
 
-def _workers(config: Config) -> int:
+def _count_workers(config: Config) -> int:
     return config.threads or os.cpu_count() or 1
 
 
@@ -224,7 +226,7 @@ def reading(
         InputError: nothing can be read, or a required column is missing.
     """
     config = config or Config.load()
-    with _opened(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
+    with _open_log_and_accounts(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
         yield log.batches(), customers
 
 
@@ -243,12 +245,12 @@ def inspect_logs(
         InputError: nothing can be read, or a required column is missing.
     """
     config = config or Config.load()
-    with _opened(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
+    with _open_log_and_accounts(requests, accounts, config, mapping, accounts_mapping, progress) as (log, customers):
         return inspect_log(log, customers, mapping, evidence_needs(), looks_up=bool(config.collect.mmdb))
 
 
 @contextmanager
-def _opened(
+def _open_log_and_accounts(
     requests: Any,
     accounts: Any,
     config: Config,

@@ -122,7 +122,7 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
         "sketch_version": SKETCH_VERSION,
         "disposable_domains": list_version(),
         "inputs": [asdict(one) for one in facts.inputs],
-        "settings": _settings(config),
+        "settings": _list_recorded_settings(config),
         "seed": config.seed,
         "coverage": [asdict(family) for family in coverage(evidence_needs(), present, customers, facts.columns.filled)],
         "unmapped": list(facts.unmapped),
@@ -163,7 +163,7 @@ def findings_record(
     }
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def _list_recorded_settings(config: Config) -> dict[str, Any]:
     """Settings without paths on this machine, and without those of alerts, packs and plugins."""
     settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins"})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]

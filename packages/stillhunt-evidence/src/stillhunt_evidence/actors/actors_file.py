@@ -251,9 +251,9 @@ def read_actors(path: Path | str) -> KnownActors:
         with Path(path).open("rb") as file:
             content = file.read(MOST_ACTORS_BYTES + 1)
     except OSError as error:
-        raise _refused(error.strerror or "it cannot be read", str(path)) from error
+        raise _build_actors_file_error(error.strerror or "it cannot be read", str(path)) from error
     if len(content) > MOST_ACTORS_BYTES:
-        raise _refused("it is larger than 8 MiB", str(path))
+        raise _build_actors_file_error("it is larger than 8 MiB", str(path))
     return parse_actors(content, str(path))
 
 
@@ -263,11 +263,13 @@ def parse_actors(content: bytes, name: str = "actors.toml") -> KnownActors:
         text = content.decode()
         found = tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise _refused("it is not UTF-8", f"{name}:{content[: error.start].count(10) + 1}") from error
+        raise _build_actors_file_error("it is not UTF-8", f"{name}:{content[: error.start].count(10) + 1}") from error
     except (ValueError, RecursionError) as error:
         placed = _PLACED.search(str(error))
         place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
-        raise _refused(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+        raise _build_actors_file_error(
+            f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}"
+        ) from error
     try:
         return KnownActors(ActorsFile.model_validate(found), hashlib.sha256(content).hexdigest())
     except ValidationError as error:
@@ -275,7 +277,9 @@ def parse_actors(content: bytes, name: str = "actors.toml") -> KnownActors:
         path = tuple(part for part in first["loc"] if isinstance(part, str | int))
         what = "no such field" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
-        raise _refused(f"{field}: {what}" if field else what, f"{name}:{_line_of(text, path)}") from error
+        raise _build_actors_file_error(
+            f"{field}: {what}" if field else what, f"{name}:{_line_of(text, path)}"
+        ) from error
 
 
 def _line_of(text: str, path: Sequence[str | int]) -> int:
@@ -304,7 +308,7 @@ def _line_of(text: str, path: Sequence[str | int]) -> int:
     return best
 
 
-def _refused(what: str, where: str) -> ConfigError:
+def _build_actors_file_error(what: str, where: str) -> ConfigError:
     return ConfigError(
         f"the actors file cannot be used: {what}",
         where=where,

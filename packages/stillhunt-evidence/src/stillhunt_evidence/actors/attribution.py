@@ -27,7 +27,7 @@ def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
     whose = first.name if named else _UNNAMED
     for mark in first.marks:
         if not mark.known:
-            yield formatting.sentence(f"{mark.kind.replace('_', ' ')}: {_lower(mark.statement)}")
+            yield formatting.sentence(f"{mark.kind.replace('_', ' ')}: {_lowercase_first_letter(mark.statement)}")
     costly = {mark.source for mark in first.weight.by_source.values() if mark.costly}
     wanted = [text for source, text in _COSTLY.items() if source not in costly]
     if not named and wanted:
@@ -67,7 +67,7 @@ def alternatives(
         yield "It was found together with another campaign, as one group of two operators; some accounts may be wrong."
 
 
-def _lower(statement: str) -> str:
+def _lowercase_first_letter(statement: str) -> str:
     return statement[:1].lower() + statement[1:]
 
 
@@ -161,7 +161,7 @@ def attribute(case: Case, campaign_id: str, actors: KnownActors) -> Attribution:
 def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attribution:
     """As `attribute`, for many campaigns of one case."""
     seen = case.campaigns[name] if name in case.campaigns else case.groups[name]
-    compared = _compared(case, seen, actors.file)
+    compared = _compare_known_actors(case, seen, actors.file)
     ranked = sorted(compared[0], key=lambda one: (-one.probability, -one.weight.bits, one.actor.name))
     first, others = ranked[0], ranked[1:]
     reasons = reasons_against_naming(case, seen, first, others)
@@ -188,7 +188,7 @@ def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attributio
     )
 
 
-def _compared(case: SeenCase, seen: SeenCampaign, file: ActorsFile) -> tuple[list[ActorComparison], float]:
+def _compare_known_actors(case: SeenCase, seen: SeenCampaign, file: ActorsFile) -> tuple[list[ActorComparison], float]:
     texts = KnownTexts(case.seed)
     found = []
     for actor in file.actor:

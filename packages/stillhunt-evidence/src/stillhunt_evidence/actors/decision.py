@@ -128,7 +128,7 @@ def contradictions(
 ) -> list[str]:
     """Marks of another actor that keep the likeliest from being named."""
     found = []
-    if _rivals(first, other):
+    if _is_rival_actor(first, other):
         found.append(f"Marks of {who} are there, too, which the most likely actor does not explain.")
     networks = [one for one in other.actor.network if one.own]
     inside = seen.origin_coverage("network", network_test(networks)) if networks else None
@@ -145,7 +145,7 @@ def contradictions(
     return found
 
 
-def _rivals(first: ActorComparison, other: ActorComparison) -> bool:
+def _is_rival_actor(first: ActorComparison, other: ActorComparison) -> bool:
     """True where marks of another actor exceed those of the first in two sources, and by enough bits together."""
     mine = {source: mark.bits for source, mark in first.weight.by_source.items()}
     more = [

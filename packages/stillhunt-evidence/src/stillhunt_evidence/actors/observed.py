@@ -201,8 +201,8 @@ def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
     rows = {row["campaign_id"]: row for row in case.tables["campaigns"].to_pylist()}
     found = [name for name, row in rows.items() if row["verdict"] != "none"]
     members = _by_campaign(case.member_details)
-    views = {name: _by_campaign(_only(case.views[name], found)) for name in _OF_CAMPAIGNS}
-    addresses = _addresses(case.addresses, sorted(set(hashes)))
+    views = {name: _by_campaign(_select_rows_of_campaigns(case.views[name], found)) for name in _OF_CAMPAIGNS}
+    addresses = _group_seen_addresses(case.addresses, sorted(set(hashes)))
     campaigns = {
         name: SeenCampaign(
             rows[name],
@@ -216,7 +216,7 @@ def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
     return SeenCase(campaigns, groups, case.operators.to_pylist(), int(case.run.get("seed") or 0))
 
 
-def _addresses(table: pa.Table, hashes: list[str]) -> dict[str, dict[str, SeenAddresses]]:
+def _group_seen_addresses(table: pa.Table, hashes: list[str]) -> dict[str, dict[str, SeenAddresses]]:
     """Addresses by campaign and kind; only rows with one of the hashes become objects."""
     known = _by_kind(table.filter(pc.is_in(table["hash"], value_set=pa.array(hashes, pa.string()))))
     sums = table.group_by(["campaign_id", "kind", "account_id"]).aggregate([("requests", "sum")])
@@ -235,7 +235,7 @@ def _by_kind(table: pa.Table) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
-def _only(table: pa.Table, campaigns: list[str]) -> pa.Table:
+def _select_rows_of_campaigns(table: pa.Table, campaigns: list[str]) -> pa.Table:
     return table.filter(pc.is_in(table["campaign_id"], value_set=pa.array(campaigns, pa.string())))
 
 

@@ -47,7 +47,7 @@ def known_campaign_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         return  # known accounts and addresses may be those of this campaign: it cannot confirm itself
     if known.accounts:
         wanted = frozenset(known.accounts)
-        yield ACCOUNTS_USED.weigh(_accounts(wanted), on, on.stated("account"), "")
+        yield ACCOUNTS_USED.weigh(_make_account_measure(wanted), on, on.stated("account"), "")
     if known.addresses or known.networks:
         yield ADDRESSES_USED.weigh(addresses_used(on.actor), on, on.stated("address"), "")
 
@@ -83,7 +83,7 @@ def _tie_mark(on: ActorOnCampaign) -> Mark:
     for rows in on.case.sets_of(name, "one_operator"):
         found = tie_to(name, rows, known)
         if found is not None:
-            return _tied(*found)
+            return _build_tie_mark(*found)
     in_case = sorted(known & set(on.case.campaigns))
     if not in_case:
         statement = "This case has no known campaign of the actor, so no tie can show"
@@ -93,7 +93,7 @@ def _tie_mark(on: ActorOnCampaign) -> Mark:
     return Mark(OPERATOR_TIE, "tie", False, 0.0, None, True, statement)
 
 
-def _tied(way: Sequence[Row], known: str) -> Mark:
+def _build_tie_mark(way: Sequence[Row], known: str) -> Mark:
     """A tie is as strong as the weakest on its way, and costly to plant where each of them is."""
     bits = min(row["bits"] for row in way)
     costly = all(map(_is_costly, way))
@@ -121,7 +121,7 @@ def _is_costly(row: Row) -> bool:
     return bool(HIDDEN_TIES & kinds) and bool(RUNNING_TIES & kinds)
 
 
-def _accounts(wanted: frozenset[str]) -> Seeing:
+def _make_account_measure(wanted: frozenset[str]) -> Seeing:
     return lambda seen: seen.account_coverage({row["account_id"]: row["account_id"] in wanted for row in seen.members})
 
 
@@ -232,12 +232,13 @@ def _release_mark(on: ActorOnCampaign, as_of: date | None) -> Mark:
     bits = min(math.log2(_RELEASE_SHARE / min(chance, _RELEASE_SHARE)), cap)
     days = formatting.plural((model.released - ended).days, "day")
     known = (
-        f"its date became known on {_day(model.announced)}, after the campaign had ended"
+        f"its date became known on {_format_long_date(model.announced)}, after the campaign had ended"
         if secret and model.announced is not None
         else "its date may have been known while the campaign ran"
     )
     statement = (
-        f"{formatting.shorten(model.name, 40)} was published on {_day(model.released)}, {days} after the last request, "
+        f"{formatting.shorten(model.name, 40)} was published on {_format_long_date(model.released)}, "
+        f"{days} after the last request, "
         f"and is good at what the campaign took; {known}; by chance, one follows after {formatting.percent(chance)} of "
         "days"
     )
@@ -303,5 +304,5 @@ def _hours_share(seen: SeenCampaign, hours: WorkHours) -> float | None:
     return inside / total if total else None
 
 
-def _day(moment: date) -> str:
+def _format_long_date(moment: date) -> str:
     return f"{moment.day} {moment:%B} {moment.year}"

@@ -177,9 +177,17 @@ class ShareKind:
             return Mark(self.name, self.source, False, 0.0, None, False, self.lacks)
         rate = base_rate(stated, map(seeing, on.others if compared is None else compared))
         bits = coverage_bits(coverage, rate, self.cap)
-        return Mark(self.name, self.source, False, bits, coverage.share, True, self._statement(coverage, rate, values))
+        return Mark(
+            self.name,
+            self.source,
+            False,
+            bits,
+            coverage.share,
+            True,
+            self._compose_share_statement(coverage, rate, values),
+        )
 
-    def _statement(self, coverage: MarkCoverage, rate: float, values: str) -> str:
+    def _compose_share_statement(self, coverage: MarkCoverage, rate: float, values: str) -> str:
         who = formatting.sentence_case(formatting.part_of(coverage.with_mark, coverage.accounts, "account"))
         requests = ""
         if coverage.with_mark and coverage.requests < coverage.with_mark / coverage.accounts:
@@ -223,15 +231,27 @@ def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
     actor = on.actor
     if actor.countries:
         rate, codes = on.stated("country"), frozenset(actor.countries)
-        yield COUNTRY.weigh(_origin("country", codes.__contains__), on, _of(rate, len(codes)), _words(sorted(codes)))
+        yield COUNTRY.weigh(
+            _make_origin_measure("country", codes.__contains__),
+            on,
+            _compute_rate_of_any(rate, len(codes)),
+            _join_short_values(sorted(codes)),
+        )
     if actor.client:
         names = {one.family.casefold() for one in actor.client}
         rate = any_of(one.common or on.stated("client") for one in actor.client)
-        seeing = _origin("client", lambda value: value.casefold() in names)
-        yield CLIENTS_USED.weigh(seeing, on, rate, _words(sorted(one.family for one in actor.client)))
+        seeing = _make_origin_measure("client", lambda value: value.casefold() in names)
+        yield CLIENTS_USED.weigh(seeing, on, rate, _join_short_values(sorted(one.family for one in actor.client)))
     if wanted := {name: set(values) for name, values in dict(actor.settings).items() if values}:
-        shown = _words([f"{name} {_words(list(map(_setting, sorted(of))), 'or')}" for name, of in wanted.items()])
-        yield SETTINGS_USED.weigh(lambda seen: _settings(seen, wanted), on, on.stated("settings"), shown)
+        shown = _join_short_values(
+            [
+                f"{name} {_join_short_values(list(map(_format_setting_value, sorted(of))), 'or')}"
+                for name, of in wanted.items()
+            ]
+        )
+        yield SETTINGS_USED.weigh(
+            lambda seen: _measure_settings_coverage(seen, wanted), on, on.stated("settings"), shown
+        )
     if actor.phrases:
         rate = on.stated("phrase")
         seeing = texts.coverage_of(actor.phrases)
@@ -249,11 +269,16 @@ def _network_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         stated = on.stated("own_network" if own else "network")
         rate = any_of(one.common or stated for one in networks)
         names = sorted(f"AS{one.asn}" if one.asn else f"'{one.name}'" for one in networks)
-        mark = kind.weigh(_origin("network", wanted), on, rate, f"({_words(names)})" if own else _words(names))
-        yield _own(mark, on, wanted) if own else mark
+        mark = kind.weigh(
+            _make_origin_measure("network", wanted),
+            on,
+            rate,
+            f"({_join_short_values(names)})" if own else _join_short_values(names),
+        )
+        yield _weigh_own_network(mark, on, wanted) if own else mark
 
 
-def _own(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
+def _weigh_own_network(mark: Mark, on: ActorOnCampaign, wanted: Wanted) -> Mark:
     """An own network is costly to plant only where it covers nearly all accounts, requests and days."""
     if not mark.known or mark.coverage is None or mark.bits <= 0:
         return mark
@@ -294,11 +319,11 @@ def network_test(networks: list[ActorNetwork]) -> Wanted:
     return wanted
 
 
-def _origin(aspect: str, wanted: Wanted) -> Seeing:
+def _make_origin_measure(aspect: str, wanted: Wanted) -> Seeing:
     return lambda seen: seen.origin_coverage(aspect, wanted)
 
 
-def _settings(seen: SeenCampaign, wanted: dict[str, set[float]]) -> MarkCoverage | None:
+def _measure_settings_coverage(seen: SeenCampaign, wanted: dict[str, set[float]]) -> MarkCoverage | None:
     """Accounts whose cited requests mainly set wanted values; requests that set none of them are left out."""
     fits: dict[str, list[bool]] = defaultdict(list)
     for row in seen.cited:
@@ -309,7 +334,7 @@ def _settings(seen: SeenCampaign, wanted: dict[str, set[float]]) -> MarkCoverage
     return seen.account_coverage({account: 2 * sum(of) > len(of) for account, of in fits.items()}, share)
 
 
-def _setting(value: float) -> str:
+def _format_setting_value(value: float) -> str:
     return f"{value:g}" if value != int(value) else formatting.count(int(value))
 
 
@@ -327,19 +352,19 @@ def _sign_up_marks(on: ActorOnCampaign) -> Iterator[Mark]:
             "other campaigns and groups",
         )
         compared = [*on.others, *on.case.groups.values()]
-        rate = _of(on.stated("sign_up"), len(values))
-        yield kind.weigh(_column(column, values), on, rate, _words(sorted(values)), compared)
+        rate = _compute_rate_of_any(on.stated("sign_up"), len(values))
+        yield kind.weigh(_make_column_measure(column, values), on, rate, _join_short_values(sorted(values)), compared)
 
 
-def _column(column: str, values: frozenset[str]) -> Seeing:
+def _make_column_measure(column: str, values: frozenset[str]) -> Seeing:
     return lambda seen: seen.column_coverage(column, values.__contains__)
 
 
-def _of(rate: float, values: int) -> float:
+def _compute_rate_of_any(rate: float, values: int) -> float:
     return any_of([rate] * values)
 
 
-def _words(values: list[str], last: str = "and") -> str:
+def _join_short_values(values: list[str], last: str = "and") -> str:
     shown = [formatting.shorten(value, 40) for value in values]
     words = formatting.join_some(shown, _SHOWN)
     return words if last == "and" else words.replace(" and ", f" {last} ")

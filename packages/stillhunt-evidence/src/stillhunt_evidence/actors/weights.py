@@ -84,11 +84,11 @@ def coverage_bits(coverage: MarkCoverage, rate: float, cap: float) -> float:
     absent = max(1.0 - other - OWN_PART, LEAST_ABSENT)
     of_actor = (OWN_MOST, OWN_PART, 1.0 - OWN_MOST - OWN_PART)
     of_others = (other, OWN_PART, absent)
-    ratio = _weighted(seen, of_actor) / _weighted(seen, of_others)
+    ratio = _compute_weighted_sum(seen, of_actor) / _compute_weighted_sum(seen, of_others)
     return min(max(math.log2(ratio), -MARK_RULES.against_cap), cap)
 
 
-def _weighted(chances: tuple[float, ...], values: tuple[float, ...]) -> float:
+def _compute_weighted_sum(chances: tuple[float, ...], values: tuple[float, ...]) -> float:
     return sum(chance * value for chance, value in zip(chances, values, strict=True))
 
 

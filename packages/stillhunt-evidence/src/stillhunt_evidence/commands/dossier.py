@@ -104,7 +104,7 @@ def dossier(
         name,
         Discretion(names, chars),
         now,
-        narrative=_narrative(narrative, data, settings_file, name),
+        narrative=_read_narrative_text(narrative, data, settings_file, name),
         attribution=None if known is None else attribute(found, name, known).as_dict(),
         proof=proven,
         authority=authority,
@@ -113,9 +113,9 @@ def dossier(
     digest = write_pack(pack, place, force=force)
     output_console().print(safe_lines(f"{digest}  {place}"), soft_wrap=True)
     if who is not None:
-        write_whole(who, [names.who_is_who(_members(found, name))])
+        write_whole(who, [names.who_is_who(_list_campaign_members(found, name))])
     if not quiet:
-        for line in _notes(place, own.fingerprint, "" if full else names.one("campaign", name)):
+        for line in _list_pack_notes(place, own.fingerprint, "" if full else names.one("campaign", name)):
             message_console().print(safe_lines(line), soft_wrap=True)
 
 
@@ -139,7 +139,7 @@ def _kept_place(data: Path | None, campaign: str, now: datetime) -> Path:
     return kept_pack_path(data, campaign, now)
 
 
-def _narrative(file: Path | None, data: Path | None, settings_file: Path | None, campaign: str) -> str:
+def _read_narrative_text(file: Path | None, data: Path | None, settings_file: Path | None, campaign: str) -> str:
     """What analysts wrote: from the file that was named, or else from the case work."""
     if file is not None:
         try:
@@ -160,7 +160,7 @@ def _narrative(file: Path | None, data: Path | None, settings_file: Path | None,
         return read_work(database, campaign).narrative
 
 
-def _members(case: Case, campaign: str) -> list[str]:
+def _list_campaign_members(case: Case, campaign: str) -> list[str]:
     members = case.members
     return [
         account
@@ -169,7 +169,7 @@ def _members(case: Case, campaign: str) -> list[str]:
     ]
 
 
-def _notes(out: Path, fingerprint: str, called: str) -> list[str]:
+def _list_pack_notes(out: Path, fingerprint: str, called: str) -> list[str]:
     """What the maker of a pack should know; `called` is the name of the campaign in it, empty in a full pack."""
     lines = [f"Signed by {fingerprint}. Whoever gets the pack needs this fingerprint, by another way than the pack."]
     if called:

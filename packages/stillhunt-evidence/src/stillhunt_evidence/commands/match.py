@@ -77,14 +77,15 @@ def match_sketch(
     refuse_existing(out, force=force)
     folder = keys_folder(Config.load(file=settings_file))
     key, own = circle_key(folder, circle), pseudonyms_key(folder)
-    campaigns, sketches = _opened(case, ids)
+    campaigns, sketches = _read_case_features(case, ids)
     if not has_signing_key(folder):
         new_signing_key(folder)
     signer, public = read_signer(folder)
     content = signed_sketches(sketch_file(campaigns, circle, key, own, sketches), signer, public)
     write_whole(out, [content])
     rows = [
-        {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_sizes(one)} for one in campaigns
+        {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_count_features_by_kind(one)}
+        for one in campaigns
     ]
     if as_json:
         print_json(rows)
@@ -160,7 +161,7 @@ def match_ask(
         refuse_existing(path, force=force)
     if out.absolute() == secret.absolute():
         raise OutputError("the request and its secret cannot be one file", where=str(out), next_step="name two files")
-    campaigns, sketches = _opened(case, ids)
+    campaigns, sketches = _read_case_features(case, ids)
     request, kept = ask(campaigns, sketches, counts_only=counts_only)
     write_whole(secret, [as_message(kept)])
     write_whole(out, [as_message(request)])
@@ -185,7 +186,7 @@ def match_answer(
     del settings_file  # nothing here depends on a setting so far
     refuse_existing(out, force=force)
     asked = read_message(request, MatchRequest)
-    campaigns, sketches = _opened(case, ids)
+    campaigns, sketches = _read_case_features(case, ids)
     write_whole(out, [as_message(answer(asked, campaigns, sketches, str(request)))])
     numbers = (len(one) // 33 for one in (asked.phrase, asked.word))
     phrases, words = (formatting.plural(number, noun) for number, noun in zip(numbers, ("phrase", "word"), strict=True))
@@ -206,13 +207,13 @@ def match_learn(
     _print_pairs(learn(kept, back, str(response)), every_pair=every_pair, as_json=as_json)
 
 
-def _opened(folder: Path, ids: list[str] | None) -> tuple[list[CampaignFeatures], SketchOrigin]:
+def _read_case_features(folder: Path, ids: list[str] | None) -> tuple[list[CampaignFeatures], SketchOrigin]:
     case = Case.read(folder)
     names = [resolve_id(case.tables, one, ("campaign",))[1] for one in ids or ()]
     return campaign_features(case, names), sketches_of_case(case)
 
 
-def _sizes(campaign: CampaignFeatures) -> dict[str, int]:
+def _count_features_by_kind(campaign: CampaignFeatures) -> dict[str, int]:
     return {f"{kind}s": len(features) for kind, features in campaign.kinds.items()}
 
 

@@ -46,7 +46,7 @@ class SharedTlp(StrEnum):
     RED = "red"
 
 
-def _time(text: str | None) -> datetime | None:
+def _parse_time_option(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
@@ -103,14 +103,14 @@ def share(
         refuse_unused(context, ("mapping",), "only --logs are read with one")
     if str(out) == "-":
         refuse_unused(context, ("as_json",), "the file itself is printed")
-    moment, printed = _time(at), out == STDOUT
+    moment, printed = _parse_time_option(at), out == STDOUT
     if not printed:
         refuse_existing(out, force=force)
     config = Config.load(file=settings_file)
     folder = keys_folder(config)
     key, own = circle_key(folder, circle), pseudonyms_key(folder)
     found = Case.read(case)
-    campaigns = _chosen(found, case, campaign, revoke=revoke)
+    campaigns = _choose_shared_campaigns(found, case, campaign, revoke=revoke)
     addresses = None
     if logs:
         columns = pairs(mapping, "--map") or None
@@ -138,7 +138,7 @@ def share(
         message_console().print(line)
 
 
-def _chosen(case: Case, folder: Path, campaign: str | None, *, revoke: bool) -> list[str]:
+def _choose_shared_campaigns(case: Case, folder: Path, campaign: str | None, *, revoke: bool) -> list[str]:
     """The campaigns to share: the one that is named, or those with the verdict act."""
     if campaign is not None:
         try:

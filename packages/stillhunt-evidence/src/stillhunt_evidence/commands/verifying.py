@@ -70,7 +70,7 @@ def verify(
     if somebody else signed it.
     """
     verified = verify_pack(pack, _trust_of(key, fingerprint, authority, settings_file))
-    facts = _facts(verified)
+    facts = _collect_pack_facts(verified)
     if as_json:
         print_json(facts)
         return
@@ -167,13 +167,13 @@ def _trust_of(key: Path | None, named: str | None, authority: Path | None, setti
     return Trust(trusted_keys(keys_folder(Config.load(file=settings_file))), "", authorities)
 
 
-def _facts(verified: VerifiedPack) -> dict[str, Any]:
+def _collect_pack_facts(verified: VerifiedPack) -> dict[str, Any]:
     claimed, stamped = verified.claimed, verified.stamped
     return {
-        "campaign": _said(verified, "campaign", "campaign_id"),
-        "verdict": _said(verified, "campaign", "verdict"),
-        "made_at": _said(verified, "pack", "madeAt"),
-        "made_by": _said(verified, "pack", "madeBy"),
+        "campaign": _read_header_value(verified, "campaign", "campaign_id"),
+        "verdict": _read_header_value(verified, "campaign", "verdict"),
+        "made_at": _read_header_value(verified, "pack", "madeAt"),
+        "made_by": _read_header_value(verified, "pack", "madeBy"),
         "signed_by": verified.signer.fingerprint,
         "known_as": verified.signer.name,
         "files": len(verified.files),
@@ -183,7 +183,7 @@ def _facts(verified: VerifiedPack) -> dict[str, Any]:
     }
 
 
-def _said(verified: VerifiedPack, part: str, name: str) -> str | None:
+def _read_header_value(verified: VerifiedPack, part: str, name: str) -> str | None:
     """What the header says, in which the signer may have written anything."""
     found = verified.manifest.header.get(part)
     value = found.get(name) if isinstance(found, dict) else None

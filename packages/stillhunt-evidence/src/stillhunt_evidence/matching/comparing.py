@@ -84,11 +84,11 @@ def compare_campaigns(mine: Mapping[str, FeatureSet], theirs: Mapping[str, Featu
     Args:
         mine: kind -> features of one campaign, under hashes.
     """
-    found = {kind: _coverage(mine.get(kind, {}), theirs.get(kind, {})) for kind in FEATURE_KINDS}
+    found = {kind: _compare_feature_sets(mine.get(kind, {}), theirs.get(kind, {})) for kind in FEATURE_KINDS}
     return judge_coverage(found)
 
 
-def _coverage(mine: FeatureSet, theirs: FeatureSet) -> Coverage:
+def _compare_feature_sets(mine: FeatureSet, theirs: FeatureSet) -> Coverage:
     shared = {key: min(mine[key].bits, theirs[key].bits) for key in mine.keys() & theirs.keys()}
     return Coverage(len(mine), len(theirs), len(shared), covered_share(mine, shared), covered_share(theirs, shared))
 
@@ -99,26 +99,26 @@ def covered_share(features: FeatureSet, shared: Mapping[str, int]) -> float:
     Args:
         shared: half bits of each feature that both have: of the two sides' figures the lower.
     """
-    common = sum(_weight(features[key].share, bits) for key, bits in sorted(shared.items()))
-    alone = sum(_weight(one.share, one.bits) for key, one in sorted(features.items()) if key not in shared)
+    common = sum(_weigh_feature(features[key].share, bits) for key, bits in sorted(shared.items()))
+    alone = sum(_weigh_feature(one.share, one.bits) for key, one in sorted(features.items()) if key not in shared)
     return common / (common + alone) if common > 0 else 0.0
 
 
-def _weight(share: int, bits: int) -> float:
+def _weigh_feature(share: int, bits: int) -> float:
     """Share of the requests, to a power, times bits above other customers' rate."""
     return float(2.0 ** (-share / 2 * P.share_power)) * bits
 
 
 def judge_coverage(found: Mapping[str, Coverage]) -> PairScore:
     """Bits and verdict of what two campaigns have in common."""
-    parts = {kind: _bits(kind, found[kind]) for kind in FEATURE_KINDS}
+    parts = {kind: _compute_coverage_bits(kind, found[kind]) for kind in FEATURE_KINDS}
     bits = sum(parts.values())
-    verdict = _verdict(found, bits)
-    sentences = [_sentence(kind, found[kind], parts[kind]) for kind in FEATURE_KINDS]
-    return PairScore(bits, verdict, (*sentences, _conclusion(verdict, bits)), parts)
+    verdict = _decide_match_verdict(found, bits)
+    sentences = [_describe_shared_features(kind, found[kind], parts[kind]) for kind in FEATURE_KINDS]
+    return PairScore(bits, verdict, (*sentences, _describe_match_verdict(verdict, bits)), parts)
 
 
-def _bits(kind: str, coverage: Coverage) -> float:
+def _compute_coverage_bits(kind: str, coverage: Coverage) -> float:
     one, two = {"phrase": (P.phrases_of_one, P.phrases_of_two), "word": (P.words_of_one, P.words_of_two)}[kind]
     compared = min(coverage.mine, coverage.theirs)
     if compared < _LEAST_FEATURES:
@@ -129,14 +129,14 @@ def _bits(kind: str, coverage: Coverage) -> float:
     return max(min(ratio * _LOG2, P.most_bits), -P.most_bits)
 
 
-def _verdict(found: Mapping[str, Coverage], bits: float) -> str:
+def _decide_match_verdict(found: Mapping[str, Coverage], bits: float) -> str:
     if bits >= P.match_bits:
         return MATCH
     enough = any(min(one.mine, one.theirs) >= _LEAST_FEATURES for one in found.values())
     return NO_MATCH if enough and bits <= P.apart_bits else TOO_LITTLE
 
 
-def _sentence(kind: str, coverage: Coverage, bits: float) -> str:
+def _describe_shared_features(kind: str, coverage: Coverage, bits: float) -> str:
     if min(coverage.mine, coverage.theirs) < _LEAST_FEATURES:
         return fill(
             f"One side has {{fewer:{_NAMES[kind]}}} and the other {{more:#}}; {{least:#}} are needed on both",
@@ -152,7 +152,7 @@ def _sentence(kind: str, coverage: Coverage, bits: float) -> str:
     return fill(template, **figures, lower=coverage.lower, bits=bits)
 
 
-def _conclusion(verdict: str, bits: float) -> str:
+def _describe_match_verdict(verdict: str, bits: float) -> str:
     template = {
         MATCH: "{bits:.1f} bits for one campaign; {bar:.1f} are needed for a match",
         NO_MATCH: "{bits:.1f} bits: they are two campaigns",

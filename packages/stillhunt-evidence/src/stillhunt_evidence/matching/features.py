@@ -85,25 +85,27 @@ def sketches_of_case(case: Case) -> SketchOrigin:
 
 def _features_of(name: str, rows: Sequence[dict[str, Any]]) -> CampaignFeatures:
     kinds = {
-        kind: tuple(sorted(_feature(row) for row in rows if row["kind"] == kind)[:MOST_FEATURES])
+        kind: tuple(sorted(_build_campaign_feature(row) for row in rows if row["kind"] == kind)[:MOST_FEATURES])
         for kind in FEATURE_KINDS
     }
     return CampaignFeatures(name, kinds)
 
 
-def _feature(row: dict[str, Any]) -> CampaignFeature:
+def _build_campaign_feature(row: dict[str, Any]) -> CampaignFeature:
     share = row["requests"] / max(row["looked_at"], 1)
-    bits = _above(share, row["other_requests"], row["compared_requests"])
+    bits = _compute_excess_bits(share, row["other_requests"], row["compared_requests"])
     if row["kind"] == "phrase":
         members = row["accounts"] / max(row["members_looked_at"], 1)
-        bits = min(bits, _above(members, row["others"], row["compared"]))
-    return CampaignFeature(row["phrase"], _bounded(-2.0 * math.log2(max(share, 1e-12))), _bounded(2.0 * bits))
+        bits = min(bits, _compute_excess_bits(members, row["others"], row["compared"]))
+    return CampaignFeature(
+        row["phrase"], _clamp_half_bits(-2.0 * math.log2(max(share, 1e-12))), _clamp_half_bits(2.0 * bits)
+    )
 
 
-def _above(share: float, others: int, compared: int) -> float:
+def _compute_excess_bits(share: float, others: int, compared: int) -> float:
     """How much more frequent than elsewhere, log2; half a count is added to what was seen there."""
     return math.log2(max(share, 1e-12) * (compared + 1.0) / (others + 0.5))
 
 
-def _bounded(half_bits: float) -> int:
+def _clamp_half_bits(half_bits: float) -> int:
     return min(max(round(half_bits), 0), MOST_HALF_BITS)

@@ -59,12 +59,12 @@ def ask(
         ConfigError: the library is not installed.
         PackError: they have more features than one request may ask for, or none.
     """
-    psi = _library()
+    psi = _import_psi_library()
     if counts_only and len(campaigns) != 1:
         raise PackError("only counts can be asked for one campaign at a time", next_step="name one campaign")
     header = Header(INTERSECTION_VERSION, *sketches, secrets.token_hex(16), counts_only)
     client = psi.client.CreateWithNewKey(not counts_only)
-    values = {kind: _shuffled({one.value for c in campaigns for one in c.kinds[kind]}) for kind in FEATURE_KINDS}
+    values = {kind: _shuffle_items({one.value for c in campaigns for one in c.kinds[kind]}) for kind in FEATURE_KINDS}
     if not any(values.values()):
         raise PackError("nothing is known of these campaigns by which they could be found", next_step="name others")
     if max(len(one) for one in values.values()) > MOST_ASKED_FEATURES:
@@ -72,7 +72,7 @@ def ask(
             f"these campaigns have more than {MOST_ASKED_FEATURES:,} features of one kind",
             next_step="make several requests, each for some of the campaigns",
         )
-    encrypted = {kind: _encrypted(client, kind, own) for kind, own in values.items()}
+    encrypted = {kind: _encrypt_feature_values(client, kind, own) for kind, own in values.items()}
     asked = [
         AskedCampaign(
             one.campaign_id, *([(f.value, f.share, f.bits) for f in one.kinds[kind]] for kind in FEATURE_KINDS)
@@ -92,7 +92,7 @@ def answer(
         ConfigError: the library is not installed.
         PackError: the request holds what is no encrypted feature, its sketches differ, or there are too many campaigns.
     """
-    psi = _library()
+    psi = _import_psi_library()
     if len(campaigns) > MOST_ANSWERED:
         raise PackError(f"an answer holds at most {MOST_ANSWERED:,} campaigns", next_step="name some of them")
     if (request.header.sketch_version, request.header.seed) != sketches:
@@ -104,8 +104,8 @@ def answer(
     asked = {kind: points_of(getattr(request, kind), where) for kind in FEATURE_KINDS}
     reveal = not request.header.counts_only
     answered = []
-    for campaign in _shuffled(campaigns):
-        parts = [_answered(psi, kind, asked[kind], campaign, reveal, where) for kind in FEATURE_KINDS]
+    for campaign in _shuffle_items(campaigns):
+        parts = [_answer_feature_set(psi, kind, asked[kind], campaign, reveal, where) for kind in FEATURE_KINDS]
         answered.append(AnsweredCampaign(*parts))
     return MatchResponse(request.header, answered)
 
@@ -121,25 +121,27 @@ def learn(secret: MatchSecret, response: MatchResponse, where: str) -> list[Aske
         ConfigError: the library is not installed.
         PackError: the response belongs to another request, or is damaged.
     """
-    psi = _library()
+    psi = _import_psi_library()
     if response.header != secret.header:
         raise unusable_message("it answers another request", where, "take the secret of that request")
     counts_only = secret.header.counts_only
-    client = _guarded(lambda: psi.client.CreateFromKey(secret.key, not counts_only), where)
+    client = _run_library_call(lambda: psi.client.CreateFromKey(secret.key, not counts_only), where)
     found = []
     for number, theirs in enumerate(response.campaigns, 1):
         sets = {kind: getattr(theirs, kind) for kind in FEATURE_KINDS}
         sizes = {kind: len(points_of(one.own, where)) for kind, one in sets.items()}
         if counts_only:
-            counts = {kind: len(_common(psi, client, one, secret, kind, where)) for kind, one in sets.items()}
-            found += [_counted(one, number, counts, sizes) for one in secret.campaigns]
+            counts = {
+                kind: len(_find_common_places(psi, client, one, secret, kind, where)) for kind, one in sets.items()
+            }
+            found += [_build_counted_pair(one, number, counts, sizes) for one in secret.campaigns]
         else:
-            common = {kind: _values(psi, client, one, secret, kind, where) for kind, one in sets.items()}
-            found += [_revealed(one, number, common, sizes) for one in secret.campaigns]
+            common = {kind: _find_common_values(psi, client, one, secret, kind, where) for kind, one in sets.items()}
+            found += [_build_revealed_pair(one, number, common, sizes) for one in secret.campaigns]
     return sorted(found, key=lambda pair: (-pair.score.bits, pair.mine, pair.theirs))
 
 
-def _library() -> Any:
+def _import_psi_library() -> Any:
     try:
         return importlib.import_module("private_set_intersection.python")
     except ImportError as error:
@@ -150,22 +152,22 @@ def _library() -> Any:
         ) from error
 
 
-def _shuffled(items: Any) -> list[Any]:
+def _shuffle_items(items: Any) -> list[Any]:
     """In random order: the order of hashes would tell something of them."""
     mixed = sorted(items) if isinstance(items, set) else list(items)
     secrets.SystemRandom().shuffle(mixed)
     return mixed
 
 
-def _texts(kind: str, values: Sequence[int]) -> list[str]:
+def _label_feature_values(kind: str, values: Sequence[int]) -> list[str]:
     return [f"{kind}:{value}" for value in values]
 
 
-def _encrypted(client: Any, kind: str, values: Sequence[int]) -> bytes:
-    return b"".join(client.CreateRequest(_texts(kind, values)).encrypted_elements) if values else b""
+def _encrypt_feature_values(client: Any, kind: str, values: Sequence[int]) -> bytes:
+    return b"".join(client.CreateRequest(_label_feature_values(kind, values)).encrypted_elements) if values else b""
 
 
-def _guarded(work: Callable[[], Any], where: str) -> Any:
+def _run_library_call(work: Callable[[], Any], where: str) -> Any:
     """Run the library on what came from outside; what it refuses is refused."""
     try:
         return work()
@@ -173,23 +175,27 @@ def _guarded(work: Callable[[], Any], where: str) -> Any:
         raise unusable_message("an encrypted feature is no point of the curve", where) from error
 
 
-def _answered(
+def _answer_feature_set(
     psi: Any, kind: str, asked: list[bytes], campaign: CampaignFeatures, reveal: bool, where: str
 ) -> AnsweredSet:
     values = [one.value for one in campaign.kinds[kind]]
     server = psi.server.CreateWithNewKey(reveal)
     own: list[bytes] = []
     if values:
-        setup = server.CreateSetupMessage(_UNUSED_RATE, max(len(asked), 1), _texts(kind, values), psi.DataStructure.RAW)
+        setup = server.CreateSetupMessage(
+            _UNUSED_RATE, max(len(asked), 1), _label_feature_values(kind, values), psi.DataStructure.RAW
+        )
         own = sorted(setup.raw.encrypted_elements)
     back: list[bytes] = []
     if asked:
         request = psi.Request(reveal_intersection=reveal, encrypted_elements=asked)
-        back = list(_guarded(lambda: server.ProcessRequest(request), where).encrypted_elements)
+        back = list(_run_library_call(lambda: server.ProcessRequest(request), where).encrypted_elements)
     return AnsweredSet(b"".join(own), b"".join(back))
 
 
-def _common(psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, kind: str, where: str) -> list[int]:
+def _find_common_places(
+    psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, kind: str, where: str
+) -> list[int]:
     """Places of the common features among those that were sent; of counts, only how many there are is right."""
     own, asked = points_of(answered.own, where), points_of(answered.asked, where)
     sent = len(getattr(secret, kind))
@@ -200,18 +206,20 @@ def _common(psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, k
     setup, response = psi.ServerSetup(), psi.Response(encrypted_elements=asked)
     setup.raw.encrypted_elements.extend(sorted(own))
     if secret.header.counts_only:
-        size = int(_guarded(lambda: client.GetIntersectionSize(setup, response), where))
+        size = int(_run_library_call(lambda: client.GetIntersectionSize(setup, response), where))
         return list(range(min(size, sent)))
-    places = _guarded(lambda: client.GetIntersection(setup, response), where)
+    places = _run_library_call(lambda: client.GetIntersection(setup, response), where)
     return [int(one) for one in places if 0 <= int(one) < sent]
 
 
-def _values(psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, kind: str, where: str) -> set[int]:
+def _find_common_values(
+    psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, kind: str, where: str
+) -> set[int]:
     sent: list[int] = getattr(secret, kind)
-    return {sent[place] for place in _common(psi, client, answered, secret, kind, where)}
+    return {sent[place] for place in _find_common_places(psi, client, answered, secret, kind, where)}
 
 
-def _revealed(
+def _build_revealed_pair(
     campaign: AskedCampaign, number: int, common: Mapping[str, set[int]], sizes: Mapping[str, int]
 ) -> AskedPair:
     found = {}
@@ -222,7 +230,9 @@ def _revealed(
     return AskedPair(campaign.campaign_id, number, judge_coverage(found))
 
 
-def _counted(campaign: AskedCampaign, number: int, counts: Mapping[str, int], sizes: Mapping[str, int]) -> AskedPair:
+def _build_counted_pair(
+    campaign: AskedCampaign, number: int, counts: Mapping[str, int], sizes: Mapping[str, int]
+) -> AskedPair:
     found = {}
     for kind in FEATURE_KINDS:
         mine = len(getattr(campaign, kind))

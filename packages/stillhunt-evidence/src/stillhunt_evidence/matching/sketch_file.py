@@ -90,7 +90,7 @@ def sketch_file(
         )
     made = [
         CampaignSketch(
-            opaque_name(own_key, one.campaign_id), *(_sketched(circle_key, kind, one) for kind in FEATURE_KINDS)
+            opaque_name(own_key, one.campaign_id), *(_sketch_features(circle_key, kind, one) for kind in FEATURE_KINDS)
         )
         for one in campaigns
     ]
@@ -114,7 +114,7 @@ def _key_check(key: bytes, circle: str) -> str:
     return keyed_hash(key, _KEY_CHECK, circle)
 
 
-def _sketched(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeatures:
+def _sketch_features(key: bytes, kind: str, campaign: CampaignFeatures) -> SketchedFeatures:
     rows = sorted((hashed_feature(key, kind, one.value), one.share, one.bits) for one in campaign.kinds[kind])
     return SketchedFeatures([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
@@ -126,19 +126,19 @@ def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -
         PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
     """
     if len(content) > MOST_SKETCH_BYTES:
-        raise _unusable(f"it has more than {MOST_SKETCH_BYTES >> 20} MiB", where)
+        raise _build_sketch_file_error(f"it has more than {MOST_SKETCH_BYTES >> 20} MiB", where)
     try:
         found = msgspec.json.decode(content, type=SketchFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _unusable(UNSAFE.sub("?", str(error))[:300], where) from error
+        raise _build_sketch_file_error(UNSAFE.sub("?", str(error))[:300], where) from error
     if found.format != SKETCHES_FORMAT or found.version != SKETCHES_FORMAT_VERSION:
-        raise _unusable("it is no file of sketches, or was made by another version of stillhunt", where)
+        raise _build_sketch_file_error("it is no file of sketches, or was made by another version of stillhunt", where)
     if found.sketch_version != SKETCH_VERSION:
-        raise _unusable("its hashes were made by another version of stillhunt", where)
+        raise _build_sketch_file_error("its hashes were made by another version of stillhunt", where)
     if found.circle != circle:
-        raise _unusable(f"it is for the circle {found.circle}", where, "name that circle")
+        raise _build_sketch_file_error(f"it is for the circle {found.circle}", where, "name that circle")
     if not hmac.compare_digest(found.key_check, _key_check(key, circle)):
-        raise _unusable(
+        raise _build_sketch_file_error(
             "it was made under another key of this circle", where, "compare the keys of the circle on both sides"
         )
     _check_campaigns(found, where)
@@ -152,7 +152,7 @@ def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
         PackError: the seeds differ.
     """
     if mine.seed != theirs.seed:
-        raise _unusable(
+        raise _build_sketch_file_error(
             f"it was made under seed {theirs.seed}, and yours under seed {mine.seed}",
             where,
             "hunt under the same seed on both sides",
@@ -173,16 +173,16 @@ def feature_sets(campaign: CampaignSketch) -> Mapping[str, FeatureSet]:
 def _check_campaigns(found: SketchFile, where: str) -> None:
     names = [one.name for one in found.campaigns]
     if len(set(names)) < len(names):
-        raise _unusable("two campaigns have one name", where)
+        raise _build_sketch_file_error("two campaigns have one name", where)
     for campaign in found.campaigns:
         for one in (campaign.phrase, campaign.word):
             if not len(one.hashes) == len(one.share) == len(one.bits):
-                raise _unusable("each feature needs one share and one number of bits", where)
+                raise _build_sketch_file_error("each feature needs one share and one number of bits", where)
             if any(a >= b for a, b in zip(one.hashes, one.hashes[1:], strict=False)):
-                raise _unusable("hashes must ascend", where)
+                raise _build_sketch_file_error("hashes must ascend", where)
 
 
-def _unusable(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
+def _build_sketch_file_error(what: str, where: str, next_step: str = "ask who made it for a new one") -> PackError:
     return PackError(f"the file of sketches cannot be used: {what}", where=where, next_step=next_step)
 
 

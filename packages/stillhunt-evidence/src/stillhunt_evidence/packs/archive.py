@@ -44,18 +44,18 @@ def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
         checked = (zlib.crc32(content), len(content), len(content), len(encoded))
         yield _LOCAL.pack(_LOCAL_MARK, _VERSION, _FLAGS, _STORED, _TIME, _DATE, *checked, 0) + encoded
         yield content
-        directory.append(_central(encoded, checked, offset))
+        directory.append(_pack_central_header(encoded, checked, offset))
         offset += _LOCAL.size + len(encoded) + len(content)
     yield from directory
-    yield _end(len(names), sum(map(len, directory)), offset)
+    yield _pack_end_record(len(names), sum(map(len, directory)), offset)
 
 
-def _central(name: bytes, checked: tuple[int, int, int, int], offset: int) -> bytes:
+def _pack_central_header(name: bytes, checked: tuple[int, int, int, int], offset: int) -> bytes:
     fixed = (_CENTRAL_MARK, _VERSION, _VERSION, _FLAGS, _STORED, _TIME, _DATE)
     return _CENTRAL.pack(*fixed, *checked, 0, 0, 0, 0, 0, offset) + name
 
 
-def _end(entries: int, size: int, offset: int) -> bytes:
+def _pack_end_record(entries: int, size: int, offset: int) -> bytes:
     return _END.pack(_END_MARK, 0, 0, entries, entries, size, offset, 0)
 
 
@@ -67,13 +67,13 @@ def read_archive(path: Path) -> dict[str, bytes]:
     """
     try:
         if path.exists() and not path.is_file():  # a pipe has no end
-            raise _refused("it is no file", path)
+            raise _build_archive_error("it is no file", path)
         with path.open("rb") as file:
             size = file.seek(0, 2)
             if size < _END.size or size > MOST_PACK_BYTES:
-                raise _refused("it is too short or too long for one", path)
+                raise _build_archive_error("it is too short or too long for one", path)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                entries = _entries(content, path)
+                entries = _read_archive_entries(content, path)
                 _check_form(content, entries, path)
                 return entries
     except OSError as error:
@@ -82,19 +82,19 @@ def read_archive(path: Path) -> dict[str, bytes]:
         ) from error
 
 
-def _entries(content: mmap.mmap, path: Path) -> dict[str, bytes]:
+def _read_archive_entries(content: mmap.mmap, path: Path) -> dict[str, bytes]:
     """Names and contents, as the local headers say; whether all else is right is checked afterwards."""
     found: dict[str, bytes] = {}
     place = 0
     while content[place : place + 4] == _LOCAL_MARK.to_bytes(4, "little"):
         header = content[place : place + _LOCAL.size]
         if len(header) < _LOCAL.size or len(found) >= MOST_ENTRIES:
-            raise _refused("it is cut off, or has too many entries", path)
+            raise _build_archive_error("it is cut off, or has too many entries", path)
         *_, size, length, _ = _LOCAL.unpack(header)
         begin = place + _LOCAL.size
         name = bytes(content[begin : begin + length]).decode("ascii", "replace")
         if not NAME.fullmatch(name) or name in found or begin + length + size > len(content):
-            raise _refused("its entries are not those of an evidence pack", path)
+            raise _build_archive_error("its entries are not those of an evidence pack", path)
         found[name] = bytes(content[begin + length : begin + length + size])
         place = begin + length + size
     return found
@@ -104,13 +104,13 @@ def _check_form(content: mmap.mmap, entries: Mapping[str, bytes], path: Path) ->
     place = 0
     for part in archive_parts(entries):
         if content[place : place + len(part)] != part:
-            raise _refused("bytes of the archive itself were changed", path)
+            raise _build_archive_error("bytes of the archive itself were changed", path)
         place += len(part)
     if place != len(content):
-        raise _refused("something was added after its end", path)
+        raise _build_archive_error("something was added after its end", path)
 
 
-def _refused(what: str, path: Path) -> PackError:
+def _build_archive_error(what: str, path: Path) -> PackError:
     return PackError(
         f"this is no evidence pack as it was made: {what}",
         where=str(path),

@@ -155,10 +155,10 @@ def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
         name: CASE_VIEWS[name].empty() if name in LEFT_OUT_TABLES else _of_campaign(table, campaign_id)
         for name, table in case.views.items()
     }
-    views["samples"] = _shorter(views["samples"], discretion.excerpt_chars)
+    views["samples"] = _shorten_sample_texts(views["samples"], discretion.excerpt_chars)
     views["member_details"] = _without_words(views["member_details"], discretion)
-    named = {name: _renamed(name, table, discretion.names) for name, table in tables.items()}
-    shown = {name: _renamed(name, table, discretion.names) for name, table in views.items()}
+    named = {name: _pseudonymise_table(name, table, discretion.names) for name, table in tables.items()}
+    shown = {name: _pseudonymise_table(name, table, discretion.names) for name, table in views.items()}
     return Case(named, run=public_record(case.run, discretion.names), **shown)
 
 
@@ -231,7 +231,7 @@ def _sets_of(operators: pa.Table, campaign_id: str) -> pa.Table:
     return operators.filter(pc.is_in(operators["operator_id"], value_set=own.combine_chunks()))
 
 
-def _shorter(samples: pa.Table, chars: int | None) -> pa.Table:
+def _shorten_sample_texts(samples: pa.Table, chars: int | None) -> pa.Table:
     if chars is None or not samples.num_rows:
         return samples
     cut = []
@@ -251,7 +251,7 @@ def _without_words(details: pa.Table, discretion: Discretion) -> pa.Table:
     return details.set_column(place, details.schema.field(place), pa.nulls(details.num_rows, pa.string()))
 
 
-def _renamed(name: str, table: pa.Table, names: Pseudonyms) -> pa.Table:
+def _pseudonymise_table(name: str, table: pa.Table, names: Pseudonyms) -> pa.Table:
     """A table under other names, with widened times, in the order of the names: another would say which is which."""
     if names.key is None:
         return table

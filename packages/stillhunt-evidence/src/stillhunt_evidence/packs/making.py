@@ -156,7 +156,7 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
     case = Case.read(order.folder)
     cut = cut_case(case, order.campaign_id, order.discretion)
     check_case(cut, str(order.folder))
-    header = _header(order, cut, own)
+    header = _build_pack_header(order, cut, own)
     files = {
         **parquet_files(cut, parquet_bytes),
         RUN_FILE: as_plain_json(cut.run),
@@ -165,7 +165,11 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
         README_FILE: readme_text(header),
         REPORT_FILE: report_page(cut),
     }
-    narrative, attribution, proof = _written(order), _attributed(order), _proven(order, header)
+    narrative, attribution, proof = (
+        _clean_narrative(order),
+        _prepare_attribution(order),
+        _prepare_campaign_proof(order, header),
+    )
     if narrative:
         files[NARRATIVE_FILE] = narrative.encode()
     if attribution is not None:
@@ -209,7 +213,7 @@ def _hashed_parts(pack: Pack, digest: hashlib._Hash) -> Iterator[bytes]:
         yield part
 
 
-def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
+def _build_pack_header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
     (campaign,) = cut.tables["campaigns"].to_pylist()
     run = cut.run
     return {
@@ -229,7 +233,7 @@ def _header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str, Any]:
     }
 
 
-def _written(order: PackOrder) -> str:
+def _clean_narrative(order: PackOrder) -> str:
     """The narrative without control characters, but with its lines; redacted where the pack names nobody."""
     text = order.narrative.replace("\r\n", "\n")
     text = UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "", text).strip()
@@ -238,14 +242,14 @@ def _written(order: PackOrder) -> str:
     return (redacted(text) if order.discretion.names.key is not None else text) + "\n"
 
 
-def _attributed(order: PackOrder) -> Mapping[str, Any] | None:
+def _prepare_attribution(order: PackOrder) -> Mapping[str, Any] | None:
     """What is said of actors, with the campaign as the pack calls it."""
     if order.attribution is None:
         return None
     return {**order.attribution, "campaign_id": order.discretion.names.one("campaign", order.campaign_id)}
 
 
-def _proven(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None:
+def _prepare_campaign_proof(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None:
     """What the proof says of the campaign, as the pack calls it."""
     if order.proof is None:
         return None

@@ -87,13 +87,13 @@ def canonical_json(value: Any) -> bytes:
 
 def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Manifest:
     """The manifest of files."""
-    link = _hashed(_line(HEADER_NAME, canonical_json(dict(header))))
+    link = _digest_content(_format_manifest_line(HEADER_NAME, canonical_json(dict(header))))
     records = []
     for name in sorted(files):
-        link = _hashed(link.encode() + _line(name, files[name]))
+        link = _digest_content(link.encode() + _format_manifest_line(name, files[name]))
         digest = hashlib.sha256(files[name]).hexdigest()
         records.append(FileRecord(name, len(files[name]), digest, link))
-    return Manifest(dict(header), records, merkle_root(_lines(header, files)))
+    return Manifest(dict(header), records, merkle_root(_list_manifest_lines(header, files)))
 
 
 def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
@@ -152,28 +152,28 @@ def _check_levels(value: Any, left: int) -> None:
 
 def merkle_root(lines: Sequence[bytes]) -> str:
     """The Merkle tree hash of some lines (RFC 6962, section 2.1), in hexadecimal."""
-    return _tree(lines).hex()
+    return _hash_merkle_tree(lines).hex()
 
 
-def _tree(lines: Sequence[bytes]) -> bytes:
+def _hash_merkle_tree(lines: Sequence[bytes]) -> bytes:
     if len(lines) == 1:
         return hashlib.sha256(b"\x00" + lines[0]).digest()
     left = 1 << (len(lines) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + _tree(lines[:left]) + _tree(lines[left:])).digest()
+    return hashlib.sha256(b"\x01" + _hash_merkle_tree(lines[:left]) + _hash_merkle_tree(lines[left:])).digest()
 
 
-def _lines(header: Mapping[str, Any], files: Mapping[str, bytes]) -> list[bytes]:
+def _list_manifest_lines(header: Mapping[str, Any], files: Mapping[str, bytes]) -> list[bytes]:
     return [
-        _line(HEADER_NAME, canonical_json(dict(header))),
-        *(_line(name, files[name]) for name in sorted(files)),
+        _format_manifest_line(HEADER_NAME, canonical_json(dict(header))),
+        *(_format_manifest_line(name, files[name]) for name in sorted(files)),
     ]
 
 
-def _line(name: str, content: bytes) -> bytes:
+def _format_manifest_line(name: str, content: bytes) -> bytes:
     return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
 
 
-def _hashed(content: bytes) -> str:
+def _digest_content(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
@@ -197,7 +197,7 @@ def open_envelope(
     Raises:
         PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
     """
-    payload, keyid, signature = _parts(content, where, payload_type)
+    payload, keyid, signature = _parse_envelope_parts(content, where, payload_type)
     own = [one for one in keys if one.fingerprint == keyid]
     if not own:
         raise PackError(
@@ -222,10 +222,10 @@ def signer_of(content: bytes, where: str) -> str:
     Raises:
         PackError: it is no such envelope.
     """
-    return _parts(content, where)[1]
+    return _parse_envelope_parts(content, where)[1]
 
 
-def _parts(content: bytes, where: str, payload_type: str = PAYLOAD_TYPE) -> tuple[bytes, str, str]:
+def _parse_envelope_parts(content: bytes, where: str, payload_type: str = PAYLOAD_TYPE) -> tuple[bytes, str, str]:
     """Payload, fingerprint and signature of an envelope of exactly our form."""
     try:
         data = json.loads(content)

@@ -99,18 +99,18 @@ def case_of_pack(pack: VerifiedPack) -> Case:
     Raises:
         PackError: a table or the record is damaged, or far longer than it can be.
     """
-    members = _table(pack, "members", _MOST_MEMBERS)
+    members = _read_pack_table(pack, "members", _MOST_MEMBERS)
     rows = {"campaigns": 1, "accounts": members.num_rows, "evidence": (members.num_rows + 1) * _MOST_FINDINGS}
     rows["cited"] = rows["evidence"] * _MOST_EXAMPLES
     loaded = {
-        name: _table(pack, name, rows.get(name, _MOST_MEMBERS))
+        name: _read_pack_table(pack, name, rows.get(name, _MOST_MEMBERS))
         for name in {**CASE_TABLES, **CASE_VIEWS}
         if name not in LEFT_OUT_TABLES and name != "members"
     }
     loaded["members"] = members
     tables = {name: loaded.get(name, table.empty()) for name, table in CASE_TABLES.items()}
     try:
-        return Case(tables, run=_run(pack), **{name: loaded.get(name) for name in CASE_VIEWS})
+        return Case(tables, run=_read_hunt_record(pack), **{name: loaded.get(name) for name in CASE_VIEWS})
     except (ContractError, AttributeError, TypeError) as error:
         raise PackError("the tables of the pack are not those of a case", where="tables of the pack") from error
 
@@ -193,7 +193,7 @@ def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> C
     Raises:
         PackError: the allowed programmes of this machine are others, or the settings of the pack are damaged.
     """
-    settings = _run(pack).get("settings", {})
+    settings = _read_hunt_record(pack).get("settings", {})
     names = discretion.names
     allowed = {
         "accounts": sorted(names.one("account", one) for one in own.sanctioned.accounts),
@@ -258,7 +258,9 @@ def _same_members(again: Case, members: list[str], discretion: Discretion) -> st
 
 def _table_differences(stored: Mapping[str, pa.Table], again: Mapping[str, pa.Table], campaign: str) -> Iterator[str]:
     for name in (one for one in stored if one not in LEFT_OUT_TABLES and one != "operators"):
-        before, after = (canonical_order(name, _called(table, campaign)) for table in (stored[name], again[name]))
+        before, after = (
+            canonical_order(name, _replace_campaign_id(table, campaign)) for table in (stored[name], again[name])
+        )
         if before.num_rows != after.num_rows:
             yield f"{name}: {after.num_rows} rows, in the pack {before.num_rows}"
             continue
@@ -267,14 +269,14 @@ def _table_differences(stored: Mapping[str, pa.Table], again: Mapping[str, pa.Ta
                 yield f"{name}: the column {column} differs"
 
 
-def _called(table: pa.Table, campaign: str) -> pa.Table:
+def _replace_campaign_id(table: pa.Table, campaign: str) -> pa.Table:
     """A table about one campaign with another id for it: a watch gives lasting ids of its own."""
     place = table.schema.get_field_index("campaign_id")
     named = pc.if_else(pc.is_valid(table["campaign_id"]), campaign, None)
     return table.set_column(place, table.schema.field(place), named.cast(pa.string()))
 
 
-def _table(pack: VerifiedPack, name: str, most_rows: int) -> pa.Table:
+def _read_pack_table(pack: VerifiedPack, name: str, most_rows: int) -> pa.Table:
     shape: Table = {**CASE_TABLES, **CASE_VIEWS}[name]
     try:
         table = shape.check(table_of_parquet(pack.files[f"tables/{name}.parquet"], most_rows))
@@ -284,7 +286,7 @@ def _table(pack: VerifiedPack, name: str, most_rows: int) -> pa.Table:
     return table
 
 
-def _run(pack: VerifiedPack) -> dict[str, Any]:
+def _read_hunt_record(pack: VerifiedPack) -> dict[str, Any]:
     try:
         return msgspec.json.decode(pack.files[RUN_FILE], type=dict[str, Any])
     except (KeyError, msgspec.MsgspecError) as error:

@@ -44,22 +44,22 @@ def get_stamp(root: str, url: str) -> bytes:
     try:
         with httpx.stream("POST", url, content=request.as_bytes(), headers=headers, timeout=_SECONDS) as answer:
             if answer.status_code != httpx.codes.OK:
-                raise _failed(url, f"it answers {answer.status_code}")
+                raise _build_time_stamp_error(url, f"it answers {answer.status_code}")
             content = bytearray()
             for part in answer.iter_bytes():
                 content += part
                 if len(content) > _MOST_BYTES:
-                    raise _failed(url, "its answer is too long")
+                    raise _build_time_stamp_error(url, "its answer is too long")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _failed(url, str(error) or type(error).__name__) from error
+        raise _build_time_stamp_error(url, str(error) or type(error).__name__) from error
     try:
         stamped = decode_timestamp_response(bytes(content))
         if stamped.status != 0 or stamped.tst_info.nonce != request.nonce:
-            raise _failed(url, "it stamps nothing, or something else")
+            raise _build_time_stamp_error(url, "it stamps nothing, or something else")
     except ValueError as error:
-        raise _failed(url, "its answer is no time stamp") from error
+        raise _build_time_stamp_error(url, "its answer is no time stamp") from error
     if stamped.tst_info.message_imprint.message != request.message_imprint.message:
-        raise _failed(url, "it stamps something else")
+        raise _build_time_stamp_error(url, "it stamps something else")
     return bytes(content)
 
 
@@ -110,7 +110,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         ) from error
 
 
-def _failed(url: str, what: str) -> PackError:
+def _build_time_stamp_error(url: str, what: str) -> PackError:
     return PackError(
         f"the authority gives no time stamp: {what}",
         where=url,

@@ -68,7 +68,7 @@ def verify_pack(path: Path, trust: Trust) -> VerifiedPack:
     where = str(path)
     if len(files.get(ENVELOPE_FILE, b"")) not in range(1, MOST_MANIFEST_BYTES + 1):
         raise PackError("the pack has no manifest, or one that is too long", where=where)
-    payload, signer = open_envelope(files[ENVELOPE_FILE], _keys(files, trust, where), where)
+    payload, signer = open_envelope(files[ENVELOPE_FILE], _list_trusted_keys(files, trust, where), where)
     covered = {name: content for name, content in files.items() if name != ENVELOPE_FILE}
     manifest = read_statement(payload, covered, where)
     _check_header(manifest, files, signer, where)
@@ -91,7 +91,7 @@ def _check_header(manifest: Manifest, files: Mapping[str, bytes], signer: Public
         raise PackError("the pack names another signer than it has", where=f"{where}: {KEY_FILE}")
 
 
-def _keys(files: Mapping[str, bytes], trust: Trust, where: str) -> list[PublicKey]:
+def _list_trusted_keys(files: Mapping[str, bytes], trust: Trust, where: str) -> list[PublicKey]:
     """The keys whose signature counts."""
     if not trust.fingerprint:
         return list(trust.keys)

@@ -109,7 +109,7 @@ def _claims_one_operator(model: CampaignModel, known: Sequence[Alternative]) -> 
 
 
 def _beside_one_operator(one: Alternative, more: float) -> Alternative:
-    more_against = _strongest([_OF_ONE_OPERATOR], [more]) if one.prior_bits is not None else ()
+    more_against = _list_strongest_parts([_OF_ONE_OPERATOR], [more]) if one.prior_bits is not None else ()
     return replace(one, claim=ONE_OPERATOR, odds_bits=one.odds_bits + more, against=(*one.against, *more_against))
 
 
@@ -118,12 +118,12 @@ def _explanations_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...
     evidence = evidence_about(case, model.row["campaign_id"]).drop_columns(["request_ids"]).to_pylist()
     rows = [row for row in evidence if row["account_id"] is None]
     settings = model.run.settings
-    within = capped(_measured(rows), settings.family_cap_bits.model_dump())
+    within = capped(_list_measured_findings(rows), settings.family_cap_bits.model_dump())
     weighed = {
         one.explanation.key: one for one in weigh_explanations(within, settings.prior_bits, settings.linkage_cap_bits)
     }
     known = [
-        _alternative(row["kind"], row["raw_bits"], within, weighed.get(row["kind"]))
+        _build_alternative(row["kind"], row["raw_bits"], within, weighed.get(row["kind"]))
         for row in rows
         if row["family"] == OTHERS
     ]
@@ -133,7 +133,7 @@ def _explanations_of(case: Case, model: CampaignModel) -> tuple[Alternative, ...
     )
 
 
-def _measured(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def _list_measured_findings(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     findings = [row for row in rows if row["family"] in FAMILY_OF]
     return [
         Finding(row["family"], row["kind"], row["statement"], row["raw_bits"], independent=row["independent"])
@@ -141,7 +141,9 @@ def _measured(rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
     ]
 
 
-def _alternative(key: str, odds: float, within: Sequence[Finding], weighed: WeighedExplanation | None) -> Alternative:
+def _build_alternative(
+    key: str, odds: float, within: Sequence[Finding], weighed: WeighedExplanation | None
+) -> Alternative:
     """One explanation with its parts, where they add up to the odds that the case has.
 
     Args:
@@ -159,13 +161,13 @@ def _alternative(key: str, odds: float, within: Sequence[Finding], weighed: Weig
         "a harvest",
         odds,
         weighed.prior_bits,
-        against=_strongest(within, counted),
-        for_it=_strongest(within, [-bits for bits in counted]),
-        explained=_strongest(within, explained),
+        against=_list_strongest_parts(within, counted),
+        for_it=_list_strongest_parts(within, [-bits for bits in counted]),
+        explained=_list_strongest_parts(within, explained),
     )
 
 
-def _strongest(findings: Sequence[Finding], bits: Sequence[float]) -> tuple[PartOfOdds, ...]:
+def _list_strongest_parts(findings: Sequence[Finding], bits: Sequence[float]) -> tuple[PartOfOdds, ...]:
     """Findings with positive bits, the strongest first; without negligible ones."""
     parts = [
         PartOfOdds(found.family, formatting.shorten(found.statement, _STATEMENT_CHARS), own)

@@ -98,8 +98,8 @@ def counsel_page(
     rows = tuple(_alternative_row(one, bar) for one, bar in zip(alternatives, bars, strict=True))
     budget: Mapping[str, Any] = case.run.get("budget", {})
     return CounselPage(
-        shows=_shows(model),
-        consistent=_consistent(case, model, alternatives),
+        shows=_describe_shown_facts(model),
+        consistent=_describe_consistent_claims(case, model, alternatives),
         not_shown=tuple(formatting.sentence(one) for one in model.limits),
         not_weighed="" if alternatives else not_weighed(model),
         counted=_in_full(alternatives[0].against) if alternatives else (),
@@ -107,21 +107,21 @@ def counsel_page(
         caution=PAGE_TEXTS["keys_caution"],
         alternatives=rows,
         zero=zero,
-        against=_against(model),
+        against=_list_findings_against(model),
         rates=error_rates(model.row["score"], evidence_bits(model), budget, changed),
         withheld=changed.withheld,
         not_covered=tuple(PAGE_TEXTS["not_covered"]),
-        inputs=_inputs(facts),
+        inputs=_build_input_rows(facts),
         more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
-        custody=(*_custody(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
-        redacted=_redacted(facts),
+        custody=(*_build_custody_rows(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
+        redacted=_describe_redactions(facts),
         not_examined=_not_examined(case, model),
         trained=training_sentences(facts.proof),
         fairness=tuple(PAGE_TEXTS["fairness"]),
     )
 
 
-def _shows(model: CampaignModel) -> tuple[str, ...]:
+def _describe_shown_facts(model: CampaignModel) -> tuple[str, ...]:
     row = model.row
     counted = (
         f"{formatting.plural(row['accounts'], 'account')} sent {formatting.plural(row['requests'], 'request')} of this "
@@ -131,7 +131,9 @@ def _shows(model: CampaignModel) -> tuple[str, ...]:
     return (counted, *(formatting.sentence(term.shown) for term in found[:_FINDINGS_SHOWN]))
 
 
-def _consistent(case: Case, model: CampaignModel, alternatives: Sequence[Alternative]) -> tuple[str, ...]:
+def _describe_consistent_claims(
+    case: Case, model: CampaignModel, alternatives: Sequence[Alternative]
+) -> tuple[str, ...]:
     if alternatives and alternatives[0].claim == ONE_OPERATOR:
         what = "accounts of one operator that pose as those of separate customers"
     elif model.harvests:
@@ -181,7 +183,7 @@ def _in_full(parts: Sequence[PartOfOdds]) -> tuple[str, ...]:
     return tuple(shown)
 
 
-def _against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
+def _list_findings_against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
     """Every finding against a harvest, whether or not it counts for the explanation that leads."""
     measured = [term for term in model.total.terms if term.family in FAMILY_OF and term.raw_bits <= -LEAST_BITS]
     strongest = sorted(measured, key=lambda term: (term.raw_bits, term.kind))
@@ -191,7 +193,7 @@ def _against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _inputs(facts: DossierFacts) -> tuple[InputRow, ...]:
+def _build_input_rows(facts: DossierFacts) -> tuple[InputRow, ...]:
     return tuple(
         InputRow(
             formatting.shorten(one.name, NAME_CHARS),
@@ -203,7 +205,7 @@ def _inputs(facts: DossierFacts) -> tuple[InputRow, ...]:
     )
 
 
-def _custody(facts: DossierFacts) -> tuple[tuple[str, str], ...]:
+def _build_custody_rows(facts: DossierFacts) -> tuple[tuple[str, str], ...]:
     shown = [(formatting.shorten(n, NAME_CHARS), formatting.shorten(v, NAME_CHARS)) for n, v in facts.versions]
     versions = ", ".join(f"{name} {version}" for name, version in shown) or "not recorded"
     signer = formatting.shorten(facts.signer, 2 * NAME_CHARS)
@@ -223,7 +225,7 @@ def _custody(facts: DossierFacts) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _redacted(facts: DossierFacts) -> tuple[str, ...]:
+def _describe_redactions(facts: DossierFacts) -> tuple[str, ...]:
     excerpts = (
         "Excerpts are as the case has them: redacted, and not shortened further."
         if facts.full_excerpts

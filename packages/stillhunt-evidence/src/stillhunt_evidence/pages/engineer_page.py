@@ -120,27 +120,27 @@ def engineer_page(
     others = math.fsum(row["bits"] for row in rows if row["family"] == OTHERS)
     scale = max(1.0, abs(prior), abs(odds), *(abs(row["bits"]) for row in rows))
     return EngineerPage(
-        evidence=_evidence(rows, scale),
-        families=_families(rows, model),
+        evidence=_build_evidence_rows(rows, scale),
+        families=_build_family_rows(rows, model),
         prior=_sum_row(next((row["statement"] for row in rows if row["family"] == PRIOR), "Prior"), prior, scale),
         others=_sum_row("What the other explanations change", others, scale) if others else None,
         total=_sum_row("Log2 odds", odds, scale),
-        explanations=_explanations(alternatives),
-        parameters=_parameters(case, model),
-        cited=_cited(_of_campaign(case.cited, campaign_id)),
-        members=_members(case, campaign_id),
-        origins=_origins(_of_campaign(case.origins, campaign_id)),
-        taken=_taken(case, model),
+        explanations=_build_explanations_table(alternatives),
+        parameters=_list_verdict_parameters(case, model),
+        cited=_build_cited_table(_of_campaign(case.cited, campaign_id)),
+        members=_build_members_table(case, campaign_id),
+        origins=_build_origins_table(_of_campaign(case.origins, campaign_id)),
+        taken=_build_taken_table(case, model),
         samples=tuple(
             (formatting.shorten(one["request_id"], ID_CHARS), formatting.shorten(one["text"], _EXCERPT_CHARS))
             for one in _of_campaign(case.samples, campaign_id).slice(0, _SAMPLES_SHOWN).to_pylist()
         ),
-        settings=_settings(case.run),
+        settings=_format_hunt_settings(case.run),
         files=tuple(
             (formatting.shorten(one.name, NAME_CHARS), formatting.shorten(one.description, _DESCRIPTION_CHARS))
             for one in facts.files[:_FILES_SHOWN]
         ),
-        dictionary=_dictionary(),
+        dictionary=_build_data_dictionary(),
     )
 
 
@@ -148,7 +148,7 @@ def _of_campaign(table: pa.Table, campaign_id: str) -> pa.Table:
     return table.filter(pc.equal(table["campaign_id"], campaign_id))
 
 
-def _evidence(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[EvidenceRow, ...]:
+def _build_evidence_rows(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[EvidenceRow, ...]:
     findings = [row for row in rows if row["family"] not in (PRIOR, OTHERS, *LIMIT_FAMILIES)]
     ordered = sorted(findings, key=lambda row: (-row["bits"], row["family"], row["kind"], row["statement"]))
     shown = ordered if len(ordered) <= _FINDINGS_SHOWN else sorted(ordered, key=lambda r: -abs(r["bits"]))
@@ -177,24 +177,24 @@ def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
         requests=formatting.count(row["request_count"]) if row["request_count"] else "",
         notes=", ".join(notes),
         side="for" if row["bits"] > 0 else "against" if row["bits"] < 0 else "none",
-        bar=_bar(row["bits"], scale),
+        bar=_place_evidence_bar(row["bits"], scale),
     )
 
 
 def _sum_row(name: str, bits: float, scale: float) -> EvidenceRow:
     """The row of the prior or of the total."""
     shown = formatting.shorten(name, _STATEMENT_CHARS)
-    return EvidenceRow(shown, "", "", "", "", formatting.bits(bits), "", "", "sum", _bar(bits, scale))
+    return EvidenceRow(shown, "", "", "", "", formatting.bits(bits), "", "", "sum", _place_evidence_bar(bits, scale))
 
 
-def _bar(bits: float, scale: float) -> tuple[float, float]:
+def _place_evidence_bar(bits: float, scale: float) -> tuple[float, float]:
     """A bar from the middle of its cell: x and width."""
     half = FIT_WIDE / 2
     width = round(max(abs(bits) / scale * half, 0.6), 1)
     return (half if bits >= 0 else round(half - width, 1)), width
 
 
-def _families(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[FamilyRow, ...]:
+def _build_family_rows(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[FamilyRow, ...]:
     caps = model.run.settings.family_cap_bits
     made = []
     for name, bits in model.total.family_bits.items():
@@ -214,7 +214,7 @@ def _families(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[
     return tuple(made)
 
 
-def _explanations(alternatives: Sequence[Alternative]) -> TextTable:
+def _build_explanations_table(alternatives: Sequence[Alternative]) -> TextTable:
     rows = [
         (
             formatting.sentence_case(one.name),
@@ -229,7 +229,7 @@ def _explanations(alternatives: Sequence[Alternative]) -> TextTable:
     return TextTable(heads, tuple(rows), 0)
 
 
-def _parameters(case: Case, model: CampaignModel) -> tuple[tuple[str, str], ...]:
+def _list_verdict_parameters(case: Case, model: CampaignModel) -> tuple[tuple[str, str], ...]:
     settings, budget = model.run.settings, case.run.get("budget", {})
     rows = [
         ("Log2 odds after all evidence", formatting.bits(model.total.log2_odds)),
@@ -244,7 +244,7 @@ def _parameters(case: Case, model: CampaignModel) -> tuple[tuple[str, str], ...]
     return tuple(rows)
 
 
-def _taken(case: Case, model: CampaignModel) -> TextTable:
+def _build_taken_table(case: Case, model: CampaignModel) -> TextTable:
     rows = taken_rows(case, model, _TAKEN_SHOWN)
     heads = (
         "By",
@@ -268,12 +268,12 @@ def _taken(case: Case, model: CampaignModel) -> TextTable:
     return TextTable(heads, shown, max(0, _of_campaign(case.taken, model.row["campaign_id"]).num_rows - len(shown)))
 
 
-def _settings(run: Mapping[str, Any]) -> str:
+def _format_hunt_settings(run: Mapping[str, Any]) -> str:
     settings = {name: value for name, value in run.get("settings", {}).items() if name in _SETTINGS_SHOWN}
     return formatting.shorten(json.dumps(settings, sort_keys=True, default=str), _SETTINGS_CHARS)
 
 
-def _cited(table: pa.Table) -> TextTable:
+def _build_cited_table(table: pa.Table) -> TextTable:
     rows = table.sort_by([("timestamp", "ascending"), ("request_id", "ascending")]).slice(0, CITED_SHOWN).to_pylist()
     heads = ("Request", "Account", "Time", "Model", "Tokens in, out", "Settings", "Client", "Network, country")
     return TextTable(heads, tuple(_cited_row(row) for row in rows), max(0, table.num_rows - len(rows)))
@@ -301,7 +301,7 @@ def _cited_row(row: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _members(case: Case, campaign_id: str) -> TextTable:
+def _build_members_table(case: Case, campaign_id: str) -> TextTable:
     members = _of_campaign(case.members, campaign_id)
     ordered = members.sort_by([("requests", "descending"), ("account_id", "ascending")]).slice(0, MEMBERS_SHOWN)
     wanted = ordered["account_id"].combine_chunks()
@@ -343,7 +343,7 @@ def _member_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> tuple[str,
     )
 
 
-def _origins(table: pa.Table) -> TextTable:
+def _build_origins_table(table: pa.Table) -> TextTable:
     rows = []
     for aspect, label in LABELS.items():
         own = [row for row in table.to_pylist() if row["aspect"] == aspect]
@@ -359,7 +359,7 @@ _IN_DICTIONARY = (
 )
 
 
-def _dictionary() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:
+def _build_data_dictionary() -> tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]:
     known = CASE_TABLES | CASE_VIEWS
     return tuple(
         (

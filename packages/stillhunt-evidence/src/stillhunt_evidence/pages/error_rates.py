@@ -70,15 +70,15 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
             "Measured shares and rates of error are left out: they were measured under the default settings, and those "
             "of this run were not recorded.",
         )
-    defaults, own = _leaves(Config().model_dump(mode="json")), _leaves(recorded)
+    defaults, own = _flatten_search_settings(Config().model_dump(mode="json")), _flatten_search_settings(recorded)
     names = sorted(
         name for name in defaults.keys() | own.keys() if own.get(name, _UNKNOWN) != defaults.get(name, _UNKNOWN)
     )
     if not names:
         return ChangedSettings("")
     shown = [
-        f"{formatting.shorten(name, _NAME_CHARS)} {_said(own.get(name, _UNKNOWN))} "
-        f"(default {_said(defaults.get(name, _UNKNOWN))})"
+        f"{formatting.shorten(name, _NAME_CHARS)} {_format_exact_value(own.get(name, _UNKNOWN))} "
+        f"(default {_format_exact_value(defaults.get(name, _UNKNOWN))})"
         for name in names[:_SHOWN]
     ]
     more = f"; and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -92,7 +92,7 @@ def changed_settings(run: Mapping[str, Any]) -> ChangedSettings:
     )
 
 
-def _leaves(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of the search, the score and the seed by their dotted names."""
     found: dict[str, Any] = {_SEED: settings[_SEED]} if _SEED in settings else {}
     for group in _GROUPS:
@@ -108,7 +108,7 @@ def _as_mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _said(value: Any) -> str:
+def _format_exact_value(value: Any) -> str:
     """A value with all digits that matter, safe to show."""
     if value is _UNKNOWN:
         return "not recorded"
@@ -186,12 +186,12 @@ def calibration_sentence(probability: float) -> str:
 def measured_share(probability: float) -> str:
     """How many groups with such a probability were campaigns, in words that fit beside it."""
     row = stated_share(probability)
-    low, high = (_rounded(bound) for bound in row.interval)
-    found = f"{_rounded(row.observed)} % of groups with such a probability were campaigns"
+    low, high = (_format_rounded_share(bound) for bound in row.interval)
+    found = f"{_format_rounded_share(row.observed)} % of groups with such a probability were campaigns"
     return f"in simulated worlds {found} ({low} to {high} %)"
 
 
-def _rounded(share: float) -> str:
+def _format_rounded_share(share: float) -> str:
     return f"{share * 100:.0f}" if share >= _LEAST_WHOLE or share <= 0 else f"{share * 100:.2g}"
 
 

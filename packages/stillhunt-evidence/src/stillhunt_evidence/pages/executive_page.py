@@ -74,7 +74,7 @@ def executive_page(
         else (changed.withheld,)
     )
     return ExecutivePage(
-        figures=_figures(model),
+        figures=_list_key_figures(model),
         narrative=paragraphs(facts.narrative),
         certainty=certainty_drawing(row["score"], settings.review_probability, settings.act_probability, words),
         how_sure=(_verdict_meaning(model), *rates),
@@ -82,11 +82,11 @@ def executive_page(
         taken=taken_rows(case, model),
         who=who_sentences(facts),
         unknown=tuple(formatting.sentence(one) for one in model.limits),
-        decide=_decisions(model),
+        decide=_list_decisions_to_make(model),
     )
 
 
-def _figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
+def _list_key_figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:
     row = model.row
     return (
         ("accounts", formatting.count(row["accounts"])),
@@ -165,6 +165,6 @@ def who_sentences(facts: DossierFacts) -> tuple[str, ...]:
     return (*sentences, _PLANTED) if more == "alternatives" else sentences
 
 
-def _decisions(model: CampaignModel) -> tuple[str, ...]:
+def _list_decisions_to_make(model: CampaignModel) -> tuple[str, ...]:
     preserve = "Preserve the logs: they are deleted by their own rules, and a dossier has only a part of them."
     return (*(formatting.sentence(one) for one in model.steps), preserve)

@@ -58,7 +58,7 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
             next_step="name a campaign of this case",
         )
     alternatives = alternatives_of(case, model)
-    style, changed = _asset("dossier.css"), changed_settings(case.run).of_claim(model)
+    style, changed = _read_template_asset("dossier.css"), changed_settings(case.run).of_claim(model)
     pages: dict[str, Assessment | CounselPage | EngineerPage | ExecutivePage] = {
         "assessment": assess(model, alternatives, changed),
         "executive": executive_page(case, model, alternatives, facts, changed),
@@ -66,20 +66,20 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
         "engineer": engineer_page(case, model, alternatives, facts),
     }
     return (
-        _environment()
+        _create_jinja_environment()
         .get_template("dossier.html")
         .render(
-            policy=_policy(style),
+            policy=_build_content_policy(style),
             style=Markup(style),  # noqa: S704 - our own file
-            cover=_cover(model, facts),
-            timeline=_timeline(case, model),
+            cover=_build_dossier_cover(model, facts),
+            timeline=_draw_campaign_timeline(case, model),
             words=PAGE_TEXTS["words"].items(),
             **pages,
         )
     )
 
 
-def _cover(model: CampaignModel, facts: DossierFacts) -> Cover:
+def _build_dossier_cover(model: CampaignModel, facts: DossierFacts) -> Cover:
     row = model.row
     return Cover(
         campaign=model.name,
@@ -89,7 +89,7 @@ def _cover(model: CampaignModel, facts: DossierFacts) -> Cover:
     )
 
 
-def _timeline(case: Case, model: CampaignModel) -> TimelineDrawing | None:
+def _draw_campaign_timeline(case: Case, model: CampaignModel) -> TimelineDrawing | None:
     row = model.row
     own = case.timeline.filter(pc.equal(case.timeline["campaign_id"], row["campaign_id"]))
     buckets: list[dict[str, Any]] = own.sort_by("bucket").slice(0, _BUCKETS_SHOWN).to_pylist()
@@ -97,7 +97,7 @@ def _timeline(case: Case, model: CampaignModel) -> TimelineDrawing | None:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _create_jinja_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stillhunt_evidence.pages", "templates"),
         autoescape=True,
@@ -117,11 +117,11 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
-def _asset(file: str) -> str:
+def _read_template_asset(file: str) -> str:
     return (_ROOM / "templates" / file).read_text(encoding="utf-8").strip()
 
 
-def _policy(style: str) -> str:
+def _build_content_policy(style: str) -> str:
     """A policy under which nothing runs, nothing is fetched, and only this very style applies."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

@@ -47,7 +47,7 @@ class TextCleaner:
         Args:
             text: from a log; may be hostile and megabytes long.
         """
-        return self._clean(text, SHARED_VALUE_CHARS)
+        return self._clean_shared_text(text, SHARED_VALUE_CHARS)
 
     def model(self, text: str) -> str:
         """The name of a model without a customer's part; empty where it has no other part."""
@@ -55,14 +55,14 @@ class TextCleaner:
 
     def sentence(self, text: str) -> str:
         """A finding in a sentence."""
-        return self._clean(text, _SENTENCE_CHARS)
+        return self._clean_shared_text(text, _SENTENCE_CHARS)
 
-    def _clean(self, text: str, chars: int) -> str:
-        shown, _ = excerpt(self._without_ids(self._beginning(text, chars)), chars)
+    def _clean_shared_text(self, text: str, chars: int) -> str:
+        shown, _ = excerpt(self._without_ids(self._cut_text_beginning(text, chars)), chars)
         shown = _LINK.sub("\\1\u02d0", shown.translate(_HARMLESS))
         return formatting.shorten(self._without_ids(shown), chars).strip()
 
-    def _beginning(self, text: str, chars: int) -> str:
+    def _cut_text_beginning(self, text: str, chars: int) -> str:
         """What is read of a long text; an id that the cut divides is left out with it."""
         read = _READ * chars + self._longest
         if len(text) <= read:

@@ -29,11 +29,11 @@ SHARED_COLUMNS = {
 
 def shared_csv(share: SharedFile) -> bytes:
     """A share as CSV that no spreadsheet takes for formulas."""
-    rows = [row for campaign in share.campaigns for row in _rows(share, campaign)]
+    rows = [row for campaign in share.campaigns for row in _iterate_csv_rows(share, campaign)]
     return csv_bytes(pa.Table.from_pylist(rows, schema=pa.schema(list(SHARED_COLUMNS.items()))))
 
 
-def _rows(share: SharedFile, campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
+def _iterate_csv_rows(share: SharedFile, campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
     common = {
         "campaign": campaign.uid,
         "tlp": share.tlp.shown,
@@ -42,11 +42,11 @@ def _rows(share: SharedFile, campaign: SharedCampaign) -> Iterator[dict[str, Any
         "version": utc_text(share.at),
         "status": "withdrawn" if share.withdrawn else campaign.verdict,
     }
-    for row in _things(campaign):
+    for row in _iterate_campaign_values(campaign):
         yield {**common, **row}
 
 
-def _things(campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
+def _iterate_campaign_values(campaign: SharedCampaign) -> Iterator[dict[str, Any]]:
     counts = campaign.counts
     used = {"requests": counts.requests, "accounts": counts.accounts}
     said = {"name": campaign_name(campaign), "value": campaign_text(campaign), "number": shown_probability(campaign)}

@@ -37,16 +37,16 @@ def ecs_documents(share: SharedFile) -> list[dict[str, Any]]:
     """
     made = []
     for campaign in share.campaigns:
-        made.append(_alert(share, campaign))
+        made.append(_build_ecs_alert(share, campaign))
         made += [
-            _indicator(share, campaign, one)
+            _build_ecs_indicator(share, campaign, one)
             for one in indicators_of(campaign, withdrawn=share.withdrawn)
             if one.value is not None
         ]
     return made
 
 
-def _document(share: SharedFile, kind: str, uid: str, action: str) -> dict[str, Any]:
+def _build_ecs_document(share: SharedFile, kind: str, uid: str, action: str) -> dict[str, Any]:
     """What all documents have."""
     return {
         "@timestamp": utc_text(share.at),
@@ -65,9 +65,11 @@ def _document(share: SharedFile, kind: str, uid: str, action: str) -> dict[str, 
     }
 
 
-def _alert(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
+def _build_ecs_alert(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
     withdrawn = share.withdrawn
-    document = _document(share, "alert", campaign.uid, "campaign_withdrawn" if withdrawn else "campaign_shared")
+    document = _build_ecs_document(
+        share, "alert", campaign.uid, "campaign_withdrawn" if withdrawn else "campaign_shared"
+    )
     document["message"] = f"{'Withdrawn: ' if withdrawn else ''}{campaign_name(campaign)}"
     document["event"] |= {
         "severity": _LOWEST_SEVERITY if withdrawn else _SEVERITY.get(campaign.verdict, _LOWEST_SEVERITY),
@@ -77,7 +79,7 @@ def _alert(share: SharedFile, campaign: SharedCampaign) -> dict[str, Any]:
         "end": utc_text(campaign.last_seen),
     }
     document["rule"] = {"id": "stillhunt", "name": "stillhunt", "ruleset": "stillhunt", "version": __version__}
-    document["threat"] = _threat(campaign)
+    document["threat"] = _build_ecs_threat(campaign)
     document["tags"] = [NOT_FOR_BLOCKING, share.tlp.shown, f"circle:{share.ids.circle}"]
     if hashes := [one.digest for kind in ("address", "network", "phrase") for one in _first_hashes(campaign, kind)]:
         document["related"] = {"hash": hashes}
@@ -90,10 +92,10 @@ def _first_hashes(campaign: SharedCampaign, kind: str) -> Iterable[Any]:
     return campaign.hashes_of(kind)[:MOST_EVENT_HASHES]
 
 
-def _indicator(share: SharedFile, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
+def _build_ecs_indicator(share: SharedFile, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
     uid = share.ids.uuid("indicator", campaign.uid, indicator.kind, indicator.key)
     action = "indicator_withdrawn" if share.withdrawn else "indicator_shared"
-    document = _document(share, "enrichment", uid, action)
+    document = _build_ecs_document(share, "enrichment", uid, action)
     found: dict[str, Any] = {
         "id": [uid],
         "type": _TYPES[indicator.kind],
@@ -114,14 +116,14 @@ def _indicator(share: SharedFile, campaign: SharedCampaign, indicator: SharedInd
     document["message"] = indicator.name
     document["tags"] = [NOT_FOR_BLOCKING, share.tlp.shown]
     document["threat"] = {
-        **_threat(campaign),
+        **_build_ecs_threat(campaign),
         "indicator": found,
         "feed": {"name": f"stillhunt, circle {share.ids.circle}"},
     }
     return document
 
 
-def _threat(campaign: SharedCampaign) -> dict[str, Any]:
+def _build_ecs_threat(campaign: SharedCampaign) -> dict[str, Any]:
     threat: dict[str, Any] = {}
     if campaign.techniques:
         outer = {(one.parent or one).id: one.parent or one for one in campaign.techniques}
@@ -130,16 +132,16 @@ def _threat(campaign: SharedCampaign) -> dict[str, Any]:
         threat = {
             "framework": ATLAS,
             "tactic": {"id": sorted(tactics), "name": [tactics[one].name for one in sorted(tactics)]},
-            "technique": _named(outer),
+            "technique": _list_technique_names(outer),
         }
         if inner:
-            threat["technique"]["subtechnique"] = _named(inner)
+            threat["technique"]["subtechnique"] = _list_technique_names(inner)
     if campaign.operator:
         threat["group"] = {"id": campaign.operator, "name": f"Operator {campaign.operator[:8]}"}
     return threat
 
 
-def _named(techniques: dict[str, AtlasTechnique]) -> dict[str, Any]:
+def _list_technique_names(techniques: dict[str, AtlasTechnique]) -> dict[str, Any]:
     return {"id": sorted(techniques), "name": [techniques[one].name for one in sorted(techniques)]}
 
 

@@ -18,12 +18,12 @@ from stillhunt_evidence.sharing.shared_campaign import SharedFile
 from stillhunt_evidence.sharing.stix_bundle import stix_bundle
 
 
-def _document(value: Any) -> bytes:
+def _encode_json_document(value: Any) -> bytes:
     """One JSON document: keys in the order in which they were given, ASCII, so that every reader shows the same."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode("ascii")
 
 
-def _lines(values: list[dict[str, Any]]) -> bytes:
+def _encode_json_lines(values: list[dict[str, Any]]) -> bytes:
     """JSON Lines: one event in each line."""
     return "".join(json.dumps(value, allow_nan=False) + "\n" for value in values).encode("ascii")
 
@@ -42,10 +42,10 @@ class ShareForm:
 
 
 SHARE_FORMATS = (
-    ShareForm("stix", lambda share: _document(stix_bundle(share))),
-    ShareForm("misp", lambda share: _document(misp_events(share))),
-    ShareForm("ocsf", lambda share: _lines(ocsf_events(share))),
-    ShareForm("ecs", lambda share: _lines(ecs_documents(share))),
+    ShareForm("stix", lambda share: _encode_json_document(stix_bundle(share))),
+    ShareForm("misp", lambda share: _encode_json_document(misp_events(share))),
+    ShareForm("ocsf", lambda share: _encode_json_lines(ocsf_events(share))),
+    ShareForm("ecs", lambda share: _encode_json_lines(ecs_documents(share))),
     ShareForm("csv", shared_csv),
 )
 

@@ -113,14 +113,14 @@ def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple
         Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most
         used first.
     """
-    found = (*_networks(campaign), *_clients(campaign), *_hashes(campaign))
+    found = (*_list_network_indicators(campaign), *_list_client_indicators(campaign), *_hashes(campaign))
     if not withdrawn:
         return found
     known = {(one.kind, one.key): one for one in found}
-    return tuple(known.get((one.kind, one.key), one) for one in _possible())
+    return tuple(known.get((one.kind, one.key), one) for one in _iterate_possible_indicators())
 
 
-def _possible() -> Iterator[SharedIndicator]:
+def _iterate_possible_indicators() -> Iterator[SharedIndicator]:
     """Every indicator that a campaign can have, without what it was."""
     for place in range(MOST_SHARED_VALUES):
         nothing = SharedValue("", 0, number=_RESERVED_AS)
@@ -133,7 +133,7 @@ def _possible() -> Iterator[SharedIndicator]:
         yield SharedIndicator(f"{kind}_hashes", "", f"Keyed hashes of {words}", _WITHDRAWN, 0, 0, 0)
 
 
-def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
+def _list_network_indicators(campaign: SharedCampaign) -> list[SharedIndicator]:
     confidence = min(_NETWORK_CONFIDENCE, percent_of(campaign))
     numbered = [one for one in campaign.values.networks if one.number is not None]
     return [
@@ -141,7 +141,7 @@ def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
             "network",
             str(place),  # and not the number, which a withdrawal need not know
             f"Autonomous system {one.number}",
-            f"{_sent(one)} from AS{one.number}{one.value and f' ({one.value})'}. {_ALSO}",
+            f"{_describe_sent_requests(one)} from AS{one.number}{one.value and f' ({one.value})'}. {_ALSO}",
             confidence,
             one.requests,
             one.accounts,
@@ -151,14 +151,14 @@ def _networks(campaign: SharedCampaign) -> list[SharedIndicator]:
     ]
 
 
-def _clients(campaign: SharedCampaign) -> list[SharedIndicator]:
+def _list_client_indicators(campaign: SharedCampaign) -> list[SharedIndicator]:
     confidence = min(_CLIENT_CONFIDENCE, percent_of(campaign))
     return [
         SharedIndicator(
             "client",
             one.value,
             f"Client {one.value}",
-            f"{_sent(one)} with {one.value}. {_ALSO}",
+            f"{_describe_sent_requests(one)} with {one.value}. {_ALSO}",
             confidence,
             one.requests,
             one.accounts,
@@ -170,7 +170,7 @@ def _clients(campaign: SharedCampaign) -> list[SharedIndicator]:
     ]
 
 
-def _sent(one: SharedValue) -> str:
+def _describe_sent_requests(one: SharedValue) -> str:
     accounts, requests = formatting.plural(one.accounts, "account"), formatting.plural(one.requests, "request")
     return f"{accounts} of the campaign {formatting.verb(one.accounts, 'sends', 'send')} {requests}"
 

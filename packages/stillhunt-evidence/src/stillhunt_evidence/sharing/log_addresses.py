@@ -95,11 +95,13 @@ def circle_addresses(
             account = pc.index_in(batch["account_id"], value_set=accounts)
             own = pc.and_(pc.is_valid(row), pc.is_valid(account))
             batch, row, account = (one.filter(own) for one in (batch, row, account))
-            _count(found, batch, harvest["campaign_id"].take(row), account)
+            _count_harvest_addresses(found, batch, harvest["campaign_id"].take(row), account)
     return found
 
 
-def _count(found: AddressCounts, batch: pa.Table, campaigns: pa.ChunkedArray, accounts: pa.ChunkedArray) -> None:
+def _count_harvest_addresses(
+    found: AddressCounts, batch: pa.Table, campaigns: pa.ChunkedArray, accounts: pa.ChunkedArray
+) -> None:
     """Count the requests of one batch, all of which are harvested."""
     found.requests_read += batch.num_rows
     for campaign in sorted(pc.unique(campaigns).to_pylist()):

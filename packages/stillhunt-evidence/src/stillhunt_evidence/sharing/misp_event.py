@@ -80,12 +80,12 @@ class _MispWriter:
             "threat_level_id": _THREAT.get(campaign.verdict, _UNDEFINED_THREAT),
             "distribution": str(share.tlp.misp_distribution),
             "Orgc": {"uuid": share.sender_uid, "name": share.sender},
-            "Tag": [{"name": name} for name in self._tags()],
-            "Attribute": self._attributes(),
-            "Object": self._objects(),
+            "Tag": [{"name": name} for name in self._list_misp_tags()],
+            "Attribute": self._build_misp_attributes(),
+            "Object": self._build_misp_objects(),
         }
 
-    def _tags(self) -> list[str]:
+    def _list_misp_tags(self) -> list[str]:
         campaign = self._campaign
         words = formatting.likelihood(campaign.probability).removeprefix("a ").replace(" ", "-")
         tags = [f"tlp:{self._share.tlp.name}", f'estimative-language:likelihood-probability="{words}"']
@@ -93,11 +93,11 @@ class _MispWriter:
         tags.append(f'stillhunt:verdict="{campaign.verdict}"')
         return [*tags, "stillhunt:withdrawn"] if self._share.withdrawn else tags
 
-    def _attributes(self) -> list[dict[str, Any]]:
+    def _build_misp_attributes(self) -> list[dict[str, Any]]:
         campaign = self._campaign
         made = [
-            self._attribute("id", "campaign-id", campaign.uid, "Id of the campaign in this circle."),
-            self._attribute("name", "campaign-name", campaign_name(campaign), campaign_text(campaign)),
+            self._build_misp_attribute("id", "campaign-id", campaign.uid, "Id of the campaign in this circle."),
+            self._build_misp_attribute("name", "campaign-name", campaign_name(campaign), campaign_text(campaign)),
         ]
         for name, value in (
             ("accounts", campaign.counts.accounts),
@@ -105,11 +105,11 @@ class _MispWriter:
             ("output tokens", campaign.counts.output_tokens),
             ("probability in percent", percent_of(campaign)),
         ):
-            made.append(self._attribute(f"counter {name}", "counter", str(value), name))
+            made.append(self._build_misp_attribute(f"counter {name}", "counter", str(value), name))
         for aspect, most in _ASPECTS.items():
             values = campaign.values.aspects().get(aspect, ())
             texts = [(f"{aspect}: {one.value}", formatting.plural(one.requests, "request")) for one in values]
-            made += self._listed(aspect, "text", texts, most)
+            made += self._build_attribute_list(aspect, "text", texts, most)
         for kind, most in _MOST_HASHES.items():
             texts = [
                 (
@@ -118,18 +118,20 @@ class _MispWriter:
                 )
                 for one in campaign.hashes_of(kind)
             ]
-            made += self._listed(f"{kind} hash", "anonymised", texts, most)
+            made += self._build_attribute_list(f"{kind} hash", "anonymised", texts, most)
         name = f"Operator {campaign.operator[:8]}"
         ties = [(name, "Several campaigns are tied to it.")] if campaign.operator else []
-        return [*made, *self._listed("tied operator", "threat-actor", ties, 1)]
+        return [*made, *self._build_attribute_list("tied operator", "threat-actor", ties, 1)]
 
-    def _listed(self, name: str, kind: str, texts: list[tuple[str, str]], most: int) -> list[dict[str, Any]]:
+    def _build_attribute_list(
+        self, name: str, kind: str, texts: list[tuple[str, str]], most: int
+    ) -> list[dict[str, Any]]:
         """Attributes of a list. Their ids come from their places, so that a withdrawal reaches all of them by them."""
         if self._share.withdrawn:
             texts = [*texts, *((f"{name} {place}", "Withdrawn.") for place in range(len(texts), most))]
-        return [self._attribute(f"{name} {place}", kind, *text) for place, text in enumerate(texts)]
+        return [self._build_misp_attribute(f"{name} {place}", kind, *text) for place, text in enumerate(texts)]
 
-    def _attribute(self, place: str, kind: str, value: str, comment: str) -> dict[str, Any]:
+    def _build_misp_attribute(self, place: str, kind: str, value: str, comment: str) -> dict[str, Any]:
         made: dict[str, Any] = {
             "uuid": self._share.ids.uuid("misp attribute", self._campaign.uid, place),
             "type": kind,
@@ -143,11 +145,11 @@ class _MispWriter:
         }
         return {**made, "deleted": True} if self._share.withdrawn else made
 
-    def _objects(self) -> list[dict[str, Any]]:
+    def _build_misp_objects(self) -> list[dict[str, Any]]:
         campaign = self._campaign
-        made = [self._evidence()]
+        made = [self._build_evidence_annotation()]
         made += [
-            self._object(
+            self._build_misp_object(
                 "course-of-action",
                 one.key,
                 one.text,
@@ -156,15 +158,17 @@ class _MispWriter:
             for one in campaign.measures
         ]
         found = indicators_of(campaign, withdrawn=self._share.withdrawn)
-        made += [self._indicator(one) for one in found if one.value is not None]
+        made += [self._build_indicator_object(one) for one in found if one.value is not None]
         hashed = {"phrase" if one.kind == "phrase_hashes" else "address" for one in found if one.value is None}
         for kind in sorted(hashed):
             rows = [("description", "text", _HASHED_BY[kind]), ("method", "text", _HASH_METHOD)]
             rows += [("keyed-hash-function", "text", "hmac-sha256")] if kind == "phrase" else []
-            made.append(self._object("anonymisation", kind, f"Circle {self._share.ids.circle}.", tuple(rows)))
+            made.append(
+                self._build_misp_object("anonymisation", kind, f"Circle {self._share.ids.circle}.", tuple(rows))
+            )
         return made
 
-    def _evidence(self) -> dict[str, Any]:
+    def _build_evidence_annotation(self) -> dict[str, Any]:
         campaign = self._campaign
         lines = [f"{formatting.bits(one.bits)} bits, {one.family}: {one.sentence}" for one in campaign.findings]
         text = "\n".join([campaign_text(campaign), LIMITS_OF_CLAIM, *lines])
@@ -175,9 +179,9 @@ class _MispWriter:
             ("type", "text", "Executive Summary"),
             ("modification-date", "datetime", when),
         )
-        return self._object("annotation", "evidence", "The evidence, and the limits of the claim.", rows)
+        return self._build_misp_object("annotation", "evidence", "The evidence, and the limits of the claim.", rows)
 
-    def _indicator(self, indicator: SharedIndicator) -> dict[str, Any]:
+    def _build_indicator_object(self, indicator: SharedIndicator) -> dict[str, Any]:
         comment = f"{indicator.text} Confidence {indicator.confidence} %."
         key = f"{indicator.kind} {indicator.key}"
         if indicator.kind == "network" and indicator.value is not None:
@@ -186,20 +190,22 @@ class _MispWriter:
             described = indicator.value.value or ("withdrawn" if self._share.withdrawn else "")
             rows += [("description", "text", described)] if described else []
             rows += [("first-seen", "datetime", utc_text(first)), ("last-seen", "datetime", utc_text(last))]
-            return self._object("asn", key, comment, tuple(rows))
+            return self._build_misp_object("asn", key, comment, tuple(rows))
         rows = [
             ("stix2-pattern", "stix2-pattern", stix_pattern(indicator)),
             ("version", "text", "stix 2.1"),
             ("comment", "comment", comment),
         ]
-        return self._object("stix2-pattern", key, comment, tuple(rows))
+        return self._build_misp_object("stix2-pattern", key, comment, tuple(rows))
 
-    def _object(self, name: str, key: str, comment: str, rows: tuple[tuple[str, str, str], ...]) -> dict[str, Any]:
+    def _build_misp_object(
+        self, name: str, key: str, comment: str, rows: tuple[tuple[str, str, str], ...]
+    ) -> dict[str, Any]:
         template, version, category = _TEMPLATES[name]
         uid = self._share.ids.uuid("misp object", self._campaign.uid, name, key)
         attributes = [
             {
-                **self._attribute(relation, kind, value, ""),
+                **self._build_misp_attribute(relation, kind, value, ""),
                 "uuid": self._share.ids.uuid("misp object attribute", uid, relation),
                 "object_relation": relation,
             }

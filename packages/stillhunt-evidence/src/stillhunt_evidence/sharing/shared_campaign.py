@@ -45,15 +45,15 @@ class ShareIds:
         Args:
             kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
         """
-        return _uuid(self.key, ["circle", self.circle, kind, *parts])
+        return _derive_keyed_uuid(self.key, ["circle", self.circle, kind, *parts])
 
 
 def public_uuid(kind: str, *parts: str) -> str:
     """The id of a thing that is the same for all sharers, such as a technique of MITRE ATLAS."""
-    return _uuid(_PUBLIC_KEY, [kind, *parts])
+    return _derive_keyed_uuid(_PUBLIC_KEY, [kind, *parts])
 
 
-def _uuid(key: bytes, parts: list[str]) -> str:
+def _derive_keyed_uuid(key: bytes, parts: list[str]) -> str:
     digest = hmac.new(key, json.dumps(parts).encode(), hashlib.sha256).digest()
     return str(uuid.UUID(bytes=digest[:_UUID_BYTES], version=4))
 

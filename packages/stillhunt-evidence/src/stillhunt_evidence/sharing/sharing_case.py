@@ -91,7 +91,7 @@ def share_of(
     cleaner = TextCleaner(
         _ids_of(case, wanted) | _withheld_models(case, [rows[name] for name in wanted if name in rows])
     )
-    operators = _operators(case, wanted, rows, ids, cleaner)
+    operators = _collect_shared_operators(case, wanted, rows, ids, cleaner)
     tied = {uid: operator.uid for operator in operators for uid in operator.campaigns}
     shared = []
     for name in wanted:
@@ -100,7 +100,7 @@ def share_of(
             reader = _CampaignReader(case, rows[name], cleaner, terms.circle_key)
             shared.append(reader.campaign(uid, tied.get(uid, ""), addresses))
         else:
-            shared.append(_gone(uid, at))
+            shared.append(_build_withdrawn_campaign(uid, at))
     if terms.withdrawn:  # all that can have been shared, whatever this case says of it
         shared = [replace(one, techniques=TECHNIQUES, measures=SHARED_MEASURES) for one in shared]
     return SharedFile(
@@ -123,7 +123,7 @@ def case_end(case: Case) -> datetime:
     """
     columns = (case.tables["campaigns"]["last_seen"], case.member_details["last_seen"])
     latest = max((time for column in columns if (time := pc.max(column).as_py()) is not None), default=EPOCH)
-    return _widened(latest, timedelta(minutes=1), up=True)
+    return _round_time_to_step(latest, timedelta(minutes=1), up=True)
 
 
 class _CampaignReader:
@@ -135,13 +135,13 @@ class _CampaignReader:
         self._enough = row["accounts"] >= P.least_accounts
 
     def campaign(self, uid: str, operator: str, addresses: AddressCounts | None) -> SharedCampaign:
-        row, members = self._row, self._rows(self._case.members)
-        evidence = [one for one in self._rows(self._case.evidence) if one["account_id"] is None]
+        row, members = self._row, self._read_campaign_rows(self._case.members)
+        evidence = [one for one in self._read_campaign_rows(self._case.evidence) if one["account_id"] is None]
         evidence = [one for one in evidence if one["family"] in FAMILIES]
         step = timedelta(seconds=_TIME_STEP)
         counts = SharedCounts(
             row["accounts"],
-            self._flagged([one["account_id"] for one in members]),
+            self._count_flagged_members([one["account_id"] for one in members]),
             row["requests"],
             row["estimated_requests"],
             row["output_tokens"],
@@ -151,13 +151,13 @@ class _CampaignReader:
             kind=self._clean.value(row["kind"]),
             verdict=row["verdict"],
             probability=row["score"],
-            first_seen=_widened(row["first_seen"], step, up=False),
-            last_seen=_widened(row["last_seen"], step, up=True),
+            first_seen=_round_time_to_step(row["first_seen"], step, up=False),
+            last_seen=_round_time_to_step(row["last_seen"], step, up=True),
             counts=counts,
-            values=self._values(),
+            values=self._collect_shared_values(),
             hashes=(*self._address_hashes(addresses), *self._phrase_hashes()),
             families=tuple(one for one in row["families"] if one in FAMILIES),
-            findings=self._findings(evidence),
+            findings=self._list_shared_findings(evidence),
             techniques=techniques_of(
                 row["kind"],
                 {one["role"] for one in members},
@@ -167,16 +167,16 @@ class _CampaignReader:
             operator=operator,
         )
 
-    def _rows(self, table: pa.Table) -> list[dict[str, Any]]:
+    def _read_campaign_rows(self, table: pa.Table) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = table.filter(pc.equal(table["campaign_id"], self._name)).to_pylist()
         return rows
 
-    def _flagged(self, members: list[str]) -> int:
+    def _count_flagged_members(self, members: list[str]) -> int:
         accounts = self._case.accounts
         own = pc.is_in(accounts["account_id"], value_set=pa.array(members, pa.string()))
         return int(pc.sum(pc.and_(own, accounts["flagged"])).as_py() or 0)
 
-    def _findings(self, evidence: list[dict[str, Any]]) -> tuple[SharedFinding, ...]:
+    def _list_shared_findings(self, evidence: list[dict[str, Any]]) -> tuple[SharedFinding, ...]:
         counted = [one for one in evidence if one["bits"]]
         strongest = sorted(counted, key=lambda one: (-abs(one["bits"]), one["kind"], one["statement"]))
         return tuple(
@@ -186,45 +186,49 @@ class _CampaignReader:
             for one in strongest[:_MOST_SENTENCES]
         )
 
-    def _values(self) -> SharedValues:
-        cited = self._rows(self._case.cited)
-        models = models_to_share(self._row, self._rows(self._case.taken), cited)
+    def _collect_shared_values(self) -> SharedValues:
+        cited = self._read_campaign_rows(self._case.cited)
+        models = models_to_share(self._row, self._read_campaign_rows(self._case.taken), cited)
         return SharedValues(
-            skills=self._skills() or self._named(self._row["skills"]),
-            models=_joined(SharedValue(self._clean.value(name), requests) for name, requests in models.items()),
-            languages=_joined(self._taken("language")),
-            clients=self._origins("client"),
-            networks=self._origins("network"),
-            countries=self._origins("country"),
+            skills=self._select_shared_skills() or self._build_named_values(self._row["skills"]),
+            models=_join_equal_values(
+                SharedValue(self._clean.value(name), requests) for name, requests in models.items()
+            ),
+            languages=_join_equal_values(self._list_taken_values("language")),
+            clients=self._list_origin_values("client"),
+            networks=self._list_origin_values("network"),
+            countries=self._list_origin_values("country"),
             settings=settings_of(cited),
         )
 
-    def _named(self, names: Iterable[str]) -> tuple[SharedValue, ...]:
+    def _build_named_values(self, names: Iterable[str]) -> tuple[SharedValue, ...]:
         """Values that the case only names, in the order that it gives them."""
         values = [self._clean.value(one) for one in names if one not in _NOT_VALUES] if self._enough else []
         return tuple(SharedValue(one, 0) for one in dict.fromkeys(values) if one)[:MOST_SHARED_VALUES]
 
-    def _skills(self) -> tuple[SharedValue, ...]:
+    def _select_shared_skills(self) -> tuple[SharedValue, ...]:
         """Those that the campaign is named after, and others of which it took a noticeable part."""
         least = LEAST_SHARE * self._row["requests"]
         own = {self._clean.value(one) for one in self._row["skills"]}
-        return _joined(one for one in self._taken("skill") if one.value in own or one.requests >= least)
+        return _join_equal_values(
+            one for one in self._list_taken_values("skill") if one.value in own or one.requests >= least
+        )
 
-    def _taken(self, aspect: str) -> list[SharedValue]:
+    def _list_taken_values(self, aspect: str) -> list[SharedValue]:
         """What was taken along one aspect; subjects are never asked for: their words come from prompts."""
-        rows = self._rows(self._case.taken) if self._enough else []
+        rows = self._read_campaign_rows(self._case.taken) if self._enough else []
         chosen = [one for one in rows if one["aspect"] == aspect and one["value"] not in _NOT_VALUES]
         return [SharedValue(self._clean.value(one["value"]), one["requests"]) for one in chosen]
 
-    def _origins(self, aspect: str) -> tuple[SharedValue, ...]:
+    def _list_origin_values(self, aspect: str) -> tuple[SharedValue, ...]:
         chosen = [
             one
-            for one in self._rows(self._case.origins)
+            for one in self._read_campaign_rows(self._case.origins)
             if one["aspect"] == aspect and one["accounts"] >= P.least_accounts and one["value"] not in _NOT_VALUES
         ]
-        return _joined(self._origin(aspect, one) for one in chosen)
+        return _join_equal_values(self._build_origin_value(aspect, one) for one in chosen)
 
-    def _origin(self, aspect: str, row: Mapping[str, Any]) -> SharedValue:
+    def _build_origin_value(self, aspect: str, row: Mapping[str, Any]) -> SharedValue:
         found = _NETWORK.fullmatch(row["value"]) if aspect == "network" else None
         number = int(found[1]) if found and int(found[1]) <= _LARGEST_AS else None
         text = found[2] if found and number is not None else row["value"]
@@ -233,7 +237,7 @@ class _CampaignReader:
     def _phrase_hashes(self) -> list[SharedHash]:
         rows = [
             one
-            for one in self._rows(self._case.phrases)
+            for one in self._read_campaign_rows(self._case.phrases)
             if one["kind"] == "phrase" and one["accounts"] >= P.least_accounts
         ]
         found = {
@@ -264,7 +268,7 @@ def _most_accounts(one: SharedHash) -> tuple[int, int, str]:
     return -one.accounts, -one.requests, one.digest
 
 
-def _joined(values: Iterable[SharedValue]) -> tuple[SharedValue, ...]:
+def _join_equal_values(values: Iterable[SharedValue]) -> tuple[SharedValue, ...]:
     """Values by how much they are used; those that look the same after cleaning are one."""
     joined: dict[tuple[int | None, str], SharedValue] = {}
     for one in sorted(values, key=lambda one: (-one.requests, one.value, one.accounts)):
@@ -308,7 +312,7 @@ def _withheld_models(case: Case, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return withheld_names(names, leaving)
 
 
-def _operators(
+def _collect_shared_operators(
     case: Case, campaigns: Sequence[str], rows: Mapping[str, Any], ids: ShareIds, cleaner: TextCleaner
 ) -> tuple[SharedOperator, ...]:
     """Operators that the case ties to campaigns that are shared."""
@@ -327,14 +331,14 @@ def _operators(
                 campaigns=tuple(sorted({ids.uuid("campaign", tie["campaign_id"]) for tie in ties})),
                 bits=strongest["bits"],
                 sentences=tuple(cleaner.sentence(one) for one in strongest["statements"][:_MOST_SENTENCES]),
-                first_seen=_widened(min(one["first_seen"] for one in own), step, up=False),
-                last_seen=_widened(max(one["last_seen"] for one in own), step, up=True),
+                first_seen=_round_time_to_step(min(one["first_seen"] for one in own), step, up=False),
+                last_seen=_round_time_to_step(max(one["last_seen"] for one in own), step, up=True),
             )
         )
     return tuple(sorted(operators, key=lambda one: one.uid))
 
 
-def _widened(time: datetime, step: timedelta, *, up: bool) -> datetime:
+def _round_time_to_step(time: datetime, step: timedelta, *, up: bool) -> datetime:
     """A time moved to a multiple of a step, so that it names no request."""
     passed = time.astimezone(UTC) - EPOCH
     whole = passed // step
@@ -343,7 +347,7 @@ def _widened(time: datetime, step: timedelta, *, up: bool) -> datetime:
     return EPOCH + whole * step
 
 
-def _gone(uid: str, at: datetime) -> SharedCampaign:
+def _build_withdrawn_campaign(uid: str, at: datetime) -> SharedCampaign:
     """A campaign that is withdrawn, and of which the case knows nothing more."""
     nothing = SharedValues((), (), (), (), (), (), ())
     return SharedCampaign(

@@ -139,13 +139,15 @@ class _StixWriter:
 
     def objects(self) -> list[dict[str, Any]]:
         share = self._share
-        made = [self._identity(), *extension_objects()]
+        made = [self._build_sender_identity(), *extension_objects()]
         techniques = {one.id: one for campaign in share.campaigns for one in campaign.techniques}
         measures = {one.key: one for campaign in share.campaigns for one in campaign.measures}
         made += [_attack_pattern(techniques[name]) for name in sorted(techniques)]
         made += [_course_of_action(measures[name]) for name in sorted(measures)]
         made += [
-            self._mitigates(measures[one], techniques[two]) for one in sorted(measures) for two in sorted(techniques)
+            self._build_mitigates_relation(measures[one], techniques[two])
+            for one in sorted(measures)
+            for two in sorted(techniques)
         ]
         made += [self._intrusion_set(operator) for operator in share.operators]
         for campaign in share.campaigns:
@@ -153,24 +155,24 @@ class _StixWriter:
         return made
 
     def _of_campaign(self, campaign: SharedCampaign) -> list[dict[str, Any]]:
-        made = [self._campaign(campaign)]
+        made = [self._build_campaign_object(campaign)]
         target = made[0]["id"]
         if campaign.operator:
-            made.append(self._relationship("attributed-to", target, f"intrusion-set--{campaign.operator}"))
-        made += [self._relationship("uses", target, _attack_pattern_id(one)) for one in campaign.techniques]
+            made.append(self._build_stix_relationship("attributed-to", target, f"intrusion-set--{campaign.operator}"))
+        made += [self._build_stix_relationship("uses", target, _attack_pattern_id(one)) for one in campaign.techniques]
         for indicator in indicators_of(campaign, withdrawn=self._share.withdrawn):
             if indicator.value is None:
-                made.append(self._indicator(campaign, indicator))
-                made.append(self._relationship("indicates", made[-1]["id"], target))
+                made.append(self._build_stix_indicator(campaign, indicator))
+                made.append(self._build_stix_relationship("indicates", made[-1]["id"], target))
             else:
-                made.append(self._used(campaign, indicator, indicator.value))
-                made.append(self._relationship("uses", target, made[-1]["id"]))
-        made.append(self._sighting(campaign, target))
-        made.append(self._note(campaign, target))
-        made.append(self._report(campaign, [one["id"] for one in made]))
+                made.append(self._build_used_object(campaign, indicator, indicator.value))
+                made.append(self._build_stix_relationship("uses", target, made[-1]["id"]))
+        made.append(self._build_stix_sighting(campaign, target))
+        made.append(self._build_evidence_note(campaign, target))
+        made.append(self._build_campaign_report(campaign, [one["id"] for one in made]))
         return made
 
-    def _common(self, kind: str, uid: str, *, withdrawable: bool = True) -> dict[str, Any]:
+    def _build_common_fields(self, kind: str, uid: str, *, withdrawable: bool = True) -> dict[str, Any]:
         """What every object of the sender has."""
         common: dict[str, Any] = {
             "type": kind,
@@ -185,14 +187,14 @@ class _StixWriter:
             common["revoked"] = True
         return common
 
-    def _identity(self) -> dict[str, Any]:
+    def _build_sender_identity(self) -> dict[str, Any]:
         return {
             **_public_object("identity", self._sender),
             "name": self._share.sender,
             "identity_class": "organization",
         }
 
-    def _mitigates(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
+    def _build_mitigates_relation(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
         source, target = _course_of_action_id(measure), _attack_pattern_id(technique)
         uid = public_uuid("relationship", "mitigates", source, target)
         return {
@@ -210,28 +212,30 @@ class _StixWriter:
         ties = " ".join(f"{one}." for one in operator.sentences)
         return {
             # an operator may have campaigns that are not withdrawn with these
-            **self._common("intrusion-set", operator.uid, withdrawable=False),
+            **self._build_common_fields("intrusion-set", operator.uid, withdrawable=False),
             "name": f"Operator {operator.short}",
             "description": f"{campaigns} in this file, tied by {bits} beyond chance: {ties} {LIMITS_OF_CLAIM}",
             "first_seen": utc_text(operator.first_seen),
             "last_seen": utc_text(operator.last_seen),
         }
 
-    def _campaign(self, campaign: SharedCampaign) -> dict[str, Any]:
+    def _build_campaign_object(self, campaign: SharedCampaign) -> dict[str, Any]:
         return {
-            **self._common("campaign", campaign.uid),
+            **self._build_common_fields("campaign", campaign.uid),
             "name": campaign_name(campaign),
             "description": campaign_text(campaign),
             "first_seen": utc_text(campaign.first_seen),
             "last_seen": utc_text(campaign.last_seen),
-            "objective": _objective(campaign),
+            "objective": _describe_objective(campaign),
             "confidence": percent_of(campaign),
             "extensions": {STIX_EXTENSION: campaign_facts(self._share, campaign)},
         }
 
-    def _indicator(self, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
+    def _build_stix_indicator(self, campaign: SharedCampaign, indicator: SharedIndicator) -> dict[str, Any]:
         made = {
-            **self._common("indicator", self._share.ids.uuid("indicator", campaign.uid, indicator.kind, indicator.key)),
+            **self._build_common_fields(
+                "indicator", self._share.ids.uuid("indicator", campaign.uid, indicator.kind, indicator.key)
+            ),
             "name": indicator.name,
             "description": indicator.text,
             "indicator_types": ["anomalous-activity"],
@@ -247,13 +251,15 @@ class _StixWriter:
             made["extensions"] = {STIX_EXTENSION: hash_facts(self._share, indicator)}
         return made
 
-    def _used(self, campaign: SharedCampaign, indicator: SharedIndicator, value: SharedValue) -> dict[str, Any]:
+    def _build_used_object(
+        self, campaign: SharedCampaign, indicator: SharedIndicator, value: SharedValue
+    ) -> dict[str, Any]:
         """An autonomous system or a client: what the campaign uses. As an indicator, importers would block it."""
         kind = "infrastructure" if indicator.kind == "network" else "tool"
         facts = {"user_agent_pattern": indicator.pattern} if indicator.pattern else value_facts(value)
         times = {"first_seen": utc_text(campaign.first_seen), "last_seen": utc_text(campaign.last_seen)}
         return {
-            **self._common(kind, self._share.ids.uuid(kind, campaign.uid, indicator.key)),
+            **self._build_common_fields(kind, self._share.ids.uuid(kind, campaign.uid, indicator.key)),
             "name": indicator.name,
             "description": indicator.text,
             **(times if kind == "infrastructure" else {}),
@@ -262,17 +268,17 @@ class _StixWriter:
             "extensions": {STIX_EXTENSION: {"extension_type": "property-extension", **facts}},
         }
 
-    def _relationship(self, name: str, source: str, target: str) -> dict[str, Any]:
+    def _build_stix_relationship(self, name: str, source: str, target: str) -> dict[str, Any]:
         return {
-            **self._common("relationship", self._share.ids.uuid("relationship", name, source, target)),
+            **self._build_common_fields("relationship", self._share.ids.uuid("relationship", name, source, target)),
             "relationship_type": name,
             "source_ref": source,
             "target_ref": target,
         }
 
-    def _sighting(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
+    def _build_stix_sighting(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
         return {
-            **self._common("sighting", self._share.ids.uuid("sighting", campaign.uid)),
+            **self._build_common_fields("sighting", self._share.ids.uuid("sighting", campaign.uid)),
             "description": "Harvested requests in the sender's own logs.",
             "first_seen": utc_text(campaign.first_seen),
             "last_seen": utc_text(campaign.last_seen),
@@ -281,24 +287,24 @@ class _StixWriter:
             "where_sighted_refs": [self._sender],
         }
 
-    def _note(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
+    def _build_evidence_note(self, campaign: SharedCampaign, target: str) -> dict[str, Any]:
         findings = "\n".join(
             f"- {formatting.bits(one.bits)} bits, {one.family}: {one.sentence}" for one in campaign.findings
         )
         return {
-            **self._common("note", self._share.ids.uuid("note", campaign.uid)),
+            **self._build_common_fields("note", self._share.ids.uuid("note", campaign.uid)),
             "abstract": f"{campaign_name(campaign)}: the evidence, and the limits of the claim",
             "content": f"{LIMITS_OF_CLAIM}\n\n{findings}".strip(),
             "object_refs": [target],
             "confidence": percent_of(campaign),
         }
 
-    def _report(self, campaign: SharedCampaign, refs: list[str]) -> dict[str, Any]:
+    def _build_campaign_report(self, campaign: SharedCampaign, refs: list[str]) -> dict[str, Any]:
         named = [_attack_pattern_id(one) for one in campaign.techniques]
         named += [_course_of_action_id(one) for one in campaign.measures]
         named += [f"intrusion-set--{campaign.operator}"] if campaign.operator else []
         return {
-            **self._common("report", self._share.ids.uuid("report", campaign.uid)),
+            **self._build_common_fields("report", self._share.ids.uuid("report", campaign.uid)),
             "name": campaign_name(campaign),
             "description": campaign_text(campaign),
             "report_types": ["campaign"],
@@ -318,8 +324,8 @@ def stix_pattern(indicator: SharedIndicator) -> str:
         return f"[autonomous-system:number = {indicator.value.number}]"
     if indicator.kind == "client":
         header = "network-traffic:extensions.'http-request-ext'.request_header.'User-Agent'"
-        return f"[{header} MATCHES {_quoted(indicator.pattern)}]"
-    digests = ", ".join(_quoted(one.digest) for one in indicator.hashes) or _quoted("withdrawn")
+        return f"[{header} MATCHES {_quote_stix_text(indicator.pattern)}]"
+    digests = ", ".join(_quote_stix_text(one.digest) for one in indicator.hashes) or _quote_stix_text("withdrawn")
     if indicator.kind == "phrase_hashes":
         return f"[network-traffic:extensions.'{STIX_EXTENSION}'.phrase_hash IN ({digests})]"
     name = indicator.kind.removesuffix("es")
@@ -327,11 +333,11 @@ def stix_pattern(indicator: SharedIndicator) -> str:
     return f"[{' OR '.join(sides)}]"
 
 
-def _quoted(text: str) -> str:
+def _quote_stix_text(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _objective(campaign: SharedCampaign) -> str:
+def _describe_objective(campaign: SharedCampaign) -> str:
     skills = ", ".join(one.value for one in campaign.values.skills)
     if campaign.kind != "harvest":
         return "Use of a service by one operation through many accounts."

@@ -56,7 +56,7 @@ def find_by_rules(requests: pa.Table, accounts: pa.Table | None, _settings: Meth
             no_ramp(log),
             distinct_counts(log.owner, log.codes("client_ip"), log.size) >= ADDRESSES_PER_ACCOUNT,
             asks_for_reasoning(log),
-            _shared(log.customer_codes("payment_fingerprint"), SAME_CARD_ACCOUNTS),
+            _mark_shared_values(log.customer_codes("payment_fingerprint"), SAME_CARD_ACCOUNTS),
             _same_template(log),
         ]
     )
@@ -110,7 +110,7 @@ def asks_for_reasoning(log: AccountLog) -> Array:
     return np.greater_equal(share, REASONING_SHARE)
 
 
-def _shared(code: Array, least: int) -> Array:
+def _mark_shared_values(code: Array, least: int) -> Array:
     holders: Array = np.where(code >= 0, np.bincount(code + 1)[code + 1], 0)
     return np.greater_equal(holders, least)
 

@@ -65,12 +65,12 @@ def account_aggregates(log: AccountLog) -> Array:
         np.log1p(mean_length), np.log1p(spread_length), np.log1p(output), np.log1p(sent), later,
         distinct_counts(owner, log.prefix_codes(), size) / requests,
         np.log1p(np.maximum(age, 0.0)),
-        np.log1p(_holders(card) + _holders(address)),
+        np.log1p(_count_other_holders(card) + _count_other_holders(address)),
     ]  # fmt: skip
     return np.column_stack(columns).astype(np.float64)
 
 
-def _holders(code: Array) -> Array:
+def _count_other_holders(code: Array) -> Array:
     """How many other accounts hold the same value, by account; 0 where it is unknown."""
     return np.where(code >= 0, np.bincount(code + 1)[code + 1] - 1, 0)
 

@@ -110,13 +110,13 @@ class AccountLog:
         """
         if column not in self.requests.column_names:
             return np.full(len(self.owner), -1)
-        return _codes(self.requests[column])
+        return _encode_column_values(self.requests[column])
 
     def customer_codes(self, column: str) -> Array:
         """One column of the customer table as small numbers, by account, shape (accounts,); -1 where null or absent."""
         if self._customers is None or column not in self._customers.column_names:
             return np.full(self.size, -1)
-        return _codes(self._customers[column])
+        return _encode_column_values(self._customers[column])
 
     def numbers(self, column: str) -> Array:
         """One column of the requests as floats, shape (requests,); nan where null or absent."""
@@ -141,7 +141,7 @@ class AccountLog:
     def prefix_codes(self) -> Array:
         """Code of the first characters of each prompt, shape (requests,); -1 where the prompt is shorter."""
         prompts = self.prompts()
-        codes = _codes(pa.chunked_array([pc.utf8_slice_codeunits(prompts, 0, PREFIX_CHARACTERS)]))
+        codes = _encode_column_values(pa.chunked_array([pc.utf8_slice_codeunits(prompts, 0, PREFIX_CHARACTERS)]))
         return np.where(pc.utf8_length(prompts).to_numpy() >= PREFIX_CHARACTERS, codes, -1)
 
     def result(self, scores: Array, flagged: Array, group: Array | None = None) -> MethodResult:
@@ -160,7 +160,7 @@ class AccountLog:
         )
 
 
-def _codes(column: pa.ChunkedArray) -> Array:
+def _encode_column_values(column: pa.ChunkedArray) -> Array:
     indices = column.combine_chunks().dictionary_encode().indices
     codes: Array = pc.fill_null(indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes

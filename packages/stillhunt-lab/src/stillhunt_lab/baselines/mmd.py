@@ -53,7 +53,7 @@ def find_distant_windows(requests: pa.Table, _accounts: pa.Table | None, setting
 
 def median_gamma(points: Array) -> float:
     """1 / median squared distance: the median heuristic."""
-    squares = _squares(points, points)
+    squares = _compute_squared_distances(points, points)
     median = float(np.median(squares[np.triu_indices(len(points), 1)]))
     return 1.0 / max(median, 1e-9)
 
@@ -68,7 +68,7 @@ def discrepancy(window: Array, reference: Array, gamma: float, own: float | None
         own: mean kernel within the reference, where it is known already.
     """
     within = _mean_kernel(window, gamma)
-    across = float(np.exp(-gamma * _squares(window, reference)).mean())
+    across = float(np.exp(-gamma * _compute_squared_distances(window, reference)).mean())
     return within + (_mean_kernel(reference, gamma) if own is None else own) - 2 * across
 
 
@@ -94,11 +94,11 @@ def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: 
 
 
 def _mean_kernel(points: Array, gamma: float) -> float:
-    kernel = np.exp(-gamma * _squares(points, points))
+    kernel = np.exp(-gamma * _compute_squared_distances(points, points))
     count = len(points)
     return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
 
-def _squares(left: Array, right: Array) -> Array:
+def _compute_squared_distances(left: Array, right: Array) -> Array:
     squares: Array = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None] - 2 * left @ right.T
     return np.maximum(squares, 0.0)

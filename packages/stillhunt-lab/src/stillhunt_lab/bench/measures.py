@@ -66,9 +66,9 @@ class Truth:
     """
 
     def __init__(self, accounts: pa.Table, requests: pa.Table) -> None:
-        self.persona = _lookup(accounts, "account_id", "persona")
-        self.campaign = _lookup(requests, "request_id", "campaign")
-        self.owner = _lookup(requests, "request_id", "account_id")
+        self.persona = _build_column_lookup(accounts, "account_id", "persona")
+        self.campaign = _build_column_lookup(requests, "request_id", "campaign")
+        self.owner = _build_column_lookup(requests, "request_id", "account_id")
 
     @cached_property
     def serves(self) -> dict[str, Counter[str]]:
@@ -84,13 +84,15 @@ def case_result(tables: Mapping[str, pa.Table]) -> MethodResult:
     """The result that a case folder holds."""
     verdicts = tables["campaigns"]["verdict"].to_pylist()
     accounts = tables["accounts"]
-    flagged = frozenset(account for account, acted in _lookup(accounts, "account_id", "flagged").items() if acted)
-    groups = _lookup(accounts, "account_id", "campaign_id")
+    flagged = frozenset(
+        account for account, acted in _build_column_lookup(accounts, "account_id", "flagged").items() if acted
+    )
+    groups = _build_column_lookup(accounts, "account_id", "campaign_id")
     return MethodResult(
-        scores=_lookup(accounts, "account_id", "score"),
+        scores=_build_column_lookup(accounts, "account_id", "score"),
         flagged=flagged,
         groups={account: groups[account] for account in sorted(flagged) if groups[account] is not None},
-        harvest=_lookup(tables["harvest"], "request_id", "campaign_id"),
+        harvest=_build_column_lookup(tables["harvest"], "request_id", "campaign_id"),
         acts=verdicts.count("act"),
         reviews=verdicts.count("review"),
     )
@@ -180,7 +182,7 @@ def average_precision(quality: Quality) -> float | None:
     return sum(n / (n + false) for n, false in hits) / quality.harvesting_accounts
 
 
-def _lookup(table: pa.Table, key: str, value: str) -> dict[str, Any]:
+def _build_column_lookup(table: pa.Table, key: str, value: str) -> dict[str, Any]:
     return dict(zip(table[key].to_pylist(), table[value].to_pylist(), strict=True))
 
 

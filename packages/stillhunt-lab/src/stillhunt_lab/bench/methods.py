@@ -36,15 +36,20 @@ class Variant:
     kept_rows: float = 1.0
 
 
-def _caps(names: tuple[str, ...]) -> dict[str, Any]:
+def _build_cap_overrides(names: tuple[str, ...]) -> dict[str, Any]:
     return {"score": {"family_cap_bits": dict.fromkeys(names, NEARLY_NOTHING)}}
 
 
 VARIANTS: dict[str, Variant] = {
     "whole": Variant("nothing changed"),
-    **{f"without_{name}": Variant(f"without {name} evidence", _caps((name,))) for name in ABLATED_FAMILIES},
     **{
-        f"only_{name}": Variant(f"{name} evidence alone", _caps(tuple(n for n in ABLATED_FAMILIES if n != name)))
+        f"without_{name}": Variant(f"without {name} evidence", _build_cap_overrides((name,)))
+        for name in ABLATED_FAMILIES
+    },
+    **{
+        f"only_{name}": Variant(
+            f"{name} evidence alone", _build_cap_overrides(tuple(n for n in ABLATED_FAMILIES if n != name))
+        )
         for name in ABLATED_FAMILIES
     },
     "no_prompts": Variant("log without prompts", dropped=("prompt", "system_prompt", "response", "tools")),

@@ -81,7 +81,7 @@ def first_calls(
     for name in sorted(set(names) - {""}):
         harvest = np.sort(times[np.array([other == name for other in names])])
         before = set(looks)
-        hour = _first_standing(partial(is_called, name), _hours(harvest, start, last))
+        hour = _first_standing(partial(is_called, name), _list_replay_hours(harvest, start, last))
         seen = None if hour is None else int(np.searchsorted(harvest, start + hour * HOUR))
         waited = None if hour is None else (start + hour * HOUR - int(harvest[0])) / HOUR
         taken = [hour for hour in looks if hour not in before]
@@ -90,7 +90,7 @@ def first_calls(
     return calls
 
 
-def _hours(harvest: Array, start: int, last: int) -> list[int]:
+def _list_replay_hours(harvest: Array, start: int, last: int) -> list[int]:
     """Hours of the first pass since the start of the log: at each the harvest has grown by a quarter; then the end."""
     wanted, hours, end = float(FIRST_LOOK), [], -((start - last) // HOUR)
     while wanted < len(harvest):

@@ -95,7 +95,7 @@ def render_page(rows: Sequence[Row], sizes: dict[str, Any], kept: str = KEPT_AT_
         if not names:
             parts.append("Not run.\n")
     parts += ["## What was tried and fell short\n", BEGIN, kept.strip("\n"), f"{END}\n"]
-    parts += ["## How to repeat it\n", _commands(rows, sizes), _versions(rows)]
+    parts += ["## How to repeat it\n", _format_bench_commands(rows, sizes), _format_row_versions(rows)]
     return "\n".join(parts)
 
 
@@ -119,7 +119,7 @@ def _kept_part(page: Path) -> str:
 def _sizes_sentence(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
     ladder = select(rows, part="ladder")
     seeds = sorted({row["seed"] for row in ladder})
-    seeds_sentence = f"Seeds {_ranges(seeds)}. " if seeds else ""
+    seeds_sentence = f"Seeds {_format_number_ranges(seeds)}. " if seeds else ""
     return (
         f"Worlds of the ladder: {sizes['accounts']:,} honest accounts, {sizes['days']} days, {sizes['campaigns']} "
         f"campaign(s) of {sizes['campaign_accounts']} accounts. {seeds_sentence}"
@@ -128,7 +128,7 @@ def _sizes_sentence(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
     )
 
 
-def _commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
+def _format_bench_commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
     lines = []
     names = {"accounts", "days", "campaign_accounts", "campaigns", "honest_accounts"}
     common = " ".join(f"--{name.replace('_', '-')} {sizes[name]}" for name in sorted(names))
@@ -137,7 +137,8 @@ def _commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
         if not ladder:
             continue
         seeds, rungs = sorted({r["seed"] for r in ladder}), sorted({r["rung"] for r in ladder})
-        options = f"--generator {generator} --rungs {_ranges(rungs)} --first-seed {seeds[0]} --seeds {len(seeds)}"
+        chosen = _format_number_ranges(rungs)
+        options = f"--generator {generator} --rungs {chosen} --first-seed {seeds[0]} --seeds {len(seeds)}"
         texts = " --texts PARQUET" if generator == "texts" else ""
         extra = [flag for part, flag in (("replay", "--replay"), ("ablation", "--ablations"))
                  if select(rows, part=part, generator=generator)]  # fmt: skip
@@ -149,7 +150,7 @@ def _commands(rows: Sequence[Row], sizes: dict[str, Any]) -> str:
     )
 
 
-def _versions(rows: Sequence[Row]) -> str:
+def _format_row_versions(rows: Sequence[Row]) -> str:
     counted = Counter(tuple(sorted(row["versions"].items())) for row in rows)
     lines = [
         f"- {count:,} rows: " + ", ".join(f"{name} {value}" for name, value in versions)
@@ -160,7 +161,7 @@ def _versions(rows: Sequence[Row]) -> str:
     return "\n".join(["`detector` and `lab` are hashes of the source files:\n", *lines, warning if mixed else ""])
 
 
-def _ranges(numbers: Sequence[int]) -> str:
+def _format_number_ranges(numbers: Sequence[int]) -> str:
     """1, 2, 3, 5 as `1-3,5`."""
     parts: list[list[int]] = []
     for number in sorted(numbers):

@@ -69,16 +69,18 @@ def _run_world(
     """Do every missing run on one world; returns their number."""
     truth = Truth(world.truth_accounts, world.truth_requests)
     key = missing[0].world
-    settings = MethodSettings(key.seed, lambda: _history(key, spec), world.sanctioned)
+    settings = MethodSettings(key.seed, lambda: _build_honest_history(key, spec), world.sanctioned)
     for run in missing:
-        measured = _measured(run, world, truth, settings)
+        measured = _measure_bench_run(run, world, truth, settings)
         write_row(out, run, {"rows": world.requests.num_rows, "days": spec.days, **measured})
         advance(1)
-        progress.note(f"{key.generator} rung {key.rung} seed {key.seed} {run.part} {run.method}: {_summary(measured)}")
+        progress.note(
+            f"{key.generator} rung {key.rung} seed {key.seed} {run.part} {run.method}: {_summarise_measures(measured)}"
+        )
     return len(missing)
 
 
-def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) -> dict[str, Any]:
+def _measure_bench_run(run: Run, world: World, truth: Truth, settings: MethodSettings) -> dict[str, Any]:
     """What one run measured."""
     if run.part == "replay":
         calls = first_calls(method_of(run.method), (world.requests, world.accounts), truth, settings)
@@ -98,7 +100,7 @@ def _measured(run: Run, world: World, truth: Truth, settings: MethodSettings) ->
     return {"cpu_seconds": timed.cpu_seconds, "seconds": timed.seconds, "quality": asdict(quality)}
 
 
-def _summary(measured: dict[str, Any]) -> str:
+def _summarise_measures(measured: dict[str, Any]) -> str:
     """One line of what was measured."""
     if "calls" in measured:
         return ", ".join(
@@ -132,7 +134,7 @@ def world_of(key: WorldKey, spec: BenchSpec) -> World:
     return build_second_world(SecondSpec(key.rung, **sizes, texts=spec.texts if key.generator == "texts" else None))
 
 
-def _history(key: WorldKey, spec: BenchSpec) -> pa.Table:
+def _build_honest_history(key: WorldKey, spec: BenchSpec) -> pa.Table:
     """Requests of an honest world of the same generator, a quarter as large."""
     smaller = replace(spec, honest_accounts=max(HISTORY_LEAST, spec.accounts // HISTORY_SHARE))
     return world_of(replace(key, rung=0, seed=HISTORY_SEEDS_FROM + key.seed), smaller).requests

@@ -88,13 +88,13 @@ def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
     seen = [never if call["requests"] is None else float(call["requests"]) for call in calls]
     shares = [n / call["harvested"] if n < never else never for n, call in zip(seen, calls, strict=True)]
     places = sorted(zip(seen, shares, strict=True))
-    middle, worst = _call(median_high(places)), _call(places[-1])
+    middle, worst = _format_first_call(median_high(places)), _format_first_call(places[-1])
     wrong, looks = (sum(call[name] for call in calls) for name in ("wrong_looks", "looks"))
     false = f"; false groups at {wrong} of {looks} looks" if wrong else ""
     return (middle if middle == worst else f"{middle}; worst {worst}") + false
 
 
-def _call(place: tuple[float, float]) -> str:
+def _format_first_call(place: tuple[float, float]) -> str:
     requests, share = place
     return "never" if requests == float("inf") else f"{requests:,.0f} ({percent_cell(share, 1)})"
 
@@ -158,7 +158,7 @@ _SHARES = {
 }
 
 
-def _shares(found: Sequence[Quality], *headings: str) -> dict[str, str]:
+def _format_share_cells(found: Sequence[Quality], *headings: str) -> dict[str, str]:
     return {heading: share_cell(getattr(one, _SHARES[heading]) for one in found) for heading in headings}
 
 
@@ -179,9 +179,9 @@ def summary_table(rows: Sequence[Row], generator: str) -> str:
         found = qualities(own)
         touched = sum(one.false_accounts for one in found) / max(sum(one.honest_accounts for one in found), 1)
         lines.append(
-            {"rung": str(rung), "worlds": str(len(own)), **_shares(found, "recall", "precision")}
+            {"rung": str(rung), "worlds": str(len(own)), **_format_share_cells(found, "recall", "precision")}
             | {"false accounts": _false_accounts(found), "honest touched": percent_cell(touched, 2)}
-            | _shares(found, "B-cubed F1", "ARI", "harvest caught", "of the listed, harvested")
+            | _format_share_cells(found, "B-cubed F1", "ARI", "harvest caught", "of the listed, harvested")
             | {"first correct call": first_call_cell(replays, groups=True)}
         )
     return _table_of(lines)
@@ -201,9 +201,12 @@ def rung_table(rows: Sequence[Row], generator: str, rung: int) -> str:
         false_at_recall = equal_recall_cell(ours, by_world(own)) if method != OURS else NONE
         calls = first_call_cell(replays, groups=method == OURS or method in GROUPING)
         lines.append(
-            {"method": method.replace("_", " "), **_shares(found, "recall", "precision")}
+            {"method": method.replace("_", " "), **_format_share_cells(found, "recall", "precision")}
             | {"false accounts": _false_accounts(found), "who (all worlds)": persona_cell(found)}
-            | {"false at stillhunt's recall": false_at_recall, **_shares(found, "B-cubed F1", "harvest caught")}
+            | {
+                "false at stillhunt's recall": false_at_recall,
+                **_format_share_cells(found, "B-cubed F1", "harvest caught"),
+            }
             | {"first correct call": calls, "CPU s / M rows": cost_cell(own)}
         )
     return _table_of(lines)

@@ -68,7 +68,7 @@ def lab_bench(
     if not only_report:
         spec = BenchSpec(
             generators=tuple(dict.fromkeys(generator or ["first"])),
-            rungs=_rungs(rungs),
+            rungs=_parse_rung_list(rungs),
             texts=texts,
             seeds=seeds,
             first_seed=first_seed,
@@ -89,7 +89,7 @@ def lab_bench(
         output_console().print(f"{write_report(out, report)} rows in {report}")
 
 
-def _rungs(text: str) -> tuple[int, ...]:
+def _parse_rung_list(text: str) -> tuple[int, ...]:
     """Rungs written as `1-11`, `1,3,6` or `1-4,8`, sorted."""
     rungs: set[int] = set()
     for part in text.split(","):

@@ -81,9 +81,9 @@ def lab_drill(
     source = LogsToDrill(logs, accounts, pairs(mapping, "--map"), pairs(accounts_mapping, "--map-accounts"), sample)
     config = load_config(settings, settings_file)
     spec = DrillSpec(
-        sizes=_list("20,60" if quick else sizes, int, "--sizes"),
-        paces=_list("12" if quick else paces, float, "--paces"),
-        kinds=_list(kinds, str, "--kinds"),  # type: ignore[arg-type]  # the spec refuses unknown kinds
+        sizes=_parse_comma_list("20,60" if quick else sizes, int, "--sizes"),
+        paces=_parse_comma_list("12" if quick else paces, float, "--paces"),
+        kinds=_parse_comma_list(kinds, str, "--kinds"),  # type: ignore[arg-type]  # the spec refuses unknown kinds
         cover=cover,
         queue=queue,
         seed=seed,
@@ -98,13 +98,13 @@ def lab_drill(
     if as_json:
         print_json(document(result))
     else:
-        _print(result, out)
+        _print_drill_result(result, out)
     if result.suspects and not quiet:
         who = plural(result.suspects, "account is", "accounts are")
         message_console().print(f"note: {who} flagged without any planted campaign; they do not count as honest")
 
 
-def _list(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
+def _parse_comma_list(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
     """Values separated by commas."""
     try:
         return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
@@ -112,7 +112,7 @@ def _list(text: str, kind: Callable[[str], T], option: str) -> tuple[T, ...]:
         raise typer.BadParameter(f"{text!r} is not a list of numbers such as 10,30", param_hint=option) from error
 
 
-def _print(result: DrillResult, out: Path | None) -> None:
+def _print_drill_result(result: DrillResult, out: Path | None) -> None:
     console = output_console()
     read = f"{result.requests:,} requests of {result.accounts:,} accounts over {result.days:.1f} days"
     console.print(f"{read}, {result.hunts} hunts\n")

@@ -75,13 +75,13 @@ def lab_world(
     """
     if case is not None:
         for name in _NOT_WITH_A_CASE:
-            if _given(context, name):
+            if _is_option_given(context, name):
                 raise typer.BadParameter("a case has its own", param_hint=f"--{name}")
         with open_progress(quiet=quiet) as progress:
             size = write_founding_case(FoundingSpec(scale, seed), out, progress)
         _print_next(out, size.requests, size.accounts)
         return
-    if _given(context, "scale"):
+    if _is_option_given(context, "scale"):
         raise typer.BadParameter("only a case has a scale", param_hint="--scale")
     if texts is not None and generator is Generator.FIRST:
         raise typer.BadParameter("only the second generator takes texts", param_hint="--texts")
@@ -99,7 +99,7 @@ def lab_world(
     _print_next(out, world.requests.num_rows, world.accounts.num_rows)
 
 
-def _given(context: typer.Context, name: str) -> bool:
+def _is_option_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
 

@@ -73,7 +73,7 @@ def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> Ow
         accounts_mapping=dict(source.accounts_mapping) or None,
         progress=progress,
     ) as (batches, customers):
-        tables, is_sample = _gather(batches, source.sample, config.seed)
+        tables, is_sample = _gather_account_rows(batches, source.sample, config.seed)
     requests = pa.concat_tables([REQUESTS.empty(), *tables])
     if not requests.num_rows:
         raise InputError("the logs hold no request", where="LOGS", next_step="give logs with some days of traffic")
@@ -89,7 +89,7 @@ def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> Ow
     return OwnLogs(*_with_stand_ins(requests, customers), is_sample)
 
 
-def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[pa.Table], bool]:
+def _gather_account_rows(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[pa.Table], bool]:
     """Rows of all accounts, or of those whose keyed hashes are the `sample` smallest."""
     tables: list[pa.Table] = []
     sampled: dict[str, bytes] = {}
@@ -99,13 +99,13 @@ def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[p
         kept = table
         if sample:
             names = pc.unique(table["account_id"]).to_pylist()
-            drawn = {name: _draw(name, seed) for name in names}
+            drawn = {name: _hash_account_name(name, seed) for name in names}
             sampled.update({name: value for name, value in drawn.items() if cutoff is None or value < cutoff})
             kept = _of_accounts(table, sampled)
         tables.append(_without_answers(kept))
         size += tables[-1].nbytes
         if sample and (len(sampled) > 2 * sample or size > MAX_LOG_BYTES):
-            sampled, cutoff, tables = _prune(sampled, sample, cutoff, tables)
+            sampled, cutoff, tables = _prune_sampled_accounts(sampled, sample, cutoff, tables)
             size = sum(one.nbytes for one in tables)
         if size > MAX_LOG_BYTES:
             raise InputError(
@@ -115,11 +115,11 @@ def _gather(batches: Iterable[pa.Table], sample: int, seed: int) -> tuple[list[p
                 command_step="drill on part of the accounts, for instance --sample 5000, or on fewer days",
             )
     if sample:
-        sampled, cutoff, tables = _prune(sampled, sample, cutoff, tables)
+        sampled, cutoff, tables = _prune_sampled_accounts(sampled, sample, cutoff, tables)
     return tables, cutoff is not None
 
 
-def _draw(account: str, seed: int) -> bytes:
+def _hash_account_name(account: str, seed: int) -> bytes:
     key = seed.to_bytes(8, "big")
     return hashlib.blake2b(account.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
 
@@ -128,7 +128,7 @@ def _of_accounts(table: pa.Table, accounts: Iterable[str]) -> pa.Table:
     return table.filter(pc.is_in(table["account_id"], pa.array(list(accounts), pa.string())))
 
 
-def _prune(
+def _prune_sampled_accounts(
     sampled: dict[str, bytes], sample: int, cutoff: bytes | None, tables: list[pa.Table]
 ) -> tuple[dict[str, bytes], bytes | None, list[pa.Table]]:
     if len(sampled) <= sample:
@@ -141,7 +141,7 @@ def _prune(
 def _without_answers(table: pa.Table) -> pa.Table:
     """Drop the text of answers: the hunt does not read it, and it is most of many logs."""
     field = table.schema.field("response")
-    return _replaced(table, field.name, pa.nulls(table.num_rows, field.type))
+    return _replace_column(table, field.name, pa.nulls(table.num_rows, field.type))
 
 
 def _with_stand_ins(requests: pa.Table, customers: pa.Table | None) -> tuple[pa.Table, pa.Table | None]:
@@ -149,26 +149,28 @@ def _with_stand_ins(requests: pa.Table, customers: pa.Table | None) -> tuple[pa.
     prefixes = [requests["client_prefix"], *([] if customers is None else [customers["signup_prefix"]])]
     # Numbered by appearance, since nothing may depend on the key that the hashes were made with.
     known = pc.unique(pa.chunked_array([chunk for column in prefixes for chunk in column.chunks], pa.uint64()))
-    requests = _replaced(requests, "client_ip", _addresses(requests["client_ip"], requests["client_prefix"], known))
+    requests = _replace_column(
+        requests, "client_ip", _build_stand_in_addresses(requests["client_ip"], requests["client_prefix"], known)
+    )
     requests = requests.drop_columns(list(DERIVED_COLUMNS))
     if customers is not None:
-        texts = _addresses(customers["signup_ip"], customers["signup_prefix"], known)
-        customers = _replaced(customers, "signup_ip", texts).drop_columns(["signup_prefix"])
+        texts = _build_stand_in_addresses(customers["signup_ip"], customers["signup_prefix"], known)
+        customers = _replace_column(customers, "signup_ip", texts).drop_columns(["signup_prefix"])
         for name in SECRETS:
-            customers = _replaced(customers, name, customers[name].cast(pa.string()))
+            customers = _replace_column(customers, name, customers[name].cast(pa.string()))
     return requests, customers
 
 
-def _addresses(hashes: pa.ChunkedArray, prefixes: pa.ChunkedArray, known: pa.Array) -> pa.Array:
+def _build_stand_in_addresses(hashes: pa.ChunkedArray, prefixes: pa.ChunkedArray, known: pa.Array) -> pa.Array:
     """A private IPv6 address per entry: its /48 tells the prefix, its last 64 bits the address."""
     pairs = pa.table({"address": hashes, "network": pc.index_in(prefixes, known)})
     distinct = pairs.group_by(["address", "network"], use_threads=False).aggregate([])
-    texts = list(map(_address, distinct["address"].to_pylist(), distinct["network"].to_pylist()))
+    texts = list(map(_format_stand_in_address, distinct["address"].to_pylist(), distinct["network"].to_pylist()))
     places = pc.index_in(hashes, distinct["address"].combine_chunks())
     return pa.array(texts, pa.string()).take(places.combine_chunks())
 
 
-def _address(address: int | None, network: int | None) -> str | None:
+def _format_stand_in_address(address: int | None, network: int | None) -> str | None:
     if address is None:
         return None
     return f"host-{address:016x}" if network is None else stand_in(network, 0, address)
@@ -191,7 +193,7 @@ def network_of(address: str) -> int | None:
     return None if address.startswith("host-") else int(address[2:14].replace(":", ""), 16)
 
 
-def _replaced(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+def _replace_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, values)
 
 
@@ -261,24 +263,24 @@ def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffi
             next_step='give logs with prompts, or name them with mapping={"prompt": "FIELD"}',
             command_step="give logs with prompts, or name them with --map prompt=FIELD",
         )
-    models, share, answers = _models(requests, rows)
-    donors, rows_of = _donors(names, account, rows)
+    models, share, answers = _learn_model_shares(requests, rows)
+    donors, rows_of = _group_rows_by_donor(names, account, rows)
     return HonestTraffic(
         first=first,
         last=last,
-        hours=_hours(time[rows], first, last),
+        hours=_weigh_busy_hours(time[rows], first, last),
         models=models,
         model_share=share,
         answers=answers,
         characters_per_token=_characters_per_token(requests, rows),
-        programs=_programs(requests, account, rows),
+        programs=_count_program_users(requests, account, rows),
         rows_of=rows_of,
-        customer_of=_customers(own.accounts, donors),
+        customer_of=_find_donor_customers(own.accounts, donors),
         filled=frozenset(name for name in requests.schema.names if requests[name].null_count < requests.num_rows),
     )
 
 
-def _hours(time: Array, first: int, last: int) -> Array:
+def _weigh_busy_hours(time: Array, first: int, last: int) -> Array:
     hour = np.arange(first // HOUR, last // HOUR + 1)
     of_day = np.bincount(time // HOUR % 24, minlength=24) + 1.0
     days = np.bincount(time // DAY - first // DAY, minlength=int(last // DAY - first // DAY) + 1) + 1.0
@@ -290,7 +292,7 @@ def _hours(time: Array, first: int, last: int) -> Array:
     return weight
 
 
-def _models(requests: pa.Table, rows: Array) -> tuple[tuple[str, ...], Array, tuple[Array, ...]]:
+def _learn_model_shares(requests: pa.Table, rows: Array) -> tuple[tuple[str, ...], Array, tuple[Array, ...]]:
     coded = requests["model"].combine_chunks().dictionary_encode()
     code = coded.indices.to_numpy()[rows]
     counts = np.bincount(code, minlength=len(coded.dictionary))
@@ -309,7 +311,7 @@ def _characters_per_token(requests: pa.Table, rows: Array) -> float:
     return float(np.median(length[single_turn] / tokens[single_turn])) if single_turn.any() else 4.0
 
 
-def _programs(requests: pa.Table, account: Array, rows: Array) -> tuple[Array, Array]:
+def _count_program_users(requests: pa.Table, account: Array, rows: Array) -> tuple[Array, Array]:
     program = pc.binary_join_element_wise(
         pc.fill_null(requests["user_agent"], ""), pc.fill_null(requests["tls_fingerprint"], ""), "\n"
     ).combine_chunks()
@@ -320,7 +322,7 @@ def _programs(requests: pa.Table, account: Array, rows: Array) -> tuple[Array, A
     return rows[first[at]], users
 
 
-def _donors(names: list[str], account: Array, rows: Array) -> tuple[list[str], tuple[Array, ...]]:
+def _group_rows_by_donor(names: list[str], account: Array, rows: Array) -> tuple[list[str], tuple[Array, ...]]:
     order = rows[np.argsort(account[rows], kind="stable")]
     codes, starts = np.unique(account[order], return_index=True)
     parts = np.split(order, starts[1:])
@@ -328,7 +330,7 @@ def _donors(names: list[str], account: Array, rows: Array) -> tuple[list[str], t
     return [names[codes[at]] for at in by_name], tuple(parts[at] for at in by_name)
 
 
-def _customers(customers: pa.Table | None, donors: list[str]) -> Array:
+def _find_donor_customers(customers: pa.Table | None, donors: list[str]) -> Array:
     if customers is None:
         return np.full(len(donors), -1)
     found = pc.index_in(pa.array(donors, pa.string()), customers["account_id"].combine_chunks())

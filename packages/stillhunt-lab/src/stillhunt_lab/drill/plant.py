@@ -113,32 +113,32 @@ class _Draft:
 def plant(context: DrillContext, cell: Cell, rng: np.random.Generator) -> Planted:
     """Build one campaign."""
     people = rng.choice(private_customers(context.own, context.honest), cell.accounts)
-    draft = _without_known(context, _with_cover(context, _harvest(context, cell, rng), people, rng))
+    draft = _without_known(context, _with_cover(context, _draft_planted_harvest(context, cell, rng), people, rng))
     order = np.argsort(draft.time, kind="stable")
     names = tuple(f"{ID_MARK}{cell.name}-{at:04d}" for at in range(cell.accounts))
-    requests = _requests(context, cell, draft, people, order, rng)
+    requests = _build_planted_requests(context, cell, draft, people, order, rng)
     start = context.honest.first + int(QUIET_SHARE * (context.honest.last - context.honest.first))
     return Planted(
         cell,
         requests,
-        _customers(context, cell, people, start, rng),
+        _build_planted_customers(context, cell, people, start, rng),
         names,
         np.sort(draft.time[draft.harvest]),
     )
 
 
-def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Draft:
+def _draft_planted_harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Draft:
     honest = context.honest
     start = honest.first + int(QUIET_SHARE * (honest.last - honest.first))
     each = min(cell.pace * (honest.last - start) / DAY, context.queue / cell.accounts)
     end = min(start + int(max(each / cell.pace, 1 / 24) * DAY), honest.last)
     loads = np.maximum(1, np.round(each * rng.normal(1.0, LOAD_SPREAD, cell.accounts))).astype(np.int64)
-    owner, time = _slots(honest, loads, start, end, rng)
+    owner, time = _draw_request_slots(honest, loads, start, end, rng)
     # Each account's share of the subject must last for its load, or sentences would recur.
     size = max(400, 2 * int(loads.max()))
     subjects = [draw_subject(context.sentences, rng, size) for _ in range(SUBJECTS_PER_CAMPAIGN)]
     subject = np.where(rng.random(len(owner)) < rng.uniform(0.35, 0.65), 0, 1)
-    wrap = _wrapper(cell.kind, rng)
+    wrap = _make_prompt_wrapper(cell.kind, rng)
     prompts = [""] * len(owner)
     for account in range(cell.accounts):
         for number in range(SUBJECTS_PER_CAMPAIGN):
@@ -149,7 +149,9 @@ def _harvest(context: DrillContext, cell: Cell, rng: np.random.Generator) -> _Dr
     return _Draft(owner, time, prompts, np.ones(len(owner), bool))
 
 
-def _slots(honest: HonestTraffic, loads: Array, start: int, end: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def _draw_request_slots(
+    honest: HonestTraffic, loads: Array, start: int, end: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
     """Account and time of each request: leases at the busy hours of the user's own log."""
     leases = np.maximum(1, rng.poisson(loads / ITEMS_PER_LEASE))
     account, sizes = split_evenly(loads, leases)
@@ -161,7 +163,7 @@ def _slots(honest: HonestTraffic, loads: Array, start: int, end: int, rng: np.ra
     return sessions.owner[kept], sessions.time[kept] + rng.integers(0, SECOND, int(kept.sum()))
 
 
-def _wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
+def _make_prompt_wrapper(kind: Kind, rng: np.random.Generator) -> Callable[[int, str], str]:
     """What puts the campaign's words around an item of a subject."""
     skills = rng.choice(len(load_skills()), SUBJECTS_PER_CAMPAIGN, replace=False).tolist()
     draws = integer_stream(rng)
@@ -205,7 +207,7 @@ def _without_known(context: DrillContext, draft: _Draft) -> _Draft:
     return _Draft(draft.owner[kept], draft.time[kept], [draft.prompt[at] for at in kept.tolist()], draft.harvest[kept])
 
 
-def _requests(
+def _build_planted_requests(
     context: DrillContext, cell: Cell, draft: _Draft, people: Array, order: Array, rng: np.random.Generator
 ) -> pa.Table:
     """The rows as the log would hold them; columns that the log leaves empty stay empty."""
@@ -217,7 +219,7 @@ def _requests(
         rng.integers(0, PROGRAMS_PER_CAMPAIGN, len(people))
     ]
     homes = np.array([honest.rows_of[person][0] for person in people.tolist()])
-    model, output = _answers(honest, count, rng)
+    model, output = _draw_models_and_lengths(honest, count, rng)
     ids = [f"{ID_MARK}{cell.name}-{at:07d}" for at in range(count)]
     room = own["max_tokens"].take(pa.array(programs)).combine_chunks()
     wide = pc.if_else(pc.less(room, MIN_ANSWER_LIMIT), None, room)
@@ -250,7 +252,7 @@ def _requests(
     return pa.table(dict(zip(own.schema.names, columns, strict=True))).cast(own.schema)
 
 
-def _answers(honest: HonestTraffic, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+def _draw_models_and_lengths(honest: HonestTraffic, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Model and answer length of each request; lengths are among the longer honest answers of that model."""
     best = int(rng.choice(len(honest.models), p=honest.model_share))
     other = rng.choice(len(honest.models), count, p=honest.model_share)
@@ -268,17 +270,19 @@ def _new_addresses(own: pa.Table, homes: Array, rng: np.random.Generator) -> pa.
     """A new address for each account, in the network of the honest account that it copies."""
     honest = own["client_ip"].take(pa.array(homes)).to_pylist()
     hosts = rng.integers(1, 1 << 62, len(homes)).tolist()
-    return pa.array([_neighbour(text, host) for text, host in zip(honest, hosts, strict=True)], pa.string())
+    return pa.array(
+        [_build_neighbour_address(text, host) for text, host in zip(honest, hosts, strict=True)], pa.string()
+    )
 
 
-def _neighbour(address: str | None, host: int) -> str | None:
+def _build_neighbour_address(address: str | None, host: int) -> str | None:
     if address is None:
         return None
     network = network_of(address)
     return f"{ID_MARK}host-{host:016x}" if network is None else stand_in(network, _PLANTED_SUBNET, host)
 
 
-def _customers(
+def _build_planted_customers(
     context: DrillContext, cell: Cell, people: Array, start: int, rng: np.random.Generator
 ) -> pa.Table | None:
     """Customer rows of the planted accounts: each copies an honest account, with a card and addresses of its own."""
@@ -294,7 +298,10 @@ def _customers(
         "organization_id": [None] * count,
         "email_hash": [f"{ID_MARK}mail-{cell.name}-{at}" for at in range(count)],
         "payment_fingerprint": [f"{ID_MARK}card-{cell.name}-{at}" for at in range(count)],
-        "signup_ip": [_neighbour(text, host) for text, host in zip(table["signup_ip"].to_pylist(), hosts, strict=True)],
+        "signup_ip": [
+            _build_neighbour_address(text, host)
+            for text, host in zip(table["signup_ip"].to_pylist(), hosts, strict=True)
+        ],
     }
     for name, values in new.items():
         place = table.schema.get_field_index(name)

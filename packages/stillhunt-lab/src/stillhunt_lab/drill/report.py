@@ -27,10 +27,10 @@ _PANEL, _HEIGHT, _MARGIN = 280, 220, 46
 
 def document(result: DrillResult) -> dict[str, Any]:
     """The result as JSON can hold it."""
-    return {"version": __version__, **asdict(result), "smallest_found": _smallest(result)}
+    return {"version": __version__, **asdict(result), "smallest_found": _list_smallest_found(result)}
 
 
-def _smallest(result: DrillResult) -> list[dict[str, Any]]:
+def _list_smallest_found(result: DrillResult) -> list[dict[str, Any]]:
     return [
         {"kind": kind, "pace": pace, "accounts": result.smallest_found(kind, pace)}
         for kind in result.spec.kinds
@@ -40,10 +40,10 @@ def _smallest(result: DrillResult) -> list[dict[str, Any]]:
 
 def table_rows(result: DrillResult) -> list[tuple[str, ...]]:
     """A heading and one row per cell, as text."""
-    return [REPORT_COLUMNS, *(_row(cell) for cell in result.cells)]
+    return [REPORT_COLUMNS, *(_format_cell_row(cell) for cell in result.cells)]
 
 
-def _row(cell: CellResult) -> tuple[str, ...]:
+def _format_cell_row(cell: CellResult) -> tuple[str, ...]:
     return (
         cell.kind,
         f"{cell.pace:g}",
@@ -141,10 +141,10 @@ def picture(result: DrillResult) -> str:
     for place, kind in enumerate(kinds):
         left = _MARGIN + place * (_PANEL + _MARGIN)
         parts.append(f'<text x="{left}" y="{_MARGIN - 14}" font-weight="bold">{kind}</text>')
-        parts += _axes(left, sizes)
+        parts += _draw_chart_axes(left, sizes)
         for line, pace in enumerate(result.spec.paces):
             cells = [cell for cell in result.cells if (cell.kind, cell.pace) == (kind, pace)]
-            parts += _line(left, sizes, cells, _COLOURS[line % len(_COLOURS)])
+            parts += _draw_recall_line(left, sizes, cells, _COLOURS[line % len(_COLOURS)])
     for line, pace in enumerate(result.spec.paces):
         x, y = _MARGIN + 120 * line, _HEIGHT + 2.5 * _MARGIN
         parts.append(f'<circle cx="{x}" cy="{y - 4}" r="4" fill="{_COLOURS[line % len(_COLOURS)]}"/>')
@@ -152,30 +152,37 @@ def picture(result: DrillResult) -> str:
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _x(left: int, sizes: Sequence[int], size: int) -> float:
+def _compute_x_position(left: int, sizes: Sequence[int], size: int) -> float:
     low, high = math.log(sizes[0]), math.log(sizes[-1])
     return left + (_PANEL / 2 if high == low else _PANEL * (math.log(size) - low) / (high - low))
 
 
-def _y(recall: float) -> float:
+def _compute_y_position(recall: float) -> float:
     return _MARGIN + _HEIGHT * (1 - recall)
 
 
-def _axes(left: int, sizes: Sequence[int]) -> list[str]:
+def _draw_chart_axes(left: int, sizes: Sequence[int]) -> list[str]:
     parts = []
     for share in (0.0, 0.5, 1.0):
-        parts.append(f'<path d="M{left} {_y(share):.1f}h{_PANEL}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left - 6}" y="{_y(share) + 4:.1f}" text-anchor="end">{100 * share:.0f} %</text>')
+        parts.append(f'<path d="M{left} {_compute_y_position(share):.1f}h{_PANEL}" stroke="#ddd"/>')
+        parts.append(
+            f'<text x="{left - 6}" y="{_compute_y_position(share) + 4:.1f}" text-anchor="end">'
+            f"{100 * share:.0f} %</text>"
+        )
     below = _HEIGHT + _MARGIN
     parts += [
-        f'<text x="{_x(left, sizes, size):.1f}" y="{below + 18}" text-anchor="middle">{size}</text>' for size in sizes
+        f'<text x="{_compute_x_position(left, sizes, size):.1f}" y="{below + 18}" text-anchor="middle">{size}</text>'
+        for size in sizes
     ]
     parts.append(f'<text x="{left + _PANEL / 2}" y="{below + 36}" text-anchor="middle">accounts</text>')
     return parts
 
 
-def _line(left: int, sizes: Sequence[int], cells: Sequence[CellResult], colour: str) -> list[str]:
-    points = [(_x(left, sizes, cell.accounts), _y(cell.recall), cell.found) for cell in cells]
+def _draw_recall_line(left: int, sizes: Sequence[int], cells: Sequence[CellResult], colour: str) -> list[str]:
+    points = [
+        (_compute_x_position(left, sizes, cell.accounts), _compute_y_position(cell.recall), cell.found)
+        for cell in cells
+    ]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y, _ in points)
     dots = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" stroke="{colour}" fill="{colour if found else "#fff"}"/>'

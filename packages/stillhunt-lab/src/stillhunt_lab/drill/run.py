@@ -46,11 +46,13 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
     """
     own = frozenset(planted.account_ids)
     members: dict[str, list[str]] = {}
-    for campaign, account in _rows(tables["members"], "campaign_id", "account_id"):
+    for campaign, account in _zip_table_columns(tables["members"], "campaign_id", "account_id"):
         members.setdefault(campaign, []).append(account)
-    flagged = {account for account, is_flagged in _rows(tables["accounts"], "account_id", "flagged") if is_flagged}
+    flagged = {
+        account for account, is_flagged in _zip_table_columns(tables["accounts"], "account_id", "flagged") if is_flagged
+    }
     verdict, correct = "unseen", False
-    for campaign, given in _rows(tables["campaigns"], "campaign_id", "verdict"):
+    for campaign, given in _zip_table_columns(tables["campaigns"], "campaign_id", "verdict"):
         ids = members.get(campaign, [])
         caught = len(own.intersection(ids))
         if 2 * caught > len(ids) and _RANKS[given] >= _RANKS.get(verdict, 0):
@@ -60,7 +62,7 @@ def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str])
     return Outcome(correct, verdict, len(flagged & own), len(flagged - own - suspects))
 
 
-def _rows(table: Any, *names: str) -> Any:
+def _zip_table_columns(table: Any, *names: str) -> Any:
     return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
@@ -178,7 +180,7 @@ def drill(
         advance(own.requests.num_rows)
     accounts = baseline.tables["accounts"]
     suspects = frozenset(accounts.filter(accounts["flagged"])["account_id"].to_pylist())
-    context = _context(own, learn_honest_traffic(own, suspects), spec)
+    context = _build_drill_context(own, learn_honest_traffic(own, suspects), spec)
     grid = [Cell(kind, size, pace) for kind in spec.kinds for pace in spec.paces for size in sorted(spec.sizes)]
     results: list[CellResult] = []
     hunts = 1
@@ -200,7 +202,7 @@ def drill(
     )
 
 
-def _context(own: OwnLogs, honest: HonestTraffic, spec: DrillSpec) -> DrillContext:
+def _build_drill_context(own: OwnLogs, honest: HonestTraffic, spec: DrillSpec) -> DrillContext:
     """Sentences of the honest accounts' prompts, in an order drawn at random."""
     rng = np.random.default_rng([spec.seed, 0])
     owners = np.repeat(np.arange(len(honest.rows_of)), [len(rows) for rows in honest.rows_of])
@@ -238,11 +240,11 @@ class _Looks:
     def result(self) -> CellResult:
         """Hunt the full log, then ever shorter logs for as long as the campaign is called correctly."""
         cell, harvest = self._planted.cell, self._planted.harvest_times
-        final = self._look(None)
+        final = self._hunt_until_moment(None)
         first_call = len(harvest) if final.correct else None
         for share in reversed(LOOKS if final.correct else ()):
             seen = int(share * len(harvest))
-            if not self._look(int(harvest[seen])).correct:
+            if not self._hunt_until_moment(int(harvest[seen])).correct:
                 break
             first_call = int(np.searchsorted(harvest, harvest[seen]))
         return CellResult(
@@ -257,7 +259,7 @@ class _Looks:
             touched=final.touched,
         )
 
-    def _look(self, moment: int | None) -> Outcome:
+    def _hunt_until_moment(self, moment: int | None) -> Outcome:
         """Hunt what the log held before a moment, microseconds; the full log if it is None."""
         requests = self._requests
         if moment is not None:

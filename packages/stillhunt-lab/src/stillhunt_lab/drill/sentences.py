@@ -69,7 +69,7 @@ def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
         InputError: too few prompts have sentences of their own.
     """
     distinct = list(dict.fromkeys(prompts[:PROMPTS_READ]))
-    split = [_sentences(text) for _, text in distinct]
+    split = [_split_text_sentences(text) for _, text in distinct]
     seen = Counter(sentence for sentences in split for sentence in set(sentences))
     per_account = max(4, -(-PROMPTS_KEPT // max(len({account for account, _ in distinct}), 1)))
     used: Counter[int] = Counter()
@@ -102,7 +102,7 @@ def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
     )
 
 
-def _sentences(text: str) -> list[str]:
+def _split_text_sentences(text: str) -> list[str]:
     return [sentence for part in _BREAK.split(text[: 8 * MAX_PROMPT_CHARACTERS]) if (sentence := part.strip())]
 
 
@@ -129,15 +129,15 @@ def draw_subject(sentences: Sentences, rng: np.random.Generator, size: int) -> A
     chance = rng.permutation(len(sentences))  # settles ties, so that early entries are not preferred
     seed = int(rng.integers(len(sentences)))
     words = sentences.words[sentences.entry == seed]
-    near = _closest(sentences, words, chance, _SEED_PROMPTS)
+    near = _find_closest_sentences(sentences, words, chance, _SEED_PROMPTS)
     inside = np.bincount(sentences.words[np.isin(sentences.entry, near)], minlength=len(sentences.rarity))
     # Words much more common here than anywhere: squared count over rarity, in integers.
     telling = np.lexsort((np.arange(len(inside)), -(inside * inside * 1000 // np.maximum(sentences.rarity, 1))))
     words = telling[:_SUBJECT_WORDS][inside[telling[:_SUBJECT_WORDS]] >= _SHARED_BY]
-    return _closest(sentences, words, chance, size)
+    return _find_closest_sentences(sentences, words, chance, size)
 
 
-def _closest(sentences: Sentences, words: Array, chance: Array, size: int) -> Array:
+def _find_closest_sentences(sentences: Sentences, words: Array, chance: Array, size: int) -> Array:
     shared = np.bincount(sentences.entry[np.isin(sentences.words, words)], minlength=len(sentences))
     closest: Array = np.lexsort((chance, -shared))[:size]
     return closest

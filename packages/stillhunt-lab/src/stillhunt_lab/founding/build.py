@@ -129,10 +129,10 @@ def plan_blocks(scale: float) -> list[AccountBlock]:
     Args:
         scale: part of the full number of accounts, above 0 and up to 1.
     """
-    return [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(_sizes(scale))]
+    return [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(_iterate_block_sizes(scale))]
 
 
-def _sizes(scale: float) -> Iterator[tuple[int, Lab | None]]:
+def _iterate_block_sizes(scale: float) -> Iterator[tuple[int, Lab | None]]:
     for lab, accounts, block in ((None, HONEST_ACCOUNTS, _HONEST_BLOCK), *((x, x.accounts, x.block) for x in LABS)):
         total = max(8, round(accounts * scale))
         blocks = -(-total // block)

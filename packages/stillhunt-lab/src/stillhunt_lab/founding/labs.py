@@ -73,12 +73,12 @@ class Operation:
 
 def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tuple[People, Draft]:
     """Build some of the accounts of a lab and all their requests."""
-    operation = _operation(world, lab)
+    operation = _draw_lab_operation(world, lab)
     rng = scene.rng(f"lab/{lab.name}")
-    people = _recruit(scene, rng, lab, accounts, operation.start)
+    people = _recruit_lab_accounts(scene, rng, lab, accounts, operation.start)
     tenures = draw_tenures(rng, accounts, operation.start, operation.calendar.stop) if lab.replaced else None
     parts = [
-        _work(scene, rng, lab, task, people, operation, queue, tenures)
+        _draft_task_requests(scene, rng, lab, task, people, operation, queue, tenures)
         for task, queue in zip(lab.tasks, operation.queues, strict=True)
     ]
     draft = parts[0]
@@ -86,13 +86,13 @@ def build_lab_block(scene: Scene, world: Scene, lab: Lab, accounts: int) -> tupl
         draft = merge_drafts(draft, part)
     people.campaign = np.where(np.bincount(draft.owner, minlength=accounts) > 0, lab.name, "").astype(object)
     if lab.customers:
-        draft = merge_drafts(draft, _customers(scene, rng, people, draft, lab.customers))
+        draft = merge_drafts(draft, _draft_reseller_customers(scene, rng, people, draft, lab.customers))
     draft.client = rng.choice(operation.programs, accounts)[draft.owner]
     adopt_release(scene, people, draft, f"lab/{lab.name}")
     return people, draft
 
 
-def _recruit(scene: Scene, rng: np.random.Generator, lab: Lab, count: int, start: int) -> People:
+def _recruit_lab_accounts(scene: Scene, rng: np.random.Generator, lab: Lab, count: int, start: int) -> People:
     if lab.opens_like:
         return recruit_workers(scene, rng, lab.opens_like, count, start)
     people = recruit_pool(scene, rng, count, household=False)
@@ -101,7 +101,7 @@ def _recruit(scene: Scene, rng: np.random.Generator, lab: Lab, count: int, start
     return people
 
 
-def _operation(world: Scene, lab: Lab) -> Operation:
+def _draw_lab_operation(world: Scene, lab: Lab) -> Operation:
     rng = world.rng(f"lab/{lab.name}")
     start = ORIGIN + int(rng.uniform(0.02, 0.06) * world.days * DAY)
     stop = world.end - int(rng.uniform(0.0, 0.04) * world.days * DAY)
@@ -114,7 +114,7 @@ def _operation(world: Scene, lab: Lab) -> Operation:
     return Operation(start, Calendar(stop, pause), queues, different_programs(world, rng, lab.rung.client_programs))
 
 
-def _work(
+def _draft_task_requests(
     scene: Scene,
     rng: np.random.Generator,
     lab: Lab,
@@ -146,7 +146,9 @@ def _work(
     return draft
 
 
-def _customers(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
+def _draft_reseller_customers(
+    scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float
+) -> Draft:
     """Requests of a reseller's unrelated customers on the accounts of a lab, while these work."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     first, last = np.full(len(people), scene.end), np.zeros(len(people), np.int64)

@@ -31,7 +31,7 @@ def enroll(scene: Scene, rng: np.random.Generator, kind: CustomerKind, count: in
     group = draw_groups(rng, kind.group, count)
     country = rng.choice(len(WEIGHTS), count, p=WEIGHTS)
     if kind.group[1]:
-        country = country[_leader(group)]
+        country = country[_find_group_leaders(group)]
     is_program = rng.random(count) < kind.program
     client = np.where(
         is_program,
@@ -117,14 +117,14 @@ def draw_groups(rng: np.random.Generator, bounds: tuple[int, int], count: int) -
     return np.repeat(np.arange(len(sizes)), sizes)[:count]
 
 
-def _leader(group: Array) -> Array:
+def _find_group_leaders(group: Array) -> Array:
     """Position of the first member of each account's group."""
     return np.searchsorted(group, group)
 
 
 def _share_in_groups(scene: Scene, rng: np.random.Generator, kind: CustomerKind, people: People) -> None:
     """One card, organisation, mail domain and sign-up place for each group; a class shares domain and hour only."""
-    first = _leader(people.group)
+    first = _find_group_leaders(people.group)
     for leader in np.unique(first).tolist():
         name = scene.wording.name(rng).lower()
         is_class = kind.items == "assignment"
@@ -170,7 +170,7 @@ def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> P
     if rung.labs > 1:  # hidden customers ask about anything
         people.topics, people.topic_cdf = draw_topic_preferences(scene, rng, count, 12.0, 0.2)
     if rung.papers != "clean":
-        _forge(scene, rng, rung, people)
+        _forge_sign_up_data(scene, rng, rung, people)
         return people
     opened = START - rng.random() * 20 * DAY - rng.random(count) * rung.opened_days * DAY
     mixed = rng.random(count) < 0.55  # the others were bought with an age of their own
@@ -178,7 +178,7 @@ def recruit(scene: Scene, rng: np.random.Generator, rung: Rung, count: int) -> P
     return people
 
 
-def _forge(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> None:
+def _forge_sign_up_data(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> None:
     """Sign-up data of the crude rungs: few cards and one mail domain, or a virtual card each and throw-away mail."""
     n = len(people)
     opened = START - int(rng.uniform(0.5, 4.0) * DAY)
@@ -204,9 +204,9 @@ def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: P
     """
     n = len(people)
     if rung.network == "few":
-        _rotate(rng, people, calls, scene.network.pool(rng, "cloud", 0, 4))
+        _rotate_pool_addresses(rng, people, calls, scene.network.pool(rng, "cloud", 0, 4))
     elif rung.network == "pool":
-        _rotate(rng, people, calls, scene.network.pool(rng, "cloud", 0, max(4, n // _POOL_SHARE)))
+        _rotate_pool_addresses(rng, people, calls, scene.network.pool(rng, "cloud", 0, max(4, n // _POOL_SHARE)))
     else:
         place_calls(scene, rng, people, calls, rung.network)
     if rung.clients:
@@ -221,7 +221,7 @@ def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: P
         calls.channel = rng.choice(len(CHANNELS), n, p=(0.34, 0.3, 0.0, 0.14, 0.1, 0.12))[calls.owner]
 
 
-def _rotate(rng: np.random.Generator, people: People, calls: WorldCalls, pool: Array) -> None:
+def _rotate_pool_addresses(rng: np.random.Generator, people: People, calls: WorldCalls, pool: Array) -> None:
     calls.address = rng.choice(pool, len(calls))
     people.signup_address = rng.choice(pool, len(people))
 

@@ -110,9 +110,9 @@ def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.T
     for block in blocks:
         rng = scene.stream(f"names/{block.name}")
         prompts.append(write_texts(scene, block.name, block.jobs).take(pa.array(block.calls.job)))
-        account_ids.append(_names(rng, "cust", len(block.people)))
-        request_ids.append(_names(rng, "req", len(block.calls)))
-        talks = _names(rng, "sess", int(block.calls.talk.max(initial=-1)) + 1)
+        account_ids.append(_draw_random_ids(rng, "cust", len(block.people)))
+        request_ids.append(_draw_random_ids(rng, "req", len(block.calls)))
+        talks = _draw_random_ids(rng, "sess", int(block.calls.talk.max(initial=-1)) + 1)
         silent = (rng.random(len(block.people)) < _NO_CONVERSATION)[block.calls.owner]
         talk_ids.append(talks.take(pa.array(block.calls.talk, mask=silent)))
         _open_before_use(rng, block)
@@ -126,13 +126,15 @@ def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.T
     prompt = pa.chunked_array(prompts).take(row).combine_chunks()
     calls = type(calls)(**{name: values[order] for name, values in vars(calls).items()})
     request_id, talk_id = (pa.chunked_array(part).take(row).combine_chunks() for part in (request_ids, talk_ids))
-    requests = _requests(scene, calls, ids, {"request_id": request_id, "talk_id": talk_id, "prompt": prompt})
+    requests = _build_requests_table(
+        scene, calls, ids, {"request_id": request_id, "talk_id": talk_id, "prompt": prompt}
+    )
     by_name = pc.sort_indices(ids)
     truth_requests = pa.table(
         {
             "request_id": request_id,
             "account_id": requests["account_id"].combine_chunks(),
-            "campaign": _pick(
+            "campaign": _pick_values_by_code(
                 [*scene.strings.texts, ""], np.where(calls.campaign < 0, len(scene.strings.texts), calls.campaign)
             ),
         }
@@ -144,10 +146,15 @@ def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.T
             "campaign": pa.array(people.campaign, pa.string()),
         }
     )
-    return requests, _accounts(scene, people, ids).take(by_name), truth_accounts.take(by_name), truth_requests
+    return (
+        requests,
+        _build_accounts_table(scene, people, ids).take(by_name),
+        truth_accounts.take(by_name),
+        truth_requests,
+    )
 
 
-def _requests(scene: Scene, calls: object, ids: pa.Array, texts: dict[str, pa.Array]) -> pa.Table:
+def _build_requests_table(scene: Scene, calls: object, ids: pa.Array, texts: dict[str, pa.Array]) -> pa.Table:
     raw = vars(calls)
     net = scene.network
     agents = [agent for agent, *_ in CLIENTS]
@@ -164,14 +171,14 @@ def _requests(scene: Scene, calls: object, ids: pa.Array, texts: dict[str, pa.Ar
             "end_user_id": pc.binary_join_element_wise("u", user, ""),
             "conversation_id": texts["talk_id"],
             "turn": pa.array(raw["turn"], pa.int32()),
-            "client_ip": _pick(net.text, raw["address"]),
+            "client_ip": _pick_values_by_code(net.text, raw["address"]),
             "asn": pa.array(asn[raw["address"]], pa.int64()),
-            "country": _pick(CODES.tolist(), country[raw["address"]]),
-            "user_agent": _pick(agents, raw["client"]),
-            "tls_fingerprint": _pick(prints, raw["client"]),
-            "channel": _pick(list(CHANNELS), raw["channel"]),
-            "model": _pick(list(MODELS), raw["model"]),
-            "system_prompt": _pick(scene.strings.texts, raw["system"]),
+            "country": _pick_values_by_code(CODES.tolist(), country[raw["address"]]),
+            "user_agent": _pick_values_by_code(agents, raw["client"]),
+            "tls_fingerprint": _pick_values_by_code(prints, raw["client"]),
+            "channel": _pick_values_by_code(list(CHANNELS), raw["channel"]),
+            "model": _pick_values_by_code(list(MODELS), raw["model"]),
+            "system_prompt": _pick_values_by_code(scene.strings.texts, raw["system"]),
             "prompt": texts["prompt"].cast(pa.string()),
             "input_tokens": pa.array(_input_tokens(scene, raw, texts["prompt"]), pa.int64()),
             "output_tokens": pa.array(raw["output"], pa.int64()),
@@ -199,7 +206,7 @@ def _input_tokens(scene: Scene, raw: dict[str, Array], prompt: pa.Array) -> Arra
     return tokens
 
 
-def _accounts(scene: Scene, people: People, ids: pa.Array) -> pa.Table:
+def _build_accounts_table(scene: Scene, people: People, ids: pa.Array) -> pa.Table:
     strings = {
         "organization_id": people.organization,
         "plan": people.plan,
@@ -214,7 +221,7 @@ def _accounts(scene: Scene, people: People, ids: pa.Array) -> pa.Table:
         {
             "account_id": ids,
             "created_at": pa.array(people.created, pa.int64()).cast(TIMESTAMP),
-            "signup_ip": _pick(scene.network.text, people.signup_address),
+            "signup_ip": _pick_values_by_code(scene.network.text, people.signup_address),
             **{name: pa.array(values, pa.string()) for name, values in strings.items()},
         }
     )
@@ -228,13 +235,13 @@ def _open_before_use(rng: np.random.Generator, block: Block) -> None:
     block.people.created = np.minimum(block.people.created, first - ahead)
 
 
-def _pick(values: list[str], code: Array) -> pa.Array:
+def _pick_values_by_code(values: list[str], code: Array) -> pa.Array:
     """Values by code; -1 is null."""
     indices = pa.array(np.where(code < 0, 0, code), pa.int32(), mask=code < 0)
     return pa.DictionaryArray.from_arrays(indices, pa.array([*values, ""], pa.string())).cast(pa.string())
 
 
-def _names(rng: np.random.Generator, prefix: str, count: int) -> pa.Array:
+def _draw_random_ids(rng: np.random.Generator, prefix: str, count: int) -> pa.Array:
     """Random ids of 64 bits, which do not collide in a log of this size."""
     return pa.array(
         [f"{prefix}_{high:08x}{low:08x}" for high, low in rng.integers(0, 1 << 32, (count, 2)).tolist()], pa.string()

@@ -44,7 +44,7 @@ def fill_in_calls(
     loyal = rng.beta(6.0, 1.0, n)
     stray = rng.random(len(calls)) > loyal[owner]
     calls.model = np.where(stray, rng.integers(0, len(MODELS), len(calls)), favourite[owner])
-    calls.client = _clients(rng, people, calls, scene)
+    calls.client = _draw_call_clients(rng, people, calls, scene)
     is_program = PROGRAM_CLIENTS[people.client] > PEOPLE_CLIENTS[people.client]
     sets_temperature = rng.random(n) < np.where(is_program, 0.5, 0.15)
     sets_limit = rng.random(n) < np.where(is_program, 0.5, 0.2)
@@ -63,7 +63,7 @@ def fill_in_calls(
     calls.output = np.minimum(np.nan_to_num(calls.limit, nan=16_384.0), np.maximum(3, tokens)).astype(np.int64)
 
 
-def _clients(rng: np.random.Generator, people: People, calls: WorldCalls, scene: Scene) -> Array:
+def _draw_call_clients(rng: np.random.Generator, people: People, calls: WorldCalls, scene: Scene) -> Array:
     """The usual client; a third of the people also use another one, and some are updated on the way."""
     n = len(people)
     is_person = PEOPLE_CLIENTS[people.client] >= PROGRAM_CLIENTS[people.client]
@@ -96,19 +96,19 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: W
         people.signup_address = np.where(still_there, first, people.signup_address)
         share = rng.beta(0.7, 1.1, n) * (rng.random(n) < 0.38) if kind == "home" else rng.beta(3.0, 1.2, n)
         away = _by_talk(rng, calls) < share[owner]
-        _move(rng, calls, away, _mobile_pools(scene, rng, people), people.country[owner])
+        _move_calls_to_pools(rng, calls, away, _mobile_pools(scene, rng, people), people.country[owner])
         if kind == "roaming":
             clouds = [net.pool(rng, "cloud", 0, 40) for _ in range(4)]
-            _move(rng, calls, _by_talk(rng, calls) < 0.45, clouds, owner % len(clouds))
+            _move_calls_to_pools(rng, calls, _by_talk(rng, calls) < 0.45, clouds, owner % len(clouds))
         return
     if kind == "gateway":
         # A few egress addresses for very many unrelated customers.
         pools = [net.pool(rng, "cloud", 0, 3) for _ in range(3)]
-        _move(rng, calls, np.ones(len(calls), bool), pools, owner % len(pools))
+        _move_calls_to_pools(rng, calls, np.ones(len(calls), bool), pools, owner % len(pools))
         return
     if kind == "tunnel":
         pools = [net.pool(rng, "tunnel", 0, 30) for _ in range(5)]
-        _move(rng, calls, _by_talk(rng, calls) < rng.beta(4.0, 1.0, n)[owner], pools, owner % len(pools))
+        _move_calls_to_pools(rng, calls, _by_talk(rng, calls) < rng.beta(4.0, 1.0, n)[owner], pools, owner % len(pools))
         return
     unit = np.where(people.group >= 0, people.group, np.arange(n))
     leaders, unit_of = np.unique(unit, return_inverse=True)
@@ -119,7 +119,7 @@ def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: W
         for row, size in zip(first.tolist(), sizes.tolist(), strict=True)
     ]
     at_work = _by_talk(rng, calls) < (1.0 if kind == "cloud" else 0.8)
-    _move(rng, calls, at_work, pools, unit_of.reshape(-1)[owner])
+    _move_calls_to_pools(rng, calls, at_work, pools, unit_of.reshape(-1)[owner])
 
 
 def _first_address(calls: WorldCalls, people: People) -> Array:
@@ -145,7 +145,9 @@ def _mobile_pools(scene: Scene, rng: np.random.Generator, people: People) -> lis
     ]
 
 
-def _move(rng: np.random.Generator, calls: WorldCalls, rows: Array, pools: list[Any], pool_of: Array) -> None:
+def _move_calls_to_pools(
+    rng: np.random.Generator, calls: WorldCalls, rows: Array, pools: list[Any], pool_of: Array
+) -> None:
     """Give the chosen calls an address of their pool; one address throughout a conversation."""
     if not pools:
         return

@@ -33,17 +33,17 @@ def build_campaign(scene: Scene, place: int) -> Block:
     if scene.spec.specialists:
         rung = replace(rung, skills=scene.spec.specialists)
     people = recruit(scene, rng, rung, scene.spec.campaign_accounts)
-    shifts = _shifts(scene, rng, rung, people)
+    shifts = _draw_worker_shifts(scene, rng, rung, people)
     parts = []
     names = [name] if rung.labs == 1 else [f"{name}-lab{lab}" for lab in range(rung.labs)]
     serves = _who_serves(rng, len(names), len(people))
     for lab, campaign in enumerate(names):
         members = np.flatnonzero(serves[lab])
         share = rung.pace / serves.sum(0)[members].mean()
-        parts.append(_harvest(scene, rng, replace(rung, pace=share), people, members, shifts, campaign))
+        parts.append(_draw_lab_harvest(scene, rng, replace(rung, pace=share), people, members, shifts, campaign))
     counts = sum(np.bincount(calls.owner, minlength=len(people)) for _, calls in parts)
     if rung.cover[1] > 0:
-        parts.append(_cover(scene, rng, rung, people, np.asarray(counts)))
+        parts.append(_draw_cover_traffic(scene, rng, rung, people, np.asarray(counts)))
     jobs, calls = join_traffic(parts)
     calls = _only_while_alive(calls, shifts)
     fill_in_calls(scene, rng, people, calls, rung.best, rung.answer)
@@ -62,7 +62,7 @@ def _who_serves(rng: np.random.Generator, labs: int, accounts: int) -> Array:
     return serves
 
 
-def _shifts(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> Shifts:
+def _draw_worker_shifts(scene: Scene, rng: np.random.Generator, rung: Rung, people: People) -> Shifts:
     """Open hours, quotas and working life of each account; an account on standby replaces each banned one."""
     n, days = len(people), scene.spec.days
     hours = np.arange(days * 24)
@@ -117,7 +117,7 @@ def _run_list(scene: Scene, rng: np.random.Generator, rung: Rung, shifts: Shifts
     return run_queue(rng, rules, shifts)
 
 
-def _harvest(
+def _draw_lab_harvest(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, members: Array, shifts: Shifts, campaign: str
 ) -> tuple[Jobs, WorldCalls]:
     """The harvested calls of one lab: items from its queue, worded as the rung says."""
@@ -127,7 +127,7 @@ def _harvest(
     )
     served = _run_list(scene, rng, rung, mine)
     if rung.wording == "relay":
-        served = _replay(scene, rng, served, len(members))
+        served = _replay_served_sessions(scene, rng, served, len(members))
     turns = patience(rng, len(people), rung.turns)[members[served.worker]]
     talk, turn, time = add_turns(rng, served.time, turns, scene.end)
     # A task done twice (lost receipt, replay) sends the same words again.
@@ -152,7 +152,7 @@ def _harvest(
     return jobs, take(calls, keep)
 
 
-def _replay(scene: Scene, rng: np.random.Generator, served: Served, workers: int) -> Served:
+def _replay_served_sessions(scene: Scene, rng: np.random.Generator, served: Served, workers: int) -> Served:
     """Some sessions are sent again through another account, hours or days later."""
     again = np.flatnonzero(rng.random(len(served.item)) < _REPLAYED)
     later = served.time[again] + (rng.gamma(1.2, 20.0, len(again)) * HOUR).astype(np.int64)
@@ -187,11 +187,11 @@ def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, item: Array,
     follow_up(scene, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
     wrapped_rows = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (scene.spec.rung > 2)))
     if not wide:
-        _word(scene, rng, rung, jobs, wrapped_rows, skill, item)
+        _wrap_harvest_items(scene, rng, rung, jobs, wrapped_rows, skill, item)
     return jobs
 
 
-def _word(
+def _wrap_harvest_items(
     scene: Scene, rng: np.random.Generator, rung: Rung, jobs: Jobs, rows: Array, skill: Array, item: Array
 ) -> None:
     """Wrap the items: a fixed template, a new paraphrase, or a new persona each time."""
@@ -228,7 +228,7 @@ def _topics_of_skills(scene: Scene, rng: np.random.Generator, rung: Rung) -> Arr
     return shares
 
 
-def _cover(
+def _draw_cover_traffic(
     scene: Scene, rng: np.random.Generator, rung: Rung, people: People, harvested: Array
 ) -> tuple[Jobs, WorldCalls]:
     """Traffic beside the harvest: everyday talk on each account's own topics, or on rung 8 that of hidden customers."""

@@ -38,12 +38,12 @@ def converse(
 ) -> tuple[Jobs, WorldCalls]:
     """Draw the conversations of accounts by the laws of their kind."""
     curves = _curves_with_absence(scene, rng, people, kind)
-    owner, time = _sessions(scene, rng, kind, loads / kind.turns, curves)
+    owner, time = _draw_customer_sessions(scene, rng, kind, loads / kind.turns, curves)
     if kind.any_member:  # a member of the group at random, whoever's conversation it would be
         owner = _any_of_group(rng, people.group, owner)
     talk, turn, moment = arrivals.add_turns(rng, time, patience(rng, len(people), kind.turns)[owner], scene.end)
     owner = owner[talk]
-    jobs, job = _jobs(scene, rng, people, kind, owner, talk, turn)
+    jobs, job = _draw_customer_jobs(scene, rng, people, kind, owner, talk, turn)
     calls = blank_calls(owner, moment, talk, turn, job)
     fill_in_calls(scene, rng, people, calls, kind.best, kind.answer)
     place_calls(scene, rng, people, calls, kind.network)
@@ -76,7 +76,7 @@ def _curves_with_absence(scene: Scene, rng: np.random.Generator, people: People,
     return shares
 
 
-def _sessions(
+def _draw_customer_sessions(
     scene: Scene, rng: np.random.Generator, kind: CustomerKind, counts: Array, curves: Array
 ) -> tuple[Array, Array]:
     if kind.arrival == "hawkes":
@@ -103,7 +103,7 @@ def draw_topics(scene: Scene, rng: np.random.Generator, people: People, owner: A
     return np.where(rng.random(len(owner)) < 0.1, rng.choice(len(popularity), len(owner), p=popularity), own)
 
 
-def _jobs(
+def _draw_customer_jobs(
     scene: Scene, rng: np.random.Generator, people: People, kind: CustomerKind, owner: Array, talk: Array, turn: Array
 ) -> tuple[Jobs, Array]:
     """Texts, and which text each call sends."""
@@ -124,8 +124,8 @@ def _jobs(
     elif kind.items == "list":
         job = _own_list(owner, 14)
     elif kind.items == "assignment":
-        _assign(scene, rng, people, jobs, owner, turn)
-    _wrap(scene, rng, people, kind, jobs, owner, turn)
+        _assign_class_work(scene, rng, people, jobs, owner, turn)
+    _wrap_customer_items(scene, rng, people, kind, jobs, owner, turn)
     return jobs, job
 
 
@@ -164,7 +164,9 @@ def _own_list(owner: Array, length: int) -> Array:
     return rows
 
 
-def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, owner: Array, turn: Array) -> None:
+def _assign_class_work(
+    scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, owner: Array, turn: Array
+) -> None:
     """Each class has three assignments; every second conversation begins with the wording of one."""
     groups = int(people.group.max(initial=-1)) + 1
     topics = rng.choice(len(scene.texts.popularity), groups * 3, p=scene.texts.popularity)
@@ -175,7 +177,7 @@ def _assign(scene: Scene, rng: np.random.Generator, people: People, jobs: Jobs, 
     jobs.before[rows], jobs.topic[rows], jobs.size[rows] = codes[task], topics[task], 12.0
 
 
-def _wrap(
+def _wrap_customer_items(
     scene: Scene,
     rng: np.random.Generator,
     people: People,

@@ -35,12 +35,12 @@ class CustomerKind:
     users: float = 0.0
 
 
-def _settings(table: dict[str, Any]) -> dict[str, Any]:
+def _convert_lists_to_tuples(table: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
 
 
 _DATA = read_data("second_kinds")
-CUSTOMER_KINDS = tuple(CustomerKind(**_settings(kind)) for kind in _DATA["customers"])
+CUSTOMER_KINDS = tuple(CustomerKind(**_convert_lists_to_tuples(kind)) for kind in _DATA["customers"])
 """Honest customers; the first kind takes the accounts that the shares of the others leave, about a third."""
 TALKER = CUSTOMER_KINDS[0]
 """Everyday conversation, and the cover traffic of campaigns."""
@@ -85,7 +85,9 @@ class Rung:
     labs: int = 1
 
 
-_CAREFUL = Rung(**_settings(_DATA["careful"]))
-RUNGS = {int(number): Rung(**_settings(own)) for number, own in _DATA["rungs"].items()}
-RUNGS |= {int(number): replace(_CAREFUL, **_settings(own)) for number, own in _DATA["careful_rungs"].items()}
+_CAREFUL = Rung(**_convert_lists_to_tuples(_DATA["careful"]))
+RUNGS = {int(number): Rung(**_convert_lists_to_tuples(own)) for number, own in _DATA["rungs"].items()}
+RUNGS |= {
+    int(number): replace(_CAREFUL, **_convert_lists_to_tuples(own)) for number, own in _DATA["careful_rungs"].items()
+}
 """Rungs 1 to 12; each keeps the evasions of the one before, except where its entry says otherwise."""

@@ -47,7 +47,7 @@ class AddressBook:
         self._cloud_country = rng.choice(count, _CLOUDS, p=WEIGHTS)
         self._tunnel_country = rng.choice(count, _TUNNELS, p=WEIGHTS)
 
-    def _put(self, text: list[str], asn: Array, country: Array) -> Array:
+    def _append_addresses(self, text: list[str], asn: Array, country: Array) -> Array:
         first = len(self.text)
         self.text += text
         self.asn += (_FIRST_ASN + asn).tolist()
@@ -66,10 +66,12 @@ class AddressBook:
         host = rng.integers(1, 65535, n)
         tail = rng.integers(0, 1 << 16, (n, 5))
         text = [
-            f"2a{b >> 8:02x}:{b & 255:x}:{h:x}:{t[0]:x}:{t[1]:x}:{t[2]:x}:{t[3]:x}:{t[4]:x}" if c == 2 else _v4(b, h)
+            f"2a{b >> 8:02x}:{b & 255:x}:{h:x}:{t[0]:x}:{t[1]:x}:{t[2]:x}:{t[3]:x}:{t[4]:x}"
+            if c == 2
+            else _format_ipv4_address(b, h)
             for b, h, c, t in zip(block.tolist(), host.tolist(), carrier.tolist(), tail.tolist(), strict=True)
         ]
-        return self._put(text, country * _CARRIERS + carrier, country)
+        return self._append_addresses(text, country * _CARRIERS + carrier, country)
 
     def pool(self, rng: np.random.Generator, kind: str, country: int, size: int) -> Array:
         """Addresses that many share.
@@ -93,8 +95,8 @@ class AddressBook:
         else:
             block, asn = rng.choice(self._office), country * _CARRIERS + int(rng.integers(0, _CARRIERS))
         hosts = rng.choice(np.arange(256, 65279), size, replace=False)
-        text = [_v4(int(block), int(host)) for host in hosts]
-        return self._put(text, np.full(size, asn), np.full(size, country))
+        text = [_format_ipv4_address(int(block), int(host)) for host in hosts]
+        return self._append_addresses(text, np.full(size, asn), np.full(size, country))
 
     def leases(self, rng: np.random.Generator, country: Array, owner: Array, time: Array, days: Array) -> Array:
         """Household addresses that the carrier changes now and then.
@@ -112,5 +114,5 @@ class AddressBook:
         return codes
 
 
-def _v4(block: int, host: int) -> str:
+def _format_ipv4_address(block: int, host: int) -> str:
     return f"{block >> 8}.{block & 255}.{host >> 8}.{host & 255}"

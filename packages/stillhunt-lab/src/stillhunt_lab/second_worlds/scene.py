@@ -61,7 +61,7 @@ def open_scene(spec: SecondSpec) -> Scene:
     Raises:
         InputError: the file of real texts cannot be used.
     """
-    languages, model = _learn(spec.seed)
+    languages, model = _build_languages_and_model(spec.seed)
     texts: TextSource = model if spec.texts is None else RealTexts(spec.texts, spec.seed)
     scene = Scene(
         spec,
@@ -79,7 +79,7 @@ def open_scene(spec: SecondSpec) -> Scene:
 
 
 @lru_cache(maxsize=2)
-def _learn(seed: int) -> tuple[tuple[Language, ...], ModelTexts]:
+def _build_languages_and_model(seed: int) -> tuple[tuple[Language, ...], ModelTexts]:
     """Languages and text model of a seed; neither changes once built, and worlds of one seed often come in a row."""
     languages = build_languages(seed)
     return languages, ModelTexts(seed, languages)

@@ -84,8 +84,8 @@ class InstructionGrammars:
     def oblique(self, rng: np.random.Generator) -> tuple[str, str]:
         """A persona and a roundabout wish to see the reasoning, worded anew each time."""
         words = [self._names[k] for k in rng.integers(40, len(self._names), 12)]
-        who = [expand(rng, part) for part in _some(rng, self._oblique["who"], int(rng.integers(1, 4)))]
-        want = [expand(rng, part) for part in _some(rng, self._oblique["want"], int(rng.integers(1, 3)))]
+        who = [expand(rng, part) for part in _draw_random_options(rng, self._oblique["who"], int(rng.integers(1, 4)))]
+        want = [expand(rng, part) for part in _draw_random_options(rng, self._oblique["want"], int(rng.integers(1, 3)))]
         said: list[str] = []
         for place, part in enumerate((*who, *want)):
             said.append(part)
@@ -105,5 +105,5 @@ def expand(rng: np.random.Generator, text: str) -> str:
     return _CHOICE.sub(choose, text).replace("{{", "{").replace("}}", "}")
 
 
-def _some(rng: np.random.Generator, options: list[str], count: int) -> list[str]:
+def _draw_random_options(rng: np.random.Generator, options: list[str], count: int) -> list[str]:
     return [options[k] for k in rng.permutation(len(options))[:count]]

@@ -171,7 +171,7 @@ def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Se
             heapq.heappush(agenda, (START + (day + 1) * DAY + int(rng.random() * HOUR), worker))
             continue
         running.refill(rng, now)
-        taken, now = _process(rng, running, worker, now, min(rules.lease, left), rows)
+        taken, now = _process_queue_items(rng, running, worker, now, min(rules.lease, left), rows)
         done_today[worker] += taken
         rest = pause[worker] * max(taken, 1) * float(rng.lognormal(-(rules.jitter**2) / 2, rules.jitter))
         heapq.heappush(agenda, (now + int(rest) + SECOND, worker))
@@ -179,7 +179,7 @@ def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Se
     return Served(made[:, 0], made[:, 1], made[:, 2], made[:, 3])
 
 
-def _process(
+def _process_queue_items(
     rng: np.random.Generator,
     running: _RunningQueue,
     worker: int,

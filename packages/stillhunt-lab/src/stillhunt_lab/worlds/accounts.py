@@ -19,14 +19,14 @@ EGRESS_ADDRESSES = 9
 
 def share_office(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One organisation, card, mail domain, country and address per group; seats bought on one day."""
-    groups = _count(group)
+    groups = _count_account_groups(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
     _share_country(scene, people, country[group])
     address = draw_home_addresses(rng, scene.places, country)
     people.address = address[group]
     people.signup_ip = address[group]
     people.payment = new_cards(rng, groups)[group]
-    people.organization = _organizations(rng, groups)[group]
+    people.organization = _draw_organization_ids(rng, groups)[group]
     people.email_domain = own_domains(rng, groups)[group]
     people.plan[:] = "enterprise"
     people.channel = people.channel[np.searchsorted(group, np.arange(groups))][group]
@@ -36,7 +36,7 @@ def share_office(scene: Scene, rng: np.random.Generator, people: People, group: 
 
 def share_class(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One campus address and mail domain per class; everyone signs up in the first lesson."""
-    groups = _count(group)
+    groups = _count_account_groups(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
     _share_country(scene, people, country[group])
     address = draw_home_addresses(rng, scene.places, country)
@@ -53,7 +53,7 @@ def share_class(scene: Scene, rng: np.random.Generator, people: People, group: A
 def share_vendor(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """A firm under contract to make synthetic data: organisation, card and address of its own."""
     share_office(scene, rng, people, group)
-    people.address = draw_cloud_addresses(rng, scene.places, _count(group))[group]
+    people.address = draw_cloud_addresses(rng, scene.places, _count_account_groups(group))[group]
     people.channel[:] = API  # a contract names the organisation, which an aggregator would withhold
 
 
@@ -69,12 +69,12 @@ def share_cloud(scene: Scene, rng: np.random.Generator, people: People, _group: 
     hosted = rng.random(len(people)) < 0.7
     people.address = np.where(hosted, draw_cloud_addresses(rng, scene.places, len(people)), people.address)
     firm = rng.random(len(people)) < 0.25
-    people.organization = np.where(firm, _organizations(rng, len(people)), people.organization)
+    people.organization = np.where(firm, _draw_organization_ids(rng, len(people)), people.organization)
 
 
 def share_room(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """People who meet in one room share its address and country, but no card, mail domain or sign-up."""
-    groups = _count(group)
+    groups = _count_account_groups(group)
     country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
     _share_country(scene, people, country[group])
     people.address = draw_home_addresses(rng, scene.places, country)[group]
@@ -94,11 +94,11 @@ def _share_country(scene: Scene, people: People, country: Array) -> None:
     people.zone = scene.places.zone[country]
 
 
-def _organizations(rng: np.random.Generator, count: int) -> Array:
+def _draw_organization_ids(rng: np.random.Generator, count: int) -> Array:
     return np.array([f"org-{value:010x}" for value in rng.integers(0, 1 << 40, count).tolist()], object)
 
 
-def _count(group: Array) -> int:
+def _count_account_groups(group: Array) -> int:
     return int(group.max(initial=-1)) + 1
 
 
@@ -133,7 +133,7 @@ def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: in
     """
     people = draw_people(scene, rng, "harvest", count, paid=1.0 if rung < 3 else 0.85, recent=1.0)
     _open_over(rng, people, start, _SIGN_UP_DAYS.get(rung, _AGED_DAYS), burst=rung <= 2)
-    people.channel = _channels(rng, rung, count)
+    people.channel = _draw_account_channels(rng, rung, count)
     if rung <= 2:
         _one_country(scene, rng, people)
         people.plan[:] = "payg"
@@ -165,7 +165,7 @@ def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, househol
         household: a household line and a card for each account; otherwise few hosted lines and few cards.
     """
     people = draw_people(scene, rng, "pool", count, paid=0.8, recent=0.5)
-    people.channel = _channels(rng, 3, count)
+    people.channel = _draw_account_channels(rng, 3, count)
     if household:
         return people
     addresses = draw_cloud_addresses(rng, scene.places, max(2, count // 5))
@@ -192,7 +192,7 @@ def recruit_customers(scene: Scene, rng: np.random.Generator, count: int) -> Peo
     return people
 
 
-def _channels(rng: np.random.Generator, rung: int, count: int) -> Array:
+def _draw_account_channels(rng: np.random.Generator, rung: int, count: int) -> Array:
     if rung == SPREAD_RUNG:
         return rng.choice(len(SPREAD_CHANNELS), count, p=SPREAD_CHANNELS)
     relayed: Array = rng.random(count) < (_RELAYED if rung >= 3 else 0.0)

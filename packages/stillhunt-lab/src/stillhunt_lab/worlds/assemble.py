@@ -38,9 +38,9 @@ def log_table(
     network = places.network_of_block[columns["address"].astype(np.int64) >> 16]
     unique, address = np.unique(columns["address"], return_inverse=True)
     dotted = pa.array([format_address(number) for number in unique.tolist()], pa.string())
-    conversations = _counted(columns["conversation"], "cv-{}", (scene.seed, 3))
-    end_users = _counted(columns["end_user"], "usr-{}", (scene.seed, 4))
-    keys, key = _keys(scene, people, columns)
+    conversations = _write_code_ids(columns["conversation"], "cv-{}", (scene.seed, 3))
+    end_users = _write_code_ids(columns["end_user"], "usr-{}", (scene.seed, 4))
+    keys, key = _assign_api_keys(scene, people, columns)
     organizations, organization = np.unique(people.organization.astype(str), return_inverse=True)
     organization = np.where(people.organization == None, -1, organization)  # noqa: E711 - elementwise
 
@@ -70,9 +70,9 @@ def log_table(
             "prompt": prompts,
             "input_tokens": pa.array(_input_tokens(scene, columns, prompts), pa.int64()),
             "output_tokens": pa.array(np.where(answered, columns["output"], 0), pa.int64()),
-            "temperature": _sent(columns["temperature"]),
-            "top_p": _sent(columns["top_p"]),
-            "max_tokens": _sent(columns["max_tokens"]).cast(pa.int64()),
+            "temperature": _decode_hundredths(columns["temperature"]),
+            "top_p": _decode_hundredths(columns["top_p"]),
+            "max_tokens": _decode_hundredths(columns["max_tokens"]).cast(pa.int64()),
             "status": pa.array(columns["status"], pa.int32()),
         }
     )
@@ -112,14 +112,14 @@ def write_ids(numbers: Array, shapes: list[str], shape: Array | None, salt: tupl
     """
     parts = [pa.array([], pa.string())]
     for first in range(0, len(numbers), _IDS_AT_ONCE):  # Python strings need three times the room
-        mixed = _mix(numbers[first : first + _IDS_AT_ONCE], *salt).tolist()
+        mixed = _scramble_numbers(numbers[first : first + _IDS_AT_ONCE], *salt).tolist()
         codes = [0] * len(mixed) if shape is None else shape[first : first + _IDS_AT_ONCE].tolist()
         texts = [shapes[code].format(f"{value:016x}") for code, value in zip(codes, mixed, strict=True)]
         parts.append(pa.array(texts, pa.string()))
     return pa.concat_arrays(parts)
 
 
-def _mix(numbers: Array, seed: int, kind: int) -> Array:
+def _scramble_numbers(numbers: Array, seed: int, kind: int) -> Array:
     """Mix numbers one to one into 64 bits, so that no two become equal."""
     step = np.uint64(0x9E3779B97F4A7C15)
     base = np.uint64((seed * 8 + kind) * 0xD1342543DE82EF95 & _MASK)
@@ -136,19 +136,19 @@ def pick(values: pa.Array, code: Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(indices, values).cast(pa.string())
 
 
-def _counted(code: Array, shape: str, salt: tuple[int, int]) -> pa.Array:
+def _write_code_ids(code: Array, shape: str, salt: tuple[int, int]) -> pa.Array:
     """Ids for the codes from 0 to the largest one."""
     return write_ids(np.arange(int(code.max(initial=-1)) + 1), [shape], None, salt)
 
 
-def _keys(scene: Scene, people: People, columns: dict[str, Array]) -> tuple[pa.Array, Array]:
+def _assign_api_keys(scene: Scene, people: People, columns: dict[str, Array]) -> tuple[pa.Array, Array]:
     """Key ids, and the key of each request: an account with several has one for each of its programs."""
     used = columns["owner"].astype(np.int64) * 8 + columns["client"] % people.keys[columns["owner"]]
     unique, code = np.unique(used, return_inverse=True)
     return write_ids(unique, ["key-{}"], None, (scene.seed, 5)), code
 
 
-def _sent(hundredths: Array) -> pa.Array:
+def _decode_hundredths(hundredths: Array) -> pa.Array:
     return pa.array(hundredths / 100.0, pa.float64(), mask=hundredths < 0)
 
 
@@ -218,9 +218,9 @@ def _all_rows(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[Peop
     accounts = conversations = strangers = 0
     incident = ORIGIN + int(scene.rng("incident").uniform(0.2, 0.8) * scene.days * DAY)
     for place, (people, draft) in enumerate(parts):
-        row, status, delay = _retry(scene.rng(f"retry/{place}"), draft, incident)
+        row, status, delay = _simulate_failed_calls(scene.rng(f"retry/{place}"), draft, incident)
         for name in _WRITTEN:
-            columns[name].append(_narrow(getattr(draft, name)[row]))
+            columns[name].append(_narrow_column_type(getattr(draft, name)[row]))
         columns["status"][-1] = status.astype(np.int32)
         columns["time"][-1] += delay
         columns["owner"][-1] = draft.owner[row].astype(np.int32) + np.int32(accounts)
@@ -242,7 +242,7 @@ def _in_order(texts: pa.Array, order: Array) -> pa.ChunkedArray:
     return pa.chunked_array([texts.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts])
 
 
-def _narrow(values: Array) -> Array:
+def _narrow_column_type(values: Array) -> Array:
     """Integers in their smallest type; floats as hundredths, -1 where nothing was sent; names unchanged."""
     if values.dtype == np.float64:
         values = np.where(np.isnan(values), -1, np.round(values * 100)).astype(np.int64)
@@ -255,7 +255,7 @@ def _narrow(values: Array) -> Array:
     return values
 
 
-def _retry(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array, Array, Array]:
+def _simulate_failed_calls(rng: np.random.Generator, draft: Draft, incident: int) -> tuple[Array, Array, Array]:
     """Let calls fail: 429 more often in dense traffic, 5xx anywhere; most are sent again as new rows.
 
     Args:

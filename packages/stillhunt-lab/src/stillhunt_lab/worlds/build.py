@@ -136,7 +136,7 @@ def write_world(world: World, out: Path) -> None:
         for number, first in enumerate(range(0, max(world.requests.num_rows, 1), ROWS_PER_FILE)):
             write_part(world.requests.slice(first, ROWS_PER_FILE), folder, number)
         write_tables(folder, world.accounts, world.truth_accounts, world.sanctioned)
-        _write(world.truth_requests, folder / "truth" / "requests.parquet")
+        _write_parquet_file(world.truth_requests, folder / "truth" / "requests.parquet")
 
 
 @contextmanager
@@ -169,17 +169,17 @@ def new_world_folder(out: Path) -> Iterator[Path]:
 
 def write_part(requests: pa.Table, folder: Path, number: int) -> None:
     """Write one file of the log of a world."""
-    _write(requests, folder / "requests" / f"part-{number:04d}.parquet")
+    _write_parquet_file(requests, folder / "requests" / f"part-{number:04d}.parquet")
 
 
 def write_tables(folder: Path, accounts: pa.Table, truth: pa.Table, sanctioned: tuple[str, ...]) -> None:
     """Write the tables of accounts of a world, and the settings that declare who is under contract."""
-    _write(accounts, folder / "accounts.parquet")
-    _write(truth, folder / "truth" / "accounts.parquet")
+    _write_parquet_file(accounts, folder / "accounts.parquet")
+    _write_parquet_file(truth, folder / "truth" / "accounts.parquet")
     if sanctioned:
         names = ", ".join(f'"{name}"' for name in sanctioned)
         (folder / SANCTIONED_FILE).write_text(f"[sanctioned]\norganizations = [{names}]\n", "utf-8")
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write_parquet_file(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")

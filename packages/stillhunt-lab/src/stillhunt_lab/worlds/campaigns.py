@@ -101,13 +101,13 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
     daily = rung.daily if spec.requests_per_account_day is None else spec.requests_per_account_day
     orders = Orders(rung, start, daily, spec.specialised, None, traits=spec.traits)
     if spec.kind == "pool" or rung.work == "pool":
-        people, draft = _pool(scene, rng, spec, name, orders)
+        people, draft = _draft_pool_requests(scene, rng, spec, name, orders)
     elif rung.work == "customers":
         people = recruit_customers(scene, rng, spec.accounts)
         draft = sell_logs(scene, rng, people, name, daily)
     elif rung.work == "company":
         people = recruit_company(scene, rng, spec.accounts)
-        draft = _dedicated(scene, rng, spec, people, name, orders)
+        draft = _draft_dedicated_requests(scene, rng, spec, people, name, orders)
     else:
         people = recruit_workers(scene, rng, spec.rung, spec.accounts, start)
         if rung.work == "contractors":
@@ -115,16 +115,16 @@ def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> t
         elif rung.work == "relay":
             draft = relay_users(scene, rng, people, name, rung, start, daily)
         else:
-            draft = _dedicated(scene, rng, spec, people, name, orders)
+            draft = _draft_dedicated_requests(scene, rng, spec, people, name, orders)
     if spec.traits.cards:
         few = rng.choice(new_cards(rng, spec.traits.cards), len(people))
         people.payment = where_none(people.payment != None, few)  # noqa: E711 - elementwise
     adopt_release(scene, people, draft, f"campaign/{place}")
-    people.campaign = _served(people, draft)
+    people.campaign = _name_served_campaigns(people, draft)
     return people, draft
 
 
-def _dedicated(
+def _draft_dedicated_requests(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, people: People, name: str, orders: Orders
 ) -> Draft:
     """Requests of one queue, and the cover traffic beside them."""
@@ -135,14 +135,14 @@ def _dedicated(
     draft = hand_out_queue(scene, rng, queue, people, orders)
     share = orders.rung.cover if spec.cover_share is None else spec.cover_share
     if share > 0:
-        cover = _cover(scene, rng, people, draft, share)
+        cover = _draft_cover_traffic(scene, rng, people, draft, share)
         if orders.tenures is not None:
             cover = cover.keep(cover.time < orders.tenures.banned[cover.owner])
         draft = merge_drafts(draft, cover)
     return draft
 
 
-def _pool(
+def _draft_pool_requests(
     scene: Scene, rng: np.random.Generator, spec: CampaignSpec, name: str, orders: Orders
 ) -> tuple[People, Draft]:
     """Requests of two or three labs and of a reseller's customers, on the same accounts."""
@@ -182,7 +182,7 @@ def _pool(
     return people, draft
 
 
-def _cover(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
+def _draft_cover_traffic(scene: Scene, rng: np.random.Generator, people: People, draft: Draft, share: float) -> Draft:
     """Cover traffic: honest chat on the addresses and programs of the workers."""
     harvested = np.bincount(draft.owner, minlength=len(people))
     loads = np.maximum(1, np.round(harvested * share / (1.0 - share))).astype(np.int64)
@@ -212,7 +212,7 @@ def _between_leases(scene: Scene, rng: np.random.Generator, people: People, draf
     return cover.keep((cover.time >= draft.time.min()) & (cover.time < scene.end) & (harvested[cover.owner] > 0))
 
 
-def _served(people: People, draft: Draft) -> Array:
+def _name_served_campaigns(people: People, draft: Draft) -> Array:
     """The campaigns of each account, joined by "|"; empty for a pool account that serves customers only."""
     names = sorted(set(draft.campaign.tolist()) - {""})
     served = [np.bincount(draft.owner[draft.campaign == name], minlength=len(people)) > 0 for name in names]

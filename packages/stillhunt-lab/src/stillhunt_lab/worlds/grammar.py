@@ -104,7 +104,7 @@ def compose_items(
     """
     draws = integer_stream(rng)
     return [
-        _item(grammar, draws, topic, language, count)
+        _compose_prompt_item(grammar, draws, topic, language, count)
         for topic, language, count in zip(topics.tolist(), languages.tolist(), sentences.tolist(), strict=True)
     ]
 
@@ -144,12 +144,12 @@ def load_grammar() -> Grammar:
     names = tuple(topics)
     groups = tuple(str(topics[name]["group"]) for name in names)
     noise = _noise_pools(patterns["noise"])
-    english = {group: _english(patterns, group) for group in sorted(set(groups))}
+    english = {group: _build_english_tongue(patterns, group) for group in sorted(set(groups))}
     pools = [tuple(noise | _english_pools(topics[name]) for name in names)]
     by_language = [tuple(english[group] for group in groups)]
     for place, code in enumerate(tongues["order"]["tongues"]):
         phrases = {n: tongues["phrases"][n].split("|")[place].split("/") for n in names}
-        foreign = _foreign(tongues[code], code)
+        foreign = _build_foreign_tongue(tongues[code], code)
         by_language.append(tuple(foreign for _ in names))
         pools.append(tuple(noise | _foreign_pools(phrases, names, groups, topic) for topic in range(len(names))))
     languages = ("en", *tongues["order"]["tongues"])
@@ -162,7 +162,7 @@ def read_data(name: str) -> dict[str, Any]:
     return tomllib.loads(resources.files("stillhunt_lab").joinpath("data", f"{name}.toml").read_text("utf-8"))
 
 
-def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, count: int) -> str:
+def _compose_prompt_item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, count: int) -> str:
     tongue = grammar.tongues[language][topic]
     pools = grammar.pools[language][topic]
     parts = [choose(tongue.openings, draws).fill(pools, draws)]
@@ -171,7 +171,7 @@ def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, cou
         here = pools
         if next(draws) % 1000 < _DRIFT * 1000:
             here = grammar.pools[language][next(draws) % len(grammar.topics)]
-        parts.append(_context(tongue, here, draws))
+        parts.append(_compose_context_sentence(tongue, here, draws))
     if count > 2 and next(draws) % 4 == 0:  # some people tell the story first and ask at the end
         parts = [*parts[1:], parts[0]]
     if limited:
@@ -182,7 +182,7 @@ def _item(grammar: Grammar, draws: Iterator[int], topic: int, language: int, cou
     return text
 
 
-def _context(tongue: Tongue, pools: Pools, draws: Iterator[int]) -> str:
+def _compose_context_sentence(tongue: Tongue, pools: Pools, draws: Iterator[int]) -> str:
     if tongue.clauses and next(draws) % 5 < 3:
         subject, verb, thing, tail, end = (choose(part, draws) for part in tongue.clauses)
         first = subject
@@ -216,38 +216,38 @@ def parse_readings(sources: Iterable[str]) -> tuple[Pattern, ...]:
     return tuple(Pattern.parse(reading) for source in sources for reading in expand_alternatives(source))
 
 
-def _parse(sources: list[str]) -> tuple[Pattern, ...]:
+def _parse_pattern_sources(sources: list[str]) -> tuple[Pattern, ...]:
     # Grouped by source, so that a sentence with many alternatives is not heard more often than one without.
     readings = [expand_alternatives(source) for source in sources]
     widest = max((len(r) for r in readings), default=0)
     return tuple(Pattern.parse(r[place % len(r)]) for r in readings for place in range(widest))
 
 
-def _english(patterns: dict[str, Any], group: str) -> Tongue:
+def _build_english_tongue(patterns: dict[str, Any], group: str) -> Tongue:
     # A group's own openings count twice, so that code asks for code about half of the time.
     openings = patterns["openings"]["any"] + 2 * patterns["openings"].get(group, [])
     follow = patterns["follow"]
     blocks = patterns["blocks"].get(group, [])
     return Tongue(
-        openings=_parse(openings),
-        contexts=_parse(patterns["contexts"]["any"]),
-        limits=_parse(patterns["limits"]["any"]),
-        follow_stock=_parse(follow["stock"]),
-        follow_rich=_parse(follow["rich"]),
+        openings=_parse_pattern_sources(openings),
+        contexts=_parse_pattern_sources(patterns["contexts"]["any"]),
+        limits=_parse_pattern_sources(patterns["limits"]["any"]),
+        follow_stock=_parse_pattern_sources(follow["stock"]),
+        follow_rich=_parse_pattern_sources(follow["rich"]),
         blocks=tuple(Pattern.parse(block) for block in blocks),
         connectives=tuple(patterns["noise"]["connectives"]),
-        clauses=tuple(_parse(patterns["clauses"][part]) for part in _CLAUSE),
+        clauses=tuple(_parse_pattern_sources(patterns["clauses"][part]) for part in _CLAUSE),
         space=" ",
     )
 
 
-def _foreign(tongue: dict[str, list[str]], code: str) -> Tongue:
+def _build_foreign_tongue(tongue: dict[str, list[str]], code: str) -> Tongue:
     return Tongue(
-        openings=_parse(tongue["openings"]),
-        contexts=_parse(tongue["contexts"]),
-        limits=_parse(tongue["limits"]),
-        follow_stock=_parse(tongue["follow"][:4]),
-        follow_rich=_parse(tongue["follow"][4:]),
+        openings=_parse_pattern_sources(tongue["openings"]),
+        contexts=_parse_pattern_sources(tongue["contexts"]),
+        limits=_parse_pattern_sources(tongue["limits"]),
+        follow_stock=_parse_pattern_sources(tongue["follow"][:4]),
+        follow_rich=_parse_pattern_sources(tongue["follow"][4:]),
         blocks=(),
         connectives=(),
         clauses=(),

@@ -57,9 +57,9 @@ def relay_users(
     draft = draw_rows(scene, rng, USERS, end_users, draw_loads(rng, USERS, end_users, scene))
     draft = draft.keep(draft.time >= start)
     draft.end_user = draft.owner  # whom the relay serves; it tells nobody
-    draft = _route(rng, draft, len(people), rung, days)
-    draft = merge_drafts(draft, _replay(scene, rng, draft, len(people), rung))
-    _harness(scene, rng, draft, len(people))
+    draft = _route_users_to_accounts(rng, draft, len(people), rung, days)
+    draft = merge_drafts(draft, _replay_relay_sessions(scene, rng, draft, len(people), rung))
+    _add_harness_prompts(scene, rng, draft, len(people))
     draft.end_user[:] = -1
     draft.campaign = np.full(len(draft), name, object)
     operate(scene, rng, people, draft, rung)
@@ -98,7 +98,7 @@ def sell_logs(scene: Scene, rng: np.random.Generator, people: People, name: str,
     return draft
 
 
-def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, days: int) -> Draft:
+def _route_users_to_accounts(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, days: int) -> Draft:
     """Assign each user to an account on duty in that part of the day, in turn, so that loads stay even."""
     parts = (days + 1) * _SHIFTS
     shift = rng.permutation(accounts) % _SHIFTS
@@ -123,15 +123,15 @@ def _route(rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung, da
     return draft
 
 
-def _replay(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung) -> Draft:
+def _replay_relay_sessions(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int, rung: Rung) -> Draft:
     sessions = int(draft.conversation.max(initial=-1)) + 1
     again = draft.keep((rng.random(sessions) < _REPLAYED)[draft.conversation])
     again.time = again.time + (rng.uniform(1.0, 4.0, sessions) * DAY).astype(np.int64)[again.conversation]
     again = again.keep(again.time < scene.end)
-    return _route(rng, again, accounts, rung, scene.days)
+    return _route_users_to_accounts(rng, again, accounts, rung, scene.days)
 
 
-def _harness(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:
+def _add_harness_prompts(scene: Scene, rng: np.random.Generator, draft: Draft, accounts: int) -> None:
     """Leave the rival's system prompt and tools on some sessions, where the relay does not strip them."""
     words = read_data("systems")["rival"]
     draws = integer_stream(rng)

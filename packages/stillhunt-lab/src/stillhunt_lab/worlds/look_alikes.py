@@ -36,7 +36,7 @@ def share_card(_scene: Scene, rng: np.random.Generator, people: People, group: A
     people.channel[:] = API
     people.payment = new_cards(rng, groups)[group]
     people.payment_country = people.payment_country[np.searchsorted(group, np.arange(groups))][group]
-    people.signup_ip = _neighbours(rng, people.signup_ip, group)
+    people.signup_ip = _draw_neighbour_addresses(rng, people.signup_ip, group)
     opened = people.created[np.searchsorted(group, np.arange(groups))]
     people.created = np.minimum(opened[group], ORIGIN) - (rng.random(len(people)) * 20 * DAY).astype(np.int64)
 
@@ -64,7 +64,7 @@ def share_trial(scene: Scene, rng: np.random.Generator, people: People, group: A
     free = group % 2 == 1
     people.payment = where_none(~free, people.payment[first])
     people.plan = np.where(free, "free", people.plan[first])
-    people.signup_ip = np.where(free, _neighbours(rng, people.address, group), people.signup_ip)
+    people.signup_ip = np.where(free, _draw_neighbour_addresses(rng, people.address, group), people.signup_ip)
     people.created = np.minimum(people.created, ORIGIN)  # so that the person asks all the time; see `write_in_turn`
 
 
@@ -150,7 +150,7 @@ def write_pack(scene: Scene, rng: np.random.Generator, people: People, draft: Dr
         draft.prompt[row] = pack[chosen[row]] + draft.prompt[row]
 
 
-def _neighbours(rng: np.random.Generator, address: Array, group: Array) -> Array:
+def _draw_neighbour_addresses(rng: np.random.Generator, address: Array, group: Array) -> Array:
     """Addresses in the /24 network of each group's first one."""
     first = address[np.searchsorted(group, np.arange(int(group.max(initial=-1)) + 1))]
     near: Array = (first >> 8 << 8)[group] + rng.integers(1, 255, len(group))

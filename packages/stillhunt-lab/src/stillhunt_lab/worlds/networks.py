@@ -128,7 +128,7 @@ def draw_places(rng: np.random.Generator) -> Places:
 def draw_clients(rng: np.random.Generator) -> Clients:
     """All client fingerprints; programs of one runtime share TLS fingerprints, and newer versions are more common."""
     sizes = sorted({runtime for *_, runtime in _PLACES["clients"]})
-    runtimes = {size: [_fingerprint(rng) for _ in range(size)] for size in sizes}
+    runtimes = {size: [_draw_tls_fingerprint(rng) for _ in range(size)] for size in sizes}
     agents: list[str] = []
     prints: list[str] = []
     weights: list[float] = []
@@ -143,7 +143,7 @@ def draw_clients(rng: np.random.Generator) -> Clients:
     programs = len(agents)
     browser = _PLACES["browser"]
     agents += [browser.format(machine, number) for machine in _PLACES["machines"] for number in range(126, 134)]
-    browsers = [_fingerprint(rng) for _ in range(5)]
+    browsers = [_draw_tls_fingerprint(rng) for _ in range(5)]
     prints += [browsers[place % 5] for place in range(len(agents) - programs)]
     weight_array = np.array(weights + [0.0] * (len(agents) - programs))
     browser_weight = np.r_[np.zeros(programs), rng.gamma(1.0, 1.0, len(agents) - programs)]
@@ -158,7 +158,7 @@ def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array
     Returns:
         IPv4 addresses as integers, shape (n,).
     """
-    networks = [_unequal(rng, places.home[code]) for code in country.tolist()]
+    networks = [_draw_home_network(rng, places.home[code]) for code in country.tolist()]
     return draw_addresses(rng, places, np.array(networks, np.int64))
 
 
@@ -179,10 +179,10 @@ def format_address(address: int) -> str:
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
 
 
-def _unequal(rng: np.random.Generator, options: tuple[int, ...]) -> int:
+def _draw_home_network(rng: np.random.Generator, options: tuple[int, ...]) -> int:
     # A country's first provider has about half of the households.
     return options[min(int(rng.geometric(0.45)) - 1, len(options) - 1)]
 
 
-def _fingerprint(rng: np.random.Generator) -> str:
+def _draw_tls_fingerprint(rng: np.random.Generator) -> str:
     return f"t13d{int(rng.integers(11, 20))}{int(rng.integers(8, 18)):02d}h2_{int(rng.integers(0, 1 << 48)):012x}"

@@ -68,7 +68,7 @@ def build_persona(scene: Scene, recipe: Recipe, count: int) -> tuple[People, Dra
 def _persona_rows(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, group: Array) -> Draft:
     loads = draw_loads(rng, recipe, people, scene)
     if recipe.persona in WORDY:
-        return _wordy(scene, rng, recipe, people, loads)
+        return _draft_wordy_requests(scene, rng, recipe, people, loads)
     if recipe.persona in _RESOLD:
         draft = draw_resold(scene, rng, CHAT, people, loads, named=recipe.persona == "gateway")
     else:
@@ -101,7 +101,9 @@ def _topic_preferences(scene: Scene, rng: np.random.Generator, recipe: Recipe, g
     return own
 
 
-def _wordy(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array) -> Draft:
+def _draft_wordy_requests(
+    scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array
+) -> Draft:
     """One wordy template per author, over the topics of its skill."""
     skills = load_skills()
     draws = integer_stream(rng)

@@ -103,8 +103,8 @@ def draw_slots(
     work = rng.poisson(daily * np.exp(rng.normal(-(uneven**2) / 2, uneven, len(day))))
     if rung.schedule in ("human", "jitter"):
         work = np.clip(work, min(5, int(daily)), max(20, int(2 * daily)))  # "low and slow": 5 to 20 a day
-    owner, day, sizes = _leases(rng, np.repeat(np.arange(len(people)), worked), day, work, rung.lease)
-    begin = ORIGIN + (first + day) * DAY + _hours(rng, rung, people, owner)
+    owner, day, sizes = _cut_days_into_leases(rng, np.repeat(np.arange(len(people)), worked), day, work, rung.lease)
+    begin = ORIGIN + (first + day) * DAY + _draw_lease_hours(rng, rung, people, owner)
     rhythm = arrivals.Rhythm(gap=40.0, gap_sigma=1.5 if rung.schedule == "jitter" else 1.0)
     slots = arrivals.expand_sessions(rng, owner, begin, sizes, rhythm)
     pause = calendar.pause if calendar else start + int(rng.uniform(0.3, 0.7) * (stop - start))
@@ -112,7 +112,7 @@ def draw_slots(
     return slots.owner[~idle], slots.time[~idle]
 
 
-def _leases(
+def _cut_days_into_leases(
     rng: np.random.Generator, owner: Array, day: Array, work: Array, lease: float
 ) -> tuple[Array, Array, Array]:
     """Cut each worker's day into leases: owner, day and size of each."""
@@ -122,7 +122,7 @@ def _leases(
     return owner[row], day[row], sizes
 
 
-def _hours(rng: np.random.Generator, rung: Rung, people: People, owner: Array) -> Array:
+def _draw_lease_hours(rng: np.random.Generator, rung: Rung, people: People, owner: Array) -> Array:
     if rung.schedule == "queue":
         return (rng.random(len(owner)) * DAY).astype(np.int64)
     if rung.schedule == "shifts":

@@ -194,7 +194,7 @@ def merge_drafts(first: Draft, second: Draft) -> Draft:
 def open_scene(seed: int, days: int) -> Scene:
     """A new scene: map, client programs and topic popularity of a seed."""
     grammar = load_grammar()
-    scene = Scene(seed, days, grammar, *_map(seed), popularity=np.ones(len(grammar.topics)))
+    scene = Scene(seed, days, grammar, *_draw_world_map(seed), popularity=np.ones(len(grammar.topics)))
     rank = np.arange(1, len(grammar.topics) + 1)
     weight = rank**-_POPULARITY_EXPONENT * np.exp(scene.rng("popularity").normal(0.0, 0.3, len(rank)))
     scene.popularity = weight / weight.sum()
@@ -230,8 +230,8 @@ def draw_people(
         email_domain=domains,
         payment=where_none(paying, new_cards(rng, count)),
         country=country,
-        payment_country=_mostly(rng, country, 0.93, places),
-        phone_country=_mostly(rng, country, 0.94, places),
+        payment_country=_replace_some_countries(rng, country, 0.93, places),
+        phone_country=_replace_some_countries(rng, country, 0.94, places),
         signup_ip=np.where(at_home, address, draw_home_addresses(rng, places, country)),
         signup_country=country.copy(),
         address=address,
@@ -265,11 +265,11 @@ def own_domains(
     return np.array([f"{pools[a]}{pools[b][:3]}.{endings[t]}" for (a, b), t in zip(names, tails, strict=True)], object)
 
 
-def _mostly(rng: np.random.Generator, country: Array, share: float, places: Places) -> Array:
+def _replace_some_countries(rng: np.random.Generator, country: Array, share: float, places: Places) -> Array:
     other = rng.choice(len(places.countries), len(country), p=places.share)
     return np.where(rng.random(len(country)) < share, country, other)
 
 
-def _map(seed: int) -> tuple[Places, Clients]:
+def _draw_world_map(seed: int) -> tuple[Places, Clients]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(b"map")]))
     return draw_places(rng), draw_clients(rng)

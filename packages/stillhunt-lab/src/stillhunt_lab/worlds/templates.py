@@ -84,8 +84,8 @@ def draw_family(draws: Iterator[int], skill: Skill, *, width: int) -> Family:
     """
     return Family(
         skill,
-        {position: _some(draws, options, width) for position, options in skill.sentences.items()},
-        _some(draws, skill.labels, max(1, width - 2)),
+        {position: _draw_distinct_options(draws, options, width) for position, options in skill.sentences.items()},
+        _draw_distinct_options(draws, skill.labels, max(1, width - 2)),
     )
 
 
@@ -111,7 +111,7 @@ def paraphrase(draws: Iterator[int], family: Family, item: str) -> str:
     return f"{' '.join(sentences)}\n{label}{item}"
 
 
-def _some(draws: Iterator[int], options: tuple[T, ...], width: int) -> tuple[T, ...]:
+def _draw_distinct_options(draws: Iterator[int], options: tuple[T, ...], width: int) -> tuple[T, ...]:
     left = list(options)
     return tuple(left.pop(next(draws) % len(left)) for _ in range(min(width, len(options))))
 
@@ -149,13 +149,13 @@ def ask_obliquely(draws: Iterator[int], item: str, language: str, approach: int 
         language: name of the item's language; English where it has no wrappings.
         approach: place in `APPROACHES`; drawn when None.
     """
-    voice = _voices().get(language) or _voices()["en"]
-    pools = _pools()
+    voice = _load_oblique_voices().get(language) or _load_oblique_voices()["en"]
+    pools = _load_oblique_pools()
     asks = voice.asks[(next(draws) if approach is None else approach) % len(voice.asks)]
-    parts = [_say(options, pools, draws) for options in (voice.who, asks, voice.close)]
+    parts = [_fill_random_option(options, pools, draws) for options in (voice.who, asks, voice.close)]
     if next(draws) % 3 == 0:
-        parts.insert(1 + next(draws) % 2, _say(asks, pools, draws))
-    sentences = [_reword(voice, part, draws) for part in dict.fromkeys(parts) if part]
+        parts.insert(1 + next(draws) % 2, _fill_random_option(asks, pools, draws))
+    sentences = [_reword_sentence(voice, part, draws) for part in dict.fromkeys(parts) if part]
     for place in range(len(sentences) - 1, 0, -1):
         other = next(draws) % (place + 1)
         if next(draws) % 2:
@@ -168,19 +168,19 @@ def ask_obliquely(draws: Iterator[int], item: str, language: str, approach: int 
 
 def word_probe(draws: Iterator[int], item: str) -> str:
     """Try one technique to make a model reveal its hidden reasoning; each draw is another technique."""
-    probe, pools = _probes(), _pools()
-    claim, wish, carrier, limit = (_say(probe[part], pools, draws) for part in _PROBE_PARTS)
+    probe, pools = _load_probe_options(), _load_oblique_pools()
+    claim, wish, carrier, limit = (_fill_random_option(probe[part], pools, draws) for part in _PROBE_PARTS)
     order = f"{wish} {carrier}{limit}." if next(draws) % 2 else f"{carrier[0].upper()}{carrier[1:]}: {wish}{limit}."
     head = f"{claim} {order}" if claim else order
     return f"{head}\n{item}" if next(draws) % 3 else f"{item}\n\n{head}"
 
 
-def _say(options: Options, pools: Pools, draws: Iterator[int]) -> str:
+def _fill_random_option(options: Options, pools: Pools, draws: Iterator[int]) -> str:
     readings = choose(options, draws)
     return choose(readings, draws).fill(pools, draws)
 
 
-def _reword(voice: Voice, sentence: str, draws: Iterator[int]) -> str:
+def _reword_sentence(voice: Voice, sentence: str, draws: Iterator[int]) -> str:
     """Every second known word is replaced by one of its synonyms."""
     synonyms = voice.synonyms
     if not synonyms:
@@ -194,7 +194,7 @@ def _reword(voice: Voice, sentence: str, draws: Iterator[int]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _voices() -> dict[str, Voice]:
+def _load_oblique_voices() -> dict[str, Voice]:
     data = read_data("oblique")
     voices = {}
     for name in load_grammar().languages:
@@ -202,9 +202,9 @@ def _voices() -> dict[str, Voice]:
             words = data[name]
             asks = [words[approach] for approach in APPROACHES] if "teach" in words else [words["ask"]]
             voices[name] = Voice(
-                _options(words["who"]),
-                tuple(_options(sentences) for sentences in asks),
-                _options(words["close"]),
+                _parse_sentence_options(words["who"]),
+                tuple(_parse_sentence_options(sentences) for sentences in asks),
+                _parse_sentence_options(words["close"]),
                 words.get("synonyms", {}),
                 "" if name in ("zh", "ja") else " ",
             )
@@ -212,15 +212,15 @@ def _voices() -> dict[str, Voice]:
 
 
 @lru_cache(maxsize=1)
-def _probes() -> dict[str, Options]:
-    return {part: _options(read_data("oblique")["probe"][part]) for part in _PROBE_PARTS}
+def _load_probe_options() -> dict[str, Options]:
+    return {part: _parse_sentence_options(read_data("oblique")["probe"][part]) for part in _PROBE_PARTS}
 
 
 @lru_cache(maxsize=1)
-def _pools() -> Pools:
+def _load_oblique_pools() -> Pools:
     own: Pools = read_data("oblique")["pools"]
     return load_grammar().pools[0][0] | own
 
 
-def _options(sentences: list[str]) -> Options:
+def _parse_sentence_options(sentences: list[str]) -> Options:
     return tuple(tuple(Pattern.parse(reading) for reading in expand_alternatives(text)) for text in sentences)

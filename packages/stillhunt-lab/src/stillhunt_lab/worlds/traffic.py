@@ -65,8 +65,8 @@ def draw_rows(
         loads: requests wanted of each account (met on average), shape (accounts,).
         topic_preferences: topic weights, shape (accounts, topics); drawn from the recipe when None.
     """
-    sessions = _sessions(scene, rng, recipe, people, loads)
-    first_turns, conversation, turn = _conversations(rng, recipe, people, sessions)
+    sessions = _draw_honest_sessions(scene, rng, recipe, people, loads)
+    first_turns, conversation, turn = _split_into_conversations(rng, recipe, people, sessions)
     if topic_preferences is None:
         topic_preferences = draw_topic_preferences(scene, rng, recipe, len(people))
     owner = sessions.owner
@@ -74,15 +74,15 @@ def draw_rows(
     topic = arrivals.draw_columns(rng, topic_preferences, owner[first_turns])[conversation]
     spoken = np.where(rng.random(first_turns.sum()) < 0.92, people.language[owner[first_turns]], 0)[conversation]
     draft = new_draft(
-        _texts(scene, rng, recipe, owner, turn, topic, spoken, len(people)),
+        _compose_prompt_texts(scene, rng, recipe, owner, turn, topic, spoken, len(people)),
         owner=owner,
         time=sessions.time,
         conversation=conversation,
         turn=turn,
         topic=topic,
         language=spoken,
-        address=_addresses(rng, people, sessions, recipe.moving),
-        client=_clients(scene, rng, browsing, owner),
+        address=_draw_request_addresses(rng, people, sessions, recipe.moving),
+        client=_draw_request_clients(scene, rng, browsing, owner),
         model=draw_models(rng, len(people), owner),
     )
     people.channel[browsing] = SUBSCRIPTION  # whoever types into the provider's own page has one
@@ -145,7 +145,9 @@ def lengthen(draft: Draft, rows: Array) -> None:
     draft.output = np.where(rows, np.minimum(draft.output * REASONING_LENGTH, room), draft.output).astype(np.int64)
 
 
-def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array) -> Sessions:
+def _draw_honest_sessions(
+    scene: Scene, rng: np.random.Generator, recipe: Recipe, people: People, loads: Array
+) -> Sessions:
     average = recipe.session * np.exp(recipe.session_sigma**2 / 2)
     frequency = np.exp(rng.normal(0.0, 0.5, len(people)))  # some come often for little, some seldom for much
     count = np.maximum(1, rng.poisson(loads / (average * frequency)))
@@ -163,7 +165,7 @@ def _sessions(scene: Scene, rng: np.random.Generator, recipe: Recipe, people: Pe
     return arrivals.expand_sessions(rng, owner, start, sizes, recipe.rhythm)
 
 
-def _conversations(
+def _split_into_conversations(
     rng: np.random.Generator, recipe: Recipe, people: People, sessions: Sessions
 ) -> tuple[Array, Array, Array]:
     """Mask of first turns, conversation of each request, turn of each request."""
@@ -175,7 +177,7 @@ def _conversations(
     return first_turns, conversation, turn
 
 
-def _texts(
+def _compose_prompt_texts(
     scene: Scene,
     rng: np.random.Generator,
     recipe: Recipe,
@@ -197,10 +199,10 @@ def _texts(
         texts[place] = text
     for place, text in zip(brief.tolist(), reactions, strict=True):
         texts[place] = text
-    return _surface(rng, texts, owner, accounts)
+    return _vary_surface_style(rng, texts, owner, accounts)
 
 
-def _surface(rng: np.random.Generator, texts: list[str], owner: Array, accounts: int) -> list[str]:
+def _vary_surface_style(rng: np.random.Generator, texts: list[str], owner: Array, accounts: int) -> list[str]:
     """Lower the case of some accounts' prompts, and let others greet."""
     style = rng.choice(3, accounts, p=[0.8, 0.12, 0.08])[owner].tolist()
     return [
@@ -209,7 +211,7 @@ def _surface(rng: np.random.Generator, texts: list[str], owner: Array, accounts:
     ]
 
 
-def _addresses(rng: np.random.Generator, people: People, sessions: Sessions, moving: float) -> Array:
+def _draw_request_addresses(rng: np.random.Generator, people: People, sessions: Sessions, moving: float) -> Array:
     """Address of each request: the account's main one, or for some sessions another one of the same network."""
     count = int(sessions.session[-1]) + 1 if len(sessions.session) else 0
     away = rng.random(count) < moving
@@ -220,7 +222,7 @@ def _addresses(rng: np.random.Generator, people: People, sessions: Sessions, mov
     return np.where(shift > 0, (main >> 16 << 16) + shift, main)
 
 
-def _clients(scene: Scene, rng: np.random.Generator, browsing: Array, owner: Array) -> Array:
+def _draw_request_clients(scene: Scene, rng: np.random.Generator, browsing: Array, owner: Array) -> Array:
     """One program per account; three in ten use a second one for part of their work."""
     clients, accounts = scene.clients, len(browsing)
     programs = rng.choice(len(clients.weight), (2, accounts), p=clients.weight)

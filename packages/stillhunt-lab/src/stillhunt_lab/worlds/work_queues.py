@@ -139,11 +139,11 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
         skill = rng.choice(skills, len(people), p=queue.skill_share)
         topic = arrivals.draw_columns(rng, queue.topics, skill)[owner]
         skill = skill[owner]
-    language = _languages(scene, rng, queue, people, owner)
-    items = _compose(scene, rng, orders.traits, topic, language)
+    language = _draw_item_languages(scene, rng, queue, people, owner)
+    items = _compose_queue_items(scene, rng, orders.traits, topic, language)
     tongues = [scene.grammar.languages[code] for code in language.tolist()]
     first_probe = len(owner) - probes
-    prompt = _wrap(integer_stream(rng), queue, skill, items, tongues)
+    prompt = _wrap_queue_items(integer_stream(rng), queue, skill, items, tongues)
     draws = integer_stream(rng)
     prompt[first_probe:] = [word_probe(draws, item) for item in items[first_probe:]]
     if orders.traits.copies > 1:
@@ -168,7 +168,9 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
     return draft.keep(draft.time < scene.end)
 
 
-def _compose(scene: Scene, rng: np.random.Generator, traits: Traits, topic: Array, language: Array) -> list[str]:
+def _compose_queue_items(
+    scene: Scene, rng: np.random.Generator, traits: Traits, topic: Array, language: Array
+) -> list[str]:
     """New items, one per row; or, in English, a few for each topic with new numbers for each row; `language` is set."""
     if not traits.bases:
         items = compose_items(scene.grammar, rng, topic, language, draw_sentences(rng, np.full(len(topic), 1.5)))
@@ -237,7 +239,7 @@ def different_programs(scene: Scene, rng: np.random.Generator, count: int) -> Ar
     return np.array(chosen)
 
 
-def _languages(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, owner: Array) -> Array:
+def _draw_item_languages(scene: Scene, rng: np.random.Generator, queue: Queue, people: People, owner: Array) -> Array:
     """Mostly English; where the wording is free, every second item is in the language of the account's country."""
     stray = rng.random(len(owner)) < 0.06
     native = (rng.random(len(owner)) < 0.5) & (queue.wording in ("oblique", "untemplated"))
@@ -245,7 +247,9 @@ def _languages(scene: Scene, rng: np.random.Generator, queue: Queue, people: Peo
     return np.where(stray, rng.integers(0, len(scene.grammar.languages), len(owner)), own)
 
 
-def _wrap(draws: Iterator[int], queue: Queue, skill: Array, items: list[str], tongues: list[str]) -> list[str]:
+def _wrap_queue_items(
+    draws: Iterator[int], queue: Queue, skill: Array, items: list[str], tongues: list[str]
+) -> list[str]:
     if queue.wording == "untemplated":
         return list(items)
     prompts = []

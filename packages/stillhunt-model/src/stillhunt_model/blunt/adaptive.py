@@ -159,20 +159,20 @@ class Thief:
         """All ways that a thief tries under a condition, the passive one first."""
         answers = received_answers(condition, self.asked, self.budgets.leak)
         received = [one.pair for one in answers if one.result is not None]
-        yield self._attempt(PASSIVE, received, sum(one.whole for one in answers))
+        yield self._train_student_attempt(PASSIVE, received, sum(one.whole for one in answers))
         if condition.measure == "rewrite":
             answers = put_in_order(answers)
-            yield self._attempt("put in order", [one.pair for one in answers if one.whole])
+            yield self._train_student_attempt("put in order", [one.pair for one in answers if one.whole])
         full = [one.pair for one in answers if one.whole]
         partial = [one for one in answers if not one.whole and one.result is not None]
         if partial:
-            yield self._attempt("full answers only", full)
+            yield self._train_student_attempt("full answers only", full)
             yield from self._in_parts(condition, partial)
-        yield from self._reconstructed("reconstructed", full, partial)
+        yield from self._iterate_reconstructions("reconstructed", full, partial)
         refused = [one.prompt for one in answers if one.result is None]
         if refused and full:
             agreed = self.school.own_majority(self.school.student_of(full), refused, DRAWS)
-            yield self._attempt("own majority", [*full, *agreed])
+            yield self._train_student_attempt("own majority", [*full, *agreed])
 
     def _in_parts(self, condition: Condition, partial: Sequence[Received]) -> Iterator[Attempt]:
         """Questions asked step by step: all, or as many as 50 % of the budget allow, to reconstruct the others."""
@@ -180,12 +180,14 @@ class Thief:
         full, flagged = [one.pair for one in self.asked[:leaked]], self.asked[leaked:]
         budget = len(flagged) if condition.keep is None else min(condition.keep, len(flagged))
         parts, _ = asked_in_parts(flagged, budget)
-        yield self._attempt("asked in parts", [*full, *parts])
+        yield self._train_student_attempt("asked in parts", [*full, *parts])
         parts, used = asked_in_parts(flagged, budget // 2)
         rest = partial[used : used + budget - budget // 2]
-        yield from self._reconstructed("some in parts, the rest reconstructed", [*full, *parts], rest)
+        yield from self._iterate_reconstructions("some in parts, the rest reconstructed", [*full, *parts], rest)
 
-    def _reconstructed(self, name: str, full: Sequence[TextPair], partial: Sequence[Received]) -> Iterator[Attempt]:
+    def _iterate_reconstructions(
+        self, name: str, full: Sequence[TextPair], partial: Sequence[Received]
+    ) -> Iterator[Attempt]:
         """Traces that the student draws and whose result agrees, for withheld answers and for its own questions."""
         if not full:
             return
@@ -193,11 +195,11 @@ class Thief:
         known += [(one.prompt, "", one.result) for one in self.own]
         student = self.school.student_of(full)
         for _ in range(ROUNDS if len(full) < len(partial) else 1):
-            attempt = self._attempt(name, [*full, *self.school.traces(student, known, DRAWS)])
+            attempt = self._train_student_attempt(name, [*full, *self.school.traces(student, known, DRAWS)])
             student = attempt.student
             yield attempt
 
-    def _attempt(self, name: str, pairs: Sequence[TextPair], full: int | None = None) -> Attempt:
+    def _train_student_attempt(self, name: str, pairs: Sequence[TextPair], full: int | None = None) -> Attempt:
         student = self.school.student_of(pairs)
         return Attempt(name, student, len(pairs) if full is None else full, len(self.asked))
 

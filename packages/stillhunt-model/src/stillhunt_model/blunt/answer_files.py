@@ -171,9 +171,11 @@ def _refused_row(text: str, places: dict[str, tuple[int, int]], row: dict[str, A
     ascii_only = text.isascii()
     said = {"response": REFUSED_ANSWER, "notice": refused_notice(terms.until, terms.appeal)}
     blank = {name: "" for name in REASONING_FIELDS if name in row}
-    values = {**kept, **{name: _written(value, ascii_only) for name, value in {**blank, **said}.items()}}
+    values = {**kept, **{name: _encode_json_text(value, ascii_only) for name, value in {**blank, **said}.items()}}
     end = text[text.rindex("}") + 1 :]
-    return "{" + ", ".join(f"{_written(name, ascii_only)}: {value}" for name, value in values.items()) + "}" + end
+    return (
+        "{" + ", ".join(f"{_encode_json_text(name, ascii_only)}: {value}" for name, value in values.items()) + "}" + end
+    )
 
 
 def _is_passed_on(name: str, value: object) -> bool:
@@ -185,15 +187,15 @@ def _with_values(text: str, places: dict[str, tuple[int, int]], values: dict[str
     ascii_only = text.isascii()
     new = {name: value for name, value in values.items() if name not in places}
     end = text.rindex("}")
-    added = "".join(f", {json.dumps(name)}: {_written(value, ascii_only)}" for name, value in new.items())
+    added = "".join(f", {json.dumps(name)}: {_encode_json_text(value, ascii_only)}" for name, value in new.items())
     text = text[:end] + added + text[end:]
     for name in sorted(set(values) - set(new), key=lambda name: -places[name][0]):
         first, last = places[name]
-        text = text[:first] + _written(values[name], ascii_only) + text[last:]
+        text = text[:first] + _encode_json_text(values[name], ascii_only) + text[last:]
     return text
 
 
-def _written(value: str, ascii_only: bool) -> str:
+def _encode_json_text(value: str, ascii_only: bool) -> str:
     # one surrogate of a pair can be escaped in JSON, and is nothing in UTF-8
     return json.dumps(value, ensure_ascii=ascii_only or any("\ud800" <= sign <= "\udfff" for sign in value))
 

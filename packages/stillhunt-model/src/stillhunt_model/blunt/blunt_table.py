@@ -67,7 +67,7 @@ def blunt_results(rows: Sequence[Mapping[str, Any]]) -> list[BluntResult]:
     for row in rows:
         found.setdefault((row["task"], row["condition"]), {})[row["seed"]] = row
     return [
-        _result(task, condition, seeds, found[task, "none"])
+        _build_blunt_result(task, condition, seeds, found[task, "none"])
         for (task, condition), seeds in found.items()
         if (task, "none") in found and set(seeds) & set(found[task, "none"])
     ]
@@ -79,26 +79,26 @@ def blunt_cells(results: Sequence[BluntResult]) -> list[tuple[str, ...]]:
         "task", "measure", "passive gain", "adaptive gain", "95 %", "cut", "95 %", "honest loss", "if flagged wrongly",
         "aim", "what the adaptive student did",
     )  # fmt: skip
-    return [headings, *map(_cells, results)]
+    return [headings, *map(_format_result_cells, results)]
 
 
-def _result(task: str, condition: str, rows: Mapping[int, Mapping[str, Any]], none: Any) -> BluntResult:
+def _build_blunt_result(task: str, condition: str, rows: Mapping[int, Mapping[str, Any]], none: Any) -> BluntResult:
     seeds = sorted(set(rows) & set(none))
-    gains = np.array([_gain(rows[seed], "adaptive") for seed in seeds])
-    free = np.array([_gain(none[seed], "adaptive") for seed in seeds])
+    gains = np.array([_compute_answer_gains(rows[seed], "adaptive") for seed in seeds])
+    free = np.array([_compute_answer_gains(none[seed], "adaptive") for seed in seeds])
     drawn, drawn_free = _resampled_means(gains, free)
-    low, high = _interval(drawn)
+    low, high = _compute_percentile_interval(drawn)
     cut = cut_low = cut_high = None
     if free.mean() >= LEAST_GAIN and condition != "none":
         cut = float(1 - gains.mean() / free.mean())
-        cut_low, cut_high = _interval(1 - drawn / np.maximum(drawn_free, LEAST_GAIN))
+        cut_low, cut_high = _compute_percentile_interval(1 - drawn / np.maximum(drawn_free, LEAST_GAIN))
     ways = [str(rows[seed]["way"]) for seed in seeds]
     honest = rows[seeds[0]]["honest"]
     return BluntResult(
         task=task,
         condition=condition,
         seeds=len(seeds),
-        passive=float(np.mean([_gain(rows[seed], "passive").mean() for seed in seeds])),
+        passive=float(np.mean([_compute_answer_gains(rows[seed], "passive").mean() for seed in seeds])),
         adaptive=float(gains.mean()),
         adaptive_low=low,
         adaptive_high=high,
@@ -110,7 +110,7 @@ def _result(task: str, condition: str, rows: Mapping[int, Mapping[str, Any]], no
     )
 
 
-def _gain(row: Mapping[str, Any], student: str) -> Floats:
+def _compute_answer_gains(row: Mapping[str, Any], student: str) -> Floats:
     """For each question 1 where the harvest made the answer right, -1 where wrong."""
     right, without = (np.array([int(one) for one in row[name]], dtype=float) for name in (student, "without"))
     gain: Floats = right - without
@@ -130,24 +130,26 @@ def _resampled_means(gains: Floats, free: Floats) -> tuple[Floats, Floats]:
     return both[:, 0], both[:, 1]
 
 
-def _interval(values: Floats) -> tuple[float, float]:
+def _compute_percentile_interval(values: Floats) -> tuple[float, float]:
     low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)
 
 
-def _cells(one: BluntResult) -> tuple[str, ...]:
-    cut = "" if one.cut is None else _points(one.cut)
+def _format_result_cells(one: BluntResult) -> tuple[str, ...]:
+    cut = "" if one.cut is None else _format_share_percent(one.cut)
     between = (
-        "" if one.cut_low is None or one.cut_high is None else f"{_points(one.cut_low)} to {_points(one.cut_high)}"
+        ""
+        if one.cut_low is None or one.cut_high is None
+        else f"{_format_share_percent(one.cut_low)} to {_format_share_percent(one.cut_high)}"
     )
     lost = f"results {formatting.percent(one.flagged_results_lost)}, steps {formatting.percent(one.flagged_steps_lost)}"
     aim = "" if one.cut is None else "reached" if one.reaches_aim else "not reached"
     return (
         one.task,
         one.condition,
-        _points(one.passive),
-        _points(one.adaptive),
-        f"{_points(one.adaptive_low)} to {_points(one.adaptive_high)}",
+        _format_share_percent(one.passive),
+        _format_share_percent(one.adaptive),
+        f"{_format_share_percent(one.adaptive_low)} to {_format_share_percent(one.adaptive_high)}",
         cut,
         between,
         formatting.percent(max(one.results_lost, one.steps_lost)),
@@ -157,5 +159,5 @@ def _cells(one: BluntResult) -> tuple[str, ...]:
     )
 
 
-def _points(share: float) -> str:
+def _format_share_percent(share: float) -> str:
     return f"{formatting.number(100 * share, 1)} %"

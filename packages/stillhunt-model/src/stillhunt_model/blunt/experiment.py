@@ -66,11 +66,11 @@ def run_blunt_cells(
         best = best_attempt(attempts, len(validation))
         yield {
             **_row_head(plan, condition, asked),
-            "without": _bits(thief.alone().right[len(validation) :]),
-            "passive": _bits(attempts[0].student.right[len(validation) :]),
-            "adaptive": _bits(best.student.right[len(validation) :]),
+            "without": _encode_right_answers(thief.alone().right[len(validation) :]),
+            "passive": _encode_right_answers(attempts[0].student.right[len(validation) :]),
+            "adaptive": _encode_right_answers(best.student.right[len(validation) :]),
             "way": best.name,
-            "ways": [_way(one, len(validation)) for one in attempts],
+            "ways": [_describe_attempt(one, len(validation)) for one in attempts],
             "honest": honest_loss(condition, held_out),
             "seconds": round(time.perf_counter() - begun, 1),
         }
@@ -160,7 +160,7 @@ def _row_head(plan: BluntPlan, condition: Condition, asked: Sequence[Example]) -
     }
 
 
-def _way(attempt: Attempt, validation: int) -> dict[str, Any]:
+def _describe_attempt(attempt: Attempt, validation: int) -> dict[str, Any]:
     return {
         "name": attempt.name,
         "full_answers": attempt.full,
@@ -169,5 +169,5 @@ def _way(attempt: Attempt, validation: int) -> dict[str, Any]:
     }
 
 
-def _bits(right: Sequence[bool]) -> str:
+def _encode_right_answers(right: Sequence[bool]) -> str:
     return "".join("1" if one else "0" for one in right)

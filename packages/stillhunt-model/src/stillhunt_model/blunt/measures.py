@@ -60,11 +60,11 @@ def reasoning_steps(reasoning: str) -> list[str]:
     for cut in _CUTS:
         places = [place for found in cut.finditer(reasoning) if 0 < (place := found.end()) < len(reasoning)]
         if places:
-            return _pieces(reasoning, places)
+            return _cut_text_at_places(reasoning, places)
     return lines
 
 
-def _pieces(text: str, places: Sequence[int]) -> list[str]:
+def _cut_text_at_places(text: str, places: Sequence[int]) -> list[str]:
     return [text[first:last] for first, last in zip([0, *places], [*places, None], strict=True)]
 
 
@@ -75,7 +75,7 @@ def _line_steps(reasoning: str) -> list[str]:
     steps: list[str] = []
     gathered: list[str] = []
     fence = ""
-    for line in _pieces(reasoning, [found.end() for found in _LINES.finditer(reasoning) if found.end()]):
+    for line in _cut_text_at_places(reasoning, [found.end() for found in _LINES.finditer(reasoning) if found.end()]):
         gathered.append(line)
         fence = _fence_after(line, fence)
         if not fence:
@@ -110,7 +110,7 @@ def blunted_reasoning(measure: MeasureName, reasoning: str) -> str:
     if measure == "withhold":
         return ""
     if measure == "summarise":
-        return _outline(reasoning)
+        return _outline_reasoning(reasoning)
     return _last_first(reasoning) if measure == "rewrite" else reasoning
 
 
@@ -124,13 +124,13 @@ def steps_in_order(reasoning: str) -> str:
     return "".join(reversed([step.removesuffix("\n") for step in plain]))
 
 
-def _outline(reasoning: str) -> str:
+def _outline_reasoning(reasoning: str) -> str:
     steps, outline, missing = reasoning_steps(reasoning), "", 0
     for place, step in enumerate(steps):
         if place % OUTLINE_EVERY or len(steps) == 1:
             missing += 1
         else:
-            outline += _headed(_left_out(missing), step)
+            outline += _prepend_step_head(_left_out(missing), step)
             missing = 0
     return outline + _left_out(missing)
 
@@ -139,7 +139,7 @@ def _left_out(steps: int) -> str:
     return f"[{steps} step{'s' if steps > 1 else ''} left out] " if steps else ""
 
 
-def _headed(head: str, step: str) -> str:
+def _prepend_step_head(head: str, step: str) -> str:
     # a fence is one only at the beginning of a line
     return f"{head}\n{step}" if head and _fence_after(step.partition("\n")[0], "") else f"{head}{step}"
 
@@ -148,5 +148,5 @@ def _last_first(reasoning: str) -> str:
     steps = reasoning_steps(reasoning)
     if len(steps) < 2:
         return reasoning
-    numbered = [_headed(f"[step {place} of {len(steps)}] ", step) for place, step in enumerate(steps, 1)]
+    numbered = [_prepend_step_head(f"[step {place} of {len(steps)}] ", step) for place, step in enumerate(steps, 1)]
     return "".join(f"{step}\n" for step in reversed(numbered))

@@ -21,7 +21,7 @@ def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool =
         appeal: address at which the customer appeals; empty where the terms name it.
     """
     answer = _TEXTS["result" if has_result else "no_result"]
-    return f"{_TEXTS['done'][measure]} {answer} {_TEXTS['why']} {_appeal(appeal)}"
+    return f"{_TEXTS['done'][measure]} {answer} {_TEXTS['why']} {_write_appeal_sentence(appeal)}"
 
 
 def refused_notice(until: str, appeal: str = "") -> str:
@@ -31,7 +31,7 @@ def refused_notice(until: str, appeal: str = "") -> str:
         until: when the order ends, in words.
     """
     refused = f"It is reached, and further requests are refused until {until}."
-    return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_appeal(appeal)}"
+    return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_write_appeal_sentence(appeal)}"
 
 
 def measure_in_words(measure: MeasureName, keep: int = KEEP_SAMPLES) -> str:
@@ -40,7 +40,7 @@ def measure_in_words(measure: MeasureName, keep: int = KEEP_SAMPLES) -> str:
     return does.format(every=OUTLINE_EVERY, keep=keep)
 
 
-def _appeal(address: str) -> str:
+def _write_appeal_sentence(address: str) -> str:
     return f"If this is wrong, appeal at {address}." if address else "If this is wrong, appeal as the terms say."
 
 

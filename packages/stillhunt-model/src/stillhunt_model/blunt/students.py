@@ -81,7 +81,7 @@ class School:
                     pairs,
                     TrainingRecipe(self._size.steps, learning_rate=self._size.learning_rate, seed=self._seed),
                 )
-            answers = generate(net, [one.prompt for one in self._questions], self._sampling(0.0, 0))
+            answers = generate(net, [one.prompt for one in self._questions], self._build_sampling_settings(0.0, 0))
             right = tuple(result_of(said) == one.result for said, one in zip(answers, self._questions, strict=True))
             self._known[key] = Student(net, right)
             if self._watch is not None:
@@ -99,7 +99,7 @@ class School:
             left = [one for one in known if one[0] not in kept]
             if left:
                 begun = [one[1] for one in left]
-                sampling = self._sampling(_TEMPERATURE if draw else 0.0, 1 + draw)
+                sampling = self._build_sampling_settings(_TEMPERATURE if draw else 0.0, 1 + draw)
                 answers = generate(student.net, [one[0] for one in left], sampling, begun)
                 for (prompt, start, result), rest in zip(left, answers, strict=True):
                     if result_of(start + rest) == result and (start + rest).partition(RESULT)[0]:
@@ -109,7 +109,7 @@ class School:
     def own_majority(self, student: Student, prompts: Sequence[str], draws: int) -> list[TextPair]:
         """Answers of a student in whose result most of its own draws agree."""
         answers = [
-            generate(student.net, prompts, self._sampling(_TEMPERATURE, 100 + draw)) if prompts else []
+            generate(student.net, prompts, self._build_sampling_settings(_TEMPERATURE, 100 + draw)) if prompts else []
             for draw in range(draws)
         ]
         pairs = []
@@ -120,7 +120,7 @@ class School:
                 pairs.append(TextPair(prompt, said[results.index(result)]))
         return pairs
 
-    def _sampling(self, temperature: float, draw: int) -> Sampling:
+    def _build_sampling_settings(self, temperature: float, draw: int) -> Sampling:
         longest = max(len(one.answer) for one in self._questions) + 8
         return Sampling(longest, temperature, seed=1000 * self._seed + draw)
 
@@ -129,12 +129,12 @@ def copying_base(size: StudentSize, watch: Callable[[int, float, float], None] |
     """A base model that can copy, cut and join short words, in the form of steps and a result, and knows no task."""
     net = tiny_net(size.shape, byte_tokenizer(), 0, "base")
     source = random.Random("copying")  # noqa: S311  # exercises are no secret
-    pairs = [_exercise(source) for _ in range(min(_EXERCISES, TrainingRecipe.batch * size.base_steps))]
+    pairs = [_draw_copying_exercise(source) for _ in range(min(_EXERCISES, TrainingRecipe.batch * size.base_steps))]
     train(net, pairs, TrainingRecipe(size.base_steps, learning_rate=size.learning_rate), watch=watch)
     return net
 
 
-def _exercise(source: random.Random) -> TextPair:
+def _draw_copying_exercise(source: random.Random) -> TextPair:
     asked, reasoning, result = [], "", ""
     for _ in range(2):
         what = source.choice(("echo", "last", "first", "twice", "tail"))

@@ -94,7 +94,7 @@ def blunt_order(
         return
     output_console().print(order.order_id)
     accounts = formatting.plural(len(order.accounts), "flagged account")
-    words = [measure_in_words("cap" if one == "cap" else kind, keep or 0) for one in _parts(kind, keep)]
+    words = [measure_in_words("cap" if one == "cap" else kind, keep or 0) for one in _list_order_measures(kind, keep)]
     about = (
         f"{order.measure} for {accounts} of {order.campaign_id}, until {order_moment(order.expires_at)}.",
         " ".join(words),
@@ -169,7 +169,7 @@ def blunt_commandsly(
         print_json({**counts.as_dict(), "samples_before": before})
         return
     print_counts({**counts.as_dict(), "samples before": before}, as_json=False)
-    for line in _notes(counts):
+    for line in _list_count_notes(counts):
         message_console().print(line, soft_wrap=True)
 
 
@@ -199,12 +199,12 @@ def blunt_terms(
     write_whole(out, [text])
 
 
-def _parts(measure: str, keep: int | None) -> list[str]:
+def _list_order_measures(measure: str, keep: int | None) -> list[str]:
     """The measure, and the cap where there is one beside it."""
     return [measure] if keep is None or measure == "cap" else [measure, "cap"]
 
 
-def _notes(counts: Any) -> list[str]:
+def _list_count_notes(counts: Any) -> list[str]:
     """What a reader of the counts may overlook."""
     notes = []
     if counts.unread:

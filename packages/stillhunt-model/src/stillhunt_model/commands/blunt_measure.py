@@ -82,7 +82,7 @@ def blunt_measure(
     ]
     rows = _rows_before(out)
     _refuse_other_budgets(out, rows, plans)
-    _measure(out, plans, rows, quiet=quiet)
+    _fill_measured_rows(out, plans, rows, quiet=quiet)
     of_plans = {(plan.task, plan.seed) for plan in plans}
     results = blunt_results([row for row in rows if plan_of(row)[:2] in of_plans])
     if as_json:
@@ -99,7 +99,7 @@ def blunt_measure(
         message_console().print(f"Not reached on any task: {', '.join(missed)}. Read the adaptive gain there.")
 
 
-def _measure(out: Path, plans: list[Any], rows: list[dict[str, Any]], *, quiet: bool) -> None:
+def _fill_measured_rows(out: Path, plans: list[Any], rows: list[dict[str, Any]], *, quiet: bool) -> None:
     """Fill the rows, and write the file after each one."""
     from stillhunt_model.blunt.experiment import checked_plan, plan_of, run_blunt_cells  # torch, which takes seconds
     from stillhunt_model.blunt.students import copying_base  # torch, which takes seconds

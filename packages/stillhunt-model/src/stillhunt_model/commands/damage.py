@@ -120,10 +120,10 @@ def damage(
     if as_json:
         print_json(damage_document(result))
         return
-    _print(result, out)
+    _print_damage_result(result, out)
 
 
-def _print(result: DamageResult, out: Path | None) -> None:
+def _print_damage_result(result: DamageResult, out: Path | None) -> None:
     from stillhunt_model.damage import report  # torch, which takes seconds
 
     console = output_console()

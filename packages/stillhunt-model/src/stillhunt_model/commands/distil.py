@@ -185,12 +185,12 @@ def distil_command(
 
     if out is not None:
         check_free(out)
-    training = _training(student, steps, batch, learning_rate, smoke=teacher is None)
+    training = _choose_training_recipe(student, steps, batch, learning_rate, smoke=teacher is None)
     training = replace(training, seed=seed, checkpoint_every=checkpoint_every if checkpoints else 0)
     recipe = DistilRecipe(
         training,
         method.value,
-        _beta(method, divergence, beta),
+        _choose_divergence_beta(method, divergence, beta),
         temperature,
         top_logits,
         _warm_up(method, student, warm_up, training.steps),
@@ -227,7 +227,7 @@ def distil_command(
     if as_json:
         print_json({**facts, "folder": out})
     else:
-        _print(job, done, out)
+        _print_distil_result(job, done, out)
 
 
 def _check_folders(
@@ -280,7 +280,9 @@ def _check_method(
         )
 
 
-def _training(student: str, steps: int | None, batch: int | None, rate: float | None, *, smoke: bool) -> TrainingRecipe:
+def _choose_training_recipe(
+    student: str, steps: int | None, batch: int | None, rate: float | None, *, smoke: bool
+) -> TrainingRecipe:
     from stillhunt_model.training.run import TrainingRecipe  # torch, which takes seconds
 
     usual = _SMOKE_RATE if smoke else _TINY_RATE if student.startswith("tiny") else _RATE
@@ -288,7 +290,7 @@ def _training(student: str, steps: int | None, batch: int | None, rate: float | 
     return TrainingRecipe(updates, prompts, usual if rate is None else rate)
 
 
-def _beta(method: MethodChoice, divergence: DivergenceChoice | None, beta: float | None) -> float:
+def _choose_divergence_beta(method: MethodChoice, divergence: DivergenceChoice | None, beta: float | None) -> float:
     from stillhunt_model.distil.recipe import BETAS  # torch, which takes seconds
 
     if beta is not None:
@@ -327,7 +329,7 @@ def _own_job(folder: Path, student: str, data: DistilData, recipe: DistilRecipe)
     return DistilJob(teacher, model_hash(folder), learner, data, recipe)
 
 
-def _print(job: DistilJob, done: Distilled, out: Path | None) -> None:
+def _print_distil_result(job: DistilJob, done: Distilled, out: Path | None) -> None:
     from stillhunt_model.distil.card import result_cells  # torch, which takes seconds
 
     console = output_console()

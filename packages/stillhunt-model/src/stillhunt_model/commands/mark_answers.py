@@ -70,7 +70,7 @@ def mark_text(
         with rows.open("rb") as file:
             write_whole(out, marked_rows(file, key, is_meant, counts))
     except OSError as error:
-        raise _unreadable(rows) from error
+        raise _build_unreadable_file_error(rows) from error
     register.log_use(active, "mark text", counts.as_dict(), read_clock())
     print_counts(counts.as_dict(), as_json=as_json)
     if counts.unread:
@@ -207,7 +207,7 @@ def _read_prompts(path: Path) -> list[dict[str, Any]]:
         with path.open("rb") as file:
             content = file.read(_LARGEST_PROMPTS + 1)
     except OSError as error:
-        raise _unreadable(path) from error
+        raise _build_unreadable_file_error(path) from error
     if len(content) > _LARGEST_PROMPTS:
         raise InputError("the file of prompts is too large", where=str(path), next_step="divide it")
     rows = []
@@ -228,5 +228,5 @@ def _read_prompts(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _unreadable(path: Path) -> InputError:
+def _build_unreadable_file_error(path: Path) -> InputError:
     return InputError("the file cannot be read", where=str(path), next_step="name a file of JSON lines")

@@ -47,7 +47,7 @@ def list_orders(
         ConfigError: the register was changed.
     """
     config = start_models(settings_file)
-    documents, digest = _documents(config, kind)
+    documents, digest = _list_order_documents(config, kind)
     if as_json:
         print_json({"orders": documents, "last_hash": digest})
         return
@@ -55,7 +55,7 @@ def list_orders(
         output_console().print(none)
         return
     headings = ("order", "measure", "state", "campaign", "accounts", "signed by", "until", *counts, "reason")
-    print_columns(output_console(), [headings, *(_cells(one, counts) for one in documents)])
+    print_columns(output_console(), [headings, *(_format_order_cells(one, counts) for one in documents)])
     message_console().print(
         f"The register follows from its first line to its last, whose hash is {digest}. Only a hash that you kept "
         "elsewhere shows whether its end was cut off.",
@@ -88,7 +88,7 @@ def order_moment(at: int) -> str:
     return minute_of(at)
 
 
-def _documents(config: Config, kind: OrderKind) -> tuple[list[dict[str, Any]], str]:
+def _list_order_documents(config: Config, kind: OrderKind) -> tuple[list[dict[str, Any]], str]:
     """Orders of one kind, and the hash of the register's last line."""
     lines = OrderRegister(model_folder(config)).lines()
     standing = {one.order_id for one in standing_orders(lines, read_clock())}
@@ -109,7 +109,7 @@ def _documents(config: Config, kind: OrderKind) -> tuple[list[dict[str, Any]], s
     return documents, lines[-1].digest if lines else FIRST_HASH
 
 
-def _cells(document: Document, counts: Mapping[str, Callable[[Document], int]]) -> tuple[str, ...]:
+def _format_order_cells(document: Document, counts: Mapping[str, Callable[[Document], int]]) -> tuple[str, ...]:
     keep = document["settings"].get("keep_samples")
     return (
         document["order_id"],

@@ -162,20 +162,20 @@ def prove(
     register = TrialRegister(folder, config.model.pairs)
     left = register.left()
     with open_progress(quiet=quiet) as progress:
-        named = _campaigns(case, campaign or [])
+        named = _resolve_campaign_ids(case, campaign or [])
         if harvest is not None:
             found, others = _of_file(harvest, case, named, config)
         else:
             assert case is not None  # noqa: S101  # _check_sources
             source = _logs_of(case, responses or [], mapping)
             found, others = _of_logs(source, named, config, progress, wants_honest=honest is None)
-        harvests = _harvests(found, others, case, honest, config)
+        harvests = _build_campaign_harvests(found, others, case, honest, config)
         from stillhunt_model.proof.endpoint_client import Endpoint  # torch, which takes seconds
 
-        asked = Endpoint(suspect, model_name, _key(api_key_env)) if is_endpoint else Path(suspect)
-        opened, context = _opened(asked, teacher, reference or [], orders or folder, config, progress)
+        asked = Endpoint(suspect, model_name, _read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
+        opened, context = _open_suspect_and_context(asked, teacher, reference or [], orders or folder, config, progress)
         if not quiet:
-            for line in _before(opened, harvests, config, left, is_endpoint=is_endpoint):
+            for line in _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint):
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
         with closing(opened):
@@ -185,7 +185,7 @@ def prove(
     if as_json:
         print_bytes(proof_bytes(document))
     else:
-        _print(document)
+        _print_proof_document(document)
     if document.named:
         raise typer.Exit(CONCLUDED_EXIT_CODE)
 
@@ -253,7 +253,7 @@ def _of_logs(
     return found, honest_answers(source, compared, drawn_alone, config, progress)
 
 
-def _harvests(
+def _build_campaign_harvests(
     found: _Answers, honest: _Answers, case: Path | None, honest_file: Path | None, config: Config
 ) -> list[CampaignHarvest]:
     from stillhunt_model.proof.proving import CampaignHarvest  # torch, which takes seconds
@@ -271,7 +271,7 @@ def _harvests(
     return harvests
 
 
-def _campaigns(case: Path | None, named: list[str]) -> list[str]:
+def _resolve_campaign_ids(case: Path | None, named: list[str]) -> list[str]:
     """Ids of the campaigns; none where a file alone says which there are."""
     if case is None:
         return list(dict.fromkeys(named))
@@ -282,7 +282,7 @@ def _campaigns(case: Path | None, named: list[str]) -> list[str]:
     return [row["campaign_id"] for row in rows if row["verdict"] == "act"]
 
 
-def _opened(
+def _open_suspect_and_context(
     asked: Endpoint | Path, teacher: Path, references: list[Path], orders: Path, config: Config, progress: Progress
 ) -> tuple[Suspect, ProofContext]:
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
@@ -302,7 +302,7 @@ def _opened(
     return suspect, context
 
 
-def _key(variable: str) -> str:
+def _read_endpoint_key(variable: str) -> str:
     if not variable:
         return ""
     key = os.environ.get(variable, "")
@@ -315,7 +315,7 @@ def _key(variable: str) -> str:
     return key
 
 
-def _before(
+def _describe_planned_proof(
     suspect: Suspect, harvests: Sequence[CampaignHarvest], config: Config, left: int, *, is_endpoint: bool
 ) -> list[str]:
     """What will be asked, of whom, and what it takes to conclude."""
@@ -339,7 +339,7 @@ def _before(
     return lines
 
 
-def _print(document: ProofDocument) -> None:
+def _print_proof_document(document: ProofDocument) -> None:
     console = output_console()
     if document.named:
         console.print(safe_lines(f"{document.suspect.name} was trained on the harvest of {document.named}."))

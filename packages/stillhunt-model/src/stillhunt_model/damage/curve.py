@@ -120,14 +120,14 @@ class _Losses:
     def __init__(self, students: Students, held: HeldOut, seed: int) -> None:
         self.counts = students.counts
         self.tokens, self.bytes = (np.array(one, float) for one in (students.asked.tokens, students.asked.bytes))
-        self.nats = _stacked(students, [one.nats for one in students.scores])
-        self.exact = _stacked(students, [[float(one) for one in score.exact] for score in students.scores])
-        self.honest = _stacked(students, [one.honest_nats for one in students.scores])
+        self.nats = _stack_student_values(students, [one.nats for one in students.scores])
+        self.exact = _stack_student_values(students, [[float(one) for one in score.exact] for score in students.scores])
+        self.honest = _stack_student_values(students, [one.honest_nats for one in students.scores])
         source = np.random.default_rng(seed)
         seeds = self.nats[HARVESTED].shape[1]
         chosen = source.multinomial(seeds, np.full(seeds, 1 / seeds), _RESAMPLES) / seeds
         even = np.full((1, seeds), 1 / seeds)
-        self.seed_weights = np.vstack([even, even + _widening(seeds) * (chosen - even)])
+        self.seed_weights = np.vstack([even, even + _compute_seed_widening(seeds) * (chosen - even)])
         self.weights = _group_weights([one.group for one in held.asked], source)
         self.honest_weights = _group_weights([one.group for one in held.asked_honest], source)
 
@@ -141,7 +141,7 @@ class _Losses:
         return {kind: np.maximum(mean / (weights @ per)[:, None], 0.0) for kind, mean in means.items()}
 
 
-def _widening(seeds: int) -> float:
+def _compute_seed_widening(seeds: int) -> float:
     """By how much draws of few seeds are too close to their mean.
 
     A draw with replacement lacks one degree of freedom, and what it knows of the spread is itself by chance: as for the
@@ -150,7 +150,7 @@ def _widening(seeds: int) -> float:
     return math.sqrt(seeds / (seeds - 1)) * float(student_t.ppf(_BOUNDS[1], seeds - 1)) / _Z
 
 
-def _stacked(students: Students, values: Sequence[Sequence[float]]) -> dict[str, Floats]:
+def _stack_student_values(students: Students, values: Sequence[Sequence[float]]) -> dict[str, Floats]:
     found = {}
     for kind in KINDS:
         rows = [
@@ -188,16 +188,16 @@ def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurv
     advantage = interval_of(best_honest - harvested[:, -1])
     exact = _exact_shares(students, losses)
     return LearningCurve(
-        points=_points(students, losses, (by_token, by_byte, exact)),
+        points=_build_curve_points(students, losses, (by_token, by_byte, exact)),
         advantage=advantage,
-        honest_worth=interval_of(_each(equal_count, harvested[:, -1], honest, counts[HONEST])),
-        harvested_worth=interval_of(_each(equal_count, best_honest, harvested, counts[HARVESTED])),
-        reached=_reached(harvested, best_honest, counts[HARVESTED]) if advantage.low > 0 else {},
+        honest_worth=interval_of(_compute_for_each_draw(equal_count, harvested[:, -1], honest, counts[HONEST])),
+        harvested_worth=interval_of(_compute_for_each_draw(equal_count, best_honest, harvested, counts[HARVESTED])),
+        reached=_compute_reached_shares(harvested, best_honest, counts[HARVESTED]) if advantage.low > 0 else {},
         learned=interval_of(learned),
         bend=interval_of(bends),
         bent=float(np.isfinite(bends[1:]).mean()),
         exact_bend=_exact_bend(exact[HARVESTED], counts[HARVESTED]) if exact else None,
-        gains=_gains(losses, held),
+        gains=_compute_label_gains(losses, held),
         honest_loss=_honest_loss(losses, students),
     )
 
@@ -215,7 +215,7 @@ def interval_of(draws: Floats) -> Interval:
     return Interval(float(draws[0]), float(low), float(high))
 
 
-def _each(
+def _compute_for_each_draw(
     of: Callable[[float, Floats, tuple[int, ...]], float], wanted: Floats, losses: Floats, counts: tuple[int, ...]
 ) -> Floats:
     return np.array([of(float(one), row, counts) for one, row in zip(wanted, losses, strict=True)])
@@ -273,7 +273,7 @@ def _exact_bend(exact: Floats, counts: tuple[int, ...]) -> Interval | None:
     return interval_of(np.array([bend_of(-row, counts) for row in exact]))
 
 
-def _points(
+def _build_curve_points(
     students: Students, losses: _Losses, means: tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]
 ) -> tuple[CurvePoint, ...]:
     by_token, by_byte, exact = means
@@ -288,14 +288,14 @@ def _points(
                     count,
                     interval_of(by_token[kind][:, place]),
                     interval_of(by_byte[kind][:, place]),
-                    _widened(interval_of(exact[kind][:, place]), short) if exact else None,
+                    _widen_share_interval(interval_of(exact[kind][:, place]), short) if exact else None,
                     steps,
                 )
             )
     return tuple(points)
 
 
-def _widened(share: Interval, answers: int) -> Interval:
+def _widen_share_interval(share: Interval, answers: int) -> Interval:
     """The interval of a share, at least as wide as that of so many single answers (Wilson's).
 
     Where all are right or none is, drawing again says that it is certain.
@@ -306,12 +306,12 @@ def _widened(share: Interval, answers: int) -> Interval:
     return Interval(share.value, max(0.0, min(share.low, middle - spread)), min(1.0, max(share.high, middle + spread)))
 
 
-def _reached(harvested: Floats, best_honest: Floats, counts: tuple[int, ...]) -> dict[int, Interval]:
+def _compute_reached_shares(harvested: Floats, best_honest: Floats, counts: tuple[int, ...]) -> dict[int, Interval]:
     way = np.maximum(best_honest - harvested[:, -1], 1e-12)
     return {count: interval_of((best_honest - harvested[:, place]) / way) for place, count in enumerate(counts)}
 
 
-def _gains(losses: _Losses, held: HeldOut) -> tuple[LabelGain, ...]:
+def _compute_label_gains(losses: _Losses, held: HeldOut) -> tuple[LabelGain, ...]:
     """Skills, then subjects, each with the surest gain first."""
     labels = sorted({label for one in held.asked for label in one.labels})
     gains = []

@@ -38,15 +38,22 @@ def exact_share(point: CurvePoint | None) -> str:
 
 def damage_sentences(result: DamageResult) -> list[str]:
     """What was found, in sentences."""
-    return [_basis(result), _worth(result), _reached(result), _bend(result), _skills(result), *_exactness(result)]
+    return [
+        _describe_damage_basis(result),
+        _describe_sample_worth(result),
+        _describe_reached_shares(result),
+        _describe_curve_bend(result),
+        _describe_largest_gain(result),
+        *_describe_exact_answers(result),
+    ]
 
 
-def _largest(result: DamageResult, kind: str) -> CurvePoint:
+def _find_largest_point(result: DamageResult, kind: str) -> CurvePoint:
     return max((one for one in result.curve.points if one.kind == kind), key=lambda one: one.count)
 
 
-def _basis(result: DamageResult) -> str:
-    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+def _describe_damage_basis(result: DamageResult) -> str:
+    most, honest = (_find_largest_point(result, kind).count for kind in (HARVESTED, HONEST))
     return _FOUND["basis"].format(
         students=plural(result.students, "student"),
         parameters=count(result.parameters),
@@ -58,19 +65,19 @@ def _basis(result: DamageResult) -> str:
     )
 
 
-def _worth(result: DamageResult) -> str:
+def _describe_sample_worth(result: DamageResult) -> str:
     curve, difference = result.curve, bounded(result.curve.advantage)
     if curve.advantage.low <= 0:
         return _FOUND["no_advantage"].format(difference=difference)
-    most, honest = (_largest(result, kind).count for kind in (HARVESTED, HONEST))
+    most, honest = (_find_largest_point(result, kind).count for kind in (HARVESTED, HONEST))
     smallest = min(one.count for one in curve.points)
-    worth = _answers(curve.honest_worth, (smallest, honest), "honest answers")
-    inverse = _answers(curve.harvested_worth, (smallest, most), "harvested samples")
+    worth = _format_answer_interval(curve.honest_worth, (smallest, honest), "honest answers")
+    inverse = _format_answer_interval(curve.harvested_worth, (smallest, most), "harvested samples")
     counts = {"most": count(most), "honest": count(honest)}
     return _FOUND["worth"].format(**counts, worth=worth, inverse=inverse, difference=difference)
 
 
-def _answers(worth: Interval, tried: tuple[int, int], what: str) -> str:
+def _format_answer_interval(worth: Interval, tried: tuple[int, int], what: str) -> str:
     value, low, high = (_answer_count(one, tried) for one in (worth.value, worth.low, worth.high))
     if value == low == high:
         return f"{value} {what}"
@@ -86,13 +93,13 @@ def _answer_count(one: float, tried: tuple[int, int]) -> str:
     return count(round(one)) if one else f"fewer than {count(smallest)}"
 
 
-def _reached(result: DamageResult) -> str:
+def _describe_reached_shares(result: DamageResult) -> str:
     reached = result.curve.reached.items()
     parts = [f"{count(at)} samples {percent(one.value) if one.value > 0 else 'none'}" for at, one in reached]
     return _FOUND["reached" if parts else "none_reached"].format(parts=", ".join(parts))
 
 
-def _bend(result: DamageResult) -> str:
+def _describe_curve_bend(result: DamageResult) -> str:
     curve, share = result.curve, percent(BEND_SHARE)
     if curve.learned.low <= 0:
         return _FOUND["no_curve"]
@@ -101,7 +108,7 @@ def _bend(result: DamageResult) -> str:
     return _FOUND["bend"].format(bend=_bend_count(curve.bend), share=share)
 
 
-def _skills(result: DamageResult) -> str:
+def _describe_largest_gain(result: DamageResult) -> str:
     if not result.curve.gains:
         return _FOUND["few_of_each"].format(pairs=LEAST_GAIN_SAMPLES)
     sure = [one for one in result.curve.gains if one.gain.low > 0]
@@ -113,8 +120,8 @@ def _skills(result: DamageResult) -> str:
     return _FOUND["gain"].format(shown=shown, gain=bounded(best.gain), share=share, asked=asked)
 
 
-def _exactness(result: DamageResult) -> list[str]:
-    best, honest = (_largest(result, kind) for kind in (HARVESTED, HONEST))
+def _describe_exact_answers(result: DamageResult) -> list[str]:
+    best, honest = (_find_largest_point(result, kind) for kind in (HARVESTED, HONEST))
     if best.exact is None:
         return []
     said, bend = [_FOUND["exact"].format(best=exact_share(best), honest=exact_share(honest))], result.curve.exact_bend
@@ -144,18 +151,18 @@ def damage_document(result: DamageResult) -> dict[str, Any]:
     document = {"version": __version__, **asdict(result), "spec": spec, "sentences": damage_sentences(result)}
     document["curve"]["reached"] = [{"count": at, **asdict(reached)} for at, reached in result.curve.reached.items()]
     document["bend_share"] = BEND_SHARE
-    plain: dict[str, Any] = _plain(document)
+    plain: dict[str, Any] = _convert_to_plain_values(document)
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _convert_to_plain_values(value: Any) -> Any:
     if isinstance(value, dict):
-        plain = {key: _plain(one) for key, one in value.items()}
+        plain = {key: _convert_to_plain_values(one) for key, one in value.items()}
         if isinstance(value.get("value"), float) and math.isinf(value["value"]):
             plain["beyond"] = True
         return plain
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_convert_to_plain_values(one) for one in value]
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
@@ -194,8 +201,8 @@ def damage_page(result: DamageResult) -> str:
     text: str = page["text"].format(
         campaign=shorten(result.campaign, SHOWN_CHARS),
         sentences="\n".join(f"- {one}" for one in damage_sentences(result)),
-        curve="\n".join(_table(curve_rows(result))),
-        gains="\n".join(_table(gain_rows(result))),
+        curve="\n".join(_format_markdown_table(curve_rows(result))),
+        gains="\n".join(_format_markdown_table(gain_rows(result))),
         requests=count(result.requests),
         read=count(result.requests_read),
         samples=count(result.samples),
@@ -206,7 +213,7 @@ def damage_page(result: DamageResult) -> str:
         seeds=count(spec.seeds),
         steps=count(spec.steps),
         batch=count(spec.batch),
-        student=_student(result),
+        student=_describe_student_model(result),
         seed=spec.seed,
         honest_loss=honest_loss,
         not_shown="\n\n".join(NOT_SHOWN),
@@ -214,7 +221,7 @@ def damage_page(result: DamageResult) -> str:
     return text
 
 
-def _student(result: DamageResult) -> str:
+def _describe_student_model(result: DamageResult) -> str:
     spec = result.spec
     if spec.base is not None:
         return f"students that start from {shorten(spec.base.name, SHOWN_CHARS)}"
@@ -222,7 +229,7 @@ def _student(result: DamageResult) -> str:
     return f"students made from nothing ({shape}, at most {spec.longest} tokens)"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def _format_markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     safe = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     return [
         "| " + " | ".join(safe[0]) + " |",

@@ -59,16 +59,16 @@ def what_belongs_together(tables: Sequence[pa.Table]) -> list[tuple[int, frozens
         tables: rows with `prompt_hash`, `item` (a key of what is asked, whatever was said before), `conversation`,
             `topic_words`, `conduct` and `response`.
     """
-    ties = [tie for number, table in enumerate(tables) for tie in _ties(number, table)]
+    ties = [tie for number, table in enumerate(tables) for tie in _collect_row_ties(number, table)]
     talks = [f"talk {one}".encode() for table in tables for one in table["conversation"].to_pylist()]
-    groups = _joined([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
+    groups = _group_rows_by_key([{talk, *own} for talk, own in zip(talks, ties, strict=True)])
     if groups and max(Counter(groups).values()) > max(_LARGEST_GROUP * len(groups), 1):
-        groups = _joined([{talk} for talk in talks])
+        groups = _group_rows_by_key([{talk} for talk in talks])
     return list(zip(groups, ties, strict=True))
 
 
-def _ties(number: int, table: pa.Table) -> list[frozenset[bytes]]:
-    answers, words = _rare(_answer_keys(table)), _rare(_word_keys(table))
+def _collect_row_ties(number: int, table: pa.Table) -> list[frozenset[bytes]]:
+    answers, words = _blank_common_keys(_answer_keys(table)), _blank_common_keys(_word_keys(table))
     columns = (table[name].to_pylist() for name in ("prompt_hash", "item", "conduct"))
     found = []
     for prompt, item, conduct, answer, own in zip(*columns, answers, words, strict=True):
@@ -99,25 +99,25 @@ def _word_keys(table: pa.Table) -> list[bytes]:
     return [np.unique(one[~template[one]]).tobytes() for one in lists]
 
 
-def _rare(keys: list[bytes]) -> list[bytes]:
+def _blank_common_keys(keys: list[bytes]) -> list[bytes]:
     """The keys, empty where many have the same, such as a refusal or a word of everybody's."""
     often = Counter(keys)
     most = max(2.0, _COMMON_KEY * len(keys))
     return [one if often[one] <= most else b"" for one in keys]
 
 
-def _joined(keys: Sequence[set[bytes]]) -> list[int]:
+def _group_rows_by_key(keys: Sequence[set[bytes]]) -> list[int]:
     """A number for each row: rows that share a key, directly or through others, have the same."""
     parent = list(range(len(keys)))
     seen: dict[bytes, int] = {}
     for place, own in enumerate(keys):
         for key in own:
-            left, right = _root(parent, place), _root(parent, seen.setdefault(key, place))
+            left, right = _find_group_root(parent, place), _find_group_root(parent, seen.setdefault(key, place))
             parent[max(left, right)] = min(left, right)
-    return [_root(parent, place) for place in range(len(keys))]
+    return [_find_group_root(parent, place) for place in range(len(keys))]
 
 
-def _root(parent: list[int], place: int) -> int:
+def _find_group_root(parent: list[int], place: int) -> int:
     while parent[place] != place:
         parent[place] = parent[parent[place]]
         place = parent[place]
@@ -214,7 +214,7 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
         )
     chosen = _Chosen(own, case.members["account_id"], harvest["request_id"], seed)
     with reading(source.logs, None, config, mapping=dict(source.mapping) or None, progress=progress) as (batches, _):
-        taken, others = _read(batches, chosen, config)
+        taken, others = _read_kept_rows(batches, chosen, config)
     if not chosen.responses:
         raise InputError(
             "these logs hold no responses, and what a harvest is worth is in its answers",
@@ -228,7 +228,7 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
             where=campaign,
             next_step="name the logs that were hunted for this case",
         )
-    harvested, honest = _samples(taken, others, _subject_words(case, campaign))
+    harvested, honest = _collect_useful_samples(taken, others, _subject_words(case, campaign))
     useful = case.taken.filter(
         pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "all"))
     )["samples"].to_pylist()
@@ -252,14 +252,14 @@ class _Chosen:
         return batch.filter(mine), batch.filter(pc.invert(pc.or_(mine, guilty)))
 
 
-def _read(batches: Iterable[pa.Table], chosen: _Chosen, config: Config) -> tuple[pa.Table, pa.Table]:
+def _read_kept_rows(batches: Iterable[pa.Table], chosen: _Chosen, config: Config) -> tuple[pa.Table, pa.Table]:
     """Kept rows of the campaign and of honest accounts, by time, each request once."""
     kept = (_Kept(_MOST_REQUESTS, chosen.seed), _Kept(_MOST_REQUESTS, chosen.seed))
     for batch in batches:
         for part, keeper in zip(chosen.of(batch), kept, strict=True):
             rows = keeper.below(part)
             if rows.num_rows:
-                keeper.add(_sketched(rows, config))
+                keeper.add(_sketch_kept_rows(rows, config))
     return kept[0].table(), kept[1].table()
 
 
@@ -282,15 +282,15 @@ class _Kept:
         self._tables.append(rows)
         self._rows += rows.num_rows
         if self._rows > _PRUNE_AT * self._most:
-            self._tables = [self._pruned()]
+            self._tables = [self._prune_kept_tables()]
             self._rows = self._tables[0].num_rows
 
     def table(self) -> pa.Table:
         if not self._tables:
-            return _empty()
-        return self._pruned().sort_by([("timestamp", "ascending"), ("request_id", "ascending")])
+            return _build_empty_id_table()
+        return self._prune_kept_tables().sort_by([("timestamp", "ascending"), ("request_id", "ascending")])
 
-    def _pruned(self) -> pa.Table:
+    def _prune_kept_tables(self) -> pa.Table:
         table = pa.concat_tables(self._tables).sort_by([("drawn", "ascending"), ("request_id", "ascending")])
         _, first = np.unique(np.asarray(table["request_id"].to_numpy(zero_copy_only=False), str), return_index=True)
         table = table.take(pa.array(np.sort(first)))
@@ -300,7 +300,7 @@ class _Kept:
         return table.combine_chunks()
 
 
-def _sketched(rows: pa.Table, config: Config) -> pa.Table:
+def _sketch_kept_rows(rows: pa.Table, config: Config) -> pa.Table:
     """What is kept of rows: texts, cut, and what the sketches say of the whole ones."""
     sketches = sketch_requests(rows.select(REQUESTS.names), config)
     kept = rows.select([*_COLUMNS, "drawn"])
@@ -314,7 +314,7 @@ def _sketched(rows: pa.Table, config: Config) -> pa.Table:
     return kept.combine_chunks()
 
 
-def _empty() -> pa.Table:
+def _build_empty_id_table() -> pa.Table:
     return pa.table({"request_id": pa.array([], pa.string())})
 
 
@@ -327,22 +327,22 @@ def _subject_words(case: Case, campaign: str) -> dict[str, frozenset[int]]:
     return {name: frozenset(int(one) for one in word_buckets(name.split(", ")) if one >= 0) for name in names}
 
 
-def _samples(
+def _collect_useful_samples(
     taken: pa.Table, others: pa.Table, subjects: Mapping[str, frozenset[int]]
 ) -> tuple[list[TakenAnswer], list[TakenAnswer]]:
     """Useful samples of the campaign and of honest accounts, with groups over both."""
-    useful = [_useful(table) for table in (taken, others) if table.num_rows]
+    useful = [_filter_useful_rows(table) for table in (taken, others) if table.num_rows]
     belonging = iter(what_belongs_together(useful))
     made: list[list[TakenAnswer]] = [[], []]
     for own, table in enumerate(useful):
         for row in table.select(["request_id", "prompt", "response", "conduct", "topic_words"]).to_pylist():
             pair = TextPair(row["prompt"], row["response"])
-            labels = _labels(row["conduct"], frozenset(row["topic_words"]), subjects)
+            labels = _list_sample_labels(row["conduct"], frozenset(row["topic_words"]), subjects)
             made[own].append(TakenAnswer(row["request_id"], pair, *next(belonging), labels))
     return made[0], made[1]
 
 
-def _useful(table: pa.Table) -> pa.Table:
+def _filter_useful_rows(table: pa.Table) -> pa.Table:
     """The useful samples among rows, with a key of what each asks, whatever was said before it."""
     rows = np.arange(table.num_rows)
     first = first_of_alike(sample_keys(table, rows), answered_requests(table))
@@ -353,7 +353,9 @@ def _useful(table: pa.Table) -> pa.Table:
     return keyed.filter(pa.array(first))
 
 
-def _labels(conduct: int, words: frozenset[int], subjects: Mapping[str, frozenset[int]]) -> tuple[tuple[str, str], ...]:
+def _list_sample_labels(
+    conduct: int, words: frozenset[int], subjects: Mapping[str, frozenset[int]]
+) -> tuple[tuple[str, str], ...]:
     """Skills by the flags of the request, and the one subject whose name has the most words in it."""
     skills = [("skill", name) for flags, name in SKILLS if conduct & flags] or [("skill", NO_SKILL)]
     shared = {name: len(words & own) for name, own in subjects.items()}

@@ -73,7 +73,7 @@ def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
         for kind, samples in ((HARVESTED, gathered.harvested), (HONEST, gathered.honest))
     }
     honest = shuffled([one for one in gathered.honest if one.group in out], seed)[: len(asked)]
-    _check(training, len(choosing), len(asked))
+    _check_sample_counts(training, len(choosing), len(asked))
     return HeldOut(training, choosing, asked, honest)
 
 
@@ -83,7 +83,7 @@ def _without_ties(samples: Sequence[TakenAnswer], others: Sequence[TakenAnswer])
     return [one for one in samples if not one.ties & tied]
 
 
-def _check(training: dict[str, list[TakenAnswer]], choosing: int, asked: int) -> None:
+def _check_sample_counts(training: dict[str, list[TakenAnswer]], choosing: int, asked: int) -> None:
     for kind, samples in training.items():
         if len(samples) < _FEWEST_SAMPLES:
             raise InputError(

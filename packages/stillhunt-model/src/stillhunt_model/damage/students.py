@@ -142,7 +142,9 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
     Args:
         work: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
     """
-    counts = {kind: _counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS}
+    counts = {
+        kind: _list_training_counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS
+    }
     fresh = student_maker(held, spec, max(counts[HARVESTED]))
     first = fresh(0)
     tokens = score_answers(first, [one.pair for one in held.asked])
@@ -169,7 +171,7 @@ def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: P
     return Students(counts, scores, tokens, honest, first.parameters, kept)
 
 
-def _counts(there: int, harvested: int, spec: StudentSpec) -> tuple[int, ...]:
+def _list_training_counts(there: int, harvested: int, spec: StudentSpec) -> tuple[int, ...]:
     """The counts of one kind: those of the harvest, as far as there are so many answers of this kind, and all."""
     most = min(harvested, spec.samples)
     counts = [one for one in curve_counts(most) if one <= there]
@@ -285,7 +287,7 @@ class _Shelf:
 
     def find(self, kind: str, count: int, seed: int, asked: tuple[int, int]) -> StudentScores | None:
         """The student, where it is there, whole, and of this experiment."""
-        path = self._path(kind, count, seed)
+        path = self._locate_student_file(kind, count, seed)
         if path is None:
             return None
         with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
@@ -302,13 +304,13 @@ class _Shelf:
 
     def keep(self, student: StudentScores) -> None:
         """Write a student's file."""
-        path = self._path(student.kind, student.count, student.seed)
+        path = self._locate_student_file(student.kind, student.count, student.seed)
         if path is not None:
             record = {"experiment": self._fingerprint, **asdict(student)}
             text = json.dumps(record, sort_keys=True) + "\n"
             write_whole(path, [text.encode()])
 
-    def _path(self, kind: str, count: int, seed: int) -> Path | None:
+    def _locate_student_file(self, kind: str, count: int, seed: int) -> Path | None:
         return None if self._folder is None else self._folder / f"{kind}-{count}-{seed}.json"
 
 

@@ -46,9 +46,9 @@ def result_cells(done: Distilled) -> list[tuple[str, ...]]:
             (
                 one.name,
                 formatting.count(one.parameters),
-                _shares(one.share_right),
-                _numbers(one.bits_per_byte),
-                _shares(row.recovered, bounded=False),
+                _format_share_spread(one.share_right),
+                _format_number_spread(one.bits_per_byte),
+                _format_share_spread(row.recovered, bounded=False),
                 f"{formatting.amount(one.flops)} ({_of_teacher(one.flops, first.flops)})",
                 f"{formatting.number(one.seconds, 3)} ({_of_teacher(one.seconds, first.seconds)})",
             )
@@ -73,7 +73,7 @@ def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
         },
         "recipe": {**asdict(job.recipe), "in words": job.recipe.in_words()},
         "training": {
-            "loss": _plain(done.trained.loss),
+            "loss": _round_finite_value(done.trained.loss),
             "tokens": done.trained.tokens,
             "seconds": round(done.trained.seconds, 1),
             "resumed at step": done.trained.resumed_at,
@@ -84,9 +84,9 @@ def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
             {
                 "model": row.asked.name,
                 "parameters": row.asked.parameters,
-                "right": _spread(row.asked.share_right),
-                "bits per byte": _spread(row.asked.bits_per_byte),
-                "of the gap": _spread(row.recovered),
+                "right": _build_spread_facts(row.asked.share_right),
+                "bits per byte": _build_spread_facts(row.asked.bits_per_byte),
+                "of the gap": _build_spread_facts(row.recovered),
                 "operations per token": row.asked.flops,
                 "seconds per 1000 tokens": round(row.asked.seconds, 4),
             }
@@ -102,12 +102,12 @@ def model_card(facts: dict[str, Any], done: Distilled) -> str:
     head, *rows = result_cells(done)
     card = _TEXTS["card"].format(
         day=facts["day"],
-        by=_text(facts["by"]),
+        by=_format_text_as_code(facts["by"]),
         version=facts["version"],
-        teacher=_text(facts["teacher"]["name"]),
+        teacher=_format_text_as_code(facts["teacher"]["name"]),
         digest=facts["teacher"]["sha256"],
-        terms=_text(facts["teacher"]["terms"]),
-        permission=_text(facts["permission"]),
+        terms=_format_text_as_code(facts["teacher"]["terms"]),
+        permission=_format_text_as_code(facts["permission"]),
         data="\n".join(_data_lines(data)),
         words=facts["recipe"]["in words"],
         steps=formatting.plural(recipe["steps"], "step"),
@@ -118,7 +118,7 @@ def model_card(facts: dict[str, Any], done: Distilled) -> str:
         questions=formatting.plural(facts["questions"], "prompt"),
         legend=_TEXTS["legend"].format(fewest=FEWEST_ASKED_PROMPTS),
         right=facts["right means"],
-        table="\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)]),
+        table="\n".join([_format_table_line(head), "|" + "---|" * len(head), *map(_format_table_line, rows)]),
         notes="\n\n".join(facts["notes"]),
     )
     return card.rstrip() + "\n"
@@ -129,16 +129,16 @@ def facts_text(facts: dict[str, Any]) -> str:
     return json.dumps(facts, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _line(cells: Sequence[str]) -> str:
+def _format_table_line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
 def _data_lines(data: dict[str, Any]) -> list[str]:
     unchecked = data["rows that name neither account nor request"]
     lines = [
-        *(f"- {_text(name)}, SHA-256 `{digest}`" for name, digest in data["files"].items()),
+        *(f"- {_format_text_as_code(name)}, SHA-256 `{digest}`" for name, digest in data["files"].items()),
         f"- {formatting.plural(data['rows'], 'row')} taught and judged",
-        *(f"- terms {_text(name)}: {_text(why)}" for name, why in data["terms"].items()),
+        *(f"- terms {_format_text_as_code(name)}: {_format_text_as_code(why)}" for name, why in data["terms"].items()),
         *(f"- {formatting.plural(count, 'row')} left out: {why}" for why, count in data["rejects"].items()),
     ]
     if unchecked:
@@ -147,16 +147,16 @@ def _data_lines(data: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _text(text: str) -> str:
+def _format_text_as_code(text: str) -> str:
     """Somebody's text as code of Markdown, so that nothing in it is markup."""
     return "`" + shorten(text, _LONGEST).replace("`", "'").replace("|", "/") + "`"
 
 
-def _shares(one: Spread, *, bounded: bool = True) -> str:
+def _format_share_spread(one: Spread, *, bounded: bool = True) -> str:
     shown = formatting.percent if bounded else _any_percent
     if not math.isfinite(one.value):
         return "unknown"
-    return f"{shown(one.value)} ({_ends(one, shown)})"
+    return f"{shown(one.value)} ({_format_interval_ends(one, shown)})"
 
 
 def _any_percent(share: float) -> str:
@@ -164,14 +164,14 @@ def _any_percent(share: float) -> str:
     return f"{formatting.number(100 * share, 1)} %" if math.isfinite(share) else "unknown"
 
 
-def _numbers(one: Spread) -> str:
+def _format_number_spread(one: Spread) -> str:
     def shown(value: float) -> str:
         return formatting.number(value, 3)
 
-    return f"{shown(one.value)} ({_ends(one, shown)})"
+    return f"{shown(one.value)} ({_format_interval_ends(one, shown)})"
 
 
-def _ends(one: Spread, shown: Callable[[float], str]) -> str:
+def _format_interval_ends(one: Spread, shown: Callable[[float], str]) -> str:
     """The ends of an interval, or that there are too few prompts for one."""
     return f"{shown(one.low)} to {shown(one.high)}" if math.isfinite(one.low + one.high) else "too few"
 
@@ -184,9 +184,13 @@ def _of_teacher(cost: float, teacher: float) -> str:
     return formatting.percent(share) if share <= 1 else f"{formatting.number(100 * share, 0)} %"
 
 
-def _spread(one: Spread) -> dict[str, float | None]:
-    return {"value": _plain(one.value), "low": _plain(one.low), "high": _plain(one.high)}
+def _build_spread_facts(one: Spread) -> dict[str, float | None]:
+    return {
+        "value": _round_finite_value(one.value),
+        "low": _round_finite_value(one.low),
+        "high": _round_finite_value(one.high),
+    }
 
 
-def _plain(value: float) -> float | None:
+def _round_finite_value(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None

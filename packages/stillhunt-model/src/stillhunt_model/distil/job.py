@@ -90,7 +90,7 @@ def distil(job: DistilJob, progress: Progress) -> Distilled:
     training, held = set_aside(job.data.rows, job.recipe.training.seed)
     check_recipe(job.teacher, job.student, job.recipe, [row.prompt for row in training])
     if job.work is not None:
-        open_work(job.work, _about(job), resume=job.resume)
+        open_work(job.work, _describe_distil_job(job), resume=job.resume)
     teacher = Net(job.teacher.model, job.teacher.tokenizer, TEACHER)
     pairs = _learned_pairs(job, teacher, training, progress)
     untrained = copy_of(job.student, UNTRAINED)
@@ -102,18 +102,18 @@ def distil(job: DistilJob, progress: Progress) -> Distilled:
     )
     models = [(teacher, TEACHER), (job.student, STUDENT)]
     notes: list[str] = []
-    alone = _alone(job, untrained, training, progress, notes)
+    alone = _train_student_alone(job, untrained, training, progress, notes)
     if alone is not None:
         models.append((alone, ALONE))
     models.append((untrained, UNTRAINED))
-    asked, right_means = _asked(job, held, models, progress)
+    asked, right_means = _ask_held_out_questions(job, held, models, progress)
     rows = [ResultRow(one, gap_recovered(one, asked[-1], asked[0])) for one in asked]
-    notes += _larger(asked[0], asked[1])
+    notes += _list_size_notes(asked[0], asked[1])
     student = Net(job.student.model, job.student.tokenizer, STUDENT)
     return Distilled(student, trained, rows, len(held), right_means, notes)
 
 
-def _larger(teacher: AskedModel, student: AskedModel) -> list[str]:
+def _list_size_notes(teacher: AskedModel, student: AskedModel) -> list[str]:
     if student.parameters <= teacher.parameters and student.flops <= teacher.flops:
         return []
     return [
@@ -143,7 +143,7 @@ def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[D
     return [row for row in rows if row.prompt not in chosen], [first[prompt] for prompt in sorted(first)]
 
 
-def _about(job: DistilJob) -> dict[str, object]:
+def _describe_distil_job(job: DistilJob) -> dict[str, object]:
     return {
         "teacher": job.teacher_hash,
         "student": weights_hash(job.student),
@@ -175,7 +175,7 @@ def _learned_pairs(job: DistilJob, teacher: Net, training: Sequence[DataRow], pr
     return pairs
 
 
-def _alone(
+def _train_student_alone(
     job: DistilJob, untrained: Net, training: Sequence[DataRow], progress: Progress, notes: list[str]
 ) -> Net | None:
     """The same student trained as long on the data's own answers; None where there are none, or nobody asked."""
@@ -214,7 +214,7 @@ def watched_training(name: str, steps: int, progress: Progress, training: Callab
         return training(watch)
 
 
-def _asked(
+def _ask_held_out_questions(
     job: DistilJob, held: Sequence[DataRow], models: Sequence[tuple[Net, str]], progress: Progress
 ) -> tuple[list[AskedModel], str]:
     """All models on the held-out questions, and when an answer counts as right."""

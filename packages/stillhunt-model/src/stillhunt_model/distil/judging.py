@@ -71,7 +71,7 @@ class AskedModel:
     @property
     def bits_per_byte(self) -> Spread:
         """Bits that the model needs for a byte of the teacher's answers, with a bootstrap interval over questions."""
-        return _resampled(lambda drawn: self.bits[drawn].sum(-1) / self.sizes[drawn].sum(-1), len(self.bits))
+        return _resample_statistic(lambda drawn: self.bits[drawn].sum(-1) / self.sizes[drawn].sum(-1), len(self.bits))
 
 
 def ask_model(
@@ -126,7 +126,7 @@ def gap_recovered(model: AskedModel, untrained: AskedModel, teacher: AskedModel)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.where(gap > 0, (level(model) - level(untrained)) / gap, np.nan))
 
-    return _resampled(share, len(model.right))
+    return _resample_statistic(share, len(model.right))
 
 
 def wilson_interval(right: int, asked: int) -> Spread:
@@ -139,7 +139,7 @@ def wilson_interval(right: int, asked: int) -> Spread:
     return Spread(share, max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def _resampled(statistic: Callable[[Any], Floats], questions: int) -> Spread:
+def _resample_statistic(statistic: Callable[[Any], Floats], questions: int) -> Spread:
     value = float(statistic(np.arange(questions)[None])[0])
     if questions < FEWEST_ASKED_PROMPTS:
         return Spread(value, math.nan, math.nan)

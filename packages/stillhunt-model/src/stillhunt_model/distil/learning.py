@@ -80,8 +80,8 @@ def train_on_policy(
     check_vocabularies(teacher, student, rows=True)
     texts = student.tokenizer.batch_decode(prompt_ids(student, fitting_prompts(student, prompts, settings.tokens)))
     meter = _OnPolicyMeter(watch)
-    with TemporaryDirectory(prefix="stillhunt-training-") as scratch, _quietly():
-        arguments = _config(recipe, settings, folder or Path(scratch), checkpoints=folder is not None)
+    with TemporaryDirectory(prefix="stillhunt-training-") as scratch, _silence_library_output():
+        arguments = _build_trainer_config(recipe, settings, folder or Path(scratch), checkpoints=folder is not None)
         trainer = DistillationTrainer(
             model=student.model,
             teacher_model=teacher.model,
@@ -93,7 +93,7 @@ def train_on_policy(
         return run_trainer(trainer, meter, folder)
 
 
-def _config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpoints: bool) -> Any:
+def _build_trainer_config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpoints: bool) -> Any:
     return DistillationConfig(
         **trainer_settings(recipe, folder, checkpoints=checkpoints),
         beta=settings.beta,
@@ -105,7 +105,7 @@ def _config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpo
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _silence_library_output() -> Iterator[None]:
     shown = is_progress_bar_enabled()
     disable_progress_bar()
     try:
@@ -180,11 +180,11 @@ def distil_net(
         InputError: a checkpoint of the folder is damaged.
     """
     if folder is not None and any(folder.glob("*/checkpoint-*")):
-        return _resumed(teacher, student, pairs, recipe, folder, watch)
-    return _learned(teacher, student, pairs, recipe, folder, watch)
+        return _resume_student_training(teacher, student, pairs, recipe, folder, watch)
+    return _train_distilled_student(teacher, student, pairs, recipe, folder, watch)
 
 
-def _resumed(
+def _resume_student_training(
     teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path, watch: Watch | None
 ) -> Trained:
     """Go on from a checkpoint; files of it that are damaged fail in whatever way before the first step."""
@@ -197,7 +197,7 @@ def _resumed(
             watch(step, loss, rate)
 
     try:
-        return _learned(teacher, student, pairs, recipe, folder, watching)
+        return _train_distilled_student(teacher, student, pairs, recipe, folder, watching)
     except StillhuntError:
         raise
     except Exception as error:  # what a library says of a damaged file, such as to load it without care, helps nobody
@@ -210,7 +210,7 @@ def _resumed(
         ) from error
 
 
-def _learned(
+def _train_distilled_student(
     teacher: Net,
     student: Net,
     pairs: Sequence[TextPair],
@@ -227,13 +227,15 @@ def _learned(
     encoded = encode(student, pairs)
     check_lengths(teacher, encoded)
     if recipe.top:
-        loss = stored_loss(_stored(teacher, student, pairs, recipe, folder), recipe.beta, len(student.tokenizer))
+        loss = stored_loss(
+            _prepare_stored_logits(teacher, student, pairs, recipe, folder), recipe.beta, len(student.tokenizer)
+        )
     else:
         loss = online_loss(teacher, recipe.beta, recipe.temperature)
     return train(student, pairs, recipe.training, folder=steps, loss=loss, watch=watch)
 
 
-def _stored(
+def _prepare_stored_logits(
     teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path | None
 ) -> TopLogits:
     """Stored logits; those of an interrupted run where it kept them."""

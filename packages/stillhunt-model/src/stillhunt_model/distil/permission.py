@@ -64,8 +64,8 @@ def terms_family(text: str) -> str:
     Args:
         text: an id, a name of a licence, or a sentence.
     """
-    clean = _clean(text)
-    words = _words(clean)
+    clean = _clean_terms_text(text)
+    words = _join_terms_words(clean)
     for family, named in _DATA["always_refused"].items():
         if re.search(named, words):
             return family
@@ -84,17 +84,17 @@ def terms_of(text: str) -> Terms:
 
 def accepts(accepted: str, declared: str) -> bool:
     """Whether somebody who accepted some terms accepted these, under whatever spelling."""
-    words = _words(_clean(declared))
-    return bool(words) and _words(_clean(accepted)) == words
+    words = _join_terms_words(_clean_terms_text(declared))
+    return bool(words) and _join_terms_words(_clean_terms_text(accepted)) == words
 
 
-def _clean(text: str) -> str:
+def _clean_terms_text(text: str) -> str:
     """Small letters without signs that nobody sees."""
     seen = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
     return seen.casefold().replace("’", "'")
 
 
-def _words(text: str) -> str:
+def _join_terms_words(text: str) -> str:
     """Words and numbers with one space between them; digits stand apart from letters: `llama2` is `llama 2`."""
     return " ".join(re.findall(r"\d+(?:\.\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?", text))
 
@@ -147,7 +147,7 @@ def check_terms(declared: Iterable[Declared], accepted: Iterable[str] = ()) -> d
         if name in used:
             continue
         terms = terms_of(one.text)
-        why = _refusal(one.text, terms, any(accepts(text, one.text) for text in read))
+        why = _explain_terms_refusal(one.text, terms, any(accepts(text, one.text) for text in read))
         if why:
             first, _, count = refused.get(name, (one, why, 0))
             refused[name] = (first, why, count + 1)
@@ -168,7 +168,7 @@ def check_terms(declared: Iterable[Declared], accepted: Iterable[str] = ()) -> d
     return used
 
 
-def _refusal(text: str, terms: Terms, accepted: bool) -> str:
+def _explain_terms_refusal(text: str, terms: Terms, accepted: bool) -> str:
     shown = shorten(text, 60)
     if not text.strip():
         return "no terms are declared, so nothing says that this may train a model"
@@ -200,14 +200,14 @@ def declared_license(model: Path) -> str:
         if line.strip() in ("---", "..."):
             break
         if at := _LINE.fullmatch(line.rstrip()):
-            found[at[1]] = _value(at[2], lines[place + 1 :])
+            found[at[1]] = _parse_yaml_value(at[2], lines[place + 1 :])
     named = found.get("license", "")
     if named.casefold() in ("", "other"):
         named = found.get("license_name", "") or named
     return named[:LONGEST_TERMS]
 
 
-def _value(text: str, following: list[str]) -> str:
+def _parse_yaml_value(text: str, following: list[str]) -> str:
     """A value of YAML: plain, quoted, or a list in brackets or on lines of its own, joined."""
     value = re.sub(r"(^|\s)#.*$", "", text).strip()
     if value:

@@ -105,9 +105,9 @@ def read_data_rows(order: DataOrder, also: Sequence[Declared] = ()) -> DistilDat
     unchecked = 0
     for file in order.files:
         digest = hashlib.sha256()
-        for number, line in _lines(file, digest.update):
-            row = _row(line)
-            reason = row if isinstance(row, str) else _flag(row, order.flagged)
+        for number, line in _iterate_data_lines(file, digest.update):
+            row = _parse_data_row(line)
+            reason = row if isinstance(row, str) else _find_flag_reason(row, order.flagged)
             if reason:
                 rejects[reason] += 1
                 continue
@@ -127,7 +127,7 @@ def read_data_rows(order: DataOrder, also: Sequence[Declared] = ()) -> DistilDat
     return DistilData(rows, files, check_terms(declared, order.accepted), dict(rejects), unchecked)
 
 
-def _lines(file: Path, seen: Callable[[bytes], None]) -> Any:
+def _iterate_data_lines(file: Path, seen: Callable[[bytes], None]) -> Any:
     """Lines with their numbers; an empty one for one that is too long."""
     try:
         with file.open("rb") as opened:
@@ -149,7 +149,7 @@ def _lines(file: Path, seen: Callable[[bytes], None]) -> Any:
         ) from error
 
 
-def _row(line: bytes) -> dict[str, Any] | str:
+def _parse_data_row(line: bytes) -> dict[str, Any] | str:
     if not line:
         return TOO_LONG
     try:
@@ -170,7 +170,7 @@ def _row(line: bytes) -> dict[str, Any] | str:
     return row
 
 
-def _flag(row: dict[str, Any], flagged: Flagged) -> str:
+def _find_flag_reason(row: dict[str, Any], flagged: Flagged) -> str:
     if row.get("account_id") in flagged.accounts:
         return FLAGGED_ACCOUNT
     return FLAGGED_REQUEST if row.get("request_id") in flagged.requests else ""

@@ -37,11 +37,13 @@ def divergence(student_logs: Any, teacher_logs: Any, beta: float) -> Any:
         One number for each position, in nats.
     """
     if beta == FORWARD:
-        return _relative(teacher_logs, student_logs)
+        return _compute_kl_divergence(teacher_logs, student_logs)
     if beta == REVERSE:
-        return _relative(student_logs, teacher_logs)
+        return _compute_kl_divergence(student_logs, teacher_logs)
     mixture = torch.logaddexp(teacher_logs + math.log(beta), student_logs + math.log1p(-beta))
-    return beta * _relative(teacher_logs, mixture) + (1 - beta) * _relative(student_logs, mixture)
+    return beta * _compute_kl_divergence(teacher_logs, mixture) + (1 - beta) * _compute_kl_divergence(
+        student_logs, mixture
+    )
 
 
 def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
@@ -60,7 +62,7 @@ def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
     return torch.cat([chosen, rest.clamp(min=LEAST_LOG)], dim=-1)
 
 
-def _relative(first: Any, second: Any) -> Any:
+def _compute_kl_divergence(first: Any, second: Any) -> Any:
     """KL(first, second) in nats; outcomes that the first never has add nothing."""
     return (first.exp() * (first - second)).sum(-1)
 

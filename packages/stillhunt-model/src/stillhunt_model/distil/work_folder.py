@@ -43,7 +43,7 @@ def open_work(folder: Path, about: dict[str, Any], *, resume: bool) -> None:
         _for_its_owner(folder)
         write_whole(file, [json.dumps(about, indent=2).encode()])
         return
-    there = _read(file)
+    there = _read_json_object(file)
     if there is None:
         raise ConfigError(
             "there is no distillation to resume",
@@ -78,7 +78,7 @@ def _for_its_owner(folder: Path) -> None:
         ) from error
 
 
-def _read(file: Path) -> dict[str, Any] | None:
+def _read_json_object(file: Path) -> dict[str, Any] | None:
     try:
         if file.stat().st_size > _LONGEST:
             return None

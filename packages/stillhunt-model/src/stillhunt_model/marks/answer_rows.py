@@ -70,7 +70,7 @@ def _marked_row(line: bytes, key: bytes, is_meant: Callable[[str], bool], counts
     try:
         text = line.decode("utf-8") if len(line) <= LONGEST_ROW else ""
         values = value_places(text)
-        prompt, response = (_text(text, values[name]) for name in ("prompt", "response"))
+        prompt, response = (_decode_json_string(text, values[name]) for name in ("prompt", "response"))
         account = account_of(json.loads(text[slice(*values["account_id"])]))
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         counts.unread += bool(line.strip())
@@ -121,38 +121,38 @@ def value_places(text: str) -> dict[str, tuple[int, int]]:
         RecursionError: it is nested too deeply.
     """
     places: dict[str, tuple[int, int]] = {}
-    at = _expect(text, _skip(text, 0), "{")
+    at = _expect_json_sign(text, _skip_json_space(text, 0), "{")
     if text[at] == "}":
         return places
     while True:
         name, at = _DECODER.raw_decode(text, at)
         if not isinstance(name, str):
             raise ValueError("a name is a text")
-        start = _expect(text, _skip(text, at), ":")
+        start = _expect_json_sign(text, _skip_json_space(text, at), ":")
         _, at = _DECODER.raw_decode(text, start)
         places[name] = (start, at)
-        at = _skip(text, at)
+        at = _skip_json_space(text, at)
         if text[at] == "}":
             if text[at + 1 :].strip(_SPACE):
                 raise ValueError("more than one object")
             return places
-        at = _expect(text, at, ",")
+        at = _expect_json_sign(text, at, ",")
 
 
-def _text(text: str, place: tuple[int, int]) -> str:
+def _decode_json_string(text: str, place: tuple[int, int]) -> str:
     value = json.loads(text[place[0] : place[1]])
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
 
 
-def _expect(text: str, at: int, sign: str) -> int:
+def _expect_json_sign(text: str, at: int, sign: str) -> int:
     if text[at] != sign:
         raise ValueError(f"{sign} expected")
-    return _skip(text, at + 1)
+    return _skip_json_space(text, at + 1)
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_json_space(text: str, at: int) -> int:
     while text[at] in _SPACE:
         at += 1
     return at

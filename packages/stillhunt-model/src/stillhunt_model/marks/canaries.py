@@ -85,7 +85,7 @@ def canary_text(key: bytes, text: str) -> tuple[str, int]:
     Returns:
         The text, all of it but the wordings byte for byte, and how many wordings were exchanged.
     """
-    return _chosen(text, lambda choice: canary_bit(key, choice.pair, choice.previous))
+    return _choose_text_wordings(text, lambda choice: canary_bit(key, choice.pair, choice.previous))
 
 
 def canary_choices(text: str) -> list[CanaryChoice]:
@@ -96,13 +96,13 @@ def canary_choices(text: str) -> list[CanaryChoice]:
         choices.append(choice)
         return choice.variant
 
-    _chosen(text, keep)
+    _choose_text_wordings(text, keep)
     return choices
 
 
 def unkeyed_text(text: str) -> str:
     """A text with the first wording of each pair, whatever a key chose."""
-    return _chosen(text, lambda _: 0)[0]
+    return _choose_text_wordings(text, lambda _: 0)[0]
 
 
 def shown_choices(text: str) -> set[tuple[int, str]]:
@@ -123,7 +123,7 @@ def with_wording(choice: CanaryChoice, variant: int) -> str:
     return words[0].upper() + words[1:] if choice.capital else words
 
 
-def _chosen(text: str, choose: Chooser) -> tuple[str, int]:
+def _choose_text_wordings(text: str, choose: Chooser) -> tuple[str, int]:
     """The text with other wordings: from left to right, since one wording may be the word before the next."""
     mask = _closed_signs(text)
     parts: list[str] = []

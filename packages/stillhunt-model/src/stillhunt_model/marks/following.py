@@ -53,9 +53,9 @@ class AnswerPlace:
                 self.word = text[1:]
                 return
         for sign in text:
-            self._sign(sign)
+            self._follow_answer_sign(sign)
 
-    def _sign(self, sign: str) -> None:
+    def _follow_answer_sign(self, sign: str) -> None:
         if sign in "`~":
             self._ticks, self._tick = (self._ticks + 1, sign) if sign == self._tick else (1, sign)
         elif self._ticks:
@@ -167,7 +167,7 @@ class MarkProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers ship
         Args:
             input_ids: tokens so far, rows x length.
         """
-        position = self._position(input_ids, scores)
+        position = self._compute_mark_position(input_ids, scores)
         self.positions += int(self._goes.sum())
         if not len(position.rows):
             return scores
@@ -180,14 +180,14 @@ class MarkProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers ship
         """Logits with the mark, for the rows of the position only."""
         raise NotImplementedError
 
-    def _position(self, input_ids: Any, scores: Any) -> Position:
+    def _compute_mark_position(self, input_ids: Any, scores: Any) -> Position:
         ids = input_ids.detach().cpu().numpy()
         if self._goes_on(ids):
             for place, token in zip(self._places, ids[:, -1].tolist(), strict=True):
                 place.feed(self._gate.pieces[token] if token < len(self._gate.pieces) else "")
             self._goes &= ~np.isin(ids[:, -1], [one for one in self._ends if one is not None])
         else:
-            self._begin(ids)
+            self._begin_answer_batch(ids)
         self._ids = ids
         ready = np.array(
             [refused is None and place.is_plain for refused, place in zip(self._refused, self._places, strict=True)],
@@ -213,7 +213,7 @@ class MarkProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers ship
             last is not None and ids.shape == (last.shape[0], last.shape[1] + 1) and np.array_equal(ids[:, :-1], last)
         )
 
-    def _begin(self, ids: npt.NDArray[np.int64]) -> None:
+    def _begin_answer_batch(self, ids: npt.NDArray[np.int64]) -> None:
         prompts = [row[row != self._gate.padding].tolist() for row in ids]
         texts = self._gate.tokenizer.batch_decode(prompts, skip_special_tokens=True)
         self._refused = [self._gate.why_unmarked(text) for text in texts]

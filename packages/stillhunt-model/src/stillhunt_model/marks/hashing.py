@@ -48,13 +48,13 @@ def context_seeds(key: bytes, contexts: Tokens) -> Seeds:
     """
     rows = np.ascontiguousarray(contexts, dtype="<i8")
     if not rows.size:
-        return np.full(len(rows), _seed(key, b""), np.uint64)
+        return np.full(len(rows), _derive_keyed_seed(key, b""), np.uint64)
     joined = rows.view(f"V{8 * rows.shape[1]}").ravel()
     distinct, place = np.unique(joined, return_inverse=True)
-    return np.array([_seed(key, one.tobytes()) for one in distinct], np.uint64)[place.ravel()]
+    return np.array([_derive_keyed_seed(key, one.tobytes()) for one in distinct], np.uint64)[place.ravel()]
 
 
-def _seed(key: bytes, content: bytes) -> int:
+def _derive_keyed_seed(key: bytes, content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=key).digest(), "little")
 
 
@@ -89,12 +89,12 @@ def vocabulary_numbers(seeds: Seeds, vocabulary: int, device: Any = "cpu") -> An
     """
     start = torch.from_numpy(seeds.view(np.int64).copy()).to(device)
     steps = torch.arange(1, vocabulary + 1, dtype=torch.int64, device=device)
-    mixed = start[:, None] + steps[None, :] * _signed(_GOLDEN)
-    mixed ^= _shifted(mixed, _SHIFTS[0])
-    mixed *= _signed(_FIRST)
-    mixed ^= _shifted(mixed, _SHIFTS[1])
-    mixed *= _signed(_SECOND)
-    mixed ^= _shifted(mixed, _SHIFTS[2])
+    mixed = start[:, None] + steps[None, :] * _wrap_signed_number(_GOLDEN)
+    mixed ^= _shift_numbers_right(mixed, _SHIFTS[0])
+    mixed *= _wrap_signed_number(_FIRST)
+    mixed ^= _shift_numbers_right(mixed, _SHIFTS[1])
+    mixed *= _wrap_signed_number(_SECOND)
+    mixed ^= _shift_numbers_right(mixed, _SHIFTS[2])
     return mixed
 
 
@@ -117,14 +117,14 @@ def unit_numbers(numbers: Any) -> Any:
     if isinstance(numbers, np.ndarray):
         kept = (numbers >> np.uint64(dropped)).astype(np.float64)
     else:
-        kept = _shifted(numbers, dropped).to(torch.float64)
+        kept = _shift_numbers_right(numbers, dropped).to(torch.float64)
     return (kept + 0.5) * 2.0**-_UNIT_BITS
 
 
-def _signed(number: int) -> int:
+def _wrap_signed_number(number: int) -> int:
     return number - 2**NUMBER_BITS if number >= 2 ** (NUMBER_BITS - 1) else number
 
 
-def _shifted(numbers: Any, bits: int) -> Any:
+def _shift_numbers_right(numbers: Any, bits: int) -> Any:
     """Shifted to the right as unsigned numbers are: with zeros from the left."""
     return (numbers >> bits) & (2 ** (NUMBER_BITS - bits) - 1)

@@ -21,7 +21,7 @@ _LEAST_WORDS = 3
 
 def english_share(text: str) -> float:
     """The share of the words of a text that are clearly English; 0 where there are none to tell by."""
-    clear, telling = _counted(text)
+    clear, telling = _count_english_words(text)
     return clear / telling if telling else 0.0
 
 
@@ -32,11 +32,11 @@ def is_english(text: str) -> bool:
 
 def has_foreign_sentence(text: str) -> bool:
     """Whether a sentence has several words and none that is clearly English."""
-    counts = (_counted(found[0]) for found in _SENTENCE.finditer(text))
+    counts = (_count_english_words(found[0]) for found in _SENTENCE.finditer(text))
     return any(not clear and telling >= _LEAST_WORDS for clear, telling in counts)
 
 
-def _counted(text: str) -> tuple[int, int]:
+def _count_english_words(text: str) -> tuple[int, int]:
     words = [word.replace("’", "'") for word in _ENGLISH_WORD.findall(text.lower())]
     clear = sum(word in _CLEAR for word in words)
     return clear, sum(word not in _SHARED for word in words)
@@ -77,7 +77,7 @@ def why_unmarked(prompt: str) -> str | None:
     """
     if len(prompt) > LONGEST_READ:
         return LENGTH
-    text = _plain(prompt)
+    text = _simplify_prompt_text(prompt)
     words = set(_WORD.findall(text))
     if any(map(_is_safety, words)) or words & _PROMPT_WORDS or _SAFETY_PATTERN.search(text):
         return SAFETY
@@ -98,10 +98,10 @@ def is_safety_word(word: str) -> bool:
 
 def mentions_safety(text: str) -> bool:
     """Whether a text has a word about safety, medicine, law or money, or a phrase about them."""
-    return is_safety_word(text) or bool(_SAFETY_PATTERN.search(_plain(text)))
+    return is_safety_word(text) or bool(_SAFETY_PATTERN.search(_simplify_prompt_text(text)))
 
 
-def _plain(text: str) -> str:
+def _simplify_prompt_text(text: str) -> str:
     """In lower case, with one kind of apostrophe, and one space or line feed for many: patterns would try each."""
     return _SPACES.sub(lambda found: "\n" if "\n" in found[0] else " ", text.lower().replace("’", "'"))
 
@@ -109,13 +109,13 @@ def _plain(text: str) -> str:
 def _is_safety(word: str) -> bool:
     return any(
         part in _SAFETY_WORDS or part.startswith(_SAFETY_STEMS) or part.endswith(_SAFETY_ENDINGS)
-        for part in _parts(word)
+        for part in _split_word_parts(word)
     )
 
 
 def _is_code(word: str) -> bool:
-    return any(part in _CODE_WORDS or part.startswith(_CODE_STEMS) for part in _parts(word))
+    return any(part in _CODE_WORDS or part.startswith(_CODE_STEMS) for part in _split_word_parts(word))
 
 
-def _parts(word: str) -> list[str]:
+def _split_word_parts(word: str) -> list[str]:
     return [word, *re.split("['-]", word)] if "-" in word or "'" in word else [word]

@@ -75,10 +75,10 @@ def untouched_signs(text: str) -> bytearray:
         _close_ticks(paragraph, start, mask)
         for pattern in _SPANS:
             for found in pattern.finditer(paragraph):
-                _close(mask, start + found.start(), start + found.end())
+                _close_mask_span(mask, start + found.start(), start + found.end())
         for found in _WORD_OF_SIGNS.finditer(paragraph):
             if any(sign in found[0] for sign in _ADDRESS):
-                _close(mask, start + found.start(), start + found.end())
+                _close_mask_span(mask, start + found.start(), start + found.end())
         _close_numbers(paragraph, start, mask)
         start = end
     return mask
@@ -112,21 +112,21 @@ def _close_lines(text: str, mask: bytearray) -> bytearray:
         found = _FENCE_LINE.match(line)
         closed = bool(fence or found or _CLOSED_LINE.search(line))
         if closed:
-            _close(mask, start, end)
+            _close_mask_span(mask, start, end)
         if fence or found:
-            _close(fences, start, end)
+            _close_mask_span(fences, start, end)
         if found and not fence:
             fence = found[1]
         elif found and found[1][0] == fence[0] and len(found[1]) >= len(fence):
             fence = ""
         if _UNDERLINE.match(line):
-            _close(mask, before, end)  # the line above is a heading
+            _close_mask_span(mask, before, end)  # the line above is a heading
         if closed or not line.strip() or _LIST_LINE.match(line):
             verse = []
         else:
             verse.append((start, end))
             if len(verse) > 1:  # lines under one another without an empty one are verse, or data
-                _close(mask, verse[-2][0], end)
+                _close_mask_span(mask, verse[-2][0], end)
         start, before = end, start
     return fences
 
@@ -135,7 +135,7 @@ def _close_quotations(open_text: str, mask: bytearray) -> None:
     """Quotations in the text without its fences."""
     for pattern in _QUOTATIONS:
         for found in pattern.finditer(open_text):
-            _close(mask, found.start(), found.end())
+            _close_mask_span(mask, found.start(), found.end())
 
 
 def _close_straight(paragraph: str, start: int, masks: tuple[bytearray, bytearray], *, is_open: bool) -> bool:
@@ -147,11 +147,11 @@ def _close_straight(paragraph: str, start: int, masks: tuple[bytearray, bytearra
     mask, fences = masks
     places = [place for place, sign in enumerate(paragraph) if sign == '"' and not fences[start + place]]
     if is_open:
-        _close(mask, start, start + len(paragraph))
+        _close_mask_span(mask, start, start + len(paragraph))
         # each paragraph of a long quotation may open it anew
         return is_open != bool((len(places) - paragraph.lstrip().startswith('"')) % 2)
     if len(places) % 2:
-        _close(mask, start + places[0], start + len(paragraph))
+        _close_mask_span(mask, start + places[0], start + len(paragraph))
     return bool(len(places) % 2)
 
 
@@ -163,7 +163,7 @@ def _close_ticks(paragraph: str, start: int, mask: bytearray) -> None:
         begin, end = runs[place]
         size = end - begin
         place = next((at for at in range(place + 1, len(runs)) if runs[at][1] - runs[at][0] == size), len(runs))
-        _close(mask, start + begin, start + (runs[place][1] if place < len(runs) else len(paragraph)))
+        _close_mask_span(mask, start + begin, start + (runs[place][1] if place < len(runs) else len(paragraph)))
         place += 1
 
 
@@ -172,9 +172,9 @@ def _close_numbers(paragraph: str, start: int, mask: bytearray) -> None:
     begin = 0
     for end in [*(found.start() for found in _SENTENCE_END.finditer(paragraph)), len(paragraph)]:
         if _DIGIT.search(paragraph, begin, end):
-            _close(mask, start + begin, start + end)
+            _close_mask_span(mask, start + begin, start + end)
         begin = end
 
 
-def _close(mask: bytearray, start: int, end: int) -> None:
+def _close_mask_span(mask: bytearray, start: int, end: int) -> None:
     mask[start:end] = b"\1" * (end - start)

@@ -57,20 +57,22 @@ def frame_of(tokenizer: Any, where: str) -> ChatFrame | None:
     if not template:
         return None
     if not isinstance(template, str):
-        raise _unfit("it is no text", where)
+        raise _build_chat_template_error("it is no text", where)
     if len(template) > LONGEST_TEMPLATE:
-        raise _unfit(f"it has more than {LONGEST_TEMPLATE:,} characters", where)
+        raise _build_chat_template_error(f"it has more than {LONGEST_TEMPLATE:,} characters", where)
     tokens = tuple(sorted((name, str(one)) for name, one in tokenizer.special_tokens_map.items() if "\0" not in name))
-    found = _framed(template, tokens)
+    found = _derive_chat_frame(template, tokens)
     if isinstance(found, str):
-        raise _unfit(found, where)
+        raise _build_chat_template_error(found, where)
     return found
 
 
 @lru_cache(maxsize=64)
-def _framed(template: str, tokens: tuple[tuple[str, str], ...]) -> ChatFrame | str:
+def _derive_chat_frame(template: str, tokens: tuple[tuple[str, str], ...]) -> ChatFrame | str:
     """The frame, or why there is none."""
-    text, error = _rendered({"template": template, "tokens": dict(tokens), "content": _EDGE + _MARK + _EDGE})
+    text, error = _render_in_child_process(
+        {"template": template, "tokens": dict(tokens), "content": _EDGE + _MARK + _EDGE}
+    )
     if error:
         return error
     if text.count(_MARK) != 1:
@@ -80,7 +82,7 @@ def _framed(template: str, tokens: tuple[tuple[str, str], ...]) -> ChatFrame | s
     return ChatFrame(before, after, strips)
 
 
-def _rendered(asked: dict[str, Any]) -> tuple[str, str]:
+def _render_in_child_process(asked: dict[str, Any]) -> tuple[str, str]:
     """The text, or why there is none."""
     try:
         done = subprocess.run(  # noqa: S603  # our own file, by the interpreter that runs this
@@ -100,7 +102,7 @@ def _rendered(asked: dict[str, Any]) -> tuple[str, str]:
     return str(said.get("text", "")), str(said.get("error", ""))
 
 
-def _unfit(why: str, where: str) -> InputError:
+def _build_chat_template_error(why: str, where: str) -> InputError:
     return InputError(
         f"the chat template cannot be used: {shorten(why, _LONGEST_REASON)}",
         where=where,

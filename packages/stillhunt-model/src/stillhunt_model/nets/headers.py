@@ -96,8 +96,8 @@ def read_gguf_header(path: Path) -> GgufHeader:
                 )
             if tensors > _MOST_TENSORS or count > _MOST_SETTINGS:
                 raise ValueError
-            settings = dict(_setting(file) for _ in range(count))
-            claim = WeightsClaim(tensors, sum(_elements(file) for _ in range(tensors)))
+            settings = dict(_read_header_setting(file) for _ in range(count))
+            claim = WeightsClaim(tensors, sum(_count_tensor_elements(file) for _ in range(tensors)))
     except (ValueError, struct.error) as error:
         raise InputError("the GGUF file is damaged", where=str(path), next_step="copy the file again") from error
     if claim.elements * _LEAST_BITS / 8 > size:
@@ -109,51 +109,51 @@ def read_gguf_header(path: Path) -> GgufHeader:
     return GgufHeader({key: value for key, value in settings.items() if isinstance(value, int)}, claim)
 
 
-def _setting(file: BinaryIO) -> tuple[str, Any]:
-    key = _text(file)
-    return key, _value(file, _number(file, "I"))
+def _read_header_setting(file: BinaryIO) -> tuple[str, Any]:
+    key = _read_header_text(file)
+    return key, _read_setting_value(file, _read_packed_number(file, "I"))
 
 
-def _value(file: BinaryIO, kind: int, depth: int = 0) -> Any:
+def _read_setting_value(file: BinaryIO, kind: int, depth: int = 0) -> Any:
     if kind in _PLAIN:
-        return _number(file, _PLAIN[kind])
+        return _read_packed_number(file, _PLAIN[kind])
     if kind == _TEXT:
-        return _text(file)
+        return _read_header_text(file)
     if kind != _LIST or depth > 2:
         raise ValueError(kind)
-    inner, length = _number(file, "I"), _number(file, "Q")
+    inner, length = _read_packed_number(file, "I"), _read_packed_number(file, "Q")
     if length > _LONGEST_LIST:
         raise ValueError(length)
     if inner in _PLAIN:
-        _exactly(file, length * struct.calcsize("<" + _PLAIN[inner]))
+        _read_exact_bytes(file, length * struct.calcsize("<" + _PLAIN[inner]))
     else:
         for _ in range(length):
-            _value(file, inner, depth + 1)
+            _read_setting_value(file, inner, depth + 1)
     return None  # lists are for the tokenizer
 
 
-def _elements(file: BinaryIO) -> int:
-    _text(file)
-    sides = _number(file, "I")
+def _count_tensor_elements(file: BinaryIO) -> int:
+    _read_header_text(file)
+    sides = _read_packed_number(file, "I")
     if sides > _MOST_SIDES:
         raise ValueError(sides)
-    shape = [_number(file, "Q") for _ in range(sides)]
-    _number(file, "I"), _number(file, "Q")  # kind and place
+    shape = [_read_packed_number(file, "Q") for _ in range(sides)]
+    _read_packed_number(file, "I"), _read_packed_number(file, "Q")  # kind and place
     return math.prod(shape)
 
 
-def _text(file: BinaryIO) -> str:
-    length = _number(file, "Q")
+def _read_header_text(file: BinaryIO) -> str:
+    length = _read_packed_number(file, "Q")
     if length > _LONGEST_TEXT:
         raise ValueError(length)
-    return _exactly(file, length).decode("utf-8", "replace")
+    return _read_exact_bytes(file, length).decode("utf-8", "replace")
 
 
-def _number(file: BinaryIO, form: str) -> Any:
-    return struct.unpack("<" + form, _exactly(file, struct.calcsize("<" + form)))[0]
+def _read_packed_number(file: BinaryIO, form: str) -> Any:
+    return struct.unpack("<" + form, _read_exact_bytes(file, struct.calcsize("<" + form)))[0]
 
 
-def _exactly(file: BinaryIO, length: int) -> bytes:
+def _read_exact_bytes(file: BinaryIO, length: int) -> bytes:
     read = file.read(length)
     if len(read) != length:
         raise ValueError(length)

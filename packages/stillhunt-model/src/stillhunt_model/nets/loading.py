@@ -84,7 +84,7 @@ def _from_folder(folder: Path, name: str) -> Net:
     for file in _weight_files(folder):
         claim = claim.plus(read_safetensors_claim(file))
     _check_parts(config, claim, folder / CONFIG)
-    return _opened(folder, name, claim, {})
+    return _open_checked_model(folder, name, claim, {})
 
 
 def _from_gguf(path: Path, name: str) -> Net:
@@ -95,10 +95,12 @@ def _from_gguf(path: Path, name: str) -> Net:
     # Alone in a folder: what lies beside the file is none of the model.
     with TemporaryDirectory(prefix="stillhunt-gguf-") as scratch:
         (Path(scratch) / "model.gguf").symlink_to(path.resolve())
-        return _opened(Path(scratch), name, header.claim, {"gguf_file": "model.gguf"}, shown=path)
+        return _open_checked_model(Path(scratch), name, header.claim, {"gguf_file": "model.gguf"}, shown=path)
 
 
-def _opened(folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], shown: Path | None = None) -> Net:
+def _open_checked_model(
+    folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], shown: Path | None = None
+) -> Net:
     """The model of a folder whose files were looked at."""
     shown = shown or folder
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, **more}
@@ -107,19 +109,21 @@ def _opened(folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], 
         with torch.device("meta"):  # shapes without memory
             empty = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     except Exception as error:  # hostile files raise anything
-        raise _unusable("the configuration is of no causal model that can be built here", shown, error) from error
+        raise _build_unusable_model_error(
+            "the configuration is of no causal model that can be built here", shown, error
+        ) from error
     _check_claim(empty, claim, shown)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
     except Exception as error:  # hostile files raise anything
-        raise _unusable("the tokenizer cannot be read", shown, error) from error
+        raise _build_unusable_model_error("the tokenizer cannot be read", shown, error) from error
     try:
         with redirect_stderr(io.StringIO()):  # transformers draws a bar for GGUF that no setting turns off
             model, found = AutoModelForCausalLM.from_pretrained(
                 folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safely
             )
     except Exception as error:  # hostile files raise anything
-        raise _unusable("the weights cannot be read", shown, error) from error
+        raise _build_unusable_model_error("the weights cannot be read", shown, error) from error
     if missing := sorted(found.get("missing_keys", [])):
         raise InputError(
             f"the weights lack {len(missing)} of the model's tensors, such as {shorten(missing[0], _SHOWN)}",
@@ -127,7 +131,7 @@ def _opened(folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], 
             next_step="save the whole model again",
         )
     _check_finite(model, shown)
-    return _prepared(model, tokenizer, name, shown)
+    return _prepare_loaded_net(model, tokenizer, name, shown)
 
 
 def _as_plain(model: Any) -> None:
@@ -142,7 +146,7 @@ def _as_plain(model: Any) -> None:
             delattr(holder, name)
 
 
-def _prepared(model: Any, tokenizer: Any, name: str, shown: Path) -> Net:
+def _prepare_loaded_net(model: Any, tokenizer: Any, name: str, shown: Path) -> Net:
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             "the tokenizer has no fast form", where=str(shown), next_step="save it as tokenizer.json next to the model"
@@ -245,7 +249,7 @@ def _check_size(file: Path, largest: int) -> None:
 
 def _check_parts(settings: dict[str, Any], claim: WeightsClaim, shown: Path) -> None:
     """Refuse settings that would have more parts built than there are tensors; building alone would take for ever."""
-    for key, value in _numbers(settings):
+    for key, value in _iterate_setting_numbers(settings):
         if _PARTS.match(key) and value > claim.tensors:
             raise _too_much(f"{key} is {value:,}, and the weights have {plural(claim.tensors, 'tensor')}", shown)
 
@@ -269,10 +273,10 @@ def _check_finite(model: Any, shown: Path) -> None:
             )
 
 
-def _numbers(settings: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, int]]:
+def _iterate_setting_numbers(settings: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, int]]:
     if isinstance(settings, dict) and depth < 8:
         for name, value in settings.items():
-            yield from _numbers(value, str(name), depth + 1)
+            yield from _iterate_setting_numbers(value, str(name), depth + 1)
     elif isinstance(settings, int) and not isinstance(settings, bool):
         yield key, settings
 
@@ -285,7 +289,7 @@ def _too_much(what: str, shown: Path) -> InputError:
     )
 
 
-def _unusable(what: str, shown: Path, error: Exception) -> InputError:
+def _build_unusable_model_error(what: str, shown: Path, error: Exception) -> InputError:
     reason = escape_controls(" ".join(str(error).split())[:_LONGEST_REASON]) or type(error).__name__
     return InputError(
         f"{what}: {reason}", where=str(shown), next_step="copy it again, or save it with this version of transformers"

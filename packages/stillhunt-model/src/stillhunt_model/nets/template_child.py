@@ -20,7 +20,7 @@ PROCESSOR_SECONDS, RENDERING_BYTES, LONGEST_RENDERED = 2, 1 << 29, 1 << 17
 _LONGEST_REASON = 200
 
 
-def _bounded() -> None:
+def _bound_process_resources() -> None:
     try:
         import resource  # optional: Unix alone has it; elsewhere the caller's timeout is the only bound
     except ImportError:
@@ -30,7 +30,7 @@ def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _rendered(asked: dict[str, Any]) -> str:
+def _render_chat_template(asked: dict[str, Any]) -> str:
     """The text, with the names that templates of Hugging Face expect; the day is a fixed one, so that runs repeat."""
 
     class Generation(Extension):
@@ -66,9 +66,9 @@ def _rendered(asked: dict[str, Any]) -> str:
 def answer_once() -> None:
     """Read one order and answer it with `text` or with `error`."""
     asked = json.load(sys.stdin)
-    _bounded()
+    _bound_process_resources()
     try:
-        text = _rendered(asked)
+        text = _render_chat_template(asked)
         said = {"text": text} if len(text) <= LONGEST_RENDERED else {"error": "its text is too long"}
     except MemoryError:
         said = {"error": "it takes too much memory"}

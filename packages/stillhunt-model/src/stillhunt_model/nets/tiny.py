@@ -57,7 +57,7 @@ def tiny_net(size: TinySize, tokenizer: Any, seed: int, name: str = "tiny") -> N
 
 def byte_tokenizer() -> Any:
     """One token for each byte: nothing is learned, and every text has a form."""
-    return _wrapped(Tokenizer(models.BPE(vocab=_byte_vocabulary(), merges=[])))
+    return _wrap_fast_tokenizer(Tokenizer(models.BPE(vocab=_byte_vocabulary(), merges=[])))
 
 
 def text_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
@@ -75,7 +75,7 @@ def text_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _wrapped(tokenizer)
+    return _wrap_fast_tokenizer(tokenizer)
 
 
 def _byte_vocabulary() -> dict[str, int]:
@@ -85,7 +85,7 @@ def _byte_vocabulary() -> dict[str, int]:
     }
 
 
-def _wrapped(tokenizer: Tokenizer) -> Any:
+def _wrap_fast_tokenizer(tokenizer: Tokenizer) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(

@@ -72,7 +72,7 @@ class OrderRegister:
             OutputError: it cannot be written.
         """
         with self._ledger.locked():
-            lines = self._read()
+            lines = self._read_register_lines()
             for one in standing_orders(lines, order.made_at):
                 if (one.kind, one.campaign_id) == (order.kind, order.campaign_id):
                     raise ConfigError(
@@ -91,7 +91,7 @@ class OrderRegister:
                     )
             content = order_content(order)
             line = RegisterLine(order.made_at, "order", order.order_id, order.signed_by, order.reason, content)
-            return self._append(line)
+            return self._append_register_line(line)
 
     def end_order(self, order_id: str, by: str, reason: str, now: int) -> RegisterLine:
         """End an order before its time.
@@ -107,9 +107,9 @@ class OrderRegister:
         """
         by, reason = checked_signer(by), checked_reason(reason)
         with self._ledger.locked():
-            lines = self._read()
+            lines = self._read_register_lines()
             order = self._one_in_force(lines, order_id, now)
-            return self._append(RegisterLine(now, "end", order.order_id, by, reason, {}))
+            return self._append_register_line(RegisterLine(now, "end", order.order_id, by, reason, {}))
 
     def log_use(self, order: Order, what: str, counts: Mapping[str, int], now: int) -> RegisterLine:
         """Write down that an order was carried out.
@@ -124,7 +124,7 @@ class OrderRegister:
             OutputError: it cannot be written.
         """
         with self._ledger.locked():
-            return self._append(RegisterLine(now, "use", order.order_id, "", what, dict(counts)))
+            return self._append_register_line(RegisterLine(now, "use", order.order_id, "", what, dict(counts)))
 
     @contextmanager
     def use_in_progress(
@@ -147,20 +147,20 @@ class OrderRegister:
             OutputError: the register cannot be written.
         """
         with self._ledger.locked():
-            lines = self._read()
+            lines = self._read_register_lines()
             order = self._one_of_kind(lines, order_id, now, kind)
             uses = [line.content for line in lines if line.kind == "use" and line.order_id == order.order_id]
             use = OrderUse(order, uses, what)
             yield use
             if use.counts:
-                self._append(RegisterLine(now, "use", order.order_id, "", what, dict(use.counts)))
+                self._append_register_line(RegisterLine(now, "use", order.order_id, "", what, dict(use.counts)))
 
     def lines(self) -> list[RegisterLine]:
         """All lines, in order."""
         if not self.path.parent.is_dir():
             return []
         with self._ledger.locked():
-            return self._read()
+            return self._read_register_lines()
 
     def all_orders(self) -> list[Order]:
         """All orders that were ever signed, in order."""
@@ -226,16 +226,16 @@ class OrderRegister:
             "'stillhunt model blunt list' show which there are",
         )
 
-    def _read(self) -> list[RegisterLine]:
-        return [self._line(entry) for entry in self._ledger.entries()]
+    def _read_register_lines(self) -> list[RegisterLine]:
+        return [self._parse_register_line(entry) for entry in self._ledger.entries()]
 
-    def _line(self, entry: Mapping[str, Any]) -> RegisterLine:
+    def _parse_register_line(self, entry: Mapping[str, Any]) -> RegisterLine:
         line = line_in(entry)
         if line is None:
             raise self._ledger.changed(f"line {entry.get('seq')}: it is no line of a register")
         return line
 
-    def _append(self, line: RegisterLine) -> RegisterLine:
+    def _append_register_line(self, line: RegisterLine) -> RegisterLine:
         entry = asdict(line)
         if line_in(entry) is None:
             raise ConfigError(
@@ -243,4 +243,4 @@ class OrderRegister:
                 where=str(self.path),
                 next_step=f"orders last {LONGEST_ORDER_DAYS} days at most; texts, times and counts are as named",
             )
-        return self._line(self._ledger.append(entry))
+        return self._parse_register_line(self._ledger.append(entry))

@@ -62,10 +62,10 @@ def plan_questions(
         Questions in rounds: first one beginning of every answer, then the next one. Of a control answer there are as
         many as of its answer.
     """
-    order = sorted(range(len(answers)), key=lambda place: _draw(answers[place].request_id))
+    order = sorted(range(len(answers)), key=lambda place: _hash_request_id(answers[place].request_id))
     planned: list[SuspectQuestion] = []
-    beginnings = [_beginnings(answer.answer) if continues else [""] for answer in answers]
-    others = [_beginnings(text) if continues else [""] for text in controls]
+    beginnings = [_list_answer_beginnings(answer.answer) if continues else [""] for answer in answers]
+    others = [_list_answer_beginnings(text) if continues else [""] for text in controls]
     for place_of_round in range(max(map(len, beginnings), default=0)):
         for place in order:
             own = beginnings[place][place_of_round : place_of_round + 1]
@@ -98,10 +98,10 @@ def ask(
     return AskedHarvest(answers, controls, questions, replies)
 
 
-def _beginnings(text: str) -> list[str]:
+def _list_answer_beginnings(text: str) -> list[str]:
     words = text.split()
     return [" ".join(words[:count]) for count in range(0, len(words), _STRIDE)]
 
 
-def _draw(request_id: str) -> bytes:
+def _hash_request_id(request_id: str) -> bytes:
     return hashlib.blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -83,21 +83,23 @@ class ControlAnswersTest:
         ]
         whole = ended_alike(context.teacher, parts)
         own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
-        note = _unlike(own, _HARVESTED, suspect, context) or _unlike(others, _HONEST, suspect, context)
+        note = _explain_unlike_controls(own, _HARVESTED, suspect, context) or _explain_unlike_controls(
+            others, _HONEST, suspect, context
+        )
         own = _no_longer(own, others, context)
         if note or not own.answers:
             return ProofResult(self.name, 1.0, note=note or _SAID["too_long"])
-        found = self._compared(suspect, own, others, asking, context)
+        found = self._compare_drawn_answers(suspect, own, others, asking, context)
         return found if whole else replace(found, note=f"{found.note}; {_SAID['cut']}")
 
-    def _compared(
+    def _compare_drawn_answers(
         self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
     ) -> ProofResult:
-        score = _score(suspect, own, asking, context)
+        score = _score_logged_answers(suspect, own, asking, context)
         preferred, scored = formatting.percent(score.preferred), formatting.plural(score.scored, "answer")
         note = _SAID["prefers"].format(preferred=preferred, scored=scored)
         if score.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
-            control = _score(suspect, others, asking, context)
+            control = _score_logged_answers(suspect, others, asking, context)
             if control.p < P.honest:
                 innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
                 return ProofResult(self.name, 1.0, note=innocent)
@@ -128,7 +130,7 @@ def _with_honest(answers: Sequence[HarvestedAnswer], honest: Sequence[HarvestedA
     return [one for one in answers if ("", "") in known or (one.model, one.day) in known]
 
 
-def _unlike(part: DrawnAnswers, kind: str, suspect: Suspect, context: ProofContext) -> str:
+def _explain_unlike_controls(part: DrawnAnswers, kind: str, suspect: Suspect, context: ProofContext) -> str:
     """Why answers cannot be compared with their control answers; empty if they can."""
     if not part.answers:
         return _SAID["all_one"].format(kind=kind)
@@ -151,7 +153,7 @@ def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -
     return DrawnAnswers(own.answers[:count], own.controls[:count])
 
 
-def _score(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
+def _score_logged_answers(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
     """How much a suspect prefers logged answers to control answers."""
     if asking.scores:
         return score_likelihoods(suspect, context.compared_with, part)

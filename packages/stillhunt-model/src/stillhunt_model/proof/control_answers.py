@@ -74,7 +74,7 @@ def draw_controls(
 ) -> list[list[str]]:
     """Other answers of the teacher to each prompt, with the settings of the first."""
     groups: dict[tuple[float, float, int], list[int]] = defaultdict(list)
-    longest, most = _longest(teacher, answers), _most_drawn(teacher, answers)
+    longest, most = _measure_longest_answer(teacher, answers), _most_drawn(teacher, answers)
     for place, one in enumerate(answers):
         limit = min(most, longest + 1 if one.max_tokens is None else max(1, one.max_tokens))
         groups[one.temperature or 0.0, 1.0 if one.top_p is None else one.top_p, limit].append(place)
@@ -88,17 +88,17 @@ def draw_controls(
     return drawn
 
 
-def _longest(teacher: Net, answers: Sequence[HarvestedAnswer]) -> int:
+def _measure_longest_answer(teacher: Net, answers: Sequence[HarvestedAnswer]) -> int:
     """Tokens of the longest answer."""
     return max(map(len, plain_ids(teacher, [one.answer for one in answers])), default=0)
 
 
 def _most_drawn(teacher: Net, answers: Sequence[HarvestedAnswer]) -> int:
     """Most tokens of a control answer: twice those of the longest answer, or a teacher that does not end goes on."""
-    return max(1, min(2 * _longest(teacher, answers), teacher.longest // 2))
+    return max(1, min(2 * _measure_longest_answer(teacher, answers), teacher.longest // 2))
 
 
-def _limit(teacher: Net, answer: HarvestedAnswer) -> int:
+def _limit_answer_tokens(teacher: Net, answer: HarvestedAnswer) -> int:
     """Tokens at which an answer and its controls had to end."""
     longest = teacher.longest // 2
     return longest if answer.max_tokens is None else min(max(1, answer.max_tokens), longest)
@@ -115,11 +115,11 @@ def ended_alike(teacher: Net, parts: Sequence[DrawnAnswers]) -> bool:
     for part in parts:
         if any(one.max_tokens is None for one in part.answers):
             return False
-        limits, most = [_limit(teacher, one) for one in part.answers], _most_drawn(teacher, part.answers)
-        texts = zip(_encoded(teacher, part), limits, strict=True)
+        limits, most = [_limit_answer_tokens(teacher, one) for one in part.answers], _most_drawn(teacher, part.answers)
+        texts = zip(_encode_answer_blocks(teacher, part), limits, strict=True)
         blocks = [[min(len(ids), limit) for ids in block] for block, limit in texts]
         stopped = any(max(block) >= most < limit for block, limit in zip(blocks, limits, strict=True))
-        if stopped or not _exchangeable(blocks):
+        if stopped or not _are_blocks_exchangeable(blocks):
             return False
         ends.append(sum(block[0] < limit for block, limit in zip(blocks, limits, strict=True)))
     return ends[-1] >= P.ends * ends[0]
@@ -137,8 +137,8 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     """
     answers: list[HarvestedAnswer] = []
     controls: list[list[str]] = []
-    for answer, block in zip(drawn.answers, _encoded(teacher, drawn), strict=True):
-        kept = [ids[: _limit(teacher, answer)] for ids in block] if whole else _cut_alike(block)
+    for answer, block in zip(drawn.answers, _encode_answer_blocks(teacher, drawn), strict=True):
+        kept = [ids[: _limit_answer_tokens(teacher, answer)] for ids in block] if whole else _cut_alike(block)
         first, *others = (teacher.tokenizer.decode(ids, skip_special_tokens=True) for ids in kept or [[]])
         others = [one for one in others if one]  # no endpoint says how likely it finds nothing
         if first and any(one != first for one in others):
@@ -147,7 +147,7 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     return DrawnAnswers(answers, controls)
 
 
-def _encoded(teacher: Net, drawn: DrawnAnswers) -> list[list[list[int]]]:
+def _encode_answer_blocks(teacher: Net, drawn: DrawnAnswers) -> list[list[list[int]]]:
     """Tokens of each answer and its controls, without the white space around them, which many logs do not keep."""
     return [
         plain_ids(teacher, [one.strip() for one in (answer.answer, *others)])
@@ -178,10 +178,10 @@ def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
     """
     scores = [one if ends else one[:-1] for one in answer_logprobs(model, drawn.pairs)]
     likelihoods, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
-    return _exchangeable(unexplained(likelihoods, [lengths], drawn.sizes))
+    return _are_blocks_exchangeable(unexplained(likelihoods, [lengths], drawn.sizes))
 
 
-def _exchangeable(blocks: Sequence[Sequence[float]]) -> bool:
+def _are_blocks_exchangeable(blocks: Sequence[Sequence[float]]) -> bool:
     """Whether the first values of blocks are neither higher nor lower than the others."""
     turned = [[-value for value in block] for block in blocks]
     return 2 * min(aligned_rank_p(blocks), aligned_rank_p(turned)) >= P.unlike

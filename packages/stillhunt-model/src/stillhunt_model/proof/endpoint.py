@@ -69,7 +69,7 @@ class EndpointSuspect:
         """Whether it says how likely it finds a given text; two queries tell."""
         if self._scores is None:
             try:
-                first, second = (self._scored(_PROBE, tries=1) for _ in range(2))
+                first, second = (self._request_logprobs(_PROBE, tries=1) for _ in range(2))
             except EndpointError:
                 self._scores = False
                 return False
@@ -94,7 +94,7 @@ class EndpointSuspect:
 
         def ask(pair: TextPair, sent: int) -> str:
             drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
-            return self._answer(pair, drawn)[: _TOKEN_CHARS * tokens]
+            return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
 
         return _some_together(pairs, ask)
 
@@ -103,16 +103,16 @@ class EndpointSuspect:
         if not self.can_score:
             raise EndpointError("it does not say how likely it finds a given text", self.endpoint.base)
         self.budget.check(len(pairs))
-        return _some_together(pairs, lambda pair, _: self._scored(pair))
+        return _some_together(pairs, lambda pair, _: self._request_logprobs(pair))
 
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
 
-    def _answer(self, pair: TextPair, drawn: dict[str, float]) -> str:
+    def _request_drawn_answer(self, pair: TextPair, drawn: dict[str, float]) -> str:
         if self._completes is not False:
             try:
-                body = {"prompt": self._form(pair.prompt) + pair.answer, **drawn}
+                body = {"prompt": self._fill_prompt_form(pair.prompt) + pair.answer, **drawn}
                 found = self._client.post("completions", body, completion_text)
                 self._completes = True
                 return found
@@ -125,12 +125,12 @@ class EndpointSuspect:
         messages = [{"role": "user", "content": pair.prompt}]
         return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
 
-    def _scored(self, pair: TextPair, tries: int = QUERY_TRIES) -> list[float]:
-        before = self._form(pair.prompt)
+    def _request_logprobs(self, pair: TextPair, tries: int = QUERY_TRIES) -> list[float]:
+        before = self._fill_prompt_form(pair.prompt)
         body = {"prompt": before + pair.answer, "max_tokens": 0, "echo": True, "logprobs": 1}
         return self._client.post("completions", body, lambda got: echoed_logprobs(got, before, pair.answer), tries)
 
-    def _form(self, prompt: str) -> str:
+    def _fill_prompt_form(self, prompt: str) -> str:
         return self.endpoint.form.replace("{prompt}", prompt)
 
 
@@ -145,7 +145,7 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
     """
     failures: list[StillhuntError] = []
     got: dict[int, Got] = {}
-    order = sorted(range(len(pairs)), key=lambda place: _hash(pairs[place]))
+    order = sorted(range(len(pairs)), key=lambda place: _hash_text_pair(pairs[place]))
 
     def guarded(sent: int) -> None:
         if not failures:
@@ -168,5 +168,5 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
     return [got[place] for place in range(len(pairs))]
 
 
-def _hash(pair: TextPair) -> bytes:
+def _hash_text_pair(pair: TextPair) -> bytes:
     return hashlib.blake2b(f"{pair.prompt}\n{pair.answer}".encode("utf-8", "surrogatepass")).digest()

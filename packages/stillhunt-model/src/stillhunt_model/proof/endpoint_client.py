@@ -199,7 +199,7 @@ class EndpointClient:
             if place:
                 self._pause(min(_LONGEST_PAUSE, max(asked_pause, _FIRST_PAUSE * 2 ** (place - 1))))
             try:
-                status, content, asked_pause = self._send(f"{self._endpoint.base}/{path}", body)
+                status, content, asked_pause = self._send_following_redirects(f"{self._endpoint.base}/{path}", body)
                 if status == httpx.codes.OK:
                     return read(content)
             except httpx.HTTPError as error:
@@ -209,34 +209,36 @@ class EndpointClient:
                 reason = error.reason
                 continue
             if status in _REFUSED_KEY:
-                raise self._failed(f"it refuses the key, or needs one ({status})")
+                raise self._build_endpoint_error(f"it refuses the key, or needs one ({status})")
             if status < 500 and status not in _BUSY:
                 raise NotServedError(f"it answers {status} to {path}", self._endpoint.base)
             reason = f"it answers {status}"
-        raise self._failed(f"{reason}, {tries} times" if tries > 1 else reason)
+        raise self._build_endpoint_error(f"{reason}, {tries} times" if tries > 1 else reason)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _send(self, address: str, body: Mapping[str, Any]) -> tuple[int, bytes, float]:
+    def _send_following_redirects(self, address: str, body: Mapping[str, Any]) -> tuple[int, bytes, float]:
         """Status, content and wished pause of one answer, redirects within the host followed."""
         url = httpx.URL(address)
         for _ in range(_MOST_REDIRECTS + 1):
             self._budget.spend(1)
-            status, content, headers = self._once(url, {"model": self._endpoint.model, **body})
+            status, content, headers = self._post_single_request(url, {"model": self._endpoint.model, **body})
             if not 300 <= status < 400:
                 return status, content, _wished_pause(headers.get("retry-after", ""))
             try:
                 target = url.join(headers.get("location", ""))
             except (httpx.InvalidURL, ValueError) as error:
-                raise self._failed("it redirects to what is no address") from error
-            if status not in _SAME_METHOD or _origin(target) != _origin(url) or target.userinfo:
-                raise self._failed("it redirects to another host, or otherwise than a query may be redirected")
+                raise self._build_endpoint_error("it redirects to what is no address") from error
+            if status not in _SAME_METHOD or _extract_url_origin(target) != _extract_url_origin(url) or target.userinfo:
+                raise self._build_endpoint_error(
+                    "it redirects to another host, or otherwise than a query may be redirected"
+                )
             url = target
-        raise self._failed("it redirects without end")
+        raise self._build_endpoint_error("it redirects without end")
 
-    def _once(self, url: httpx.URL, body: Mapping[str, Any]) -> tuple[int, bytes, httpx.Headers]:
+    def _post_single_request(self, url: httpx.URL, body: Mapping[str, Any]) -> tuple[int, bytes, httpx.Headers]:
         deadline = time.monotonic() + _PATIENCE
         content = bytearray()
         written = json.dumps(body).encode()  # in ASCII, so that no text of a log fails here
@@ -251,7 +253,7 @@ class EndpointClient:
                     raise httpx.ReadTimeout("the answer takes too long")
         return answer.status_code, bytes(content), answer.headers
 
-    def _failed(self, what: str) -> EndpointError:
+    def _build_endpoint_error(self, what: str) -> EndpointError:
         return EndpointError(what, self._endpoint.base)
 
 
@@ -281,7 +283,7 @@ def _no_address(what: str) -> ConfigError:
     return ConfigError(f"this is no address of an endpoint: {what}", where="suspect", next_step="name another address")
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+def _extract_url_origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 

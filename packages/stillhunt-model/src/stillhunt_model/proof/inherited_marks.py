@@ -49,7 +49,7 @@ def distinct_tokens(gate: Gate, replies: Iterable[tuple[str, str, str]], width: 
         # A token that reaches over the edge counts as shown.
         edge = sum(start < len(begun) for start, _ in encoded["offset_mapping"])
         before = gate.tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        shown = _windows(before, width) | _windows(ids[:edge], width)
+        shown = _collect_context_windows(before, width) | _collect_context_windows(ids[:edge], width)
         for place in range(max(edge, width), len(ids)):
             context = tuple(ids[place - width : place])
             if plain[ids[place]] and context not in shown:
@@ -58,7 +58,7 @@ def distinct_tokens(gate: Gate, replies: Iterable[tuple[str, str, str]], width: 
     return rows[:, :-1], rows[:, -1]
 
 
-def _windows(tokens: list[int], width: int) -> set[tuple[int, ...]]:
+def _collect_context_windows(tokens: list[int], width: int) -> set[tuple[int, ...]]:
     """Contexts that are followed by another token."""
     return {tuple(tokens[place - width : place]) for place in range(width, len(tokens))}
 
@@ -134,7 +134,7 @@ class MarkScore:
 
 def score_mark(asked: AskedHarvest, mark: KeyedMark) -> MarkScore:
     """Test the replies to the beginnings of harvested answers, and to those of control answers."""
-    return score_texts(_replies(asked), mark)
+    return score_texts(_iterate_asked_replies(asked), mark)
 
 
 def score_texts(replies: Iterable[tuple[str, str, str]], mark: KeyedMark) -> MarkScore:
@@ -172,6 +172,6 @@ def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair]
     return MarkScore(max(p, SMALLEST_P), len(tokens), float(weights @ (scores - 1)) / total, 0.0)
 
 
-def _replies(asked: AskedHarvest) -> Iterable[tuple[str, str, str]]:
+def _iterate_asked_replies(asked: AskedHarvest) -> Iterable[tuple[str, str, str]]:
     for question, reply in zip(asked.questions, asked.replies, strict=True):
         yield asked.answers[question.answer].prompt, question.begun, reply

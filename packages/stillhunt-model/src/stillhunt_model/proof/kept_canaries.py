@@ -112,8 +112,10 @@ def score_wordings(
         QueryBudgetError: the budget does not allow it.
         InputError: a model gives no finite likelihoods.
     """
-    own = _preferences(suspect, questions)
-    return _tested(questions, own, [_preferences(one, questions) for one in references], key)
+    own = _measure_canary_preferences(suspect, questions)
+    return _test_canary_preferences(
+        questions, own, [_measure_canary_preferences(one, questions) for one in references], key
+    )
 
 
 def score_choices(
@@ -138,10 +140,12 @@ def score_choices(
         if sites and sites[0].pair == question.site.pair:
             made.append((question, 2.0 * sites[0].variant - 1))
     asked = [question for question, _ in made]
-    return _tested(asked, np.array([one for _, one in made]), [_preferences(one, asked) for one in references], key)
+    return _test_canary_preferences(
+        asked, np.array([one for _, one in made]), [_measure_canary_preferences(one, asked) for one in references], key
+    )
 
 
-def _preferences(model: Suspect, questions: Sequence[CanaryQuestion]) -> Floats:
+def _measure_canary_preferences(model: Suspect, questions: Sequence[CanaryQuestion]) -> Floats:
     """By how much a model prefers the answer with the second wording, in nats."""
     first, second = (
         np.array([sum(one) for one in model.score([TextPair(one.prompt, one.worded(variant)) for one in questions])])
@@ -150,7 +154,9 @@ def _preferences(model: Suspect, questions: Sequence[CanaryQuestion]) -> Floats:
     return checked_finite(second - first, model.name)
 
 
-def _tested(questions: Sequence[CanaryQuestion], own: Floats, others: Sequence[Floats], key: bytes) -> CanaryScore:
+def _test_canary_preferences(
+    questions: Sequence[CanaryQuestion], own: Floats, others: Sequence[Floats], key: bytes
+) -> CanaryScore:
     """Add up by distinct choice, take out what is expected, and turn towards the key's wording."""
     choices = sorted({(one.site.pair, one.site.previous) for one in questions})
     places = {choice: place for place, choice in enumerate(choices)}
@@ -159,7 +165,9 @@ def _tested(questions: Sequence[CanaryQuestion], own: Floats, others: Sequence[F
     # Up to the turn nothing depends on the key: neither the questions nor the preferences, nor what the regression
     # makes of them. To a model that learned nothing of this key, each value is therefore turned by a coin's toss of its
     # own, and the p-value is exact, whatever the references and the regression are.
-    values: Floats = np.round(sums - _expected(sums, known, [pair for pair, _ in choices]), NOISE_DIGITS)
+    values: Floats = np.round(
+        sums - _fit_expected_preferences(sums, known, [pair for pair, _ in choices]), NOISE_DIGITS
+    )
     turned = [
         value * (2 * canary_bit(key, *choice) - 1) for choice, value in zip(choices, values.tolist(), strict=True)
     ]
@@ -168,7 +176,7 @@ def _tested(questions: Sequence[CanaryQuestion], own: Floats, others: Sequence[F
     return CanaryScore(aligned_rank_p([[value, -value] for value in turned]), len(decided), kept)
 
 
-def _expected(sums: Floats, known: Sequence[Floats], pairs: Sequence[int]) -> Floats:
+def _fit_expected_preferences(sums: Floats, known: Sequence[Floats], pairs: Sequence[int]) -> Floats:
     """What references prefer, and by how much the suspect prefers one wording of a pair wherever it stands.
 
     The second is learned from any texts, and differs between models more than all else. With few choices of a pair it

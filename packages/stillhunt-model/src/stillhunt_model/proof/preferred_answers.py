@@ -47,20 +47,20 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
         QueryBudgetError: the budget does not allow it.
         InputError: a model gives no finite likelihoods.
     """
-    lengths, found = _likelihoods(suspect, drawn.pairs, ends=True)
+    lengths, found = _compute_text_likelihoods(suspect, drawn.pairs, ends=True)
     # A suspect that does not score the end of a text is not compared with what others find of it.
-    known = [lengths, *(_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
-    return _compared(unexplained(found, known, drawn.sizes))
+    known = [lengths, *(_compute_text_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
+    return _test_preference_blocks(unexplained(found, known, drawn.sizes))
 
 
-def _likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
+def _compute_text_likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
     """Tokens of each text, and its log-probability, with that of its end or without."""
     scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
     found, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
     return lengths, checked_finite(found, model.name)
 
 
-def _compared(blocks: Sequence[Sequence[float]]) -> ControlScore:
+def _test_preference_blocks(blocks: Sequence[Sequence[float]]) -> ControlScore:
     """Test blocks, each with the value of the harvested answer first."""
     decided = [block for block in blocks if len(set(block)) > 1]
     above = [float(np.mean([(block[0] > one) + (block[0] == one) / 2 for one in block[1:]])) for block in decided]
@@ -74,13 +74,13 @@ def score_continuations(asked: AskedHarvest) -> ControlScore:
         answer, control = asked.answers[question.answer].answer, asked.controls[question.answer]
         both = found[question.answer]
         if not question.begun or not question.of_control:
-            both[0] += _common(reply, answer[len(question.begun) :])
+            both[0] += _count_common_words(reply, answer[len(question.begun) :])
         if not question.begun or question.of_control:
-            both[1] += _common(reply, control[len(question.begun) :])
-    return _compared([found[place] for place in sorted(found)])
+            both[1] += _count_common_words(reply, control[len(question.begun) :])
+    return _test_preference_blocks([found[place] for place in sorted(found)])
 
 
-def _common(reply: str, text: str) -> float:
+def _count_common_words(reply: str, text: str) -> float:
     """Words at the beginning that two texts have in common."""
     count = 0
     for first, second in zip(reply.split(), text.split(), strict=False):

@@ -116,8 +116,8 @@ def prove_training(
         InputError: a campaign has no answers, or none that a test can use; then no place is used. Or an endpoint
             fails; then its place is used.
     """
-    _check(suspect, harvests, context)
-    places = register.enter([_planned(suspect, one, context) for one in harvests], now)
+    _check_proof_inputs(suspect, harvests, context)
+    places = register.enter([_plan_proof_trial(suspect, one, context) for one in harvests], now)
     waiting = sum(TEST_WEIGHTS[test.name] for test in tests) * len(harvests)
     proven = []
     for harvest, place in zip(harvests, places, strict=True):
@@ -126,7 +126,7 @@ def prove_training(
             for test in tests:
                 share = int(suspect.budget.left * min(1.0, TEST_WEIGHTS[test.name] / waiting))
                 waiting -= TEST_WEIGHTS[test.name]
-                results.append(_run(test, suspect, harvest, replace(context, queries=share)))
+                results.append(_run_proof_test(test, suspect, harvest, replace(context, queries=share)))
                 advance(1)
         verdict = weighed_verdict(results, place.pairs, context.config.model.alpha)
         register.conclude(place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
@@ -145,7 +145,7 @@ def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str])
     return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
 
 
-def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> PlannedTrial:
+def _plan_proof_trial(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> PlannedTrial:
     return PlannedTrial(
         suspect.fingerprint,
         harvest.campaign_id,
@@ -157,7 +157,7 @@ def _planned(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) 
     )
 
 
-def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
+def _run_proof_test(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
     before = suspect.asked
     try:
         result = test.run(suspect, harvest, context)
@@ -166,7 +166,7 @@ def _run(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest, context: P
     return replace(result, queries=suspect.asked - before)
 
 
-def _check(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
+def _check_proof_inputs(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
     if not harvests:
         raise ConfigError(
             "there is no campaign to ask about",

@@ -27,16 +27,16 @@ def proof_document(suspect: Suspect, proven: Sequence[ProvenCampaign], context: 
     first = strongest(proven)
     return ProofDocument(
         version=PROOF_VERSION,
-        suspect=_model(suspect.name, suspect.fingerprint),
-        teacher=_model(context.teacher.name, context.teacher_fingerprint),
-        references=[_model(one.name, one.fingerprint) for one in context.references],
+        suspect=_build_proof_model(suspect.name, suspect.fingerprint),
+        teacher=_build_proof_model(context.teacher.name, context.teacher_fingerprint),
+        references=[_build_proof_model(one.name, one.fingerprint) for one in context.references],
         alpha=context.config.model.alpha,
         pairs=first.place.pairs,
         queries=suspect.budget.most,
         asked=suspect.asked,
         seed=context.seed,
         named=first.harvest.campaign_id if first.verdict.concludes else "",
-        campaigns=[_campaign(one) for one in proven],
+        campaigns=[_build_proved_campaign(one) for one in proven],
         about=list(about_p_value(first.place.pairs, context.config.model.alpha)),
         not_shown=list(NOT_SHOWN_BY_TRAINING),
     )
@@ -47,11 +47,11 @@ def proof_bytes(document: ProofDocument) -> bytes:
     return as_plain_json(document.as_plain())
 
 
-def _model(name: str, fingerprint: str) -> ProofModel:
+def _build_proof_model(name: str, fingerprint: str) -> ProofModel:
     return ProofModel(formatting.shorten(name, _TEXT_CHARS), fingerprint)
 
 
-def _campaign(one: ProvenCampaign) -> ProvedCampaign:
+def _build_proved_campaign(one: ProvenCampaign) -> ProvedCampaign:
     return ProvedCampaign(
         campaign_id=one.harvest.campaign_id,
         verdict=one.verdict.verdict,
@@ -65,11 +65,11 @@ def _campaign(one: ProvenCampaign) -> ProvedCampaign:
         honest_sha256=texts_digest(one.harvest.honest),
         requests=one.harvest.requests,
         requests_sha256=one.harvest.requests_sha256,
-        tests=[_test(result) for result in one.results],
+        tests=[_build_proof_test_row(result) for result in one.results],
     )
 
 
-def _test(result: ProofResult) -> ProofTestRow:
+def _build_proof_test_row(result: ProofResult) -> ProofTestRow:
     return ProofTestRow(
         name=result.name,
         weight=TEST_WEIGHTS[result.name],

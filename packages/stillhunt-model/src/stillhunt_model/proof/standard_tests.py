@@ -38,7 +38,9 @@ class InheritedMarksTest:
         orders = mark_orders(context, harvest.campaign_id, (GREEN, GUMBEL))
         if not orders:
             return ProofResult(self.name, 1.0, note=_SAID["marks"]["none_ordered"])
-        scores = _read(suspect, orders, harvest, context) or _asked(suspect, orders, harvest, context)
+        scores = _read_harvest_marks(suspect, orders, harvest, context) or _ask_mark_continuations(
+            suspect, orders, harvest, context
+        )
         best = min(scores, key=lambda one: one.p)
         said, scored = _SAID["marks"], formatting.plural(best.scored, "distinct token")
         return ProofResult(
@@ -51,7 +53,7 @@ class InheritedMarksTest:
         )
 
 
-def _read(
+def _read_harvest_marks(
     suspect: Suspect, orders: Sequence[Order], harvest: CampaignHarvest, context: ProofContext
 ) -> list[MarkScore]:
     """Let a local suspect with the teacher's tokenizer read the harvest; nothing for another suspect."""
@@ -69,7 +71,7 @@ def _read(
     ]
 
 
-def _asked(
+def _ask_mark_continuations(
     suspect: Suspect, orders: Sequence[Order], harvest: CampaignHarvest, context: ProofContext
 ) -> list[MarkScore]:
     """Let a suspect go on from the beginnings of harvested answers."""

@@ -78,15 +78,15 @@ def unexplained(values: Floats, known: Sequence[Floats], sizes: Sequence[int]) -
         values: one of each text, such as its log-probability in nats; blocks one after the other.
         known: other values of each text, such as its number of tokens, or what another model finds.
     """
-    own = _within(values, sizes)
+    own = _centre_block_values(values, sizes)
     if known:
-        others = np.column_stack([_within(one, sizes) for one in known])
+        others = np.column_stack([_centre_block_values(one, sizes) for one in known])
         own = own - others @ np.linalg.lstsq(others, own, rcond=None)[0]
     left = iter(np.round(own, NOISE_DIGITS).tolist())
     return [[next(left) for _ in range(size)] for size in sizes]
 
 
-def _within(values: Floats, sizes: Sequence[int]) -> Floats:
+def _centre_block_values(values: Floats, sizes: Sequence[int]) -> Floats:
     """Values relative to the mean of their block."""
     means = [part.mean() for part in np.split(values, np.cumsum(sizes)[:-1])]
     centred: Floats = values - np.repeat(means, sizes)
@@ -107,14 +107,14 @@ def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> f
         weights: of distinct pairs of context and token.
         gamma: share of the green list.
     """
-    weights = _scaled(weights)
+    weights = _scale_by_largest_weight(weights)
     total = float(weights @ (green - gamma))
     spread = math.sqrt(gamma * (1 - gamma) * float(weights @ weights))
 
     def exponent(tilt: float) -> float:
         return float(np.sum(np.log1p(gamma * np.expm1(tilt * weights)) - gamma * tilt * weights) - tilt * total)
 
-    return _bound(exponent, total, _LARGEST / spread if spread else 0.0)
+    return _compute_tail_bound(exponent, total, _LARGEST / spread if spread else 0.0)
 
 
 def gumbel_tail(weights: Floats, scores: Floats) -> float:
@@ -124,7 +124,7 @@ def gumbel_tail(weights: Floats, scores: Floats) -> float:
         weights: of distinct pairs of context and token.
         scores: of each, exponential with mean 1 under the null hypothesis.
     """
-    weights = _scaled(weights)
+    weights = _scale_by_largest_weight(weights)
     total = float(weights @ (scores - 1))
     largest = float(weights.max(initial=0.0))
 
@@ -132,16 +132,18 @@ def gumbel_tail(weights: Floats, scores: Floats) -> float:
         return float(np.sum(-np.log1p(-tilt * weights) - tilt * weights) - tilt * total)
 
     spread = math.sqrt(float(weights @ weights))
-    return _bound(exponent, total, min(_LARGEST / spread, 0.999 / largest) if spread and largest > 0 else 0.0)
+    return _compute_tail_bound(
+        exponent, total, min(_LARGEST / spread, 0.999 / largest) if spread and largest > 0 else 0.0
+    )
 
 
-def _scaled(weights: Floats) -> Floats:
+def _scale_by_largest_weight(weights: Floats) -> Floats:
     """The same weights with 1 as the largest: the tail does not depend on their unit, and tiny ones would overflow."""
     largest = float(np.abs(weights).max(initial=0.0))
     return weights / largest if largest else weights
 
 
-def _bound(exponent: object, total: float, largest: float) -> float:
+def _compute_tail_bound(exponent: object, total: float, largest: float) -> float:
     if total <= 0 or largest <= 0:
         return 1.0
     found = minimize_scalar(exponent, bounds=(0.0, largest), method="bounded")

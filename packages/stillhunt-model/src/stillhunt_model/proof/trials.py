@@ -80,7 +80,7 @@ class TrialRegister:
         if not self.path.parent.is_dir():
             return self._pairs
         with self._ledger.locked():
-            return self._pairs - self._used(whole=True)[0]
+            return self._pairs - self._count_used_places(whole=True)[0]
 
     def enter(self, trials: Sequence[PlannedTrial], now: datetime) -> list[TrialPlace]:
         """Use one place for each trial; to be called before the suspect is asked anything.
@@ -94,7 +94,7 @@ class TrialRegister:
             OutputError: it cannot be written.
         """
         with self._ledger.locked():
-            used, begun = self._used(whole=False)
+            used, begun = self._count_used_places(whole=False)
             if len(trials) > self._pairs - used:
                 raise ConfigError(
                     f"the register has {self._pairs - used:,} of {self._pairs:,} places left, and "
@@ -127,7 +127,7 @@ class TrialRegister:
                 raise self._ledger.changed("it no longer has the trial of which this is the result")
             self._ledger.append({"kind": "result", "number": place.number, **result})
 
-    def _used(self, *, whole: bool) -> tuple[int, bool]:
+    def _count_used_places(self, *, whole: bool) -> tuple[int, bool]:
         """Places that are used, and whether there is a register.
 
         Args:

@@ -146,16 +146,16 @@ class NestedCalls:
     def draw(self, source: random.Random) -> Example:
         """One expression."""
         steps: list[str] = []
-        text, value = self._call(source, 3, steps)
+        text, value = self._draw_nested_call(source, 3, steps)
         return Example(text, "".join(f"{step};" for step in steps), str(value))
 
-    def _call(self, source: random.Random, calls: int, steps: list[str]) -> tuple[str, int]:
+    def _draw_nested_call(self, source: random.Random, calls: int, steps: list[str]) -> tuple[str, int]:
         """An expression with so many calls, its value, and a step for each call, the innermost first."""
         if not calls:
             digit = source.randrange(DIGITS)
             return str(digit), digit
         before = source.randrange(calls)
-        parts = [self._call(source, part, steps) for part in (before, calls - 1 - before)]
+        parts = [self._draw_nested_call(source, part, steps) for part in (before, calls - 1 - before)]
         function = source.choice(self.functions)
         value = call(function, parts[0][1], parts[1][1])
         steps.append(f"{function} {parts[0][1]} {parts[1][1]}:{value}")

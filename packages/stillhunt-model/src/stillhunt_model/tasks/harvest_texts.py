@@ -126,7 +126,7 @@ class AnswerSample:
     def bound(self, limit: int) -> None:
         """Forget answers that cannot be drawn any more."""
         if len(self.found) > OVERSAMPLING * limit:
-            self.wanted = _smallest(self.wanted, OVERSAMPLING * limit // 2)
+            self.wanted = _keep_smallest_ids(self.wanted, OVERSAMPLING * limit // 2)
             self.largest = max(self.wanted.values())
             self.found = {one: answer for one, answer in self.found.items() if one in self.wanted}
             self.conflicting &= self.wanted.keys()
@@ -300,11 +300,11 @@ def _wanted_ids(folder: Path, campaigns: Sequence[str], seed: int, most: int) ->
         own = batch.filter(pc.is_in(batch.column("campaign_id"), value_set=named))
         for campaign, one in zip(*(own.column(name).to_pylist() for name in _CAMPAIGN_REQUEST), strict=True):
             kept[campaign][one] = drawn_hash(one, seed)
-        kept = {campaign: _smallest(ids, most) for campaign, ids in kept.items()}
+        kept = {campaign: _keep_smallest_ids(ids, most) for campaign, ids in kept.items()}
     return kept
 
 
-def _smallest(ids: dict[str, int], most: int) -> dict[str, int]:
+def _keep_smallest_ids(ids: dict[str, int], most: int) -> dict[str, int]:
     if len(ids) <= most:
         return ids
     return dict(sorted(ids.items(), key=lambda pair: (pair[1], pair[0]))[:most])

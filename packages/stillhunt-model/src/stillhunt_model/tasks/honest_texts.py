@@ -34,17 +34,19 @@ class _Draw:
     def offer(self, account: str, hashed: int, answer: HarvestedAnswer, seed: int) -> None:
         """Take an answer if it can still be drawn."""
         own = (drawn_hash(answer.request_id, seed), answer)
-        if hashed <= self.largest and (account not in self.found or _order(own) < _order(self.found[account][1])):
+        if hashed <= self.largest and (
+            account not in self.found or _build_answer_sort_key(own) < _build_answer_sort_key(self.found[account][1])
+        ):
             self.found[account] = hashed, own
         if len(self.found) > 2 * self.most:
-            self.found = self._smallest()
+            self.found = self._select_smallest_draws()
             self.largest = max(hashed for hashed, _ in self.found.values())
 
     def drawn(self) -> list[_Hashed]:
         """The answers, with the hashes of their ids."""
-        return [own for _, own in self._smallest().values()]
+        return [own for _, own in self._select_smallest_draws().values()]
 
-    def _smallest(self) -> dict[str, tuple[int, _Hashed]]:
+    def _select_smallest_draws(self) -> dict[str, tuple[int, _Hashed]]:
         chosen = sorted(self.found.items(), key=lambda one: (one[1][0], one[0]))
         return dict(chosen[: self.most])
 
@@ -77,7 +79,7 @@ def honest_answers(
             draws[stratum][campaign] = _Draw(SPARE * count)
     with reading(source.logs, None, config, mapping=source.mapping, progress=progress) as (batches, _):
         for table in batches:
-            for row, hashed, own in _candidates(table, source.members, draws, config.seed):
+            for row, hashed, own in _iterate_candidate_rows(table, source.members, draws, config.seed):
                 answer = answer_of_row(row)
                 if usable(answer):
                     for one in own:
@@ -86,14 +88,15 @@ def honest_answers(
         campaign: [
             answer
             for _, answer in sorted(
-                (pair for own in draws.values() if campaign in own for pair in own[campaign].drawn()), key=_order
+                (pair for own in draws.values() if campaign in own for pair in own[campaign].drawn()),
+                key=_build_answer_sort_key,
             )
         ]
         for campaign in harvested
     }
 
 
-def _candidates(
+def _iterate_candidate_rows(
     table: pa.Table, members: pa.Array, draws: Mapping[tuple[str, str], dict[str, _Draw]], seed: int
 ) -> Iterator[tuple[dict[str, Any], int, list[_Draw]]]:
     """Rows with texts of other accounts, each with the hash of its account and the draws into which it may go."""
@@ -113,6 +116,6 @@ def _candidates(
         yield row, hashes[accounts[place]], own
 
 
-def _order(one: _Hashed) -> tuple[int, str, str, str]:
+def _build_answer_sort_key(one: _Hashed) -> tuple[int, str, str, str]:
     hashed, answer = one
     return hashed, answer.request_id, answer.prompt, answer.answer

@@ -55,14 +55,16 @@ def generate(net: Net, prompts: Sequence[str], sampling: Sampling, begun: Sequen
     try:
         for first in range(0, len(order), sampling.batch):
             places = order[first : first + sampling.batch]
-            for place, answer in zip(places, _answers(net, [asked[place] for place in places], sampling), strict=True):
+            for place, answer in zip(
+                places, _generate_answer_batch(net, [asked[place] for place in places], sampling), strict=True
+            ):
                 answers[place] = answer
     finally:
         torch.random.set_rng_state(state)
     return answers
 
 
-def _answers(net: Net, asked: list[list[int]], sampling: Sampling) -> list[str]:
+def _generate_answer_batch(net: Net, asked: list[list[int]], sampling: Sampling) -> list[str]:
     longest = max(map(len, asked))
     padding = net.tokenizer.pad_token_id
     ids = torch.tensor([[padding] * (longest - len(one)) + one for one in asked])

@@ -89,7 +89,7 @@ class ApiRoute:
 def routes_of(api: Iterable[ApiRoute], sources: ApiSources) -> list[Route]:
     """Routes for Starlette."""
     rates = _CallRates()
-    return [Route(one.path, _endpoint(one, sources, rates), methods=[one.method]) for one in api]
+    return [Route(one.path, _build_route_endpoint(one, sources, rates), methods=[one.method]) for one in api]
 
 
 class _CallRates:
@@ -108,24 +108,24 @@ class _CallRates:
         return False
 
 
-def _endpoint(route: ApiRoute, sources: ApiSources, rates: _CallRates) -> Callable[[Request], Any]:
+def _build_route_endpoint(route: ApiRoute, sources: ApiSources, rates: _CallRates) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            token = _allowed(sources.tokens, request, route.scope)
+            token = _find_allowed_token(sources.tokens, request, route.scope)
             if rates.too_many(token.token_id):
                 raise ProblemError(429, f"a token may call {CALLS_PER_MINUTE} times a minute")
-            body = await _sent(request, route.sent) if route.sent is not None else None
+            body = await _read_sent_form(request, route.sent) if route.sent is not None else None
             has = request.headers.get("if-none-match", "").strip('"')
             call = Call(sources, token, request.path_params, request.query_params, body, has)
             done = await sources.threads.run(route.run, call)
         except ProblemError as problem:
-            return _refused(problem.status, problem.text)
+            return _build_refusal_response(problem.status, problem.text)
         except AppealError as error:
-            return _refused({"unknown": 404, "too_many": 429}.get(error.why, 409), error.what)
+            return _build_refusal_response({"unknown": 404, "too_many": 429}.get(error.why, 409), error.what)
         except (CaseError, ConfigError) as error:
-            return _refused(404 if isinstance(error, CaseError) else 400, error.what)
+            return _build_refusal_response(404 if isinstance(error, CaseError) else 400, error.what)
         except StillhuntError as error:
-            return _refused(503, error.what.partition(":")[0])  # what follows may quote the database
+            return _build_refusal_response(503, error.what.partition(":")[0])  # what follows may quote the database
         if isinstance(done, Response):
             return done
         return JSONResponse(done.model_dump(mode="json"), route.status)
@@ -150,7 +150,7 @@ def error_as_json(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, headers)
 
 
-def _allowed(tokens: KnownTokens, request: Request, scope: str) -> Token:
+def _find_allowed_token(tokens: KnownTokens, request: Request, scope: str) -> Token:
     text = bearer_of(request)
     token = tokens.find(text) if text else None
     if token is None or token.revoked:
@@ -160,7 +160,7 @@ def _allowed(tokens: KnownTokens, request: Request, scope: str) -> Token:
     return token
 
 
-async def _sent(request: Request, form: type[BaseModel]) -> BaseModel:
+async def _read_sent_form(request: Request, form: type[BaseModel]) -> BaseModel:
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -174,6 +174,6 @@ async def _sent(request: Request, form: type[BaseModel]) -> BaseModel:
         raise ProblemError(400, f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
-def _refused(status: int, text: str) -> JSONResponse:
+def _build_refusal_response(status: int, text: str) -> JSONResponse:
     headers = {"www-authenticate": "Bearer"} if status == 401 else {"retry-after": "5"} if status in (429, 503) else {}
     return JSONResponse({"error": text}, status, headers)

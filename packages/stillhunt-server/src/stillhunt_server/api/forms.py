@@ -30,7 +30,7 @@ def bundle_of(counting: Mapping[str, InForce]) -> tuple[str, bytes]:
     It has the end of each decision, since OPA goes on with what it has where it cannot reach the server; a rule should
     compare it with the time.
     """
-    decisions = {account: _content(counting[account]) for account in sorted(counting)}
+    decisions = {account: _build_decision_content(counting[account]) for account in sorted(counting)}
     data = json.dumps({"decisions": decisions}, separators=(",", ":")).encode()
     revision = hashlib.sha256(data).hexdigest()[:32]
     manifest = json.dumps({"revision": revision, "roots": [ROOT]}).encode()
@@ -43,7 +43,7 @@ def bundle_of(counting: Mapping[str, InForce]) -> tuple[str, bytes]:
     return revision, gzip.compress(packed.getvalue(), mtime=0)
 
 
-def _content(entry: InForce) -> dict[str, str | int]:
+def _build_decision_content(entry: InForce) -> dict[str, str | int]:
     return {
         "action": entry.action,
         "reason": entry.reason,

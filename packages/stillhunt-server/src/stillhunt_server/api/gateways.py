@@ -123,10 +123,10 @@ class Gateways:
         """Answer one request."""
         path = scope["path"]
         try:
-            self._check(scope)
+            self._check_gateway_token(scope)
             if not self.decisions.revision:
                 raise RefusedError(503, self.decisions.problems.get("decisions", "the decisions were not read yet"))
-            await self._exact.get(path, self._envoy)(scope, receive, send)
+            await self._exact.get(path, self._answer_envoy_request)(scope, receive, send)
         except RefusedError as refused:
             self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1
             body = msgspec.json.encode({"error": refused.text})
@@ -135,7 +135,7 @@ class Gateways:
             extra = _EXTRA.get(status, [])
             await reply(send, status, body, [*extra, (b"connection", b"close")])
 
-    def _check(self, scope: Scope) -> None:
+    def _check_gateway_token(self, scope: Scope) -> None:
         text = _given_token(scope).decode("latin-1")
         token = self._tokens.of(text)
         if token is None:
@@ -149,10 +149,12 @@ class Gateways:
             raise RefusedError(403, "this needs a token with the scope 'decide'")
         scope[SOURCE] = token.source
 
-    async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_decide_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
-        asked = await self._asked(await self.body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS, QUESTION_MEMBERS)
+        asked = await self._read_gateway_question(
+            await self.body(receive, scope, MOST_ASKED_BYTES), _QUESTIONS, QUESTION_MEMBERS
+        )
         asked.by_litellm = False
         if not (is_list_or_null(asked.messages) and is_list_or_null(asked.texts)):
             raise RefusedError(400, "'messages' and 'texts' are lists")
@@ -163,11 +165,11 @@ class Gateways:
         else:
             await reply(send, 200, msgspec.json.encode(self.shown(answer)), [])
 
-    async def _litellm(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_litellm_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise RefusedError(405, "ask with POST")
         body = await self.body(receive, scope, MOST_GUARDED_BYTES)
-        asked = asked_by_litellm(await self._asked(body, _GUARDED, GUARDED_MEMBERS))
+        asked = asked_by_litellm(await self._read_gateway_question(body, _GUARDED, GUARDED_MEMBERS))
         answer = NO_DECISION if asked is None else self.ask(scope, LITELLM_PATH, asked)
         if answer.status == 200:
             await reply(send, 200, b'{"action":"NONE"}', [])
@@ -176,9 +178,9 @@ class Gateways:
         refused = {"action": "BLOCKED", "blocked_reason": wait + self.sentence(answer)}
         await reply(send, 200, msgspec.json.encode(refused), [])
 
-    async def _envoy(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self.ask(scope, ENVOY_PATH, self._named(scope))
-        headers = self._headers(answer)
+    async def _answer_envoy_request(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        answer = self.ask(scope, ENVOY_PATH, self._build_header_question(scope))
+        headers = self._list_answer_headers(answer)
         if answer.status == 200:
             await reply(send, 200, b"", headers)
             return
@@ -190,10 +192,10 @@ class Gateways:
         }
         await reply(send, answer.status, msgspec.json.encode({"error": error}), headers)
 
-    async def _nginx(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        answer = self.ask(scope, NGINX_PATH, self._named(scope))
+    async def _answer_nginx_request(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        answer = self.ask(scope, NGINX_PATH, self._build_header_question(scope))
         status = 401 if answer.status == 429 else answer.status  # auth_request knows 2xx, 401 and 403 only
-        headers = self._headers(answer)
+        headers = self._list_answer_headers(answer)
         if answer.status != 200:
             headers.append((b"x-stillhunt-message", self.sentence(answer).encode("ascii", "replace")))
         await reply(send, status, b"", headers)
@@ -224,7 +226,9 @@ class Gateways:
         finally:
             self._held -= size
 
-    async def _asked(self, body: bytes, form: msgspec.json.Decoder[Any], members: dict[str, list[str]]) -> Any:
+    async def _read_gateway_question(
+        self, body: bytes, form: msgspec.json.Decoder[Any], members: dict[str, list[str]]
+    ) -> Any:
         """The question in a body; a long one is cut elsewhere to what is read of it, since others ask meanwhile."""
         if len(body) > MOST_DECODED_BYTES:
             try:
@@ -233,9 +237,9 @@ class Gateways:
                 raise RefusedError(error.status, error.text) from error
             except UnexpectedError as error:
                 raise RefusedError(503, "the question met a bug in stillhunt") from error
-        return _decoded(body, form)
+        return _decode_gateway_body(body, form)
 
-    def _named(self, scope: Scope) -> GatewayQuestion:
+    def _build_header_question(self, scope: Scope) -> GatewayQuestion:
         account = model = b""
         for name, value in scope["headers"]:
             if name == self._header:
@@ -286,7 +290,7 @@ class Gateways:
             parts.append(f"You can appeal: {self._appeal_url}")
         return " ".join(part for part in parts if part)
 
-    def _headers(self, answer: GatewayAnswer) -> list[tuple[bytes, bytes]]:
+    def _list_answer_headers(self, answer: GatewayAnswer) -> list[tuple[bytes, bytes]]:
         """Headers for what stands behind the gateway; the first is always there, so that a client's own is replaced."""
         headers = [(b"x-stillhunt-action", answer.action.encode())]
         if answer.reason:
@@ -341,7 +345,7 @@ _NOTHING_BODY: dict[str, Any] = {"type": "http.response.body", "body": _NOTHING}
 _QUESTIONS, _GUARDED = msgspec.json.Decoder(GatewayQuestion), msgspec.json.Decoder(Guarded)
 
 
-def _decoded(body: bytes, form: msgspec.json.Decoder[Any]) -> Any:
+def _decode_gateway_body(body: bytes, form: msgspec.json.Decoder[Any]) -> Any:
     try:
         return form.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -379,9 +383,9 @@ def _path_faults(form: GatewayForm) -> str:
 
 
 GATEWAY_FORMS = (
-    GatewayForm("decide", DECIDE_PATH, Gateways._decide),
-    GatewayForm("nginx", NGINX_PATH, Gateways._nginx),
-    GatewayForm("litellm", LITELLM_PATH, Gateways._litellm),
+    GatewayForm("decide", DECIDE_PATH, Gateways._answer_decide_request),
+    GatewayForm("nginx", NGINX_PATH, Gateways._answer_nginx_request),
+    GatewayForm("litellm", LITELLM_PATH, Gateways._answer_litellm_request),
 )
 """What is built in. Envoy has no path of its own: it puts its prefix before the path that was asked for."""
 

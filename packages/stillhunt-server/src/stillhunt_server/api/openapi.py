@@ -80,10 +80,10 @@ def openapi() -> dict[str, Any]:
     used += [(named[name], "validation") for name in sorted(named)]
     used += [(Question, "validation"), (Answered, "validation"), (Problem, "validation")]
     _, made = models_json_schema(used, ref_template=f"{_SCHEMAS}{{model}}")
-    paths: dict[str, dict[str, Any]] = {DECIDE_PATH: {"post": _question()}}
+    paths: dict[str, dict[str, Any]] = {DECIDE_PATH: {"post": _build_decide_operation()}}
     for route in API_ROUTES:
         path = re.sub(r":\w+}", "}", route.path)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(path, {})[route.method.lower()] = _build_api_operation(route)
     return {
         "openapi": "3.1.0",
         "info": {"title": "stillhunt", "version": __version__, "description": "Decisions, appeals and tokens."},
@@ -96,32 +96,35 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _operation(route: ApiRoute) -> dict[str, Any]:
+def _build_api_operation(route: ApiRoute) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.does,
         "description": f"Scope: {route.scope}.",
         "operationId": f"{route.method.lower()}{re.sub(r'[^a-z]+', '_', route.path)}".strip("_"),
         "parameters": [_in_path(name, kind) for name, kind in re.findall(r"{(\w+)(:int)?}", route.path)],
-        "responses": {str(route.status): _done(route), **_problems((*route.problems, *_ALWAYS))},
+        "responses": {
+            str(route.status): _build_done_response(route),
+            **_build_problem_responses((*route.problems, *_ALWAYS)),
+        },
     }
     operation["parameters"] += [
         {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
         for name, meaning in route.query.items()
     ]
     if route.sent is not None:
-        operation["requestBody"] = {"required": True, "content": _json(route.sent.__name__)}
+        operation["requestBody"] = {"required": True, "content": _build_json_content(route.sent.__name__)}
     return operation
 
 
-def _question() -> dict[str, Any]:
+def _build_decide_operation() -> dict[str, Any]:
     return {
         "summary": "What happens to a request of an account.",
         "description": "Scope: decide.",
         "operationId": "post_v1_decide",
-        "requestBody": {"required": True, "content": _json("Question")},
+        "requestBody": {"required": True, "content": _build_json_content("Question")},
         "responses": {
-            "200": {"description": "The answer.", "content": _json("Answered")},
-            **_problems((400, 413, *_ALWAYS)),
+            "200": {"description": "The answer.", "content": _build_json_content("Answered")},
+            **_build_problem_responses((400, 413, *_ALWAYS)),
         },
     }
 
@@ -131,21 +134,21 @@ def _in_path(name: str, kind: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _done(route: ApiRoute) -> dict[str, Any]:
+def _build_done_response(route: ApiRoute) -> dict[str, Any]:
     if route.given is not None:
-        return {"description": "Done.", "content": _json(route.given.__name__)}
+        return {"description": "Done.", "content": _build_json_content(route.given.__name__)}
     if route.status == 204:
         return {"description": "Done."}
     return {"description": "The file.", "content": {BUNDLE_TYPE: {}}}
 
 
-def _problems(statuses: tuple[int, ...]) -> Mapping[str, Any]:
+def _build_problem_responses(statuses: tuple[int, ...]) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for status in sorted(set(statuses)):
-        body = {} if status == 304 else {"content": _json("Problem")}
+        body = {} if status == 304 else {"content": _build_json_content("Problem")}
         found[str(status)] = {"description": _PROBLEMS[status], **body}
     return found
 
 
-def _json(name: str) -> dict[str, Any]:
+def _build_json_content(name: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{name}"}}}

@@ -28,23 +28,23 @@ PAGE = 1000
 """Most decisions in one answer."""
 
 
-def _now() -> int:
+def _read_clock_microseconds() -> int:
     return time.time_ns() // 1000
 
 
-def _moment(at: int | None) -> datetime | None:
+def _build_utc_datetime(at: int | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at / 1e6, UTC)
 
 
-def _entry(entry: LogEntry) -> forms.Decision:
-    times = {name: _moment(getattr(entry, name)) for name in ("made_at", "starts_at", "expires_at")}
+def _build_decision_form(entry: LogEntry) -> forms.Decision:
+    times = {name: _build_utc_datetime(getattr(entry, name)) for name in ("made_at", "starts_at", "expires_at")}
     return forms.Decision.model_validate({**asdict(entry), **times})
 
 
-def _decisions(call: Call) -> forms.Decisions:
-    named, after = call.query.get("account_id"), _number(call.query.get("after", "0"), "after")
+def _list_decisions_in_force(call: Call) -> forms.Decisions:
+    named, after = call.query.get("account_id"), _parse_query_number(call.query.get("after", "0"), "after")
     account = None if named is None else visible_id(named)  # as the readers of logs write it
-    known, now = _caught_up(call), _now()
+    known, now = _caught_up(call), _read_clock_microseconds()
     if account is None:
         wanted = [one.seq for _account, one in islice(known.table.counting(now, after), PAGE + 1)]
     else:
@@ -54,7 +54,8 @@ def _decisions(call: Call) -> forms.Decisions:
     return forms.Decisions(
         revision=known.revision,
         decisions=[
-            _entry(one) for one in reversed(read_newest(call.sources.database, PAGE, DECISIONS.c.seq.in_(page)))
+            _build_decision_form(one)
+            for one in reversed(read_newest(call.sources.database, PAGE, DECISIONS.c.seq.in_(page)))
         ],
         next=page[-1] if len(wanted) > PAGE else None,
     )
@@ -73,21 +74,25 @@ def _check_log(call: Call) -> None:
         raise ProblemError(503, problem)
 
 
-def _decide(call: Call) -> forms.Decision:
+def _make_person_decision(call: Call) -> forms.Decision:
     _check_log(call)
     new: forms.NewDecision = call.body
     kind: Kind = "override" if new.override else "case"
-    by, span = DecisionAuthor(new.by, new.note), DecisionSpan(_now(), new.days)
-    return _entry(decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason))
+    by, span = DecisionAuthor(new.by, new.note), DecisionSpan(_read_clock_microseconds(), new.days)
+    return _build_decision_form(
+        decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason)
+    )
 
 
-def _undo(call: Call) -> forms.Decision:
+def _undo_person_decision(call: Call) -> forms.Decision:
     _check_log(call)
-    return _entry(undo(call.sources.database, _in_path(call, "seq"), call.body.by, call.body.note, _now()))
+    return _build_decision_form(
+        undo(call.sources.database, _in_path(call, "seq"), call.body.by, call.body.note, _read_clock_microseconds())
+    )
 
 
-def _bundle(call: Call) -> Response:
-    revision, bundle = bundle_of(dict(_caught_up(call).table.counting(_now())))
+def _build_decision_bundle(call: Call) -> Response:
+    revision, bundle = bundle_of(dict(_caught_up(call).table.counting(_read_clock_microseconds())))
     tag = {"etag": f'"{revision}"'}
     if call.unchanged == revision:
         return Response(status_code=304, headers=tag)
@@ -97,26 +102,31 @@ def _bundle(call: Call) -> Response:
 def _file_appeal(call: Call) -> forms.FiledAppeal:
     new, terms = call.body, call.sources.decisions.answers.policy.appeals
     text = (new.decision, visible_id(new.account_id), new.text)
-    return _filed(file_appeal(call.sources.database, *text, call.token.name, terms, _now()))
+    return _build_filed_appeal(
+        file_appeal(call.sources.database, *text, call.token.name, terms, _read_clock_microseconds())
+    )
 
 
-def _filed(appeal: Appeal) -> forms.FiledAppeal:
+def _build_filed_appeal(appeal: Appeal) -> forms.FiledAppeal:
     return forms.FiledAppeal.model_validate(_with_times(appeal))
 
 
 def _with_times(appeal: Appeal) -> dict[str, Any]:
-    return {**asdict(appeal), **{name: _moment(getattr(appeal, name)) for name in ("filed_at", "due_at", "decided_at")}}
+    return {
+        **asdict(appeal),
+        **{name: _build_utc_datetime(getattr(appeal, name)) for name in ("filed_at", "due_at", "decided_at")},
+    }
 
 
-def _appeal(call: Call) -> forms.FiledAppeal:
+def _find_customer_appeal(call: Call) -> forms.FiledAppeal:
     """An appeal for its customer: whoever guesses numbers must name the account, too."""
     appeal = find_appeal(call.sources.database, _in_path(call, "appeal_id"))
     if visible_id(call.query.get("account_id") or "") != appeal.account_id:
         raise ProblemError(404, f"there is no appeal {appeal.appeal_id}")
-    return _filed(appeal)
+    return _build_filed_appeal(appeal)
 
 
-def _appeals(call: Call) -> forms.Appeals:
+def _list_full_appeals(call: Call) -> forms.Appeals:
     found = list_appeals(call.sources.database, open_only=call.query.get("all") != "true")
     return forms.Appeals(appeals=[forms.FullAppeal.model_validate(_with_times(one)) for one in found])
 
@@ -130,22 +140,25 @@ def _decide_appeal(call: Call) -> forms.FullAppeal:
         by=said.by,
         note=said.note,
         terms=terms,
-        now=_now(),
+        now=_read_clock_microseconds(),
     )
     return forms.FullAppeal.model_validate(_with_times(decided))
 
 
-def _rates(call: Call) -> forms.Rates:
+def _compute_field_rates(call: Call) -> forms.Rates:
     database = call.sources.database
     _caught_up(call)
-    found = field_rates(read_log(database), list_appeals(database, open_only=False), _now())
+    found = field_rates(read_log(database), list_appeals(database, open_only=False), _read_clock_microseconds())
     return forms.Rates.model_validate({**asdict(found), "misleads": FIELD_RATES_MISLEAD})
 
 
-def _tokens(call: Call) -> forms.KnownTokenList:
+def _list_known_tokens(call: Call) -> forms.KnownTokenList:
     rows = call.sources.database.read(select(TOKENS).order_by(TOKENS.c.made_at, TOKENS.c.token_id))
     times = ("made_at", "revoked_at")
-    shown = [{**row, **{name: _moment(row[name]) for name in times}, "scopes": row["scopes"].split()} for row in rows]
+    shown = [
+        {**row, **{name: _build_utc_datetime(row[name]) for name in times}, "scopes": row["scopes"].split()}
+        for row in rows
+    ]
     return forms.KnownTokenList(tokens=[forms.KnownToken.model_validate(one) for one in shown])
 
 
@@ -156,7 +169,7 @@ def _make_token(call: Call) -> forms.MadeToken:
     return forms.MadeToken(token=made)
 
 
-def _rotate(call: Call) -> forms.MadeToken:
+def _rotate_api_token(call: Call) -> forms.MadeToken:
     made = rotate_token(call.sources.database, call.path["token_id"], call.body.hours)
     if made is None:
         raise ProblemError(404, "no token of this id counts")
@@ -164,7 +177,7 @@ def _rotate(call: Call) -> forms.MadeToken:
     return forms.MadeToken(token=made)
 
 
-def _revoke(call: Call) -> Response:
+def _revoke_api_token(call: Call) -> Response:
     if not revoke_token(call.sources.database, call.path["token_id"]):
         raise ProblemError(404, "no token of this id counts")
     call.sources.tokens.reread()
@@ -178,7 +191,7 @@ def _in_path(call: Call, name: str) -> int:
     return number
 
 
-def _number(text: str, name: str) -> int:
+def _parse_query_number(text: str, name: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(forms.HIGHEST_NUMBER)):
         raise ProblemError(400, f"{name}: a number is wanted")
     return int(text)
@@ -190,7 +203,7 @@ API_ROUTES = (
         "/v1/decisions",
         ADMIN,
         "Decisions in force, in the order of the log.",
-        _decisions,
+        _list_decisions_in_force,
         forms.Decisions,
         query={"account_id": "Only those about this account.", "after": "Only those after this place in the log."},
         problems=(400,),
@@ -200,7 +213,7 @@ API_ROUTES = (
         "/v1/decisions",
         ADMIN,
         "Decide about an account as a person.",
-        _decide,
+        _make_person_decision,
         forms.Decision,
         forms.NewDecision,
         201,
@@ -211,7 +224,7 @@ API_ROUTES = (
         "/v1/decisions/{seq:int}/undo",
         ADMIN,
         "End a decision.",
-        _undo,
+        _undo_person_decision,
         forms.Decision,
         forms.Undo,
         201,
@@ -222,7 +235,7 @@ API_ROUTES = (
         "/v1/bundles/decisions.tar.gz",
         DECIDE,
         "Decisions in force, as data for Open Policy Agent; 304 if If-None-Match names their revision.",
-        _bundle,
+        _build_decision_bundle,
         problems=(304,),
     ),
     ApiRoute(
@@ -241,7 +254,7 @@ API_ROUTES = (
         "/v1/appeals/{appeal_id:int}",
         APPEAL,
         "What became of an appeal.",
-        _appeal,
+        _find_customer_appeal,
         forms.FiledAppeal,
         query={"account_id": "The account that appealed; needed."},
         problems=(404,),
@@ -251,7 +264,7 @@ API_ROUTES = (
         "/v1/appeals",
         ADMIN,
         "Open appeals, the most urgent first.",
-        _appeals,
+        _list_full_appeals,
         forms.Appeals,
         query={"all": "true: those that were decided, too."},
     ),
@@ -265,8 +278,17 @@ API_ROUTES = (
         forms.AppealDecision,
         problems=(400, 404, 409, 413),
     ),
-    ApiRoute("GET", "/v1/rates", ADMIN, "How often rules were wrong, as far as appeals tell.", _rates, forms.Rates),
-    ApiRoute("GET", "/v1/tokens", ADMIN, "All tokens; none of them is shown.", _tokens, forms.KnownTokenList),
+    ApiRoute(
+        "GET",
+        "/v1/rates",
+        ADMIN,
+        "How often rules were wrong, as far as appeals tell.",
+        _compute_field_rates,
+        forms.Rates,
+    ),
+    ApiRoute(
+        "GET", "/v1/tokens", ADMIN, "All tokens; none of them is shown.", _list_known_tokens, forms.KnownTokenList
+    ),
     ApiRoute(
         "POST",
         "/v1/tokens",
@@ -283,12 +305,14 @@ API_ROUTES = (
         "/v1/tokens/{token_id}/rotate",
         ADMIN,
         "Replace a token with a new one.",
-        _rotate,
+        _rotate_api_token,
         forms.MadeToken,
         forms.Rotation,
         201,
         problems=(400, 404, 413),
     ),
-    ApiRoute("DELETE", "/v1/tokens/{token_id}", ADMIN, "Revoke a token.", _revoke, status=204, problems=(404,)),
+    ApiRoute(
+        "DELETE", "/v1/tokens/{token_id}", ADMIN, "Revoke a token.", _revoke_api_token, status=204, problems=(404,)
+    ),
 )
 """All routes of the API. What they may answer besides: 401, 403, 429 and 503."""

@@ -51,7 +51,7 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         served = self._served
         began = {(fault.name,): fault.since / 1e6 for fault in served.faults.current()}
-        yield _gauge("fault_since", "When each present fault began, Unix time.", began, "fault")
+        yield _build_gauge_metric("fault_since", "When each present fault began, Unix time.", began, "fault")
         if served.traffic is not None:
             yield from _of_traffic(served.traffic)
         if served.schedule is not None:
@@ -68,14 +68,14 @@ Samples = Mapping[Any, float]
 """Values of the labels, a tuple of texts -> the figure."""
 
 
-def _gauge(name: str, about: str, figure: float | Samples, *labels: str) -> Metric:
+def _build_gauge_metric(name: str, about: str, figure: float | Samples, *labels: str) -> Metric:
     family = GaugeMetricFamily(f"stillhunt_{name}", about, labels=labels)
     for own, value in (figure if isinstance(figure, Mapping) else {(): figure}).items():
         family.add_metric(own, value)
     return family
 
 
-def _counter(name: str, about: str, figures: Samples, *labels: str) -> Metric:
+def _build_counter_metric(name: str, about: str, figures: Samples, *labels: str) -> Metric:
     family = CounterMetricFamily(f"stillhunt_{name}", about, labels=labels)
     for own in sorted(figures):
         family.add_metric(own, figures[own])
@@ -88,55 +88,65 @@ def _by_source(counts: Mapping[str, float], sources: Iterable[str] | None = None
 
 def _of_snapshot(facts: dict[str, Any]) -> Iterator[Metric]:
     budget = facts["budget"]
-    yield _gauge("snapshot_age_seconds", "Age of the latest snapshot.", time.time() - facts["made_at"] / 1e6)
-    yield _gauge("window_requests", "Requests in the window of the latest snapshot.", facts["requests"])
-    yield _gauge("window_rejects", "Rows of the window that could not be used.", facts["rejected"])
-    yield _gauge("required_bits", "Bits that the false-alarm budget asks for.", facts["required_bits"])
+    yield _build_gauge_metric(
+        "snapshot_age_seconds", "Age of the latest snapshot.", time.time() - facts["made_at"] / 1e6
+    )
+    yield _build_gauge_metric("window_requests", "Requests in the window of the latest snapshot.", facts["requests"])
+    yield _build_gauge_metric("window_rejects", "Rows of the window that could not be used.", facts["rejected"])
+    yield _build_gauge_metric("required_bits", "Bits that the false-alarm budget asks for.", facts["required_bits"])
     spent = "Expected false campaigns of the looks of the last 30 days, at most."
-    yield _gauge("false_alarms_spent", spent, budget["spent"])
-    yield _gauge("false_alarms_allowed", "False campaigns allowed in 30 days.", budget["allowed"])
+    yield _build_gauge_metric("false_alarms_spent", spent, budget["spent"])
+    yield _build_gauge_metric("false_alarms_allowed", "False campaigns allowed in 30 days.", budget["allowed"])
 
 
 def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
-    yield _counter("received_records", "Records on disk, by source.", _by_source(traffic.records), "source")
-    yield _counter("received_bytes", "Bytes of them.", _by_source(traffic.bytes, traffic.records), "source")
+    yield _build_counter_metric(
+        "received_records", "Records on disk, by source.", _by_source(traffic.records), "source"
+    )
+    yield _build_counter_metric(
+        "received_bytes", "Bytes of them.", _by_source(traffic.bytes, traffic.records), "source"
+    )
     refused = "Requests and records that were refused, by source and reason."
-    yield _counter("refused", refused, traffic.refused, "source", "reason")
-    yield _gauge("broker_waiting_messages", "Messages at the broker.", _by_source(traffic.waiting), "source")
+    yield _build_counter_metric("refused", refused, traffic.refused, "source", "reason")
+    yield _build_gauge_metric(
+        "broker_waiting_messages", "Messages at the broker.", _by_source(traffic.waiting), "source"
+    )
     failing = {(one,): one in traffic.problems for one in sorted({*traffic.waiting, *traffic.problems})}
-    yield _gauge("broker_failing", "1 while nothing comes from the broker.", failing, "source")
+    yield _build_gauge_metric("broker_failing", "1 while nothing comes from the broker.", failing, "source")
     lags = sorted(traffic.lag_seconds)
     if lags:
         lag = SummaryMetricFamily("stillhunt_ingest_lag_seconds", "From the end of a request to its sync on disk.")
         lag.add_metric([], len(lags), sum(lags))
         yield lag
         worst = lags[min(len(lags) - 1, int(0.99 * len(lags)))]
-        yield _gauge("ingest_lag_p99_seconds", "99th percentile of the latest 4,096 requests.", worst)
+        yield _build_gauge_metric("ingest_lag_p99_seconds", "99th percentile of the latest 4,096 requests.", worst)
 
 
 def _of_gateways(gateways: Gateways) -> Iterator[Metric]:
     answers = "Questions of gateways, by path and by what was answered: an action, none, unknown account, or refused."
-    yield _counter("gateway_answers", answers, gateways.answered, "path", "answer")
+    yield _build_counter_metric("gateway_answers", answers, gateways.answered, "path", "answer")
     counts = gateways.calls
-    yield _counter("gateway_questions", "Answered questions, by source.", _by_source(counts.questions), "source")
+    yield _build_counter_metric(
+        "gateway_questions", "Answered questions, by source.", _by_source(counts.questions), "source"
+    )
     late = "Questions whose answers came too late, as gateways tell."
-    yield _counter("gateway_unanswered", late, _by_source(counts.unanswered, counts.questions), "source")
+    yield _build_counter_metric("gateway_unanswered", late, _by_source(counts.unanswered, counts.questions), "source")
     recent = counts.unasked()
     calls, passed = ({(name,): getattr(one, what) for name, one in recent.items()} for what in ("calls", "unasked"))
-    yield _gauge("recent_calls", "Calls of the last minutes.", calls, "source")
-    yield _gauge("recent_calls_unasked", "Of them, those without an answered question.", passed, "source")
-    yield _gauge("decisions", "Decisions that are held in memory.", len(gateways.decisions.table))
+    yield _build_gauge_metric("recent_calls", "Calls of the last minutes.", calls, "source")
+    yield _build_gauge_metric("recent_calls_unasked", "Of them, those without an answered question.", passed, "source")
+    yield _build_gauge_metric("decisions", "Decisions that are held in memory.", len(gateways.decisions.table))
     stale = bool(gateways.decisions.problems)
-    yield _gauge("decisions_stale", "1 while decisions, policy or tokens cannot be read again.", stale)
+    yield _build_gauge_metric("decisions_stale", "1 while decisions, policy or tokens cannot be read again.", stale)
 
 
 def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:
     progress = schedule.progress
-    yield _counter("hunts", "Hunts that ended, by result.", _by_source(progress.hunts), "result")
+    yield _build_counter_metric("hunts", "Hunts that ended, by result.", _by_source(progress.hunts), "result")
     if progress.last is not None:
-        yield _gauge("hunt_seconds", "Duration of the latest hunt.", progress.last.seconds)
-        yield _gauge("hunt_peak_bytes", "Peak memory of the latest hunt.", progress.last.peak_bytes)
-    yield _gauge("hunt_failures", "Hunts that failed since the last success.", progress.failures)
+        yield _build_gauge_metric("hunt_seconds", "Duration of the latest hunt.", progress.last.seconds)
+        yield _build_gauge_metric("hunt_peak_bytes", "Peak memory of the latest hunt.", progress.last.peak_bytes)
+    yield _build_gauge_metric("hunt_failures", "Hunts that failed since the last success.", progress.failures)
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ class _Pages:
 
     async def ready(self, _request: Request) -> Response:
         """The process can do its work: there is room, the database answers, and hunts do not fail."""
-        problems = self._problems()
+        problems = self._list_readiness_problems()
         return PlainTextResponse("\n".join(problems or ["ready"]) + "\n", 503 if problems else 200)
 
     async def metrics(self, _request: Request) -> Response:
@@ -201,7 +211,7 @@ class _Pages:
 
     async def status(self, request: Request) -> Response:
         """What is going on, for an administrator."""
-        if refused := self._refused(request):
+        if refused := self._find_token_refusal(request):
             return refused
         linked: Mapping[str, Any] | None = {}
         if self._served.database is not None:
@@ -209,7 +219,7 @@ class _Pages:
                 linked = await self._threads.run(linked_counts, self._served.database)
             except StillhuntError:  # the faults say why
                 linked = None
-        return JSONResponse(self._status(linked))
+        return JSONResponse(self._build_status_document(linked))
 
     async def document(self, _request: Request) -> Response:
         """What the server answers, as an OpenAPI document; it holds no secret, so everybody may read it."""
@@ -217,14 +227,14 @@ class _Pages:
 
     async def hunt(self, request: Request) -> Response:
         """Start a hunt as soon as none is running."""
-        if refused := self._refused(request):
+        if refused := self._find_token_refusal(request):
             return refused
         if self._served.schedule is None:
             return JSONResponse({"error": "this process does not hunt; ask the one that does"}, 409)
         self._served.schedule.ask()
         return JSONResponse({"asked": True}, 202)
 
-    def _refused(self, request: Request) -> Response | None:
+    def _find_token_refusal(self, request: Request) -> Response | None:
         text = bearer_of(request)
         try:
             token = self._served.tokens.find(text) if text else None
@@ -236,7 +246,7 @@ class _Pages:
             return JSONResponse({"error": "this needs a token with the scope 'admin'"}, 403)
         return None
 
-    def _problems(self) -> list[str]:
+    def _list_readiness_problems(self) -> list[str]:
         if not self._served.folder.spool.is_dir():
             return ["the data folder is gone"]
         found = []
@@ -252,7 +262,7 @@ class _Pages:
             found.append("the latest hunt failed")
         return found + [fault.statement for fault in self._served.faults.current()]
 
-    def _status(self, linked: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _build_status_document(self, linked: Mapping[str, Any] | None) -> dict[str, Any]:
         served, snapshot = self._served, latest_snapshot(self._served.folder)
         traffic, schedule = served.traffic, served.schedule
         return {
@@ -263,15 +273,15 @@ class _Pages:
             "refused": {} if traffic is None else {" ".join(key): count for key, count in traffic.refused.items()},
             "brokers": {} if traffic is None else dict(traffic.problems),
             "hunts": None if schedule is None else asdict(schedule.progress),
-            "snapshot": _known(snapshot.facts) if snapshot is not None else None,
+            "snapshot": _read_snapshot_facts(snapshot.facts) if snapshot is not None else None,
             "linked_accounts": linked,
             "tokens_read_at": served.tokens.read_at // SECOND,
-            "decisions": None if served.gateways is None else _asked(served.gateways),
+            "decisions": None if served.gateways is None else _collect_gateway_status(served.gateways),
             "early_signs": [] if snapshot is None else [sign_fields(sign) for sign in read_signs(snapshot.path)],
         }
 
 
-def _asked(gateways: Gateways) -> dict[str, Any]:
+def _collect_gateway_status(gateways: Gateways) -> dict[str, Any]:
     return {
         "revision": gateways.decisions.revision,
         "held": len(gateways.decisions.table),
@@ -281,7 +291,7 @@ def _asked(gateways: Gateways) -> dict[str, Any]:
     }
 
 
-def _known(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _read_snapshot_facts(read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """What is read; None where the snapshot is damaged."""
     try:
         return read()

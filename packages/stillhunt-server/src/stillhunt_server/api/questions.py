@@ -102,10 +102,12 @@ def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     if guarded.input_type == "response":
         return None
     data, headers = guarded.request_data or _Customer(), guarded.request_headers or _Headers()
-    account, _key = customer_of(_name(data.user_api_key_user_id), _name(data.user_api_key_hash))
+    account, _key = customer_of(
+        _decode_short_name(data.user_api_key_user_id), _decode_short_name(data.user_api_key_hash)
+    )
     if not isinstance(account, str):
         return None
-    agent = _name(headers.user_agent)
+    agent = _decode_short_name(headers.user_agent)
     return GatewayQuestion(
         account_id=account,
         model=guarded.model or "",
@@ -117,7 +119,7 @@ def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     )
 
 
-def _name(raw: msgspec.Raw) -> Any:
+def _decode_short_name(raw: msgspec.Raw) -> Any:
     """A short JSON value; None for one that is no name."""
     return msgspec.json.decode(raw) if len(raw) <= _MOST_NAME_BYTES else None
 

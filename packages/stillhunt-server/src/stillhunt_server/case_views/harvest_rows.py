@@ -67,7 +67,7 @@ class HarvestRows:
         Returns:
             Columns request_id, slice_id, account_id (null where slices.parquet lacks the slice) and campaign_id.
         """
-        return self._read(self._campaign_spans(campaign_id), offset, limit)
+        return self._read_span_rows(self._campaign_spans(campaign_id), offset, limit)
 
     def account_count(self, account_id: str, campaign_id: str | None = None) -> int:
         """Harvested requests of an account."""
@@ -77,7 +77,7 @@ class HarvestRows:
         self, account_id: str, offset: int = 0, limit: int = 100, campaign_id: str | None = None
     ) -> pa.Table:
         """Some harvested requests of an account, by campaign, slice and request."""
-        return self._read(self._account_spans(account_id, campaign_id), offset, limit)
+        return self._read_span_rows(self._account_spans(account_id, campaign_id), offset, limit)
 
     def slices_of(self, account_id: str) -> pa.Table:
         """The slices of an account."""
@@ -136,7 +136,7 @@ class HarvestRows:
             spans += _find_runs(group, np.asarray(wanted))
         return spans
 
-    def _read(self, spans: list[_Span], offset: int, limit: int) -> pa.Table:
+    def _read_span_rows(self, spans: list[_Span], offset: int, limit: int) -> pa.Table:
         """The rows of some spans from an offset on, with the account of each."""
         left, skip = min(max(limit, 0), MOST_ROWS_OF_A_PAGE), max(offset, 0)
         wanted: dict[int, list[tuple[int, int]]] = {}
@@ -182,9 +182,9 @@ class _SortedFile:
     def __init__(self, path: Path, table: Table, coded: list[str]) -> None:
         self._path, self._coded = path, coded
         self._one_at_a_time = Lock()
-        self._source = self._guard(lambda: pa.OSFile(str(path)))
+        self._source = self._guard_file_access(lambda: pa.OSFile(str(path)))
         try:
-            self._metadata = self._guard(self._checked(table))
+            self._metadata = self._guard_file_access(self._make_metadata_reader(table))
         except CaseError:
             self._source.close()
             raise
@@ -215,22 +215,26 @@ class _SortedFile:
             first += self.rows(group)
 
     def group(self, group: int, columns: list[str]) -> pa.Table:
-        return self._guard(lambda: self._validated(lambda file: file.read_row_group(group, columns, use_threads=False)))
+        return self._guard_file_access(
+            lambda: self._read_validated_table(lambda file: file.read_row_group(group, columns, use_threads=False))
+        )
 
     def whole(self, columns: list[str]) -> pa.Table:
-        return self._guard(lambda: self._validated(lambda file: file.read(columns, use_threads=False)))
+        return self._guard_file_access(
+            lambda: self._read_validated_table(lambda file: file.read(columns, use_threads=False))
+        )
 
     def close(self) -> None:
         self._source.close()
 
-    def _validated(self, read: Callable[[pq.ParquetFile], pa.Table]) -> pa.Table:
+    def _read_validated_table(self, read: Callable[[pq.ParquetFile], pa.Table]) -> pa.Table:
         reader = pq.ParquetFile(self._source, metadata=self._metadata, read_dictionary=self._coded)
         with self._one_at_a_time, closing(reader) as file:  # many readers at once would need a row group each
             table = read(file)
         table.validate(full=True)  # text that is not UTF-8 would fail later, far from its cause
         return table
 
-    def _checked(self, table: Table) -> Callable[[], pq.FileMetaData]:
+    def _make_metadata_reader(self, table: Table) -> Callable[[], pq.FileMetaData]:
         def read() -> pq.FileMetaData:
             file = pq.ParquetFile(self._source)
             table.check(file.schema_arrow.empty_table())
@@ -250,7 +254,7 @@ class _SortedFile:
         bounds = self._bounds[name][group]
         return bounds is None or any(bounds[0] <= value <= bounds[1] for value in wanted)
 
-    def _guard(self, work: Callable[[], T]) -> T:
+    def _guard_file_access(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except (OSError, pa.ArrowException, ContractError) as error:

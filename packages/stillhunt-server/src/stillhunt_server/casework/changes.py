@@ -162,9 +162,11 @@ def step_of(work: CaseWork, change: Change) -> Step:
     """
     match change:
         case AddComment():
-            return _opening(work, Step("comment", note=_needed(change.text, "a comment has no text")))
+            return _add_opened_status(
+                work, Step("comment", note=_require_note_text(change.text, "a comment has no text"))
+            )
         case ActOnCampaign() | WatchCampaign() | DismissCampaign():
-            return _decided(change)
+            return _build_decision_step(change)
         case ReopenCase():
             if work.status in ("new", "open"):
                 raise CaseError(
@@ -172,15 +174,15 @@ def step_of(work: CaseWork, change: Change) -> Step:
                 )
             return Step("reopen", {"status": "open", "reason": ""}, note_text(change.note))
         case _:
-            return _opening(work, _edited(work, change))
+            return _add_opened_status(work, _build_edit_step(work, change))
 
 
-def _opening(work: CaseWork, step: Step) -> Step:
+def _add_opened_status(work: CaseWork, step: Step) -> Step:
     """A step that opens a case which nobody has worked on."""
     return Step(step.kind, {"status": "open", **step.fields}, step.note) if work.status == "new" else step
 
 
-def _edited(work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLabel | WriteNarrative) -> Step:
+def _build_edit_step(work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLabel | WriteNarrative) -> Step:
     match change:
         case OpenCase():
             return Step("open")
@@ -201,7 +203,7 @@ def _edited(work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLab
             return Step("narrative", {"narrative": text})
 
 
-def _decided(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
+def _build_decision_step(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
     said = {"facts": asdict(change.facts)}
     match change:
         case ActOnCampaign():
@@ -215,11 +217,11 @@ def _decided(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
                     where="reason",
                     next_step=f"choose one of: {', '.join(DISMISSAL_REASONS)}",
                 )
-            note = _needed(change.note, "a dismissal needs a note")
+            note = _require_note_text(change.note, "a dismissal needs a note")
             return Step("dismiss", {"status": "dismissed", "reason": change.reason}, note, said)
 
 
-def _needed(text: str, missing: str) -> str:
+def _require_note_text(text: str, missing: str) -> str:
     note = note_text(text)
     if not note:
         raise ConfigError(missing, where="note", next_step="write one sentence for colleagues")

@@ -133,7 +133,7 @@ def ends_of_campaign(
     """Entries that end what stands for a campaign."""
     for entry in standing(log, now):
         if entry.kind in kinds and entry.campaign_id == campaign_id:
-            yield _ended(entry, by, now)
+            yield _end_decision_entry(entry, by, now)
 
 
 def reversed_entries(
@@ -156,7 +156,7 @@ def reversed_entries(
     known = {entry.seq: entry for entry in log}
     stands = {entry.seq: entry for entry in standing(log, now)}
     begun = [stands.pop(entry.seq) for entry in written if entry.seq in stands]
-    yield from (_ended(entry, by, now) for entry in begun)
+    yield from (_end_decision_entry(entry, by, now) for entry in begun)
     taken = {(entry.kind, entry.account_id) for entry in stands.values()}
     for end in written:
         earlier = known[end.undoes] if end.kind == "undo" else None
@@ -165,18 +165,18 @@ def reversed_entries(
         if (earlier.kind, earlier.account_id) in taken:
             continue
         again = replace(earlier, seq=0, made_at=now, starts_at=max(now, earlier.starts_at), undoes=end.seq)
-        yield replace(again, author=_author(earlier, by.name), note=_note(by))
+        yield replace(again, author=_choose_end_author(earlier, by.name), note=_format_author_note(by))
 
 
-def _ended(entry: LogEntry, by: DecisionAuthor, now: int) -> LogEntry:
-    return end_of(entry, _author(entry, by.name), _note(by), now)
+def _end_decision_entry(entry: LogEntry, by: DecisionAuthor, now: int) -> LogEntry:
+    return end_of(entry, _choose_end_author(entry, by.name), _format_author_note(by), now)
 
 
-def _note(by: DecisionAuthor) -> str:
+def _format_author_note(by: DecisionAuthor) -> str:
     return note_of(f"{by.name}: {by.note}")
 
 
-def _author(entry: LogEntry, person: str) -> str:
+def _choose_end_author(entry: LogEntry, person: str) -> str:
     """Who ends a decision, or brings it back: of a rule's, the rule.
 
     An end that a person signs keeps rules from the account for `appeals.let_through_days`. They are kept from a
@@ -215,7 +215,7 @@ def change_work(
         if not work.version:
             _check_campaign(connection, campaign_id)
         step = step_of(work, change)
-        if step.kind != "comment" and not step.said and not _changed(work, step):
+        if step.kind != "comment" and not step.said and not _list_changed_fields(work, step):
             return work
         if isinstance(change, ActOnCampaign):
             plan = planned(change)
@@ -223,13 +223,13 @@ def change_work(
             said = {"act": {**said, "accounts": len(plan.accounts), "left_out": dict(plan.left_out)}}
             step = replace(step, said={**step.said, **said})
             known = log.read(of_campaign(campaign_id))
-            step = _logged(step, log.append(act_entries(campaign_id, change, plan, person, known, now)))
+            step = _add_log_span(step, log.append(act_entries(campaign_id, change, plan, person, known, now)))
         elif isinstance(change, WatchCampaign | DismissCampaign):
             kinds: tuple[Kind, ...] = ("case",) if isinstance(change, WatchCampaign) else _DISMISSAL_ENDS
             author = DecisionAuthor(person, f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip())
             known = log.read(of_campaign(campaign_id))
-            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, kinds, author, now)))
-        return _written(connection, work, step, person, now)
+            step = _add_log_span(step, log.append(ends_of_campaign(known, campaign_id, kinds, author, now)))
+        return _write_case_change(connection, work, step, person, now)
 
 
 def undo_change(
@@ -260,7 +260,7 @@ def undo_change(
         latest = _latest_change(connection, campaign_id)
         step = Step("undo", _put_back(latest), said={"undoes": latest.version} if latest else {})
         span = latest.after.get("log") if latest else None
-        if latest is None or not (span or _changed(work, step)):
+        if latest is None or not (span or _list_changed_fields(work, step)):
             raise CaseError(
                 "there is nothing to undo",
                 where=f"version {work.version}",
@@ -269,12 +269,12 @@ def undo_change(
         author = DecisionAuthor(person, f"{latest.kind} of the campaign is undone")
         if step.fields.get("status") == "dismissed":  # also what rules began since it was reopened
             known = log.read(of_campaign(campaign_id))
-            step = _logged(step, log.append(ends_of_campaign(known, campaign_id, _DISMISSAL_ENDS, author, now)))
+            step = _add_log_span(step, log.append(ends_of_campaign(known, campaign_id, _DISMISSAL_ENDS, author, now)))
         elif span:
             accounts = select(DECISIONS.c.account_id).where(DECISIONS.c.seq.between(*span))
             known = log.read(DECISIONS.c.account_id.in_(accounts))
-            step = _logged(step, log.append(reversed_entries(known, (span[0], span[1]), author, now, declared)))
-        return _written(connection, work, step, person, now)
+            step = _add_log_span(step, log.append(reversed_entries(known, (span[0], span[1]), author, now, declared)))
+        return _write_case_change(connection, work, step, person, now)
 
 
 def _check_campaign(connection: Connection, campaign_id: str) -> None:
@@ -298,18 +298,18 @@ def _put_back(event: WorkEvent | None) -> dict[str, Any]:
     return {**before, "labels": tuple(before["labels"])} if "labels" in before else before
 
 
-def _changed(work: CaseWork, step: Step) -> list[str]:
+def _list_changed_fields(work: CaseWork, step: Step) -> list[str]:
     return [name for name in STATE_FIELDS if name in step.fields and step.fields[name] != getattr(work, name)]
 
 
-def _logged(step: Step, made: Sequence[LogEntry]) -> Step:
+def _add_log_span(step: Step, made: Sequence[LogEntry]) -> Step:
     """The step with the place in the log of what it appended."""
     return replace(step, said={**step.said, "log": [made[0].seq, made[-1].seq]}) if made else step
 
 
-def _written(connection: Connection, work: CaseWork, step: Step, person: str, now: int) -> CaseWork:
+def _write_case_change(connection: Connection, work: CaseWork, step: Step, person: str, now: int) -> CaseWork:
     """Write the row with the next version, and the event."""
-    changed = _changed(work, step)
+    changed = _list_changed_fields(work, step)
     new = replace(
         work,
         **{name: step.fields[name] for name in changed},

@@ -93,14 +93,19 @@ def list_cases(
     for row in campaigns:
         case = work.get(row["campaign_id"], CaseWork(row["campaign_id"]))
         then = facts.get(case.campaign_id)
-        again = returned_for_another_look(case, then, _facts(row)) if then is not None else ""
+        again = returned_for_another_look(case, then, _build_campaign_facts(row)) if then is not None else ""
         waits = case.status in _WAITING and row["verdict"] != "none"
         if every or waits or again:
             rows.append((row, case, again))
     if as_json:
-        print_json([{**_readable(case), **asdict(_facts(row)), "look_again": again} for row, case, again in rows])
+        print_json(
+            [
+                {**_describe_case_work(case), **asdict(_build_campaign_facts(row)), "look_again": again}
+                for row, case, again in rows
+            ]
+        )
     elif rows:
-        print_columns(output_console(), [_HEADINGS, *(_cells(*one) for one in rows)])
+        print_columns(output_console(), [_HEADINGS, *(_format_case_cells(*one) for one in rows)])
     else:
         output_console().print("No campaigns." if every else "No campaign waits for an analyst.")
 
@@ -117,7 +122,7 @@ def show_case(
         name = resolve_campaign(database, campaign)
         work, events = read_work(database, name), work_events(database, name)
     if as_json:
-        print_json({**_readable(work), "events": [{**asdict(one), "at": time_of(one.at)} for one in events]})
+        print_json({**_describe_case_work(work), "events": [{**asdict(one), "at": time_of(one.at)} for one in events]})
         return
     console = output_console()
     rows = [
@@ -147,7 +152,7 @@ def assign_case(
 ) -> None:
     """Give the case to somebody."""
     with opened_database(data, settings_file) as database:
-        _change(database, campaign, AssignCase(to), by, seen)
+        _apply_case_change(database, campaign, AssignCase(to), by, seen)
 
 
 @case_commands.command("comment")
@@ -161,7 +166,7 @@ def comment_case(
 ) -> None:
     """Add a comment to a campaign."""
     with opened_database(data, settings_file) as database:
-        _change(database, campaign, AddComment(text), by, seen)
+        _apply_case_change(database, campaign, AddComment(text), by, seen)
 
 
 @case_commands.command("decide")
@@ -205,10 +210,10 @@ def decide_case(
     with opened_database(data, settings_file) as database:
         name = resolve_campaign(database, campaign)
         (row,) = (one for one in all_campaigns(database) if one["campaign_id"] == name)
-        facts = _facts(row)
+        facts = _build_campaign_facts(row)
         change: Change
         if decision == "act":
-            members, sequence = _members(data, settings_file, name)
+            members, sequence = _read_latest_members(data, settings_file, name)
             chosen, told = cast("Action", action), cast("ReasonCode", code)
             change = ActOnCampaign(members, chosen, days, told, note, facts, sequence)
         elif decision == "watch":
@@ -217,7 +222,7 @@ def decide_case(
             change = DismissCampaign(cast("DismissalReason", reason), note, facts)
         else:
             raise ConfigError("there is no such decision", where="decision", next_step="choose act, watch or dismiss")
-        _change(database, name, change, by, seen)
+        _apply_case_change(database, name, change, by, seen)
         latest = work_events(database, name)[-1]
     if "act" in latest.after:
         _print_act(latest.after["act"])
@@ -234,17 +239,19 @@ def reopen_case(
 ) -> None:
     """Work on a decided campaign again; rules may act on it from the next hunt on."""
     with opened_database(data, settings_file) as database:
-        _change(database, campaign, ReopenCase(note), by, seen)
+        _apply_case_change(database, campaign, ReopenCase(note), by, seen)
 
 
-def _change(database: WatchDatabase, campaign: str, change: Change, by: str, seen: int | None) -> None:
+def _apply_case_change(database: WatchDatabase, campaign: str, change: Change, by: str, seen: int | None) -> None:
     name = resolve_campaign(database, campaign)
     version = read_work(database, name).version if seen is None else seen
     work = change_work(database, name, version, change, by, read_clock())
     output_console().print(f"Case {work.campaign_id} is {work.status}, version {work.version}.")
 
 
-def _members(data: Path, settings_file: Path | None, campaign: str) -> tuple[tuple[CampaignMember, ...], int]:
+def _read_latest_members(
+    data: Path, settings_file: Path | None, campaign: str
+) -> tuple[tuple[CampaignMember, ...], int]:
     """The members of a campaign in the latest snapshot, and its number."""
     snapshot = latest_snapshot(DataFolder(data)) if (data / SNAPSHOTS).is_dir() else None
     if snapshot is None:
@@ -260,11 +267,11 @@ def _print_act(act: Mapping[str, Any]) -> None:
         console.print(f"Left out: {formatting.plural(number, 'account')}, each {LEFT_OUT_MEANINGS[reason]}.")
 
 
-def _facts(row: Mapping[str, Any]) -> CampaignFacts:
+def _build_campaign_facts(row: Mapping[str, Any]) -> CampaignFacts:
     return CampaignFacts(row["accounts"], row["verdict"], row["score"])
 
 
-def _cells(row: Mapping[str, Any], case: CaseWork, again: str) -> tuple[str, ...]:
+def _format_case_cells(row: Mapping[str, Any], case: CaseWork, again: str) -> tuple[str, ...]:
     return (
         f"{case.status}, LOOK AGAIN" if again else case.status,
         row["verdict"],
@@ -281,6 +288,6 @@ def _event_cells(event: WorkEvent) -> tuple[str, ...]:
     return str(event.version), when, by, event.kind, formatting.shorten(event.note, _NOTE_CHARS)
 
 
-def _readable(work: CaseWork) -> dict[str, Any]:
+def _describe_case_work(work: CaseWork) -> dict[str, Any]:
     moments = {name: time_of(getattr(work, name)) if work.version else None for name in ("opened_at", "changed_at")}
     return {**asdict(work), **moments}

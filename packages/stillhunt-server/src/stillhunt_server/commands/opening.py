@@ -44,7 +44,9 @@ def open_case(
     config = Config.load(file=settings_file)
     _check_place(listen)
     keep_little_memory()
-    _serve(Console(FixedSource(case), config), listen, Viewer("", "viewer", secrets.token_urlsafe(16), 0))
+    _serve_opened_console(
+        Console(FixedSource(case), config), listen, Viewer("", "viewer", secrets.token_urlsafe(16), 0)
+    )
 
 
 def serve_demo(folder: DataFolder, config: Config, listen: str) -> None:
@@ -61,7 +63,7 @@ def serve_demo(folder: DataFolder, config: Config, listen: str) -> None:
     database = open_database(folder.path, "")
     source: CaseSource = LatestSource(folder)
     console = Console(source, config, folder, database)
-    _serve(console, listen, Viewer(DEMO_USER, "admin", secrets.token_urlsafe(16), 0))
+    _serve_opened_console(console, listen, Viewer(DEMO_USER, "admin", secrets.token_urlsafe(16), 0))
 
 
 def _check_place(listen: str) -> None:
@@ -76,7 +78,7 @@ def _check_place(listen: str) -> None:
     check_port(listen)
 
 
-def _serve(console: Console, listen: str, viewer: Viewer) -> None:
+def _serve_opened_console(console: Console, listen: str, viewer: Viewer) -> None:
     key = secrets.token_urlsafe(16)
     guard: Callable[[Any], Any] = partial(KeyGuard, key=key, viewer=viewer)
     shown = console.source.current()

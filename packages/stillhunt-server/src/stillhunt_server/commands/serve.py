@@ -117,10 +117,12 @@ def serve(
         return
     keep_little_memory()
     with ExitStack() as opened:
-        _serve(opened, parts, HuntPlan(folder, config, paths), database, quiet=quiet)
+        _run_server_parts(opened, parts, HuntPlan(folder, config, paths), database, quiet=quiet)
 
 
-def _serve(opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: WatchDatabase, *, quiet: bool) -> None:
+def _run_server_parts(
+    opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: WatchDatabase, *, quiet: bool
+) -> None:
     """Begin the parts of a server one after the other, and serve."""
     folder, config = plan.data, plan.config
     for part in sorted(parts):
@@ -156,7 +158,7 @@ def _serve(opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: W
     token, password = first.begin()
     lines = pasteable_lines(config.serve.listen, folder.path, token, parts)
     screen.started(config.serve.listen, folder.path, parts, lines)
-    screen.warned(_warnings(parts, config))
+    screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
         schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
@@ -179,7 +181,7 @@ def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase
     database.open_now()
     check_port(config.serve.listen)
     check_broker(config.serve)
-    for text in _warnings(parts, config):
+    for text in _list_start_warnings(parts, config):
         message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
     message_console().print(f"settings, data folder, database and {config.serve.listen} can be used")
 
@@ -189,7 +191,7 @@ def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> 
     tell_failed_start(folder.path / FAILED_START_FILE, error.what, config.alerts, receivers_with(config.alerts))
 
 
-def _warnings(parts: frozenset[str], config: Config) -> list[str]:
+def _list_start_warnings(parts: frozenset[str], config: Config) -> list[str]:
     """What is allowed, and weaker than it could be."""
     raise_descriptor_limit()
     shown = config.console.warnings() if "web" in parts else []

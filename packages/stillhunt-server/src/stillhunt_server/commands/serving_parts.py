@@ -107,7 +107,7 @@ def console_of(
     """The API, what gateways ask, and the console."""
     folder, tokens, threads = served.folder, served.tokens, DatabaseThreads(served.faults)
     signatures = SignatureAnswers(folder, database, config)
-    decisions = opened.enter_context(_decisions(served, database, signatures, config))
+    decisions = opened.enter_context(_follow_live_decisions(served, database, signatures, config))
     decisions.thread.report_to(served.faults)
     people, source = people_of(database, config.console, threads), LatestSource(folder)
     source.begin()
@@ -126,13 +126,13 @@ def console_of(
     api = ApiSources(database, tokens, decisions, threads)
     calls = served.traffic.calls if served.traffic is not None else None
     gateways = Gateways(decisions, tokens, config.decide, signatures, calls)
-    opened.enter_context(_comparing(gateways.calls, served.faults))
+    opened.enter_context(_watch_call_counts(gateways.calls, served.faults))
     opened.callback(gateways.stop)
     return replace(served, api=api, gateways=gateways), console_app(shown, people)
 
 
 @contextmanager
-def _decisions(
+def _follow_live_decisions(
     served: PageSources, database: WatchDatabase, signatures: SignatureAnswers, config: Config
 ) -> Iterator[LiveDecisions]:
     """Decisions in memory that follow the database, and what is read with them."""
@@ -152,7 +152,7 @@ def _decisions(
 
 
 @contextmanager
-def _comparing(calls: CallCounts, faults: ServiceFaults) -> Iterator[None]:
+def _watch_call_counts(calls: CallCounts, faults: ServiceFaults) -> Iterator[None]:
     """Calls that arrive, against questions of gateways."""
     watching = FaultLooks(faults, [calls.faults])
     watching.start()
@@ -167,7 +167,7 @@ def receiver_of(
 ) -> Receiver:
     """What takes records over HTTP, and from a broker where one is set."""
     screen.recovered(close_left_behind(served.folder.spool))
-    committer = opened.enter_context(_committing(served.folder, served.faults))
+    committer = opened.enter_context(_run_spool_committer(served.folder, served.faults))
     letters = DeadLetters(served.folder.dead_letters)
     opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, served.faults))
     decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
@@ -176,7 +176,7 @@ def receiver_of(
 
 
 @contextmanager
-def _committing(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
+def _run_spool_committer(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
     committer = Committer(folder.spool, faults=faults)
     committer.thread.report_to(faults)
     try:

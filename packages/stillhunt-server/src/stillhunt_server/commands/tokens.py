@@ -65,7 +65,7 @@ def token_add(
     """Make a token and print it; it cannot be shown again."""
     scopes = [Scope.INGEST, Scope.ADMIN] if admin else scope or [Scope.INGEST]
     values = frozenset(one.value for one in scopes)
-    made = make_token(_database(DataFolder(data), settings_file), name, values, source)
+    made = make_token(_open_watch_database(DataFolder(data), settings_file), name, values, source)
     output_console().print(made)
 
 
@@ -84,12 +84,16 @@ def token_list(
             "revoked": row["revoked_at"] is not None and row["revoked_at"] <= read_clock(),
             "ends": row["revoked_at"] and minute_of(row["revoked_at"]),
         }
-        for row in _database(existing_folder(data), settings_file).read(select(TOKENS).order_by(TOKENS.c.made_at))
+        for row in _open_watch_database(existing_folder(data), settings_file).read(
+            select(TOKENS).order_by(TOKENS.c.made_at)
+        )
     ]
     if as_json:
         print_json(shown)
         return
-    rows = [[*(str(one[name]) for name in ("id", "scopes", "source", "made")), _name(one)] for one in shown]
+    rows = [
+        [*(str(one[name]) for name in ("id", "scopes", "source", "made")), _format_token_name(one)] for one in shown
+    ]
     print_columns(output_console(), [["id", "scopes", "source", "made", "name"], *rows])
 
 
@@ -103,9 +107,9 @@ def token_rotate(
     settings_file: SettingsOption = None,
 ) -> None:
     """Replace a token and print the new one; the old one stays valid for some hours."""
-    made = rotate_token(_database(existing_folder(data), settings_file), token_id, hours)
+    made = rotate_token(_open_watch_database(existing_folder(data), settings_file), token_id, hours)
     if made is None:
-        raise _unknown("token rotate")
+        raise _build_unknown_token_error("token rotate")
     output_console().print(made)
 
 
@@ -116,11 +120,11 @@ def token_revoke(
     settings_file: SettingsOption = None,
 ) -> None:
     """Revoke a token; it is refused within seconds."""
-    if not revoke_token(_database(existing_folder(data), settings_file), token_id):
-        raise _unknown("token revoke")
+    if not revoke_token(_open_watch_database(existing_folder(data), settings_file), token_id):
+        raise _build_unknown_token_error("token revoke")
 
 
-def _unknown(command: str) -> ConfigError:
+def _build_unknown_token_error(command: str) -> ConfigError:
     return ConfigError(
         "there is no valid token with this id",
         where=command,
@@ -128,11 +132,11 @@ def _unknown(command: str) -> ConfigError:
     )
 
 
-def _name(shown: dict[str, object]) -> str:
+def _format_token_name(shown: dict[str, object]) -> str:
     if shown["revoked"]:
         return f"{shown['name']} (revoked)"
     return f"{shown['name']} (ends {shown['ends']})" if shown["ends"] else str(shown["name"])
 
 
-def _database(folder: DataFolder, settings_file: Path | None) -> WatchDatabase:
+def _open_watch_database(folder: DataFolder, settings_file: Path | None) -> WatchDatabase:
     return open_database(folder.path, Config.load(file=settings_file).watch.database)

@@ -79,17 +79,17 @@ def user_add(
         )
     with opened_database(data, settings_file) as database:
         if console.sign_in == "local":
-            add_user(database, name, role.value, _by(), password=_typed_password())
+            add_user(database, name, role.value, _name_command_author(), password=_typed_password())
         else:
             known = proxy_subject(name) if subject is None else oidc_subject(console.oidc_issuer, subject)
-            add_user(database, name, role.value, _by(), subject=known)
+            add_user(database, name, role.value, _name_command_author(), subject=known)
 
 
 @user_commands.command("list")
 def user_list(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
     """List all users, including those who may not sign in."""
     with opened_database(data, settings_file) as database:
-        shown = [_shown(user) for user in all_users(database)]
+        shown = [_build_user_row(user) for user in all_users(database)]
     if as_json:
         print_json(shown)
         return
@@ -107,7 +107,7 @@ def user_role(
 ) -> None:
     """Give a user another role; it takes effect at once."""
     with opened_database(data, settings_file) as database:
-        set_role(database, name, role.value, _by())
+        set_role(database, name, role.value, _name_command_author())
 
 
 @user_commands.command("password")
@@ -116,21 +116,21 @@ def user_password(
 ) -> None:
     """Change the password of a user, typed or piped in; all their sessions end."""
     with opened_database(data, settings_file) as database:
-        set_password(database, name, _typed_password(), _by())
+        set_password(database, name, _typed_password(), _name_command_author())
 
 
 @user_commands.command("disable")
 def user_disable(name: UserNameArgument, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None) -> None:
     """Stop a user from signing in; all their sessions end. What they did keeps their name."""
     with opened_database(data, settings_file) as database:
-        disable_user(database, name, _by())
+        disable_user(database, name, _name_command_author())
 
 
 @user_commands.command("enable")
 def user_enable(name: UserNameArgument, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None) -> None:
     """Let a user who was disabled sign in again."""
     with opened_database(data, settings_file) as database:
-        enable_user(database, name, _by())
+        enable_user(database, name, _name_command_author())
 
 
 def _typed_password() -> str:
@@ -143,7 +143,7 @@ def _typed_password() -> str:
     return typed
 
 
-def _by() -> str:
+def _name_command_author() -> str:
     """Who does it, for the audit: the user of this machine."""
     try:
         return f"{login_name()} on the command line"
@@ -151,7 +151,7 @@ def _by() -> str:
         return "the command line"
 
 
-def _shown(user: User) -> dict[str, object]:
+def _build_user_row(user: User) -> dict[str, object]:
     return {
         "name": user.name,
         "role": user.role,

@@ -85,15 +85,17 @@ def console_app(console: Console, people: PeopleParts) -> Any:
     def show(request: Request, template: str, values: dict[str, Any]) -> Response:
         return render(read_request(console, request), template, values)
 
-    routes = [*open_routes(console, (*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, show), *_files()]
+    routes = [*open_routes(console, (*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, show), *_list_file_routes()]
     routes += _of_plugins(console)
-    return Guard(_pages(console, routes), people, problem=partial(_told, console))
+    return Guard(_build_console_app(console, routes), people, problem=partial(_render_problem_page, console))
 
 
 def case_app(console: Console, guard: Callable[[Any], Any]) -> Any:
     """The pages for one person on their own machine; without a database nothing can be changed."""
     pages = (*READ_ROUTES, *(WORK_ROUTES if console.database is not None else ()))
-    return guard(_pages(console, [*open_routes(console, pages), *_of_plugins(console), *_files()]))
+    return guard(
+        _build_console_app(console, [*open_routes(console, pages), *_of_plugins(console), *_list_file_routes()])
+    )
 
 
 def _of_plugins(console: Console) -> Iterator[Route]:
@@ -111,37 +113,43 @@ def _look_first(name: str, page: Callable[[PageRequest], Response], request: Pag
     return page(request)
 
 
-def _pages(console: Console, routes: Iterable[Route]) -> Starlette:
-    handlers: dict[Any, Any] = {StillhuntError: partial(_failed, console), HTTPException: partial(_refused, console)}
+def _build_console_app(console: Console, routes: Iterable[Route]) -> Starlette:
+    handlers: dict[Any, Any] = {
+        StillhuntError: partial(_show_failure_page, console),
+        HTTPException: partial(_show_refusal_page, console),
+    }
     made = Starlette(routes=list(routes), exception_handlers=handlers)
     made.router.redirect_slashes = False  # it would lead to whatever host the request names
     return made
 
 
-def _failed(console: Console, request: Request, error: StillhuntError) -> Response:
+def _show_failure_page(console: Console, request: Request, error: StillhuntError) -> Response:
     """A page for what went wrong: what, and what to do next."""
     if isinstance(error, OutputError):
         status = 503
     else:
         status = 404 if isinstance(error, CaseError) and request.method != "POST" else 400
-    return _told(console, request, status, error.what, error.next_step)
+    return _render_problem_page(console, request, status, error.what, error.next_step)
 
 
-def _refused(console: Console, request: Request, error: HTTPException) -> Response:
+def _show_refusal_page(console: Console, request: Request, error: HTTPException) -> Response:
     texts = {404: "there is no such page", 405: "this page takes no such request"}
-    return _told(console, request, error.status_code, texts.get(error.status_code) or error.detail)
+    return _render_problem_page(console, request, error.status_code, texts.get(error.status_code) or error.detail)
 
 
-def _told(console: Console, request: Request, status: int, what: str, next_step: str = "") -> Response:
+def _render_problem_page(console: Console, request: Request, status: int, what: str, next_step: str = "") -> Response:
     values = {"what": what, "next_step": next_step}
     return render(read_request(console, request), "problem.html", values, status)
 
 
-def _files() -> list[Route]:
+def _list_file_routes() -> list[Route]:
     return [
-        Route("/static/vendor/echarts.custom.min.js", partial(_file, _REPORT / "vendor" / "echarts.custom.min.js")),
+        Route(
+            "/static/vendor/echarts.custom.min.js",
+            partial(_serve_static_file, _REPORT / "vendor" / "echarts.custom.min.js"),
+        ),
         Route("/static/vendor/{name}", partial(_named_file, "vendor")),
-        Route("/static/report.css", partial(_file, _REPORT / "templates" / "report.css")),
+        Route("/static/report.css", partial(_serve_static_file, _REPORT / "templates" / "report.css")),
         Route("/static/{name}", partial(_named_file, "static")),
     ]
 
@@ -149,10 +157,14 @@ def _files() -> list[Route]:
 def _named_file(folder: str, request: Request) -> Response:
     name = request.path_params["name"]
     known = {path.name for path in (_CONSOLE / folder).iterdir()}
-    return _file(_CONSOLE / folder / name, request) if name in known else PlainTextResponse("no such file\n", 404)
+    return (
+        _serve_static_file(_CONSOLE / folder / name, request)
+        if name in known
+        else PlainTextResponse("no such file\n", 404)
+    )
 
 
-def _file(path: Any, _request: Request) -> Response:
+def _serve_static_file(path: Any, _request: Request) -> Response:
     ending = "." + path.name.rpartition(".")[2]
     if ending not in _TYPES:
         return PlainTextResponse("no such file\n", 404)

@@ -50,7 +50,9 @@ def change_case(request: PageRequest) -> Response:
     database, shown, seen = request.database, request.case, form.number("version", -1)
     try:
         if kind == "undo":
-            undo_change(database, name, seen, request.by, request.now, _declared(request.console.config, shown))
+            undo_change(
+                database, name, seen, request.by, request.now, _list_declared_accounts(request.console.config, shown)
+            )
         elif kind in _CHANGES:
             change_work(database, name, seen, _CHANGES[kind](request), request.by, request.now)
         else:
@@ -61,7 +63,7 @@ def change_case(request: PageRequest) -> Response:
     return RedirectResponse(f"{campaign_url(name)}?done={kind}{place}", 303)
 
 
-def _declared(config: Config, shown: ShownCase) -> frozenset[str]:
+def _list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
     """Accounts of declared programmes: those of the settings, and those that the snapshot knows."""
     accounts = shown.case.accounts
     known = accounts.filter(accounts["sanctioned"])["account_id"].to_pylist()
@@ -94,7 +96,7 @@ def narrative_of(request: PageRequest, campaign: str) -> str:
     return read_work(request.database, campaign).narrative
 
 
-def _act(request: PageRequest) -> Change:
+def _read_act_form(request: PageRequest) -> Change:
     form, name = request.form, request.route["campaign"]
     members = planned_members(request.case, name, request.console.config)
     if form["plan"] != plan_digest(members):
@@ -110,31 +112,31 @@ def _act(request: PageRequest) -> Change:
     )
 
 
-def _assign(request: PageRequest) -> Change:
+def _read_assign_form(request: PageRequest) -> Change:
     name = request.form["assignee"]
     if name and name not in workers(request.database):
         raise ConfigError("nobody of this name works on cases", where="assignee", next_step="choose one from the list")
     return AssignCase(name)
 
 
-def _watch(request: PageRequest) -> Change:
+def _read_watch_form(request: PageRequest) -> Change:
     return WatchCampaign(request.form["note"], facts_of(request.case, request.route["campaign"]))
 
 
-def _dismiss(request: PageRequest) -> Change:
+def _read_dismiss_form(request: PageRequest) -> Change:
     reason: Any = request.form["reason"]  # checked there
     return DismissCampaign(reason, request.form["note"], facts_of(request.case, request.route["campaign"]))
 
 
 _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "open": lambda _request: OpenCase(),
-    "assign": _assign,
+    "assign": _read_assign_form,
     "comment": lambda request: AddComment(request.form["text"]),
     "label": lambda request: AddLabel(request.form["label"]),
     "unlabel": lambda request: RemoveLabel(request.form["label"]),
     "narrative": lambda request: WriteNarrative(request.form["text"]),
-    "act": _act,
-    "watch": _watch,
-    "dismiss": _dismiss,
+    "act": _read_act_form,
+    "watch": _read_watch_form,
+    "dismiss": _read_dismiss_form,
     "reopen": lambda request: ReopenCase(request.form["note"]),
 }

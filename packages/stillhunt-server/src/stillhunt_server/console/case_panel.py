@@ -89,9 +89,9 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "packs": packs_about(folder.path, campaign) if folder is not None else [],
         "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
-        "decided": _decided(database, campaign, request.now),
+        "decided": _count_standing_decisions(database, campaign, request.now),
         "events": [
-            {"at": moment(one.at), "by": one.by, "words": _words(one), "note": one.note}
+            {"at": moment(one.at), "by": one.by, "words": _describe_work_event(one), "note": one.note}
             for one in reversed(work_events(database, campaign))
         ],
         "may_work": request.viewer is not None and request.viewer.may("analyst"),
@@ -121,7 +121,7 @@ def workers(database: WatchDatabase) -> list[str]:
     return [one.name for one in all_users(database) if one.disabled_at is None and one.role != "viewer"]
 
 
-def _decided(database: WatchDatabase, campaign: str, now: int) -> list[tuple[str, str]]:
+def _count_standing_decisions(database: WatchDatabase, campaign: str, now: int) -> list[tuple[str, str]]:
     """What stands about accounts for this campaign, counted: what in words, and where the rows are."""
     entries = read_log(database, of_campaign(campaign))
     counted = Counter((one.action, one.author, one.dry_run) for one in standing(entries, now))
@@ -141,7 +141,7 @@ def facts_of(shown: ShownCase, campaign: str) -> CampaignFacts:
     return CampaignFacts(row["accounts"], row["verdict"], row["score"])
 
 
-def _words(event: WorkEvent) -> str:
+def _describe_work_event(event: WorkEvent) -> str:
     after = event.after
     match event.kind:
         case "assign":

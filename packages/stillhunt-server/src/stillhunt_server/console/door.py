@@ -42,10 +42,10 @@ def open_routes(console: Console, pages: Iterable[PageRoute], role: str = "viewe
         role: the least that all of them need.
     """
     for page in pages:
-        yield Route(page.path, partial(_answer, console, page, role), methods=[page.method])
+        yield Route(page.path, partial(_answer_page_request, console, page, role), methods=[page.method])
 
 
-async def _answer(console: Console, page: PageRoute, role: str, request: Request) -> Response:
+async def _answer_page_request(console: Console, page: PageRoute, role: str, request: Request) -> Response:
     require_role(request, role)
     require_role(request, page.role)
     return await console.threads.run(lambda: page.page(read_request(console, request)))

@@ -43,7 +43,7 @@ class KeyGuard:
         if not scope["path"].startswith(_STATIC):
             refused = self._without_key(request)
         if refused is None and request.method not in _READING:
-            refused, receive = await self._unsafe(request, receive)
+            refused, receive = await self._check_posted_request(request, receive)
         await (refused or self._app)(scope, receive, sending)
 
     def _without_key(self, request: Request) -> Response | None:
@@ -52,14 +52,14 @@ class KeyGuard:
             rest = [(name, value) for name, value in request.query_params.multi_items() if name != _PARAMETER]
             path = local_path(request.url.path)
             answer = RedirectResponse(f"{path}?{urlencode(rest)}" if rest else path, 303)
-            answer.set_cookie(self._cookie(request), self._ticket, httponly=True, samesite="lax")
+            answer.set_cookie(self._name_port_cookie(request), self._ticket, httponly=True, samesite="lax")
             return answer
-        ticket = request.cookies.get(self._cookie(request), "")
+        ticket = request.cookies.get(self._name_port_cookie(request), "")
         if hmac.compare_digest(ticket.encode(errors="surrogatepass"), self._ticket.encode()):
             return None
         return PlainTextResponse("Open the address that was printed when this was started: it holds the key.\n", 403)
 
-    async def _unsafe(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
+    async def _check_posted_request(self, request: Request, receive: Receive) -> tuple[Response | None, Receive]:
         """Why something posted is not taken, if it is not; and its body, which was read."""
         if not is_same_site(request, ""):
             return PlainTextResponse("This was not sent by a page of this console.\n", 403), receive
@@ -73,7 +73,7 @@ class KeyGuard:
         return None, replayed(body, receive)
 
     @staticmethod
-    def _cookie(request: Request) -> str:
+    def _name_port_cookie(request: Request) -> str:
         """Cookies know no ports: one for each, so that two consoles of one browser do not lock each other out."""
         _, port = request.scope.get("server") or ("", 0)  # what Host says may be anything
         return f"{_COOKIE}_{port}"

@@ -138,8 +138,8 @@ def settings(request: PageRequest) -> Response:
         if not console.config.decide.policy and path.is_file():
             text = path.read_text(encoding="utf-8", errors="backslashreplace")[:20_000]
     values = {
-        "settings": sorted(_flat(shown)),
-        "defaults": dict(_flat(json.loads(Config().model_dump_json()))),
+        "settings": sorted(_flatten_setting_values(shown)),
+        "defaults": dict(_flatten_setting_values(json.loads(Config().model_dump_json()))),
         "policy": policy,
         "policy_text": text,
         "problem": problem,
@@ -163,11 +163,11 @@ def report(request: PageRequest) -> Response:
     return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
 
 
-def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
+def _flatten_setting_values(values: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, value in values.items():
         if isinstance(value, dict):
-            found += _flat(value, f"{before}{name}.")
+            found += _flatten_setting_values(value, f"{before}{name}.")
         else:
             found.append((f"{before}{name}", json.dumps(value, ensure_ascii=False)))
     return found

@@ -81,17 +81,17 @@ def account(request: PageRequest) -> Response:
         "page": page,
         "explanation": explanation,
         "main": explanation.memberships[0] if explanation.memberships else None,
-        "terms": _terms(explanation.memberships[0].member) if explanation.memberships else [],
+        "terms": _list_membership_terms(explanation.memberships[0].member) if explanation.memberships else [],
         "decisions": [],
         "forms": None,
     }
     if database is not None:
         values["forms"] = {"actions": ACTION_MEANINGS, "reasons": REASON_TEXTS}
-        values["decisions"] = _decisions(database, name)
+        values["decisions"] = _read_account_decisions(database, name)
     return render(request, "account.html", values)
 
 
-def _terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
+def _list_membership_terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
     """What the probability of being a member is made of, the strongest first, with the prior and the sum."""
     found = [("prior", "Odds of being a member before any evidence", "", formatting.bits(member.prior_bits), "")]
     for term in (*member.supporting, *member.opposing):
@@ -108,7 +108,7 @@ def _known_elsewhere(request: PageRequest, asked: str) -> Response:
     database, name, links, found = request.console.database, storable(asked), [], []
     if database is not None:
         links = database.read(select(LINKED_ACCOUNTS).where(LINKED_ACCOUNTS.c.account_id == name))
-        found = _decisions(database, name)
+        found = _read_account_decisions(database, name)
     if not links and not found:  # no names of others: the audit has only what was asked for
         raise CaseError(
             "this snapshot has no account of this id", where="accounts", next_step="search for a part of it"
@@ -118,7 +118,7 @@ def _known_elsewhere(request: PageRequest, asked: str) -> Response:
     return render(request, "account_unseen.html", values)
 
 
-def _decisions(database: WatchDatabase, name: str) -> list[dict[str, Any]]:
+def _read_account_decisions(database: WatchDatabase, name: str) -> list[dict[str, Any]]:
     """Entries of the decision log about an account, the latest first."""
     of_account = select(DECISIONS).where(DECISIONS.c.account_id == name).order_by(DECISIONS.c.seq.desc())
     return [decision_row(row) for row in database.read(of_account.limit(DECISIONS_SHOWN))]

@@ -165,7 +165,7 @@ def _present_campaign(request: PageRequest) -> dict[str, Any]:
         "c": page,
         "score": min(max(model.row["score"], 0.0), 1.0),
         "harm": expected_harm(model, shown.case.timeline),
-        "facts": [(label, value, _link(name, label)) for label, value in model.facts],
+        "facts": [(label, value, _build_fact_url(name, label)) for label, value in model.facts],
         "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), TableQuery()),
         "all_members": members.num_rows,
         "similar": similar_campaigns(request.derived.profiles, name, SIMILAR_SHOWN),
@@ -182,39 +182,39 @@ def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, An
 
 def members(request: PageRequest) -> Response:
     """All members of a campaign."""
-    head = _opened(request, "members", "Members", MEMBERS_MEANING)
+    head = _open_campaign_part(request, "members", "Members", MEMBERS_MEANING)
     return answer_table(request, "campaign_table.html", MEMBER_LIST, request.case.members_of(head["name"]), head)
 
 
 def evidence(request: PageRequest) -> Response:
     """Every finding about a campaign and its members."""
-    head = _opened(request, "evidence", "Evidence", EVIDENCE_MEANING)
+    head = _open_campaign_part(request, "evidence", "Evidence", EVIDENCE_MEANING)
     found = request.case.of_campaign("evidence", head["name"])
     return answer_table(request, "campaign_table.html", EVIDENCE_LIST, found, head)
 
 
 def requests_of(request: PageRequest) -> Response:
     """The harvested requests of a campaign."""
-    head = _opened(request, "requests", "Harvested requests", REQUESTS_MEANING)
+    head = _open_campaign_part(request, "requests", "Harvested requests", REQUESTS_MEANING)
     return answer_requests(request, head["name"], head)
 
 
 def ties(request: PageRequest) -> Response:
     """What members share: the account graph and the table that holds the same."""
-    head = _opened(request, "members", "What ties its members")
+    head = _open_campaign_part(request, "members", "What ties its members")
     graph, rows = request.derived.ties_of(head["name"])
     return answer_table(request, "campaign_ties.html", TIE_LIST, rows, {**head, "graph": graph})
 
 
 def graph_data(request: PageRequest) -> Response:
     """The account graph, for the drawing."""
-    name = _opened(request, "members")["name"]
+    name = _open_campaign_part(request, "members")["name"]
     return JSONResponse(_as_drawn(request.derived.ties_of(name)[0]))
 
 
 def phrase(request: PageRequest) -> Response:
     """Where a phrase of the template is seen."""
-    head = _opened(request, "excerpts", "A phrase of the template")
+    head = _open_campaign_part(request, "excerpts", "A phrase of the template")
     use = phrase_use(request.case.of_campaign("samples", head["name"]), request.given["phrase"][:2000])
     return render(request, "campaign_phrase.html", {**head, "use": use})
 
@@ -234,7 +234,7 @@ REQUESTS_MEANING = (
 )
 
 
-def _opened(request: PageRequest, what: str, title: str = "", meaning: str = "") -> dict[str, Any]:
+def _open_campaign_part(request: PageRequest, what: str, title: str = "", meaning: str = "") -> dict[str, Any]:
     """The head of a part of a campaign; that somebody looks at it is written down."""
     name = request.route["campaign"]
     model = request.case.campaign(name)
@@ -242,7 +242,7 @@ def _opened(request: PageRequest, what: str, title: str = "", meaning: str = "")
     return {"model": model, "name": name, "title": title, "meaning": meaning}
 
 
-def _link(name: str, label: str) -> str:
+def _build_fact_url(name: str, label: str) -> str:
     part = _PARTS_OF_FACTS.get(label, "")
     path, _, query = part.partition("?")
     return campaign_url(name, path) + (f"?{query}" if query else "") if part else ""

@@ -60,7 +60,7 @@ def decisions(request: PageRequest) -> Response:
     some = read_newest(database, most + 1, *conditions_of(query, now))
     found = some[:most]
     stands = still_standing(database, found, now)
-    rows = [{**decision_row(entry), "state": _state(entry, stands)} for entry in found]
+    rows = [{**decision_row(entry), "state": _name_entry_state(entry, stands)} for entry in found]
     in_force = count_entries(database, is_standing(now), DECISIONS.c.dry_run.is_(False), most=STANDING_COUNTED + 1)
     counted = formatting.plural(min(in_force, STANDING_COUNTED), "decision")
     values = {
@@ -135,7 +135,9 @@ def appeal(request: PageRequest) -> Response:
     """One appeal, and the form that decides it."""
     found = find_appeal(request.database, request.route.number("appeal_id"))
     request.look("appeal", found.account_id)
-    return render(request, "appeal.html", {"appeal": found, "row": _appeal_row(found), "terms": _terms(request)})
+    return render(
+        request, "appeal.html", {"appeal": found, "row": _appeal_row(found), "terms": _read_appeal_terms(request)}
+    )
 
 
 def end_appeal(request: PageRequest) -> Response:
@@ -149,7 +151,7 @@ def end_appeal(request: PageRequest) -> Response:
         overturn=what == "overturn",
         by=request.by,
         note=request.form["note"],
-        terms=_terms(request),
+        terms=_read_appeal_terms(request),
         now=request.now,
     )
     return RedirectResponse(f"/appeals/{number}", 303)
@@ -164,8 +166,8 @@ def calibration(request: PageRequest) -> Response:
     rows = [
         {
             **asdict(one),
-            "band": _band(one.band),
-            "share": _share(one.share),
+            "band": _format_probability_band(one.band),
+            "share": _format_exact_share(one.share),
             "reasons": formatting.join_words([f"{n} {r.replace('_', ' ')}" for r, n in sorted(one.reasons.items())]),
         }
         for one in shares
@@ -173,8 +175,8 @@ def calibration(request: PageRequest) -> Response:
     values: dict[str, Any] = {
         "rows": rows,
         "rates": rates,
-        "of_acted_on": _share(rates.of_acted_on),
-        "of_decided": _share(rates.of_decided),
+        "of_acted_on": _format_exact_share(rates.of_acted_on),
+        "of_decided": _format_exact_share(rates.of_decided),
         "misleads": FIELD_RATES_MISLEAD,
     }
     return render(request, "calibration.html", values)
@@ -208,7 +210,7 @@ def change_user(request: PageRequest) -> Response:
     return RedirectResponse("/users", 303)
 
 
-def _state(entry: LogEntry, stands: set[int]) -> str:
+def _name_entry_state(entry: LogEntry, stands: set[int]) -> str:
     if entry.kind == "undo":
         return "ends another"
     if entry.seq not in stands:
@@ -221,16 +223,16 @@ def _appeal_row(one: Appeal) -> dict[str, Any]:
     return {**asdict(one), **times, "appeal_id": str(one.appeal_id), "decision": str(one.decision)}
 
 
-def _terms(request: PageRequest) -> AppealTerms:
+def _read_appeal_terms(request: PageRequest) -> AppealTerms:
     decisions_now = request.console.decisions
     return decisions_now.answers.policy.appeals if decisions_now is not None else AppealTerms()
 
 
-def _band(band: tuple[float, float] | None) -> str:
+def _format_probability_band(band: tuple[float, float] | None) -> str:
     return "all" if band is None else f"{formatting.exact_percent(band[0])} to {formatting.exact_percent(band[1])}"
 
 
-def _share(share: ExactShare | None) -> str:
+def _format_exact_share(share: ExactShare | None) -> str:
     if share is None:
         return "not known"
     bounds = f"{formatting.percent(share.low)} to {formatting.percent(share.high)}"

@@ -202,16 +202,16 @@ def overview(request: PageRequest) -> Response:
     values: dict[str, Any] = {
         "shown": shown,
         "hunt": hunt_state(console),
-        "news": _news(console.database) if console.database is not None else [],
-        "health": list(_health(console, shown)),
+        "news": _list_latest_alerts(console.database) if console.database is not None else [],
+        "health": list(_iterate_health_signs(console, shown)),
     }
     if shown is not None:
         values |= {
             "figures": list(zip(case_figures(shown.model), _BEHIND, strict=False)),
             "first": queue_rows(console.database, shown)[:FIRST_SHOWN],
             "campaigns": len(shown.model.of_verdict("act", "review")),
-            "budget": _budget(shown),
-            "trend": (trend := _trend(shown)),
+            "budget": _describe_alarm_budget(shown),
+            "trend": (trend := _count_harvest_by_day(shown)),
             "trend_review": any(day["review"] for day in trend),
             "harm_meaning": HARM_MEANING,
         }
@@ -239,7 +239,7 @@ def hunt_state(console: Console) -> dict[str, Any] | None:
     }
 
 
-def _news(database: WatchDatabase) -> list[dict[str, Any]]:
+def _list_latest_alerts(database: WatchDatabase) -> list[dict[str, Any]]:
     """The latest alerts: each is a change that matters."""
     statement = select(ALERTS).order_by(ALERTS.c.at.desc(), ALERTS.c.alert_id).limit(NEWS_SHOWN)
     found = []
@@ -255,7 +255,7 @@ def _news(database: WatchDatabase) -> list[dict[str, Any]]:
     return found
 
 
-def _health(console: Console, shown: ShownCase | None) -> Iterator[Health]:
+def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator[Health]:
     if console.traffic is not None:
         yield from _traffic_health(console, console.traffic)
     hunt = hunt_state(console)
@@ -299,7 +299,7 @@ def _traffic_health(console: Console, traffic: Traffic) -> Iterator[Health]:
         yield Health("bad", formatting.sentence(full))
 
 
-def _budget(shown: ShownCase) -> dict[str, Any] | None:
+def _describe_alarm_budget(shown: ShownCase) -> dict[str, Any] | None:
     """What the false-alarm budget of the last 30 days has left."""
     budget = shown.facts.get("budget") or {}
     try:
@@ -315,7 +315,7 @@ def _budget(shown: ShownCase) -> dict[str, Any] | None:
     }
 
 
-def _trend(shown: ShownCase) -> list[dict[str, Any]]:
+def _count_harvest_by_day(shown: ShownCase) -> list[dict[str, Any]]:
     """Harvested requests by day, of campaigns to act on and of those to review."""
     verdicts = {name: one.verdict for name, one in shown.by_id.items()}
     days: dict[str, dict[str, int]] = defaultdict(lambda: {"act": 0, "review": 0})

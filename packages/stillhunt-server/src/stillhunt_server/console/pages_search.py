@@ -69,11 +69,11 @@ def search(request: PageRequest) -> Response:
         request.look("search", without_addresses(wanted)[:_AUDITED_CHARS])
         hits = search_case(shown.model, shown.case.samples, wanted)
         values["hits"] = hits
-        values["links"] = {id(hit): _link(hit) for kind in hits.kinds for hit in kind.hits}
+        values["links"] = {id(hit): _build_hit_url(hit) for kind in hits.kinds for hit in kind.hits}
     return render(request, "search.html", values)
 
 
-def _link(hit: Any) -> str:
+def _build_hit_url(hit: Any) -> str:
     if hit.kind == "campaign":
         return campaign_url(hit.campaign_id or hit.id)
     if hit.kind == "account":

@@ -56,7 +56,7 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
     query = replace(request.query, others=others)
     if query.export:
         headers = {"content-disposition": f'attachment; filename="requests.{query.export}"'}
-        content = _csv(page, total) if query.export == "csv" else _parquet(page, total)
+        content = _iterate_csv_chunks(page, total) if query.export == "csv" else _iterate_parquet_chunks(page, total)
         return StreamingResponse(content, media_type=MEDIA_TYPES[query.export], headers=headers)
     template = "campaign_requests.html" if campaign else "account_requests.html"
     return render(request, template, {"view": requests_view(page, total, query), "account": account, **head})
@@ -71,13 +71,13 @@ def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
     return TableView(REQUEST_LIST, asked_for, shown.rows, total, total, pages, {})
 
 
-def _csv(page: Pages, total: int) -> Iterator[bytes]:
+def _iterate_csv_chunks(page: Pages, total: int) -> Iterator[bytes]:
     for start in range(0, max(total, 1), EXPORTED_AT_A_TIME):
         content = csv_bytes(page(start, EXPORTED_AT_A_TIME))
         yield content if start == 0 else content.partition(b"\n")[2]
 
 
-def _parquet(page: Pages, total: int) -> Iterator[bytes]:
+def _iterate_parquet_chunks(page: Pages, total: int) -> Iterator[bytes]:
     sink = _Sink()
     writer: pq.ParquetWriter | None = None
     for start in range(0, max(total, 1), EXPORTED_AT_A_TIME):

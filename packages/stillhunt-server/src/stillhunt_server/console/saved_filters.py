@@ -53,9 +53,9 @@ def save_filter(
     kept = SavedFilter(
         filter_id=0,
         owner=person_text(owner, "owner"),
-        page=_matching(_PAGE, page, "page", "give the path of a page of the console"),
-        name=_name(name),
-        query=_matching(_QUERY, query.removeprefix("?"), "query", "give the text after the question mark"),
+        page=_require_pattern_match(_PAGE, page, "page", "give the path of a page of the console"),
+        name=_check_filter_name(name),
+        query=_require_pattern_match(_QUERY, query.removeprefix("?"), "query", "give the text after the question mark"),
         shared=shared,
         made_at=now,
     )
@@ -102,7 +102,7 @@ def delete_filter(database: WatchDatabase, filter_id: int, owner: str) -> None:
             )
 
 
-def _name(typed: str) -> str:
+def _check_filter_name(typed: str) -> str:
     name = escape_controls(typed.strip())
     if not 0 < len(name) <= MOST_FILTER_NAME_CHARACTERS:
         raise ConfigError(
@@ -113,7 +113,7 @@ def _name(typed: str) -> str:
     return name
 
 
-def _matching(pattern: re.Pattern[str], given: str, where: str, next_step: str) -> str:
+def _require_pattern_match(pattern: re.Pattern[str], given: str, where: str, next_step: str) -> str:
     if len(given) > MOST_QUERY_CHARACTERS or not pattern.fullmatch(given):
         raise ConfigError(f"this can be no {where} of a filter", where=where, next_step=next_step)
     return given

@@ -131,9 +131,9 @@ class LatestSource:
 
     def begin(self) -> None:
         """Begin to read the latest snapshot, so that the first page does not wait for it."""
-        threading.Thread(target=self._begin, name="stillhunt-snapshot", daemon=True).start()
+        threading.Thread(target=self._load_first_case, name="stillhunt-snapshot", daemon=True).start()
 
-    def _begin(self) -> None:
+    def _load_first_case(self) -> None:
         with suppress(Exception):  # the first page says it
             self.current()
 
@@ -149,15 +149,17 @@ class LatestSource:
         if shown is None:
             with self._reading:
                 if self._shown is None:
-                    self._shown = _read(latest)
+                    self._shown = _read_shown_case(latest)
             return self._shown
         if latest.sequence != self._failed and self._reading.acquire(blocking=False):
-            threading.Thread(target=self._replace, args=(latest,), name="stillhunt-snapshot", daemon=True).start()
+            threading.Thread(
+                target=self._replace_shown_case, args=(latest,), name="stillhunt-snapshot", daemon=True
+            ).start()
         return shown
 
-    def _replace(self, latest: Snapshot) -> None:
+    def _replace_shown_case(self, latest: Snapshot) -> None:
         try:
-            self._shown = _read(latest)
+            self._shown = _read_shown_case(latest)
         except Exception:  # what was read before is still shown; the next hunt makes another snapshot
             self._failed = latest.sequence
             _LOG.exception("reading snapshot %s", latest.sequence)
@@ -165,5 +167,5 @@ class LatestSource:
             self._reading.release()
 
 
-def _read(snapshot: Snapshot) -> ShownCase:
+def _read_shown_case(snapshot: Snapshot) -> ShownCase:
     return ShownCase(snapshot.case, snapshot.sequence, snapshot.facts())

@@ -74,13 +74,13 @@ class TableCell:
 def cell_of(column: TableColumn, row: Row) -> TableCell:
     """A row's cell in a column."""
     value = row[column.name]
-    text = column.shown(row) if column.shown is not None else _shown(value)
+    text = column.shown(row) if column.shown is not None else _format_cell_value(value)
     moment = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else ""
     href = column.link(row) if column.link is not None else ""
     return TableCell(text, href, column.kind, column.mark(row) if column.mark is not None else "", moment)
 
 
-def _shown(value: Any) -> str:
+def _format_cell_value(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -163,15 +163,15 @@ class TableQuery:
         """
         if "page" not in changes:
             changes["page"] = 1
-        return replace(self, **changes)._text()  # type: ignore[arg-type]  # fields by their names
+        return replace(self, **changes)._format_query_string()  # type: ignore[arg-type]  # fields by their names
 
-    def _text(self) -> str:
+    def _format_query_string(self) -> str:
         said = list(self.others)
         if self.find:
             said.append((SEARCH, self.find))
         said += [(name, value) for name, values in self.choices.items() for value in values]
-        said += [(name + LEAST, _shortest(bound)) for name, bound in self.least.items()]
-        said += [(name + MOST, _shortest(bound)) for name, bound in self.most.items()]
+        said += [(name + LEAST, _format_shortest_bound(bound)) for name, bound in self.least.items()]
+        said += [(name + MOST, _format_shortest_bound(bound)) for name, bound in self.most.items()]
         if self.sort:
             said.append((SORT, f"-{self.sort}" if self.descending else self.sort))
         if self.size != FIRST_SIZE:
@@ -195,7 +195,7 @@ def read_query(asked: Iterable[tuple[str, str]]) -> TableQuery:
         if value:
             choices.setdefault(name, []).append(value)
         for end, found in bounds.items():
-            if name.endswith(end) and (bound := _number(value)) is not None:
+            if name.endswith(end) and (bound := _parse_finite_number(value)) is not None:
                 found[name.removesuffix(end)] = bound
     sort = values.get(SORT, "")
     return TableQuery(
@@ -212,7 +212,7 @@ def read_query(asked: Iterable[tuple[str, str]]) -> TableQuery:
     )
 
 
-def _number(text: str) -> float | None:
+def _parse_finite_number(text: str) -> float | None:
     try:
         value = float(text)
     except ValueError:
@@ -220,7 +220,7 @@ def _number(text: str) -> float | None:
     return value if abs(value) < float("inf") else None
 
 
-def _shortest(bound: float) -> str:
+def _format_shortest_bound(bound: float) -> str:
     """A bound as somebody would type it, which is read as the same number."""
     return shown if float(shown := f"{bound:g}") == bound else repr(bound)
 

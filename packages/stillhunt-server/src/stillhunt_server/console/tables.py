@@ -116,8 +116,8 @@ def table_page(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableView:
     Args:
         data: all its rows; its columns hold those of the spec by name, and what their links need.
     """
-    query = _fitted(spec, asked)
-    places = _places(spec, data, query)
+    query = _fit_query_to_table(spec, asked)
+    places = _find_row_places(spec, data, query)
     pages = max(1, -(-len(places) // query.size))
     query = replace(query, page=min(query.page, pages))
     start = (query.page - 1) * query.size
@@ -125,15 +125,15 @@ def table_page(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableView:
     columns = _shown_columns(spec, query)
     link = spec.row_link or (lambda _row: "")
     rows = tuple((link(row), tuple(cell_of(column, row) for column in columns)) for row in shown)
-    return TableView(spec, query, rows, len(places), data.num_rows, pages, _choices(spec, data, query))
+    return TableView(spec, query, rows, len(places), data.num_rows, pages, _list_filter_choices(spec, data, query))
 
 
 def table_export(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableExport | None:
     """All rows that a query leaves, as a file; None where no export is asked for."""
-    query = _fitted(spec, asked)
+    query = _fit_query_to_table(spec, asked)
     if not query.export:
         return None
-    kept = data.take(pa.array(_places(spec, data, query))).select([column.name for column in spec.columns])
+    kept = data.take(pa.array(_find_row_places(spec, data, query))).select([column.name for column in spec.columns])
     content = csv_bytes(kept) if query.export == "csv" else parquet_bytes(kept)
     return TableExport(f"{spec.name}.{query.export}", MEDIA_TYPES[query.export], content)
 
@@ -143,7 +143,7 @@ def _shown_columns(spec: TableSpec, query: TableQuery) -> tuple[TableColumn, ...
     return tuple(one for one in spec.columns if query.wide or not one.aside or one.name == query.sort)
 
 
-def _fitted(spec: TableSpec, asked: TableQuery) -> TableQuery:
+def _fit_query_to_table(spec: TableSpec, asked: TableQuery) -> TableQuery:
     """What is asked, as far as this table knows it, in its own order unless the reader asks for another."""
     query = asked.of_columns(spec.columns)
     if query.sort or not spec.sort:
@@ -151,7 +151,7 @@ def _fitted(spec: TableSpec, asked: TableQuery) -> TableQuery:
     return replace(query, sort=spec.sort.removeprefix("-"), descending=spec.sort.startswith("-"))
 
 
-def _places(spec: TableSpec, data: pa.Table, query: TableQuery) -> np.ndarray[Any, Any]:
+def _find_row_places(spec: TableSpec, data: pa.Table, query: TableQuery) -> np.ndarray[Any, Any]:
     """Numbers of the rows that are left, in order."""
     kept = np.ones(data.num_rows, np.bool_)
     if query.find:
@@ -160,32 +160,36 @@ def _places(spec: TableSpec, data: pa.Table, query: TableQuery) -> np.ndarray[An
         text = pc.utf8_lower(pa.scalar(query.find)).as_py()
         for column in spec.columns:
             if column.is_searched:
-                found |= _holds(data, column, lambda texts: pc.match_substring(_lower(texts), text))
+                found |= _find_passing_rows(
+                    data, column, lambda texts: pc.match_substring(_lowercase_texts(texts), text)
+                )
         kept &= found
     for column in spec.columns:
         if values := query.choices.get(column.name):
-            kept &= _holds(data, column, partial(_is_one_of, wanted=pa.array(values, pa.string())))
+            kept &= _find_passing_rows(data, column, partial(_is_one_of, wanted=pa.array(values, pa.string())))
     for bounds, compare in ((query.least, pc.greater_equal), (query.most, pc.less_equal)):
         for name, bound in bounds.items():
-            kept &= _true(compare(data[name].cast(pa.float64(), safe=False), bound))
+            kept &= _convert_mask_to_numpy(compare(data[name].cast(pa.float64(), safe=False), bound))
     places = np.flatnonzero(kept)
     if query.sort:
         # the sort of a single array is stable: ties keep the order in which rows come, so that pages do not overlap
-        key = _sortable(data[query.sort]).take(pa.array(places))
+        key = _build_sort_key(data[query.sort]).take(pa.array(places))
         direction = "descending" if query.descending else "ascending"
         places = places[pc.array_sort_indices(key, order=direction, null_placement="at_end").to_numpy()]
     return places
 
 
-def _holds(data: pa.Table, column: TableColumn, test: Callable[[Any], Any]) -> np.ndarray[Any, Any]:
+def _find_passing_rows(data: pa.Table, column: TableColumn, test: Callable[[Any], Any]) -> np.ndarray[Any, Any]:
     """Rows whose text, or one of whose texts, passes a test."""
-    array = _whole(data[column.name])
-    texts = array.flatten() if pa.types.is_list(array.type) else _text(array)
+    array = _combine_column_chunks(data[column.name])
+    texts = array.flatten() if pa.types.is_list(array.type) else _convert_values_to_text(array)
     if column.kind == "id":
-        passed = _true(test(texts))
+        passed = _convert_mask_to_numpy(test(texts))
     else:  # many rows have few texts, each of which is tested once
         coded = texts.dictionary_encode()
-        passed = _true(pc.take(pa.array(_true(test(coded.dictionary))), coded.indices))
+        passed = _convert_mask_to_numpy(
+            pc.take(pa.array(_convert_mask_to_numpy(test(coded.dictionary))), coded.indices)
+        )
     if not pa.types.is_list(array.type):
         return passed
     rows = np.zeros(len(array), np.bool_)
@@ -193,74 +197,76 @@ def _holds(data: pa.Table, column: TableColumn, test: Callable[[Any], Any]) -> n
     return rows
 
 
-def _lower(texts: Any) -> Any:
+def _lowercase_texts(texts: Any) -> Any:
     """Texts in small letters; where all are ASCII, as ids are, by the function that is five times as fast."""
     plain = pc.all(pc.string_is_ascii(texts), min_count=0).as_py()
     return pc.ascii_lower(texts) if plain else pc.utf8_lower(texts)
 
 
-def _whole(column: pa.ChunkedArray) -> Any:
+def _combine_column_chunks(column: pa.ChunkedArray) -> Any:
     """A column as one array; copied only where it is in several chunks."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _is_one_of(texts: Any, wanted: Any) -> Any:
-    return pc.is_in(_cut(texts), value_set=wanted)
+    return pc.is_in(_cut_filter_values(texts), value_set=wanted)
 
 
-def _cut(texts: Any) -> Any:
+def _cut_filter_values(texts: Any) -> Any:
     """Texts as filters send them: what is longer counts by its beginning."""
     return pc.utf8_slice_codeunits(texts, 0, MOST_VALUE_CHARACTERS)
 
 
-def _true(mask: Any) -> np.ndarray[Any, Any]:
+def _convert_mask_to_numpy(mask: Any) -> np.ndarray[Any, Any]:
     found: np.ndarray[Any, Any] = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
     return found.astype(np.bool_)
 
 
-def _text(array: Any) -> Any:
+def _convert_values_to_text(array: Any) -> Any:
     """Values as they stand in filters: text as it is, yes and no."""
     if pa.types.is_boolean(array.type):
         return pc.if_else(array, "yes", "no")
     return array if pa.types.is_string(array.type) else array.cast(pa.string())
 
 
-def _sortable(column: pa.ChunkedArray) -> Any:
+def _build_sort_key(column: pa.ChunkedArray) -> Any:
     """What rows are ordered by: of a list its first value; text without regard to case."""
-    array = _whole(column)
+    array = _combine_column_chunks(column)
     if pa.types.is_list(array.type):
         filled = pc.greater(pc.list_value_length(array), 0)
         array = pc.list_element(pc.if_else(filled, array, pa.scalar([""], array.type)), 0)
     if not pa.types.is_string(array.type):
         return array
     coded = array.dictionary_encode()
-    return pc.rank(_lower(coded.dictionary), tiebreaker="dense").take(coded.indices)
+    return pc.rank(_lowercase_texts(coded.dictionary), tiebreaker="dense").take(coded.indices)
 
 
 def _most_frequent(texts: Any, chosen: Iterable[str]) -> tuple[list[tuple[str, int]], int]:
     """The values that a filter offers, each with its rows, and how many there are; by columns, as there may be many."""
     counted = pc.value_counts(texts)
-    names, rows = _cut(counted.field("values")), counted.field("counts")
+    names, rows = _cut_filter_values(counted.field("values")), counted.field("counts")
     stated = pc.fill_null(pc.not_equal(names, ""), False)
     found = pa.table({"name": names.filter(stated), "rows": rows.filter(stated)})
     found = found.group_by("name").aggregate([("rows", "sum")])
     order = pc.sort_indices(found, sort_keys=[("rows_sum", "descending"), ("name", "ascending")])
     further = pc.is_in(found["name"].take(order), value_set=pa.array(list(chosen), pa.string()))
-    wanted = _true(further)
+    wanted = _convert_mask_to_numpy(further)
     wanted[:CHOICES_SHOWN] = True
     some = found.take(order.filter(pa.array(wanted)))
     return list(zip(some["name"].to_pylist(), some["rows_sum"].to_pylist(), strict=True)), found.num_rows
 
 
-def _choices(spec: TableSpec, data: pa.Table, query: TableQuery) -> dict[str, tuple[FilterChoice, ...]]:
+def _list_filter_choices(spec: TableSpec, data: pa.Table, query: TableQuery) -> dict[str, tuple[FilterChoice, ...]]:
     """Values that filters offer: the most frequent of the whole table, and those that are chosen."""
     offered: dict[str, tuple[FilterChoice, ...]] = {}
     for column in spec.columns:
         if not column.is_choice:
             continue
-        array = _whole(data[column.name])
+        array = _combine_column_chunks(data[column.name])
         chosen = query.choices.get(column.name, ())
-        some, number = _most_frequent(_text(array.flatten() if pa.types.is_list(array.type) else array), chosen)
+        some, number = _most_frequent(
+            _convert_values_to_text(array.flatten() if pa.types.is_list(array.type) else array), chosen
+        )
         held = {value for value, _ in some}
         some += [(value, 0) for value in chosen if value not in held]
         if number > 1 or chosen:

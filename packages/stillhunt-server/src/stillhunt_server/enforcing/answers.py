@@ -67,9 +67,9 @@ class Answers:
         """What an action means for a request; see `answer`."""
         rest = (action, found.reason, found.seq, found.expires_at)
         by_person = found.kind != "rule"
-        if action in ("step_up", "block") or (action == "limit" and self._limited(model)):
+        if action in ("step_up", "block") or (action == "limit" and self._is_model_limited(model)):
             return GatewayAnswer(403, *rest, by_person=by_person)
-        if action == "throttle" and (wait := self._wait(account)):
+        if action == "throttle" and (wait := self._compute_throttle_wait(account)):
             return GatewayAnswer(429, *rest, wait, by_person)
         return GatewayAnswer(200, *rest, by_person=by_person)
 
@@ -78,12 +78,12 @@ class Answers:
         policy = self.policy
         return policy.mode == "enforce" and not policy.kill_switch and account not in policy.exempt.accounts
 
-    def _limited(self, model: str) -> bool:
+    def _is_model_limited(self, model: str) -> bool:
         """Whether a model is refused, whatever its letters' case and the provider before a slash."""
         names = {model.lower(), model.lower().rpartition("/")[2]} - {""}
         return any(fnmatchcase(name, pattern.lower()) for name in names for pattern in self.policy.limit.models)
 
-    def _wait(self, account: str) -> int:
+    def _compute_throttle_wait(self, account: str) -> int:
         """Seconds until the account may ask again; 0 where it may now, and then the request counts.
 
         Only throttled accounts are counted, so that nobody can fill the memory.

@@ -238,8 +238,8 @@ class InlineMatcher(FollowedAccounts[str]):
         account.seen += 1
         if not entries:
             return None
-        most = max(self._weigh(account, asked, prompt_hash, entries), key=_MOST_TELLING)
-        found = self._match(account, most) if most.linked or most.carries else None
+        most = max(self._weigh_asked_request(account, asked, prompt_hash, entries), key=_MOST_TELLING)
+        found = self._build_inline_match(account, most) if most.linked or most.carries else None
         self._forget_beyond()
         return found
 
@@ -248,7 +248,7 @@ class InlineMatcher(FollowedAccounts[str]):
         account = self._accounts.get(account_id)
         return links_of([account], self._signatures) if account is not None else []
 
-    def _weigh(
+    def _weigh_asked_request(
         self,
         account: FollowedAccount,
         asked: AskedRequest,
@@ -256,7 +256,7 @@ class InlineMatcher(FollowedAccounts[str]):
         entries: list[tuple[int, dict[int, int]]],
     ) -> list[_Weighed]:
         """The request under each signature of which it has a phrase; its account remembers what it shows."""
-        request = asked.now, self._conversation(asked.conversation), prompt_hash
+        request = asked.now, self._number_conversation(asked.conversation), prompt_hash
         style = known_style(asked.model, asked.user_agent, asked.settings)
         senders = known_senders(style)
         counts = account.seen <= FIRST_REQUESTS
@@ -272,13 +272,13 @@ class InlineMatcher(FollowedAccounts[str]):
             found.append(_Weighed(number, links, linked, alone, carries, both, own, len(phrases), sent))
         return found
 
-    def _conversation(self, key: str | None) -> int:
+    def _number_conversation(self, key: str | None) -> int:
         """Number of a conversation; one of its own for a request without."""
         if not key:
             return -1 - self.requests
         return int.from_bytes(hashlib.blake2b(valid(key).encode(), digest_size=8).digest(), "big")
 
-    def _match(self, account: FollowedAccount, shown: _Weighed) -> InlineMatch:
+    def _build_inline_match(self, account: FollowedAccount, shown: _Weighed) -> InlineMatch:
         signature = self._signatures[shown.number]
         return InlineMatch(
             campaign_id=signature.campaign_id,
@@ -288,11 +288,11 @@ class InlineMatcher(FollowedAccounts[str]):
             shows_alone=shown.alone,
             linked=shown.linked,
             same_sender=shown.sent,
-            _why=partial(_reasons, account, shown, signature),
+            _why=partial(_list_match_reasons, account, shown, signature),
         )
 
 
-def _reasons(account: FollowedAccount, shown: _Weighed, signature: Signature) -> tuple[str, ...]:
+def _list_match_reasons(account: FollowedAccount, shown: _Weighed, signature: Signature) -> tuple[str, ...]:
     bits, bar, all_phrases = (shown.bits - shown.style) / MICRO, signature.account_bits, len(signature.phrases)
     own = (
         fill_sentence(

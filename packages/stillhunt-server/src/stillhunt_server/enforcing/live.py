@@ -64,7 +64,12 @@ class LiveDecisions:
     ) -> None:
         self._database, self._policy = database, policy
         # The policy first: it says what becomes of a changed log.
-        self._reads = {"policy": self._read_policy, "decisions": self._read_log, "kept decisions": self._keep, **others}
+        self._reads = {
+            "policy": self._read_policy,
+            "decisions": self._read_log,
+            "kept decisions": self._write_verified_file,
+            **others,
+        }
         self.allowed = allowed
         self._kept, self._steps = kept, steps or ClockSteps()
         self._written, self._write_at, self._whole_at = "", 0.0, 0.0
@@ -82,7 +87,7 @@ class LiveDecisions:
         """What could not be read at the last look -> why; what was known before still holds."""
         self._looked_at = time.monotonic()
         self._stop = threading.Event()
-        self.thread = KeptThread("decisions", self._follow, self._stop.is_set)
+        self.thread = KeptThread("decisions", self._follow_decision_log, self._stop.is_set)
 
     def start(self) -> None:
         """Read what stands, and begin to follow the database; a log that cannot be read yet is tried again."""
@@ -94,19 +99,19 @@ class LiveDecisions:
         self._stop.set()
         self.thread.join()
         self._write_at = 0.0
-        self._try("kept decisions")
+        self._try_named_read("kept decisions")
 
     def look(self) -> None:
         """Read what is new, once, and verify more of what was read before."""
         with self._looking:
             for name in self._reads:
-                self._try(name)
+                self._try_named_read(name)
             self._looked_at = time.monotonic()
 
     def catch_up(self) -> None:
         """Read new decisions, for who wants to see what was just decided."""
         with self._looking:
-            self._try("decisions")
+            self._try_named_read("decisions")
 
     def faults(self) -> dict[str, str]:
         """What does not work now: name of the fault -> what follows from it."""
@@ -127,7 +132,7 @@ class LiveDecisions:
         parts = {STALE: stale, OFF: off}
         return found | {name: "; ".join(statements) for name, statements in parts.items() if statements}
 
-    def _try(self, name: str) -> None:
+    def _try_named_read(self, name: str) -> None:
         try:
             self._reads[name]()
             self.problems.pop(name, None)
@@ -137,7 +142,7 @@ class LiveDecisions:
             self.problems[name] = f"unexpected: {type(error).__name__}"
             _LOG.exception("reading %s", name)
 
-    def _follow(self) -> None:
+    def _follow_decision_log(self) -> None:
         while not self._stop.wait(RELOAD_SECONDS):
             self.look()
 
@@ -148,7 +153,7 @@ class LiveDecisions:
             table, last = self._known = self._read_on(*self._known)
             self._verify_more()
         except ChangedLogError as error:
-            self._hold(error)
+            self._handle_changed_log(error)
             if error.lost:
                 self._known, self._whole = _NOTHING, None
             else:
@@ -157,10 +162,10 @@ class LiveDecisions:
             raise
         except StillhuntError:
             if not self.revision:
-                self._show(self._verified)
+                self._show_verified_table(self._verified)
             raise
         self._verified = VerifiedDecisions(last, table)
-        self._show(self._verified)
+        self._show_verified_table(self._verified)
 
     def _verify_more(self) -> None:
         """Verify again a part of the entries that are known, from the first on; an entry may have been changed."""
@@ -201,7 +206,7 @@ class LiveDecisions:
             broken = first_broken(new, last)
             whole = new[: broken.seq - new[0].seq] if broken else new
             if whole:
-                self._compare(whole)
+                self._check_verified_entry(whole)
                 table, last = table.with_entries(whole, time.time_ns() // 1000, self.allowed), whole[-1].place
                 self._known = table, last
             if broken:
@@ -214,26 +219,26 @@ class LiveDecisions:
             raise ChangedLogError(Broken(last.seq + 1, "it is gone, with all that followed"), lost=True)
         return table, last
 
-    def _compare(self, entries: list[LogEntry]) -> None:
+    def _check_verified_entry(self, entries: list[LogEntry]) -> None:
         """Refuse a log in which the entry that was verified last is another one."""
         known = self._verified.last if self._verified is not None else LEDGER_START
         if entries[0].seq <= known.seq <= entries[-1].seq and entries[known.seq - entries[0].seq].place != known:
             raise ChangedLogError(Broken(known.seq, "it is another one than before"), lost=True)
 
-    def _hold(self, error: ChangedLogError) -> None:
+    def _handle_changed_log(self, error: ChangedLogError) -> None:
         """Go on with what was verified, or with nothing, as the policy says."""
         if error.lost and self._written and self._kept is not None and not self._kept.exists():
             self._verified, self._written = None, ""  # somebody accepted the log as it is: the next look reads it
         if self.answers.policy.changed_log == "stop":
             self.table, self.revision = empty_table(), ""
         else:
-            self._show(self._verified)
+            self._show_verified_table(self._verified)
 
-    def _show(self, verified: VerifiedDecisions | None) -> None:
+    def _show_verified_table(self, verified: VerifiedDecisions | None) -> None:
         if verified is not None:
             self.table, self.revision = verified.table, verified.revision
 
-    def _keep(self) -> None:
+    def _write_verified_file(self) -> None:
         """Write down what was verified, at once where that takes a moment, and later where it takes long."""
         known = self._verified
         if self._kept is None or known is None or "decisions" in self.problems or time.monotonic() < self._write_at:

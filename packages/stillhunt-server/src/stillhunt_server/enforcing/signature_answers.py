@@ -45,14 +45,14 @@ class _Armed:
 
     def spares(self, account: str, campaign: str) -> bool:
         before = self.before.get(campaign)
-        return account in self.untouched or (before is not None and _holds(before, account))
+        return account in self.untouched or (before is not None and _has_account_hash(before, account))
 
 
-def _hashed(names: pa.ChunkedArray) -> memoryview:
+def _sort_name_hashes(names: pa.ChunkedArray) -> memoryview:
     return np.sort(np.array([hash(name) for name in names.to_pylist()], np.int64)).data
 
 
-def _holds(hashes: memoryview, account: str) -> bool:
+def _has_account_hash(hashes: memoryview, account: str) -> bool:
     key = hash(account)
     place = bisect_left(hashes, key)
     return place < len(hashes) and hashes[place] == key  # an equal hash spares, and harms nobody
@@ -104,12 +104,12 @@ class SignatureAnswers:
         found = signatures_in_force(self._folder, self._config.seed, time.time_ns() // 1000).signatures
         names = [one.campaign_id for one in found]
         before = accounts_before(self._folder, self._database, names)
-        hashed = {id(column): _hashed(column) for column in before.values()}
+        hashed = {id(column): _sort_name_hashes(column) for column in before.values()}
         untouched = frozenset((*untouched_accounts(self._folder), *self._config.sanctioned.accounts))
         named = {name: hashed[id(column)] for name, column in before.items()}
         longest = self._config.collect.max_text_bytes
         matcher = InlineMatcher(found, self._config.seed, most_text_bytes=longest)
-        self._armed = _Armed(matcher, untouched, named, _hashed(own_traffic(self._folder))) if found else None
+        self._armed = _Armed(matcher, untouched, named, _sort_name_hashes(own_traffic(self._folder))) if found else None
         self._sequence = snapshot.sequence
 
     def answer(self, asked: AskedRequest, known: GatewayAnswer, answers: Answers) -> GatewayAnswer:
@@ -121,7 +121,7 @@ class SignatureAnswers:
         if found.linked and asked.account_id not in armed.linked:
             armed.linked.add(asked.account_id)
             self._new_links.extend(armed.matcher.links_of(asked.account_id))
-        beyond_texts = found.same_sender and not _holds(armed.own_traffic, asked.account_id)
+        beyond_texts = found.same_sender and not _has_account_hash(armed.own_traffic, asked.account_id)
         action = action_of(policy.signature.first_request, beyond_texts)
         acts = policy.mode == "enforce" and not policy.kill_switch and not known.by_person
         if not acts or action == "observe" or (known.action != "none" and rank(action) <= rank(known.action)):

@@ -153,15 +153,17 @@ class Guard:
             await self._app(scope, receive, sending)  # files that are the same for everybody
             return
         try:
-            refused, receive = await self._checked(request, needed, receive)
+            refused, receive = await self._check_request_access(request, needed, receive)
         except OutputError:
             refused = self._problem(request, 503, DATABASE_FAILS)
         await (refused or self._app)(scope, receive, sending)
-        await self._touch(request)
+        await self._touch_session(request)
 
-    async def _checked(self, request: Request, needed: str | None, receive: Receive) -> tuple[Response | None, Receive]:
+    async def _check_request_access(
+        self, request: Request, needed: str | None, receive: Receive
+    ) -> tuple[Response | None, Receive]:
         """Why a request is not let through, if it is not; and its body, which may have been read."""
-        viewer = await self._viewer(request)
+        viewer = await self._find_request_viewer(request)
         request.state.viewer = viewer
         posting = request.method not in _READING
         if posting and not is_same_site(request, self._people.settings.url):
@@ -182,7 +184,7 @@ class Guard:
             return self._problem(request, 403, _needs_text(needed)), receive
         return None, receive
 
-    async def _viewer(self, request: Request) -> Viewer | None:
+    async def _find_request_viewer(self, request: Request) -> Viewer | None:
         people = self._people
         if people.proxy is not None:
             name = people.proxy.name_of(request)
@@ -211,7 +213,7 @@ class Guard:
             return Response(status_code=401, headers={"hx-redirect": leads})
         return RedirectResponse(leads, 303)
 
-    async def _touch(self, request: Request) -> None:
+    async def _touch_session(self, request: Request) -> None:
         """Keep a session from being idle, after the answer, one at a time: nobody waits for a locked database."""
         people = self._people
         cookie = session_cookie(request, people) if people.proxy is None and request.state.viewer is not None else ""

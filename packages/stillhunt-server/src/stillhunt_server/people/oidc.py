@@ -128,7 +128,7 @@ class OpenIdClient:
         Raises:
             SignInRefusedError: they are not signed in.
         """
-        kept = _unpacked(pending)
+        kept = _unpack_pending_cookie(pending)
         if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):
             raise SignInRefusedError("This answer belongs to another attempt; sign in again.")
         if "error" in answer or not answer.get("code"):
@@ -136,8 +136,8 @@ class OpenIdClient:
         if "iss" in answer and answer["iss"] != self._settings.oidc_issuer:
             raise SignInRefusedError("This answer comes from another provider.")
         provider = await self._read_provider()
-        tokens = await self._exchange(provider, answer["code"], kept["verifier"])
-        claims = await self._verified(provider, tokens, kept["nonce"])
+        tokens = await self._exchange_sign_in_code(provider, answer["code"], kept["verifier"])
+        claims = await self._verify_id_token(provider, tokens, kept["nonce"])
         return await self._threads.run(self._signed_in, claims), kept["next"]
 
     @property
@@ -169,7 +169,7 @@ class OpenIdClient:
         roles = {self._settings.oidc_roles.get(value) for value in values if isinstance(value, str)}
         return next((role for role in reversed(PERSON_ROLES) if role in roles), self._settings.default_role)
 
-    async def _exchange(self, provider: _Provider, code: str, verifier: str) -> Mapping[str, Any]:
+    async def _exchange_sign_in_code(self, provider: _Provider, code: str, verifier: str) -> Mapping[str, Any]:
         sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect}
         sent |= {"code_verifier": verifier}
         name, secret = self._settings.oidc_client_id, self._settings.oidc_client_secret
@@ -179,9 +179,9 @@ class OpenIdClient:
             basic = httpx.BasicAuth(quote(name, safe=""), quote(secret, safe=""))  # RFC 6749, section 2.3.1
         else:
             sent |= {"client_id": name} | ({"client_secret": secret} if secret else {})
-        return await _asked("POST", provider.metadata["token_endpoint"], data=sent, auth=basic)
+        return await _request_provider_json("POST", provider.metadata["token_endpoint"], data=sent, auth=basic)
 
-    async def _verified(self, provider: _Provider, tokens: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+    async def _verify_id_token(self, provider: _Provider, tokens: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         """Claims of an id token whose signature, issuer, audience, times and nonce are right."""
         from joserfc import jwt  # an optional part
         from joserfc.errors import JoseError  # an optional part
@@ -217,11 +217,11 @@ class OpenIdClient:
         if kept is not None and now - kept.read_at < (_REREAD_SECONDS if again else _KEPT_SECONDS):
             return kept
         issuer = self._settings.oidc_issuer
-        metadata = await _asked("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        metadata = await _request_provider_json("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata.get("issuer") != issuer:
             raise SignInRefusedError("The provider's name for itself differs from console.oidc_issuer.")
         try:
-            keys = (await _asked("GET", str(metadata["jwks_uri"])))["keys"]
+            keys = (await _request_provider_json("GET", str(metadata["jwks_uri"])))["keys"]
             usable = [key for key in keys if key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"]
             provider = _Provider(metadata, KeySet.import_key_set({"keys": usable}), now)
             if not all(isinstance(metadata[name], str) for name in ("authorization_endpoint", "token_endpoint")):
@@ -232,7 +232,7 @@ class OpenIdClient:
         return provider
 
 
-def _unpacked(pending: str) -> dict[str, str]:
+def _unpack_pending_cookie(pending: str) -> dict[str, str]:
     """What `start` put into its cookie; from anybody."""
     try:
         if len(pending) > _LONGEST_PENDING:
@@ -245,7 +245,7 @@ def _unpacked(pending: str) -> dict[str, str]:
         raise SignInRefusedError("Signing in took too long, or was begun elsewhere; sign in again.") from error
 
 
-async def _asked(method: str, url: str, **options: Any) -> Mapping[str, Any]:
+async def _request_provider_json(method: str, url: str, **options: Any) -> Mapping[str, Any]:
     """The provider's answer, an object of JSON of bounded length."""
     try:
         async with (

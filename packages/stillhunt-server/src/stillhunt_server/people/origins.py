@@ -27,7 +27,7 @@ def networks_of(addresses: Sequence[str]) -> tuple[Network, ...]:
 
 def comes_from(connection: HTTPConnection, networks: Sequence[Network]) -> bool:
     """Whether the other end of the connection, not what a header says, is in one of the networks."""
-    address = _address(connection.client.host if connection.client is not None else "")
+    address = _parse_host_address(connection.client.host if connection.client is not None else "")
     return address is not None and _is_in(address, networks)
 
 
@@ -41,13 +41,13 @@ def client_address(connection: HTTPConnection, proxies: Sequence[Network]) -> st
     if comes_from(connection, proxies):
         forwarded = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
         for text in reversed(forwarded[-_MOST_FORWARDED:]):
-            found = _address(text.strip())
+            found = _parse_host_address(text.strip())
             if found is None:
                 break
             host = str(found)
             if not _is_in(found, proxies):
                 break
-    address = _address(host)
+    address = _parse_host_address(host)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, _HOME_BITS), strict=False))
     return "" if address is None else str(address)
@@ -72,7 +72,7 @@ def is_own_host(connection: HTTPConnection, url: str) -> bool:
         host = urlsplit("//" + connection.headers.get("host", "").lower()).hostname or ""
     except ValueError:
         return False
-    return host in (urlsplit(url).hostname, "localhost") or _address(host) is not None
+    return host in (urlsplit(url).hostname, "localhost") or _parse_host_address(host) is not None
 
 
 def is_same_site(connection: HTTPConnection, url: str) -> bool:
@@ -111,7 +111,7 @@ def local_path(text: str | None) -> str:
     return path
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_host_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

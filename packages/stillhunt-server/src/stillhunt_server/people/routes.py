@@ -52,24 +52,26 @@ class _SignInPages:
         leads = local_path(request.query_params.get("next"))
         if request.state.viewer is not None:
             return RedirectResponse(leads, 303)
-        return self._page(request, leads)
+        return self._render_sign_in_page(request, leads)
 
     async def sign_in(self, request: Request) -> Response:
         """Sign in with a name and a password."""
         leads, desk = local_path(posted(request, "next")), self._people.desk
         if desk is None:
-            return self._page(request, leads, "Passwords are not used here.", 404)
+            return self._render_sign_in_page(request, leads, "Passwords are not used here.", 404)
         address = client_address(request, self._proxies)
         try:
-            known = request.cookies.get(self._named(request, BROWSER_COOKIE), "")
+            known = request.cookies.get(self._name_secure_cookie(request, BROWSER_COOKIE), "")
             result = await desk.sign_in(posted(request, "name").strip(), posted(request, "password"), address, known)
         except OutputError:
-            return self._page(request, leads, DATABASE_FAILS, 503)
+            return self._render_sign_in_page(request, leads, DATABASE_FAILS, 503)
         if result.cookie:
-            led = self._led(request, result.cookie, leads)
-            self._remember(request, led, self._named(request, BROWSER_COOKIE), result.browser, BROWSER_SECONDS)
+            led = self._redirect_with_session(request, result.cookie, leads)
+            self._set_answer_cookie(
+                request, led, self._name_secure_cookie(request, BROWSER_COOKIE), result.browser, BROWSER_SECONDS
+            )
             return led
-        answer = self._page(request, leads, result.error, 429 if result.wait_seconds else 401)
+        answer = self._render_sign_in_page(request, leads, result.error, 429 if result.wait_seconds else 401)
         if result.wait_seconds:
             answer.headers["retry-after"] = str(result.wait_seconds)
         return answer
@@ -78,11 +80,11 @@ class _SignInPages:
         """End the session; one that a proxy or a provider has goes on there."""
         cookie = session_cookie(request, self._people)
         try:
-            await self._people.threads.run(self._end, cookie, request.state.viewer.name)
+            await self._people.threads.run(self._end_user_session, cookie, request.state.viewer.name)
         except OutputError:
-            return self._page(request, "/", f"You are still signed in. {DATABASE_FAILS}", 503)
+            return self._render_sign_in_page(request, "/", f"You are still signed in. {DATABASE_FAILS}", 503)
         answer = RedirectResponse("/sign-in", 303)
-        self._forget(request, answer, cookie_name(self._secure(request)))
+        self._delete_answer_cookie(request, answer, cookie_name(self._is_request_secure(request)))
         return answer
 
     async def oidc_start(self, request: Request) -> Response:
@@ -92,51 +94,59 @@ class _SignInPages:
         try:
             url, pending = await self._people.oidc.start(leads)
         except SignInRefusedError as error:
-            return self._page(request, leads, error.text, 502)
+            return self._render_sign_in_page(request, leads, error.text, 502)
         answer = RedirectResponse(url, 303)
-        self._remember(request, answer, self._named(request, PENDING_COOKIE), pending, PENDING_SECONDS)
+        self._set_answer_cookie(
+            request, answer, self._name_secure_cookie(request, PENDING_COOKIE), pending, PENDING_SECONDS
+        )
         return answer
 
     async def oidc_return(self, request: Request) -> Response:
         """Come back from the provider."""
         assert self._people.oidc is not None  # noqa: S101 - the route exists only then
-        name = self._named(request, PENDING_COOKIE)
+        name = self._name_secure_cookie(request, PENDING_COOKIE)
         try:
             cookie, leads = await self._people.oidc.finish(dict(request.query_params), request.cookies.get(name, ""))
-            answer = self._led(request, cookie, local_path(leads))
+            answer = self._redirect_with_session(request, cookie, local_path(leads))
         except SignInRefusedError as error:
-            answer = self._page(request, "/", error.text, 403)
+            answer = self._render_sign_in_page(request, "/", error.text, 403)
         except OutputError:
-            answer = self._page(request, "/", DATABASE_FAILS, 503)
-        self._forget(request, answer, name)
+            answer = self._render_sign_in_page(request, "/", DATABASE_FAILS, 503)
+        self._delete_answer_cookie(request, answer, name)
         return answer
 
-    def _end(self, cookie: str, name: str) -> None:
+    def _end_user_session(self, cookie: str, name: str) -> None:
         record_look(self._people.database, name, "signed_out", "")
         self._people.sessions.end(cookie)
 
-    def _page(self, request: Request, leads: str, error: str = "", status: int = 200) -> Response:
+    def _render_sign_in_page(self, request: Request, leads: str, error: str = "", status: int = 200) -> Response:
         values = {"error": error, "next": leads, "ways": (self._people.settings.sign_in,)}
         answer = self._render(request, SIGN_IN_PAGE, values)
         answer.status_code = status
         return answer
 
-    def _led(self, request: Request, cookie: str, leads: str) -> Response:
+    def _redirect_with_session(self, request: Request, cookie: str, leads: str) -> Response:
         answer = RedirectResponse(leads, 303)
-        name = cookie_name(self._secure(request))
-        self._remember(request, answer, name, cookie, self._people.sessions.lasts_seconds)
+        name = cookie_name(self._is_request_secure(request))
+        self._set_answer_cookie(request, answer, name, cookie, self._people.sessions.lasts_seconds)
         return answer
 
-    def _remember(self, request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
+    def _set_answer_cookie(self, request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
         answer.set_cookie(
-            name, value, max_age=seconds, path="/", secure=self._secure(request), httponly=True, samesite="lax"
+            name,
+            value,
+            max_age=seconds,
+            path="/",
+            secure=self._is_request_secure(request),
+            httponly=True,
+            samesite="lax",
         )
 
-    def _forget(self, request: Request, answer: Response, name: str) -> None:
-        answer.delete_cookie(name, path="/", secure=self._secure(request), httponly=True, samesite="lax")
+    def _delete_answer_cookie(self, request: Request, answer: Response, name: str) -> None:
+        answer.delete_cookie(name, path="/", secure=self._is_request_secure(request), httponly=True, samesite="lax")
 
-    def _named(self, request: Request, cookie: str) -> str:
-        return f"__Host-{cookie}" if self._secure(request) else cookie
+    def _name_secure_cookie(self, request: Request, cookie: str) -> str:
+        return f"__Host-{cookie}" if self._is_request_secure(request) else cookie
 
-    def _secure(self, request: Request) -> bool:
+    def _is_request_secure(self, request: Request) -> bool:
         return is_secure(request, self._people.settings.url)

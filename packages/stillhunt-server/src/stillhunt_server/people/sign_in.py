@@ -74,7 +74,7 @@ class TryLimit:
         Returns:
             0 where it may be made; else seconds to wait, and nothing is counted.
         """
-        place, now = self._place(key), self._ticks()
+        place, now = self._hash_counter_place(key), self._ticks()
         level = max(0.0, self._levels[place] - (now - self._times[place]) * self._per_second)
         if level + 1 > self._most:
             return (level + 1 - self._most) / self._per_second
@@ -83,10 +83,10 @@ class TryLimit:
 
     def give_back(self, key: str) -> None:
         """Take back a try that was none, for it succeeded."""
-        place = self._place(key)
+        place = self._hash_counter_place(key)
         self._levels[place] = max(0.0, self._levels[place] - 1)
 
-    def _place(self, key: str) -> int:
+    def _hash_counter_place(self, key: str) -> int:
         digest = hashlib.blake2b(key.encode(errors="replace"), digest_size=8, key=self._secret).digest()
         return int.from_bytes(digest) % _COUNTERS
 
@@ -138,9 +138,9 @@ class SignInDesk:
         for limit, key in limits:
             if wait := limit.take(key):
                 _give_back(taken)
-                return _later(wait)
+                return _build_wait_result(wait)
             taken.append((limit, key))
-        session = await anyio.to_thread.run_sync(self._checked, name, password, address, limiter=limiter)
+        session = await anyio.to_thread.run_sync(self._begin_checked_session, name, password, address, limiter=limiter)
         if not session:
             return SignInResult(error=_WRONG)
         _give_back(taken)
@@ -151,7 +151,7 @@ class SignInDesk:
         shared = not self._behind_proxies and (not address or ip_address(address.partition("/")[0]).is_loopback)
         return [*([] if shared else [(self._addresses, address)]), (self._names, name)]
 
-    def _checked(self, name: str, password: str, address: str) -> str:
+    def _begin_checked_session(self, name: str, password: str, address: str) -> str:
         user = check_password(self._database, name, password)
         if user is not None:
             record_look(self._database, user.name, "signed_in", f"from {address}")
@@ -167,7 +167,7 @@ def _give_back(taken: Sequence[tuple[TryLimit, str]]) -> None:
         limit.give_back(key)
 
 
-def _later(wait: float) -> SignInResult:
+def _build_wait_result(wait: float) -> SignInResult:
     minutes = math.ceil(wait / 60)
     text = f"Too many wrong passwords; try again in {plural(minutes, 'minute')}."
     return SignInResult(error=text, wait_seconds=math.ceil(wait))
@@ -204,7 +204,7 @@ class KnownBrowsers:
     def cookie_for(self, name: str) -> str:
         """A cookie for a browser in which this user has just signed in; `read_key` comes first."""
         nonce = secrets.token_urlsafe(16)
-        return nonce + self._seal(nonce, name)
+        return nonce + self._seal_browser_name(nonce, name)
 
     def browser_of(self, cookie: str, name: str) -> str:
         """Which browser a cookie is of; "" where it is none in which this user has signed in.
@@ -213,9 +213,9 @@ class KnownBrowsers:
             name: of the user who is said to sign in.
         """
         nonce, seal = cookie[:_NONCE_CHARACTERS], cookie[_NONCE_CHARACTERS:]
-        right = self._seal(nonce, name)
+        right = self._seal_browser_name(nonce, name)
         return nonce if hmac.compare_digest(seal.encode(errors="replace"), right.encode()) else ""
 
-    def _seal(self, nonce: str, name: str) -> str:
+    def _seal_browser_name(self, nonce: str, name: str) -> str:
         said = f"{nonce}\0{name}".encode(errors="replace")
         return hmac.new(self._key, said, hashlib.sha256).hexdigest()

@@ -63,13 +63,13 @@ def role_includes(role: str, needed: str) -> bool:
 
 def all_users(database: WatchDatabase) -> list[User]:
     """All users, also those who may not sign in, by name."""
-    return [_user(row) for row in database.read(select(PERSONS).order_by(PERSONS.c.name))]
+    return [_build_user_from_row(row) for row in database.read(select(PERSONS).order_by(PERSONS.c.name))]
 
 
 def find_user(database: WatchDatabase, name: str) -> User | None:
     """The user of this name; None where there is none."""
     rows = database.read(select(PERSONS).where(PERSONS.c.name == name))
-    return _user(rows[0]) if rows else None
+    return _build_user_from_row(rows[0]) if rows else None
 
 
 def add_user(
@@ -88,8 +88,8 @@ def add_user(
     """
     _check_name(name)
     _check_role(role)
-    hashed = None if password is None else _hashed(name, password)
-    values = {"name": name, "role": role, "password": hashed, "subject": subject, "made_at": _now()}
+    hashed = None if password is None else _hash_new_password(name, password)
+    values = {"name": name, "role": role, "password": hashed, "subject": subject, "made_at": _read_clock_microseconds()}
     with database.write() as connection:
         try:
             made = connection.execute(insert(PERSONS).values(**values).returning(*PERSONS.c)).mappings().one()
@@ -100,7 +100,7 @@ def add_user(
                 next_step="choose another name, or change that one",
             ) from error
         record_within(connection, by, "user_added", f"{name} as {role}")
-        return _user(dict(made))
+        return _build_user_from_row(dict(made))
 
 
 def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
@@ -111,7 +111,7 @@ def set_role(database: WatchDatabase, name: str, role: str, by: str) -> None:
         ConfigError: there is no such role.
     """
     _check_role(role)
-    _change(database, name, by, "user_role", keeps_admin=role != "admin", role=role)
+    _change_user_row(database, name, by, "user_role", keeps_admin=role != "admin", role=role)
 
 
 def set_password(database: WatchDatabase, name: str, password: str, by: str) -> None:
@@ -120,7 +120,9 @@ def set_password(database: WatchDatabase, name: str, password: str, by: str) -> 
     Raises:
         ConfigError: the password is not allowed.
     """
-    _change(database, name, by, "user_password", ends_sessions=True, password=_hashed(name, password))
+    _change_user_row(
+        database, name, by, "user_password", ends_sessions=True, password=_hash_new_password(name, password)
+    )
 
 
 def disable_user(database: WatchDatabase, name: str, by: str) -> None:
@@ -129,15 +131,23 @@ def disable_user(database: WatchDatabase, name: str, by: str) -> None:
     Raises:
         CaseError: there is no such user, or nobody would be left who may change users.
     """
-    _change(database, name, by, "user_disabled", keeps_admin=True, ends_sessions=True, disabled_at=_now())
+    _change_user_row(
+        database,
+        name,
+        by,
+        "user_disabled",
+        keeps_admin=True,
+        ends_sessions=True,
+        disabled_at=_read_clock_microseconds(),
+    )
 
 
 def enable_user(database: WatchDatabase, name: str, by: str) -> None:
     """Let a user sign in again."""
-    _change(database, name, by, "user_enabled", disabled_at=None)
+    _change_user_row(database, name, by, "user_enabled", disabled_at=None)
 
 
-def _change(
+def _change_user_row(
     database: WatchDatabase,
     name: str,
     by: str,
@@ -149,10 +159,10 @@ def _change(
 ) -> None:
     """Change the row of a user in one transaction, with the audit of it."""
     with database.write() as connection:
-        user = _locked(connection, name)
+        user = _lock_user_row(connection, name)
         if keeps_admin:
             _keep_an_admin(connection, user)
-        connection.execute(_update(user).values(**values))
+        connection.execute(_build_user_update(user).values(**values))
         if ends_sessions:
             end_sessions_of(connection, user.user_id)
         about = f"{name} from {user.role} to {values['role']}" if "role" in values else name
@@ -171,13 +181,15 @@ def check_password(database: WatchDatabase, name: str, password: str) -> User | 
     """
     rows = database.read(select(PERSONS).where(PERSONS.c.name == name)) if name == _clean_name(name) else []
     kept = rows[0]["password"] if rows else None
-    typed = _normal(password[: MOST_PASSWORD + 1])
-    if not _verified(kept or _nobodys_hash(), typed) or kept is None or rows[0]["disabled_at"] is not None:
+    typed = _normalise_password(password[: MOST_PASSWORD + 1])
+    if not _verify_password_hash(kept or _nobodys_hash(), typed) or kept is None or rows[0]["disabled_at"] is not None:
         return None
-    user = _user(rows[0])
+    user = _build_user_from_row(rows[0])
     if _HASHER.check_needs_rehash(kept):
         with database.write() as connection:  # unless it was changed meanwhile
-            connection.execute(_update(user).where(PERSONS.c.password == kept).values(password=_HASHER.hash(typed)))
+            connection.execute(
+                _build_user_update(user).where(PERSONS.c.password == kept).values(password=_HASHER.hash(typed))
+            )
     return user
 
 
@@ -218,8 +230,8 @@ def user_of_subject(database: WatchDatabase, subject: str, name: str, role: str,
     """
     rows = database.read(select(PERSONS).where(PERSONS.c.subject == subject))
     if not rows:
-        return None if role == "none" else _added(database, subject, _clean_name(name), role)
-    user = _user(rows[0])
+        return None if role == "none" else _add_user_for_subject(database, subject, _clean_name(name), role)
+    user = _build_user_from_row(rows[0])
     if user.disabled_at is not None:
         return None
     if keep_role or role == user.role:
@@ -228,12 +240,12 @@ def user_of_subject(database: WatchDatabase, subject: str, name: str, role: str,
         if role == "none":
             end_sessions_of(connection, user.user_id)
             return None
-        connection.execute(_update(user).values(role=role))
+        connection.execute(_build_user_update(user).values(role=role))
         record_within(connection, user.name, "user_role", f"{user.name} from {user.role} to {role}, by the provider")
     return replace(user, role=role)
 
 
-def _added(database: WatchDatabase, subject: str, name: str, role: str) -> User | None:
+def _add_user_for_subject(database: WatchDatabase, subject: str, name: str, role: str) -> User | None:
     for attempt in range(1, _MOST_OF_ONE_NAME):
         chosen = name if attempt == 1 else f"{name[: MOST_NAME - 4]} {attempt}"
         try:
@@ -241,7 +253,7 @@ def _added(database: WatchDatabase, subject: str, name: str, role: str) -> User 
         except CaseError:
             found = database.read(select(PERSONS).where(PERSONS.c.subject == subject))
             if found:  # another request of the same person was quicker
-                return _user(found[0])
+                return _build_user_from_row(found[0])
     return None
 
 
@@ -266,8 +278,8 @@ def _check_role(role: str) -> None:
         )
 
 
-def _hashed(name: str, password: str) -> str:
-    normal = _normal(password)
+def _hash_new_password(name: str, password: str) -> str:
+    normal = _normalise_password(password)
     if not LEAST_PASSWORD <= len(normal) <= MOST_PASSWORD:
         raise ConfigError(
             f"a password has {LEAST_PASSWORD} to {MOST_PASSWORD} characters",
@@ -286,19 +298,19 @@ def _hashed(name: str, password: str) -> str:
     return _HASHER.hash(normal)
 
 
-def _normal(password: str) -> str:
+def _normalise_password(password: str) -> str:
     """One text for all ways to type it, as the same section of NIST advises."""
     return unicodedata.normalize("NFKC", password.encode(errors="replace").decode())
 
 
-def _verified(hashed: str, password: str) -> bool:
+def _verify_password_hash(hashed: str, password: str) -> bool:
     try:
         return _HASHER.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return False
 
 
-def _locked(connection: Connection, name: str) -> User:
+def _lock_user_row(connection: Connection, name: str) -> User:
     row = connection.execute(_of_name(name).with_for_update()).mappings().first()
     if row is None:
         raise CaseError(
@@ -307,7 +319,7 @@ def _locked(connection: Connection, name: str) -> User:
             next_step="look at the list of users",
             command_step="'stillhunt user list' shows all",
         )
-    return _user(dict(row))
+    return _build_user_from_row(dict(row))
 
 
 def _keep_an_admin(connection: Connection, user: User) -> None:
@@ -326,14 +338,14 @@ def _of_name(name: str) -> Select[Any]:
     return select(PERSONS).where(PERSONS.c.name == name.replace("\0", ""))  # which PostgreSQL cannot compare
 
 
-def _update(user: User) -> Any:
+def _build_user_update(user: User) -> Any:
     return update(PERSONS).where(PERSONS.c.user_id == user.user_id)
 
 
-def _user(row: Mapping[str, Any]) -> User:
+def _build_user_from_row(row: Mapping[str, Any]) -> User:
     own = {name: row[name] for name in ("user_id", "name", "role", "subject", "made_at", "disabled_at")}
     return User(**own, has_password=row["password"] is not None)
 
 
-def _now() -> int:
+def _read_clock_microseconds() -> int:
     return time.time_ns() // 1000

@@ -78,7 +78,7 @@ def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_
         return body
     try:
         if name in ("gzip", "x-gzip", "deflate"):
-            return _inflated(body, longest, most_members)
+            return _inflate_packed_body(body, longest, most_members)
         if name == "zstd":
             return _unpacked_zstd(body, longest)
     except (zlib.error, zstandard.ZstdError) as error:
@@ -86,7 +86,7 @@ def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_
     raise BodyError(415, f"Content-Encoding {name[:40]!r} is not known; send gzip, zstd or none")
 
 
-def _inflated(body: bytes, longest: int, most_members: int) -> bytes:
+def _inflate_packed_body(body: bytes, longest: int, most_members: int) -> bytes:
     """What gzip or zlib packed; pieces keep the rest that zlib copies after each member short."""
     view, at, size, parts, members = memoryview(body), 0, 0, list[bytes](), 0
     while at < len(body):
@@ -142,19 +142,21 @@ def json_lines(body: bytes) -> Records:
     body = body.strip()
     try:
         if body[:1] == b"[":
-            return _kept([(bytes(one).strip(), "") for one in msgspec.json.decode(body, type=list[msgspec.Raw])])
-        return _kept([(bytes(msgspec.json.decode(body, type=msgspec.Raw)), "")])
+            return _keep_usable_records(
+                [(bytes(one).strip(), "") for one in msgspec.json.decode(body, type=list[msgspec.Raw])]
+            )
+        return _keep_usable_records([(bytes(msgspec.json.decode(body, type=msgspec.Raw)), "")])
     except UNDECODABLE:  # it is no single JSON text, or one that only tolerant servers accept
         _check_count(max(body.count(b"\n"), body.count(b"\r")))
-        lines = [(line, _problem(line)) for line in map(bytes.strip, body.splitlines()) if line]
+        lines = [(line, _find_line_problem(line)) for line in map(bytes.strip, body.splitlines()) if line]
         if all(problem for _, problem in lines):
-            whole = _tolerated(body)
+            whole = _decode_tolerated_body(body)
             if whole is not None:
-                return _kept([_as_json(one) for one in (whole if isinstance(whole, list) else [whole])])
-        return _kept(lines)
+                return _keep_usable_records([_as_json(one) for one in (whole if isinstance(whole, list) else [whole])])
+        return _keep_usable_records(lines)
 
 
-def _problem(line: bytes) -> str:
+def _find_line_problem(line: bytes) -> str:
     """Why a line is no record; empty where it is one.
 
     What stands in braces is kept even if it is no strict JSON: model servers accept NaN and lone surrogates, and
@@ -169,7 +171,7 @@ def _problem(line: bytes) -> str:
     return ""
 
 
-def _tolerated(body: bytes) -> Any:
+def _decode_tolerated_body(body: bytes) -> Any:
     """A whole body as tolerant servers read it; None where it is no JSON, or nested so deeply that it does harm."""
     try:
         return json.loads(body.decode("utf-8", "replace"), strict=False)
@@ -185,7 +187,7 @@ def _as_json(value: Any) -> tuple[bytes, str]:
         return b"", "nested too deeply"
 
 
-def _kept(found: Sequence[tuple[bytes, str]]) -> Records:
+def _keep_usable_records(found: Sequence[tuple[bytes, str]]) -> Records:
     """Records from JSON texts, each with what is wrong with it."""
     _check_count(len(found))
     kept: list[bytes] = []
@@ -247,7 +249,7 @@ def otlp_json(body: bytes, signal: str) -> Records:
         found = whole.get(name) or whole.get(other)
         resources = [] if found is None else list(map(bytes, msgspec.json.decode(found, type=list[msgspec.Raw])))
     except UNDECODABLE as error:
-        tolerated = _tolerated(body)
+        tolerated = _decode_tolerated_body(body)
         listed = (tolerated.get(name) or tolerated.get(other)) if isinstance(tolerated, dict) else None
         if not isinstance(listed, list):
             text = f"the body is no OTLP export request of {signal} in JSON: {str(error)[:200]}"

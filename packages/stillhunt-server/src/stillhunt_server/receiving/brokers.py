@@ -39,7 +39,7 @@ def fetching(
     try:
         from stillhunt_server.receiving.nats_inlet import NatsInlet  # an optional part
     except ModuleNotFoundError as error:
-        raise _missing() from error
+        raise _build_missing_nats_error() from error
     inlet = NatsInlet(settings, committer, limits, traffic, letters)
     inlet.thread.report_to(faults)
     inlet.start()
@@ -60,12 +60,12 @@ def check_broker(settings: ServeSettings) -> None:
     try:
         from stillhunt_server.receiving.nats_inlet import problem_with  # an optional part
     except ModuleNotFoundError as error:
-        raise _missing() from error
+        raise _build_missing_nats_error() from error
     if problem := asyncio.run(problem_with(settings)):
         raise ConfigError(problem, where="setting serve.nats_url", next_step="repair it, or start the broker")
 
 
-def _missing() -> ConfigError:
+def _build_missing_nats_error() -> ConfigError:
     return ConfigError(
         "serve.nats_url is set, but the client of NATS is not installed",
         where="setting serve.nats_url",

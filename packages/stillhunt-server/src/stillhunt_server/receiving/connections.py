@@ -109,7 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_header(name, value)
         if len(self.headers) > MOST_HEADERS:
-            self._refuse(431, f"a request has more than {MOST_HEADERS} headers")
+            self._refuse_http_request(431, f"a request has more than {MOST_HEADERS} headers")
 
     def on_headers_complete(self) -> None:
         """Check how the request is framed, stop waiting for headers, and begin to wait for the end of the body."""
@@ -167,15 +167,15 @@ class BoundedProtocol(HttpToolsProtocol):
                 values[name].append(value)
         hosts, codings, version = values[b"host"], values[b"transfer-encoding"], self.parser.get_http_version()
         if codings and version == "1.0":
-            self._refuse(400, "HTTP/1.0 has no Transfer-Encoding")
+            self._refuse_http_request(400, "HTTP/1.0 has no Transfer-Encoding")
         if codings and [one.strip().lower() for one in codings] != [b"chunked"]:
-            self._refuse(501, "no other Transfer-Encoding than chunked is understood")
+            self._refuse_http_request(501, "no other Transfer-Encoding than chunked is understood")
         if len(hosts) != 1 and (hosts or version != "1.0"):
-            self._refuse(400, "a request has one header Host")
+            self._refuse_http_request(400, "a request has one header Host")
         if hosts and not _HOST.fullmatch(hosts[0]):
-            self._refuse(400, "the header Host is malformed")
+            self._refuse_http_request(400, "the header Host is malformed")
 
-    def _refuse(self, status: int, text: str) -> None:
+    def _refuse_http_request(self, status: int, text: str) -> None:
         """Refuse the request; the parser passes it on to `data_received`, which answers."""
         self._refusal = (status, text)
         raise ValueError(text)

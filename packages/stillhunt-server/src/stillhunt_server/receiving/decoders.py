@@ -70,7 +70,9 @@ class Decoders:
 
     def large_records(self, parts: Sequence[bytes], form: BodyForm) -> Records:
         """The same of a body in parts, always in another process."""
-        outcome, data = self._asked(DecodingOrder(self.longest, form.signal, form.protobuf, form.encoding), parts)
+        outcome, data = self._ask_idle_process(
+            DecodingOrder(self.longest, form.signal, form.protobuf, form.encoding), parts
+        )
         return Records(data, outcome.accepted, outcome.refused, tuple(outcome.problems))
 
     def shrunk(self, body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
@@ -80,7 +82,7 @@ class Decoders:
             BodyError: it is no JSON object, or takes too much time or memory.
             UnexpectedError: it failed by a fault of ours.
         """
-        return self._asked(DecodingOrder(self.longest, members=dict(members), most=most), [body])[1]
+        return self._ask_idle_process(DecodingOrder(self.longest, members=dict(members), most=most), [body])[1]
 
     def stop(self) -> None:
         """End the processes, once they have done what they do."""
@@ -89,18 +91,18 @@ class Decoders:
             if process is not None:
                 process.end()
 
-    def _asked(self, order: DecodingOrder, parts: Sequence[bytes]) -> tuple[DecodedOutcome, bytes]:
+    def _ask_idle_process(self, order: DecodingOrder, parts: Sequence[bytes]) -> tuple[DecodedOutcome, bytes]:
         process = self._idle.get()
         try:
-            process = self._running(process)
+            process = self._ensure_running_process(process)
             outcome, data = process.ask(msgspec.json.encode(order), parts, self._seconds)
             if outcome.spent:
                 process.end()
         except TimeoutError as error:
-            _end(process)
+            _end_decoding_process(process)
             raise BodyError(503, "this machine is too busy to decode the body", "busy") from error
         except (EOFError, OSError) as error:
-            _end(process)
+            _end_decoding_process(process)
             text = "the body takes too much time or memory to be decoded; send smaller batches"
             raise BodyError(413, text, "cost") from error
         finally:
@@ -111,18 +113,18 @@ class Decoders:
             raise BodyError(outcome.status, outcome.text, outcome.reason)
         return outcome, data
 
-    def _running(self, process: _Process | None) -> _Process:
+    def _ensure_running_process(self, process: _Process | None) -> _Process:
         """A process that runs: this one, or a new one where it was never started, or somebody has ended it."""
         if process is not None and process.runs():
             return process
-        _end(process)
+        _end_decoding_process(process)
         try:
             return _Process(self.longest)
         except OSError as error:
             raise BodyError(503, "no process can be started now to decode the body", "no process") from error
 
 
-def _end(process: _Process | None) -> None:
+def _end_decoding_process(process: _Process | None) -> None:
     if process is not None:
         process.end()
 

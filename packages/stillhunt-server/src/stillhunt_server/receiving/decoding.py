@@ -124,7 +124,7 @@ def shrunk(body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:
         raise BodyError(400, "the body is no JSON object") from error
 
 
-def _done(order: DecodingOrder, body: bytes) -> tuple[DecodedOutcome, bytes]:
+def _execute_decoding_order(order: DecodingOrder, body: bytes) -> tuple[DecodedOutcome, bytes]:
     try:
         if order.members:
             return DecodedOutcome(), shrunk(body, order.members, order.most)
@@ -155,12 +155,12 @@ def receive_framed(connection: socket.socket) -> tuple[bytes, bytes]:
     Raises:
         EOFError: the other end has gone.
     """
-    lengths = _received(connection, 2 * _LENGTH_BYTES)
-    head = _received(connection, int.from_bytes(lengths[:_LENGTH_BYTES]))
-    return head, _received(connection, int.from_bytes(lengths[_LENGTH_BYTES:]))
+    lengths = _receive_exact_bytes(connection, 2 * _LENGTH_BYTES)
+    head = _receive_exact_bytes(connection, int.from_bytes(lengths[:_LENGTH_BYTES]))
+    return head, _receive_exact_bytes(connection, int.from_bytes(lengths[_LENGTH_BYTES:]))
 
 
-def _received(connection: socket.socket, size: int) -> bytes:
+def _receive_exact_bytes(connection: socket.socket, size: int) -> bytes:
     parts: list[bytes] = []
     while size:
         parts.append(connection.recv(min(size, 1 << 20)))
@@ -170,7 +170,7 @@ def _received(connection: socket.socket, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _serve(connection: socket.socket) -> None:
+def _serve_decoding_orders(connection: socket.socket) -> None:
     decoder = msgspec.json.Decoder(DecodingOrder)
     while True:
         try:
@@ -178,7 +178,7 @@ def _serve(connection: socket.socket) -> None:
         except (EOFError, OSError):
             return
         _bound_time()
-        outcome, data = _done(decoder.decode(head), body)
+        outcome, data = _execute_decoding_order(decoder.decode(head), body)
         del body
         send_framed(connection, msgspec.json.encode(outcome), data)
         if outcome.spent:
@@ -207,7 +207,7 @@ def main(words: list[str]) -> None:
     os.nice(_NICE)
     _bound_memory(int(words[1]))
     with socket.socket(fileno=int(words[0])) as connection:
-        _serve(connection)
+        _serve_decoding_orders(connection)
 
 
 if __name__ == "__main__":

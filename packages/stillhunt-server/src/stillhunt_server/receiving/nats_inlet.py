@@ -83,7 +83,7 @@ class NatsInlet:
         self._source = settings.nats_source
         self._longest = int(settings.max_body_mb * 1e6)
         self._stopping = threading.Event()
-        self.thread = KeptThread("nats", lambda: asyncio.run(self._run()), self._stopping.is_set)
+        self.thread = KeptThread("nats", lambda: asyncio.run(self._run_inlet_sessions()), self._stopping.is_set)
         traffic.problems[self._source] = "not connected to NATS yet"
 
     def start(self) -> None:
@@ -95,25 +95,25 @@ class NatsInlet:
         self._stopping.set()
         self.thread.join(LEAVING_SECONDS)
 
-    async def _run(self) -> None:
+    async def _run_inlet_sessions(self) -> None:
         while not self._stopping.is_set():
             try:
-                await self._session()
+                await self._run_broker_session()
             except (NatsError, OSError, ValueError) as error:
                 self._traffic.problems[self._source] = problem_of(error, self._settings)
-                await self._pause(self._wait)
+                await self._pause_message_reading(self._wait)
                 self._wait = min(2 * self._wait, self._pace.longest_wait)
 
-    async def _session(self) -> None:
+    async def _run_broker_session(self) -> None:
         """Take messages over one connection; a new one replaces it after a failure, so there is one way to begin."""
         async with connection(self._settings) as stream:
-            subscription = await self._subscription(stream)
+            subscription = await self._bind_nats_subscription(stream)
             self._traffic.problems.pop(self._source, None)
             self._wait = self._pace.first_wait
             while not self._stopping.is_set():
-                await self._take(subscription)
+                await self._take_message_batch(subscription)
 
-    async def _subscription(self, stream: JetStreamContext) -> JetStreamContext.PullSubscription:
+    async def _bind_nats_subscription(self, stream: JetStreamContext) -> JetStreamContext.PullSubscription:
         """Bind to the consumer; it is made where the operator has not made it."""
         settings = self._settings
         try:
@@ -127,9 +127,9 @@ class NatsInlet:
             await stream.add_consumer(settings.nats_stream, consumer)
         return await stream.pull_subscribe_bind(settings.nats_consumer, settings.nats_stream)
 
-    async def _take(self, subscription: JetStreamContext.PullSubscription) -> None:
+    async def _take_message_batch(self, subscription: JetStreamContext.PullSubscription) -> None:
         if full := self._limits.full():
-            await self._hold(subscription, full)
+            await self._hold_messages_back(subscription, full)
             return
         try:
             messages = await subscription.fetch(self._pace.batch, timeout=self._pace.fetch_seconds)
@@ -140,10 +140,10 @@ class NatsInlet:
             return
         began = time.monotonic()
         self._traffic.waiting[self._source] = messages[-1].metadata.num_pending
-        for stream, taken in (await self._decoded(messages)).items():
-            await self._keep(subscription, stream, taken, began)
+        for stream, taken in (await self._group_decoded_messages(messages)).items():
+            await self._keep_taken_messages(subscription, stream, taken, began)
 
-    async def _decoded(self, messages: Sequence[Msg]) -> dict[Stream, list[tuple[Msg, Records]]]:
+    async def _group_decoded_messages(self, messages: Sequence[Msg]) -> dict[Stream, list[tuple[Msg, Records]]]:
         """Messages by the file that they belong to; those that cannot be decoded never come again."""
         found: dict[Stream, list[tuple[Msg, Records]]] = {}
         for message in messages:
@@ -166,7 +166,7 @@ class NatsInlet:
         else:
             await message.nak(delay=self._pace.longest_wait)
 
-    async def _keep(
+    async def _keep_taken_messages(
         self,
         subscription: JetStreamContext.PullSubscription,
         stream: Stream,
@@ -176,12 +176,12 @@ class NatsInlet:
         data = b"".join(records.data for _, records in taken)
         count = sum(records.accepted for _, records in taken)
         try:
-            await self._stored(stream, data, count)
+            await self._store_message_data(stream, data, count)
         except (SpoolBusyError, OSError) as error:
             for message, _ in taken:
                 await message.nak(delay=self._pace.first_wait)
             why = getattr(error, "strerror", None) or "more comes than the disk can take"
-            await self._hold(subscription, f"messages cannot be written: {why}")
+            await self._hold_messages_back(subscription, f"messages cannot be written: {why}")
             return
         for message, records in taken:
             await message.ack()
@@ -191,7 +191,7 @@ class NatsInlet:
         if stream.kind in CALL_KINDS:
             self._traffic.calls.logged(self._source, count)
 
-    async def _stored(self, stream: Stream, data: bytes, count: int) -> None:
+    async def _store_message_data(self, stream: Stream, data: bytes, count: int) -> None:
         if not data:
             return
         loop = asyncio.get_running_loop()
@@ -204,14 +204,14 @@ class NatsInlet:
         if (error := await future) is not None:
             raise error
 
-    async def _hold(self, subscription: JetStreamContext.PullSubscription, problem: str) -> None:
+    async def _hold_messages_back(self, subscription: JetStreamContext.PullSubscription, problem: str) -> None:
         """Leave messages with the broker for a while, and say why."""
         self._traffic.problems[self._source] = problem
         self._traffic.waiting[self._source] = (await subscription.consumer_info()).num_pending or 0
-        await self._pause(self._pace.first_wait)
+        await self._pause_message_reading(self._pace.first_wait)
         self._traffic.problems.pop(self._source, None)
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause_message_reading(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
             await asyncio.sleep(min(left, 0.2))

@@ -140,51 +140,51 @@ class Receiver:
                 raise BodyError(405, "send records with POST")
             headers = single_headers(scope)
             protobuf = bool(inlet.signal) and _content_type(headers) == PROTOBUF
-            token = self._sender(headers)
+            token = self._find_sender_token(headers)
             source = token.source
             if full := self._limits.full():
                 raise BodyError(503, full)
             if self._limits.has_spent(token.token_id):
                 raise _too_fast(inlet)
-            parts = await self._body(receive, headers, held)
+            parts = await self._receive_body_parts(receive, headers, held)
             if self._at_once >= self._most_at_once:
                 raise BodyError(503, "more requests are under way than this server takes at a time", "busy")
             counted = 1
             self._at_once += counted
             ended = time.monotonic()
             encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-            records = await self._records(parts, BodyForm(inlet.signal, protobuf, encoding), token)
+            records = await self._decode_body_records(parts, BodyForm(inlet.signal, protobuf, encoding), token)
             del parts
             held.become(len(records.data))
             if self._limits.too_fast(token.token_id, records.accepted):
                 raise _too_fast(inlet)
             if records.data:
                 ending = "pb" if protobuf else "jsonl"
-                await self._stored(Stream(source, inlet.kind, ending), records)
+                await self._store_received_records(Stream(source, inlet.kind, ending), records)
                 self._traffic.accepted(source, records.accepted, len(records.data), time.monotonic() - ended)
                 if inlet.kind in CALL_KINDS:
                     self._traffic.calls.logged(source, records.accepted)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused
-            await _answer(send, 200, *_success(inlet, records, protobuf=protobuf))
+            await _send_http_answer(send, 200, *_build_success_answer(inlet, records, protobuf=protobuf))
         except BodyError as error:
-            await self._refuse(send, source, error, protobuf=protobuf)
+            await self._refuse_sent_body(send, source, error, protobuf=protobuf)
         except (OSError, StillhuntError) as error:
             # A collector drops what is answered with 500, and sends again what is answered with 503.
             reason = write_problem(error) if isinstance(error, OSError) else "data folder"
             unusable = BodyError(503, "the data folder cannot be used now", reason)
-            await self._refuse(send, source, unusable, protobuf=protobuf)
+            await self._refuse_sent_body(send, source, unusable, protobuf=protobuf)
         finally:
             self._at_once -= counted
             held.release()
 
-    async def _refuse(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
+    async def _refuse_sent_body(self, send: Send, source: str, error: BodyError, *, protobuf: bool) -> None:
         self._traffic.refused[source, error.reason or _REASONS.get(error.status, "not decodable")] += 1
         # Whoever is refused before the body came must not hold the connection by sending it slowly.
         close = error.status in (401, 403, 405, 408, 413, 503)
-        await _answer(send, error.status, *_failure(error, protobuf=protobuf), close=close)
+        await _send_http_answer(send, error.status, *_build_failure_answer(error, protobuf=protobuf), close=close)
 
-    def _sender(self, headers: dict[bytes, bytes]) -> Token:
+    def _find_sender_token(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
         scheme, _, text = given.partition(" ")
         try:
@@ -199,7 +199,7 @@ class Receiver:
             raise BodyError(403, "this token may not send records; its scopes lack 'ingest'")
         return token
 
-    async def _body(self, receive: Receive, headers: dict[bytes, bytes], held: _HeldBytes) -> list[bytes]:
+    async def _receive_body_parts(self, receive: Receive, headers: dict[bytes, bytes], held: _HeldBytes) -> list[bytes]:
         """The body in the parts in which it came: to join a long one keeps others waiting."""
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._longest:
@@ -224,7 +224,7 @@ class Receiver:
             raise _too_long(self._longest)
         return parts
 
-    async def _records(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
+    async def _decode_body_records(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         try:
             try:
                 small = sum(map(len, parts)) <= AT_ONCE_LIMITS.object_bytes
@@ -252,7 +252,7 @@ class Receiver:
         finally:
             turn.queued -= 1
 
-    async def _stored(self, stream: Stream, records: Records) -> None:
+    async def _store_received_records(self, stream: Stream, records: Records) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             self._committer.submit(stream, records.data, self._answers.of(future), records.accepted)
@@ -277,11 +277,11 @@ class _Answers:
             self._waiting.append((future, error))
             if len(self._waiting) == 1:
                 with suppress(RuntimeError):  # the server has ended, and the client with it
-                    loop.call_soon_threadsafe(self._settle)
+                    loop.call_soon_threadsafe(self._settle_waiting_futures)
 
         return done
 
-    def _settle(self) -> None:
+    def _settle_waiting_futures(self) -> None:
         while self._waiting:
             future, error = self._waiting.popleft()
             if future.done():
@@ -330,7 +330,7 @@ def _content_type(headers: dict[bytes, bytes]) -> str:
     return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
-def _success(inlet: Inlet, records: Records, *, protobuf: bool) -> tuple[str, bytes]:
+def _build_success_answer(inlet: Inlet, records: Records, *, protobuf: bool) -> tuple[str, bytes]:
     said = "; ".join(records.problems)
     if protobuf:
         answer: Any = ExportTraceServiceResponse() if inlet.signal == "traces" else ExportLogsServiceResponse()
@@ -346,14 +346,14 @@ def _success(inlet: Inlet, records: Records, *, protobuf: bool) -> tuple[str, by
     return JSON, json.dumps({"partialSuccess": {name: str(records.refused), "errorMessage": said}}).encode()
 
 
-def _failure(error: BodyError, *, protobuf: bool) -> tuple[str, bytes]:
+def _build_failure_answer(error: BodyError, *, protobuf: bool) -> tuple[str, bytes]:
     if protobuf:
         text = error.text.encode()[:127]  # google.rpc.Status with field 2, the message, whose length is one byte
         return PROTOBUF, bytes((0x12, len(text))) + text
     return JSON, json.dumps({"error": error.text}).encode()
 
 
-async def _answer(send: Send, status: int, content_type: str, body: bytes, *, close: bool = False) -> None:
+async def _send_http_answer(send: Send, status: int, content_type: str, body: bytes, *, close: bool = False) -> None:
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     if status in (429, 503):
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))

@@ -76,12 +76,12 @@ class CallCounts:
 
     def logged(self, source: str, calls: int) -> None:
         """Count calls that arrived in the logs."""
-        self._add("logged", source, calls)
+        self._add_minute_count("logged", source, calls)
 
     def asked(self, source: str) -> None:
         """Count a question that was answered."""
         self.questions[source] += 1
-        self._add("asked", source, 1)
+        self._add_minute_count("asked", source, 1)
 
     def late(self, source: str, asker: str, total: int, known: int) -> None:
         """Count questions whose answers a gateway did not wait for, each once however often it tells of them.
@@ -97,7 +97,7 @@ class CallCounts:
             self._known[source, asker] = max(total, known)
         if new > 0:
             self.unanswered[source] += new
-            self._add("unanswered", source, new)
+            self._add_minute_count("unanswered", source, new)
 
     def unasked(self) -> dict[str, Unasked]:
         """The last minutes of each source that asks, ascending by source."""
@@ -130,7 +130,7 @@ class CallCounts:
         """The fault while too many calls pass without a question: name -> what happens."""
         return {UNASKED_FAULT: why} if (why := self.too_many()) else {}
 
-    def _add(self, what: str, source: str, number: int) -> None:
+    def _add_minute_count(self, what: str, source: str, number: int) -> None:
         minute = int(self._ticks() / _MINUTE)
         with self._lock:
             if minute not in self._minutes:
@@ -187,7 +187,7 @@ class Limits(SpoolRoom):
     def has_spent(self, token_id: str) -> bool:
         """Whether a token has sent all that it may: then nothing more of it is even decoded."""
         most = self._settings.records_per_second * RATE_SECONDS
-        return bool(most) and self._sent(token_id, time.monotonic()) >= most
+        return bool(most) and self._count_recent_records(token_id, time.monotonic()) >= most
 
     def too_fast(self, token_id: str, records: int) -> bool:
         """Whether a token sends more than it may; counts the records if it does not."""
@@ -195,13 +195,13 @@ class Limits(SpoolRoom):
         if not most:
             return False
         now = time.monotonic()
-        sent = self._sent(token_id, now)
+        sent = self._count_recent_records(token_id, now)
         if sent and sent + records > most:
             return True
         self._rates[token_id].append((now, records))
         return False
 
-    def _sent(self, token_id: str, now: float) -> int:
+    def _count_recent_records(self, token_id: str, now: float) -> int:
         """Records of a token in the last RATE_SECONDS."""
         sent = self._rates.setdefault(token_id, deque())
         while sent and sent[0][0] < now - RATE_SECONDS:

@@ -63,7 +63,7 @@ def client_families(agents: Mapping[str, int]) -> dict[str, str]:
 
 def tells_browsers() -> bool:
     """Whether ua-parser is installed, so that browsers are named."""
-    return _parser() is not None
+    return _load_browser_parser() is not None
 
 
 @lru_cache(_MAX_CACHED)
@@ -78,7 +78,7 @@ def _of_table(agent: str) -> str | None:
 
 @lru_cache(MAX_PARSED)
 def _of_parser(agent: str) -> str | None:
-    parser = _parser()
+    parser = _load_browser_parser()
     found = None if parser is None else parser(agent)
     return None if found is None else str(found.family)[:64]
 
@@ -93,7 +93,7 @@ def _of_product(agent: str) -> str:
 
 
 @cache
-def _parser() -> Any:
+def _load_browser_parser() -> Any:
     try:
         from ua_parser import Parser, load_lazy_builtins  # an extra; without it all browsers are one family
     except ImportError:

@@ -191,8 +191,8 @@ class Config(BaseModel):
         Raises:
             ConfigError: unknown setting, wrong type, value out of range, unreadable file.
         """
-        merged = _merge(_file_layer(file), _environment_layer(os.environ if environ is None else environ))
-        merged = _merge(merged, overrides or {})
+        merged = _merge_layers(_file_layer(file), _environment_layer(os.environ if environ is None else environ))
+        merged = _merge_layers(merged, overrides or {})
         try:
             return cls(**merged)
         except ValidationError as error:
@@ -233,8 +233,8 @@ def setting_origins(
         ("file", _file_layer(file)),
     )
     rows = []
-    for name, value, description in _walk(config, ""):
-        origin = next((label for label, layer in layers if _has(layer, name.split("."))), "default")
+    for name, value, description in _flatten_settings(config, ""):
+        origin = next((label for label, layer in layers if _has_setting(layer, name.split("."))), "default")
         rows.append((name, value, origin, description))
     return rows
 
@@ -251,19 +251,19 @@ def _text_of_setting(dotted: str) -> str:
     return found or ""
 
 
-def _walk(model: BaseModel, prefix: str) -> list[tuple[str, Any, str]]:
+def _flatten_settings(model: BaseModel, prefix: str) -> list[tuple[str, Any, str]]:
     rows: list[tuple[str, Any, str]] = []
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         dotted = f"{prefix}{name}"
         if isinstance(value, _Group) and not isinstance(value, Price):
-            rows += _walk(value, dotted + ".")
+            rows += _flatten_settings(value, dotted + ".")
         else:
             rows.append((dotted, value, _text_of_setting(dotted) or info.description or ""))
     return rows
 
 
-def _has(layer: dict[str, Any], path: list[str]) -> bool:
+def _has_setting(layer: dict[str, Any], path: list[str]) -> bool:
     for part in path:
         if not isinstance(layer, dict) or part not in layer:
             return False
@@ -305,11 +305,11 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def _merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+def _merge_layers(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     merged = dict(low)
     for name, value in high.items():
         if isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = _merge(merged[name], value)
+            merged[name] = _merge_layers(merged[name], value)
         else:
             merged[name] = value
     return merged

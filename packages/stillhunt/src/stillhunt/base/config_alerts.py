@@ -74,7 +74,7 @@ class EmailSettings(SettingsGroup):
     kinds: _Kinds = ()
 
     @model_validator(mode="after")
-    def _complete(self) -> EmailSettings:
+    def _check_mail_settings(self) -> EmailSettings:
         if self.host and not (self.to and "@" in self.sender and self.sender.isprintable() and " " not in self.sender):
             raise ValueError("alerts by e-mail need sender and to")
         if self.password and self.tls == "none":

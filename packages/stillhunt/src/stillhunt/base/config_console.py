@@ -69,7 +69,7 @@ class ConsoleSettings(SettingsGroup):
         return found
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_sign_in_settings(self) -> Self:
         if self.sign_in == "oidc" and not (self.oidc_issuer and self.oidc_client_id and self.url):
             raise ValueError("OpenID Connect needs console.oidc_issuer, console.oidc_client_id and console.url")
         issuer = urlsplit(self.oidc_issuer)

@@ -71,7 +71,9 @@ def container_memory(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> 
         groups: where control groups are mounted.
         membership: file that names the groups of this process.
     """
-    found = [_read(folder / name) for folder in _folders(groups, membership) for name in _LIMITS]
+    found = [
+        _read_optional_file(folder / name) for folder in _iterate_group_folders(groups, membership) for name in _LIMITS
+    ]
     return min((int(text) for text in found if text.strip().isdigit()), default=sys.maxsize)
 
 
@@ -83,13 +85,13 @@ def memory_kills(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP, machine
         membership: file that names the groups of this process.
         machine: file with the counts of the whole machine.
     """
-    files = [folder / name for folder in _folders(groups, membership) for name in _KILLS]
-    return sum(int(count) for file in [*files, machine] for count in _KILLED.findall(_read(file)))
+    files = [folder / name for folder in _iterate_group_folders(groups, membership) for name in _KILLS]
+    return sum(int(count) for file in [*files, machine] for count in _KILLED.findall(_read_optional_file(file)))
 
 
-def _folders(groups: Path, membership: Path) -> Iterator[Path]:
+def _iterate_group_folders(groups: Path, membership: Path) -> Iterator[Path]:
     """Folders of the memory groups of this process and of those above; in a container, often only the mount itself."""
-    for line in _read(membership).splitlines():
+    for line in _read_optional_file(membership).splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         mounts: tuple[Path, ...] = ()
@@ -102,7 +104,7 @@ def _folders(groups: Path, membership: Path) -> Iterator[Path]:
             yield from (folder for folder in (inner, *inner.parents) if folder == mount or mount in folder.parents)
 
 
-def _read(file: Path) -> str:
+def _read_optional_file(file: Path) -> str:
     try:
         return file.read_text()
     except OSError:  # no such file on this system, or not for us

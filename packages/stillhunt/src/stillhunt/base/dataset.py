@@ -89,7 +89,7 @@ class LocalDataset:
     ) -> LocalDataset:
         """The same rows with further columns; see `Dataset`."""
         wider = LocalDataset(self._sources, self._base, self._threads)
-        tables = self._run(function, schema, context, columns)
+        tables = self._run_over_partitions(function, schema, context, columns)
         wider._added = [
             {**own, **dict(zip(table.column_names, table.columns, strict=True))}
             for own, table in zip(self._added, tables, strict=True)
@@ -100,7 +100,7 @@ class LocalDataset:
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """Tables of all partitions; see `Dataset`."""
-        tables = self._run(function, schema, context, columns)
+        tables = self._run_over_partitions(function, schema, context, columns)
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def without(self, names: Sequence[str]) -> LocalDataset:
@@ -109,18 +109,18 @@ class LocalDataset:
         fewer._added = [{name: column for name, column in own.items() if name not in names} for own in self._added]
         return fewer
 
-    def _run(
+    def _run_over_partitions(
         self, function: Function, schema: pa.Schema, context: Any, columns: Sequence[str] | None
     ) -> list[pa.Table]:
         def one(number: int) -> pa.Table:
-            return function(self._rows(number, columns), context).cast(schema)
+            return function(self._read_partition(number, columns), context).cast(schema)
 
         if self._threads == 1 or len(self._sources) == 1:
             return [one(number) for number in range(len(self._sources))]
         with ThreadPoolExecutor(self._threads, "stillhunt-partition") as pool:
             return list(pool.map(one, range(len(self._sources))))
 
-    def _rows(self, number: int, columns: Sequence[str] | None) -> pa.Table:
+    def _read_partition(self, number: int, columns: Sequence[str] | None) -> pa.Table:
         added = self._added[number]
         wanted = list(self.names if columns is None else columns)
         stored = [name for name in wanted if name not in added]

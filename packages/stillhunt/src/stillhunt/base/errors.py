@@ -33,13 +33,13 @@ class StillhuntError(Exception):
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
-        return self._with(self.next_step)
+        return self._format_error_with_step(self.next_step)
 
     def on_command_line(self) -> str:
         """The message for a user of the command line."""
-        return self._with(self.command_step)
+        return self._format_error_with_step(self.command_step)
 
-    def _with(self, step: str) -> str:
+    def _format_error_with_step(self, step: str) -> str:
         place = f" [{self.where}]" if self.where else ""
         advice = f"\n  next: {step}" if step else ""
         return f"{self.what}{place}{advice}"

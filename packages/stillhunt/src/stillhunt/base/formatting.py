@@ -87,10 +87,10 @@ def escape_controls(text: str) -> str:
     """
     if text.isascii() and text.isprintable():  # most ids and statements
         return text
-    return UNSAFE.sub(lambda match: _visible(ord(match.group())), text)
+    return UNSAFE.sub(lambda match: _escape_code_point(ord(match.group())), text)
 
 
-def _visible(code: int) -> str:
+def _escape_code_point(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -113,7 +113,7 @@ def read_parameters(kind: type[T], table: str) -> T:
     for fault, wrong in (("is missing", types.keys() - names), ("is no field of the table", names - types.keys())):
         if wrong:
             raise ContractError(f"it {fault}", where=f"{file}: {table}.{min(wrong)}")
-    parameters = tuple(_parameter(table, name, declared, types[name], file) for name in types)
+    parameters = tuple(_parse_parameter(table, name, declared, types[name], file) for name in types)
     _TABLES[table] = _Table(declared[_ABOUT], kind, parameters)
     return kind(**{one.name: moved.get(f"{table}.{one.name}", one.value) for one in parameters})
 
@@ -161,7 +161,7 @@ def _table_of(file: Path, table: str) -> dict[str, Any]:
     return found
 
 
-def _parameter(table: str, name: str, declared: Mapping[str, Any], kind: Any, file: Path) -> Parameter:
+def _parse_parameter(table: str, name: str, declared: Mapping[str, Any], kind: Any, file: Path) -> Parameter:
     where, entry = f"{file}: {table}.{name}", declared[name]
     if not isinstance(entry, dict):
         raise ContractError("it is no inline table", where=where)
@@ -177,7 +177,7 @@ def _parameter(table: str, name: str, declared: Mapping[str, Any], kind: Any, fi
             raise ContractError(f"{key} is {'missing' if key in texts else 'superfluous'}", where=where)
         if key != "value" and not (isinstance(entry[key], str) and entry[key]):
             raise ContractError(f"{key} is missing, or no text", where=where)
-    value = _typed(entry["value"], kind, where)
+    value = _parse_typed_value(entry["value"], kind, where)
     units = entry["unit"].split(", ")
     for place, one in enumerate(value if isinstance(value, tuple) else (value,)):
         is_share = units[min(place, len(units) - 1)].startswith(("share", "probability"))
@@ -187,7 +187,7 @@ def _parameter(table: str, name: str, declared: Mapping[str, Any], kind: Any, fi
     return Parameter(table, name, value, entry["unit"], entry["meaning"], provenance, entry.get(_WOULD_MEASURE))
 
 
-def _typed(value: Any, kind: Any, where: str) -> Any:
+def _parse_typed_value(value: Any, kind: Any, where: str) -> Any:
     if get_origin(kind) is not tuple:
         if type(value) is not kind:
             raise ContractError(f"{value!r} is no {getattr(kind, '__name__', kind)}", where=where)
@@ -196,4 +196,4 @@ def _typed(value: Any, kind: Any, where: str) -> Any:
     if not isinstance(value, list) or (parts[-1] is not Ellipsis and len(value) != len(parts)):
         raise ContractError(f"{value!r} is no {kind}", where=where)
     kinds: Iterator[Any] = iter(parts if parts[-1] is not Ellipsis else parts[:1] * len(value))
-    return tuple(_typed(one, next(kinds), where) for one in value)
+    return tuple(_parse_typed_value(one, next(kinds), where) for one in value)

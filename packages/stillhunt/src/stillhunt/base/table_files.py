@@ -64,11 +64,11 @@ def csv_bytes(table: pa.Table) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.schema.names)
-    writer.writerows([_cell(value) for value in row.values()] for row in table.to_pylist())
+    writer.writerows([_format_csv_cell(value) for value in row.values()] for row in table.to_pylist())
     return text.getvalue().encode()
 
 
-def _cell(value: Any) -> str:
+def _format_csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -56,7 +56,7 @@ def list_all_appeals(
     if as_json:
         print_json([_fields_of(one, now) for one in appeals])
     elif appeals:
-        print_columns(output_console(), [_HEADINGS, *(_cells(one, now) for one in appeals)])
+        print_columns(output_console(), [_HEADINGS, *(_format_appeal_cells(one, now) for one in appeals)])
     else:
         output_console().print("No appeals." if every else "No open appeals.")
 
@@ -76,17 +76,20 @@ def show_appeal(
     about = [entry for entry in log if entry.seq == appeal.decision]
     others = [entry for entry in standing(log, now) if entry.seq != appeal.decision]
     if as_json:
-        shown = {"against": [_readable(one) for one in about], "others": [_readable(one) for one in others]}
+        shown = {
+            "against": [_encode_record_fields(one) for one in about],
+            "others": [_encode_record_fields(one) for one in others],
+        }
         print_json({**_fields_of(appeal, now), **shown})
         return
     rows = [
         ("appeal", str(appeal.appeal_id)),
-        ("status", _status(appeal, now)),
+        ("status", _describe_appeal_status(appeal, now)),
         ("filed", f"{minute_of(appeal.filed_at)} by {appeal.by}"),
         ("due", minute_of(appeal.due_at)),
         ("account", appeal.account_id),
-        *(("against", _words(entry)) for entry in about),
-        *(("stands", _words(entry)) for entry in others),
+        *(("against", _describe_log_entry(entry)) for entry in about),
+        *(("stands", _describe_log_entry(entry)) for entry in others),
     ]
     if appeal.decided_at is not None:
         rows += [("decided", f"{minute_of(appeal.decided_at)} by {appeal.decided_by}"), ("note", appeal.note or "-")]
@@ -109,7 +112,9 @@ def add_appeal(
 ) -> None:
     """File an appeal for a customer; prints its number, or the number of the one that is already open."""
     with opened_database(data, settings_file) as database:
-        filed = file_appeal(database, decision, account, text, by, _terms(data, settings_file), read_clock())
+        filed = file_appeal(
+            database, decision, account, text, by, _load_appeal_terms(data, settings_file), read_clock()
+        )
     account_id = formatting.shorten(filed.account_id, _ACCOUNT_CHARS)
     output_console().print(safe_lines(f"Appeal {filed.appeal_id} filed: {account_id} against decision {decision}."))
 
@@ -134,7 +139,7 @@ def decide_one_appeal(
     """Decide an appeal, with either --overturn or --uphold."""
     if overturn == uphold:
         raise typer.BadParameter("give one of them", param_hint="--overturn / --uphold")
-    terms = _terms(data, settings_file)
+    terms = _load_appeal_terms(data, settings_file)
     with opened_database(data, settings_file) as database:
         decided = decide_appeal(database, number, overturn=overturn, by=by, note=note, terms=terms, now=read_clock())
     days = f"; the account is let through for {terms.let_through_days:g} days" if overturn else ""
@@ -163,22 +168,22 @@ def rate_of_appeals(
         f"{formatting.count(rates.appealed)} appealed. Persons decided about {formatting.count(rates.decided)} and "
         f"overturned {formatting.count(rates.overturned)}; {formatting.count(rates.lapsed)} lapsed."
     )
-    console.print(f"Overturned of all that rules acted on: {_interval(rates.of_acted_on)}")
-    console.print(f"Overturned of those with a decided appeal: {_interval(rates.of_decided)}")
+    console.print(f"Overturned of all that rules acted on: {_format_share_interval(rates.of_acted_on)}")
+    console.print(f"Overturned of those with a decided appeal: {_format_share_interval(rates.of_decided)}")
     console.print(FIELD_RATES_MISLEAD)
 
 
-def _terms(data: Path, settings_file: Path | None) -> AppealTerms:
+def _load_appeal_terms(data: Path, settings_file: Path | None) -> AppealTerms:
     """What the policy says about appeals, or else the defaults; decisions of persons need no policy."""
     config = Config.load(file=settings_file)
     found = policy_of(DataFolder(data), config) if data.is_dir() else None
     return found.appeals if found is not None else AppealTerms()
 
 
-def _cells(appeal: Appeal, now: int) -> tuple[str, ...]:
+def _format_appeal_cells(appeal: Appeal, now: int) -> tuple[str, ...]:
     return (
         str(appeal.appeal_id),
-        _status(appeal, now),
+        _describe_appeal_status(appeal, now),
         minute_of(appeal.due_at).removesuffix(" UTC"),
         formatting.shorten(appeal.account_id, _ACCOUNT_CHARS),
         str(appeal.decision),
@@ -187,11 +192,11 @@ def _cells(appeal: Appeal, now: int) -> tuple[str, ...]:
     )
 
 
-def _status(appeal: Appeal, now: int) -> str:
+def _describe_appeal_status(appeal: Appeal, now: int) -> str:
     return "open, OVERDUE" if appeal.is_overdue(now) else appeal.status
 
 
-def _words(entry: LogEntry) -> str:
+def _describe_log_entry(entry: LogEntry) -> str:
     """A decision in one line."""
     when = f"{minute_of(entry.starts_at).removesuffix(' UTC')} to {minute_of(entry.expires_at)}"
     dry_run = ", dry run" if entry.dry_run else ""
@@ -200,7 +205,7 @@ def _words(entry: LogEntry) -> str:
     return f"{entry.seq} {entry.action} ({entry.kind}{dry_run}) by {entry.author}, {when}{campaign}{note}"
 
 
-def _interval(share: ExactShare | None) -> str:
+def _format_share_interval(share: ExactShare | None) -> str:
     if share is None:
         return "unknown, there are none."
     bounds = f"{formatting.percent(share.low)} to {formatting.percent(share.high)}"
@@ -208,10 +213,10 @@ def _interval(share: ExactShare | None) -> str:
 
 
 def _fields_of(appeal: Appeal, now: int) -> dict[str, Any]:
-    return {**_readable(appeal), "overdue": appeal.is_overdue(now)}
+    return {**_encode_record_fields(appeal), "overdue": appeal.is_overdue(now)}
 
 
-def _readable(record: Appeal | LogEntry) -> dict[str, Any]:
+def _encode_record_fields(record: Appeal | LogEntry) -> dict[str, Any]:
     """Fields with moments as JSON shows them."""
     values = asdict(record)
     return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in values.items()}

@@ -41,7 +41,7 @@ STAMP = "stillhunt-kernels.txt"
 def is_compiled() -> bool:
     """Whether all kernels of this version were compiled on this machine."""
     try:
-        return _stamp().read_text(encoding="ascii") == _key()
+        return _locate_compile_stamp().read_text(encoding="ascii") == _hash_compile_inputs()
     except OSError:
         return False
 
@@ -54,7 +54,7 @@ def compile_once(progress: Progress) -> None:
     """
     if is_compiled():
         return
-    with _alone(progress):
+    with _hold_compile_lock(progress):
         if is_compiled():  # by the hunt for which this one waited
             return
         kernels = all_kernels()
@@ -63,16 +63,16 @@ def compile_once(progress: Progress) -> None:
             with progress.stage("compiling once", len(kernels), "kernels") as advance:
                 done = compile_parts(advance, COMPILED_PARTS)
         if done:
-            _stamp().write_text(_key(), encoding="ascii")
+            _locate_compile_stamp().write_text(_hash_compile_inputs(), encoding="ascii")
 
 
 @contextlib.contextmanager
-def _alone(progress: Progress) -> Iterator[None]:
+def _hold_compile_lock(progress: Progress) -> Iterator[None]:
     """Let one process at a time compile; without locks of files, as on Windows, all compile."""
     try:
         import fcntl  # Unix only
 
-        lock = _stamp().with_suffix(".lock").open("w")
+        lock = _locate_compile_stamp().with_suffix(".lock").open("w")
     except (ImportError, OSError):
         yield
         return
@@ -135,13 +135,13 @@ def all_kernels() -> list[CPUDispatcher]:
     return [value for value in found.values() if isinstance(value, CPUDispatcher)]
 
 
-def _stamp() -> Path:
+def _locate_compile_stamp() -> Path:
     from stillhunt.link.requests.request_kernels import order_rows  # any kernel; importing numba takes a second
 
     return Path(str(order_rows.stats.cache_path)) / STAMP
 
 
-def _key() -> str:
+def _hash_compile_inputs() -> str:
     """What the machine code here depends on: our kernels and their parameters, numba, and the processor."""
     return f"{source_key()} {llvmlite.binding.get_host_cpu_name()}"
 
@@ -171,7 +171,7 @@ class _Reporter(event.Listener):
             print(function.__module__, function.__qualname__, flush=True)  # noqa: T201 - the parent reads it
 
 
-def _hunt() -> None:
+def _compile_hunt_kernels() -> None:
     requests, accounts = (parquet.read_table(_WORLD / f"{name}.parquet") for name in ("requests", "accounts"))
     config = stillhunt.Config(threads=1)  # compiling in the same order every time
     stillhunt.hunt(_with_texts_of_chats(requests), accounts, config)
@@ -188,13 +188,13 @@ def _with_texts_of_chats(requests: pa.Table) -> pa.Table:
     return resent.append_column("response", requests["prompt"])
 
 
-def _search() -> None:
+def _compile_search_kernels() -> None:
     from stillhunt.link.groups.groups import compile_search  # start-up time of the other part
 
     compile_search()
 
 
-COMPILED_PARTS: dict[str, Callable[[], None]] = {"hunt": _hunt, "search": _search}
+COMPILED_PARTS: dict[str, Callable[[], None]] = {"hunt": _compile_hunt_kernels, "search": _compile_search_kernels}
 """What is compiled at the same time: some 85 and 40 s of CPU where it was measured (benchmarks/speed/first_run.py)."""
 
 

@@ -60,7 +60,7 @@ def backup(
     finally:
         database.close()
     if not quiet:
-        _say(made, "" if made.database else "; the database on the server is not in it")
+        _print_backup_summary(made, "" if made.database else "; the database on the server is not in it")
 
 
 def restore(
@@ -71,7 +71,7 @@ def restore(
     """Make a data folder from a backup; every file is checked."""
     made = restore_backup(source, data)
     if not quiet:
-        _say(made, "" if made.database else "; restore the database on the server, too")
+        _print_backup_summary(made, "" if made.database else "; restore the database on the server, too")
 
 
 def spool(
@@ -112,7 +112,7 @@ def spool(
     raise typer.Exit(code)
 
 
-def _say(made: BackedUp, remark: str) -> None:
+def _print_backup_summary(made: BackedUp, remark: str) -> None:
     path = formatting.escape_controls(str(made.path))
     files, size = formatting.plural(made.files, "file"), formatting.amount(made.size)
     newest = "no snapshot" if made.snapshot is None else f"snapshot {made.snapshot}"

@@ -28,7 +28,7 @@ _USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", HUNT_ROLE)
 def database_version_command(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None) -> None:
     """Print the version of the tables, and the one that this stillhunt writes."""
     with opened_database(data, settings_file, as_it_is=True) as database:
-        _say(f"version {database_version(database)}; this stillhunt writes {VERSION}")
+        _print_plain_text(f"version {database_version(database)}; this stillhunt writes {VERSION}")
 
 
 @database_commands.command("upgrade")
@@ -37,7 +37,7 @@ def database_upgrade(data: DataOption = DEFAULT_DATA, settings_file: SettingsOpt
     with opened_database(data, settings_file, as_it_is=True) as database:
         found = database_version(database)
     with opened_database(data, settings_file):
-        _say(f"version {VERSION} already" if found == VERSION else f"version {VERSION}; it was {found}")
+        _print_plain_text(f"version {VERSION} already" if found == VERSION else f"version {VERSION}; it was {found}")
 
 
 @database_commands.command("downgrade")
@@ -54,7 +54,7 @@ def database_downgrade(
     Stop 'serve' and 'watch' first, and make a backup. The next command of this stillhunt brings the tables up again,
     without what was lost.
     """
-    with opened_database(data, settings_file, as_it_is=True) as database, _alone(data):
+    with opened_database(data, settings_file, as_it_is=True) as database, _hold_folder_roles(data):
         if not yes:
             raise ConfigError(
                 f"this deletes {_in_words(lost_by_downgrade(database, version))}",
@@ -62,11 +62,11 @@ def database_downgrade(
                 next_step="make a backup, and then confirm it",
                 command_step="make a backup with 'stillhunt data backup', and then add --yes",
             )
-        _say(f"version {version}; deleted: {_in_words(downgrade(database, version))}")
+        _print_plain_text(f"version {version}; deleted: {_in_words(downgrade(database, version))}")
 
 
 @contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def _hold_folder_roles(data: Path) -> Iterator[None]:
     """Nobody serves or hunts in this folder meanwhile; who works on another folder and the same server is not seen."""
     with ExitStack() as roles:
         for role in _USERS_OF_IT:
@@ -79,7 +79,7 @@ def _in_words(lost: Sequence[TableLoss]) -> str:
     return formatting.join_words(rows) if rows else "nothing, for the tables are empty"
 
 
-def _say(text: str) -> None:
+def _print_plain_text(text: str) -> None:
     output_console().print(text, markup=False, highlight=False)
 
 

@@ -63,7 +63,7 @@ def replay_decisions(
     as_json: JsonFlag = False,
 ) -> None:
     """Show what was in force at a time, for each account under a decision."""
-    moment = read_clock() if at is None else _moment(at)
+    moment = read_clock() if at is None else _parse_decision_moment(at)
     config = Config.load(file=settings_file)
     with opened_database(data, settings_file) as database:
         log = read_state(database, moment)
@@ -84,10 +84,10 @@ def replay_decisions(
     total = formatting.plural(len(counting), "account") if counting else "No account"
     console.print(f"{total} under a decision{': ' if parts else ''}{formatting.join_words(parts)}.")
     if counting:
-        print_columns(console, [_HEADINGS, *map(_cells, counting.values())])
+        print_columns(console, [_HEADINGS, *map(_format_decision_cells, counting.values())])
     if trying:
         console.print(f"\nRecorded only (dry run): {formatting.plural(len(trying), 'decision')}")
-        print_columns(console, [_HEADINGS, *map(_cells, trying)])
+        print_columns(console, [_HEADINGS, *map(_format_decision_cells, trying)])
 
 
 @decision_commands.command("log")
@@ -198,14 +198,14 @@ def add_decision(
         about = read_log(database, about_account(made.account_id))
     counting = in_force(about, read_clock()).get(made.account_id)
     account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
-    until, kind_said = _minute(made.expires_at), ", as an override" if override else ""
+    until, kind_said = _format_utc_minute(made.expires_at), ", as an override" if override else ""
     output_console().print(
         safe_lines(f"Decision {made.seq}: {made.action} for {account_id} until {until} UTC{kind_said}. Reason: {why}.")
     )
     if counting is not None and counting.seq != made.seq:
         author = formatting.shorten(counting.author, _NAME_CHARS)
         message_console().print(
-            f"Until {_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
+            f"Until {_format_utc_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
             f"{counting.action} by {author} ({counting.kind}). To take precedence over it, decide with --override; "
             f"to end it, run 'stillhunt decisions undo {counting.seq}'."
         )
@@ -243,9 +243,9 @@ def _fields_of(entries: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(entry: LogEntry) -> tuple[str, ...]:
+def _format_decision_cells(entry: LogEntry) -> tuple[str, ...]:
     account = formatting.shorten(formatting.escape_controls(entry.account_id), _ACCOUNT_CHARS)
-    times = (_minute(entry.starts_at), _minute(entry.expires_at))
+    times = (_format_utc_minute(entry.starts_at), _format_utc_minute(entry.expires_at))
     return (
         str(entry.seq),
         entry.action,
@@ -261,10 +261,10 @@ def _log_cells(entry: LogEntry) -> tuple[str, ...]:
     """An entry with what became of it said in its kind: which one it ends or renews, and whether it counts at all."""
     ends = entry.kind == "undo"
     about = f" of {entry.undoes}" if ends else f", renews {entry.undoes}" if entry.undoes else ""
-    times = ("-", "-") if ends else (_minute(entry.starts_at), _minute(entry.expires_at))
+    times = ("-", "-") if ends else (_format_utc_minute(entry.starts_at), _format_utc_minute(entry.expires_at))
     return (
         str(entry.seq),
-        _minute(entry.made_at),
+        _format_utc_minute(entry.made_at),
         f"{entry.kind}{about}{', dry run' if entry.dry_run else ''}",
         entry.action,
         formatting.shorten(entry.account_id, _ACCOUNT_CHARS),
@@ -275,11 +275,11 @@ def _log_cells(entry: LogEntry) -> tuple[str, ...]:
     )
 
 
-def _minute(moment: int) -> str:
+def _format_utc_minute(moment: int) -> str:
     return minute_of(moment).removesuffix(" UTC")
 
 
-def _moment(text: str) -> int:
+def _parse_decision_moment(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -86,18 +86,30 @@ def doctor(
 
 def examine() -> list[Check]:
     """All checks, the most important first."""
-    checks: tuple[Callable[[], Check], ...] = (_python, _cores, _memory, _disk, _writable, _settings, _kernel_cache)
-    return [Check("stillhunt", "ok", __version__), *(check() for check in checks), *map(_dependency, DEPENDENCIES)]
+    checks: tuple[Callable[[], Check], ...] = (
+        _check_python_version,
+        _check_cores,
+        _check_memory,
+        _check_disk_space,
+        _check_writable_folders,
+        _check_settings,
+        _kernel_cache,
+    )
+    return [
+        Check("stillhunt", "ok", __version__),
+        *(check() for check in checks),
+        *map(_check_dependency, DEPENDENCIES),
+    ]
 
 
-def _python() -> Check:
+def _check_python_version() -> Check:
     seen = f"{platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"
     if sys.version_info < OLDEST_PYTHON:
         return Check("python", "fail", seen, "install Python 3.11 or newer")
     return Check("python", "ok", seen)
 
 
-def _dependency(name: str) -> Check:
+def _check_dependency(name: str) -> Check:
     try:
         importlib.import_module(name)
     except ImportError as error:
@@ -105,13 +117,13 @@ def _dependency(name: str) -> Check:
     return Check(name, "ok", importlib.metadata.version(name))
 
 
-def _cores() -> Check:
+def _check_cores() -> Check:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     advice = "" if usable > 1 else "the hunt will take at least twice as long"
     return Check("cores", "ok" if usable > 1 else "warn", f"{usable} usable", advice)
 
 
-def _memory() -> Check:
+def _check_memory() -> Check:
     try:
         total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (AttributeError, ValueError, OSError):
@@ -131,7 +143,7 @@ def _container_limit_gb() -> float:
         return float("inf")
 
 
-def _disk() -> Check:
+def _check_disk_space() -> Check:
     here = shutil.disk_usage(Path.cwd()).free / 1e9
     temporary = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
     seen = f"{here:.1f} GB free here, {temporary:.1f} GB in {tempfile.gettempdir()}"
@@ -140,7 +152,7 @@ def _disk() -> Check:
     return Check("disk", "ok", seen)
 
 
-def _writable() -> Check:
+def _check_writable_folders() -> Check:
     for folder in (Path.cwd(), Path(tempfile.gettempdir())):
         try:
             with tempfile.TemporaryFile(dir=folder):
@@ -150,7 +162,7 @@ def _writable() -> Check:
     return Check("writing", "ok", "this folder and the temporary one")
 
 
-def _settings() -> Check:
+def _check_settings() -> Check:
     try:
         Config.load()
     except ConfigError as error:

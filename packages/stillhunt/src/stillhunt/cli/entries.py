@@ -93,8 +93,8 @@ def missing_command(name: str) -> ConfigError:
     Args:
         name: a key of `COMES_WITH`.
     """
-    return _missing("this command", COMES_WITH[name])
+    return _make_missing_extra_error("this command", COMES_WITH[name])
 
 
-def _missing(what: str, extra: str) -> ConfigError:
+def _make_missing_extra_error(what: str, extra: str) -> ConfigError:
     return ConfigError(f"{what} comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'")

@@ -93,12 +93,12 @@ def export(
     else:
         write_whole(out, [content])
     if not quiet:
-        message_console().print(_note(facts, everybody.num_rows - facts.num_rows, out))
+        message_console().print(_summarise_export(facts, everybody.num_rows - facts.num_rows, out))
         if personal := personal_ids_sentence(pc.unique(facts["account_id"])):
             message_console().print(personal)
 
 
-def _note(facts: pa.Table, left_out: int, out: Path | None) -> str:
+def _summarise_export(facts: pa.Table, left_out: int, out: Path | None) -> str:
     accounts, flagged = (
         int(pc.count_distinct(table["account_id"]).as_py()) for table in (facts, facts.filter(facts["flagged"]))
     )

@@ -66,9 +66,11 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "case": case_folder,
         "report": None if case_folder is None else f"{case_folder}/report.html",
         "counts": dict(run.get("counts", {})),
-        "campaigns": [{**_group(campaign), "members": members[campaign.row["campaign_id"]]} for campaign in found],
-        "left_alone": [_group(group) for group in case.of_verdict("none")],
-        "operators": [_operator(one) for one in case.operators],
+        "campaigns": [
+            {**_build_campaign_json(campaign), "members": members[campaign.row["campaign_id"]]} for campaign in found
+        ],
+        "left_alone": [_build_campaign_json(group) for group in case.of_verdict("none")],
+        "operators": [_build_operator_json(one) for one in case.operators],
         "coverage": list(run.get("coverage", [])),
         "unmapped": list(run.get("unmapped", [])),
         "unenriched": list(run.get("unenriched", [])),
@@ -85,7 +87,7 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
     }
 
 
-def _operator(operator: OperatorModel) -> dict[str, Any]:
+def _build_operator_json(operator: OperatorModel) -> dict[str, Any]:
     """Campaigns that belong together: id, relation, accounts, and each campaign with its strongest tie."""
     first, own = operator.rows[0], ("campaign_id", "tied_to", "bits")
     return {
@@ -109,7 +111,7 @@ def code_fields(code: int) -> dict[str, Any]:
     return {"exit_code": code, "meaning": EXIT_MEANINGS[code]}
 
 
-def _group(campaign: CampaignModel) -> dict[str, Any]:
+def _build_campaign_json(campaign: CampaignModel) -> dict[str, Any]:
     """A campaign or a group left alone: the row's columns, its evidence, origins and roles, and what to do first."""
     terms = sorted(campaign.total.terms, key=lambda term: (-term.bits, term.family, term.statement))
     why = [

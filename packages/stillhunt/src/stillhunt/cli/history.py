@@ -66,8 +66,11 @@ def show_history(
         events, members = history(database, name), members_over_time(database, name)
         linked = linked_accounts(database, name)
         if as_json:
-            dated = {"events": [_dated(row) for row in events], "linked_accounts": [_dated(row) for row in linked]}
-            print_json({"campaign": _dated(found), **dated, "members": members})
+            dated = {
+                "events": [_convert_row_moments(row) for row in events],
+                "linked_accounts": [_convert_row_moments(row) for row in linked],
+            }
+            print_json({"campaign": _convert_row_moments(found), **dated, "members": members})
             return
         console = output_console()
         _print_one(console, found, events, members, snapshot_times(database))
@@ -78,8 +81,8 @@ def show_history(
 
 def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:
     if as_json:
-        early = [_dated({**sign_fields(sign), "accounts": sign.accounts}) for sign in signs]
-        print_json({"campaigns": [_dated(row) for row in campaigns], "early_signs": early})
+        early = [_convert_row_moments({**sign_fields(sign), "accounts": sign.accounts}) for sign in signs]
+        print_json({"campaigns": [_convert_row_moments(row) for row in campaigns], "early_signs": early})
         return
     console = output_console()
     statuses = Counter(row["status"] for row in campaigns)
@@ -88,27 +91,34 @@ def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign
     console.print(Text(f"{total} so far{': ' if parts else ''}{formatting.join_words(parts)}.", "bold"))
     if campaigns:
         console.print()
-        print_columns(console, [_HEADINGS, *map(_cells, sorted(campaigns, key=_rank))])
+        print_columns(console, [_HEADINGS, *map(_format_history_cells, sorted(campaigns, key=_rank_campaign_status))])
     if signs:
         console.print("\nEarly signs, which are no verdict; --json lists their accounts", style="bold")
-        print_columns(console, [(_minute(sign.first_at), _who(sign), _said(sign)) for sign in signs], ("dim", "dim"))
+        print_columns(
+            console,
+            [
+                (_format_known_minute(sign.first_at), _name_sign_subject(sign), _format_sign_statement(sign))
+                for sign in signs
+            ],
+            ("dim", "dim"),
+        )
 
 
-def _who(sign: EarlySign) -> str:
+def _name_sign_subject(sign: EarlySign) -> str:
     return sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
 
 
-def _said(sign: EarlySign) -> str:
+def _format_sign_statement(sign: EarlySign) -> str:
     return formatting.sentence(formatting.escape_controls(sign.statement))
 
 
-def _rank(row: Mapping[str, Any]) -> int:
+def _rank_campaign_status(row: Mapping[str, Any]) -> int:
     return _STATUSES.index(row["status"])
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _format_history_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     figures = formatting.count(row["accounts"]), formatting.count(row["requests"])
-    seen = (_minute(row[name]).removesuffix(" UTC") for name in ("first_seen", "last_seen"))
+    seen = (_format_known_minute(row[name]).removesuffix(" UTC") for name in ("first_seen", "last_seen"))
     return row["status"], row["verdict"], row["campaign_id"], *figures, *seen
 
 
@@ -122,17 +132,23 @@ def _print_one(
     name = formatting.escape_controls(campaign["campaign_id"])
     volume = formatting.volume(campaign["requests"], campaign["accounts"])
     console.print(Text(f"Campaign {name} is {campaign['status']}, with the verdict {campaign['verdict']}.", "bold"))
-    seen = f"{_minute(campaign['first_seen']).removesuffix(' UTC')} to {_minute(campaign['last_seen'])}"
+    first, last = (_format_known_minute(campaign[name]) for name in ("first_seen", "last_seen"))
+    seen = f"{first.removesuffix(' UTC')} to {last}"
     console.print(f"{volume} when it was last found; harvested from {seen}.\n")
     rows = [
-        (_minute(event["at"]), f"hunt {event['sequence']}", event["event"], _sentence(campaign, event))
+        (
+            _format_known_minute(event["at"]),
+            f"hunt {event['sequence']}",
+            event["event"],
+            _explain_campaign_event(campaign, event),
+        )
         for event in events
     ]
     print_columns(console, rows or [("", "", "", "no event is recorded")], ("dim", "dim", "bold"))
     changes = _member_changes(campaign, members)
     if changes:
         console.print("\nMembers", style="bold")
-        lines = [(_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
+        lines = [(_format_known_minute(times.get(hunt)), f"hunt {hunt}", words) for hunt, words in changes]
         print_columns(console, lines, ("dim", "dim"))
 
 
@@ -141,7 +157,7 @@ def _signature_of(campaign: str, signatures: SignatureSet) -> str:
     for signature in signatures.signatures:
         if signature.campaign_id == campaign:
             rate = formatting.number(signature.false_matches.at_most_per_million, 0)
-            until = _minute(signature.expires_at)
+            until = _format_known_minute(signature.expires_at)
             return (
                 f"\nIts signature links new accounts until {until}; false links: at most {rate} per million requests."
             )
@@ -158,7 +174,7 @@ def _print_linked(console: Console, linked: Sequence[Mapping[str, Any]]) -> None
     console.print("\nNew accounts that match its signature, which is no verdict on them", style="bold")
     rows = [
         (
-            _minute(row["at"]),
+            _format_known_minute(row["at"]),
             formatting.shorten(formatting.escape_controls(row["account_id"]), _ACCOUNT_CHARS),
             f"{formatting.bits(row['bits'])} bits",
             formatting.plural(row["requests"], "request"),
@@ -172,7 +188,7 @@ def _print_linked(console: Console, linked: Sequence[Mapping[str, Any]]) -> None
         console.print(f"and {formatting.count(more)} more; --json lists all")
 
 
-def _sentence(campaign: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+def _explain_campaign_event(campaign: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     """The reason; with the name of the campaign where the event is another one's."""
     reason = formatting.sentence(event["reason"])
     return reason if event["campaign_id"] == campaign["campaign_id"] else f"{event['campaign_id']}: {reason}"
@@ -191,10 +207,10 @@ def _member_changes(campaign: Mapping[str, Any], members: Sequence[Mapping[str, 
     return changes
 
 
-def _minute(moment: int | None) -> str:
+def _format_known_minute(moment: int | None) -> str:
     return "unknown" if moment is None else minute_of(moment)
 
 
-def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_row_moments(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row whose microseconds since 1970 are moments."""
     return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in row.items()}

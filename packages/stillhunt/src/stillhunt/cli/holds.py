@@ -41,10 +41,13 @@ def hold_add(
     Once the command has returned, nothing that the hold covers is deleted: no record, snapshot, ended campaign or
     alert.
     """
-    times = (None if first is None else _moment(first), None if last is None else _moment(last, end=True))
-    with _opened(data, settings_file) as (folder, database):
+    times = (
+        None if first is None else _parse_hold_moment(first),
+        None if last is None else _parse_hold_moment(last, end=True),
+    )
+    with _open_hold_database(data, settings_file) as (folder, database):
         number = add_hold(folder, database, reason, times, read_clock())
-        kept = next(_shown(hold) for hold in all_holds(database) if hold.hold_id == number)
+        kept = next(_encode_hold(hold) for hold in all_holds(database) if hold.hold_id == number)
     begin, end = kept["from"] or "the beginning", kept["to"] or "now on"
     output_console().print(safe_lines(f"Hold {number}: nothing from {begin} to {end} is deleted until it is released."))
 
@@ -52,9 +55,9 @@ def hold_add(
 @hold_commands.command("list")
 def hold_list(data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
     """List all holds, including released ones."""
-    with _opened(data, settings_file) as (_, database):
+    with _open_hold_database(data, settings_file) as (_, database):
         holds = all_holds(database)
-    shown = [_shown(hold) for hold in holds]
+    shown = [_encode_hold(hold) for hold in holds]
     if as_json:
         print_json(shown)
         return
@@ -70,7 +73,7 @@ def hold_release(
     settings_file: SettingsOption = None,
 ) -> None:
     """Release a hold; what only this hold has kept is deleted after the next hunt."""
-    with _opened(data, settings_file) as (_, database):
+    with _open_hold_database(data, settings_file) as (_, database):
         if not release_hold(database, hold, read_clock()):
             raise ConfigError(
                 "there is no hold with this number in force",
@@ -80,7 +83,7 @@ def hold_release(
 
 
 @contextmanager
-def _opened(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, WatchDatabase]]:
+def _open_hold_database(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, WatchDatabase]]:
     folder = existing_folder(data)
     database = open_database(folder.path, Config.load(file=settings).watch.database)
     try:
@@ -89,22 +92,22 @@ def _opened(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, Wat
         database.close()
 
 
-def _shown(hold: Hold) -> dict[str, object]:
+def _encode_hold(hold: Hold) -> dict[str, object]:
     return {
         "number": hold.hold_id,
-        "made": _words(hold.made_at),
-        "from": _words(hold.from_time),
-        "to": _words(hold.to_time),
-        "released": _words(hold.released_at),
+        "made": _format_hold_minute(hold.made_at),
+        "from": _format_hold_minute(hold.from_time),
+        "to": _format_hold_minute(hold.to_time),
+        "released": _format_hold_minute(hold.released_at),
         "reason": hold.reason,
     }
 
 
-def _words(at: int | None) -> str | None:
+def _format_hold_minute(at: int | None) -> str | None:
     return None if at is None else minute_of(at)
 
 
-def _moment(text: str, *, end: bool = False) -> int:
+def _parse_hold_moment(text: str, *, end: bool = False) -> int:
     """Microseconds since 1970 of a day or a moment; of a day, its begin or its end."""
     try:
         moment = datetime.fromisoformat(text)

@@ -57,8 +57,8 @@ class LogKind:
     def heading(self) -> str:
         """Which files these are."""
         if len(self.files) == 1:
-            return _names(self.files)
-        return f"{formatting.plural(len(self.files), 'file')}: {_names(self.files)}"
+            return _join_file_names(self.files)
+        return f"{formatting.plural(len(self.files), 'file')}: {_join_file_names(self.files)}"
 
     @property
     def is_unread(self) -> bool:
@@ -69,14 +69,14 @@ class LogKind:
     def idle(self) -> str:
         """Which of several files gave neither a request nor anything to one; empty where all gave something."""
         idle = [one for one in self.files if not one.file.rows and not one.completes]
-        return f"nothing in {_counted(idle)}" if idle and len(idle) < len(self.files) else ""
+        return f"nothing in {_count_and_name_files(idle)}" if idle and len(idle) < len(self.files) else ""
 
     def where_filled(self, column: str) -> str:
         """Which files fill a column, in words; empty where all of them do or none does."""
         used = [one for one in self.files if one.file.rows]
         filling = [one for one in used if one.filled[column]]
         lacking = [one for one in used if not one.filled[column]]
-        return _difference(filling, lacking)
+        return _describe_file_difference(filling, lacking)
 
     def doubts(self) -> list[str]:
         """What may be wrong, each with the files of which it is said where those are not all."""
@@ -84,7 +84,10 @@ class LogKind:
         lines = []
         for doubt in said:
             having = [one for one in self.files if doubt in one.file.doubts]
-            lines.append(f"{formatting.shorten(doubt, 400)}{_only(having) if len(having) < len(self.files) else ''}")
+            lines.append(
+                formatting.shorten(doubt, 400)
+                + (_format_only_in_files(having) if len(having) < len(self.files) else "")
+            )
         return lines
 
 
@@ -136,7 +139,7 @@ def print_inspection(console: Console, found: Inspection, *, every_file: bool = 
         every_file: one block for each file instead.
     """
     rows = sum(one.file.rows for one in found.inputs)
-    console.print(Text(f"{formatting.volume(rows, found.accounts)}{_span(found)}.", "bold"))
+    console.print(Text(f"{formatting.volume(rows, found.accounts)}{_format_time_span(found)}.", "bold"))
     several = len({each.file.format for each in found.inputs if each.file.joined}) > 1
     for kind in log_kinds(found.inputs, every_file=every_file):
         _print_kind(console, kind, others=several, rejects=found.rejected > 0)
@@ -197,7 +200,7 @@ def _print_kind(console: Console, kind: LogKind, *, others: bool, rejects: bool)
     print_columns(console, mapped, ("", "dim"), (18, 6))
 
 
-def _span(found: Inspection) -> str:
+def _format_time_span(found: Inspection) -> str:
     if found.first is None or found.last is None:
         return ""
     return f", from {minute_of(found.first)} to {minute_of(found.last)}"
@@ -229,10 +232,10 @@ def log_kinds(inputs: Sequence[InspectedInput], *, every_file: bool = False) -> 
         unread = one.file.format == CANONICAL_FORMAT and not one.file.rows
         key = (place,) if every_file else (one.file.format, unread)
         kinds.setdefault(key, []).append(one)
-    return [LogKind(tuple(files), _merged(files)) for files in kinds.values()]
+    return [LogKind(tuple(files), _merge_inspected_files(files)) for files in kinds.values()]
 
 
-def _merged(files: Sequence[InspectedInput]) -> InspectedInput:
+def _merge_inspected_files(files: Sequence[InspectedInput]) -> InspectedInput:
     first = files[0]
     if len(files) == 1:
         return first
@@ -260,20 +263,24 @@ def _merged(files: Sequence[InspectedInput]) -> InspectedInput:
     )
 
 
-def _difference(filling: Sequence[InspectedInput], lacking: Sequence[InspectedInput]) -> str:
+def _describe_file_difference(filling: Sequence[InspectedInput], lacking: Sequence[InspectedInput]) -> str:
     if not filling or not lacking:
         return ""
-    return _only(filling) if len(filling) <= len(lacking) else f" (not in {_counted(lacking)})"
+    return (
+        _format_only_in_files(filling)
+        if len(filling) <= len(lacking)
+        else f" (not in {_count_and_name_files(lacking)})"
+    )
 
 
-def _only(files: Sequence[InspectedInput]) -> str:
-    return f" (only in {_counted(files)})"
+def _format_only_in_files(files: Sequence[InspectedInput]) -> str:
+    return f" (only in {_count_and_name_files(files)})"
 
 
-def _counted(files: Sequence[InspectedInput]) -> str:
-    names = _names(files)
+def _count_and_name_files(files: Sequence[InspectedInput]) -> str:
+    names = _join_file_names(files)
     return names if len(files) <= NAMES_SHOWN else f"{formatting.plural(len(files), 'file')}: {names}"
 
 
-def _names(files: Iterable[InspectedInput]) -> str:
+def _join_file_names(files: Iterable[InspectedInput]) -> str:
     return formatting.join_some([formatting.shorten(one.file.name, NAME_CHARS) for one in files], NAMES_SHOWN)

@@ -73,13 +73,13 @@ class Screen:
             listen: ADDRESS:PORT; "" where nothing is served.
             first_lines: what is to be pasted, with the first token, which is shown this once.
         """
-        self._say("started", listen=listen, data=str(data), parts=sorted(parts))
+        self._print_event_line("started", listen=listen, data=str(data), parts=sorted(parts))
         if first_lines and not self._quiet:
             self._console.print(first_lines, soft_wrap=True)
 
     def console_ready(self, address: str, password: str) -> None:
         """Say where the console is; the first admin's password is shown this once."""
-        self._say("console", address=address)
+        self._print_event_line("console", address=address)
         self._print_password(password)
 
     def _print_password(self, password: str) -> None:
@@ -89,15 +89,17 @@ class Screen:
     def warned(self, warnings: Sequence[str]) -> None:
         """Say what is weaker than it could be."""
         for text in warnings:
-            self._say("warning", text=text)
+            self._print_event_line("warning", text=text)
 
     def waits(self, error: StillhuntError) -> None:
         """Say that the database is not there yet; records are received meanwhile."""
-        self._say("waiting for the database", failure=error.what, where=error.where, next_step=error.next_step)
+        self._print_event_line(
+            "waiting for the database", failure=error.what, where=error.where, next_step=error.next_step
+        )
 
     def database_came(self, token: str, password: str) -> None:
         """Say that it is there now, with the first token and password, which are shown this once."""
-        self._say("the database answers")
+        self._print_event_line("the database answers")
         self._print_token(token)
         self._print_password(password)
 
@@ -108,43 +110,45 @@ class Screen:
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.damage:
-            self._say("spool damaged", failure=list(outcome.damage))
+            self._print_event_line("spool damaged", failure=list(outcome.damage))
         if outcome.failure:
             said = {"failure": outcome.failure, "where": outcome.where, "next_step": outcome.next_step}
-            self._say("hunt failed", **said, seconds=outcome.seconds)
+            self._print_event_line("hunt failed", **said, seconds=outcome.seconds)
         elif outcome.sequence is None:
-            self._say("nothing to hunt in yet", seconds=outcome.seconds)
+            self._print_event_line("nothing to hunt in yet", seconds=outcome.seconds)
         else:
-            self._say("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
+            self._print_event_line("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
     def recovered(self, parts: Sequence[Recovered]) -> None:
         """Say what was found of parts that a process left open when it died."""
         for one in parts:
             facts: dict[str, Any] = {"failure": one.damage} if one.damage else {}
-            self._say("part recovered", part=one.path.name, kept_bytes=one.size, cut_bytes=one.cut, **facts)
+            self._print_event_line(
+                "part recovered", part=one.path.name, kept_bytes=one.size, cut_bytes=one.cut, **facts
+            )
 
     def decided(self, entries: Sequence[LogEntry]) -> None:
         """Say what the rules of the policy appended to the decision log."""
         ended = sum(entry.kind == "undo" for entry in entries)
         if entries:
-            self._say("decided", made=len(entries) - ended, undone=ended, dry_run=entries[-1].dry_run)
+            self._print_event_line("decided", made=len(entries) - ended, undone=ended, dry_run=entries[-1].dry_run)
 
     def undecided(self, error: StillhuntError) -> None:
         """Say why nothing was decided."""
-        self._say("nothing decided", failure=error.what, where=error.where, next_step=error.next_step)
+        self._print_event_line("nothing decided", failure=error.what, where=error.where, next_step=error.next_step)
 
     def fault(self, fault: ServiceFault, ended: bool) -> None:
         """Say what does not work any more, or works again."""
         if ended:
-            self._say("fault ended", fault=fault.name)
+            self._print_event_line("fault ended", fault=fault.name)
         else:
-            self._say("fault", fault=fault.name, failure=fault.statement)
+            self._print_event_line("fault", fault=fault.name, failure=fault.statement)
 
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
 
-    def _say(self, event: str, **facts: Any) -> None:
+    def _print_event_line(self, event: str, **facts: Any) -> None:
         failed = "failure" in facts
         if self._quiet and not failed:
             return

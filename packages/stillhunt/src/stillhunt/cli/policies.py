@@ -38,7 +38,7 @@ def show_policy(
     data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
 ) -> None:
     """Show the policy of a data folder with all defaults."""
-    policy = _policy(data, settings_file)
+    policy = _require_policy(data, settings_file)
     if as_json:
         print_json(policy.model_dump(mode="json"))
         return
@@ -54,10 +54,13 @@ def show_policy(
         )
     else:
         console.print("Accounts are treated in the same way, however old they are.\n")
-    rows = [(one.name, one.action, f"{formatting.number(one.days)} days", _fitting(one)) for one in policy.rule]
+    rows = [
+        (one.name, one.action, f"{formatting.number(one.days)} days", _describe_rule_conditions(one))
+        for one in policy.rule
+    ]
     print_columns(console, rows or [("no rules", "", "", "")])
     console.print()
-    print_columns(console, _sections(policy))
+    print_columns(console, _describe_policy_sections(policy))
 
 
 @policy_commands.command("simulate")
@@ -98,7 +101,7 @@ def simulate_policy(
         console.print(f"A later snapshot would have let {formatting.plural(found.undone, 'account')} go again.")
 
 
-def _policy(data: Path, settings_file: Path | None) -> Policy:
+def _require_policy(data: Path, settings_file: Path | None) -> Policy:
     if data.is_dir():
         found = policy_of(DataFolder(data), Config.load(file=settings_file))
         if found is not None:
@@ -110,7 +113,7 @@ def _policy(data: Path, settings_file: Path | None) -> Policy:
     )
 
 
-def _sections(policy: Policy) -> list[tuple[str, str]]:
+def _describe_policy_sections(policy: Policy) -> list[tuple[str, str]]:
     """What the other sections of a policy say."""
     signature, appeals = policy.signature, policy.appeals
     requests = formatting.plural(policy.throttle.requests_per_minute, "request")
@@ -126,6 +129,6 @@ def _sections(policy: Policy) -> list[tuple[str, str]]:
     ]
 
 
-def _fitting(rule: Rule) -> str:
+def _describe_rule_conditions(rule: Rule) -> str:
     verdicts, kinds, roles = (", ".join(names) for names in (rule.verdict, rule.kind, rule.role))
     return f"verdict {verdicts}; {kinds}; role {roles}; from {formatting.percent(rule.probability)}"

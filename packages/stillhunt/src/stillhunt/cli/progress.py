@@ -124,15 +124,15 @@ def amount(done: float, total: float | None, rate: float | None, unit: str) -> s
     Returns:
         For example `12,000/50,000 rows, 48,211/s` or `12.0 MB, 85.1 MB/s`.
     """
-    of_total = "" if total is None else f"/{_number(total, unit)}"
+    of_total = "" if total is None else f"/{_format_progress_number(total, unit)}"
     slow = rate is None or (rate < 1 and unit != "bytes")  # "0/s" says that nothing happens
-    speed = "" if slow else f", {_number(rate or 0.0, unit)}{' MB' if unit == 'bytes' else ''}/s"
-    return f"{_number(done, unit)}{of_total} {_label(unit)}{speed}"
+    speed = "" if slow else f", {_format_progress_number(rate or 0.0, unit)}{' MB' if unit == 'bytes' else ''}/s"
+    return f"{_format_progress_number(done, unit)}{of_total} {_format_unit_label(unit)}{speed}"
 
 
-def _number(value: float, unit: str) -> str:
+def _format_progress_number(value: float, unit: str) -> str:
     return formatting.number(value / MEGABYTE, 1) if unit == "bytes" else formatting.number(value, 0)
 
 
-def _label(unit: str) -> str:
+def _format_unit_label(unit: str) -> str:
     return "MB" if unit == "bytes" else formatting.escape_controls(unit)

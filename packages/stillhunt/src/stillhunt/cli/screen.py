@@ -51,9 +51,9 @@ def print_findings(console: Console, case: CaseModel, case_folder: str | None, r
         console.print(f"\n... and {formatting.plural(rest, 'more campaign')} in campaigns.parquet")
     console.print()
     notes = [
-        *_operators(case),
-        *_logs(case),
-        *_gaps(case, rejects_limit),
+        *_list_operator_notes(case),
+        *_list_log_notes(case),
+        *_list_coverage_gaps(case, rejects_limit),
         *_near_misses(case),
         *_next_steps(found, case_folder),
     ]
@@ -63,25 +63,25 @@ def print_findings(console: Console, case: CaseModel, case_folder: str | None, r
 def _print_campaigns(console: Console, campaigns: Sequence[CampaignModel]) -> None:
     if not campaigns:
         return
-    cells = [_cells(campaign) for campaign in campaigns]
-    widths = _widths(cells)
+    cells = [_format_screen_cells(campaign) for campaign in campaigns]
+    widths = _measure_column_widths(cells)
     if console.is_terminal and sum(widths) + 2 * (len(widths) - 1) > console.width:  # no room for the time of day
         cells = [(*row[:-2], *(moment[:DAY_CHARS] for moment in row[-2:])) for row in cells]
-        widths = _widths(cells)
+        widths = _measure_column_widths(cells)
     console.print()
-    console.print(_line(SCREEN_COLUMNS, widths, "dim", "dim"))
+    console.print(_align_screen_line(SCREEN_COLUMNS, widths, "dim", "dim"))
     for campaign, row_cells in zip(campaigns, cells, strict=True):
-        console.print(_line(row_cells, widths, VERDICT_STYLES[campaign.verdict], ""))
-        for label, text in _without_repeats(_details(campaign)):
+        console.print(_align_screen_line(row_cells, widths, VERDICT_STYLES[campaign.verdict], ""))
+        for label, text in _without_repeats(_list_campaign_details(campaign)):
             print_columns(console, [("", label, text)], ("", "dim"), (INDENT - 2, DETAIL_LABEL))
 
 
-def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+def _measure_column_widths(cells: Sequence[Sequence[str]]) -> list[int]:
     widths = [max(cell_len(text) for text in column) for column in zip(SCREEN_COLUMNS, *cells, strict=True)]
     return [max(widths[0], INDENT - 2), *widths[1:]]
 
 
-def _cells(campaign: CampaignModel) -> tuple[str, ...]:
+def _format_screen_cells(campaign: CampaignModel) -> tuple[str, ...]:
     row = campaign.row
     return (
         campaign.verdict,
@@ -94,7 +94,7 @@ def _cells(campaign: CampaignModel) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: str) -> Text:
+def _align_screen_line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: str) -> Text:
     line = Text(no_wrap=True, overflow="ignore")
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         space = " " * (width - cell_len(cell))
@@ -106,7 +106,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], first_style: str, style: 
     return line
 
 
-def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
+def _list_campaign_details(campaign: CampaignModel) -> list[tuple[str, str]]:
     unsampled = f"; {campaign.unsampled}" if campaign.unsampled else ""
     details = [("taken", f"{campaign.skills} from {campaign.models}; {campaign.volume}{unsampled}")]
     if not campaign.harvests:
@@ -117,28 +117,28 @@ def _details(campaign: CampaignModel) -> list[tuple[str, str]]:
     details.append(("bits", f"{campaign.family_bits}; together {total}, {campaign.margin}"))
     if campaign.roles.keys() - {"unknown"}:
         details.append(("roles", roles_in_words(campaign.roles)))
-    details += [("why", _finding(term)) for term in campaign.strongest[:FAMILIES_SHOWN]]
+    details += [("why", _format_family_finding(term)) for term in campaign.strongest[:FAMILIES_SHOWN]]
     details += [("held back", statement) for statement in campaign.held_back]
-    details += [("against", _finding(term)) for term in campaign.total.opposing[:1]]
+    details += [("against", _format_family_finding(term)) for term in campaign.total.opposing[:1]]
     details += [("or else", one.words.rstrip(".")) for one in campaign.total.explanations[:1]]
     return details
 
 
-def _finding(term: Term) -> str:
+def _format_family_finding(term: Term) -> str:
     return f"{formatting.bits(term.bits)} {family_name(term.family)}: {term.shown}"
 
 
-def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
+def _list_coverage_gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
     """What could not be checked, or only in part."""
     coverage = case.run.get("coverage", [])
-    notes = [("damaged", _shown(one)) for one in case.run.get(DAMAGE, [])]
+    notes = [("damaged", _shorten_statement(one)) for one in case.run.get(DAMAGE, [])]
     notes += [("not checked", entry["sentence"]) for entry in coverage if not entry["available"]]
     notes += [
         ("in part", entry["sentence"])
         for entry in coverage
         if entry["available"] and (entry["missing"] or entry.get("rare"))
     ]
-    notes += [("check", _shown(sentence)) for sentence in case.run.get("unmapped", [])]
+    notes += [("check", _shorten_statement(sentence)) for sentence in case.run.get("unmapped", [])]
     notes += [("not looked up", formatting.shorten(note, STATEMENT_CHARS)) for note in case.run.get("unenriched", [])]
     if case.personal_ids:
         notes.append(("ids", case.personal_ids))
@@ -149,24 +149,24 @@ def _gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str, str]]:
         share = formatting.percent(case.rejected_share) + (over if case.rejected_share > rejects_limit else "")
         notes.append(("set aside", f"{formatting.plural(rows, 'row')}, {share}"))
         notes += [
-            ("", f"{formatting.count(count)} in {formatting.shorten(source, NAME_CHARS)}: {_shown(reason)}")
+            ("", f"{formatting.count(count)} in {formatting.shorten(source, NAME_CHARS)}: {_shorten_statement(reason)}")
             for (source, reason), count in list(case.rejects.items())[:REASONS_SHOWN]
         ]
     if losers := set_aside_sentence(case.run):
-        notes.append(("check", _shown(losers)))
+        notes.append(("check", _shorten_statement(losers)))
     changed = changed_values(case.run, REASONS_SHOWN)
-    notes += [("changed" if place == 0 else "", _shown(text)) for place, text in enumerate(changed)]
+    notes += [("changed" if place == 0 else "", _shorten_statement(text)) for place, text in enumerate(changed)]
     return notes
 
 
-def _operators(case: CaseModel) -> list[tuple[str, str]]:
+def _list_operator_notes(case: CaseModel) -> list[tuple[str, str]]:
     """Campaigns that belong together, and why."""
     rest = len(case.operators) - OPERATORS_SHOWN
     more = [("", f"... and {formatting.count(rest)} more in operators.parquet")] if rest > 0 else []
     return [*((one.label, one.words) for one in case.operators[:OPERATORS_SHOWN]), *more]
 
 
-def _shown(text: str) -> str:
+def _shorten_statement(text: str) -> str:
     return formatting.shorten(text, STATEMENT_CHARS)
 
 
@@ -190,7 +190,7 @@ def _near_misses(case: CaseModel) -> list[tuple[str, str]]:
     return notes
 
 
-def _logs(case: CaseModel) -> list[tuple[str, str]]:
+def _list_log_notes(case: CaseModel) -> list[tuple[str, str]]:
     """Which kinds of vendor logs were read, and what of them was no call; nothing where all had our columns."""
     inputs = case.run.get("inputs", [])
     kinds = Counter(entry.get("format", CANONICAL_FORMAT) for entry in inputs)
@@ -203,11 +203,11 @@ def _logs(case: CaseModel) -> list[tuple[str, str]]:
     doubts = [(entry.get("name", ""), doubt) for entry in inputs for doubt in entry.get("doubts", ())]
     notes = [("logs", ", ".join(f"{kind} ({formatting.plural(n, 'file')})" for kind, n in sorted(kinds.items())))]
     for reason, count in passed.most_common(REASONS_SHOWN):
-        notes.append(("passed over", f"{formatting.plural(count, 'record')}: {_shown(reason)}"))
+        notes.append(("passed over", f"{formatting.plural(count, 'record')}: {_shorten_statement(reason)}"))
     if by_address:
         notes.append(("by address", by_address_sentence(by_address)))
     for name, doubt in doubts[:DOUBTS_SHOWN]:
-        notes.append(("check", f"{formatting.shorten(name, NAME_CHARS)}: {_shown(doubt)}"))
+        notes.append(("check", f"{formatting.shorten(name, NAME_CHARS)}: {_shorten_statement(doubt)}"))
     return [*notes, ("mapping", "'stillhunt inspect LOGS' shows which field fills which column")]
 
 

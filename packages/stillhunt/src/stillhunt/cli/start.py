@@ -30,7 +30,7 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        _run()
+        _run_command_line()
     except (SystemExit, KeyboardInterrupt, Exception) as leaving:
         # Libraries turn an interrupt into errors of their own (the SQL engine does), so the signal decides.
         if signals or isinstance(leaving, KeyboardInterrupt):
@@ -39,7 +39,7 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _run() -> None:
+def _run_command_line() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"stillhunt {__version__}\n")
         raise SystemExit(0)
@@ -54,22 +54,22 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
     if lost is None and isinstance(leaving, OSError) and leaving.errno in DISK_ERRORS:
         lost = leaving  # an unbuffered stdout says so only once
     if lost is not None:
-        _say(f"error: the output cannot be written: {lost.strerror or lost}")
+        _write_stderr_message(f"error: the output cannot be written: {lost.strerror or lost}")
         if isinstance(leaving, SystemExit | OSError):
             return 1
     if isinstance(leaving, SystemExit):
         return leaving.code
     if isinstance(leaving, StillhuntError):
-        _say(f"error: {leaving.on_command_line()}")
+        _write_stderr_message(f"error: {leaving.on_command_line()}")
         return leaving.exit_code
     import traceback  # rarely needed
 
-    _say("".join(traceback.format_exception(leaving)))
-    _say("error: this is a bug in stillhunt; please report it with the lines above")
+    _write_stderr_message("".join(traceback.format_exception(leaving)))
+    _write_stderr_message("error: this is a bug in stillhunt; please report it with the lines above")
     return 1
 
 
-def _say(text: str) -> None:
+def _write_stderr_message(text: str) -> None:
     """Write one message to stderr; error texts quote file names and log content, so their controls are escaped."""
     from stillhunt.cli.terminal import safe_lines  # start-up time
 

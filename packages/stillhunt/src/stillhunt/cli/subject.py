@@ -57,8 +57,8 @@ def subject(
         if not as_json:
             _print_found(found, as_json=False)
         if not yes:
-            _confirm(name)
-        _enter(database, found)
+            _confirm_erasure(name)
+        _record_erasure_start(database, found)
         erased = erase_account(search)
     _print_erased(erased, as_json=as_json)
     if held := [one for one in erased.left if one.hold is not None and not one.stays]:
@@ -67,7 +67,7 @@ def subject(
         raise typer.Exit(EXIT_PARTIAL)
 
 
-def _confirm(account: str) -> None:
+def _confirm_erasure(account: str) -> None:
     typed = ""
     if sys.stdin.isatty():
         message_console().print("Type the id again to erase what may be erased:", markup=False, highlight=False)
@@ -81,7 +81,7 @@ def _confirm(account: str) -> None:
         )
 
 
-def _enter(database: WatchDatabase, found: Sequence[Holding]) -> None:
+def _record_erasure_start(database: WatchDatabase, found: Sequence[Holding]) -> None:
     """Enter an erasure in the audit before it begins: whoever may not say so may not erase."""
     what = [f"{one.amount} ({one.store})" for one in found if one.erasable and one.count]
     record_look(database, login_name(), ERASING, f"one account: {', '.join(what) if what else 'nothing is held'}")
@@ -89,18 +89,18 @@ def _enter(database: WatchDatabase, found: Sequence[Holding]) -> None:
 
 def _print_found(found: Sequence[Holding], *, as_json: bool) -> None:
     if as_json:
-        print_json([_fields(one) for one in found])
+        print_json([_encode_holding_fields(one) for one in found])
         return
     if not any(one.searched for one in found):
         output_console().print("Nothing is held on this id. What cannot be searched:")
     names = ("what", "where", "how much", "kept until", "hold", "if erased")
-    print_columns(output_console(), [list(names), *(_cells(one) for one in found)])
+    print_columns(output_console(), [list(names), *(_format_holding_cells(one) for one in found)])
 
 
 def _print_erased(erased: Erased, *, as_json: bool) -> None:
     if as_json:
         counts = {name: getattr(erased, name) for name in ("records", "states", "snapshots", "rows")}
-        print_json({"erased": counts, "left": [_fields(one) for one in erased.left]})
+        print_json({"erased": counts, "left": [_encode_holding_fields(one) for one in erased.left]})
         return
     counts_in_words = formatting.join_words(
         [
@@ -114,26 +114,33 @@ def _print_erased(erased: Erased, *, as_json: bool) -> None:
     _print_found(erased.left, as_json=False)
 
 
-def _cells(holding: Holding) -> list[str]:
+def _format_holding_cells(holding: Holding) -> list[str]:
     hold = f"{holding.hold.hold_id}: {formatting.shorten(holding.hold.reason, 60)}" if holding.hold else "-"
     outcome = f"stays: {holding.stays}" if holding.stays else "stays: a hold covers it" if holding.hold else "erased"
-    return [holding.store, holding.where, holding.amount or "-", _time(holding.kept_until) or "-", hold, outcome]
+    return [
+        holding.store,
+        holding.where,
+        holding.amount or "-",
+        _format_holding_time(holding.kept_until) or "-",
+        hold,
+        outcome,
+    ]
 
 
-def _fields(holding: Holding) -> dict[str, Any]:
+def _encode_holding_fields(holding: Holding) -> dict[str, Any]:
     return {
         "store": holding.store,
         "where": formatting.escape_controls(holding.where),
         "count": holding.count,
         "unit": holding.unit,
-        "from": _time(holding.first),
-        "to": _time(holding.last),
-        "kept_until": _time(holding.kept_until),
+        "from": _format_holding_time(holding.first),
+        "to": _format_holding_time(holding.last),
+        "kept_until": _format_holding_time(holding.kept_until),
         "hold": holding.hold.hold_id if holding.hold else None,
         "erasable": holding.erasable,
         "stays": holding.stays or ("a hold covers it" if holding.hold else ""),
     }
 
 
-def _time(at: int | None) -> str | None:
+def _format_holding_time(at: int | None) -> str | None:
     return None if at is None else minute_of(at)

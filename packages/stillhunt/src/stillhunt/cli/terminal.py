@@ -32,12 +32,12 @@ def safe_lines(text: str) -> str:
 
 def output_console() -> Console:
     """Console for data on stdout; lines are wrapped on a terminal only, so that pipes get whole lines."""
-    return _console(sys.stdout)
+    return _create_safe_console(sys.stdout)
 
 
 def message_console() -> Console:
     """Console for progress, notes and errors on stderr."""
-    return _console(sys.stderr)
+    return _create_safe_console(sys.stderr)
 
 
 class _SafeConsole(Console):
@@ -49,7 +49,7 @@ class _SafeConsole(Console):
         discard_output(self.file)
 
 
-def _console(stream: TextIO) -> Console:
+def _create_safe_console(stream: TextIO) -> Console:
     return _SafeConsole(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=not stream.isatty())
 
 

@@ -60,7 +60,7 @@ class ProxyCheck:
             self.calls += calls
             if len(self._known) < COUNTED_ADDRESSES:
                 self._known.add(address)
-            whose = _owner(address) if len(address) <= MAX_CACHED_CHARACTERS else ""
+            whose = _find_proxy_owner(address) if len(address) <= MAX_CACHED_CHARACTERS else ""
             if whose:
                 self._of[whose] += calls
 
@@ -90,7 +90,7 @@ _PRIVATE = "private"
 
 
 @lru_cache(1 << 14)
-def _owner(text: str) -> str:
+def _find_proxy_owner(text: str) -> str:
     """Owner of the proxies that have this address; private for networks that are not on the internet."""
     word = without_port(text)
     try:
@@ -147,7 +147,7 @@ class DuplicateInputs:
         """A sentence for each input that seems to repeat an earlier one."""
         found: dict[int, str] = {}
         for one, other in itertools.combinations(sorted(self._logs), 2):
-            share = _alike(self._logs[one], self._logs[other])
+            share = _compute_alike_share(self._logs[one], self._logs[other])
             if share >= MIN_SHARED_CALLS and other not in found:
                 found[other] = (
                     f"it seems to repeat the calls of {names[one]}: {percent(share)} of the calls are by clients with "
@@ -157,7 +157,7 @@ class DuplicateInputs:
         return found
 
 
-def _alike(one: tuple[_Keys, _Counts], other: tuple[_Keys, _Counts]) -> float:
+def _compute_alike_share(one: tuple[_Keys, _Counts], other: tuple[_Keys, _Counts]) -> float:
     """Share of the smaller log's calls by clients with the same number of calls on that day in the other log."""
     last = min(log[0][-1] if len(log[0]) == MAX_CLIENT_DAYS else np.iinfo(np.uint64).max for log in (one, other))
     (a, in_a), (b, in_b) = ((keys[keys <= last], counts[keys <= last]) for keys, counts in (one, other))

@@ -110,7 +110,7 @@ def inspect_log(
     facts = log.facts
     rows = sum(file.rows for file in facts.inputs)
     inputs = [
-        _inspected(log, i, counts, FILLED_BY_LOOK_UP if looks_up else {}, mapping or {})
+        _inspect_input(log, i, counts, FILLED_BY_LOOK_UP if looks_up else {}, mapping or {})
         for i in range(len(facts.inputs))
     ]
     filled = {name: sum(one.filled[name] for one in inputs) / rows for name in SHOWN_COLUMNS} if rows else None
@@ -169,7 +169,7 @@ class _Counts:
         return ", ".join(f"{name[:40]} {percent(count / rows)}" for name, count in ranked[:SHOWN_CLIENTS]) + more
 
 
-def _inspected(
+def _inspect_input(
     log: RequestLog, index: int, counts: _Counts, looked_up: Mapping[str, str], mapped: Mapping[str, str]
 ) -> InspectedInput:
     """One input; for columns that are looked up, and those that the user mapped, where they come from."""
@@ -187,11 +187,11 @@ def _inspected(
         {**others, **looked_up, **carries, **mapped},
         source.notes if source else (),
         log.stats.of(index).rejected,
-        _completed(index, log.facts.inputs),
+        _count_completed_calls(index, log.facts.inputs),
     )
 
 
-def _completed(index: int, inputs: Sequence[InputFile]) -> int:
+def _count_completed_calls(index: int, inputs: Sequence[InputFile]) -> int:
     """Calls of other logs to which an input gave a row; at most as many as the others have calls."""
     file = inputs[index]
     given = file.joined - file.rows - file.passed_over.get(NO_COUNTERPART, 0)

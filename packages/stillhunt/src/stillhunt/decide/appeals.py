@@ -95,18 +95,20 @@ def file_appeal(
             where="text",
             next_step="shorten it",
         )
-    filed_by = _name(by)
+    filed_by = _check_appeal_person(by)
     with log_locked(database) as log:
         connection = log.connection
         entries = log.read(about_account(account)) if account == storable(account) else []
         first = _first_of_renewed(entries)
-        if first.get(decision) not in {first[entry.seq] for entry in _acting(entries, now) if entry.starts_at <= now}:
+        if first.get(decision) not in {
+            first[entry.seq] for entry in _list_acting_decisions(entries, now) if entry.starts_at <= now
+        }:
             raise AppealError(
                 "unknown",
                 "this account has no such decision that can be appealed against",
                 "give the number that came with the refusal, and the account that was refused",
             )
-        earlier = _appeals(connection, select(APPEALS).where(APPEALS.c.account_id == account))
+        earlier = _read_appeals(connection, select(APPEALS).where(APPEALS.c.account_id == account))
         for one in earlier:
             if one.status == "open" and first.get(one.decision) == first[decision]:
                 return one
@@ -134,13 +136,13 @@ def decide_appeal(
     Raises:
         AppealError: there is no such appeal, somebody decided it, or this person may not.
     """
-    person = _name(by)
+    person = _check_appeal_person(by)
     with log_locked(database) as log:
-        appeal = _only(_appeals(log.connection, _numbered(appeal_id)), appeal_id)
+        appeal = _require_appeal(_read_appeals(log.connection, _select_appeal(appeal_id)), appeal_id)
         if appeal.status != "open":
             raise _decided_already(appeal)
         entries = log.read(about_account(appeal.account_id))
-        if name_key(person) in _authors(entries, appeal.decision, now):
+        if name_key(person) in _collect_author_keys(entries, appeal.decision, now):
             raise AppealError(
                 "same_person",
                 f"{formatting.escape_controls(person)} made a decision about this account",
@@ -149,7 +151,7 @@ def decide_appeal(
         status: AppealStatus = "overturned" if overturn else "upheld"
         if overturn:
             why = f"appeal {appeal_id}: {note}"
-            ends = [end_of(one, person, note_of(why), now) for one in _acting(entries, now)]
+            ends = [end_of(one, person, note_of(why), now) for one in _list_acting_decisions(entries, now)]
             log.append([*ends, _let_through(appeal.account_id, person, why, terms, now)])
         decided = replace(appeal, status=status, decided_at=now, decided_by=person, note=note_of(note))
         _write_decided(log.connection, [decided])
@@ -170,14 +172,14 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
         note = "nobody decided by its deadline"
         lapsed = [
             replace(one, status="lapsed", decided_at=now, decided_by=DEADLINE, note=note)
-            for one in _appeals(log.connection, overdue)
+            for one in _read_appeals(log.connection, overdue)
         ]
         numbers: dict[str, list[int]] = {}
         for one in lapsed:
             numbers.setdefault(one.account_id, []).append(one.appeal_id)
         new: list[LogEntry] = []
         for account, appeals in numbers.items():
-            own = _acting(log.read(about_account(account)), now)
+            own = _list_acting_decisions(log.read(about_account(account)), now)
             why = f"appeal {', '.join(map(str, appeals))}: {note}"
             new += [end_of(entry, DEADLINE, note_of(why), now) for entry in own if entry.kind == "rule"]
             if all(entry.kind == "rule" for entry in own):
@@ -191,7 +193,7 @@ def lift_overdue(database: WatchDatabase, terms: AppealTerms, now: int) -> list[
 def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
     """Appeals: the open ones first, by their deadlines; then the others, the last decided first."""
     wanted = select(APPEALS).where(APPEALS.c.status == "open") if open_only else select(APPEALS)
-    found = [_appeal(row) for row in database.read(wanted)]
+    found = [_build_appeal(row) for row in database.read(wanted)]
     undecided = sorted((one for one in found if one.decided_at is None), key=lambda one: (one.due_at, one.appeal_id))
     decided = (one for one in found if one.decided_at is not None)
     return [*undecided, *sorted(decided, key=lambda one: (-(one.decided_at or 0), -one.appeal_id))]
@@ -203,25 +205,25 @@ def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
     Raises:
         AppealError: there is none.
     """
-    return _only([_appeal(row) for row in database.read(_numbered(appeal_id))], appeal_id)
+    return _require_appeal([_build_appeal(row) for row in database.read(_select_appeal(appeal_id))], appeal_id)
 
 
-def _numbered(appeal_id: int) -> Select[Any]:
+def _select_appeal(appeal_id: int) -> Select[Any]:
     """The appeal of a number; 0, which none has, in place of what no column can hold."""
     return select(APPEALS).where(APPEALS.c.appeal_id == (appeal_id if 0 < appeal_id <= _HIGHEST_NUMBER else 0))
 
 
-def _only(found: Sequence[Appeal], appeal_id: int) -> Appeal:
+def _require_appeal(found: Sequence[Appeal], appeal_id: int) -> Appeal:
     if not found:
         raise AppealError("unknown", f"there is no appeal {appeal_id}", "list the appeals for their numbers")
     return found[0]
 
 
-def _appeals(connection: Connection, wanted: Select[Any]) -> list[Appeal]:
-    return [_appeal(row) for row in connection.execute(wanted).mappings()]
+def _read_appeals(connection: Connection, wanted: Select[Any]) -> list[Appeal]:
+    return [_build_appeal(row) for row in connection.execute(wanted).mappings()]
 
 
-def _appeal(row: Any) -> Appeal:
+def _build_appeal(row: Any) -> Appeal:
     return Appeal(**{field.name: row[field.name] for field in fields(Appeal)})
 
 
@@ -233,7 +235,7 @@ def _write_decided(connection: Connection, appeals: Iterable[Appeal]) -> None:
     connection.execute(statement, rows)
 
 
-def _acting(entries: Iterable[LogEntry], now: int) -> list[LogEntry]:
+def _list_acting_decisions(entries: Iterable[LogEntry], now: int) -> list[LogEntry]:
     """Decisions that stand, are no dry run, and do more than observe."""
     return [entry for entry in standing(entries, now) if not entry.dry_run and rank(entry.action) > rank("observe")]
 
@@ -246,7 +248,7 @@ def _first_of_renewed(entries: Iterable[LogEntry]) -> dict[int, int]:
     return first
 
 
-def _authors(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
+def _collect_author_keys(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
     return {name_key(entry.author) for entry in counting}
@@ -266,5 +268,5 @@ def _decided_already(appeal: Appeal) -> AppealError:
     return AppealError("decided", f"appeal {appeal.appeal_id} was {became}, {when}", "the customer may appeal again")
 
 
-def _name(by: str) -> str:
+def _check_appeal_person(by: str) -> str:
     return name_of_person(by, "an appeal needs the name of who files or decides it", "by")

@@ -53,7 +53,7 @@ class BetweenHunts:
         self._again_at = 0.0
         self._failure = ""
         self._stop = threading.Event()
-        self.thread = KeptThread("deciding", self._run, self._stop.is_set)
+        self.thread = KeptThread("deciding", self._run_looks_until_stopped, self._stop.is_set)
 
     def start(self) -> None:
         """Begin."""
@@ -85,19 +85,19 @@ class BetweenHunts:
         self._decided(made)
         self._known = set(found.items())
 
-    def _run(self) -> None:
+    def _run_looks_until_stopped(self) -> None:
         while not self._stop.wait(LINK_SECONDS):
             try:
                 self.look()
                 self._failure = ""
             except Exception as error:  # one bad file or row must not end it
-                known = error if isinstance(error, StillhuntError) else _unexpected(error)
+                known = error if isinstance(error, StillhuntError) else _wrap_unexpected_error(error)
                 if known.what != self._failure:
                     self._failed(known)
                 self._failure = known.what
 
 
-def _unexpected(error: Exception) -> StillhuntError:
+def _wrap_unexpected_error(error: Exception) -> StillhuntError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}:{place.lineno}"
     what = f"unexpected: {type(error).__name__}"

@@ -148,12 +148,12 @@ _STATUS_OF = {"act": "acted", "watch": "watched", "dismiss": "dismissed"}
 
 def dismissed_campaigns(database: WatchDatabase) -> frozenset[str]:
     """Campaigns on which rules do not act, since an analyst dismissed them."""
-    return frozenset(row["campaign_id"] for row in database.read(_dismissed()))
+    return frozenset(row["campaign_id"] for row in database.read(_select_dismissed_cases()))
 
 
 def dismissed_within(connection: Connection) -> frozenset[str]:
     """The same in a transaction of `log_locked`, in which nobody dismisses one or reopens it."""
-    return frozenset(connection.execute(_dismissed()).scalars())
+    return frozenset(connection.execute(_select_dismissed_cases()).scalars())
 
 
 def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) -> dict[str, CampaignFacts]:
@@ -185,13 +185,14 @@ def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: Campaign
     if now.verdict == "act" and then.verdict != "act":
         return f"Its verdict was {then.verdict} when it was dismissed, and is act now."
     if now.accounts >= GROWN * then.accounts:
-        return f"It had {_accounts(then.accounts)} when it was dismissed, and has {_accounts(now.accounts)} now."
+        before, after = (_format_account_count(one.accounts) for one in (then, now))
+        return f"It had {before} when it was dismissed, and has {after} now."
     return ""
 
 
-def _accounts(number: int) -> str:
+def _format_account_count(number: int) -> str:
     return formatting.plural(number, "account")
 
 
-def _dismissed() -> Select[Any]:
+def _select_dismissed_cases() -> Select[Any]:
     return select(CASES.c.campaign_id).where(CASES.c.status == "dismissed")

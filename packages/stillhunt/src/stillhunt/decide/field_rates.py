@@ -64,14 +64,14 @@ def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) ->
             by_account[entry.account_id].append(entry)
     acted_on = {account for account, entries in by_account.items() if _rules_acted(entries, now)}
     counting = [one for one in appeals if one.account_id in acted_on and one.decision in strong]
-    overturned = _accounts(one for one in counting if one.status == "overturned")
-    decided = _accounts(one for one in counting if one.status in ("upheld", "overturned"))
+    overturned = _count_appealed_accounts(one for one in counting if one.status == "overturned")
+    decided = _count_appealed_accounts(one for one in counting if one.status in ("upheld", "overturned"))
     return FieldRates(
         acted_on=len(acted_on),
-        appealed=_accounts(counting),
+        appealed=_count_appealed_accounts(counting),
         decided=decided,
         overturned=overturned,
-        lapsed=_accounts(one for one in counting if one.status == "lapsed"),
+        lapsed=_count_appealed_accounts(one for one in counting if one.status == "lapsed"),
         of_acted_on=exact_share(overturned, len(acted_on)),
         of_decided=exact_share(overturned, decided),
     )
@@ -100,7 +100,7 @@ def _rules_acted(entries: Sequence[LogEntry], now: int) -> bool:
     return False
 
 
-def _accounts(appeals: Iterable[Appeal]) -> int:
+def _count_appealed_accounts(appeals: Iterable[Appeal]) -> int:
     return len({one.account_id for one in appeals})
 
 
@@ -147,7 +147,9 @@ def dismissal_calibration(work: Mapping[str, CaseWork], facts: Mapping[str, Camp
             own = [
                 case
                 for name, case in work.items()
-                if case.status in ("acted", "dismissed") and name in facts and _belongs(facts[name], verdict, band)
+                if case.status in ("acted", "dismissed")
+                and name in facts
+                and _belongs_to_band(facts[name], verdict, band)
             ]
             reasons = Counter(case.reason for case in own if case.status == "dismissed")
             ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
@@ -156,7 +158,7 @@ def dismissal_calibration(work: Mapping[str, CaseWork], facts: Mapping[str, Camp
     return rows
 
 
-def _belongs(facts: CampaignFacts, verdict: str, band: tuple[float, float] | None) -> bool:
+def _belongs_to_band(facts: CampaignFacts, verdict: str, band: tuple[float, float] | None) -> bool:
     if facts.verdict != verdict or band is None:
         return facts.verdict == verdict
     low, high = band

@@ -62,7 +62,7 @@ class DecisionLog:
 
     def read(self, *conditions: LogCondition) -> list[LogEntry]:
         """Entries that fulfil all conditions, in order, with those that end or renew one of them."""
-        return self._compared(with_ends(*conditions))
+        return self._read_compared_entries(with_ends(*conditions))
 
     def lately(self, now: int, span: int) -> list[LogEntry]:
         """Entries that stand, or were made in a span of microseconds before now, and what such ones end."""
@@ -85,13 +85,13 @@ class DecisionLog:
     @cached_property
     def secret(self) -> bytes:
         """Random bytes of this folder, made at the first decision."""
-        found = _meta(self.connection, SECRET_ROW)
+        found = _read_meta_value(self.connection, SECRET_ROW)
         if found is None:
             found = secrets.token_hex(32)
             self.connection.execute(insert(META).values(name=SECRET_ROW, value=found))
         return bytes.fromhex(found)
 
-    def _compared(self, wanted: Select[Any]) -> list[LogEntry]:
+    def _read_compared_entries(self, wanted: Select[Any]) -> list[LogEntry]:
         found = entries_of(self.connection.execute(wanted).mappings())
         for entry in found:
             if self._broken is None and digest_of(vars(entry)) != entry.digest:
@@ -100,8 +100,8 @@ class DecisionLog:
 
     def _checked_end(self) -> LedgerPlace:
         """The last entry, behind which something may follow."""
-        last = self._compared(select(DECISIONS).order_by(_ROW.seq.desc()).limit(1))
-        if noted := _meta(self.connection, CHANGED_ROW):
+        last = self._read_compared_entries(select(DECISIONS).order_by(_ROW.seq.desc()).limit(1))
+        if noted := _read_meta_value(self.connection, CHANGED_ROW):
             self._broken = Broken(*json.loads(noted))
         if self._broken is not None:
             raise ChangedLogError(self._broken)
@@ -147,7 +147,7 @@ def with_ends(*conditions: LogCondition) -> Select[Any]:
 
 def read_log(database: WatchDatabase, *conditions: LogCondition) -> list[LogEntry]:
     """Entries that fulfil all conditions, in order, with those that end or renew one of them; all without any."""
-    return entries_of(database.read(with_ends(*conditions) if conditions else _ordered()))
+    return entries_of(database.read(with_ends(*conditions) if conditions else _select_ordered_decisions()))
 
 
 def read_newest(database: WatchDatabase, most: int, *conditions: LogCondition) -> list[LogEntry]:
@@ -157,7 +157,7 @@ def read_newest(database: WatchDatabase, most: int, *conditions: LogCondition) -
 
 def read_log_from(database: WatchDatabase, seq: int, most: int) -> list[LogEntry]:
     """Entries from a place on, in order, this one with them."""
-    return entries_of(database.read(_ordered().where(_ROW.seq >= seq).limit(most)))
+    return entries_of(database.read(_select_ordered_decisions().where(_ROW.seq >= seq).limit(most)))
 
 
 def read_state(database: WatchDatabase, at: int) -> list[LogEntry]:
@@ -231,9 +231,9 @@ def entries_of(rows: Iterable[Any]) -> list[LogEntry]:
     return [LogEntry(**{name: row[name] for name in _COLUMNS}) for row in rows]
 
 
-def _ordered() -> Select[Any]:
+def _select_ordered_decisions() -> Select[Any]:
     return select(DECISIONS).order_by(_ROW.seq)
 
 
-def _meta(connection: Connection, name: str) -> str | None:
+def _read_meta_value(connection: Connection, name: str) -> str | None:
     return connection.execute(select(META.c.value).where(META.c.name == name)).scalar()

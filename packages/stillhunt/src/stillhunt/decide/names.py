@@ -68,7 +68,7 @@ def long_text(typed: str, most: int, what: str) -> str:
         ConfigError: it has more.
     """
     text = typed.replace("\r\n", "\n")
-    return _bounded(_LINE.sub(lambda line: escape_controls(line[0]), text), most, what)
+    return _check_text_length(_LINE.sub(lambda line: escape_controls(line[0]), text), most, what)
 
 
 def note_text(typed: str) -> str:
@@ -89,7 +89,7 @@ def label_text(typed: str) -> str:
     text = escape_controls(typed.strip())
     if not text:
         raise ConfigError("a label has no text", where="label", next_step="write one")
-    return _bounded(text, MOST_LABEL_CHARACTERS, "a label")
+    return _check_text_length(text, MOST_LABEL_CHARACTERS, "a label")
 
 
 def person_text(typed: str, where: str) -> str:
@@ -101,7 +101,7 @@ def person_text(typed: str, where: str) -> str:
     return name_of_person(escape_controls(typed.strip()), "this can be no name of a user", where)
 
 
-def _bounded(text: str, most: int, what: str) -> str:
+def _check_text_length(text: str, most: int, what: str) -> str:
     if len(text) > most:
         raise ConfigError(
             f"{what} has at most {most:,} characters, this has {len(text):,}",

@@ -54,7 +54,7 @@ def decide_as_person(
     Raises:
         ConfigError: it has no author, no end, or no account that can be one.
     """
-    entry = person_entry(_account(account), action, by, span, kind, reason)
+    entry = person_entry(_check_account_id(account), action, by, span, kind, reason)
     with log_locked(database) as log:
         (made,) = log.append([entry])
     return made
@@ -68,7 +68,7 @@ def person_entry(
     Raises:
         ConfigError: it has no author or no end.
     """
-    author = _author(by.name)
+    author = _check_author_name(by.name)
     if not 0 < span.days <= LONGEST_DAYS:
         raise ConfigError(
             "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
@@ -83,7 +83,7 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     Raises:
         CaseError: no such decision stands.
     """
-    name = _author(author)
+    name = _check_author_name(author)
 
     with log_locked(database) as log:
         stands = [entry for entry in standing(log.read(DECISIONS.c.seq == seq), now) if entry.seq == seq]
@@ -95,11 +95,11 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
     return made
 
 
-def _author(name: str) -> str:
+def _check_author_name(name: str) -> str:
     return name_of_person(name, "a decision needs the name of who makes it", "author")
 
 
-def _account(given: str) -> str:
+def _check_account_id(given: str) -> str:
     if not given or len(given) > MOST_ACCOUNT_CHARACTERS or _SURROGATES.search(given):
         raise ConfigError(
             "this can be no id of an account",

@@ -177,9 +177,9 @@ def read_policy(path: Path) -> Policy:
         with path.open("rb") as file:
             content = file.read(MOST_POLICY_BYTES + 1)
     except OSError as error:
-        raise _refused(error.strerror or "it cannot be read", str(path)) from error
+        raise _make_policy_error(error.strerror or "it cannot be read", str(path)) from error
     if len(content) > MOST_POLICY_BYTES:
-        raise _refused("it is larger than 1 MiB", str(path))
+        raise _make_policy_error("it is larger than 1 MiB", str(path))
     return parse_policy(content, str(path))
 
 
@@ -194,16 +194,16 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
         found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _refused("it is not UTF-8", f"{name}:{line}") from error
+        raise _make_policy_error("it is not UTF-8", f"{name}:{line}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         placed = _PLACED.search(str(error))
         place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
-        raise _refused(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+        raise _make_policy_error(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
     except ValueError as error:  # Python's limit for the digits of an integer, which tomllib lets through
         number = _LONG_NUMBER.search(text)
         before = text[: number.start()] if number else ""
         place = f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}" if number else ""
-        raise _refused("a number in it has too many digits", f"{name}{place}") from error
+        raise _make_policy_error("a number in it has too many digits", f"{name}{place}") from error
     try:
         return Policy.model_validate(found)
     except ValidationError as error:
@@ -212,7 +212,7 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
         what = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         setting = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
         line, column = place_of(text, path)
-        raise _refused(f"{setting}: {what}" if setting else what, f"{name}:{line}:{column}") from error
+        raise _make_policy_error(f"{setting}: {what}" if setting else what, f"{name}:{line}:{column}") from error
 
 
 def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
@@ -238,7 +238,7 @@ def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
     return best
 
 
-def _refused(what: str, where: str) -> ConfigError:
+def _make_policy_error(what: str, where: str) -> ConfigError:
     return ConfigError(
         f"the policy cannot be used: {what}",
         where=where,

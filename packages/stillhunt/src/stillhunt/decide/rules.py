@@ -94,7 +94,7 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
         Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
         where all stays as it is.
     """
-    wishes = {} if policy.kill_switch else _wishes(policy, findings)
+    wishes = {} if policy.kill_switch else _collect_wishes(policy, findings)
     all_own = [entry for entry in standing(log, now) if entry.kind == "rule"]
     # What a signature decided between hunts ends by itself, since a hunt may see too little of a new account to say so.
     by_signature = [entry for entry in all_own if entry.author == f"rule:{SIGNATURE_RULE}"]
@@ -118,18 +118,20 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
             if wish.account_id not in begun and len(begun) >= policy.accounts_per_day:
                 continue
             begun.add(wish.account_id)
-        made.append(_decision(policy, wish, findings.sequence, now, secret, before))
+        made.append(_make_rule_decision(policy, wish, findings.sequence, now, secret, before))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
     return [*(end_of(entry, entry.author, note, now) for entry in ended), *made]
 
 
-def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
+def _collect_wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
     """Account -> the strongest of what the rules want for it, the most probable first; no cap is applied."""
     wishes: dict[str, _Wish] = {}
     exempt = set(policy.exempt.accounts)
     names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
     columns = [findings.facts[name].to_pylist() for name in names]
-    kept_back = zip(_established(policy, findings.facts), maybe_copied(findings.facts, findings.by_texts), strict=True)
+    kept_back = zip(
+        _mark_established_accounts(policy, findings.facts), maybe_copied(findings.facts, findings.by_texts), strict=True
+    )
     for *row, (established, copied) in zip(*columns, kept_back, strict=True):
         account, campaign, verdict, flagged, sanctioned, role, score = row
         if sanctioned or account in exempt or campaign in findings.dismissed:
@@ -141,12 +143,12 @@ def _wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
             least = established or copied or not flagged
             action = weaker(rule.action, weaker(policy.ceiling, WITHOUT_FLAG) if least else policy.ceiling)
             wish = _Wish(account, campaign, action, rule, score)
-            if account not in wishes or _key(wish) > _key(wishes[account]):
+            if account not in wishes or _rank_wish(wish) > _rank_wish(wishes[account]):
                 wishes[account] = wish
     return dict(sorted(wishes.items(), key=lambda item: (-item[1].score, item[0])))
 
 
-def _established(policy: Policy, facts: pa.Table) -> list[bool]:
+def _mark_established_accounts(policy: Policy, facts: pa.Table) -> list[bool]:
     """Whether each account was opened long before its campaign's first request; False where its age is not known."""
     begins = facts.group_by("campaign_id").aggregate([("first_seen", "min")])
     place = pc.index_in(facts["campaign_id"], value_set=begins["campaign_id"])
@@ -157,7 +159,7 @@ def _established(policy: Policy, facts: pa.Table) -> list[bool]:
     return known if policy.established_days else [False] * len(known)
 
 
-def _key(wish: _Wish) -> tuple[int, float, str, str]:
+def _rank_wish(wish: _Wish) -> tuple[int, float, str, str]:
     """Of two wishes for one account the stronger, then the longer one counts; the rest makes it one of several."""
     return rank(wish.action), wish.rule.days, wish.campaign_id, wish.rule.name
 
@@ -196,7 +198,9 @@ def let_go_lately(policy: Policy, log: Sequence[LogEntry], now: int) -> set[str]
     return {entry.account_id for entry in ends if not entry.author.startswith("rule:")}
 
 
-def _decision(policy: Policy, wish: _Wish, sequence: int, now: int, secret: bytes, before: LogEntry | None) -> LogEntry:
+def _make_rule_decision(
+    policy: Policy, wish: _Wish, sequence: int, now: int, secret: bytes, before: LogEntry | None
+) -> LogEntry:
     starts = now if before is not None else now + delay_of(policy, wish.account_id, wish.campaign_id, secret)
     return LogEntry(
         seq=0,

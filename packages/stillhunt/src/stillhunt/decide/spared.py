@@ -135,11 +135,11 @@ def _first_readable(snapshots: Sequence[Snapshot]) -> pa.ChunkedArray:
     """Accounts of the first snapshot that is not damaged: an old one is never made anew, so nobody may wait for it."""
     for snapshot in snapshots[:-1]:
         with suppress(CaseError):
-            return _accounts(snapshot)
-    return _accounts(snapshots[-1])
+            return _read_snapshot_accounts(snapshot)
+    return _read_snapshot_accounts(snapshots[-1])
 
 
-def _accounts(snapshot: Snapshot) -> pa.ChunkedArray:
+def _read_snapshot_accounts(snapshot: Snapshot) -> pa.ChunkedArray:
     return Case.read(snapshot.case).model.tables["accounts"]["account_id"]
 
 

@@ -121,12 +121,14 @@ class DecisionTable:
         if not entries:
             return self
         undone = self._undone.union(entry.undoes for entry in entries if entry.undoes)
-        new = [entry for entry in entries if _counts(entry, allowed)]
+        new = [entry for entry in entries if _has_effect(entry, allowed)]
         over = min(now, entries[-1].made_at) - KEPT_DAYS * DAY
         number = len(self._recent.accounts) + len(new) + len(undone)
         if number <= max(RECENT_ROWS, RECENT_SHARE * len(self._settled.accounts)):
-            return DecisionTable(self._settled, _joined([self._recent], new, undone, over), undone)
-        return DecisionTable(_joined([self._settled, self._recent], new, undone, over), _no_rows(), frozenset())
+            return DecisionTable(self._settled, _join_decision_rows([self._recent], new, undone, over), undone)
+        return DecisionTable(
+            _join_decision_rows([self._settled, self._recent], new, undone, over), _no_rows(), frozenset()
+        )
 
     def has_rules(self, now: int) -> bool:
         """Whether a decision of a rule is in force, as far as the log goes."""
@@ -139,7 +141,7 @@ class DecisionTable:
 
     def rows(self) -> pa.Table:
         """All decisions that stand, in order of the log, as `table_of` takes them."""
-        joined = _joined([self._settled, self._recent], [], self._undone, 0)
+        joined = _join_decision_rows([self._settled, self._recent], [], self._undone, 0)
         order = np.argsort(joined.columns["seq"], kind="stable")
         columns = {name: pa.array(joined.columns[name][order]) for name in ("seq", "starts_at", "expires_at")}
         for place, name in enumerate(_NAMES):
@@ -202,10 +204,13 @@ def _no_rows() -> _Rows:
     return _Rows(pa.array([], pa.large_string()), {name: np.zeros(0, np.int64) for name in _COLUMNS})
 
 
-def _joined(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], over: int) -> _Rows:
+def _join_decision_rows(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], over: int) -> _Rows:
     """Rows of parts and of new entries, but for what was undone, or expired before a time."""
     names = pa.array([entry.account_id for entry in new], pa.large_string())
-    columns = {name: np.concatenate([*(part.columns[name] for part in parts), _column(new, name)]) for name in _COLUMNS}
+    columns = {
+        name: np.concatenate([*(part.columns[name] for part in parts), _build_decision_column(new, name)])
+        for name in _COLUMNS
+    }
     kept = ~np.isin(columns["seq"], np.array(sorted(undone), np.int64)) & (columns["expires_at"] > over)
     accounts = pa.concat_arrays([*(part.accounts for part in parts), names]).filter(pa.array(kept))
     columns = {name: column[kept] for name, column in columns.items()}
@@ -220,11 +225,11 @@ def _hashes_of(accounts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:
     return np.concatenate([np.zeros(0, np.int64), *found]).view(np.uint64)
 
 
-def _counts(entry: LogEntry, allowed: frozenset[str]) -> bool:
+def _has_effect(entry: LogEntry, allowed: frozenset[str]) -> bool:
     return entry.kind != "undo" and not entry.dry_run and not (entry.kind == "rule" and entry.account_id in allowed)
 
 
-def _column(entries: Sequence[LogEntry], name: str) -> npt.NDArray[np.int64]:
+def _build_decision_column(entries: Sequence[LogEntry], name: str) -> npt.NDArray[np.int64]:
     if name == "code":
         return np.array([_CODES.index((one.kind, one.action, one.reason)) for one in entries], np.int64)
     if name == "starts_at":  # one without a delay has begun, whatever the clock says; see `entries.has_begun`

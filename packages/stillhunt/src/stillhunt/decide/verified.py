@@ -77,9 +77,9 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _damaged(path, error.strerror or "it cannot be read") from error
+        raise _make_damaged_file_error(path, error.strerror or "it cannot be read") from error
     if hashlib.sha256(content[_DIGEST_BYTES:]).digest() != content[:_DIGEST_BYTES]:
-        raise _damaged(path, "its checksum is wrong")
+        raise _make_damaged_file_error(path, "its checksum is wrong")
     try:
         rows = pa.ipc.open_file(pa.py_buffer(content[_DIGEST_BYTES:])).read_all()
         about = rows.schema.metadata or {}
@@ -87,7 +87,7 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 
         goes_on = made_at is not None and made_at <= now and left_out == sorted(allowed)
         return VerifiedDecisions(_place_in(about), table_of(rows, allowed), goes_on)
     except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, "this version does not know its form") from error
+        raise _make_damaged_file_error(path, "this version does not know its form") from error
 
 
 def kept_place(path: Path) -> LedgerPlace:
@@ -103,9 +103,9 @@ def kept_place(path: Path) -> LedgerPlace:
     except FileNotFoundError:
         return LEDGER_START
     except OSError as error:
-        raise _damaged(path, error.strerror or "it cannot be read") from error
+        raise _make_damaged_file_error(path, error.strerror or "it cannot be read") from error
     except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, "this version does not know its form") from error
+        raise _make_damaged_file_error(path, "this version does not know its form") from error
 
 
 def _place_in(about: Mapping[bytes, bytes]) -> LedgerPlace:
@@ -113,7 +113,7 @@ def _place_in(about: Mapping[bytes, bytes]) -> LedgerPlace:
     return LedgerPlace(int(seq), str(digest)) if seq else LEDGER_START
 
 
-def _damaged(path: Path, why: str) -> CaseError:
+def _make_damaged_file_error(path: Path, why: str) -> CaseError:
     return CaseError(
         f"the file of verified decisions is damaged ({why}), so nobody can tell whether the end of the log is missing; "
         "compare the last hash of the log, and accept the log where it is right",

@@ -48,9 +48,9 @@ def _language_of(text: str) -> str | None:
     by_script = _of_script(text)
     if by_script is not None:
         return LANGUAGES[by_script]
-    words = [word.translate(_folding()) for word in _WORD.findall(text)]
+    words = [word.translate(_get_word_folding()) for word in _WORD.findall(text)]
     votes: dict[str, float] = {}
-    holders = _holders()
+    holders = _load_word_languages()
     for word, times in Counter(words).items():
         languages = holders.get(word, ())
         for language in languages:
@@ -66,7 +66,7 @@ def _language_of(text: str) -> str | None:
 
 def _of_script(text: str) -> str | None:
     """Code of the language whose script the text is mostly written in, where the script tells it."""
-    letters = Counter(_script(letter) for letter in text if letter.isalpha())
+    letters = Counter(_get_letter_script(letter) for letter in text if letter.isalpha())
     total = letters.total()
     letters.pop("latin", None)
     script, most = max(sorted(letters.items()), key=lambda one: one[1], default=("", 0))
@@ -79,7 +79,7 @@ def _of_script(text: str) -> str | None:
 
 
 @cache
-def _script(letter: str) -> str:
+def _get_letter_script(letter: str) -> str:
     return SCRIPTS[script_of(ord(letter))]
 
 
@@ -92,17 +92,17 @@ class _Folding(dict[int, str]):
 
 
 @cache
-def _folding() -> _Folding:
+def _get_word_folding() -> _Folding:
     return _Folding()
 
 
 @cache
-def _holders() -> dict[str, tuple[str, ...]]:
+def _load_word_languages() -> dict[str, tuple[str, ...]]:
     """Function word, folded -> codes of the languages that have it; scripts without spaces have none."""
     found: dict[str, list[str]] = {}
     for code, words in lexicon_file("stop_words").items():
         if code in _BY_SCRIPT.values():
             continue
-        for word in sorted({word.translate(_folding()) for word in words.split()}):
+        for word in sorted({word.translate(_get_word_folding()) for word in words.split()}):
             found.setdefault(word, []).append(code)
     return {word: tuple(codes) for word, codes in found.items()}

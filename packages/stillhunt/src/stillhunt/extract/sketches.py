@@ -55,35 +55,37 @@ def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
 def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch) -> pa.RecordBatch:
     rows = batch.num_rows
     tables = constant_tables()
-    prompts = _texts(batch.column("prompt"))
+    prompts = _get_text_buffers(batch.column("prompt"))
     out = _new_sketches(rows)
-    sketch_rows((prompts, _texts(batch.column("system_prompt"))), np.uint64(seed), tables, work, scratch, out)
+    sketch_rows(
+        (prompts, _get_text_buffers(batch.column("system_prompt"))), np.uint64(seed), tables, work, scratch, out
+    )
     columns: dict[str, pa.Array] = {name: batch.column(name) for name in _COPIED}
     accounts = _hash_column(batch.column("account_id"), _SEED_ACCOUNT)
     calls = _hash_column(batch.column("request_id"), _SEED_REQUEST)
     requests = _hash_column(batch.column("source"), _SEED_SOURCE)
     chain_rows(requests, calls)
-    columns["network"] = _networks(batch.column("asn"), batch.column("asn_name"))
+    columns["network"] = _label_networks(batch.column("asn"), batch.column("asn_name"))
     columns["account_key"] = pa.array(accounts)
     columns["request_key"] = pa.array(requests)
-    columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
+    columns["conversation"] = pa.array(_hash_conversations(batch, accounts, calls))
     columns["content_hash"] = pa.array(_content_hashes(batch, accounts, calls, out))
     columns["prompt_hash"] = pa.array(out.text_hash)
     columns["numbers"] = pa.array(out.numbers)
-    columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
-    columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
-    columns["topic_words"] = _lists(out.topics, out.topic_offsets)
+    columns["phrases"] = _build_list_array(out.phrases, out.phrase_offsets)
+    columns["system_phrases"] = _build_list_array(out.system_phrases, out.system_offsets)
+    columns["topic_words"] = _build_list_array(out.topics, out.topic_offsets)
     conduct = out.conduct | (out.system_conduct & np.uint32(SYSTEM_FLAGS))
     answers = batch.column("response")
     if answers.null_count < rows:
-        answer_rows(_texts(answers), tables, work, scratch, conduct)
+        answer_rows(_get_text_buffers(answers), tables, work, scratch, conduct)
     columns["conduct"] = pa.array(conduct)
     columns["words"] = pa.array(out.words)
     columns["script"] = pa.array(out.script)
     return pa.RecordBatch.from_arrays([columns[name] for name in SKETCHES.names], schema=SKETCHES.arrow)
 
 
-def _networks(numbers: pa.Array, names: pa.Array) -> pa.Array:
+def _label_networks(numbers: pa.Array, names: pa.Array) -> pa.Array:
     """Number and name of each network, as people write them: AS64500 Example."""
     if numbers.null_count == len(numbers) and names.null_count == len(names):
         return pa.nulls(len(numbers), pa.string())
@@ -111,12 +113,12 @@ def _new_sketches(rows: int) -> RowSketches:
     )
 
 
-def _lists(values: npt.NDArray[Any], offsets: npt.NDArray[np.int32]) -> pa.ListArray:
+def _build_list_array(values: npt.NDArray[Any], offsets: npt.NDArray[np.int32]) -> pa.ListArray:
     # The copy frees the worst-case reservation.
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values[: offsets[-1]].copy()))
 
 
-def _texts(column: pa.Array) -> Texts:
+def _get_text_buffers(column: pa.Array) -> Texts:
     """The bytes of a string column and where each row's begin and end; null and empty are alike."""
     wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
     _validity, offset_buffer, data_buffer = column.buffers()
@@ -138,11 +140,11 @@ def _texts(column: pa.Array) -> Texts:
 
 def _hash_column(column: pa.Array, seed: np.uint64) -> U64:
     hashes = np.empty(len(column), np.uint64)
-    hash_rows(_texts(column), seed, hashes)
+    hash_rows(_get_text_buffers(column), seed, hashes)
     return hashes
 
 
-def _conversations(batch: pa.RecordBatch, accounts: U64, calls: U64) -> U64:
+def _hash_conversations(batch: pa.RecordBatch, accounts: U64, calls: U64) -> U64:
     """Hash of account and conversation; of account and request where there is no conversation; never 0."""
     hashes = accounts.copy()
     conversations = batch.column("conversation_id")
@@ -193,13 +195,13 @@ class PhraseReader:
         Returns:
             The phrases of the prompt and then those of the system prompt, and the hash of the prompt.
         """
-        texts = self._text(prompt), self._text(system_prompt)
+        texts = self._wrap_single_text(prompt), self._wrap_single_text(system_prompt)
         out = self._out
         sketch_rows(texts, self._seed, self._tables, self._work, self._scratch, out)
         own, system = out.phrases[: out.phrase_offsets[1]], out.system_phrases[: out.system_offsets[1]]
         return np.concatenate([own, system]), int(out.text_hash[0])
 
-    def _text(self, text: bytes) -> Texts:
+    def _wrap_single_text(self, text: bytes) -> Texts:
         return Texts(np.frombuffer(text, np.uint8), self._begin, np.array([len(text)]))
 
 

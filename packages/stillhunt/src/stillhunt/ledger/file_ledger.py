@@ -56,7 +56,7 @@ class FileLedger:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._make_ledger_error(error) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -73,20 +73,20 @@ class FileLedger:
 
     def newest(self) -> Iterator[dict[str, Any]]:
         """Entries from the last one back, each checked by the one after it."""
-        return (entry for _end, entry in self._checked())
+        return (entry for _end, entry in self._iterate_checked_entries())
 
     def append(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Write one entry to the disk, then that it is the last one; it is returned with its place and hashes."""
-        end, before = next(self._checked(), (0, LEDGER_START._asdict()))
+        end, before = next(self._iterate_checked_entries(), (0, LEDGER_START._asdict()))
         seq = before["seq"] if "seq" in before else self._lines_until(end)
         entry = placed(content, LedgerPlace(seq, before["digest"]))
         if not end:  # so that a ledger of one line without this file is never what a dead process left
-            self._note(LEDGER_START.digest)
+            self._write_last_hash(LEDGER_START.digest)
         try:
             _write_behind(self.path, line_of(entry), end)
         except OSError as error:
-            raise self._unusable(error) from error
-        self._note(entry["digest"])
+            raise self._make_ledger_error(error) from error
+        self._write_last_hash(entry["digest"])
         return entry
 
     def changed(self, what: str) -> ConfigError:
@@ -97,9 +97,9 @@ class FileLedger:
             next_step=self._names.restore,
         )
 
-    def _checked(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _iterate_checked_entries(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """From the last line back: bytes until its end, and the entry, with its hash."""
-        wanted, known = "", self._known()
+        wanted, known = "", self._read_last_hash()
         for end, raw in self._lines_back():
             entry = parsed_line(raw)
             if entry is None:
@@ -111,7 +111,7 @@ class FileLedger:
                 if known is None:
                     raise self.changed(f"the file {self._last.name} with the hash of the last line is missing")
                 if digest != known and (entry["before"] or FIRST_HASH) == known:
-                    self._note(digest)  # a process died between the two files
+                    self._write_last_hash(digest)  # a process died between the two files
                 elif digest != known:
                     raise self.changed(f"its end is missing, or {self._last.name} is older than one line")
             elif digest != wanted:
@@ -121,14 +121,14 @@ class FileLedger:
         if wanted != FIRST_HASH and (wanted or known not in (None, FIRST_HASH)):
             raise self.changed("its beginning is missing" if wanted else "all of its lines are missing")
 
-    def _known(self) -> str | None:
+    def _read_last_hash(self) -> str | None:
         """The hash of the last line, from the file beside; None without that file."""
         try:
             return self._last.read_text(encoding="ascii", errors="replace").strip() or FIRST_HASH
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._make_ledger_error(error) from error
 
     def _lines_back(self) -> Iterator[tuple[int, bytes]]:
         """Whole lines from the last one back; what follows the last line feed was left by a process that died."""
@@ -147,16 +147,16 @@ class FileLedger:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._make_ledger_error(error) from error
 
     def _lines_until(self, end: int) -> int:
         with self.path.open("rb") as file:
             return file.read(end).count(b"\n")
 
-    def _note(self, digest: str) -> None:
+    def _write_last_hash(self, digest: str) -> None:
         write_whole(self._last, [digest.encode() + b"\n"])
 
-    def _unusable(self, error: OSError) -> OutputError:
+    def _make_ledger_error(self, error: OSError) -> OutputError:
         return OutputError(
             f"the {self._names.what} cannot be used: {error.strerror or error}",
             where=str(self.path),

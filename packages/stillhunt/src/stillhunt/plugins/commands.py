@@ -52,7 +52,7 @@ def new_plugin(
 @plugin_commands.command("list")
 def list_plugins() -> None:
     """Print what the installed packages add, and what is passed over, with the reason."""
-    for one in _tried(PLUGIN_GROUPS):
+    for one in _list_tried_plugins(PLUGIN_GROUPS):
         state = f"passed over: {one.problem}" if one.problem else "takes part"
         typer.echo(f"{one.group.kind}  {one.name}  {one.package} {one.version}  {state}")
 
@@ -63,7 +63,7 @@ def try_plugin(
 ) -> None:
     """Check that an installed package does what its entry points promise."""
     wanted = re.sub(r"[-_.]+", "-", package).lower()
-    own = [one for one in _tried(PLUGIN_GROUPS) if re.sub(r"[-_.]+", "-", one.package).lower() == wanted]
+    own = [one for one in _list_tried_plugins(PLUGIN_GROUPS) if re.sub(r"[-_.]+", "-", one.package).lower() == wanted]
     if not own:
         raise ConfigError(
             f"no package {shorten(package, 60)} that brings anything is installed",
@@ -79,7 +79,7 @@ def try_plugin(
         raise typer.Exit(1)
 
 
-def _tried(groups: tuple[PluginGroup, ...]) -> list[Plugin]:
+def _list_tried_plugins(groups: tuple[PluginGroup, ...]) -> list[Plugin]:
     """All entry points, after each registry has looked at its own."""
     from stillhunt.collect.formats import all_sources  # start-up time
     from stillhunt.score.evidence.catalogue import all_kinds  # start-up time

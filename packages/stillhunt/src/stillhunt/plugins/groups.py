@@ -84,17 +84,19 @@ def load_plugins(
     """
     loaded: dict[str, AnEntry] = {}
     names = set(taken)
-    for point in sorted(entry_points(group=group.entry_points), key=lambda one: (one.name, _package(one))):
+    for point in sorted(entry_points(group=group.entry_points), key=lambda one: (one.name, _get_package_name(one))):
         try:
-            entry = _loaded(point, wanted)
+            entry = _load_entry_point(point, wanted)
             if point.name in names:
                 raise TypeError(f"the name '{point.name}' is taken")
             if problem := fault(entry):
                 raise TypeError(problem)
         except Exception as error:  # whatever somebody else's code does, a hunt goes on
-            _note(group, point, f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error))
+            _record_plugin_outcome(
+                group, point, f"{type(error).__name__}: {error}" if not isinstance(error, TypeError) else str(error)
+            )
             continue
-        _note(group, point, "")
+        _record_plugin_outcome(group, point, "")
         names.add(point.name)
         loaded[point.name] = entry
     return tuple(loaded.values())
@@ -127,10 +129,10 @@ def note_failure(group: PluginGroup, name: str, error: Exception) -> None:
     for key, plugin in _TRIED.items():
         if plugin.group is group and plugin.name == name and not plugin.problem:
             _TRIED[key] = replace(plugin, problem=shorten(f"{type(error).__name__}: {error}", _MOST_CHARS))
-            _warn(_TRIED[key])
+            _warn_of_plugin(_TRIED[key])
 
 
-def _loaded(point: EntryPoint, wanted: type[AnEntry]) -> AnEntry:
+def _load_entry_point(point: EntryPoint, wanted: type[AnEntry]) -> AnEntry:
     entry = point.load()
     if not isinstance(entry, wanted):
         raise TypeError(f"it is of the type {type(entry).__name__}, not {wanted.__name__}")
@@ -139,21 +141,21 @@ def _loaded(point: EntryPoint, wanted: type[AnEntry]) -> AnEntry:
     return entry
 
 
-def _package(point: EntryPoint) -> str:
+def _get_package_name(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else ""
 
 
-def _note(group: PluginGroup, point: EntryPoint, problem: str) -> None:
+def _record_plugin_outcome(group: PluginGroup, point: EntryPoint, problem: str) -> None:
     """Keep what became of an entry point, and say it where it is passed over."""
     version = point.dist.version if point.dist is not None else ""
-    texts = (shorten(text, _MOST_CHARS) for text in (point.name, _package(point), version, problem))
+    texts = (shorten(text, _MOST_CHARS) for text in (point.name, _get_package_name(point), version, problem))
     plugin = Plugin(group, *texts)
     known = _TRIED.setdefault((group.entry_points, plugin.name, plugin.package), plugin)
     if problem and known is plugin:
-        _warn(plugin)
+        _warn_of_plugin(plugin)
 
 
-def _warn(plugin: Plugin) -> None:
+def _warn_of_plugin(plugin: Plugin) -> None:
     _LOG.warning("The plugin %s of %s is passed over: %s", plugin.name, plugin.package, plugin.problem)
 
 

@@ -106,28 +106,28 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
             return data
         try:
             total = self._unanswered
-            question = question_of(account, data, call_type, self._late())
-            answer = await asyncio.wait_for(self._ask(question), self._timeout)
+            question = question_of(account, data, call_type, self._describe_late_answers())
+            answer = await asyncio.wait_for(self._ask_stillhunt(question), self._timeout)
             self._known = max(self._known, total)
         except Exception as failure:
             self._unanswered += 1
-            self._log(failure)
+            self._log_ask_failure(failure)
             if not self._open:
-                raise _refusal(503, {"message": "Try again in a moment.", "retry_after": 1}) from failure
+                raise _build_refusal(503, {"message": "Try again in a moment.", "retry_after": 1}) from failure
             answer = {"status": 200}
         if answer["status"] != 200:
-            raise _refusal(answer["status"], answer)
+            raise _build_refusal(answer["status"], answer)
         if call_type not in PASSED_THROUGH:
-            self._mark(data, answer.get("action"))
+            self._mark_request_action(data, answer.get("action"))
         return data
 
-    def _late(self) -> dict[str, Any] | None:
+    def _describe_late_answers(self) -> dict[str, Any] | None:
         """What stillhunt does not know yet of questions whose answers came too late, or never."""
         if self._unanswered == self._known:
             return None
         return {"asker": self._asker, "total": self._unanswered, "known": self._known}
 
-    async def _ask(self, question: bytes) -> dict[str, Any]:
+    async def _ask_stillhunt(self, question: bytes) -> dict[str, Any]:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=self._timeout)
         headers = {"x-stillhunt-token": self._token, "content-type": "application/json"}
@@ -139,7 +139,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
             raise ValueError("stillhunt's answer has another form; its version may not fit this guardrail")
         return answer
 
-    def _mark(self, data: dict[str, Any], action: str | None) -> None:
+    def _mark_request_action(self, data: dict[str, Any], action: str | None) -> None:
         """Write the action where LiteLLM itself wrote whose request it is, in place of what a client wrote there."""
         for name in ("litellm_metadata", "metadata"):
             metadata = data.get(name)
@@ -151,7 +151,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
                     data["extra_headers"] = {**(data.get("extra_headers") or {}), ACTION: action}
                 return
 
-    def _log(self, failure: Exception) -> None:
+    def _log_ask_failure(self, failure: Exception) -> None:
         self._failures += 1
         now = time.monotonic()
         if now - self._logged >= LOG_SECONDS:
@@ -183,8 +183,8 @@ def question_of(account: str, data: dict[str, Any], call_type: str, late: dict[s
         call_type: LiteLLM's name for the API.
         late: of questions before it whose answers came too late.
     """
-    headers = _object(_object(data.get("proxy_server_request")).get("headers"))
-    session = _object(data.get("metadata")).get("session_id") or headers.get("x-litellm-session-id")
+    headers = _get_dict_or_empty(_get_dict_or_empty(data.get("proxy_server_request")).get("headers"))
+    session = _get_dict_or_empty(data.get("metadata")).get("session_id") or headers.get("x-litellm-session-id")
     named = {"model": data.get("model"), "user_agent": headers.get("user-agent"), "conversation_id": session}
     asked: dict[str, Any] = {name: text[:MOST_CHARACTERS] for name, text in named.items() if isinstance(text, str)}
     asked["account_id"] = account
@@ -224,11 +224,11 @@ def _without_data(value: Any, depth: int) -> Any:
     return kept
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _get_dict_or_empty(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _refusal(status: int, answer: dict[str, Any]) -> Exception:
+def _build_refusal(status: int, answer: dict[str, Any]) -> Exception:
     reason, decision, wait = (answer.get(name) for name in ("reason", "decision", "retry_after"))
     kind = "service_unavailable" if status == 503 else "access_restricted"
     error = {"message": answer.get("message") or "", "type": kind, "code": reason, "decision": decision}

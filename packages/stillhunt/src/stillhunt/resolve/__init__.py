@@ -44,7 +44,7 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
     rank = np.empty(len(names), np.int64)
     rank[order.to_numpy()] = np.arange(len(names))
     by_search: dict[int, list[FoundGroup]] = defaultdict(list)
-    for group in _groups(links, rank[encoded.indices.to_numpy()]):
+    for group in _build_found_groups(links, rank[encoded.indices.to_numpy()]):
         by_search[group.search].append(group)
     least = config.resolve.min_accounts
     candidates: list[CandidateSlices] = []
@@ -52,7 +52,7 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
         candidates += claim_slices(pair_folds(by_search[search]), least=least)
     counts = _slice_counts(candidates, names, traffic, sliced)
     styles = pc.unique(links.filter(links.column("style")).column("cluster")).to_numpy()
-    return _table(merge_candidates(candidates, counts), names, styles)
+    return _build_candidate_table(merge_candidates(candidates, counts), names, styles)
 
 
 def _slice_counts(
@@ -66,7 +66,7 @@ def _slice_counts(
     wanted[clusters] = True
     # The last place stands for requests without a cluster.
     rows = np.flatnonzero(wanted[cluster] & sliced.column("first_occurrence").to_numpy())
-    account = _codes(traffic.column("account_id"), names)[rows]
+    account = _encode_names(traffic.column("account_id"), names)[rows]
     known = np.zeros(len(names) + 1, bool)
     known[accounts] = True
     keys = slice_keys(cluster[rows], account)[known[account]]
@@ -76,14 +76,14 @@ def _slice_counts(
     return SliceCounts(values[order], prompts[order])
 
 
-def _codes(column: pa.ChunkedArray, names: pa.Array) -> Ints:
+def _encode_names(column: pa.ChunkedArray, names: pa.Array) -> Ints:
     """Place of each string among the names; -1 where it is none of them."""
     code, texts = codes(column)
     places: Ints = pc.fill_null(pc.index_in(texts, value_set=names), -1).to_numpy().astype(np.int64)
     return places[code]
 
 
-def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
+def _build_found_groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
     number, search, formed_on, member, searched = (
         links.column(name).to_numpy() for name in ("group", "search", "formed_on", "member", "searched")
     )
@@ -103,7 +103,7 @@ def _groups(links: pa.Table, account: Ints) -> list[FoundGroup]:
     ]
 
 
-def _table(candidates: list[CandidateSlices], names: pa.Array, styles: Ints) -> pa.Table:
+def _build_candidate_table(candidates: list[CandidateSlices], names: pa.Array, styles: Ints) -> pa.Table:
     if not candidates:
         return CANDIDATES.empty()
     keys, content, queue, formed = (

@@ -152,21 +152,21 @@ def pair_folds(groups: list[FoundGroup]) -> list[CandidateSlices]:
     taken_first: set[int] = set()
     taken_second: set[int] = set()
     pairs: list[list[FoundGroup]] = []
-    for _, i, j in sorted(_overlaps(first, second)):
+    for _, i, j in sorted(_find_group_overlaps(first, second)):
         if i not in taken_first and j not in taken_second:
             taken_first.add(i)
             taken_second.add(j)
             pairs.append([first[i], second[j]])
     pairs += [[g] for i, g in enumerate(first) if i not in taken_first]
     pairs += [[g] for j, g in enumerate(second) if j not in taken_second]
-    return [_candidate(pair) for pair in pairs]
+    return [_build_candidate(pair) for pair in pairs]
 
 
-def _overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[float, int, int]]:
+def _find_group_overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[float, int, int]]:
     """(minus Jaccard, place in first, place in second) of the groups that may be one."""
     if not first or not second:
         return []
-    (left, i, left_sizes), (right, j, right_sizes) = _claims(first), _claims(second)
+    (left, i, left_sizes), (right, j, right_sizes) = _collect_claims(first), _collect_claims(second)
     begin, end = np.searchsorted(right, left), np.searchsorted(right, left, side="right")
     lengths = end - begin
     before = np.cumsum(lengths) - lengths
@@ -178,7 +178,7 @@ def _overlaps(first: list[FoundGroup], second: list[FoundGroup]) -> list[tuple[f
     return list(zip((-jaccard[chosen]).tolist(), i[chosen].tolist(), j[chosen].tolist(), strict=True))
 
 
-def _claims(groups: list[FoundGroup]) -> tuple[Ints, Ints, Ints]:
+def _collect_claims(groups: list[FoundGroup]) -> tuple[Ints, Ints, Ints]:
     """Claimed slices of all groups, ascending, the group of each, and how many each group has."""
     claims = [group.claims for group in groups]
     sizes = np.array([len(one) for one in claims])
@@ -187,7 +187,7 @@ def _claims(groups: list[FoundGroup]) -> tuple[Ints, Ints, Ints]:
     return keys[order], np.repeat(np.arange(len(groups)), sizes)[order], sizes
 
 
-def _candidate(pair: list[FoundGroup]) -> CandidateSlices:
+def _build_candidate(pair: list[FoundGroup]) -> CandidateSlices:
     keys, place = np.unique(np.concatenate([group.keys for group in pair]), return_inverse=True)
     total = np.zeros((len(keys), 3), np.int64)
     np.add.at(total, place, np.clip(np.concatenate([group.bits for group in pair]), -VIEW_CAP, VIEW_CAP))
@@ -241,7 +241,7 @@ def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> 
         ]
         chosen = max(same, key=lambda n: (shared[n], -n)) if same else len(merged)
         if same:
-            merged[chosen] = _joined(merged[chosen], candidate)
+            merged[chosen] = _join_candidates(merged[chosen], candidate)
         else:
             merged.append(candidate)
         for account in accounts:
@@ -250,7 +250,7 @@ def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> 
     return merged
 
 
-def _joined(left: CandidateSlices, right: CandidateSlices) -> CandidateSlices:
+def _join_candidates(left: CandidateSlices, right: CandidateSlices) -> CandidateSlices:
     """Both as one; where they hold a slice twice, as the right one says."""
     left = left.only(~np.isin(left.keys, right.keys))
     order = np.argsort(np.concatenate([left.keys, right.keys]))

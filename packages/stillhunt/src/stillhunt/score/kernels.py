@@ -50,7 +50,7 @@ def commonest_in_runs(owner: Whole, value: Whole, width: int, owners: int) -> tu
 
 
 @nb.njit(cache=True, nogil=True)
-def _places(first: Whole) -> Counts:
+def _allocate_value_places(first: Whole) -> Counts:
     """Room for the values of one account after another: the row that holds each place, -1 none.
 
     A row of an account that went before counts as none, so that nothing needs clearing between accounts.
@@ -65,7 +65,7 @@ def _places(first: Whole) -> Counts:
 
 
 @nb.njit(cache=True, nogil=True)
-def _place(held: Counts, value: npt.NDArray[np.uint64], row: int, begin: int, end: int) -> np.int64:
+def _find_value_place(held: Counts, value: npt.NDArray[np.uint64], row: int, begin: int, end: int) -> np.int64:
     """Place of a row's value among those of its account, whose rows are begin to end."""
     mask = 1
     while mask < 2 * (end - begin):
@@ -86,13 +86,13 @@ def first_of_pairs(first: Whole, value: npt.NDArray[np.uint64], known: Flags) ->
         known: False where the row has none.
     """
     out = np.zeros(len(value), np.bool_)
-    held = _places(first)
+    held = _allocate_value_places(first)
     for account in range(len(first) - 1):
         begin, end = first[account], first[account + 1]
         for row in range(begin, end):
             if not known[row]:
                 continue
-            place = _place(held, value, row, begin, end)
+            place = _find_value_place(held, value, row, begin, end)
             if held[place] < begin:
                 held[place] = row
                 out[row] = True
@@ -107,18 +107,18 @@ def count_in_runs(first: Whole, value: npt.NDArray[np.uint64], chosen: Flags) ->
         first: first row of each account and, last, the number of rows.
     """
     out = np.zeros(len(value), np.uint8)
-    held = _places(first)
+    held = _allocate_value_places(first)
     count = np.zeros(len(held), np.int64)
     for account in range(len(first) - 1):
         begin, end = first[account], first[account + 1]
         for row in range(begin, end):
-            place = _place(held, value, row, begin, end)
+            place = _find_value_place(held, value, row, begin, end)
             if held[place] < begin:
                 held[place] = row
                 count[place] = 0
             count[place] += chosen[row]
         for row in range(begin, end):
-            out[row] = min(count[_place(held, value, row, begin, end)], 255)
+            out[row] = min(count[_find_value_place(held, value, row, begin, end)], 255)
     return out
 
 
@@ -131,12 +131,12 @@ def again_later(first: Whole, value: npt.NDArray[np.uint64], day: Whole) -> Flag
         day: day of each row, ascending within an account.
     """
     out = np.zeros(len(value), np.bool_)
-    held = _places(first)
+    held = _allocate_value_places(first)
     latest = np.zeros(len(held), np.int64)
     for account in range(len(first) - 1):
         begin, end = first[account], first[account + 1]
         for row in range(begin, end):
-            place = _place(held, value, row, begin, end)
+            place = _find_value_place(held, value, row, begin, end)
             if held[place] < begin:
                 held[place] = row
             elif day[row] > latest[place]:

@@ -307,12 +307,12 @@ class StoredTables(Mapping[str, pa.Table]):
 
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self._folder = folder
-        self._files = {name: self._guard(name, partial(self._open, name)) for name in names}
-        self._read = {name: self._load(name) for name in names if name not in _LATE_TABLES}
+        self._files = {name: self._guard_table_access(name, partial(self._open_stored_table, name)) for name in names}
+        self._read = {name: self._load_stored_table(name) for name in names if name not in _LATE_TABLES}
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self._read:
-            self._read[name] = self._load(name)
+            self._read[name] = self._load_stored_table(name)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -321,13 +321,13 @@ class StoredTables(Mapping[str, pa.Table]):
     def __len__(self) -> int:
         return len(self._files)
 
-    def _open(self, name: str) -> pq.ParquetFile:
+    def _open_stored_table(self, name: str) -> pq.ParquetFile:
         file = pq.ParquetFile(self._folder / f"{name}.parquet", pre_buffer=False)
         TABLES[name].check(file.schema_arrow.empty_table())
         return file
 
-    def _load(self, name: str) -> pa.Table:
-        return self._guard(name, partial(self._read_checked, name))
+    def _load_stored_table(self, name: str) -> pa.Table:
+        return self._guard_table_access(name, partial(self._read_checked, name))
 
     def _read_checked(self, name: str) -> pa.Table:
         # without threads: each would keep room for what it decoded, 50 MB for a case of 50,000 accounts
@@ -335,7 +335,7 @@ class StoredTables(Mapping[str, pa.Table]):
         table.validate(full=True)  # text that is not UTF-8 would fail later, far from its cause
         return table
 
-    def _guard(self, name: str, work: Callable[[], Any]) -> Any:
+    def _guard_table_access(self, name: str, work: Callable[[], Any]) -> Any:
         try:
             return work()
         except (OSError, pa.ArrowException, ContractError) as error:

@@ -71,7 +71,7 @@ class _Volumes:
         samples = np.bincount(code[self.first[chosen]], minlength=size).tolist()
         models, rates = len(self.prices), len(self.rates)
         joint = (code.astype(np.int64) * models + self.model[chosen]) * rates + self.rate[chosen]
-        sent, answered = (self._estimated(joint, part[chosen], size) for part in self.tokens)
+        sent, answered = (self._estimate_tokens(joint, part[chosen], size) for part in self.tokens)
         values = [
             sum((i * p + o * q) / 1e6 for (p, q), i, o in zip(self.prices, sent[at], answered[at], strict=True))
             for at in range(size)
@@ -82,7 +82,7 @@ class _Volumes:
             for one, two, three, four in zip(requests, samples, output, values, strict=True)
         ]
 
-    def _estimated(self, joint: Ints, tokens: Ints, size: int) -> list[list[int]]:
+    def _estimate_tokens(self, joint: Ints, tokens: Ints, size: int) -> list[list[int]]:
         """Tokens of each code and model, as of a log that keeps every call."""
         shape = (size, len(self.prices), len(self.rates))
         sums = np.bincount(joint, weights=tokens, minlength=int(np.prod(shape))).reshape(shape)

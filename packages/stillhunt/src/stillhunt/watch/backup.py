@@ -99,10 +99,10 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
         write_synced(hidden / MANIFEST, manifest.encode())
         for name, facts in files.items():
             if _facts_of_file(hidden / name) != facts:
-                raise _broken(hidden / name, "the copy is not what was read")
-        _put(hidden, target)
+                raise _make_broken_backup_error(hidden / name, "the copy is not what was read")
+        _move_copy_into_place(hidden, target)
     except (OSError, sqlite3.Error) as error:
-        raise _unwritable(target, error) from error
+        raise _make_unwritable_error(target, error) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return BackedUp(target, len(files), sum(one["size"] for one in files.values()), newest, not url)
@@ -122,16 +122,16 @@ def restore(source: Path, target: Path) -> BackedUp:
     hidden = _new_folder(target)
     try:
         for name, facts in manifest["files"].items():
-            if not _is_plain_file(source, name) or _copy(source / name, hidden / name) != facts:
-                raise _broken(source / name, "it is missing or damaged")
+            if not _is_plain_file(source, name) or _copy_file_synced(source / name, hidden / name) != facts:
+                raise _make_broken_backup_error(source / name, "it is missing or damaged")
         for part in (SPOOL, STATE, SNAPSHOTS):
             (hidden / part).mkdir(exist_ok=True)
         newest = manifest["snapshot"]
         if newest is not None and (hidden / SNAPSHOTS / name_of(newest)).is_dir():
             DataFolder(hidden).switch_latest(name_of(newest))
-        _put(hidden, target)
+        _move_copy_into_place(hidden, target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _make_unwritable_error(target, error) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     size = sum(one["size"] for one in manifest["files"].values())
@@ -192,7 +192,7 @@ def _copy_live(source: Path, target: Path) -> dict[str, Any] | None:
     """Copy a file of a folder that is in use; None where there is nothing whole in it, or where it is gone."""
     try:
         sums = read_sums(source)  # before its part, which then has at least what they say
-        facts = _copy(source, target)
+        facts = _copy_file_synced(source, target)
     except FileNotFoundError:
         return None  # an open part that was closed meanwhile
     if not source.name.endswith(OPEN):
@@ -208,7 +208,7 @@ def _copy_live(source: Path, target: Path) -> dict[str, Any] | None:
     return facts
 
 
-def _copy(source: Path, target: Path) -> dict[str, Any]:
+def _copy_file_synced(source: Path, target: Path) -> dict[str, Any]:
     """Copy one file with its times, synced; its size and SHA-256 as they were read."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
@@ -258,9 +258,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         if strange := [name for name in files if not _ALLOWED.fullmatch(name)]:
             raise ValueError(f"a backup has no file {strange[0]!r:.80}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _broken(path, f"there is no manifest of a backup: {error}") from error
+        raise _make_broken_backup_error(path, f"there is no manifest of a backup: {error}") from error
     if manifest["version"] > BACKUP_VERSION:
-        raise _broken(path, "a newer version of stillhunt wrote it")
+        raise _make_broken_backup_error(path, "a newer version of stillhunt wrote it")
     return dict(manifest)
 
 
@@ -281,10 +281,10 @@ def _new_folder(target: Path) -> Path:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.absolute().parent))
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise _make_unwritable_error(target, error) from error
 
 
-def _put(hidden: Path, target: Path) -> None:
+def _move_copy_into_place(hidden: Path, target: Path) -> None:
     for folder in (hidden, *(path for path in hidden.rglob("*") if path.is_dir() and not path.is_symlink())):
         folder.chmod(0o700)
         sync_folder(folder)
@@ -292,7 +292,7 @@ def _put(hidden: Path, target: Path) -> None:
     sync_folder(target.absolute().parent)
 
 
-def _unwritable(target: Path, error: Exception) -> OutputError:
+def _make_unwritable_error(target: Path, error: Exception) -> OutputError:
     return OutputError(
         f"it cannot be written: {getattr(error, 'strerror', None) or error}",
         where=str(target),
@@ -300,5 +300,5 @@ def _unwritable(target: Path, error: Exception) -> OutputError:
     )
 
 
-def _broken(path: Path, what: str) -> CaseError:
+def _make_broken_backup_error(path: Path, what: str) -> CaseError:
     return CaseError(what, where=str(path), next_step="use another backup")

@@ -53,11 +53,11 @@ class ClockSteps:
         if not self._moved or self._steady() - self._moved_at >= SHOWN_SECONDS:
             return {}
         way = "ahead" if self._moved > 0 else "back"
-        said = f"the clock of this machine was moved {way} by {_amount(abs(self._moved))}"
+        said = f"the clock of this machine was moved {way} by {_describe_duration(abs(self._moved))}"
         return {CLOCK_FAULT: f"{said}; decisions end by it, so check its time"}
 
 
-def _amount(seconds: float) -> str:
+def _describe_duration(seconds: float) -> str:
     for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
         if seconds * SECOND >= 2 * unit:
             return formatting.plural(int(seconds * SECOND / unit), name)

@@ -85,7 +85,7 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     """
     began, killed_before = time.monotonic(), memory_kills()
     try:
-        child = _started(plan.data)
+        child = _start_hunt_process(plan.data)
     except OSError as error:
         return HuntOutcome(
             failure=f"the hunt cannot be started: {error.strerror}", next_step="it is tried again; check free memory"
@@ -116,7 +116,7 @@ def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str
     return f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}", again
 
 
-def _started(folder: DataFolder) -> subprocess.Popen[str]:
+def _start_hunt_process(folder: DataFolder) -> subprocess.Popen[str]:
     """The process; its temporary files are in the data folder, where the next hunt clears what a killed one left."""
     pipe = subprocess.PIPE
     folder.scratch.mkdir(mode=0o700, exist_ok=True)
@@ -144,15 +144,15 @@ class _Watcher(threading.Thread):
             with suppress(psutil.Error):  # it just ended
                 self.peak = max(self.peak, psutil.Process(self._child.pid).memory_info().rss)
             if self.peak > self._limit:
-                self._end(
+                self._end_child_process(
                     f"the hunt took more than {self._limit / _GIB:.1f} GiB of memory",
                     f"raise watch.memory_limit_gb, or {LESS_MEMORY}",
                 )
             elif self._stop_wanted is not None and self._stop_wanted.wait(0):
-                self._end("the hunt was stopped", "the next one goes on from what this one kept")
+                self._end_child_process("the hunt was stopped", "the next one goes on from what this one kept")
             self._over.wait(_POLL_SECONDS)
 
-    def _end(self, reason: str, next_step: str) -> None:
+    def _end_child_process(self, reason: str, next_step: str) -> None:
         self.reason, self.next_step = reason, next_step
         self._child.kill()
         self._child.wait()

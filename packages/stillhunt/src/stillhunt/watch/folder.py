@@ -61,7 +61,7 @@ class DataFolder:
                     folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
                     sync_folder(folder.parent)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._make_data_folder_error(error) from error
 
     @contextmanager
     def role(self, name: str) -> Iterator[None]:
@@ -76,7 +76,7 @@ class DataFolder:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self._make_data_folder_error(error) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,7 +103,7 @@ class DataFolder:
         beside.replace(self.latest)
         sync_folder(self.snapshots)
 
-    def _unusable(self, error: OSError) -> OutputError:
+    def _make_data_folder_error(self, error: OSError) -> OutputError:
         return OutputError(
             f"the data folder cannot be used: {error.strerror}",
             where=str(error.filename or self.path),

@@ -62,15 +62,15 @@ class SpoolTail:
         self._spool = spool
         self._read: dict[str, int] = {}
         for path in all_parts(spool):
-            self._read[_name(path)] = path.stat().st_size
+            self._read[_name_spool_part(path)] = path.stat().st_size
 
     def new_records(self) -> Iterator[tuple[bytes, str]]:
         """Records of each part that grew, with the ending of its name (jsonl or pb)."""
         present = set()
         for path in all_parts(self._spool):
-            name = _name(path)
+            name = _name_spool_part(path)
             present.add(name)
-            while records := self._more(path, name):
+            while records := self._read_more_records(path, name):
                 yield records, "pb" if name.endswith(".pb") else "jsonl"
         for name in self._read.keys() - present:
             del self._read[name]  # it was deleted
@@ -79,7 +79,7 @@ class SpoolTail:
         """Bytes of the parts that are there, as far as they were read."""
         return sum(self._read.values())
 
-    def _more(self, path: Path, name: str) -> bytes:
+    def _read_more_records(self, path: Path, name: str) -> bytes:
         start = self._read.get(name, 0)
         try:
             with path.open("rb") as file:
@@ -95,7 +95,7 @@ class SpoolTail:
         return data[:whole]
 
 
-def _name(path: Path) -> str:
+def _name_spool_part(path: Path) -> str:
     return f"{path.parent.parent.name}/{path.parent.name}/{path.name.removesuffix(OPEN)}"
 
 
@@ -242,7 +242,7 @@ def enter_links(
     """
     now = time.time_ns() // 1000
     with database.write() as connection:
-        new = _unknown(connection, linked)
+        new = _select_newly_linked(connection, linked)
         rows = [
             {
                 "campaign_id": one.campaign_id,
@@ -283,7 +283,7 @@ def _enter_senders(connection: Connection, linked: Sequence[LinkedAccount], now:
         connection.execute(update(LINKED_ACCOUNTS).where(same).values(reasons=json.dumps(best[pair].reasons)))
 
 
-def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:
+def _select_newly_linked(connection: Connection, linked: Sequence[LinkedAccount]) -> list[LinkedAccount]:
     """Those that are neither members of their campaign nor linked to it before, each once."""
     names = {one.campaign_id for one in linked}
     tracked = set(connection.execute(select(CAMPAIGN_ROWS.c.campaign_id)).scalars())
@@ -321,7 +321,7 @@ def following(plan: HuntPlan, faults: ServiceFaults, arrived: Callable[[Arrivals
         arrived: called with what has arrived, some times a minute or more often.
     """
     stop = threading.Event()
-    thread = KeptThread("following", partial(_supervise, plan, stop, faults, arrived), stop.is_set)
+    thread = KeptThread("following", partial(_supervise_follower, plan, stop, faults, arrived), stop.is_set)
     thread.report_to(faults)
     thread.start()
     try:
@@ -331,7 +331,7 @@ def following(plan: HuntPlan, faults: ServiceFaults, arrived: Callable[[Arrivals
         thread.join()
 
 
-def _supervise(
+def _supervise_follower(
     plan: HuntPlan, stop: threading.Event, faults: ServiceFaults, arrived: Callable[[Arrivals], None]
 ) -> None:
     words = [sys.executable, "-m", "stillhunt.watch", FOLLOW]

@@ -178,7 +178,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
                 return None
             damage = damage_said(folder.spool)
             found = replace(_healing_hunt(plan, inputs, known_campaigns(database), progress), damage=damage)
-            return _publish(plan, database, found, following, start)
+            return _publish_snapshot(plan, database, found, following, start)
         finally:
             database.close()
 
@@ -250,7 +250,7 @@ def _signing_hunt(
     return made[0](case)
 
 
-def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence: int, start: int) -> Snapshot:
+def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence: int, start: int) -> Snapshot:
     case, found = results.case, found_campaigns(results.case)
     case.run[DAMAGE] = list(results.damage)
     settled = with_returns(settle(known_campaigns(database), found, start), results.returned)
@@ -313,7 +313,7 @@ def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
 
 
 def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
-    first, last = _ends(case.timeline["bucket"])
+    first, last = _find_time_ends(case.timeline["bucket"])
     counts: dict[str, Any] = case.run["counts"]
     budget: dict[str, Any] = case.run["budget"]
     return {
@@ -330,7 +330,7 @@ def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
     }
 
 
-def _ends(times: pa.ChunkedArray) -> Sequence[int | None]:
+def _find_time_ends(times: pa.ChunkedArray) -> Sequence[int | None]:
     ends = pc.min_max(times.cast(pa.int64()))
     return ends["min"].as_py(), ends["max"].as_py()
 

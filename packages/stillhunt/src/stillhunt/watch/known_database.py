@@ -40,27 +40,29 @@ class _DatabaseOfFolder(WatchDatabase):
 
     def __init__(self, data: Path, url: str, *, as_it_is: bool) -> None:
         self._data, self._compared = data, as_it_is
-        self._expected = _remembered(data / IDENTITY_FILE)
+        self._expected = _read_remembered_identity(data / IDENTITY_FILE)
         file, known = data / DATABASE, self._expected is not None or (not url and _has_snapshots(data))
         if known and not url and not (file.is_file() and file.stat().st_size):
             gone = LostDatabaseError("the database of this data folder is gone", str(file))
-            raise _lost(data, gone, "if it was on PostgreSQL, name it with the setting watch.database; otherwise ")
+            raise _make_lost_database_error(
+                data, gone, "if it was on PostgreSQL, name it with the setting watch.database; otherwise "
+            )
         try:
             super().__init__(url, file, as_it_is=as_it_is, there=known, later=True)
         except LostDatabaseError as error:
-            raise _lost(data, error) from error
+            raise _make_lost_database_error(data, error) from error
 
     def open_now(self) -> None:
         """Connect, and compare; see `WatchDatabase.open_now`."""
         try:
             super().open_now()
             if not self._compared:
-                self._compare()
+                self._compare_identity()
                 self._compared = True
         except LostDatabaseError as error:
-            raise _lost(self._data, error) from error
+            raise _make_lost_database_error(self._data, error) from error
 
-    def _compare(self) -> None:
+    def _compare_identity(self) -> None:
         """Compare the identity with that which the folder remembers, and remember it where that was not known."""
         try:
             identity = self.identity(self._expected or "")
@@ -68,15 +70,17 @@ class _DatabaseOfFolder(WatchDatabase):
             self.close()
             raise
         if identity != self._expected:
-            content = {"identity": identity, "check": _check(identity)}
+            content = {"identity": identity, "check": _hash_identity(identity)}
             with suppress(OutputError):  # the disk is full: the next start remembers it
                 write_whole(self._data / IDENTITY_FILE, (json.dumps(content).encode(),))
 
 
-def _lost(data: Path, error: LostDatabaseError, first: str = "") -> OutputError:
+def _make_lost_database_error(data: Path, error: LostDatabaseError, first: str = "") -> OutputError:
     """The same error with what can be done: `first`, then the newest backup, which is named."""
     step = f"{first}stop what uses this folder, and restore a backup"
-    return OutputError(error.what, where=error.where, next_step=step, command_step=f"{step}: {_restoring(data)}")
+    return OutputError(
+        error.what, where=error.where, next_step=step, command_step=f"{step}: {_describe_restore_command(data)}"
+    )
 
 
 def remember_backup(data: Path, backup: Path) -> None:
@@ -117,7 +121,7 @@ def _is_open_and_removed(path: str) -> bool:
     return False
 
 
-def _restoring(data: Path) -> str:
+def _describe_restore_command(data: Path) -> str:
     newest = "BACKUP"
     with suppress(OSError, ValueError, KeyError, TypeError):
         path = str(json.loads((data / BACKUP_FILE).read_bytes())["path"])
@@ -125,19 +129,19 @@ def _restoring(data: Path) -> str:
     return f"'stillhunt restore {newest} NEW_FOLDER'; to go on without it, begin with a new folder"
 
 
-def _remembered(path: Path) -> str | None:
+def _read_remembered_identity(path: Path) -> str | None:
     """Identity of the database; "" where the file is there and damaged, None where there is none."""
     try:
         content = json.loads(path.read_bytes())
         identity = str(content["identity"])
-        return identity if content["check"] == _check(identity) else ""
+        return identity if content["check"] == _hash_identity(identity) else ""
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
-def _check(identity: str) -> str:
+def _hash_identity(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 

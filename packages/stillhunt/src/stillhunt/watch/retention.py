@@ -81,10 +81,10 @@ def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int
             roles.enter_context(folder.role(KEEPING))
         except OutputError:
             return Expired()
-        return _expire(folder, database, config, now)
+        return _expire_old_data(folder, database, config, now)
 
 
-def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int) -> Expired:
+def _expire_old_data(folder: DataFolder, database: WatchDatabase, config: Config, now: int) -> Expired:
     holds = all_holds(database)
 
     def held(first: int, last: int) -> bool:
@@ -122,15 +122,17 @@ def _expire_appeals(database: WatchDatabase, before: int, held: Held) -> None:
     columns = (APPEALS.c.appeal_id, APPEALS.c.filed_at, APPEALS.c.decided_at)
     old = database.read(select(*columns).where(APPEALS.c.decided_at < before, APPEALS.c.text != ""))
     over = [row["appeal_id"] for row in old if not held(row["filed_at"], row["decided_at"])]
-    _change(database, [update(APPEALS).where(APPEALS.c.appeal_id == one).values(text="", note="") for one in over])
+    _execute_atomic_statements(
+        database, [update(APPEALS).where(APPEALS.c.appeal_id == one).values(text="", note="") for one in over]
+    )
 
 
 def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, int]:
     """Parts by the hour in which they were begun, which a clock that was wrong for a while does not change."""
     number = size = 0
-    for source in _folders(spool, is_source_name):
+    for source in _iterate_own_folders(spool, is_source_name):
         begun = dict(arrivals(source, datetime.fromtimestamp(now / 1e6, UTC)))
-        for hour in _folders(source, _is_hour):
+        for hour in _iterate_own_folders(source, _is_hour):
             parts = [path for path in hour.iterdir() if _PART.fullmatch(path.name) and _regular_bytes(path) is not None]
             begins = [hour_begin(begun.get(path, hour.name)) for path in parts] or [hour_begin(hour.name)]
             changes = [change for change in map(_changed_at, parts) if change <= now]
@@ -150,7 +152,7 @@ def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
     """Enter parts in the ledger as expired and delete them; the sizes of those that are gone."""
     ledger, sizes = SpoolLedger(spool), list[int]()
     expired = [PartEntry(ledger.name_of(path), gone=EXPIRED) for path in parts if not path.name.endswith(OPEN)]
-    entered = _enter(ledger, expired)
+    entered = _enter_expired_parts(ledger, expired)
     for path in parts:
         length = _regular_bytes(path) or 0
         with suppress(OSError):
@@ -159,11 +161,11 @@ def _delete_parts(spool: Path, parts: Sequence[Path]) -> list[int]:
                 sizes.append(length)
                 sums_path(path).unlink(missing_ok=True)
     if not entered:
-        _enter(ledger, expired)  # on a full disk there is room now
+        _enter_expired_parts(ledger, expired)  # on a full disk there is room now
     return sizes
 
 
-def _enter(ledger: SpoolLedger, entries: Sequence[PartEntry]) -> bool:
+def _enter_expired_parts(ledger: SpoolLedger, entries: Sequence[PartEntry]) -> bool:
     with suppress(OSError):
         ledger.append(entries)
         return True
@@ -199,7 +201,7 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
 
 def kept_state(state: Path) -> Iterator[Path]:
     """Folders of the state that each hold what was made of one file."""
-    return _folders(state, lambda name: _STATE.fullmatch(name) is not None)
+    return _iterate_own_folders(state, lambda name: _STATE.fullmatch(name) is not None)
 
 
 def _spare_snapshots(database: WatchDatabase, before: int, interval: int) -> frozenset[str]:
@@ -227,7 +229,7 @@ def _expire_snapshots(
     made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOT_ROWS))}
     keep = {max(made, key=int, default=""), _target_of(folder.latest)}
     removed = 0
-    for path in list(_folders(folder.snapshots, lambda name: _SNAPSHOT.fullmatch(name) is not None)):
+    for path in list(_iterate_own_folders(folder.snapshots, lambda name: _SNAPSHOT.fullmatch(name) is not None)):
         if path.name in keep:
             continue
         first, last = _span_of(made[path.name]) if path.name in made else (_changed_at(path), _changed_at(path))
@@ -251,7 +253,9 @@ def _expire_campaigns(database: WatchDatabase, before: int, held: Held) -> int:
         and not held(end if row["first_seen"] is None else row["first_seen"], end)
     ]
     both = (CAMPAIGN_EVENTS, CAMPAIGN_ROWS)
-    _change(database, [delete(table).where(table.c.campaign_id == name) for name in over for table in both])
+    _execute_atomic_statements(
+        database, [delete(table).where(table.c.campaign_id == name) for name in over for table in both]
+    )
     return len(over)
 
 
@@ -266,7 +270,9 @@ def _expire_rows(folder: DataFolder, database: WatchDatabase, before: int, held:
         for row in old
         if not (folder.snapshots / name_of(row["sequence"])).exists() and not held(*_span_of(row))
     ]
-    _change(database, [delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence == sequence) for sequence in over])
+    _execute_atomic_statements(
+        database, [delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence == sequence) for sequence in over]
+    )
 
 
 def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
@@ -278,11 +284,11 @@ def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
 def _expire_alerts(database: WatchDatabase, before: int, held: Held) -> int:
     old = database.read(select(ALERTS.c.alert_id, ALERTS.c.at).where(ALERTS.c.at < before))
     over = [row["alert_id"] for row in old if not held(row["at"], row["at"])]
-    _change(database, [delete(ALERTS).where(ALERTS.c.alert_id == alert_id) for alert_id in over])
+    _execute_atomic_statements(database, [delete(ALERTS).where(ALERTS.c.alert_id == alert_id) for alert_id in over])
     return len(over)
 
 
-def _change(database: WatchDatabase, statements: Sequence[Executable]) -> None:
+def _execute_atomic_statements(database: WatchDatabase, statements: Sequence[Executable]) -> None:
     """Execute all or none of some statements."""
     if statements:
         with database.write() as connection:
@@ -290,7 +296,7 @@ def _change(database: WatchDatabase, statements: Sequence[Executable]) -> None:
                 connection.execute(one)
 
 
-def _folders(above: Path, ours: Callable[[str], bool]) -> Iterator[Path]:
+def _iterate_own_folders(above: Path, ours: Callable[[str], bool]) -> Iterator[Path]:
     """Folders of our own names in a folder; nothing where that is a link, and none that is one."""
     if above.is_symlink() or not above.is_dir():
         return

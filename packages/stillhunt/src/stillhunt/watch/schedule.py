@@ -83,7 +83,7 @@ class HuntSchedule:
         self._counted, self._began = 0, clock()
         self._arrived, self._seen = Arrivals(), Arrivals()
         self.progress = ScheduleState(next_at=clock() + self._interval)
-        self.thread = KeptThread("schedule", self._run, self._stopping.is_set)
+        self.thread = KeptThread("schedule", self._run_hunts_until_stopped, self._stopping.is_set)
 
     @property
     def _interval(self) -> float:
@@ -113,14 +113,14 @@ class HuntSchedule:
         self._wake.set()
         self.thread.join()
 
-    def _run(self) -> None:
+    def _run_hunts_until_stopped(self) -> None:
         while not self._stopping.is_set():
-            if self._due():
-                self._hunt()
+            if self._is_hunt_due():
+                self._run_scheduled_hunt()
             self._wake.wait(1.0)
             self._wake.clear()
 
-    def _due(self) -> bool:
+    def _is_hunt_due(self) -> bool:
         many = self._plan.config.watch.every_requests
         enough = bool(many) and self._received() - self._counted >= many
         # A clock that jumped back must not put off the next hunt for longer than one interval.
@@ -147,7 +147,7 @@ class HuntSchedule:
         waited = self._clock() - self.progress.last_at >= FIRST_TRAFFIC_SECONDS
         return waited and bool(all_parts(self._plan.data.spool))
 
-    def _hunt(self) -> None:
+    def _run_scheduled_hunt(self) -> None:
         self._asked, self._counted, self._seen = False, self._received(), self._arrived
         began = self._began = self._clock()
         self.progress.running_since = began

@@ -78,7 +78,8 @@ class FaultLooks:
         self._faults = faults
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._follow, args=(look,), name="stillhunt-looks", daemon=True) for look in looks
+            threading.Thread(target=self._follow_fault_look, args=(look,), name="stillhunt-looks", daemon=True)
+            for look in looks
         ]
 
     def start(self) -> None:
@@ -92,7 +93,7 @@ class FaultLooks:
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
-    def _follow(self, look: FaultLook) -> None:
+    def _follow_fault_look(self, look: FaultLook) -> None:
         known: set[str] = set()
         while not self._stopping.is_set():
             known = report(self._faults, look, known)
@@ -138,7 +139,7 @@ class KeptThread:
         self._name, self._run, self._stopping = name, run, stopping
         self._faults: ServiceFaults | None = None
         self._wait = FIRST_PAUSE
-        self._thread = threading.Thread(target=self._keep, name=f"stillhunt-{name}"[:64], daemon=True)
+        self._thread = threading.Thread(target=self._keep_thread_running, name=f"stillhunt-{name}"[:64], daemon=True)
 
     def report_to(self, faults: ServiceFaults) -> None:
         """Report falls there from now on."""
@@ -157,7 +158,7 @@ class KeptThread:
         if self._thread.is_alive():
             self._thread.join(seconds)
 
-    def _keep(self) -> None:
+    def _keep_thread_running(self) -> None:
         while not self._stopping():
             steady = threading.Timer(STEADY_SECONDS, self._works_again)
             steady.daemon = True

@@ -104,7 +104,7 @@ def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping
 def write_checksums(path: Path) -> None:
     """Write the checksum of each file of a snapshot into it."""
     files = (one for one in sorted(path.rglob("*")) if one.is_file() and one.name != CHECKSUMS_FILE)
-    sums = {one.relative_to(path).as_posix(): _checksum(one) for one in files}
+    sums = {one.relative_to(path).as_posix(): _compute_file_checksum(one) for one in files}
     write_synced(path / CHECKSUMS_FILE, json.dumps(sums, indent=1).encode())
 
 
@@ -126,7 +126,11 @@ def checksums_of(snapshot: Snapshot) -> dict[str, str]:
 
 def damaged_files(snapshot: Snapshot) -> list[str]:
     """Names of files of a snapshot that are missing, or not as they were written."""
-    return [name for name, wanted in checksums_of(snapshot).items() if _checksum(snapshot.path / name) != wanted]
+    return [
+        name
+        for name, wanted in checksums_of(snapshot).items()
+        if _compute_file_checksum(snapshot.path / name) != wanted
+    ]
 
 
 def remove_unrecorded(folder: DataFolder, newest: int | None) -> int:
@@ -152,7 +156,7 @@ def remove_unrecorded(folder: DataFolder, newest: int | None) -> int:
     return max([following, *(snapshot.sequence + 1 for snapshot in beyond)])
 
 
-def _checksum(path: Path) -> str:
+def _compute_file_checksum(path: Path) -> str:
     """SHA-256 of a file; empty where it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -179,20 +183,20 @@ class SnapshotFiles:
 
     def faults(self) -> dict[str, str]:
         """The fault: name -> what happened and what follows."""
-        said, sequence = self._look()
+        said, sequence = self._check_latest_snapshot()
         if said and self._mend is not None and sequence != self._asked_for:
             self._asked_for = sequence
             self._mend()
         return {SNAPSHOT_FAULT: f"{said}; the next hunt makes a new one"} if said else {}
 
-    def _look(self) -> tuple[str, int]:
+    def _check_latest_snapshot(self) -> tuple[str, int]:
         snapshot = latest_snapshot(self._folder)
         if snapshot is None:
             there = self._folder.snapshots.is_dir() and all_snapshots(self._folder)
             return ("the link to the latest snapshot is gone" if there else ""), 0
         seen = _as_they_seem(snapshot)
         if seen != self._seen:
-            self._said = _damage(snapshot)
+            self._said = _describe_snapshot_damage(snapshot)
             self._seen = seen
         return self._said, snapshot.sequence
 
@@ -209,7 +213,7 @@ def _as_they_seem(snapshot: Snapshot) -> tuple[object, ...]:
     return tuple(seen)
 
 
-def _damage(snapshot: Snapshot) -> str:
+def _describe_snapshot_damage(snapshot: Snapshot) -> str:
     try:
         names = damaged_files(snapshot)
     except CaseError:

@@ -148,10 +148,10 @@ _END_OF_LINE = re.compile(r"[.!?](?=\s)(?<!\b\w\.)(?<!\b\w\w\.)|,\s(?=[a-zà-ÿ]
 
 
 def _postal_edits(text: str) -> list[Edit]:
-    return non_overlapping((start, end, "[postal address]") for start, end in _addresses(text))
+    return non_overlapping((start, end, "[postal address]") for start, end in _iterate_address_spans(text))
 
 
-def _addresses(text: str) -> Iterator[tuple[int, int]]:
+def _iterate_address_spans(text: str) -> Iterator[tuple[int, int]]:
     for pattern in (*_STREET, *_SMALL_STREETS, *_TOWN_AND_CODE, *_EAST_ASIAN):
         for match in pattern.finditer(text):
             yield match.start(), match.start() + len(match.group().rstrip(" ,.-"))
@@ -254,10 +254,10 @@ def _is_ip(text: str) -> bool:
 
 
 def _phone_edits(text: str) -> list[Edit]:
-    return non_overlapping((start, end, "[phone]") for start, end in _phones(text))
+    return non_overlapping((start, end, "[phone]") for start, end in _iterate_phone_spans(text))
 
 
-def _phones(text: str) -> Iterator[tuple[int, int]]:
+def _iterate_phone_spans(text: str) -> Iterator[tuple[int, int]]:
     for pattern in (_INTERNATIONAL, *_WITH_AREA):
         yield from (match.span() for match in pattern.finditer(text))
     yield from (match.span("hide") for match in _AFTER_PHONE_WORD.finditer(text))

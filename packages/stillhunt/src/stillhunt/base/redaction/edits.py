@@ -27,7 +27,7 @@ def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
     """
 
     def edits(text: str) -> list[Edit]:
-        return non_overlapping((*_hidden(match), label) for one in patterns for match in one.finditer(text))
+        return non_overlapping((*_get_hidden_span(match), label) for one in patterns for match in one.finditer(text))
 
     return edits
 
@@ -49,7 +49,7 @@ def only_with(find: FindEdits, *signs: str) -> FindEdits:
     return edits
 
 
-def _hidden(match: re.Match[str]) -> Span:
+def _get_hidden_span(match: re.Match[str]) -> Span:
     return match.span("hide") if "hide" in match.re.groupindex else match.span()
 
 
@@ -69,10 +69,10 @@ def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
     """The text with these edits."""
-    return "".join(_pieces(text, edits))
+    return "".join(_iterate_edited_pieces(text, edits))
 
 
-def _pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
+def _iterate_edited_pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
     position = 0
     for start, end, label in edits:
         yield text[position:start]

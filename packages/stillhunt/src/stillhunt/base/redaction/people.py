@@ -104,22 +104,22 @@ _CYRILLIC_ENDINGS = ("ой", "ей", "ом", "ем", "ия", "ию", "ии", "а
 _INITIALS = re.compile(r"(?<![\w.])(?:[A-ZÀ-ÞŁŚ]\.[ -]?){1,3}(?=[^\W\d_]{3})")
 
 
-def _clean(word: str) -> str:
+def _strip_final_dots(word: str) -> str:
     return word.rstrip(".")
 
 
 def _is_name(word: str) -> bool:
     """Whether a word has the form of a name: a capital letter, then not all of them."""
-    plain = _clean(word)
+    plain = _strip_final_dots(word)
     if not plain[0].isupper() or plain in name_lists().no_names:
         return False
     return len(plain) == 1 or not plain.isupper() or len(plain) > 3
 
 
 @lru_cache(maxsize=1 << 15)
-def _listed(word: str) -> str:
+def _normalise_name_word(word: str) -> str:
     """A word as lists write it: the first part of a double name, in small letters."""
-    return folded(_PARTS.split(_clean(word))[0])
+    return folded(_PARTS.split(_strip_final_dots(word))[0])
 
 
 @lru_cache(maxsize=1 << 15)
@@ -129,7 +129,7 @@ def is_given(word: str) -> bool:
     Args:
         word: as it stands in a text, in Latin or Cyrillic letters.
     """
-    lists, plain = name_lists(), _listed(word)
+    lists, plain = name_lists(), _normalise_name_word(word)
     if plain in lists.given or plain in lists.cyrillic:
         return True
     if "\u0400" <= plain[:1] <= "\u04ff":
@@ -142,15 +142,18 @@ def is_given(word: str) -> bool:
 
 
 def _may_be_given(word: str) -> bool:
-    return is_given(word) or _listed(word) in name_lists().given_words
+    return is_given(word) or _normalise_name_word(word) in name_lists().given_words
 
 
 def _is_family(word: str) -> bool:
-    return _listed(word) in name_lists().family or _SLAVIC_FAMILY.fullmatch(_clean(word).capitalize()) is not None
+    return (
+        _normalise_name_word(word) in name_lists().family
+        or _SLAVIC_FAMILY.fullmatch(_strip_final_dots(word).capitalize()) is not None
+    )
 
 
 def _may_be_family(word: str) -> bool:
-    return _is_family(word) or _listed(word) in name_lists().family_words
+    return _is_family(word) or _normalise_name_word(word) in name_lists().family_words
 
 
 def _name_from(text: str, start: int, most: int = _MOST_WORDS) -> list[Span]:
@@ -183,7 +186,7 @@ def _words_from(text: str, at: int, most: int) -> Iterator[Span]:
         at = gap.end()
 
 
-def _whole(words: list[Span]) -> Iterator[Span]:
+def _iterate_whole_names(words: list[Span]) -> Iterator[Span]:
     if words:
         yield words[0][0], words[-1][1]
 
@@ -213,35 +216,39 @@ def _small_name_from(text: str, at: int, *, labelled: bool = False) -> list[Span
 
 def _after_context(text: str) -> Iterator[Span]:
     for match in _TITLE.finditer(text):
-        yield from _whole(_name_from(text, match.end(), 4))
+        yield from _iterate_whole_names(_name_from(text, match.end(), 4))
     for match in _SMALL_TITLE.finditer(text):
-        yield from _whole(_small_name_from(text, match.end()))
+        yield from _iterate_whole_names(_small_name_from(text, match.end()))
     for pattern in (_NAMED, _FORM):
         for match in pattern.finditer(text) if pattern is _NAMED or ":" in text or "=" in text else ():
             labelled = pattern is _NAMED or match["name"] is not None
-            yield from _whole(_name_from(text, match.end()) or _small_name_from(text, match.end(), labelled=labelled))
+            yield from _iterate_whole_names(
+                _name_from(text, match.end()) or _small_name_from(text, match.end(), labelled=labelled)
+            )
     for match in _WEAK_FORM.finditer(text):
         words = _name_from(text, match.end())
         if len(words) > 1 or (words and is_given(text[slice(*words[0])])):
-            yield from _whole(words)
+            yield from _iterate_whole_names(words)
     for match in _LETTER.finditer(text):
         title = _TITLE.match(text, match.end())
         at = title.end() if title else match.end()
-        yield from _whole(_name_from(text, at, 4) if match.group()[0].isupper() else _small_name_from(text, at))
+        yield from _iterate_whole_names(
+            _name_from(text, at, 4) if match.group()[0].isupper() else _small_name_from(text, at)
+        )
     for match in _INTRODUCED.finditer(text):
         words = _name_from(text, match.end())
         known = words and (is_given(text[slice(*words[0])]) or _is_family(text[slice(*words[-1])]))
         if known or (match["self"] and len(words) > 1):
-            yield from _whole(words)
+            yield from _iterate_whole_names(words)
     for match in _CLOSING.finditer(text):
         words = _name_from(text, match.end(), 4)
         first = text[slice(*words[0])] if words else ""
         if words and (is_given(first) or (len(words) > 1 and match["stop"].strip(" ") in ("", ",", "\n", ",\n"))):
-            yield from _whole(words)
+            yield from _iterate_whole_names(words)
         elif not words and (
             "," in match["stop"] or "\n" in match["stop"] or match.group()[:3].lower() in ("mfg", "lg ")
         ):
-            yield from _whole(_small_name_from(text, match.end()))
+            yield from _iterate_whole_names(_small_name_from(text, match.end()))
 
 
 def _known_names(text: str) -> Iterator[Span]:
@@ -257,7 +264,7 @@ def _known_names(text: str) -> Iterator[Span]:
         else:
             found = _small_name_from(text, match.start()) if is_given(word) else []
             found = found if len(found) > 1 else []
-        for start, done in _whole(found):
+        for start, done in _iterate_whole_names(found):
             yield start, done
     for match in _INITIALS.finditer(text):
         words = _name_from(text, match.end(), 2)
@@ -271,10 +278,10 @@ def _is_full_name(words: list[str]) -> bool:
     if len(names) < 2:
         return False
     return (
-        (is_given(names[0]) and any(len(_clean(name)) > 1 for name in names[1:]))
+        (is_given(names[0]) and any(len(_strip_final_dots(name)) > 1 for name in names[1:]))
         or (_may_be_given(names[0]) and any(map(_may_be_family, names[1:])))
         or (_may_be_family(names[0]) and is_given(names[1]))
-        or any(_PATRONYMIC.fullmatch(_clean(name)) for name in names[1:])
+        or any(_PATRONYMIC.fullmatch(_strip_final_dots(name)) for name in names[1:])
     )
 
 

@@ -44,10 +44,15 @@ def _east_asian() -> tuple[re.Pattern[str], ...]:
         rf"(?P<hide>{_KANA_HAN}{{1,6}}(?:[ 　·・]{_KANA_HAN}{{1,6}})?"
         r"|[가-힣]{2,4}(?:\s[가-힣]{1,3})?)"
     )
-    return tuple(map(re.compile, (after_label, *_chinese(), *_japanese(), *_korean())))
+    return tuple(
+        map(
+            re.compile,
+            (after_label, *_build_chinese_patterns(), *_build_japanese_patterns(), *_build_korean_patterns()),
+        )
+    )
 
 
-def _chinese() -> tuple[str, ...]:
+def _build_chinese_patterns() -> tuple[str, ...]:
     lists = name_lists()
     chinese, given = _any_of(lists.chinese_family), "[" + "".join(sorted(lists.chinese_given)) + "]"
     often = "[" + "".join(sorted(lists.chinese_given_often)) + "]"
@@ -68,7 +73,7 @@ def _chinese() -> tuple[str, ...]:
     )
 
 
-def _japanese() -> tuple[str, ...]:
+def _build_japanese_patterns() -> tuple[str, ...]:
     families = name_lists().japanese_family
     japanese, long_japanese = _any_of(families), _any_of([name for name in families if len(name) > 1])
     return (
@@ -86,7 +91,7 @@ def _japanese() -> tuple[str, ...]:
     )
 
 
-def _korean() -> tuple[str, ...]:
+def _build_korean_patterns() -> tuple[str, ...]:
     lists = name_lists()
     korean = _any_of(lists.korean_family)
     korean_given = f"[{''.join(sorted(lists.korean_syllables))}]{{2}}"
@@ -105,16 +110,16 @@ def _korean() -> tuple[str, ...]:
     )
 
 
-def _spelt(pattern: str) -> str:
+def _allow_hamza_variants(pattern: str) -> str:
     """A pattern of Arabic names that finds them with hamza and without."""
     return re.sub("[اأإآ]", "[اأإآ]", pattern)
 
 
 @cache
-def _arabic() -> tuple[re.Pattern[str], ...]:
+def _compile_arabic_patterns() -> tuple[re.Pattern[str], ...]:
     """Patterns whose group `hide` is a name in Arabic."""
     lists = name_lists()
-    given, family = (_spelt(_any_of(names)) for names in (lists.arabic, lists.arabic_family))
+    given, family = (_allow_hamza_variants(_any_of(names)) for names in (lists.arabic, lists.arabic_family))
     more = rf"(?: (?:بن|ابن|بنت|أبو|عبد|آل)?\s?(?:ال)?{_ARABIC_WORD})"
     end = r"[،,.؛:\n]|$"
     patterns = (
@@ -141,16 +146,16 @@ _EAST_ASIAN_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff가-힣]")
 _ARABIC_LETTER = re.compile(r"[\u0621-\u06d3]")
 
 
-def _names(text: str) -> Iterator[Edit]:
+def _iterate_name_edits(text: str) -> Iterator[Edit]:
     patterns = _east_asian() if _EAST_ASIAN_LETTER.search(text) else ()
-    patterns += _arabic() if _ARABIC_LETTER.search(text) else ()
+    patterns += _compile_arabic_patterns() if _ARABIC_LETTER.search(text) else ()
     for pattern in patterns:
         for match in pattern.finditer(text):
             yield (*match.span("hide"), "[name]")
 
 
 def _name_edits(text: str) -> list[Edit]:
-    return non_overlapping(_names(text))
+    return non_overlapping(_iterate_name_edits(text))
 
 
 OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)

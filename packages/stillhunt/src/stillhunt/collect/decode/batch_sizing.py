@@ -89,7 +89,7 @@ def regroup_batches(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterat
                 )
                 full = rows + part.num_rows > most_rows or size + part.nbytes > DECODED_BATCH_BYTES
                 if waiting and (full or not small):
-                    yield from _joined(waiting)
+                    yield from _iterate_joined_batches(waiting)
                     waiting, rows, size = [], 0, 0
                 if small:
                     waiting.append(part)
@@ -99,9 +99,9 @@ def regroup_batches(batches: Iterable[pa.RecordBatch], most_rows: int) -> Iterat
                 del part
             del batch
     except UndecodableError:
-        yield from _joined(waiting)
+        yield from _iterate_joined_batches(waiting)
         raise
-    yield from _joined(waiting)
+    yield from _iterate_joined_batches(waiting)
 
 
 def cut_batch(batch: pa.RecordBatch, most_rows: int) -> Iterator[pa.RecordBatch]:
@@ -119,7 +119,7 @@ def _split_by_bytes(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _joined(parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _iterate_joined_batches(parts: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     if len(parts) < 2:
         yield from parts
         return

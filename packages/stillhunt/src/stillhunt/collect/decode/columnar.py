@@ -208,10 +208,10 @@ class ParquetReader(PartedReader):
 
     def __init__(self, path: Place, rows: ColumnarRows, required: Sequence[str], batch_rows: int) -> None:
         self._path = path
-        with self._open() as file:
+        with self._open_parquet_file() as file:
             super().__init__(rows, required, batch_rows, file.schema_arrow, file.metadata.num_rows)
 
-    def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    def _open_parquet_file(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
             if isinstance(self._path, Path):  # in small reads, as a column of a group may have 100 MB
                 return pq.ParquetFile(self._path, metadata=metadata, buffer_size=READ_BYTES, pre_buffer=False)
@@ -221,38 +221,43 @@ class ParquetReader(PartedReader):
 
     def parts(self, wanted: Sequence[str]) -> Iterator[Part]:
         """The row groups, each to be read by itself."""
-        metadata = self._metadata()
+        metadata = self._read_parquet_metadata()
         first_row = 0
         for group in range(metadata.num_row_groups):
-            yield functools.partial(self._group, self._task(metadata, group, wanted, first_row, self._batch_rows))
+            yield functools.partial(
+                self._iterate_group_batches,
+                self._build_group_task(metadata, group, wanted, first_row, self._batch_rows),
+            )
             first_row += metadata.row_group(group).num_rows
 
     def parts_with(self, wanted: Sequence[str], rows: I64) -> Iterator[tuple[I64, Part]]:
         """Row groups that hold some of these rows: (rows of the group, the group, to be read in short batches)."""
-        metadata = self._metadata()
+        metadata = self._read_parquet_metadata()
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         bounds = np.cumsum([0, *sizes])
         places = np.searchsorted(rows, bounds)
         for group in np.flatnonzero(np.diff(places)).tolist():
             most = min(LOOKUP_ROWS, self._batch_rows)
-            part = functools.partial(self._group, self._task(metadata, group, wanted, int(bounds[group]), most))
+            part = functools.partial(
+                self._iterate_group_batches, self._build_group_task(metadata, group, wanted, int(bounds[group]), most)
+            )
             yield rows[places[group] : places[group + 1]], part
 
-    def _metadata(self) -> pq.FileMetaData:
-        with self._open() as file:
+    def _read_parquet_metadata(self) -> pq.FileMetaData:
+        with self._open_parquet_file() as file:
             return file.metadata
 
-    def _task(
+    def _build_group_task(
         self, metadata: pq.FileMetaData, group: int, wanted: Sequence[str], first_row: int, most_rows: int
     ) -> _GroupTask:
         texts = self.columns_for([name for name in wanted if name in LONG_FIELDS])
         return _GroupTask(metadata, group, wanted, self.columns_for(wanted), texts, first_row, most_rows)
 
-    def _group(self, task: _GroupTask, rejects: Rejects) -> Iterator[RawBatch]:
+    def _iterate_group_batches(self, task: _GroupTask, rejects: Rejects) -> Iterator[RawBatch]:
         rows = task.metadata.row_group(task.group).num_rows
         done = 0
         try:
-            for batch in regroup_batches(self._pieces(task), task.most_rows):
+            for batch in regroup_batches(self._iterate_group_pieces(task), task.most_rows):
                 yield self._rows.wrap(batch, task.wanted, task.first_row + done)
                 done += batch.num_rows
                 del batch
@@ -260,9 +265,9 @@ class ParquetReader(PartedReader):
             place = f"row group {task.group}, rows {task.first_row + done} to {task.first_row + rows - 1}"
             rejects.add(self.name, place, f"Parquet data is damaged: {error}", rows=rows - done)
 
-    def _pieces(self, task: _GroupTask) -> Iterator[pa.RecordBatch]:
+    def _iterate_group_pieces(self, task: _GroupTask) -> Iterator[pa.RecordBatch]:
         columns, groups = task.columns, [task.group]
-        with self._open(task.metadata) as file:
+        with self._open_parquet_file(task.metadata) as file:
             try:
                 longest = longest_named(self._path, task.metadata, task.group, task.texts)
                 size = rows_at_a_time(task.metadata.row_group(task.group), columns, task.most_rows, longest)

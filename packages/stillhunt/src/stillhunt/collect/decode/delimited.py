@@ -111,7 +111,7 @@ class CsvReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        fetch = _fetcher(self.header, self._file.fields, wanted)
+        fetch = _build_field_fetcher(self.header, self._file.fields, wanted)
         waiting = Gathered()
         places: dict[int, int] = {}
         for number, place, record, beginning in self.records(rejects, self._source):
@@ -119,10 +119,10 @@ class CsvReader:
             waiting.size += sum(map(len, record)) - len(beginning)
             places[number] = place
             if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
-                yield text_batch(self._file, waiting, wanted, _placed(places))
+                yield text_batch(self._file, waiting, wanted, _make_line_locator(places))
                 waiting, places = Gathered(), {}
         if waiting.rows:
-            yield text_batch(self._file, waiting, wanted, _placed(places))
+            yield text_batch(self._file, waiting, wanted, _make_line_locator(places))
 
     def records(self, rejects: Rejects, opened: HashedFile) -> Iterator[tuple[int, int, list[str], bytes]]:
         """(record number from 0, line number from 1, fields, first bytes) of each record of the right width.
@@ -170,11 +170,13 @@ def _next_record(parser: Iterator[list[str]], longest: int) -> tuple[list[str] |
         return None, f"{NO_RECORD}: {error}"
 
 
-def _placed(places: dict[int, int]) -> Callable[[int], str]:
+def _make_line_locator(places: dict[int, int]) -> Callable[[int], str]:
     return lambda number: f"line {places[number]}"
 
 
-def _fetcher(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> Callable[[list[str]], tuple[Any, ...]]:
+def _build_field_fetcher(
+    header: Sequence[str], fields: FieldMap, wanted: Sequence[str]
+) -> Callable[[list[str]], tuple[Any, ...]]:
     """Function from the fields of a record to the values of the wanted columns; missing and empty ones are ""."""
     position: dict[str, int] = {}
     for n, name in enumerate(header):
@@ -186,10 +188,10 @@ def _fetcher(header: Sequence[str], fields: FieldMap, wanted: Sequence[str]) -> 
     if len(wanted) > 1 and all(not way or (len(way) == 1 and not way[0][1]) for way in ways):
         pick = operator.itemgetter(*(way[0][0] if way else len(header) for way in ways))
         return lambda record: pick([*record, ""])
-    return lambda record: tuple(_value(record, way) for way in ways)
+    return lambda record: tuple(_extract_first_value(record, way) for way in ways)
 
 
-def _value(record: list[str], way: list[tuple[int, tuple[str, ...]]]) -> Any:
+def _extract_first_value(record: list[str], way: list[tuple[int, tuple[str, ...]]]) -> Any:
     for position, steps in way:
         text = record[position]
         if text:

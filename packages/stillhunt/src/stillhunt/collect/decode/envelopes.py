@@ -35,12 +35,12 @@ _MAX_BRACES_TRIED = 8
 """Braces of a line at which an object may begin."""
 
 
-def _object(data: bytes | str) -> dict[str, Any] | None:
+def _decode_json_object(data: bytes | str) -> dict[str, Any] | None:
     value = decode_json(data)
     return value if isinstance(value, dict) else None
 
 
-def _line(value: Any) -> bytes:
+def _encode_json_line(value: Any) -> bytes:
     """A value as one line of JSON; values that the encoder refuses are replaced."""
     try:
         return msgspec.json.encode(value)
@@ -56,7 +56,7 @@ def after_prefix(line: bytes) -> bytes | None:
     for _try in range(_MAX_BRACES_TRIED):
         if at < 0:
             return None
-        if _object(line[at:]) is not None:
+        if _decode_json_object(line[at:]) is not None:
             return line[at:]
         at = line.find(b"{", at + 1)
     return None
@@ -64,28 +64,28 @@ def after_prefix(line: bytes) -> bytes | None:
 
 def in_field(line: bytes) -> bytes | None:
     """An object in a field of another one, as text (Docker, Fluentd) or as an object (Cloud Logging)."""
-    outer = _object(line) or {}
+    outer = _decode_json_object(line) or {}
     for name in TEXTS:
         value = outer.get(name)
         if isinstance(value, str) and value.lstrip().startswith("{"):
-            inner = _object(value)
+            inner = _decode_json_object(value)
             if inner is not None:
-                return _line(inner)
+                return _encode_json_line(inner)
     for name in OBJECTS:
         if isinstance(outer.get(name), dict):
-            return _line(outer[name])
+            return _encode_json_line(outer[name])
     return None
 
 
 def in_list(line: bytes) -> bytes | None:
     """Items of a list in an object, one a line, as exports and event hubs write them."""
-    outer = _object(line) or {}
+    outer = _decode_json_object(line) or {}
     for name in LISTS:
         values = outer.get(name)
         if isinstance(values, dict):  # a search result: hits.hits
             values = values.get(name)
         if isinstance(values, list) and any(isinstance(value, dict) for value in values):
-            return b"\n".join(map(_line, values))
+            return b"\n".join(map(_encode_json_line, values))
     return None
 
 
@@ -100,7 +100,7 @@ def apart(line: bytes) -> bytes | None:
 
 def as_it_is(line: bytes) -> bytes | None:
     """An object among lines of text, from a program that logs both."""
-    return line if line.lstrip().startswith(b"{") and _object(line) is not None else None
+    return line if line.lstrip().startswith(b"{") and _decode_json_object(line) is not None else None
 
 
 CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
@@ -108,36 +108,38 @@ CHANGES: tuple[Change, ...] = (after_prefix, in_field, in_list, apart, as_it_is)
 
 def envelopes(beginning: bytes, longest: int) -> Iterator[Envelope]:
     """Envelopes that fit the beginning of a file: first single ones, then two within each other."""
-    for usual in (_usual, any):
-        outer = list(_fitting(beginning, longest, usual))
+    for usual in (_has_enough_fits, any):
+        outer = list(_iterate_fitting_envelopes(beginning, longest, usual))
         yield from outer
         for first in outer:
-            for second in _fitting(b"".join(first(iter((beginning,)))), longest, usual):
-                yield functools.partial(_both, first, second)
+            for second in _iterate_fitting_envelopes(b"".join(first(iter((beginning,)))), longest, usual):
+                yield functools.partial(_chain_envelopes, first, second)
 
 
-def _both(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _chain_envelopes(first: Envelope, second: Envelope, pieces: Iterator[bytes]) -> Iterator[bytes]:
     return second(first(pieces))
 
 
-def _fitting(beginning: bytes, longest: int, usual: Callable[[Iterable[bool]], bool]) -> Iterator[Envelope]:
+def _iterate_fitting_envelopes(
+    beginning: bytes, longest: int, usual: Callable[[Iterable[bool]], bool]
+) -> Iterator[Envelope]:
     found = [line for line in beginning.split(b"\n") if line.strip()][:_PROBED_LINES]
     for part_of in (_of_cri, _of_docker):
         parts = [part for line in found if (part := part_of(line)) is not None]
-        if 4 * len(parts) >= len(found) and _usual(ends for *_, ends in parts):
+        if 4 * len(parts) >= len(found) and _has_enough_fits(ends for *_, ends in parts):
             yield functools.partial(_joined_lines, part_of, longest)
     for change in CHANGES:
         if usual(change(line) is not None for line in found):
-            yield functools.partial(_unwrapped, change, longest)
+            yield functools.partial(_iterate_unwrapped_lines, change, longest)
 
 
-def _usual(found: Iterable[bool]) -> bool:
+def _has_enough_fits(found: Iterable[bool]) -> bool:
     """Whether at least a quarter fit: text may lie between records, and one line is too little evidence."""
     fits = list(found)
     return 4 * sum(fits) >= len(fits) > 0
 
 
-def _unwrapped(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _iterate_unwrapped_lines(change: Change, longest: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Lines of a file, replaced by the lines within them; a line without any stays as it is."""
     for line in lines(pieces, longest):
         found = change(line.data) if line.complete else None
@@ -151,7 +153,7 @@ def _of_cri(line: bytes) -> Part | None:
 
 def _of_docker(line: bytes) -> Part | None:
     """Docker cuts lines at 16 KB; the last part ends in a line feed, which some programs remove."""
-    outer = _object(line) or {}
+    outer = _decode_json_object(line) or {}
     text, stream = outer.get("log"), outer.get("stream")
     if not isinstance(text, str) or not isinstance(stream, str):
         return None

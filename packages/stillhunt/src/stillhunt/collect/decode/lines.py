@@ -108,7 +108,7 @@ class JsonReader:
         self.rows_expected: int | None = None
         self._file, self._array = file, array
         self._source = HashedFile(file.path)
-        found = self._probe()
+        found = self._probe_first_records()
         names = leading_names(found) if mixed else usual_names(found)
         check_columns(file.fields, required, names, 1, leaves_of_all(found))
 
@@ -116,18 +116,18 @@ class JsonReader:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
         return self._source.sha256()
 
-    def _records(self, source: HashedFile) -> Iterator[Line]:
+    def _iterate_json_records(self, source: HashedFile) -> Iterator[Line]:
         pieces = self._file.content(source)
         if self._array:
             return array_elements(pieces, self._file.longest)
         return lines(pieces, self._file.longest)
 
-    def _probe(self) -> list[dict[str, Any]]:
+    def _probe_first_records(self) -> list[dict[str, Any]]:
         """The first records that have fields."""
         found: list[dict[str, Any]] = []
         seen = size = 0
         try:
-            for line in self._records(HashedFile(self._file.path)):
+            for line in self._iterate_json_records(HashedFile(self._file.path)):
                 record = tolerant_object(line.data) if line.complete else None
                 found += [record] if record else []
                 seen, size = seen + 1, size + len(line.data)
@@ -142,13 +142,13 @@ class JsonReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        decode = _decoder(self._file.fields, wanted, rejects)
+        decode = _build_line_decoder(self._file.fields, wanted, rejects)
         waiting = Gathered()
         try:
-            for line in self._records(self._source):
+            for line in self._iterate_json_records(self._source):
                 if not line.complete:
                     reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
-                    self._refuse(line, reason, rejects)
+                    self._reject_line(line, reason, rejects)
                     continue
                 data = line.data
                 if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
@@ -157,21 +157,23 @@ class JsonReader:
                     continue
                 values = decode(data)
                 if isinstance(values, str):
-                    self._refuse(line, values, rejects)
+                    self._reject_line(line, values, rejects)
                     continue
                 waiting.add(values, line.number, data)
                 if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
-                    yield text_batch(self._file, waiting, wanted, self._place)
+                    yield text_batch(self._file, waiting, wanted, self._describe_line_place)
                     waiting = Gathered()
         except DamagedFileError as error:
             rejects.add(self.name, "end of what can be read", str(error))
         if waiting.rows:
-            yield text_batch(self._file, waiting, wanted, self._place)
+            yield text_batch(self._file, waiting, wanted, self._describe_line_place)
 
-    def _refuse(self, line: Line, reason: str, rejects: Rejects) -> None:
-        rejects.add(self.name, self._place(line.number), reason, line.data[:_RAW_BYTES].decode("utf-8", "replace"))
+    def _reject_line(self, line: Line, reason: str, rejects: Rejects) -> None:
+        rejects.add(
+            self.name, self._describe_line_place(line.number), reason, line.data[:_RAW_BYTES].decode("utf-8", "replace")
+        )
 
-    def _place(self, number: int) -> str:
+    def _describe_line_place(self, number: int) -> str:
         return f"element {number + 1}" if self._array else f"line {number + 1}"
 
 
@@ -183,7 +185,7 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
         place: record number -> its place in words.
     """
     waiting.turn()
-    columns = {name: _column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
+    columns = {name: _build_nullable_column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
     return RawBatch(
         columns=columns,
         rows=waiting.rows,
@@ -195,7 +197,7 @@ def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: 
     )
 
 
-def _column(values: list[Any]) -> Column:
+def _build_nullable_column(values: list[Any]) -> Column:
     """A column with null for empty text, as everywhere; done here so that columns of numbers from CSV have one type."""
     column = python_column(values)
     if not isinstance(column, list):
@@ -206,7 +208,9 @@ def _column(values: list[Any]) -> Column:
     return python_column([None if value == "" else value for value in values])
 
 
-def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Callable[[bytes], tuple[Any, ...] | str]:
+def _build_line_decoder(
+    fields: FieldMap, wanted: Sequence[str], rejects: Rejects
+) -> Callable[[bytes], tuple[Any, ...] | str]:
     """Function from a line to its wanted values in order, or to the reason why it cannot be read.
 
     The decoder skips unwanted fields without building objects, which makes most of the speed.
@@ -217,7 +221,7 @@ def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Calla
         "LogLine", [(a, Any, None) for a in attributes], rename=dict(zip(attributes, names, strict=True)), gc=False
     )
     decoder = msgspec.json.Decoder(line_type)
-    fetch = _fetcher(fields, wanted, names)
+    fetch = _build_candidate_fetcher(fields, wanted, names)
 
     def decode(data: bytes) -> tuple[Any, ...] | str:
         try:
@@ -233,7 +237,7 @@ def _decoder(fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> Calla
     return decode
 
 
-def _fetcher(
+def _build_candidate_fetcher(
     fields: FieldMap, wanted: Sequence[str], names: Sequence[str]
 ) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """Function from the values of all candidate fields to the values of the wanted columns."""
@@ -356,7 +360,7 @@ def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, No
             stop = -end - 1 if closing else end
             parts.append(piece[start:stop])
             if not closing or size + stop - start:
-                yield _element(number, parts, size + stop - start, longest)
+                yield _make_array_element(number, parts, size + stop - start, longest)
             parts, size, number, start = [], 0, number + 1, stop + 1
             if closing:
                 pieces.put_back(piece[start:])
@@ -365,11 +369,11 @@ def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, No
         parts = [(parts[0] if parts else piece[start:])[:_RAW_BYTES]] if size > longest else [*parts, piece[start:]]
     rest = b"".join(parts)
     if rest.strip():
-        yield _element(number, [rest], size, longest)
+        yield _make_array_element(number, [rest], size, longest)
     yield Line(number + 1, b"the array is not closed")
     return number + 2, False
 
 
-def _element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
+def _make_array_element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
     data = b"".join(parts)
     return Line(number, data[:_RAW_BYTES], complete=False) if size > longest else Line(number, data.strip())

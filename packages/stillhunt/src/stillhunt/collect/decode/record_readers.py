@@ -86,9 +86,9 @@ def framed_records(
 
 
 def _json_records(pieces: Iterator[bytes], file: TextFile, source: Source | None, rejects: Rejects) -> Iterator[Framed]:
-    decoder = _decoder(file, source)
+    decoder = _choose_record_decoder(file, source)
     decode = _plain_first(decoder.decode, file, source)
-    for place, line in _placed(*_json_lines(pieces, file.longest), file.longest):
+    for place, line in _iterate_placed_records(*_json_lines(pieces, file.longest), file.longest):
         data = line.data
         raw, size = data[:_RAW_BYTES], len(data)
         if not line.complete:
@@ -117,7 +117,7 @@ def _json_lines(pieces: Iterator[bytes], longest: int) -> tuple[str, Iterator[Li
     return "line", lines(everything, longest)
 
 
-def _placed(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[str, Line]]:
+def _iterate_placed_records(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[str, Line]]:
     """Each record with its place; a line that is an array of records gives several."""
     for line in records:
         place = f"{word} {line.number + 1}"
@@ -128,7 +128,7 @@ def _placed(word: str, records: Iterator[Line], longest: int) -> Iterator[tuple[
             yield place, line
 
 
-def _decoder(file: TextFile, source: Source | None) -> Any:
+def _choose_record_decoder(file: TextFile, source: Source | None) -> Any:
     """Decoder for lines of this source; decodes all fields if the user mapped any."""
     if source is not None and source.record_type is not None:
         return msgspec.json.Decoder(source.record_type)
@@ -305,7 +305,7 @@ class _Feed:
         self._bytes = b""
         self._at = 0
 
-    def _fill(self, size: int) -> bool:
+    def _fill_feed_buffer(self, size: int) -> bool:
         have = len(self._bytes) - self._at
         if have >= size:
             return True
@@ -319,7 +319,7 @@ class _Feed:
         return have >= size
 
     def at_end(self) -> bool:
-        return not self._fill(1)
+        return not self._fill_feed_buffer(1)
 
     def skip_short(self) -> int:
         """Skip the messages at this place that are too short and whole in memory; their number."""
@@ -336,7 +336,7 @@ class _Feed:
         """The next varint; None if there is none."""
         value = 0
         for place in range(_LONGEST_VARINT):
-            if not self._fill(1):
+            if not self._fill_feed_buffer(1):
                 return None
             byte = self._bytes[self._at]
             self._at += 1
@@ -347,7 +347,7 @@ class _Feed:
 
     def take(self, size: int) -> bytes | None:
         """The next `size` bytes; None if fewer are left."""
-        if not self._fill(size):
+        if not self._fill_feed_buffer(size):
             return None
         self._at += size
         return self._bytes[self._at - size : self._at]
@@ -357,7 +357,7 @@ class _Feed:
         while size > len(self._bytes) - self._at:
             size -= len(self._bytes) - self._at
             self._bytes, self._at = b"", 0
-            if not self._fill(1):
+            if not self._fill_feed_buffer(1):
                 return size == 0
         self._at += size
         return True

@@ -113,7 +113,7 @@ class RecordReader:
         source = self._digest or HashedFile(self._file.path)
         for framed in framed_records(self._file, self._framing, self.source, rejects, source):
             self.found += framed.copies
-            for place, row in enumerate(self._rows(framed, context, rejects)):
+            for place, row in enumerate(self._convert_framed_record(framed, context, rejects)):
                 identity = row.get("request_id")
                 if identity is None or identity == "":
                     row["request_id"] = f"{self.name}#{framed.place}" + (f".{place}" if place else "")
@@ -126,13 +126,13 @@ class RecordReader:
                 number += 1
                 if len(places) >= most_rows or waiting.size >= TEXT_BATCH_BYTES:
                     self.handed_on += len(places) if self.joined else 0
-                    yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+                    yield text_batch(self._file, waiting, wanted, _make_place_lookup(number - waiting.rows, places))
                     waiting, places = Gathered(), []
         if waiting.rows:
             self.handed_on += len(places) if self.joined else 0
-            yield text_batch(self._file, waiting, wanted, _placed(number - waiting.rows, places))
+            yield text_batch(self._file, waiting, wanted, _make_place_lookup(number - waiting.rows, places))
 
-    def _rows(self, framed: Framed, context: Any, rejects: Rejects) -> list[Row]:
+    def _convert_framed_record(self, framed: Framed, context: Any, rejects: Rejects) -> list[Row]:
         reason = framed.reason
         if not reason:
             try:
@@ -142,7 +142,7 @@ class RecordReader:
                     made = source.rows(framed.value)
                 elif source.rows_within is not None:
                     made = source.rows_within(framed.value, context)
-                return self._usable(made, framed, rejects)
+                return self._select_usable_calls(made, framed, rejects)
             except PassedOverError as error:
                 self.passed_over[shorten(str(error), RAW_CHARACTERS)] += 1
                 return []
@@ -153,7 +153,7 @@ class RecordReader:
         rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
         return []
 
-    def _usable(
+    def _select_usable_calls(
         self, made: Iterable[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
     ) -> list[Row]:
         """Calls of a record; its other parts are counted or rejected once all of it has been read."""
@@ -170,13 +170,13 @@ class RecordReader:
         self.passed_over.update(passed_over)
         for reason in reasons:
             rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
-        return self._completed(calls, framed)
+        return self._complete_calls(calls, framed)
 
-    def _completed(self, calls: list[Row], framed: Framed) -> list[Row]:
+    def _complete_calls(self, calls: list[Row], framed: Framed) -> list[Row]:
         """Calls with what the user mapped; those that only complete others, and cannot, are passed over."""
         rows = []
         for row in calls:
-            self._complete(row, row.pop("attributes", framed.value) if self._mapped else None)
+            self._fill_missing_columns(row, row.pop("attributes", framed.value) if self._mapped else None)
             alone = self.source.role == "parts" and not self.joined
             if alone and None in map(row.get, ("account_id", "timestamp")):
                 self.passed_over[NO_COUNTERPART] += 1
@@ -184,7 +184,7 @@ class RecordReader:
                 rows.append(row)
         return rows
 
-    def _complete(self, row: Row, record: Record) -> None:
+    def _fill_missing_columns(self, row: Row, record: Record) -> None:
         """Fill columns that the user mapped, and account and model if no log names them."""
         if self._mapped and isinstance(record, Mapping):
             for ours, path in self._mapped:
@@ -208,7 +208,7 @@ class RecordReader:
             row["model"] = UNKNOWN_MODEL
 
 
-def _placed(first: int, places: list[str]) -> Callable[[int], str]:
+def _make_place_lookup(first: int, places: list[str]) -> Callable[[int], str]:
     return lambda number: places[number - first]
 
 

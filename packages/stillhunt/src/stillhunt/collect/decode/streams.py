@@ -71,23 +71,23 @@ def decompress_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     first = next(pieces, b"")
     everything = chain((first,), pieces) if first else iter(())
     if first.startswith(GZIP_MAGIC):
-        yield from _gunzip(everything)
+        yield from _decompress_gzip_pieces(everything)
     elif first.startswith(ZSTD_MAGIC):
-        yield from _unzstd(everything)
+        yield from _decompress_zstd_pieces(everything)
     else:
         yield from everything
 
 
-def _steps(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+def _iterate_byte_steps(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     for piece in pieces:
         for start in range(0, len(piece), size):
             yield piece[start : start + size]
 
 
-def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _decompress_gzip_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflater = zlib.decompressobj(wbits=31)
     try:
-        for waiting in _steps(pieces, GZIP_STEP):
+        for waiting in _iterate_byte_steps(pieces, GZIP_STEP):
             while waiting:
                 if inflater.eof:  # another member follows, or padding
                     waiting = waiting.lstrip(b"\x00")
@@ -104,12 +104,12 @@ def _gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise DamagedFileError("gzip data is cut short")
 
 
-def _unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _decompress_zstd_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     maker = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
     frame = maker.decompressobj()
     inside = False
     try:
-        for waiting in _steps(pieces, ZSTD_STEP):
+        for waiting in _iterate_byte_steps(pieces, ZSTD_STEP):
             while waiting:
                 if frame.eof:
                     frame = maker.decompressobj()
@@ -149,7 +149,7 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         ended = piece.split(b"\n")
         for part in ended[:-1]:
             if size or len(part) > longest or part.endswith(b"\r"):
-                yield _line(number, parts, size, part, longest)
+                yield _join_line_parts(number, parts, size, part, longest)
                 parts, size = [], 0
             else:
                 yield Line(number, part)
@@ -161,10 +161,10 @@ def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
         elif rest:
             parts.append(rest)
     if size:
-        yield _line(number, parts, size, b"", longest)
+        yield _join_line_parts(number, parts, size, b"", longest)
 
 
-def _line(number: int, parts: list[bytes], size: int, last: bytes, longest: int) -> Line:
+def _join_line_parts(number: int, parts: list[bytes], size: int, last: bytes, longest: int) -> Line:
     if size + len(last) > longest:
         return Line(number, (parts[0] if parts else last)[:KEPT_BYTES_OF_LONG_LINE], complete=False)
     data = b"".join((*parts, last)) if parts else last

@@ -143,7 +143,7 @@ def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, *
     Args:
         recognises: whether a sample has the format; None where the names of its fields tell.
     """
-    words = dict(_descriptions()[name])
+    words = dict(_load_source_descriptions()[name])
     fields = words.pop("fields", {})
     words["framings"] = frozenset(words.get("framings", ("json",)))
     words["recognises"] = recognises or partial(
@@ -159,11 +159,11 @@ def _has_fields(needed: Sequence[str], others: Sequence[str], least: int, sample
 
 def _carried_by(name: str) -> dict[str, str]:
     """Column -> where a source has it."""
-    stated = dict(_descriptions()[name]["carries"])
+    stated = dict(_load_source_descriptions()[name]["carries"])
     carries = _carried_by(stated.pop("like")) if "like" in stated else {}
     return carries | {column: where for columns, where in stated.items() for column in columns.split(", ")}
 
 
 @cache
-def _descriptions() -> dict[str, Any]:
+def _load_source_descriptions() -> dict[str, Any]:
     return tomllib.loads((files(__package__) / "sources.toml").read_text("utf-8"))

@@ -93,15 +93,15 @@ class IncrementalCutter:
         self._secret = secret_of(key)
         self._handed_on: dict[int, int] = defaultdict(int)
         self._marks = {index: notes["marks"] for index, notes in known.items()}
-        self._marks |= self._marked([index for index in inputs if index not in known])
+        self._marks |= self._mark_input_prefixes([index for index in inputs if index not in known])
         seen = self._all_seen()
         self._followers: dict[int, pa.Table] = {}
-        related, earliest = _earliest([self._marks[index] for index in sorted(new)])
+        related, earliest = _find_earliest_orders([self._marks[index] for index in sorted(new)])
         for index in sorted(known):
             followers = known[index].get("followers")
             if followers is not None and _still_holds(self._marks[index], followers, seen, related, earliest):
                 self._followers[index] = followers
-        self._followers |= self._find([index for index in inputs if index not in self._followers], seen)
+        self._followers |= self._find_followers([index for index in inputs if index not in self._followers], seen)
         self._cuts = _cuts(self._followers, seen)
 
     def take_notes(self, index: int) -> Notes:
@@ -129,12 +129,12 @@ class IncrementalCutter:
             cuts[rows[start:end] - before] = sizes[start:end]
         return without_prefixes(table, cuts), cuts
 
-    def _marked(self, inputs: Sequence[int]) -> dict[int, pa.Table]:
+    def _mark_input_prefixes(self, inputs: Sequence[int]) -> dict[int, pa.Table]:
         made: dict[int, list[pa.Table]] = {index: [] for index in inputs}
         nothing = new_seen_prompts(0, timed=True)
         for index, table in self._reading(inputs) if inputs else ():
             groups, entries = group_hashes(table, self._secret), new_entries(table.num_rows)
-            orders = self._search(table, groups, nothing, entries, look=False)[2]
+            orders = self._search_seen_prompts(table, groups, nothing, entries, look=False)[2]
             no_conversation = np.asarray(table.column("conversation_id").is_null().to_numpy(), np.bool_)
             related = np.where(no_conversation, entries.gates, groups)
             could = entries.keys != 0
@@ -154,19 +154,21 @@ class IncrementalCutter:
                 enter_prompts(Entries(keys, buckets, gates, offsets.astype(np.int64)), orders, seen)
         return seen
 
-    def _find(self, inputs: Sequence[int], seen: SeenPrompts) -> dict[int, pa.Table]:
+    def _find_followers(self, inputs: Sequence[int], seen: SeenPrompts) -> dict[int, pa.Table]:
         found: dict[int, list[pa.Table]] = {index: [] for index in inputs}
         before: dict[int, int] = defaultdict(int)
         for index, table in self._reading(inputs) if inputs else ():
             groups = group_hashes(table, self._secret)
-            slots, sizes, orders = self._search(table, groups, seen, new_entries(table.num_rows), look=True)
+            slots, sizes, orders = self._search_seen_prompts(
+                table, groups, seen, new_entries(table.num_rows), look=True
+            )
             rows = np.flatnonzero(slots >= 0)
             columns = (rows + before[index], orders[rows], seen.keys[slots[rows]], sizes[rows])
             found[index].append(pa.Table.from_arrays([pa.array(column) for column in columns], schema=FOLLOWERS))
             before[index] += table.num_rows
         return {index: pa.concat_tables(parts) if parts else FOLLOWERS.empty_table() for index, parts in found.items()}
 
-    def _search(
+    def _search_seen_prompts(
         self, table: pa.Table, groups: U64, seen: SeenPrompts, entries: Entries, *, look: bool
     ) -> tuple[I64, I64, I64]:
         prompts = prompts_of(table, groups, np.ones(table.num_rows, np.bool_))
@@ -175,7 +177,7 @@ class IncrementalCutter:
         return slots, sizes, prompts.orders
 
 
-def _earliest(marks: Sequence[pa.Table]) -> tuple[U64, I64]:
+def _find_earliest_orders(marks: Sequence[pa.Table]) -> tuple[U64, I64]:
     """Conversations (or first blocks) of some prompts, ascending, and the earliest order in time of each."""
     if not marks:
         return np.zeros(0, np.uint64), np.zeros(0, np.int64)
@@ -188,7 +190,10 @@ def _earliest(marks: Sequence[pa.Table]) -> tuple[U64, I64]:
 
 
 def _still_holds(marks: pa.Table, followers: pa.Table, seen: SeenPrompts, related: U64, earliest: I64) -> bool:
-    """Whether all prefixes of an input are in the log, and no new prompt, see `_earliest`, can be a longer one."""
+    """Whether all prefixes of an input are in the log, and no new prompt can be a longer one.
+
+    `_find_earliest_orders` says which prompts are new.
+    """
     orders = followers.column("time_order").to_numpy()
     slots = np.empty(orders.size, np.int64)
     find_prompts(followers.column("prefix_hash").to_numpy(), orders, seen, slots)

@@ -83,7 +83,7 @@ class Children(NamedTuple):
 
 
 @inline
-def _within(value: np.uint64, size: int) -> np.uint64:
+def _scale_hash(value: np.uint64, size: int) -> np.uint64:
     """A hash as a place below `size` (at most 2^32)."""
     return ((value >> _U32) * np.uint64(size)) >> _U32
 
@@ -94,9 +94,9 @@ def _two_bits(value: np.uint64) -> np.uint64:
 
 
 @inline
-def _marked(value: np.uint64, marks: U64) -> bool:
+def _has_mark(value: np.uint64, marks: U64) -> bool:
     bits = _two_bits(value)
-    return bool(marks[_within(value, marks.size)] & bits == bits)
+    return bool(marks[_scale_hash(value, marks.size)] & bits == bits)
 
 
 @inline
@@ -106,9 +106,9 @@ def _node_key(state: np.uint64, tail: np.uint64, offset: int) -> np.uint64:
 
 
 @inline
-def _find(keys: U64, key: np.uint64) -> int:
+def _find_key_slot(keys: U64, key: np.uint64) -> int:
     """Slot that holds the key, or the free slot where it belongs."""
-    slot: int = np.int64(_within(key * M2, keys.size))  # type: ignore[assignment]  # to numba an int64 is an int
+    slot: int = np.int64(_scale_hash(key * M2, keys.size))  # type: ignore[assignment]  # to numba an int64 is an int
     while keys[slot] != _U0 and keys[slot] != key:
         slot = slot + 1 if slot + 1 < keys.size else 0
     return slot
@@ -122,29 +122,29 @@ def _longest_end(
     data, start, room = text
     for offset in range(min(HASH_BLOCK, room) - 1, -1, -1):
         if (mask >> np.uint64(offset)) & _U1:
-            slot = _find(seen.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
+            slot = _find_key_slot(seen.keys, _node_key(state, tail_hash(data, start, offset, secret), offset))
             if seen.keys[slot] != _U0 and (seen.orders.size == 1 or seen.orders[slot] < order):
                 return slot, offset
     return -1, -1
 
 
 @inline
-def _enter(entries: Entries, first: int, last: int, orders: I64, seen: SeenPrompts) -> None:
+def _enter_seen_rows(entries: Entries, first: int, last: int, orders: I64, seen: SeenPrompts) -> None:
     timed = seen.orders.size > 1
     for row in range(first, last):
         key, bucket, gate = entries.keys[row], entries.buckets[row], entries.gates[row]
         if key == _U0:
             continue
-        slot = _find(seen.keys, key)
+        slot = _find_key_slot(seen.keys, key)
         if seen.keys[slot] == _U0:
             # The table has room for all rows; if it were ever too small, history would merely stay uncut.
             if seen.used[0] * 8 >= seen.keys.size * _FULLEST_EIGHTHS:
                 continue
             seen.keys[slot] = key
             seen.used[0] += 1
-            seen.marks[_within(bucket, seen.marks.size)] |= _two_bits(bucket)
-            seen.marks[_within(gate, seen.marks.size)] |= _two_bits(gate)
-            seen.ends[_within(bucket, seen.ends.size)] |= _U1 << np.uint64(entries.offsets[row])
+            seen.marks[_scale_hash(bucket, seen.marks.size)] |= _two_bits(bucket)
+            seen.marks[_scale_hash(gate, seen.marks.size)] |= _two_bits(gate)
+            seen.ends[_scale_hash(bucket, seen.ends.size)] |= _U1 << np.uint64(entries.offsets[row])
             if timed:
                 seen.orders[slot] = orders[row]
         elif timed and orders[row] < seen.orders[slot]:
@@ -154,19 +154,21 @@ def _enter(entries: Entries, first: int, last: int, orders: I64, seen: SeenPromp
 @kernel
 def enter_prompts(entries: Entries, orders: I64, seen: SeenPrompts) -> None:
     """Put prompts into the table, in any order."""
-    _enter(entries, 0, entries.keys.size, orders, seen)
+    _enter_seen_rows(entries, 0, entries.keys.size, orders, seen)
 
 
 @kernel
 def find_prompts(keys: U64, orders: I64, seen: SeenPrompts, slots: I64) -> None:
     """Slot of each prompt's hash in a table with orders, -1 where it is not there strictly before the row's order."""
     for row in range(keys.size):
-        slot = _find(seen.keys, keys[row])
+        slot = _find_key_slot(seen.keys, keys[row])
         slots[row] = slot if seen.keys[slot] != _U0 and seen.orders[slot] < orders[row] else -1
 
 
 @inline
-def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPrompts, entries: Entries) -> None:
+def _hash_and_prefetch_rows(
+    prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPrompts, entries: Entries
+) -> None:
     """Hash what some rows enter, and prefetch the places of the tables that they will need."""
     for row in range(first, last):
         entries.keys[row] = _U0
@@ -177,7 +179,7 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPro
         state = mix(prompts.groups[row])
         gate = never_zero(mix(state))
         if prompts.shortest[row] < HASH_BLOCK:
-            prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
+            prefetch(seen.marks, np.int64(_scale_hash(gate, seen.marks.size)))
         full = length // HASH_BLOCK
         for k in range(full):
             state = chain(state, block_hash(prompts.data, start + k * HASH_BLOCK, secret))
@@ -187,10 +189,10 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPro
         rest = length - full * HASH_BLOCK
         key = _node_key(state, tail_hash(prompts.data, start + full * HASH_BLOCK, rest, secret), rest)
         entries.keys[row], entries.buckets[row], entries.gates[row], entries.offsets[row] = key, bucket, gate, rest
-        prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
-        prefetch(seen.marks, np.int64(_within(bucket, seen.marks.size)))
-        prefetch(seen.ends, np.int64(_within(bucket, seen.ends.size)))
-        prefetch(seen.keys, np.int64(_within(key * M2, seen.keys.size)))
+        prefetch(seen.marks, np.int64(_scale_hash(gate, seen.marks.size)))
+        prefetch(seen.marks, np.int64(_scale_hash(bucket, seen.marks.size)))
+        prefetch(seen.ends, np.int64(_scale_hash(bucket, seen.ends.size)))
+        prefetch(seen.keys, np.int64(_scale_hash(key * M2, seen.keys.size)))
 
 
 @inline
@@ -200,16 +202,16 @@ def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, 
     start = prompts.offsets[row]
     length = prompts.offsets[row + 1] - start
     state = mix(prompts.groups[row])
-    begins_as_one = length >= HASH_BLOCK and _marked(gate, seen.marks)
+    begins_as_one = length >= HASH_BLOCK and _has_mark(gate, seen.marks)
     for k in range(length // HASH_BLOCK + 1 if begins_as_one else 1):
         if k:
             state = chain(state, block_hash(prompts.data, start + (k - 1) * HASH_BLOCK, secret))
         elif prompts.shortest[row] >= HASH_BLOCK:
             continue
         bucket = never_zero(mix(state))
-        if _marked(bucket, seen.marks):
+        if _has_mark(bucket, seen.marks):
             text = (prompts.data, start + k * HASH_BLOCK, length - k * HASH_BLOCK)
-            mask = seen.ends[_within(bucket, seen.ends.size)]
+            mask = seen.ends[_scale_hash(bucket, seen.ends.size)]
             slot, offset = _longest_end(text, state, prompts.orders[row], secret, seen, mask)
             if slot >= 0:
                 found, cut = slot, k * HASH_BLOCK + offset
@@ -244,10 +246,10 @@ def follow(
     run = 0
     for row in range(prompts.groups.size):
         if row % PREPARED == 0:
-            _prepare(prompts, row, min(row + PREPARED, prompts.groups.size), secret, seen, entries)
+            _hash_and_prefetch_rows(prompts, row, min(row + PREPARED, prompts.groups.size), secret, seen, entries)
         if prompts.orders[row] != prompts.orders[run]:
             if enter:
-                _enter(entries, run, row, prompts.orders, seen)
+                _enter_seen_rows(entries, run, row, prompts.orders, seen)
             run = row
         parents[row], cuts[row] = -1, 0
         if look and entries.keys[row] != _U0:

@@ -147,15 +147,17 @@ class PrefixCutter:
         """Find all cuts beforehand, in two passes; needed only if the rows do not come in time order."""
         self._seen = seen = new_seen_prompts(self._survey.grouped_rows, timed=True)
         for table in batches():
-            prompts = self._prompts(table)
+            prompts = self._group_prompts(table)
             entries = new_entries(table.num_rows)
-            self._search(prompts, seen, entries, look=False, enter=False)
+            self._search_parent_prompts(prompts, seen, entries, look=False, enter=False)
             enter_prompts(entries, prompts.orders, seen)
         rows, slots, orders, cuts = [], [], [], []
         first_row = 0
         for table in batches():
-            prompts = self._prompts(table)
-            parents, lengths, _last = self._search(prompts, seen, new_entries(table.num_rows), look=True, enter=False)
+            prompts = self._group_prompts(table)
+            parents, lengths, _last = self._search_parent_prompts(
+                prompts, seen, new_entries(table.num_rows), look=True, enter=False
+            )
             found = np.flatnonzero(parents >= 0)
             rows.append(found + first_row)
             slots.append(parents[found])
@@ -187,14 +189,14 @@ class PrefixCutter:
     def _cut_in_time(self, table: pa.Table) -> I64:
         if self._seen is None:
             self._seen = new_seen_prompts(self._survey.grouped_rows, timed=False)
-        prompts = self._prompts(table)
+        prompts = self._group_prompts(table)
         # Rows of one moment, however many batches they span, are entered when the next moment begins. So everything
         # in the table is strictly earlier than the current row, and no order has to be stored there.
         same = prompts.orders == self._waiting_order if self._waiting else np.zeros(1, np.bool_)
         first = int(np.argmin(same)) if not same.all() else same.size
         found = [
             self._cut_run(part, self._seen)
-            for part in (_slice(prompts, 0, first), _slice(prompts, first, table.num_rows))
+            for part in (_slice_prompts(prompts, 0, first), _slice_prompts(prompts, first, table.num_rows))
             if part.orders.size
         ]
         parents, cuts = (np.concatenate(columns) for columns in zip(*found, strict=True))
@@ -208,7 +210,7 @@ class PrefixCutter:
                 enter_prompts(waiting, np.zeros(waiting.keys.size, np.int64), seen)
             self._waiting = []
         entries = new_entries(prompts.orders.size)
-        parents, cuts, last = self._search(prompts, seen, entries, look=True, enter=True)
+        parents, cuts, last = self._search_parent_prompts(prompts, seen, entries, look=True, enter=True)
         keys, buckets, gates, offsets = entries
         self._waiting.append(
             Entries(keys[last:].copy(), buckets[last:].copy(), gates[last:].copy(), offsets[last:].copy())
@@ -216,11 +218,11 @@ class PrefixCutter:
         self._waiting_order = int(prompts.orders[-1])
         return parents, cuts
 
-    def _prompts(self, table: pa.Table) -> Prompts:
+    def _group_prompts(self, table: pa.Table) -> Prompts:
         groups = self._survey.groups(table)
         return prompts_of(table, groups, self._survey.several(groups))
 
-    def _search(
+    def _search_parent_prompts(
         self, prompts: Prompts, seen: SeenPrompts, entries: Entries, *, look: bool, enter: bool
     ) -> tuple[I64, I64, int]:
         parents, cuts = np.empty(prompts.groups.size, np.int64), np.empty(prompts.groups.size, np.int64)
@@ -299,7 +301,7 @@ def without_prefixes(table: pa.Table, cuts: I64) -> pa.Table:
     return table.set_column(table.schema.get_field_index("prompt"), table.schema.field("prompt"), rest)
 
 
-def _slice(prompts: Prompts, start: int, end: int) -> Prompts:
+def _slice_prompts(prompts: Prompts, start: int, end: int) -> Prompts:
     offsets, data, groups, orders, active, shortest = prompts
     rows = slice(start, end)
     return Prompts(offsets[start : end + 1], data, groups[rows], orders[rows], active[rows], shortest[rows])

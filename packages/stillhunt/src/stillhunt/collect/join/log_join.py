@@ -158,7 +158,7 @@ class _Join:
     def read(self, advance: Advance) -> None:
         """Read all inputs to their end."""
         order = [source.name for source in all_sources()]
-        schema = _nullable(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
+        schema = _make_nullable_schema(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
 
         def place(index: int) -> int:
             return order.index(self._readers[index].source.name)
@@ -174,11 +174,11 @@ class _Join:
                     reader.joined, reader.by_address = True, 0
                     for raw in reader.batches(WANTED_FIELDS, self._rejects[index]):
                         self._proxy_checks[index].note(raw)
-                        table = self._noted(raw, log, self._rejects[index])
+                        table = self._note_call_rows(raw, log, self._rejects[index])
                         writer.write_table(table.cast(schema), _FILE_ROWS)
                         advance(raw.rows)
 
-    def _noted(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
+    def _note_call_rows(self, raw: RawBatch, log: _Log, rejects: Rejects) -> pa.Table:
         """Checked rows with their numbers; hashes of the names of their calls are kept."""
         table = standardise_requests(raw, self._rules, rejects, required=())
         # Rejected rows are missing from the table; the others are found by their number within the input.
@@ -201,7 +201,7 @@ class _Join:
         self._ids.note(table, log.rank, raw.origin_file, answers)
         self._rows += table.num_rows
         log.rows += table.num_rows
-        stands, addresses = (_listed(raw, name) for name in ("account_fallback", "client_ip"))
+        stands, addresses = (_list_column_values(raw, name) for name in ("account_fallback", "client_ip"))
         fallback, _changes, _broken = short_strings(
             [stands[i] for i in kept], self._rules.config.collect.max_field_bytes
         )
@@ -233,19 +233,21 @@ class _Join:
         result = JoinedLogs(spools, self._rejects, self._proxy_checks, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:
-            statement = _statement(log, ranked)
+            statement = _build_join_statement(log, ranked)
             for batch in self._engine.stream(statement, purpose="joining logs of the same calls"):
-                self._take(pa.Table.from_batches([batch]), log, result)
+                self._hand_out_calls(pa.Table.from_batches([batch]), log, result)
         return result
 
-    def _take(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
+    def _hand_out_calls(self, table: pa.Table, log: _Log, result: JoinedLogs) -> None:
         """Give calls to their inputs; rows that only complete calls and matched none are passed over."""
-        table = self._dated(table)
+        table = self._fill_missing_times(table)
         useless = pc.or_(pc.is_null(table["account_id"]), pc.is_null(table["timestamp"]))
         if log.role == "parts":
             useless = pa.array(np.ones(table.num_rows, np.bool_))
         lost = table.filter(useless)
-        for index, reason, account in zip(*_lost(lost, log.role), lost["account_id"].to_pylist(), strict=True):
+        for index, reason, account in zip(
+            *_explain_lost_rows(lost, log.role), lost["account_id"].to_pylist(), strict=True
+        ):
             if log.role == "calls":
                 result.rejects[index].add(self._readers[index].name, "a call", reason, account=account)
             else:
@@ -258,7 +260,7 @@ class _Join:
             self._readers[index].by_address += pc.sum(part["by_address"]).as_py() or 0
             result.spools[index].add(part.select(REQUESTS.names).cast(REQUESTS.arrow).combine_chunks())
 
-    def _dated(self, table: pa.Table) -> pa.Table:
+    def _fill_missing_times(self, table: pa.Table) -> pa.Table:
         """Calls without a time take that of their file, if their format says so."""
         files = {i: reader.changed() for i, reader in self._readers.items() if reader.source.nameless}
         if not files:
@@ -268,7 +270,7 @@ class _Join:
         return table.set_column(place, "timestamp", pc.coalesce(table["timestamp"], stamps))
 
 
-def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
+def _explain_lost_rows(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
     """Input of each row that is not a call, and the reason."""
     inputs = table["origin_file"].to_pylist()
     if role != "calls":
@@ -277,7 +279,7 @@ def _lost(table: pa.Table, role: str) -> tuple[list[int], list[str]]:
     return inputs, [f"{'account_id' if account else 'timestamp'}: required value is missing" for account in accounts]
 
 
-def _listed(raw: RawBatch, name: str) -> list[Any]:
+def _list_column_values(raw: RawBatch, name: str) -> list[Any]:
     values = raw.columns.get(name)
     return [None] * raw.rows if values is None else values if isinstance(values, list) else values.to_pylist()
 
@@ -290,15 +292,15 @@ def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
         return pa.array([v if v is None else v.encode("utf-8", "replace").decode() for v in values], kind)
 
 
-def _nullable(schema: pa.Schema) -> pa.Schema:
+def _make_nullable_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, f.type) for f in schema])
 
 
-def _quoted(path: Path) -> str:
+def _quote_sql_path(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _statement(log: _Log, logs: list[_Log]) -> str:
+def _build_join_statement(log: _Log, logs: list[_Log]) -> str:
     """SQL for the rows of one log that represent their calls, completed from other logs and from repeats."""
     own = [("h", log), ("r", log)]
     parts = [*own, *((f"p{n}", other) for n, other in enumerate(logs) if other is not log)]
@@ -330,7 +332,7 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
         f"LEFT JOIN ({_completing_rows(other)}) {alias} ON {alias}.call = h.row" for alias, other in parts[1:]
     )
     return (
-        f"SELECT {', '.join(columns)} FROM read_parquet({_quoted(log.path)}) h "  # noqa: S608  # own names and files
+        f"SELECT {', '.join(columns)} FROM read_parquet({_quote_sql_path(log.path)}) h "  # noqa: S608  # own names and files
         f"JOIN calls o ON h.row = o.row {joins} WHERE o.representative = o.row ORDER BY h.row"
     )
 
@@ -338,7 +340,8 @@ def _statement(log: _Log, logs: list[_Log]) -> str:
 def _completing_rows(log: _Log) -> str:
     """SQL for one row per call that a log completes; of repeated rows the first that has a value."""
     names = [name for name in REQUESTS.names if name not in ORIGIN_COLUMNS] + ["fallback", "addressed"]
-    rows = f"FROM read_parquet({_quoted(log.path)}) r JOIN calls n ON r.row = n.row WHERE n.representative <> n.row"
+    path = _quote_sql_path(log.path)
+    rows = f"FROM read_parquet({path}) r JOIN calls n ON r.row = n.row WHERE n.representative <> n.row"
     one = ", ".join(f"r.{name}" for name in names)
     merged = ", ".join(f"arg_min(r.{name}, r.row) AS {name}" for name in names)
     return (

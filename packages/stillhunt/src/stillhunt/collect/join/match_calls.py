@@ -101,7 +101,7 @@ def same_calls(names: U64, kinds: I64, rows: I64, call: I64, attributes: CallAtt
     is_first = np.diff(call[order], prepend=-1) != 0
     representative = np.empty(count, np.int64)
     representative[order] = order[np.maximum.accumulate(np.where(is_first, np.arange(count), 0))]
-    _, part, times = np.unique(_paired(call, attributes.ranks), return_inverse=True, return_counts=True)
+    _, part, times = np.unique(_number_pairs(call, attributes.ranks), return_inverse=True, return_counts=True)
     not_joined = np.bincount(call, minlength=1)[call] == 1
     return MatchedCalls(representative, times[part] > 1, int(np.count_nonzero(conflicting & not_joined)))
 
@@ -117,7 +117,7 @@ def _join_by_names(names: U64, rows: I64, call: I64, attributes: CallAttributes,
     name = np.cumsum(np.concatenate([np.zeros(1, np.int64), names[1:] != names[:-1]]))[: rows.size]
     unsplit = np.full(int(name.max(initial=-1)) + 1, may_repeat)
     if may_repeat:
-        unsplit[name[_clashing(name, rows, attributes)]] = False
+        unsplit[name[_find_clashing_entries(name, rows, attributes)]] = False
     sides = _source_sets(call, attributes.ranks) if kind == CONTENT else attributes.ranks
     name, kept = _split_names(name, rows, call, Sides(sides, attributes.times), unsplit)
     limit = SAME_CALL_MICROSECONDS if kind == CONTENT else MAX_CALL_MICROSECONDS
@@ -131,10 +131,10 @@ def _join_by_names(names: U64, rows: I64, call: I64, attributes: CallAttributes,
     joined = component[:size].astype(np.int64)[call]
     conflicting = np.zeros(size + nodes, np.bool_)
     # Rows that were one call before stay one: only what these names add to it is judged.
-    _, firsts = np.unique(_paired(call, attributes.ranks), return_index=True)
-    conflicting[joined[firsts][_clashing(joined[firsts], firsts, attributes)]] = True
+    _, firsts = np.unique(_number_pairs(call, attributes.ranks), return_index=True)
+    conflicting[joined[firsts][_find_clashing_entries(joined[firsts], firsts, attributes)]] = True
     conflicting[joined[_spread_beyond(joined, attributes.times)]] = True
-    conflicting &= np.bincount(np.unique(_paired(joined, call)) // (size or 1), minlength=size + nodes) > 1
+    conflicting &= np.bincount(np.unique(_number_pairs(joined, call)) // (size or 1), minlength=size + nodes) > 1
     # A call that is not joined keeps a number that no component has.
     clashing = conflicting[joined]
     _, united = np.unique(np.where(clashing, size + nodes + call, joined), return_inverse=True)
@@ -169,21 +169,21 @@ def _split_names(name: I64, rows: I64, call: I64, sides: Sides, unsplit: Flags) 
     ranks, times = sides.sides[rows], sides.times[rows]
     order = np.lexsort((rows, call[rows], times, ranks, name))
     within = np.zeros(rows.size, np.int64)
-    part = _paired(name, ranks)[order]
+    part = _number_pairs(name, ranks)[order]
     new_part = np.diff(part, prepend=-1) != 0
     new_call = new_part | (np.diff(call[rows][order], prepend=-1) != 0)
     turn = np.cumsum(new_call) - 1
     within[order] = turn - np.maximum.accumulate(np.where(new_part, turn, 0))
     counts = np.zeros(int(part.max(initial=-1)) + 1, np.int64)
-    np.maximum.at(counts, _paired(name, ranks), within + 1)
-    calls = counts[_paired(name, ranks)]
+    np.maximum.at(counts, _number_pairs(name, ranks), within + 1)
+    calls = counts[_number_pairs(name, ranks)]
     nodes = int(name.max(initial=-1)) + 1
     most, least = np.zeros(nodes, np.int64), np.full(nodes, np.iinfo(np.int64).max)
     np.maximum.at(most, name, calls)
     np.minimum.at(least, name, calls)
     even = ((most == least) & ~unsplit)[name]
     apart = np.where(even & (most[name] > 1), within, 0)
-    _, split = np.unique(_paired(name, apart), return_inverse=True)
+    _, split = np.unique(_number_pairs(name, apart), return_inverse=True)
     split = split.reshape(-1).astype(np.int64)
     near = ~_spread_beyond(split, times, SAME_CALL_MICROSECONDS)
     return split, unsplit[name] | (calls == 1) | (even & near)
@@ -200,13 +200,15 @@ def _spread_beyond(group: I64, times: I64, most: int = MAX_CALL_MICROSECONDS) ->
     return far
 
 
-def _paired(first: I64, second: I64) -> I64:
+def _number_pairs(first: I64, second: I64) -> I64:
     """One number for each pair, in the order of the pairs."""
     pair: I64 = first * (int(second.max(initial=-1)) + 1) + second
     return pair
 
 
-def _clashing(group: I64, rows: I64, attributes: CallAttributes, more: tuple[tuple[U64, int, int], ...] = ()) -> Flags:
+def _find_clashing_entries(
+    group: I64, rows: I64, attributes: CallAttributes, more: tuple[tuple[U64, int, int], ...] = ()
+) -> Flags:
     """Entries whose group holds another row of the same source that cannot be a second record of the same call.
 
     Args:
@@ -250,7 +252,7 @@ def repeats_as_one(ids: U64, attributes: CallAttributes) -> tuple[I64, I64, I64]
     group = np.empty(ranks.size, np.int64)
     group[order] = windows(same, times[order], SAME_CALL_MICROSECONDS)
     more = ((attributes.answers, 0, 0), (attributes.clients, 0, 0))
-    conflicting = _clashing(group, np.arange(ranks.size), attributes, more)
+    conflicting = _find_clashing_entries(group, np.arange(ranks.size), attributes, more)
     group[conflicting] = ranks.size + _delivered_twice(group[conflicting], np.flatnonzero(conflicting), attributes)
     _, first, call, rows = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
     place = np.empty(first.size, np.int64)
@@ -337,13 +339,13 @@ class CallIds:
         rows = table.num_rows
         times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
         self._ids.append(hashed_texts(table.column("request_id"), self.secret))
-        accounts, prompts = (self._known(table, name) for name in ("account_id", "prompt"))
+        accounts, prompts = (self._hash_known_texts(table, name) for name in ("account_id", "prompt"))
         clients = pc.fill_null(table.column("client_ip").cast(pa.uint64()), 0).to_numpy()
         answers = np.zeros(rows, np.uint64) if answers is None else answers
         files = np.full(rows, origin_file)
         self._parts.append(CallAttributes(np.full(rows, rank), accounts, times, files, prompts, answers, clients))
 
-    def _known(self, table: pa.Table, name: str) -> U64:
+    def _hash_known_texts(self, table: pa.Table, name: str) -> U64:
         """Hash of each text; 0 for null."""
         column = table.column(name)
         known = column.is_valid().to_numpy()

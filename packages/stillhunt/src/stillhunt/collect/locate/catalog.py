@@ -78,18 +78,21 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
     passed_by = _PassedBy()
     for number, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
-            for file in _files(os.fspath(item), rejects, passed_by):
+            for file in _find_given_files(os.fspath(item), rejects, passed_by):
                 # A file that is named twice, by itself and by its folder, is read once.
-                found.setdefault(("file", _where(file.path)), file)
+                found.setdefault(("file", _describe_place(file.path)), file)
         elif isinstance(item, FoundFile):
-            found.setdefault(("file", _where(item.path)), item)
+            found.setdefault(("file", _describe_place(item.path)), item)
         else:
-            table = _table(item, number, engine)
+            table = _recognise_table(item, number, engine)
             found[("table", f"{number:09d}")] = table
     if passed_by.files:
-        note(f"{_listed(passed_by.files)} not read, being named unlike logs; name a file by itself to read it")
+        note(
+            f"{_describe_unread_names(passed_by.files)} not read, being named unlike logs; "
+            "name a file by itself to read it"
+        )
     if passed_by.cases:
-        cases = _listed(passed_by.cases, "case folder")
+        cases = _describe_unread_names(passed_by.cases, "case folder")
         if not found:
             raise InputError(
                 f"nothing but {cases} was given, which a hunt wrote",
@@ -100,11 +103,11 @@ def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[
     return [found[key] for key in sorted(found, key=lambda key: (found[key].name, key))]
 
 
-def _where(place: Place) -> str:
+def _describe_place(place: Place) -> str:
     return str(place.absolute()) if isinstance(place, Path) else f"{place.home} {place.key}"
 
 
-def _listed(passed_by: list[str], kind: str = "file") -> str:
+def _describe_unread_names(passed_by: list[str], kind: str = "file") -> str:
     """The number of files or folders that are not read, and some of the names."""
     names = sorted(set(passed_by))
     shown = ", ".join(shorten(name, NAME_CHARACTERS) for name in names[:SHOWN_NAMES])
@@ -112,16 +115,16 @@ def _listed(passed_by: list[str], kind: str = "file") -> str:
     return f"{plural(len(names), kind)} ({shown}{more})"
 
 
-def _files(given: str, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
+def _find_given_files(given: str, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
     if is_database(given):
         return [FoundFile(name, table) for name, table in stored_tables(given, rejects)]
     if given.startswith(LOCAL):
         given = local_path(given)
     elif MARK in given:
-        return [FoundFile(name, file) for name, file in remote_files(given, _noting(passed_by))]
+        return [FoundFile(name, file) for name, file in remote_files(given, _make_noting_test(passed_by))]
     path = Path(given)
     if path.is_dir():
-        return _folder(path, rejects, passed_by)
+        return _find_folder_files(path, rejects, passed_by)
     if path.exists() or path.is_symlink():
         return [FoundFile(path.name, path)]
     if glob.has_magic(given):
@@ -132,7 +135,9 @@ def _files(given: str, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile
             file
             for match in matches
             if match.parent not in within
-            for file in (_folder(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)])
+            for file in (
+                _find_folder_files(match, rejects, passed_by) if match.is_dir() else [FoundFile(match.name, match)]
+            )
         ]
         if files or passed_by.cases:
             return _with_distinct_names(files)
@@ -144,7 +149,7 @@ def _files(given: str, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile
     raise InputError("no such file or folder", where=shorten(given, NAME_CHARACTERS), next_step="check the path")
 
 
-def _noting(passed_by: _PassedBy) -> Callable[[str], bool]:
+def _make_noting_test(passed_by: _PassedBy) -> Callable[[str], bool]:
     """A test whether an object's name looks like a log; names that do not are noted, unless they are hidden."""
 
     def looks(path: str) -> bool:
@@ -156,7 +161,7 @@ def _noting(passed_by: _PassedBy) -> Callable[[str], bool]:
     return looks
 
 
-def _folder(folder: Path, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
+def _find_folder_files(folder: Path, rejects: Rejects, passed_by: _PassedBy) -> list[FoundFile]:
     if is_case_folder(folder):
         passed_by.cases.append(folder.absolute().name)
         return []
@@ -187,7 +192,9 @@ def _folder(folder: Path, rejects: Rejects, passed_by: _PassedBy) -> list[FoundF
     passed_by.files.extend(others)
     passed_by.cases.extend(cases)
     if not files and not closed:
-        only = ", ".join(_listed(*names) for names in ((others, "file"), (cases, "case folder")) if names[0])
+        only = ", ".join(
+            _describe_unread_names(*names) for names in ((others, "file"), (cases, "case folder")) if names[0]
+        )
         raise InputError(
             "the folder holds no log files" + (f", only {only}" if only else ""),
             where=shorten(str(folder), NAME_CHARACTERS),
@@ -200,7 +207,7 @@ def _with_distinct_names(files: list[FoundFile]) -> list[FoundFile]:
     """Files, with as much of their paths in their names as makes the names differ."""
     if len({file.name for file in files}) == len(files):
         return files
-    paths = [Path(_where(file.path)) for file in files]
+    paths = [Path(_describe_place(file.path)) for file in files]
     common = Path(os.path.commonpath([path.parent for path in paths]))
     return [FoundFile(path.relative_to(common).as_posix(), file.path) for path, file in zip(paths, files, strict=True)]
 
@@ -218,7 +225,7 @@ def _looks_like_data(name: str) -> bool:
     return plain_name(name).endswith(DATA_SUFFIXES)
 
 
-def _table(item: Any, number: int, engine: Engine) -> FoundTable:
+def _recognise_table(item: Any, number: int, engine: Engine) -> FoundTable:
     """An Arrow, Polars or pandas table or a relation of the engine, recognised without importing these libraries."""
     name = f"table {number}"
     if isinstance(item, pa.Table):

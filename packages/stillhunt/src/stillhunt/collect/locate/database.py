@@ -146,22 +146,22 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        dbapi = _driver()
+        dbapi = _import_postgres_driver()
         self._errors: tuple[type[Exception], ...] = (dbapi.Error, pa.ArrowException, OSError)
         self.name = address.host
-        self._connection = self._call(lambda: dbapi.connect(address.uri))
+        self._connection = self._call_driver(lambda: dbapi.connect(address.uri))
         # The driver warns of connections that are left open, even if an error ends the hunt.
         self._end = weakref.finalize(self, self._connection.close)
         for setting in _SETTINGS:
-            self._call(lambda setting=setting: self._run(f"SET {setting}"))  # type: ignore[misc]  # a default binds it
+            self._call_driver(lambda setting=setting: self._execute_statement(f"SET {setting}"))  # type: ignore[misc]  # a default binds it
         database = self.rows("SELECT pg_catalog.current_database()::text AS name")[0]["name"]
         self.name, self.home = f"{address.host}/{database}", f"{address.server}/{database}"
 
-    def _run(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:  # asked for within `_call`
+    def _execute_statement(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:  # asked for within `_call_driver`
             cursor.execute(statement)
 
-    def _call(self, action: Callable[[], Given]) -> Given:
+    def _call_driver(self, action: Callable[[], Given]) -> Given:
         """Result of an action of the driver; its errors are raised as InputError without credentials."""
         try:
             return action()
@@ -179,13 +179,13 @@ class Database:
 
     def stream(self, statement: str) -> Iterator[pa.RecordBatch]:
         """A result in batches; read or drop it before the next statement."""
-        cursor = self._call(self._connection.cursor)
+        cursor = self._call_driver(self._connection.cursor)
         try:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
-            self._call(lambda: cursor.execute(statement))
-            reader = self._call(cursor.fetch_record_batch)
+            self._call_driver(lambda: cursor.execute(statement))
+            reader = self._call_driver(cursor.fetch_record_batch)
             try:
-                while (batch := self._call(lambda: next(reader, None))) is not None:
+                while (batch := self._call_driver(lambda: next(reader, None))) is not None:
                     yield batch
                     del batch
             finally:
@@ -283,7 +283,7 @@ def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]
     """
     address = address_of(given)
     database = Database(address)
-    main = _table(database, address, address.table or SPEND_LOGS)
+    main = _find_stored_table(database, address, address.table or SPEND_LOGS)
     if main is None:
         raise InputError(
             f"the database has no table {address.table or SPEND_LOGS}",
@@ -292,7 +292,7 @@ def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]
         )
     found = [main]
     for name in () if address.table else CUSTOMER_TABLES:
-        table = _table(database, address, name)
+        table = _find_stored_table(database, address, name)
         if table is not None and not table.readable:
             rejects.add(table.name, "table", "the table cannot be read: permission denied")
         elif table is not None and not table.is_empty():
@@ -305,7 +305,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _table(database: Database, address: Address, name: str) -> StoredTable | None:
+def _find_stored_table(database: Database, address: Address, name: str) -> StoredTable | None:
     key = f"{quoted(address.schema)}.{quoted(name)}" if address.schema else quoted(name)
     columns = database.rows(
         "SELECT a.attname::text AS name, t.typname::text AS kind, n.nspname::text AS schema, "  # noqa: S608  # names are checked
@@ -335,7 +335,7 @@ def _tables_there(database: Database) -> str:
     return ", ".join(shown) or "no table that this user may read"
 
 
-def _driver() -> Any:
+def _import_postgres_driver() -> Any:
     try:
         import adbc_driver_postgresql.dbapi  # an optional part, and slow to load
     except ImportError:

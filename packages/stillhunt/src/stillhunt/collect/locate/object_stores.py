@@ -99,17 +99,17 @@ def local_path(address: str) -> str:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             "the address is not one of this machine's files",
-            where=_shown(address),
+            where=_hide_credentials(address),
             next_step="write it as file:///FOLDER",
         ) from error
 
 
-def _options(address: str) -> dict[str, str]:
+def _parse_address_options(address: str) -> dict[str, str]:
     pairs = (option.partition("=") for option in address.partition("?")[2].split("&"))
     return {name: value for name, _, value in pairs}
 
 
-def _shown(address: str) -> str:
+def _hide_credentials(address: str) -> str:
     """An address without credentials, which may stand before the @ and in the options."""
     scheme, _, rest = address.partition(MARK)
     place, _, options = rest.partition("?")
@@ -121,10 +121,10 @@ def _without_secrets(reason: str, address: str) -> str:
     """An error message of a store without the secrets in the address, as they stand there or decoded."""
     user = address.partition(MARK)[2].rpartition("@")[0]
     secrets = {user, *user.split(":", 1), *re.split("[:?]", user)}
-    secrets |= {value for name, value in _options(address).items() if name not in PLAIN_OPTIONS}
+    secrets |= {value for name, value in _parse_address_options(address).items() if name not in PLAIN_OPTIONS}
     secrets |= {unquote(secret) for secret in secrets}
     secrets |= {quote(secret, safe="") for secret in secrets}
-    reason = reason.replace(address, _shown(address))
+    reason = reason.replace(address, _hide_credentials(address))
     for secret in sorted(secrets, key=len, reverse=True):
         reason = reason.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else reason
     return reason
@@ -140,11 +140,11 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
     Raises:
         InputError: there is no such store, no object, or no permission.
     """
-    shown = _shown(address)
+    shown = _hide_credentials(address)
     try:
         store, root = pa.fs.FileSystem.from_uri(address)
         info = store.get_file_info(root)
-        home = f"{store.type_name}{MARK}{_options(address).get('endpoint_override', '')}"
+        home = f"{store.type_name}{MARK}{_parse_address_options(address).get('endpoint_override', '')}"
         if info.type == pa.fs.FileType.File:
             return [(root.rsplit("/", 1)[-1], RemoteFile(store, root, info.size, home))]
         listed = store.get_file_info(pa.fs.FileSelector(root, recursive=True, allow_not_found=True))

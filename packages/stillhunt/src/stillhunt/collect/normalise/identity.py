@@ -68,12 +68,12 @@ def address_in_text(text: str) -> Address | None:
     list: whose log has the address of the connection should map that instead.
     """
     parts = text.split(",")[:MAX_LISTED_ADDRESSES]
-    parsed = [address for part in parts if (address := _parse(part)) is not None]
+    parsed = [address for part in parts if (address := _parse_address_text(part)) is not None]
     # Finding out whether an address is public is slow, and not needed for a single one.
     return parsed[0] if len(parsed) == 1 else next((a for a in parsed if a.is_global), parsed[0] if parsed else None)
 
 
-def _parse(text: str) -> Address | None:
+def _parse_address_text(text: str) -> Address | None:
     text = text.strip().strip('"')
     if text.lower().startswith("for="):  # RFC 7239 Forwarded
         text = text[4:].strip('"')
@@ -154,7 +154,9 @@ class IdentityHasher:
                 shown = [cut_at(t.encode(), limit).strip() for t in text.take(pa.array(rows.values())).to_pylist()]
                 found = [address_and_prefix(t) if t else (None, None) for t in shown]
                 pairs = [
-                    self._hash(pa.array([pair[i] for pair in found], pa.large_string()), self._address_keys[2 * i :])
+                    self._hash_text_column(
+                        pa.array([pair[i] for pair in found], pa.large_string()), self._address_keys[2 * i :]
+                    )
                     for i in (0, 1)
                 ]
                 self._known.update(zip(rows, zip(*(hashes.tolist() for hashes in pairs), strict=True), strict=True))
@@ -177,10 +179,10 @@ class IdentityHasher:
         rows = _hide_nulls(text, hashes, unusual)
         if rows.size:
             clean = [cut_at(t.strip().encode(), limit) for t in text.take(pa.array(rows)).to_pylist()]
-            hashes[rows] = self._hash(pa.array(clean, pa.large_string()), self._words_of(domain))
+            hashes[rows] = self._hash_text_column(pa.array(clean, pa.large_string()), self._words_of(domain))
         return _or_null(hashes), broken
 
-    def _hash(self, text: pa.Array, key: U64) -> U64:
+    def _hash_text_column(self, text: pa.Array, key: U64) -> U64:
         """Hashes of texts, 0 for null and empty ones."""
         hashes = np.zeros(len(text), np.uint64)
         hash_all(*text_buffers(text), key, hashes)

@@ -22,22 +22,24 @@ _MAPPED = 0xFFFF
 
 
 @inline
-def _turn(value: np.uint64, bits: int) -> np.uint64:
+def _rotate_bits(value: np.uint64, bits: int) -> np.uint64:
     return (value << np.uint64(bits)) | (value >> np.uint64(64 - bits))
 
 
 @inline
-def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+def _mix_sip_round(
+    a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     a = a + b
-    b = _turn(b, 13) ^ a
-    a = _turn(a, 32)
+    b = _rotate_bits(b, 13) ^ a
+    a = _rotate_bits(a, 32)
     c = c + d
-    d = _turn(d, 16) ^ c
+    d = _rotate_bits(d, 16) ^ c
     a = a + d
-    d = _turn(d, 21) ^ a
+    d = _rotate_bits(d, 21) ^ a
     c = c + b
-    b = _turn(b, 17) ^ c
-    c = _turn(c, 32)
+    b = _rotate_bits(b, 17) ^ c
+    c = _rotate_bits(c, 32)
     return a, b, c, d
 
 
@@ -49,19 +51,19 @@ def siphash(data: U8, start: int, size: int, low: np.uint64, high: np.uint64) ->
     for i in range(words):
         word = load_word(data, start + 8 * i)
         d ^= word
-        a, b, c, d = _round(a, b, c, d)
-        a, b, c, d = _round(a, b, c, d)
+        a, b, c, d = _mix_sip_round(a, b, c, d)
+        a, b, c, d = _mix_sip_round(a, b, c, d)
         a ^= word
     word = np.uint64(size) << np.uint64(56)
     for i in range(size - 8 * words):
         word |= np.uint64(data[start + 8 * words + i]) << np.uint64(8 * i)
     d ^= word
-    a, b, c, d = _round(a, b, c, d)
-    a, b, c, d = _round(a, b, c, d)
+    a, b, c, d = _mix_sip_round(a, b, c, d)
+    a, b, c, d = _mix_sip_round(a, b, c, d)
     a ^= word
     c ^= _FINAL
     for _ in range(4):
-        a, b, c, d = _round(a, b, c, d)
+        a, b, c, d = _mix_sip_round(a, b, c, d)
     return a ^ b ^ c ^ d
 
 

@@ -52,7 +52,7 @@ class Networks:
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
-        opened = [(Path(path).name, _opened(path)) for path in paths]
+        opened = [(Path(path).name, _open_mmdb_file(path)) for path in paths]
         self._readers = [(name, reader, reader.metadata().ip_version == 4) for name, reader in opened]
         self._known: dict[str, Network] = {}
         self._lock = threading.Lock()
@@ -76,14 +76,14 @@ class Networks:
         if known is not None:
             return known
         address = address_in_text(cut_at(text.encode(), limit))
-        network = UNKNOWN_NETWORK if address is None else self._ask(str(address))
+        network = UNKNOWN_NETWORK if address is None else self._look_up_network(str(address))
         with self._lock:
             if len(self._known) >= CACHED_ADDRESSES:
                 self._known = {}
             self._known[text] = network
         return network
 
-    def _ask(self, address: str) -> Network:
+    def _look_up_network(self, address: str) -> Network:
         known = UNKNOWN_NETWORK
         for name, reader, only_ipv4 in self._readers:
             if only_ipv4 and ":" in address:
@@ -104,7 +104,7 @@ def open_networks(paths: Sequence[str]) -> Networks | None:
     return Networks(paths) if paths else None
 
 
-def _opened(path: str) -> Any:
+def _open_mmdb_file(path: str) -> Any:
     try:
         import maxminddb  # an extra, which is not needed if the log names countries
     except ImportError as error:
@@ -114,12 +114,12 @@ def _opened(path: str) -> Any:
     try:
         return maxminddb.open_database(path)
     except OSError as error:
-        raise _unusable(path, error.strerror or "it cannot be read") from error
+        raise _make_mmdb_error(path, error.strerror or "it cannot be read") from error
     except (ValueError, RuntimeError, KeyError, TypeError) as error:  # the library's own error is a RuntimeError
-        raise _unusable(path, "it is not an MMDB file, or it is cut short") from error
+        raise _make_mmdb_error(path, "it is not an MMDB file, or it is cut short") from error
 
 
-def _unusable(path: str, reason: str) -> ConfigError:
+def _make_mmdb_error(path: str, reason: str) -> ConfigError:
     return ConfigError(
         f"the MMDB file cannot be used: {reason}",
         where=f"{SETTING}: {Path(path).name}",
@@ -162,7 +162,7 @@ class Network(NamedTuple):
             self.asn if self.asn is not None else other.asn,
             self.name if self.name is not None or not alike else other.name,
             self.country if self.country is not None else other.country,
-            _stronger(self.kind, other.kind),
+            _choose_stronger_kind(self.kind, other.kind),
         )
 
 
@@ -173,12 +173,18 @@ def network_of(record: Mapping[str, Any]) -> Network:
     """Network from a record."""
     number, name = _number_and_name(record)
     # The kind that matters most among those in the record; else the first word for what the network is used for.
-    return Network(number, name, _country_of(record), functools.reduce(_stronger, _kinds(record), None))
+    return Network(
+        number, name, _country_of(record), functools.reduce(_choose_stronger_kind, _iterate_network_kinds(record), None)
+    )
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
     """Number and organisation as in GeoLite2-ASN and DB-IP, GeoIP2 Enterprise (traits) or IPinfo ("AS15169")."""
-    traits, system, owner = _inner(record, "traits"), _inner(record, "asn"), _inner(record, "as")
+    traits, system, owner = (
+        _get_inner_record(record, "traits"),
+        _get_inner_record(record, "asn"),
+        _get_inner_record(record, "as"),
+    )
     leading = _BEFORE_NAME.fullmatch(org) if isinstance(org := record.get("org"), str) else None
     numbers = (
         record.get("autonomous_system_number"),
@@ -198,16 +204,16 @@ def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]
         record.get("name") if isinstance(record.get("asn"), str) else None,
         leading[2] if leading else None,
     )
-    number = next((known for known in map(_number, numbers) if known is not None), None)
-    return number, next((known for known in map(_name, names) if known is not None), None)
+    number = next((known for known in map(_parse_network_number, numbers) if known is not None), None)
+    return number, next((known for known in map(_clean_network_name, names) if known is not None), None)
 
 
-def _number(value: Any) -> int | None:
+def _parse_network_number(value: Any) -> int | None:
     match = _ASN.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
     return int(match[1]) if match and 0 < int(match[1]) <= LARGEST_ASN else None
 
 
-def _name(value: Any) -> str | None:
+def _clean_network_name(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     text = _UNPRINTABLE.sub(" ", value[: 4 * MAX_NETWORK_NAME_CHARACTERS]).strip()[:MAX_NETWORK_NAME_CHARACTERS].strip()
@@ -218,15 +224,15 @@ def _country_of(record: Mapping[str, Any]) -> str | None:
     """Country of the address, not of the registration of its block, as in GeoLite2, GeoIP2, DB-IP or IPinfo."""
     place = record.get("country")
     inner = place.get("iso_code") if isinstance(place, Mapping) else place
-    for value in (record.get("country_code"), inner, _inner(record, "geo").get("country_code")):
+    for value in (record.get("country_code"), inner, _get_inner_record(record, "geo").get("country_code")):
         if isinstance(value, str) and _COUNTRY.fullmatch(value):
             return value.upper()
     return None
 
 
-def _kinds(record: Mapping[str, Any]) -> Iterator[str]:
-    traits = _inner(record, "traits")
-    for part in (record, traits, *(_inner(record, name) for name in ("privacy", "anonymous", "anonymizer"))):
+def _iterate_network_kinds(record: Mapping[str, Any]) -> Iterator[str]:
+    traits = _get_inner_record(record, "traits")
+    for part in (record, traits, *(_get_inner_record(record, name) for name in ("privacy", "anonymous", "anonymizer"))):
         for name, kind in _KINDS["flags"].items():
             if name in part and _is_set(part[name]):
                 yield kind
@@ -235,16 +241,16 @@ def _kinds(record: Mapping[str, Any]) -> Iterator[str]:
         traits.get("user_type"),
         record.get("user_type"),
         record.get("usage_type"),
-        _inner(record, "company").get("type"),
+        _get_inner_record(record, "company").get("type"),
         record.get("company_type"),
         traits.get("connection_type"),
         record.get("connection_type"),
-        _inner(record, "asn").get("type"),
-        _inner(record, "as").get("type"),
+        _get_inner_record(record, "asn").get("type"),
+        _get_inner_record(record, "as").get("type"),
         record.get("type") if "asn" in record or "domain" in record else None,
         record.get("as_type"),
     )
-    yield from (kind for kind in map(_word, words) if kind is not None)
+    yield from (kind for kind in map(_translate_kind_word, words) if kind is not None)
 
 
 def _is_set(value: Any) -> bool:
@@ -254,7 +260,7 @@ def _is_set(value: Any) -> bool:
 _TRUE = frozenset(("true", "1", "yes", "t"))
 
 
-def _word(value: Any) -> str | None:
+def _translate_kind_word(value: Any) -> str | None:
     """A kind from a publisher's word for it; unknown words are kept."""
     if not isinstance(value, str) or len(value) > MAX_NETWORK_NAME_CHARACTERS:
         return None
@@ -263,7 +269,7 @@ def _word(value: Any) -> str | None:
     return word if _WORD.fullmatch(word) and word not in _NO_KIND else None
 
 
-def _stronger(one: str | None, other: str | None) -> str | None:
+def _choose_stronger_kind(one: str | None, other: str | None) -> str | None:
     """The kind that matters more; the first of two that only say what a network is used for."""
     if one is None or other is None:
         return other if one is None else one
@@ -271,6 +277,6 @@ def _stronger(one: str | None, other: str | None) -> str | None:
     return other if ranks[1] < ranks[0] else one
 
 
-def _inner(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _get_inner_record(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = record.get(name)
     return value if isinstance(value, Mapping) else {}

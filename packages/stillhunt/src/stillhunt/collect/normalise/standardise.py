@@ -138,12 +138,12 @@ class _Build:
     def require(self, names: tuple[str, ...]) -> None:
         """Refuse rows that lack a required value."""
         for name in names:
-            for row in self._missing(name):
+            for row in self._find_missing_rows(name):
                 self.faults.setdefault(row, (name, REQUIRED))
 
     def name_calls(self) -> None:
         """Name calls without an id after their place in the input."""
-        if missing := self._missing("request_id"):
+        if missing := self._find_missing_rows("request_id"):
             ids = self.columns["request_id"].to_pylist()
             for row in missing:
                 ids[row] = bounded_id(f"{self.raw.source}#{self.raw.place(row)}", self._limit)
@@ -151,10 +151,10 @@ class _Build:
 
     def name_models(self) -> None:
         """Fill in the model of calls that name none."""
-        if missing := self._missing("model"):
+        if missing := self._find_missing_rows("model"):
             self.put("model", pc.fill_null(self.columns["model"], UNKNOWN_MODEL), {NO_MODEL: len(missing)})
 
-    def _missing(self, name: str) -> list[int]:
+    def _find_missing_rows(self, name: str) -> list[int]:
         """Rows without a value in a finished column."""
         values = self.columns[name]
         return np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)).tolist() if values.null_count else []
@@ -261,7 +261,7 @@ def standardise_requests(
     build.require(required)
     build.put("origin_file", pa.array(np.full(raw.rows, raw.origin_file, np.int32)))
     build.put("origin_row", pa.array(raw.origin_rows, pa.int64()))
-    return _finish(build, REQUESTS.arrow, rejects)
+    return _finish_batch(build, REQUESTS.arrow, rejects)
 
 
 def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.Table:
@@ -273,7 +273,7 @@ def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.T
     build.time("timestamp", rules.request_times)
     build.put("turn", *integers(build.values("turn"), INTEGER_COLUMNS["turn"]))
     build.require(("account_id", "timestamp") if named else ("timestamp",))
-    return _finish(build, pa.schema([REQUESTS.arrow.field(name) for name in build.columns]), Rejects())
+    return _finish_batch(build, pa.schema([REQUESTS.arrow.field(name) for name in build.columns]), Rejects())
 
 
 def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
@@ -282,7 +282,7 @@ def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
     return _prompts_and_systems(build)
 
 
-def _finish(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
+def _finish_batch(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
     rejects.replaced_texts += build.broken
     rejects.changed.update(build.changes)
     batch = pa.RecordBatch.from_arrays([build.columns[name] for name in schema.names], names=schema.names)
@@ -372,7 +372,7 @@ def standardise_accounts(
     build.require(("account_id",))
     good = np.ones(raw.rows, np.bool_)
     good[list(build.faults)] = False
-    return _finish(build, ACCOUNTS.arrow, rejects), pa.table(hidden).filter(pa.array(good)), np.flatnonzero(good)
+    return _finish_batch(build, ACCOUNTS.arrow, rejects), pa.table(hidden).filter(pa.array(good)), np.flatnonzero(good)
 
 
 def account_contents(table: pa.Table, hidden: pa.Table) -> list[str]:

@@ -64,13 +64,13 @@ def open_accounts(
                 advance(raw.rows)
     table = ACCOUNTS.empty()
     for kind in sorted(parts, key=lambda name: (name != CANONICAL_FORMAT, name)):
-        table = _completed(table, _merged(parts.pop(kind), rejects))
+        table = _complete_accounts(table, _merge_account_parts(parts.pop(kind), rejects))
     if table.num_rows == 0 and rejects.rows:
         raise InputError("no row of the accounts table can be used", where=rejects.first, **NO_USABLE_ACCOUNT)
     return ACCOUNTS.check(table), rejects.table()
 
 
-def _completed(table: pa.Table, other: pa.Table) -> pa.Table:
+def _complete_accounts(table: pa.Table, other: pa.Table) -> pa.Table:
     """Accounts of both tables, sorted; if both have an account, the second fills gaps of the first."""
     if table.num_rows == 0 or other.num_rows == 0:
         return table if other.num_rows == 0 else other
@@ -93,7 +93,7 @@ class _Part:
     place: Callable[[int], str]
 
 
-def _merged(parts: list[_Part], rejects: Rejects) -> pa.Table:
+def _merge_account_parts(parts: list[_Part], rejects: Rejects) -> pa.Table:
     """One row per account, sorted; made column by column, so that many millions of rows are never held twice."""
     merged = pa.concat_tables([ACCOUNTS.empty(), *(part.table for part in parts)])
     kept = pa.array(_one_row_per_account(merged, parts, rejects), pa.int64())

@@ -53,14 +53,14 @@ class KnownDigests:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / DIGESTS_FILE
-        self._known = _read(self._path)
+        self._known = _read_known_digests(self._path)
         self._changed = False
 
     def look_up(self, path: Place) -> tuple[str, int] | None:
         """Digest and size of a file; None if it is new, or may have changed since it was hashed."""
         entry = self._known.get(_name_of(path))
         stamp = _stamp_of(path)
-        if entry is None or stamp is None or entry[0] != stamp or not _settled(stamp, entry[1]):
+        if entry is None or stamp is None or entry[0] != stamp or not _is_stamp_settled(stamp, entry[1]):
             return None
         return entry[2], stamp[0]
 
@@ -71,7 +71,7 @@ class KnownDigests:
             before: its stamp when hashing began.
             began: when that was, in nanoseconds since 1970.
         """
-        if before is not None and digest and before == _stamp_of(path) and _settled(before, began):
+        if before is not None and digest and before == _stamp_of(path) and _is_stamp_settled(before, began):
             self._known[_name_of(path)] = (before, began, digest)
             self._changed = True
 
@@ -93,7 +93,7 @@ class KnownDigests:
         self._changed = False
 
 
-def _read(path: Path) -> _Entries:
+def _read_known_digests(path: Path) -> _Entries:
     try:
         layout, known = _CONTENT.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeError, RecursionError):
@@ -122,7 +122,7 @@ def _stamp_of(path: Place) -> Stamp | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _settled(stamp: Stamp, taken: int) -> bool:
+def _is_stamp_settled(stamp: Stamp, taken: int) -> bool:
     """Whether the last change was safely before a moment."""
     return max(stamp[1], stamp[2]) < taken - SAFE_NANOSECONDS
 
@@ -152,9 +152,9 @@ class Digests:
                 self._begun[index].set_result(known)
             else:
                 self._pool = self._pool or ThreadPoolExecutor(threads, "stillhunt-sha256")
-                self._begun[index] = self._pool.submit(self._hash, found)
+                self._begun[index] = self._pool.submit(self._hash_found_file, found)
 
-    def _hash(self, found: FoundFile) -> tuple[str, int]:
+    def _hash_found_file(self, found: FoundFile) -> tuple[str, int]:
         if self._known is None:
             return hash_file(found)
         # The clock is read first, so that a later change cannot look older than this moment.

@@ -123,7 +123,9 @@ def reread_prompts(
     wanted: dict[int, set[int]] = defaultdict(set)
     for index, row in origins:
         wanted[index].add(row)
-    tasks = (task for index in sorted(wanted) for task in _tasks(index, sorted(wanted[index]), rows, rules))
+    tasks = (
+        task for index in sorted(wanted) for task in _iterate_prompt_tasks(index, sorted(wanted[index]), rows, rules)
+    )
     found: dict[tuple[int, int], str | None] = {}
     for index, numbers, prompts in in_parallel(tasks, rows.threads):
         for row, prompt in zip(numbers.tolist(), prompts.to_pylist(), strict=True):
@@ -132,7 +134,7 @@ def reread_prompts(
     return [found.get(origin) for origin in origins]
 
 
-def _tasks(
+def _iterate_prompt_tasks(
     index: int, numbers: Sequence[int], rows: RowReader, rules: Rules
 ) -> Iterator[Callable[[], Iterator[Prompts]]]:
     """Reads the wanted rows of one input, in stretches that hold few other rows."""

@@ -163,7 +163,7 @@ class InputStats:
             facts,
             rejected=facts.rejected + rejects.rows,
             set_aside=set_aside.rows(),
-            changed=_sum(facts.changed, rejects.changed),
+            changed=_add_counts(facts.changed, rejects.changed),
         )
 
     def count_used(self, index: int, table: pa.Table) -> None:
@@ -173,8 +173,8 @@ class InputStats:
         self._facts[index] = replace(
             facts,
             rows=facts.rows + table.num_rows,
-            filled=_sum(facts.filled, filled),
-            rates=_sum(facts.rates, count_sampling_rates(table)),
+            filled=_add_counts(facts.filled, filled),
+            rates=_add_counts(facts.rates, count_sampling_rates(table)),
         )
         if index in self._edges:
             self._duplicates.note(index, table)
@@ -235,7 +235,7 @@ class InputStats:
         """Values of all inputs that could not be kept as they were, by column and what became of them."""
         changed: dict[str, int] = {}
         for facts in self._facts.values():
-            changed = _sum(changed, facts.changed)
+            changed = _add_counts(changed, facts.changed)
         return changed
 
     def columns(self) -> ColumnStats:
@@ -243,7 +243,7 @@ class InputStats:
         filled: dict[str, int] = {}
         rates: dict[str, int] = {}
         for facts in self._facts.values():
-            filled, rates = _sum(filled, facts.filled), _sum(rates, facts.rates)
+            filled, rates = _add_counts(filled, facts.filled), _add_counts(rates, facts.rates)
         return ColumnStats.of(self.rows, filled, rates)
 
 
@@ -251,7 +251,7 @@ def _is_edge(reader: Reader) -> bool:
     return isinstance(reader, RecordReader) and reader.source.role == "edge"
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+def _add_counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({**one, **other})}
 
 

@@ -112,7 +112,7 @@ def open_inputs(
             (wanted if fits else others)[index] = reader
         except UnusableInputError as error:
             rejects.add(item.name, error.place, error.reason, rows=error.rows)
-            failure = failure or _unusable(item.name, error)
+            failure = failure or _make_input_error(item.name, error)
     if not wanted:
         raise _nothing_usable(found, others, rejects, failure)
     if not customers and all(isinstance(reader, RecordReader) for reader in wanted.values()):
@@ -131,7 +131,7 @@ def _nothing_usable(
     return failure or InputError("no input can be read", where=rejects.first, next_step=step)
 
 
-def _unusable(name: str, cause: UnusableInputError) -> InputError:
+def _make_input_error(name: str, cause: UnusableInputError) -> InputError:
     return InputError(
         cause.reason,
         where=f"{shorten(name, NAME_CHARACTERS)}, {cause.place}",

@@ -111,13 +111,13 @@ def _open_file(
     framing: Framing = "parquet"
     if not first_bytes:
         raise UnusableInputError("the file is empty")
-    file = _described(path, rows, config)
+    file = _describe_text_file(path, rows, config)
     if config.collect.format == CANONICAL_FORMAT:
         formats = None
     elif config.collect.format and formats is not None:
         source = source_named(config.collect.format)
-        framing = framing if first_bytes.startswith(PARQUET_MAGIC) else _framing(path, source)
-        return formats.opened(file, source, _sampled(file, framing))
+        framing = framing if first_bytes.startswith(PARQUET_MAGIC) else _detect_framing(path, source)
+        return formats.opened(file, source, _sample_file(file, framing))
     if first_bytes.startswith(PARQUET_MAGIC):
         plain = functools.partial(ParquetReader, path, rows, required, config.collect.batch_rows)
         return _canonical_or_known(plain, file, framing, formats)
@@ -128,7 +128,7 @@ def _open_file(
             raise UnusableInputError("a table in UTF-16 cannot be read", next_step="convert it to UTF-8")
     if _looks_like_messages(content):
         return _canonical_or_known(None, file, "protobuf", formats)
-    known = _known(file, "text", formats)
+    known = _open_known_format(file, "text", formats)
     if known is not None:
         return known
     try:
@@ -137,7 +137,7 @@ def _open_file(
         first_bytes = _first_bytes(path, packed=False, most=ENVELOPE_BYTES)
         for envelope in envelopes(first_bytes, file.longest) if file.envelope is None else ():
             file.envelope = envelope
-            if (found := _known(file, "text", formats)) is not None:
+            if (found := _open_known_format(file, "text", formats)) is not None:
                 return found
             with contextlib.suppress(UnusableInputError):
                 unwrapping = functools.partial(JsonReader, file, required, array=False)
@@ -153,14 +153,14 @@ def _open_text(file: TextFile, content: bytes, required: Sequence[str], formats:
     return _canonical_or_known(plain_json, file, "json", formats)
 
 
-def _described(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
+def _describe_text_file(path: Place, rows: ColumnarRows, config: Config) -> TextFile:
     limits = config.collect
     return TextFile(
         path, rows.name, rows.index, rows.fields, limits.batch_rows, limits.max_line_bytes, limits.default_account
     )
 
 
-def _sampled(file: TextFile, framing: Framing) -> Sample:
+def _sample_file(file: TextFile, framing: Framing) -> Sample:
     """The beginning of a file whose format the user named; empty if nothing can be read."""
     try:
         return sample_of(file, framing)
@@ -173,10 +173,10 @@ def _open_stored(
 ) -> Reader:
     if table.is_empty():
         raise UnusableInputError("the table is empty", "table")
-    file = _described(table, rows, config)
+    file = _describe_text_file(table, rows, config)
     if table.chosen and config.collect.format not in ("", CANONICAL_FORMAT):
         source = source_named(config.collect.format)
-        return formats.opened(file, source, _sampled(file, "parquet"))
+        return formats.opened(file, source, _sample_file(file, "parquet"))
     plain = functools.partial(StoredReader, table, rows, required, config.collect.batch_rows)
     asked = None if table.chosen and config.collect.format == CANONICAL_FORMAT else formats
     return _canonical_or_known(plain, file, "parquet", asked)
@@ -200,12 +200,12 @@ class FormatsMet:
         """The reader of a file of a known format; mapped fields are looked for at the beginning of the file."""
         fields = file.fields
         if fields.mapped:
-            fields.met.update(entry for entry in fields.mapped if _holds(sample.records, entry[1]))
+            fields.met.update(entry for entry in fields.mapped if _holds_field(sample.records, entry[1]))
             fields.names.update(dict.fromkeys(leaves_of_all(sample.records)))
         return RecordReader(file, source, sample.framing, self.context(source))
 
 
-def _holds(records: Sequence[Record], path: str) -> bool:
+def _holds_field(records: Sequence[Record], path: str) -> bool:
     """Whether one of some records has a field; in OpenTelemetry, names of fields are values."""
     named = f'"{path}"'.encode()
     for record in records:
@@ -236,13 +236,15 @@ def _canonical_or_known(
                 return plain(mixed=True) if mixed else plain()
             except UnusableInputError as error:
                 complaint = complaint if mixed else error
-        known = _known(file, framing, formats, mixed=mixed)
+        known = _open_known_format(file, framing, formats, mixed=mixed)
         if known is not None:
             return known
     raise complaint
 
 
-def _known(file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixed: bool = False) -> Reader | None:
+def _open_known_format(
+    file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixed: bool = False
+) -> Reader | None:
     """The reader of a file whose format is recognised; None if it is not, or if `formats` is None."""
     if formats is None:
         return None
@@ -254,7 +256,7 @@ def _known(file: TextFile, framing: Framing, formats: FormatsMet | None, *, mixe
     return None if source is None else formats.opened(file, source, sample)
 
 
-def _framing(path: Place, source: Source) -> Framing:
+def _detect_framing(path: Place, source: Source) -> Framing:
     """How records are framed in a file whose format the user named."""
     content = _first_bytes(path, packed=False)
     if "text" in source.framings and not content.lstrip().startswith((b"{", b"[")):

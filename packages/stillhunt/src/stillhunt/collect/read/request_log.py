@@ -136,7 +136,7 @@ class RequestLog:
             # hashed as they are read; the few that could not be read to their end are hashed after that.
             self._digests.begin([i for i in self.opened.files() if i in skip or self.rows.can_read_again(i)])
             yield from self._used_rows(self.history.begin(skip))
-            self._inputs = self.stats.input_files(self._hashes())
+            self._inputs = self.stats.input_files(self._hash_input_files())
         finally:
             self._digests.end()
             self.opened.end_snapshots()
@@ -154,7 +154,7 @@ class RequestLog:
                 yield REQUESTS.check(table)
                 advance(table.num_rows)
 
-    def _hashes(self) -> dict[int, tuple[str, int]]:
+    def _hash_input_files(self) -> dict[int, tuple[str, int]]:
         """SHA-256 and size of each input file; of most files, reading gave the hash."""
         files = self.opened.files()
         self._digests.begin([index for index in files if not self.rows.digest(index)])

@@ -64,7 +64,7 @@ class RowReader:
             functools.partial(_keys_of_part, index, part, keys)
             for index in wanted
             if self.can_read_again(index)
-            for part in self._parts(index, survey.columns)
+            for part in self._iterate_reader_parts(index, survey.columns)
         )
         for index, table in in_parallel(tasks, self.threads):
             survey.add(index, table)
@@ -83,7 +83,7 @@ class RowReader:
                 if index in self.held:
                     yield functools.partial(_held_rows, index, self.held)
                 else:
-                    for part in self._parts(index, REQUEST_FIELDS):
+                    for part in self._iterate_reader_parts(index, REQUEST_FIELDS):
                         yield functools.partial(_rows_of_part, index, part, self._rules)
 
         return in_parallel(tasks(), self.threads)
@@ -121,7 +121,7 @@ class RowReader:
             for reader in self._readers.values()
         )
 
-    def _parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
+    def _iterate_reader_parts(self, index: int, wanted: Sequence[str]) -> Iterator[Part]:
         reader = self._readers[index]
         if isinstance(reader, PartedReader):
             yield from reader.parts(wanted)
@@ -176,7 +176,7 @@ class HeldInputs:
 
     def hold(self, inputs: Sequence[int], see: SeeRows | None = None) -> None:
         """Read those of some inputs that are read once and are not held yet."""
-        self._join(frozenset(inputs))
+        self._join_held_logs(frozenset(inputs))
         for index in inputs:
             reader = self._readers[index]
             if see is not None and index in self.joined:
@@ -194,10 +194,10 @@ class HeldInputs:
                         see(index, table)
                     spool.add(table)
                     advance(raw.rows)
-            self._count(index, rejects)
+            self._count_rejects(index, rejects)
         self._join_repeats(inputs)
 
-    def _join(self, wanted: frozenset[int]) -> None:
+    def _join_held_logs(self, wanted: frozenset[int]) -> None:
         """Read all logs of the same calls if one of them is wanted: rows of one are completed by rows of another."""
         if not wanted & self.joined or self.joined & self._spools.keys():
             return
@@ -206,9 +206,9 @@ class HeldInputs:
         self._stats.proxy_checks |= joined.proxy_checks
         for index, rejects in sorted(joined.rejects.items()):
             self._spools[index] = joined.spools[index]
-            self._count(index, rejects)
+            self._count_rejects(index, rejects)
 
-    def _count(self, index: int, rejects: Rejects) -> None:
+    def _count_rejects(self, index: int, rejects: Rejects) -> None:
         self._stats.count_rejected(index, rejects)
         self._rejects.absorb(rejects)
 

@@ -67,13 +67,13 @@ def read_chat(value: Any) -> Chat | None:
         run.append(message)
     if not has_content:
         return None
-    prompt = _joined(run or before)
+    prompt = _join_message_texts(run or before)
     if prompt is None and (last := value[-1])["role"].lower() not in SYSTEM_ROLES:
         prompt = _text_of(last) or None  # only answers: odd, but a client must not hide text by its role
-    return Chat(prompt, _joined(system) if system else None)
+    return Chat(prompt, _join_message_texts(system) if system else None)
 
 
-def _joined(messages: Sequence[Mapping[str, Any]]) -> str | None:
+def _join_message_texts(messages: Sequence[Mapping[str, Any]]) -> str | None:
     if len(messages) == 1:
         return _text_of(messages[0]) or None
     return "\n".join([text for message in messages if (text := _text_of(message))]) or None
@@ -106,13 +106,13 @@ def content_text(content: Any) -> str:
         else:
             return texts[0] if len(texts) == 1 else "\n".join(texts)
         texts = []
-    images = _gather(content, texts, MAX_PART_DEPTH)
+    images = _gather_content_texts(content, texts, MAX_PART_DEPTH)
     if images:
         texts.append(f"[images: {images}]")
     return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
-def _gather(content: Any, texts: list[str], depth: int) -> int:
+def _gather_content_texts(content: Any, texts: list[str], depth: int) -> int:
     if isinstance(content, str):
         if content:
             texts.append(content)
@@ -125,10 +125,10 @@ def _gather(content: Any, texts: list[str], depth: int) -> int:
             return 1
         for key in ("text", "content", "result", "output", "toolResult", "functionResponse", "response"):
             if content.get(key) is not None:
-                return _gather(content[key], texts, depth - 1)
+                return _gather_content_texts(content[key], texts, depth - 1)
         return 0
     if isinstance(content, _LIST) and not isinstance(content, bytes):
-        return sum([_gather(part, texts, depth - 1) for part in content])
+        return sum([_gather_content_texts(part, texts, depth - 1) for part in content])
     return 0
 
 
@@ -179,9 +179,9 @@ def settle_messages(row: dict[str, Any]) -> None:
     prompt = chat.prompt
     if not prompt or prompt[0] == "[":
         return
-    row["messages"], row["prompt"] = None, prompt if prompt.isascii() else _clean(prompt)
+    row["messages"], row["prompt"] = None, prompt if prompt.isascii() else _replace_surrogates(prompt)
     if not system:
-        row["system_prompt"] = _clean(chat.system_prompt)
+        row["system_prompt"] = _replace_surrogates(chat.system_prompt)
 
 
 def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
@@ -226,7 +226,9 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
     rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()
-    return _replace(prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))})
+    return _replace_chat_columns(
+        prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))}
+    )
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:
@@ -238,26 +240,28 @@ def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -
         value = messages[row] if isinstance(messages, list) else messages[row].as_py()
         if (chat := read_chat(value)) is not None:
             found[row] = chat
-    return _replace(prompts, systems, found)
+    return _replace_chat_columns(prompts, systems, found)
 
 
-def _replace(prompts: pa.Array, systems: pa.Array, found: Mapping[int, Chat]) -> tuple[pa.Array, pa.Array]:
+def _replace_chat_columns(prompts: pa.Array, systems: pa.Array, found: Mapping[int, Chat]) -> tuple[pa.Array, pa.Array]:
     if not found:
         return prompts, systems
     mask = np.zeros(len(prompts), np.bool_)
     mask[list(found)] = True
     ordered = [found[row] for row in sorted(found)]
-    prompts = _overwrite(prompts, mask, [_clean(chat.prompt) for chat in ordered])
+    prompts = _overwrite_masked_values(prompts, mask, [_replace_surrogates(chat.prompt) for chat in ordered])
     free = mask & systems.is_null().to_numpy(zero_copy_only=False)
-    new_systems = [_clean(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
-    return prompts, _overwrite(systems, free, new_systems)
+    new_systems = [_replace_surrogates(found[int(row)].system_prompt) for row in np.flatnonzero(free)]
+    return prompts, _overwrite_masked_values(systems, free, new_systems)
 
 
-def _clean(text: str | None) -> str | None:
+def _replace_surrogates(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def _overwrite(values: pa.Array, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], new: list[str | None]) -> pa.Array:
+def _overwrite_masked_values(
+    values: pa.Array, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], new: list[str | None]
+) -> pa.Array:
     if not mask.any():
         return values
     places = np.arange(len(values))

@@ -34,7 +34,7 @@ _DATA = re.compile(r"\s*([{\[]|[+-]?\d|.*\S@\S)", re.DOTALL)
 
 
 @cache
-def _familiar(column: str) -> Sequence[str]:
+def _load_familiar_names(column: str) -> Sequence[str]:
     """Names that other logs use for a column."""
     names: Sequence[str] = tomllib.loads((files(__package__) / "familiar_names.toml").read_text("utf-8")).get(
         column, ()
@@ -69,21 +69,21 @@ def _is_address(text: str) -> bool:
 
 def leaves(record: Mapping[str, Any]) -> Iterator[str]:
     """Dotted names of fields without further named fields in them; JSON text is decoded."""
-    yield from _leaves(record, "", 1)
+    yield from _iterate_leaf_paths(record, "", 1)
 
 
-def _leaves(record: Mapping[str, Any], above: str, depth: int) -> Iterator[str]:
+def _iterate_leaf_paths(record: Mapping[str, Any], above: str, depth: int) -> Iterator[str]:
     for name, value in record.items():
         path = f"{above}{name}"
         if isinstance(value, str) and value.startswith("{") and len(value) <= _DECODED_CHARACTERS:
-            value = _object(value)
+            value = _decode_json_text(value)
         if isinstance(value, Mapping) and depth < MAX_FIELD_DEPTH:
-            yield from _leaves(value, f"{path}.", depth + 1)
+            yield from _iterate_leaf_paths(value, f"{path}.", depth + 1)
         elif not isinstance(value, Mapping):
             yield path
 
 
-def _object(text: str) -> Any:
+def _decode_json_text(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
@@ -135,7 +135,7 @@ def shown_names(names: Sequence[str]) -> str:
     return ", ".join(shown) + more
 
 
-def _plain(name: str) -> str:
+def _simplify_field_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -151,19 +151,26 @@ def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[
     tails: dict[str, str] = {}
     for path in filter(looks_like_name, found):
         parts = path.split(".")
-        full.setdefault(_plain(path), path)
+        full.setdefault(_simplify_field_name(path), path)
         for start in range(max(len(parts) - 2, 1), len(parts)):
-            tails.setdefault(_plain(".".join(parts[start:])), path)
+            tails.setdefault(_simplify_field_name(".".join(parts[start:])), path)
         if len(parts) > 1:
-            tails.setdefault(_plain(".".join(parts[-2:])), path)
-    aliases = _familiar(name)
-    near = [full[_plain(alias)] for alias in aliases if _plain(alias) in full]
-    near += [tails[_plain(alias)] for alias in (name, *aliases) if _plain(alias) in tails and alias not in _GENERIC]
+            tails.setdefault(_simplify_field_name(".".join(parts[-2:])), path)
+    aliases = _load_familiar_names(name)
+    near = [full[_simplify_field_name(alias)] for alias in aliases if _simplify_field_name(alias) in full]
+    near += [
+        tails[_simplify_field_name(alias)]
+        for alias in (name, *aliases)
+        if _simplify_field_name(alias) in tails and alias not in _GENERIC
+    ]
     if not near:
-        ends = Counter(_plain(path.rpartition(".")[2]) for path in found)
+        ends = Counter(_simplify_field_name(path.rpartition(".")[2]) for path in found)
         near += [tails[alias] for alias in aliases if alias in _GENERIC and ends[alias] == 1 and alias in tails]
     for names in () if known else (full, tails):
-        near += [names[match] for match in difflib.get_close_matches(_plain(name), list(names), n=2, cutoff=0.65)]
+        near += [
+            names[match]
+            for match in difflib.get_close_matches(_simplify_field_name(name), list(names), n=2, cutoff=0.65)
+        ]
     return list(dict.fromkeys(near))[:3]
 
 
@@ -195,7 +202,7 @@ def advise_mapping(
         nearest += free
         mapping[name] = free[0] if free else "THEIR_COLUMN"
     hint = f"nearest names: {', '.join(nearest)}; " if nearest else ""
-    optional = {} if accounts else _optional(found, {*given, *nearest})
+    optional = {} if accounts else _suggest_optional_fields(found, {*given, *nearest})
     steps = []
     for said in (_as_argument, _as_flags):
         more = f"; optional: {said(optional, accounts)}" if optional else ""
@@ -213,7 +220,7 @@ def _as_flags(mapping: Mapping[str, str], accounts: bool) -> str:
     return " ".join(f"{flag} {shlex.quote(f'{name}={path}')}" for name, path in mapping.items())
 
 
-def _optional(found: Sequence[str], taken: set[str]) -> dict[str, str]:
+def _suggest_optional_fields(found: Sequence[str], taken: set[str]) -> dict[str, str]:
     """Fields for texts and addresses that a log may have under other names."""
     mapping = dict[str, str]()
     for group in (("messages", "prompt"), ("client_ip",)):

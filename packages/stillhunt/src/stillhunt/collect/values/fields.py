@@ -211,11 +211,11 @@ def from_arrow(batch: pa.RecordBatch, paths: Sequence[str]) -> Column | None:
         for top, rest in path_splits(path):
             index = batch.schema.get_field_index(top)
             if index >= 0:
-                return _nested(batch.column(index), rest)
+                return _fetch_nested_column(batch.column(index), rest)
     return None
 
 
-def _nested(array: pa.Array, steps: Sequence[str]) -> Column:
+def _fetch_nested_column(array: pa.Array, steps: Sequence[str]) -> Column:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if not steps:
@@ -224,7 +224,7 @@ def _nested(array: pa.Array, steps: Sequence[str]) -> Column:
         for n in range(len(steps), 0, -1):
             key = ".".join(steps[:n])
             if array.type.get_field_index(key) >= 0:
-                return _nested(pc.struct_field(array, key), steps[n:])
+                return _fetch_nested_column(pc.struct_field(array, key), steps[n:])
         return pa.nulls(len(array))
     return python_column([step_down(value, steps) for value in array.to_pylist()])
 

@@ -172,7 +172,7 @@ def tolerant_value(text: str) -> Any:
     except ValueError:
         return None
     try:
-        return json.loads(_shallow(text), strict=False, parse_int=bounded_integer)
+        return json.loads(_truncate_deep_json(text), strict=False, parse_int=bounded_integer)
     except (ValueError, RecursionError):
         return None
 
@@ -182,7 +182,7 @@ def bounded_integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_INTEGER_DIGITS else float(digits)
 
 
-def _shallow(text: str) -> str:
+def _truncate_deep_json(text: str) -> str:
     """A JSON text with null in place of everything deeper than `MAX_JSON_DEPTH` brackets."""
     parts, depth, start = [], 0, 0
     for token in _BRACKETS.finditer(text):

@@ -58,7 +58,7 @@ def inline(function: _Function) -> _Function:
 
 
 @intrinsic
-def _word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+def _emit_word_load(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
     """Eight bytes from any place of a byte array as one number; numpy itself cannot read unaligned words."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -71,11 +71,11 @@ def _word(typing_context: Any, data: Any, place: Any) -> Any:  # noqa: ARG001  #
     return numba.types.uint64(data, numba.types.int64), generate
 
 
-load_word = cast("Callable[[U8, int], np.uint64]", _word)
+load_word = cast("Callable[[U8, int], np.uint64]", _emit_word_load)
 
 
 @intrinsic
-def _fetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
+def _emit_prefetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001  # numba's calling convention
     """Prefetch a place of a table that will soon be read or written, so that waits for memory overlap."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -90,7 +90,7 @@ def _fetch(typing_context: Any, table: Any, place: Any) -> Any:  # noqa: ARG001 
     return numba.types.void(table, numba.types.int64), generate
 
 
-prefetch = cast("Callable[[U64, np.int64], None]", _fetch)
+prefetch = cast("Callable[[U64, np.int64], None]", _emit_prefetch)
 
 
 @inline
@@ -147,7 +147,7 @@ def never_zero(key: np.uint64) -> np.uint64:
 
 
 @kernel
-def _find(keys: U64, key: np.uint64) -> int:
+def _find_table_slot(keys: U64, key: np.uint64) -> int:
     """Slot that holds the key, or the free slot where it belongs."""
     last = np.uint64(keys.size - 1)
     slot = (key * M2 >> _U32) & last
@@ -173,7 +173,7 @@ def hash_rows(offsets: I64, data: U8, secret: U64, hashes: U64) -> None:
 def look_up(names: U64, keys: U64, indices: I64, found: I64) -> None:
     """Index stored for each name in an open-addressing table, -1 if there is none."""
     for row in range(names.size):
-        slot = _find(keys, never_zero(names[row]))
+        slot = _find_table_slot(keys, never_zero(names[row]))
         found[row] = indices[slot] if keys[slot] != _U0 else -1
 
 
@@ -181,7 +181,7 @@ def look_up(names: U64, keys: U64, indices: I64, found: I64) -> None:
 def enter(names: U64, values: I64, keys: U64, indices: I64) -> None:
     """Store an index for each name; the table must have room."""
     for row in range(names.size):
-        slot = _find(keys, never_zero(names[row]))
+        slot = _find_table_slot(keys, never_zero(names[row]))
         keys[slot] = never_zero(names[row])
         indices[slot] = values[row]
 

@@ -28,18 +28,18 @@ _BELOW = 3
 """Depth to which settings are looked for within settings, such as extra_body of optional_params."""
 
 
-def _plain(name: str) -> str:
+def _normalise_setting_name(name: str) -> str:
     """One spelling of topK, top_k and top-k."""
     return name.replace("_", "").replace("-", "").lower()
 
 
-def _names(words: str) -> frozenset[str]:
-    return frozenset(map(_plain, words.split()))
+def _parse_setting_names(words: str) -> frozenset[str]:
+    return frozenset(map(_normalise_setting_name, words.split()))
 
 
 _LISTS = tomllib.loads((files(__package__) / "other_settings.toml").read_text("utf-8"))
-_READ, _HARMLESS, _CONTAINERS = (_names(_LISTS[name]) for name in ("read", "harmless", "containers"))
-_NEUTRAL = {name: values for names, values in _LISTS["neutral"].items() for name in _names(names)}
+_READ, _HARMLESS, _CONTAINERS = (_parse_setting_names(_LISTS[name]) for name in ("read", "harmless", "containers"))
+_NEUTRAL = {name: values for names, values in _LISTS["neutral"].items() for name in _parse_setting_names(names)}
 """Values of settings that change nothing."""
 _USUAL = frozenset(
     (
@@ -58,7 +58,7 @@ def changes_answers(name: str, value: Any) -> bool:
     """
     if value is None or value in ("", "null"):
         return False
-    plain = _plain(name)
+    plain = _normalise_setting_name(name)
     if plain in _READ or plain in _HARMLESS:
         return False
     if isinstance(value, str):
@@ -76,15 +76,15 @@ def other_settings(body: Mapping[str, Any]) -> str | None:
     Args:
         body: of the request, or an object with its settings.
     """
-    return None if _USUAL.issuperset(body) else named(_of(body, _BELOW))
+    return None if _USUAL.issuperset(body) else named(_iterate_changing_settings(body, _BELOW))
 
 
-def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
+def _iterate_changing_settings(body: Mapping[str, Any], below: int) -> Iterator[str]:
     for name, value in body.items():
-        if _plain(name) in _CONTAINERS and below:
+        if _normalise_setting_name(name) in _CONTAINERS and below:
             inner = decoded(value)
             if isinstance(inner, Mapping):
-                yield from _of(inner, below - 1)
+                yield from _iterate_changing_settings(inner, below - 1)
                 continue
         if changes_answers(name, value):
             yield name
@@ -92,9 +92,9 @@ def _of(body: Mapping[str, Any], below: int) -> Iterator[str]:
 
 def setting_columns(record: Mapping[str, Any]) -> str | None:
     """As `other_settings`, of a record of any kind: only fields that are known to be settings or hold them."""
-    holding = {name: record[name] for name in record if _plain(name) in _CONTAINERS}
+    holding = {name: record[name] for name in record if _normalise_setting_name(name) in _CONTAINERS}
     own = (name for name in SETTING_FIELDS if changes_answers(name, record.get(name)))
-    return named(own, (name for name in _of(holding, _BELOW) if name not in holding))
+    return named(own, (name for name in _iterate_changing_settings(holding, _BELOW) if name not in holding))
 
 
 def named(*found: Iterator[str] | str | None) -> str | None:

@@ -75,11 +75,11 @@ def _shown_row(raw: str) -> str:
 
 def _redacted_json(raw: str) -> str:
     """A piece of a row redacted; JSON writes letters and line ends as escapes, which would tear names apart."""
-    text = _ESCAPED_LETTER.sub(_letter, raw).replace("\\n", "\n")
+    text = _ESCAPED_LETTER.sub(_decode_escaped_letter, raw).replace("\\n", "\n")
     return redacted(text).replace("\n", "\\n")
 
 
-def _letter(escape: re.Match[str]) -> str:
+def _decode_escaped_letter(escape: re.Match[str]) -> str:
     units = bytes.fromhex("".join(escape[0].split("\\u")))
     decoded = units.decode("utf-16-be", "replace")
     return decoded if decoded >= chr(_SMALLEST_LETTER) else escape[0]

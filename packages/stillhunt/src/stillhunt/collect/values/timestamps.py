@@ -136,18 +136,18 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()
         kind = values.type
-    valid = _valid(values)
+    valid = _mask_valid_values(values)
     if pa.types.is_null(kind):
         return np.zeros(len(values), np.int64), valid
     if pa.types.is_timestamp(kind):
-        return _ticks(values, kind.unit), valid
+        return _convert_ticks(values, kind.unit), valid
     if pa.types.is_date(kind):
-        return _ticks(
+        return _convert_ticks(
             values.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")),
             "s" if pa.types.is_date32(kind) else "ms",
         ), valid
     if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
-        return _int_micros(_numbers(values.cast(pa.int64()))), valid
+        return _int_micros(_read_integer_values(values.cast(pa.int64()))), valid
     if pa.types.is_floating(kind):
         return _float_micros(values)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -155,18 +155,18 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     return None
 
 
-def _valid(values: pa.Array) -> npt.NDArray[np.bool_]:
+def _mask_valid_values(values: pa.Array) -> npt.NDArray[np.bool_]:
     if values.null_count == 0:
         return np.ones(len(values), np.bool_)
     return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.bool_)
 
 
-def _numbers(values: pa.Array) -> npt.NDArray[np.int64]:
+def _read_integer_values(values: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.fill_null(values, 0).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _ticks(values: pa.Array, unit: str) -> npt.NDArray[np.int64]:
-    ticks = _numbers(values.cast(pa.int64()))
+def _convert_ticks(values: pa.Array, unit: str) -> npt.NDArray[np.int64]:
+    ticks = _read_integer_values(values.cast(pa.int64()))
     times, over = _UNIT_TICKS[unit]
     # No date of a log lies beyond these bounds; clipping keeps the product from wrapping around into a valid one.
     bound = np.int64(2**62 // times)
@@ -203,7 +203,7 @@ def _text_micros(
     # Arrow reads a subset of what `one_time` reads, with the same meaning: all with zones, or all without.
     for target in (pa.timestamp("us", tz="UTC"), pa.timestamp("us")):
         try:
-            return _numbers(values.cast(target).cast(pa.int64())), valid
+            return _read_integer_values(values.cast(target).cast(pa.int64())), valid
         except pa.ArrowInvalid:
             continue
     return None

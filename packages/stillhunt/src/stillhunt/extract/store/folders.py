@@ -126,11 +126,11 @@ def _is_ours(folder: Path) -> bool:
 def _in_use(folder: Path) -> bool:
     process, host = folder.name.removeprefix(_PREFIX).split("-")[:2]
     if host == host_tag():
-        return _alive(int(process))
+        return _is_process_alive(int(process))
     return time.time() - folder.stat().st_mtime < FORGOTTEN_SECONDS
 
 
-def _alive(process: int) -> bool:
+def _is_process_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

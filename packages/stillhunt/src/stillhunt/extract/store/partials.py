@@ -103,13 +103,13 @@ class Partials:
         for path in sorted(self._state.iterdir()):
             kept.setdefault(path.name[:_PART], []).append(path.name)
         wanted = set(self._inputs.values())
-        earlier = [{name[:_PART]: name for name in names} for names in _together(self._state)]
+        earlier = [{name[:_PART]: name for name in names} for names in _read_recent_folder_names(self._state)]
         best = max(earlier, key=lambda names: len(wanted & names.keys()), default={})
         notes = {}
         for index, own in self._inputs.items():
             for name in [best.get(own, ""), *kept.get(own, ())]:
                 if name and _facts_of(self._state / name) is not None:
-                    notes[index] = {note: _read(self._state / name / f"{note}.arrow") for note in NOTES}
+                    notes[index] = {note: _read_checked_table(self._state / name / f"{note}.arrow") for note in NOTES}
                     if name != best.get(own):
                         notes[index].pop(RELATIVE)
                     break
@@ -145,7 +145,7 @@ class Partials:
         """Take sketches of one input, in its order."""
         try:
             if origin_file not in self._writers:
-                self._writers[origin_file] = SegmentWriter(self._place(origin_file), self._pool)
+                self._writers[origin_file] = SegmentWriter(self._locate_partial(origin_file), self._pool)
             if self._latest not in (-1, origin_file):
                 # Inputs come one after the other: what is left of the last one would else wait until all are read.
                 self._writers[self._latest].flush()
@@ -166,11 +166,13 @@ class Partials:
             return
         try:
             self._writers[origin_file].close()
-            made = self._place(origin_file)
+            made = self._locate_partial(origin_file)
             for file, table in [(REJECTED, rejects), *((f"{note}.arrow", notes[note]) for note in NOTES)]:
                 with pa.OSFile(str(made / file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
                     writer.write_table(table)
-            text = json.dumps({**asdict(facts), "sizes": _sizes(made), "sums": _sums(made)})
+            text = json.dumps(
+                {**asdict(facts), "sizes": _measure_file_sizes(made), "sums": _compute_arrow_checksums(made)}
+            )
             (made / FACTS).write_text(f"{zlib.crc32(text.encode())} {text}")
             final = self._state / name
             if _facts_of(final) is None:
@@ -182,7 +184,7 @@ class Partials:
 
     def rejects(self, origin_file: int, name: str) -> pa.Table:
         """REJECTS of an input whose segments were here already, under the name that it has now."""
-        table = _read(self._kept[origin_file] / REJECTED)
+        table = _read_checked_table(self._kept[origin_file] / REJECTED)
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
@@ -197,7 +199,7 @@ class Partials:
                     writer.close()
         except OSError as error:
             raise self._no_room(error) from error
-        made = {index: self._place(index) for index in self._writers}
+        made = {index: self._locate_partial(index) for index in self._writers}
         folders = {**made, **self._kept}
         store = Store(sorted(folders.items()))
         for index, rows in {**self._kept_rows, **{index: made.rows for index, made in self._writers.items()}}.items():
@@ -213,7 +215,7 @@ class Partials:
             _note_together(self._state, sorted({*self._names.values(), *joined}))
         return store
 
-    def _place(self, origin_file: int) -> Path:
+    def _locate_partial(self, origin_file: int) -> Path:
         return self._folder / f"{origin_file:05d}"
 
     def _no_room(self, error: OSError) -> OutputError:
@@ -237,7 +239,7 @@ def _name_part(parts: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()[:_PART]
 
 
-def _read(path: Path) -> pa.Table:
+def _read_checked_table(path: Path) -> pa.Table:
     try:
         with pa.memory_map(str(path)) as source:
             if zlib.crc32(source.read_buffer()) != _verified_facts(path.parent)["sums"][path.name]:
@@ -248,7 +250,7 @@ def _read(path: Path) -> pa.Table:
         raise damaged(path, error) from error
 
 
-def _together(state: Path) -> list[list[str]]:
+def _read_recent_folder_names(state: Path) -> list[list[str]]:
     """Names of the folders that each of the latest hunts used; empty where the record is damaged or missing."""
     try:
         return [[str(name) for name in names] for names in json.loads((state / TOGETHER).read_text())]
@@ -258,12 +260,12 @@ def _together(state: Path) -> list[list[str]]:
 
 def names_in_use(state: Path) -> frozenset[str]:
     """Names of the kept folders that any of the latest hunts used; empty where that is not recorded."""
-    return frozenset(name for names in _together(state) for name in names)
+    return frozenset(name for names in _read_recent_folder_names(state) for name in names)
 
 
 def _note_together(state: Path, names: list[str]) -> None:
     """Record which folders are used together; a concurrent hunt may overwrite the record, which only costs time."""
-    earlier = [other for other in _together(state) if other != names][: MOST_TOGETHER - 1]
+    earlier = [other for other in _read_recent_folder_names(state) if other != names][: MOST_TOGETHER - 1]
     beside = state / f"{TOGETHER}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
         beside.touch(mode=0o600)
@@ -273,11 +275,11 @@ def _note_together(state: Path, names: list[str]) -> None:
         raise OutputError(str(error.strerror), where=str(state), next_step="make room there") from error
 
 
-def _sizes(folder: Path) -> dict[str, int]:
+def _measure_file_sizes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != FACTS}
 
 
-def _sums(folder: Path) -> dict[str, int]:
+def _compute_arrow_checksums(folder: Path) -> dict[str, int]:
     """Checksums of what lies beside the segments, which have their own."""
     return {path.name: zlib.crc32(path.read_bytes()) for path in sorted(folder.glob("*.arrow"))}
 
@@ -293,7 +295,7 @@ def _facts_of(folder: Path) -> KeptInput | None:
     """What a kept folder holds; None where there is none, or where a file of it is missing, cut short or unreadable."""
     try:
         facts = _verified_facts(folder)
-        if facts.pop("sizes") != _sizes(folder):
+        if facts.pop("sizes") != _measure_file_sizes(folder):
             return None
         cuts = tuple((int(row), int(size)) for row, size in facts["cuts"])
         return KeptInput(int(facts["rows"]), dict(facts["known"]), cuts)
@@ -303,13 +305,13 @@ def _facts_of(folder: Path) -> KeptInput | None:
 
 def _settings_digest(config: Config, mapping: Mapping[str, str] | None) -> str:
     read = config.collect.model_dump(mode="json", exclude={"rejects_limit", "batch_rows"})
-    read["mmdb"] = [_stamp(Path(path)) for path in config.collect.mmdb]
+    read["mmdb"] = [_stamp_lookup_file(Path(path)) for path in config.collect.mmdb]
     parts = [LAYOUT, SKETCH_VERSION, config.seed, read, sorted((mapping or {}).items()), *reader_versions()]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _stamp(path: Path) -> tuple[str, int, int] | None:
+def _stamp_lookup_file(path: Path) -> tuple[str, int, int] | None:
     """Path, size and time of change of a file: what was looked up in it holds as long as these stand."""
     try:
         found = path.stat()

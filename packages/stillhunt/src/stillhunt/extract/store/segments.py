@@ -73,7 +73,7 @@ def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> N
     with pa.BufferedOutputStream(pa.OSFile(str(beside), "wb"), WRITE_BYTES) as file:
         for number, family in enumerate(COLUMN_GROUPS):
             own = (*family, ORIGIN_COLUMN) if several and number == len(COLUMN_GROUPS) - 1 else family
-            batch = _family(sketches, own, order)
+            batch = _order_column_family(sketches, own, order)
             for partition in range(PARTITIONS):
                 first, last = edges[partition], edges[partition + 1]
                 if first == last:
@@ -91,7 +91,7 @@ def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> N
     beside.replace(path)
 
 
-def _family(table: pa.Table, family: Sequence[str], order: npt.NDArray[np.int64]) -> pa.RecordBatch:
+def _order_column_family(table: pa.Table, family: Sequence[str], order: npt.NDArray[np.int64]) -> pa.RecordBatch:
     columns: dict[str, pa.Array] = {}
     rows = pa.array(order)
     for name in family:
@@ -103,7 +103,7 @@ def _family(table: pa.Table, family: Sequence[str], order: npt.NDArray[np.int64]
             if len(lists.values):
                 columns[name] = lists
         else:
-            columns[name] = _narrow(column).take(rows)
+            columns[name] = _narrow_column(column).take(rows)
     if not columns:  # a batch without columns has no rows
         columns[""] = pa.nulls(len(order))
     return pa.RecordBatch.from_pydict(columns)
@@ -125,7 +125,7 @@ def _ordered_lists(column: pa.ChunkedArray, order: npt.NDArray[np.int64]) -> pa.
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(out))
 
 
-def _narrow(column: pa.ChunkedArray) -> pa.Array:
+def _narrow_column(column: pa.ChunkedArray) -> pa.Array:
     """The same values in fewer bytes, as one array."""
     array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([*column.chunks, pa.array([], column.type)])
     if pa.types.is_string(array.type) and pc.count_distinct(array.slice(0, PROBED_ROWS)).as_py() <= FEW_VALUES:
@@ -230,19 +230,19 @@ class Segment:
                 rows = -1
                 for number, family in enumerate(COLUMN_GROUPS):
                     last = number == len(COLUMN_GROUPS) - 1
-                    wanted = [name for name in columns if name in family or (last and self._tells(name))]
+                    wanted = [name for name in columns if name in family or (last and self._has_origin_column(name))]
                     if not wanted and not (rows < 0 and last):
                         continue
-                    batch = self._batch(file, number, partition)
+                    batch = self._read_family_batch(file, number, partition)
                     if batch is None:
                         break
                     rows = batch.num_rows
                     found |= {name: batch.column(name) for name in wanted if name in batch.schema.names}
                 if rows >= 0:
-                    tables.append(pa.table({name: self._column(found, name, rows) for name in columns}))
+                    tables.append(pa.table({name: self._restore_column(found, name, rows) for name in columns}))
         return tables
 
-    def _batch(self, file: BufferedReader, family: int, partition: int) -> pa.RecordBatch | None:
+    def _read_family_batch(self, file: BufferedReader, family: int, partition: int) -> pa.RecordBatch | None:
         begin, length, checksum = self._index[family, partition].tolist()
         if not length:
             return None
@@ -267,10 +267,10 @@ class Segment:
         """Whether its folder outlives the hunt."""
         return len(self.kept_name) == _KEPT_NAME
 
-    def _tells(self, name: str) -> bool:
+    def _has_origin_column(self, name: str) -> bool:
         return name == ORIGIN_COLUMN and len(self.origins) > 1
 
-    def _column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
+    def _restore_column(self, found: dict[str, Any], name: str, rows: int) -> pa.Array:
         if name == ORIGIN_COLUMN:
             origins = pa.array(self.origins, pa.int32())
             return origins.take(found[name]) if name in found else pa.repeat(origins[0], rows)

@@ -133,23 +133,23 @@ class Store:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         gathered: list[Segment] = []
         kept = []
-        for run, lasting in _runs(self._segments):
+        for run, lasting in _iterate_segment_runs(self._segments):
             name = _name_of(run)
             if len(run) == 1:
                 gathered += run
             elif state is not None and lasting:
                 kept.append(name)
                 if not (state / name).exists():
-                    _join(run, folder / name)
+                    _join_segment_run(run, folder / name)
                     try:
                         (folder / name).rename(state / name)
                     except OSError:  # another hunt with the same state folder was faster, or there is no room
                         if not (state / name).exists():
                             raise
-                gathered.append(Segment(state / name / JOINED, _origins(run)))
+                gathered.append(Segment(state / name / JOINED, _list_run_origins(run)))
             else:
-                _join(run, folder / name)
-                gathered.append(Segment(folder / name / JOINED, _origins(run)))
+                _join_segment_run(run, folder / name)
+                gathered.append(Segment(folder / name / JOINED, _list_run_origins(run)))
         self._segments = gathered
         return kept
 
@@ -161,24 +161,24 @@ class Store:
         """
         groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))
         bounds = np.linspace(0, PARTITIONS, groups + 1).astype(int)
-        sources = [self._source(range(first, last)) for first, last in pairwise(bounds.tolist())]
+        sources = [self._make_partition_source(range(first, last)) for first, last in pairwise(bounds.tolist())]
         return LocalDataset(sources, SKETCHES.names, threads)
 
-    def _source(self, partitions: range) -> Source:
+    def _make_partition_source(self, partitions: range) -> Source:
         def read(columns: Sequence[str] | None) -> pa.Table:
-            return self._read(partitions, SKETCHES.names if columns is None else columns)
+            return self._read_settled_rows(partitions, SKETCHES.names if columns is None else columns)
 
         return read
 
-    def _read(self, partitions: range, columns: Sequence[str]) -> pa.Table:
+    def _read_settled_rows(self, partitions: range, columns: Sequence[str]) -> pa.Table:
         settled = len(self._dropped) or ("request_key" in columns and len(self._shared))
         extra = [name for name in OF_REPEATS if name not in columns] if settled else []
-        table = self._stored(partitions, [*columns, *extra])
+        table = self._read_stored_rows(partitions, [*columns, *extra])
         if settled:
             table = with_distinct_keys(self._without_dropped(table), self._shared).select(list(columns))
         return table
 
-    def _stored(self, partitions: range, columns: Sequence[str]) -> pa.Table:
+    def _read_stored_rows(self, partitions: range, columns: Sequence[str]) -> pa.Table:
         """Rows as they were written, repeats too."""
         if len(partitions) < PARTITIONS or self.rows > HELD_ROWS:
             tables = [table for segment in self._segments for table in segment.read(partitions, columns)]
@@ -214,20 +214,20 @@ class Store:
         del keys
         if not len(twice):
             return 0, 0
-        table = joined(list(self._repeated(twice)), OF_REPEATS)
+        table = joined(list(self._iterate_repeated_rows(twice)), OF_REPEATS)
         key, repeated, shares = settled_rows(table)
         file, row = table.column("origin_file").to_numpy()[repeated], table.column("origin_row").to_numpy()[repeated]
         self._dropped, self._dropped_rows = np.unique(key[repeated]), set(zip(file.tolist(), row.tolist(), strict=True))
         self._shared = np.unique(request_in_account(table)[shares])
         return int(shares.sum()), int(repeated.sum())
 
-    def _repeated(self, twice: Keys) -> Iterator[pa.Table]:
+    def _iterate_repeated_rows(self, twice: Keys) -> Iterator[pa.Table]:
         for table in self._read_all(OF_REPEATS):
             yield table.filter(pc.is_in(table.column("request_key"), value_set=pa.array(twice)))
 
     def _read_all(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         if self.rows <= HELD_ROWS:
-            return iter([self._stored(range(PARTITIONS), columns)])
+            return iter([self._read_stored_rows(range(PARTITIONS), columns)])
         return (table for segment in self._segments for table in segment.read(range(PARTITIONS), columns))
 
 
@@ -277,7 +277,7 @@ def with_distinct_keys(table: pa.Table, shared: Keys) -> pa.Table:
     )
 
 
-def _runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
+def _iterate_segment_runs(segments: Sequence[Segment]) -> Iterator[tuple[list[Segment], bool]]:
     """Segments in runs of at most `SEGMENT_ROWS` requests, each with whether the next hunt will have the same run.
 
     Marks are segments that their names choose. So a run between two of them is the same in every hunt that has it,
@@ -302,12 +302,12 @@ def _name_of(run: Sequence[Segment]) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
-def _origins(run: Sequence[Segment]) -> list[int]:
+def _list_run_origins(run: Sequence[Segment]) -> list[int]:
     """Indexes of the input files of a run, by their place in it."""
     return [segment.origins[0] for segment in run]
 
 
-def _join(run: Sequence[Segment], folder: Path) -> None:
+def _join_segment_run(run: Sequence[Segment], folder: Path) -> None:
     folder.mkdir(mode=0o700)
     tables = []
     for place, segment in enumerate(run):

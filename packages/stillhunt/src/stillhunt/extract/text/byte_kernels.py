@@ -131,7 +131,7 @@ _I8, _I64 = ir.IntType(8), ir.IntType(64)
 _VECTOR = ir.VectorType(_I8, 64)
 
 
-def _splat(value: int) -> ir.Constant:
+def _make_splat_constant(value: int) -> ir.Constant:
     return ir.Constant(_VECTOR, [value] * 64)
 
 
@@ -145,7 +145,7 @@ def _mask(builder: Any, flags: Any) -> Any:
     return builder.call(held, [builder.bitcast(flags, _I64)])
 
 
-def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def _locate_array_element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
@@ -154,7 +154,7 @@ def load64(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 
     """Eight bytes from any byte position, as one little-endian number."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = _element(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = _locate_array_element(context, builder, signature.args[0], arguments[0], arguments[1])
         loaded = builder.load(builder.bitcast(pointer, _I64.as_pointer()))
         loaded.align = 1
         return loaded
@@ -167,7 +167,7 @@ def get(typing_context: Any, array: Any, index: Any) -> Any:  # noqa: ARG001  # 
     """array[index] for an index that is known to be inside: no negative index counts from the end."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_element(context, builder, signature.args[0], arguments[0], arguments[1]))
+        return builder.load(_locate_array_element(context, builder, signature.args[0], arguments[0], arguments[1]))
 
     return array.dtype(array, _types.int64), generate
 
@@ -177,7 +177,9 @@ def put(typing_context: Any, array: Any, index: Any, value: Any) -> Any:  # noqa
     """array[index] = value, likewise."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _element(context, builder, signature.args[0], arguments[0], arguments[1]))
+        builder.store(
+            arguments[2], _locate_array_element(context, builder, signature.args[0], arguments[0], arguments[1])
+        )
         return context.get_dummy_value()
 
     return _types.none(array, _types.int64, array.dtype), generate
@@ -209,20 +211,20 @@ def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) 
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         b = builder
-        pointer = _element(context, b, signature.args[0], arguments[0], arguments[1])
+        pointer = _locate_array_element(context, b, signature.args[0], arguments[0], arguments[1])
         raw = b.load(b.bitcast(pointer, _VECTOR.as_pointer()))
         raw.align = 1
-        upper = b.icmp_unsigned("<", b.sub(raw, _splat(65)), _splat(26))
-        lower = b.select(upper, b.add(raw, _splat(32)), raw)
-        letters = b.icmp_unsigned("<", b.sub(lower, _splat(97)), _splat(26))
-        token = b.or_(letters, b.icmp_unsigned("<", b.sub(raw, _splat(48)), _splat(10)))
-        token = b.or_(token, b.icmp_unsigned("==", raw, _splat(95)))
-        token = b.or_(token, b.icmp_unsigned("==", raw, _splat(39)))
-        high = b.icmp_unsigned(">=", raw, _splat(128))
-        marks = b.icmp_unsigned("==", raw, _splat(ord("{")))
+        upper = b.icmp_unsigned("<", b.sub(raw, _make_splat_constant(65)), _make_splat_constant(26))
+        lower = b.select(upper, b.add(raw, _make_splat_constant(32)), raw)
+        letters = b.icmp_unsigned("<", b.sub(lower, _make_splat_constant(97)), _make_splat_constant(26))
+        token = b.or_(letters, b.icmp_unsigned("<", b.sub(raw, _make_splat_constant(48)), _make_splat_constant(10)))
+        token = b.or_(token, b.icmp_unsigned("==", raw, _make_splat_constant(95)))
+        token = b.or_(token, b.icmp_unsigned("==", raw, _make_splat_constant(39)))
+        high = b.icmp_unsigned(">=", raw, _make_splat_constant(128))
+        marks = b.icmp_unsigned("==", raw, _make_splat_constant(ord("{")))
         for mark in "}[];=<>\\`":
-            marks = b.or_(marks, b.icmp_unsigned("==", raw, _splat(ord(mark))))
-        out = _element(context, b, signature.args[2], arguments[2], arguments[3])
+            marks = b.or_(marks, b.icmp_unsigned("==", raw, _make_splat_constant(ord(mark))))
+        out = _locate_array_element(context, b, signature.args[2], arguments[2], arguments[3])
         stored = b.store(lower, b.bitcast(out, _VECTOR.as_pointer()))
         stored.align = 1
         return context.make_tuple(b, signature.return_type, [_mask(b, m) for m in (token, letters, high, marks)])

@@ -35,7 +35,7 @@ def constant_tables() -> Tables:
     marks[sorted({ids[int(word)] for tokens in stop_tokens for word in tokens})] = STOP
     marks[[ids[word] for word in cues.tolist()]] = CUE  # none of them is a stop word
     lexicons = [
-        _lexicon(
+        _build_lexicon(
             [
                 ([ids[int(word)] for word in tokens], feature)
                 for tokens, (_, feature) in zip(phrase_tokens[rules], found, strict=True)
@@ -45,10 +45,12 @@ def constant_tables() -> Tables:
         )
         for rules, found in phrases.items()
     ]
-    return Tables(code_point_table(), _vocabulary(ids, marks), lexicons[0], lexicons[1], _classifier())
+    return Tables(
+        code_point_table(), _build_vocabulary(ids, marks), lexicons[0], lexicons[1], _build_asked_classifier()
+    )
 
 
-def _classifier() -> Asked:
+def _build_asked_classifier() -> Asked:
     data = asked_data()
     return Asked(data.entries, data.bars, np.array([BITS[flag] for flag in ASKED_FLAGS], np.int64))
 
@@ -71,7 +73,7 @@ def _number_words(token_lists: list[U64]) -> dict[int, int]:
     return {word: number for number, word in enumerate(known, start=1)}
 
 
-def _vocabulary(ids: dict[int, int], marks: U8) -> Vocabulary:
+def _build_vocabulary(ids: dict[int, int], marks: U8) -> Vocabulary:
     words = np.zeros(len(ids) + 1, np.uint64)
     words[1:] = sorted(ids)
     multiplier = _FIRST_MULTIPLIER
@@ -93,7 +95,7 @@ def _vocabulary(ids: dict[int, int], marks: U8) -> Vocabulary:
     return Vocabulary(np.uint64(multiplier), tags.view("<u8").reshape(-1), numbers.reshape(-1), words, marks)
 
 
-def _lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules) -> Lexicon:
+def _build_lexicon(paths: list[tuple[list[int], str]], words: int, rules: LexiconRules) -> Lexicon:
     children: dict[tuple[int, int], int] = {}
     features = [0]
     roots = np.zeros(words, np.uint16)

@@ -106,7 +106,7 @@ def script_of(code_point: int) -> int:
     return SCRIPTS.index("other")
 
 
-def _entry(code_point: int) -> int:
+def _encode_code_point(code_point: int) -> int:
     folded = ord(fold(chr(code_point)))
     kind = IGNORED if code_point in _IGNORED_POINTS else classify(folded)
     if kind in (SEPARATOR, IGNORED):
@@ -129,7 +129,7 @@ def code_point_table() -> npt.NDArray[np.uint32]:
     hangul = SCRIPTS.index("hangul")
     other = SCRIPTS.index("other")
     for code_point in (*range(0x3400), *range(0xA490, 0xAC00), *range(0xF900, 0x10000)):
-        table[code_point] = _entry(code_point)
+        table[code_point] = _encode_code_point(code_point)
     # The large blocks fold to themselves; a loop over 30,000 characters would be felt at start-up.
     for first, last, kind, script in (
         (0x3400, 0x4DBF, CHARACTER, han),
@@ -140,6 +140,6 @@ def code_point_table() -> npt.NDArray[np.uint32]:
         block = np.arange(first, last + 1, dtype=np.uint32)
         table[first : last + 1] = block | np.uint32(kind << CLASS_SHIFT | script << SCRIPT_SHIFT)
     for offset, code_point in enumerate(range(MATH_FIRST, MATH_STOP)):
-        table[0x10000 + offset] = _entry(code_point)
+        table[0x10000 + offset] = _encode_code_point(code_point)
     table.flags.writeable = False
     return table

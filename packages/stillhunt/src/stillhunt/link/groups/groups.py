@@ -53,7 +53,9 @@ def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Gr
     """
     if (slices.size[formed_on] >= MIN_SLICE_PROMPTS).sum() < least:
         return []
-    inside, phrase, topic, freedom = search(_shown(slices, formed_on), _shown(slices, 1 - formed_on), least)[0]
+    inside, phrase, topic, freedom = search(
+        _order_fold_slices(slices, formed_on), _order_fold_slices(slices, 1 - formed_on), least
+    )[0]
     return [
         Group(slices.cluster, formed_on, np.flatnonzero(inside[g]), phrase[g], topic[g], float(freedom[g]))
         for g in range(len(inside))
@@ -64,10 +66,10 @@ def compile_search() -> None:
     """Compile the search without a log: it takes longer than all other kernels of this room together."""
     two, nothing = np.full((2, 2), MIN_SLICE_PROMPTS), (np.zeros(0, np.int64),) * 2  # fewer prompts are not searched
     slices = ClusterSlices(0, two[0], two, two[:, :, None], two[:, :, None], nothing, nothing, nothing)
-    search(_shown(slices, 0), _shown(slices, 1), 3)
+    search(_order_fold_slices(slices, 0), _order_fold_slices(slices, 1), 3)
 
 
-def _shown(slices: ClusterSlices, fold: int) -> Shown:
+def _order_fold_slices(slices: ClusterSlices, fold: int) -> Shown:
     """What one fold shows, in the order that the search expects."""
     member, request, phrase = slices.member[fold], slices.request[fold], slices.phrase[fold]
     if not in_order(member, request, phrase):

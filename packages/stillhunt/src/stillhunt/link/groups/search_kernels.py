@@ -64,9 +64,9 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
     Returns:
         Members of each set, shape (sets, slices).
     """
-    candidates = _candidates(usable)
+    candidates = _choose_seeders(usable)
     scratch = blank_sums(fold, 1)
-    near = _neighbours(fold, scratch, candidates)
+    near = _find_near_pairs(fold, scratch, candidates)
     left = np.ones(len(candidates), np.bool_)
     background = near.sum(axis=1)
     free = usable.copy()
@@ -79,7 +79,7 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
             break
         members[:] = False
         members[candidates[near[seed] & left]] = True
-        stands = _settle(fold, scratch, free, members, least)
+        stands = _settle_members(fold, scratch, free, members, least)
         for i in range(len(candidates)):
             if left[i] and (i == seed or (stands and members[candidates[i]])):
                 left[i] = False
@@ -92,7 +92,7 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
 
 
 @part
-def _candidates(usable: Flags) -> Ints:
+def _choose_seeders(usable: Flags) -> Ints:
     candidates = np.flatnonzero(usable)
     if len(candidates) > MAX_SEEDERS:
         # Spread evenly over the accounts, whose ids are opaque: a sample that row order cannot move.
@@ -101,7 +101,7 @@ def _candidates(usable: Flags) -> Ints:
 
 
 @part
-def _neighbours(fold: Fold, scratch: Sums, candidates: Ints) -> Flags:
+def _find_near_pairs(fold: Fold, scratch: Sums, candidates: Ints) -> Flags:
     """True for pairs of candidates as near as slices drawn from one work queue."""
     wanted = np.zeros(len(fold.size), np.bool_)
     wanted[candidates] = True
@@ -113,7 +113,7 @@ def _neighbours(fold: Fold, scratch: Sums, candidates: Ints) -> Flags:
 
 
 @part
-def _settle(fold: Fold, scratch: Sums, free: Flags, members: Flags, least: int) -> bool:
+def _settle_members(fold: Fold, scratch: Sums, free: Flags, members: Flags, least: int) -> bool:
     """Let slices join and leave until the set stands; False where it falls apart. Members change in place."""
     bits = np.empty(len(free))
     for _ in range(SETTLE_ROUNDS):

@@ -105,7 +105,7 @@ def cluster_slices(
     enough = np.flatnonzero(np.bincount(uses.label[large], minlength=clusters.count) >= least_accounts)
     large &= np.isin(uses.label, enough)
     weight = np.bincount(uses.label[large], weights=uses.prompts[large] * PHRASES_PER_PROMPT, minlength=clusters.count)
-    for labels in _batches(enough, weight):
+    for labels in _iterate_label_batches(enough, weight):
         wanted = np.where(np.isin(label_of, labels), label_of, -1).astype(np.int32)
         own = large & np.isin(uses.label, labels)
         keys = uses.label[own] * accounts + uses.account[own]
@@ -116,7 +116,7 @@ def cluster_slices(
         yield from sorted_slices(found)
 
 
-def _batches(labels: Ints, weight: Array) -> Iterator[Ints]:
+def _iterate_label_batches(labels: Ints, weight: Array) -> Iterator[Ints]:
     number = np.floor(np.cumsum(weight[labels]) / BATCH_OCCURRENCES)
     for one in np.unique(number):
         yield labels[number == one]

@@ -77,33 +77,33 @@ def _second_part(fold: Fold, other: Fold, scratch: Sums, members: Ints, depth: i
     rate = rates(scratch.phrase[0], scratch.total[0])
     apart = 0.0
     for chosen in (members[~second], members[second]):
-        apart += _away(other, rate_of(fold, chosen), chosen).sum()
+        apart += _measure_mean_deviation(other, rate_of(fold, chosen), chosen).sum()
     freedom = freedom_of(rate, scratch.total[0], scratch.together[0])
-    gain = 0.5 * freedom * (_away(other, rate, members).sum() - apart) / LOG2
+    gain = 0.5 * freedom * (_measure_mean_deviation(other, rate, members).sum() - apart) / LOG2
     return second if gain >= MIN_GAIN else nobody
 
 
 @part
 def _two_parts(fold: Fold, members: Ints) -> Flags:
-    standard = _standardised(fold, members)
+    standard = _standardise_counts(fold, members)
     count, width = standard.shape
     direction = standard[0] + 1e-3
     for _ in range(DIRECTION_ROUNDS):
         turned = np.zeros(width)
         for i in range(count):
             row = standard[i]
-            weight = _dot(row, direction)
+            weight = _compute_inner_product(row, direction)
             for p in range(width):
                 turned[p] += weight * row[p]
-        direction = turned / (np.sqrt(_dot(turned, turned)) + 1e-12)
+        direction = turned / (np.sqrt(_compute_inner_product(turned, turned)) + 1e-12)
     second = np.empty(count, np.bool_)
     for i in range(count):
-        second[i] = _dot(standard[i], direction) > 0.0
+        second[i] = _compute_inner_product(standard[i], direction) > 0.0
     for _ in range(LLOYD_ROUNDS):
         if second.all() or not second.any():
             break
-        first_away = _away(fold, rate_of(fold, members[~second]), members)
-        moved = _away(fold, rate_of(fold, members[second]), members) < first_away
+        first_away = _measure_mean_deviation(fold, rate_of(fold, members[~second]), members)
+        moved = _measure_mean_deviation(fold, rate_of(fold, members[second]), members) < first_away
         if (moved == second).all():
             break
         second = moved
@@ -111,7 +111,7 @@ def _two_parts(fold: Fold, members: Ints) -> Flags:
 
 
 @part
-def _standardised(fold: Fold, members: Ints) -> Floats:
+def _standardise_counts(fold: Fold, members: Ints) -> Floats:
     """Standardised deviation of each member's phrase counts from the rates of all, shape (members, phrases)."""
     rate = rate_of(fold, members)
     standard = np.empty((len(members), len(rate)))
@@ -125,7 +125,7 @@ def _standardised(fold: Fold, members: Ints) -> Floats:
 
 
 @part
-def _dot(left: Floats, right: Floats) -> float:
+def _compute_inner_product(left: Floats, right: Floats) -> float:
     """Inner product in one fixed order, in lanes so that it need not wait for each sum."""
     lanes = np.zeros(SPLIT_LANES)
     full = len(left) // SPLIT_LANES * SPLIT_LANES
@@ -155,7 +155,7 @@ def rate_of(fold: Fold, chosen: Ints) -> Floats:
 
 
 @part
-def _away(fold: Fold, rate: Floats, chosen: Ints) -> Floats:
+def _measure_mean_deviation(fold: Fold, rate: Floats, chosen: Ints) -> Floats:
     """Mean squared standardised deviation of the chosen slices from the rates."""
     away = np.zeros(len(chosen))
     size = fold.size[chosen]
@@ -182,13 +182,13 @@ def join_sets(fold: Fold, other: Fold, sums: Sums) -> Sums:
     kept = list(range(0))
     for row in _largest_first(sums.inside):
         members = np.flatnonzero(sums.inside[row])
-        apart[row] = _away(other, rates(sums.phrase[row], sums.total[row]), members).sum()
+        apart[row] = _measure_mean_deviation(other, rates(sums.phrase[row], sums.total[row]), members).sum()
         joined = False
         for larger in kept:
             _add_rows(sums, larger, row, scratch)
             rate = rates(scratch.phrase[0], scratch.total[0])
             freedom = freedom_of(rate, scratch.total[0], scratch.together[0])
-            together = _away(other, rate, np.flatnonzero(scratch.inside[0])).sum()
+            together = _measure_mean_deviation(other, rate, np.flatnonzero(scratch.inside[0])).sum()
             if 0.5 * freedom * (together - apart[larger] - apart[row]) / LOG2 < MIN_GAIN:
                 _put_row(scratch, sums, larger)
                 apart[larger] = together

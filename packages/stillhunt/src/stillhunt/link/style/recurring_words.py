@@ -107,7 +107,7 @@ class WordSample:
 def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     """Requests of a bounded number of accounts, a bounded number of each."""
     limit = np.uint64(min(int(_MAX_ACCOUNTS / max(accounts, 1) * 2.0**64), _ALL))
-    found = rows.gather(_sampled, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
+    found = rows.gather(_sample_word_requests, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
     order = np.argsort(account, kind="stable")
     place = np.empty(len(order), np.int32)
@@ -126,7 +126,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     return WordSample(codes, edges, topic, has, has.T.tocsr())
 
 
-def _sampled(table: pa.Table, context: Any) -> pa.Table:
+def _sample_word_requests(table: pa.Table, context: Any) -> pa.Table:
     grouped, limit = context
     order = values(table, "order")
     account = values(table, "account")

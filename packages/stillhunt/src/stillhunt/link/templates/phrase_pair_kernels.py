@@ -66,16 +66,16 @@ def label_joined(of_account: tuple[Ints, Ints], of_cluster: tuple[Ints, Ints], l
         for i in range(met):
             right = seen[i]
             other = cluster_start[right + 1] - cluster_start[right]
-            if _belong(together[right], size, other, accounts, limits):
-                _join(label, left, right)
+            if _are_template_fragments(together[right], size, other, accounts, limits):
+                _join_components(label, left, right)
             together[right] = 0
     for one in range(count):
-        label[one] = _root(label, one)
+        label[one] = _find_component_root(label, one)
     return label
 
 
 @nb.njit(nogil=True)
-def _belong(both: int, left: int, right: int, accounts: int, limits: FragmentLimits) -> bool:
+def _are_template_fragments(both: int, left: int, right: int, accounts: int, limits: FragmentLimits) -> bool:
     """Are two clusters with so many accounts fragments of one template?"""
     min_accounts, min_risk, min_jaccard = limits
     if both < min_accounts or both < min_jaccard * (left + right - both):
@@ -88,7 +88,7 @@ def _belong(both: int, left: int, right: int, accounts: int, limits: FragmentLim
 
 
 @nb.njit(nogil=True)
-def _root(label: Ints, one: int) -> int:
+def _find_component_root(label: Ints, one: int) -> int:
     while label[one] != one:
         label[one] = label[label[one]]
         one = label[one]
@@ -96,9 +96,9 @@ def _root(label: Ints, one: int) -> int:
 
 
 @nb.njit(nogil=True)
-def _join(label: Ints, left: int, right: int) -> None:
+def _join_components(label: Ints, left: int, right: int) -> None:
     """Put two components under the smaller of their labels."""
-    left, right = _root(label, left), _root(label, right)
+    left, right = _find_component_root(label, left), _find_component_root(label, right)
     label[max(left, right)] = min(left, right)
 
 
@@ -148,9 +148,9 @@ def pairs_by_account(
         step = max(np.int64(1), (count + most_requests - 1) // most_requests)
         own = order[offsets[i] : offsets[i + 1] : step]
         if width <= DENSE_PHRASES:
-            found = _dense(own, begins, codes, shared_of, place, width, limits)
+            found = _find_dense_pairs(own, begins, codes, shared_of, place, width, limits)
         else:
-            found = _sparse(own, begins, codes, shared_of, place, width, limits)
+            found = _find_sparse_pairs(own, begins, codes, shared_of, place, width, limits)
         while used + len(found) > len(out):
             wider = np.empty(2 * len(out), np.int64)
             wider[:used] = out[:used]
@@ -166,7 +166,7 @@ def pairs_by_account(
 
 
 @nb.njit(cache=True, nogil=True)
-def _dense(own: I32, begins: I32, codes: I32, shared_of: I32, place: I32, width: int, limits: Limits) -> I64:
+def _find_dense_pairs(own: I32, begins: I32, codes: I32, shared_of: I32, place: I32, width: int, limits: Limits) -> I64:
     """Pairs as places: each phrase has one bit per request, and a pair counts where enough bits are common."""
     most_phrases, _, least = limits
     words = (len(own) + 63) // 64
@@ -200,7 +200,9 @@ def _dense(own: I32, begins: I32, codes: I32, shared_of: I32, place: I32, width:
 
 
 @nb.njit(cache=True, nogil=True)
-def _sparse(own: I32, begins: I32, codes: I32, shared_of: I32, place: I32, width: int, limits: Limits) -> I64:
+def _find_sparse_pairs(
+    own: I32, begins: I32, codes: I32, shared_of: I32, place: I32, width: int, limits: Limits
+) -> I64:
     """Pairs as places: all pairs of all requests are sorted, and a pair counts where it occurs often enough."""
     most_phrases, _, least = limits
     pairs = np.empty(4096, np.int64)

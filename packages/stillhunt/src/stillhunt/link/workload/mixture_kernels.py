@@ -121,9 +121,13 @@ def preference_likelihoods(rows: Rows, alpha: Floats, rising: Floats) -> Floats:
                 break
             total += count
             for c in range(width):
-                law[c] += _rise(alpha, rising, topic, count, c) if count >= known else rising[topic, count, c]
+                law[c] += (
+                    _compute_log_rising_factorial(alpha, rising, topic, count, c)
+                    if count >= known
+                    else rising[topic, count, c]
+                )
         for c in range(width):
-            law[c] -= _rise(alpha, rising, last, total, c)
+            law[c] -= _compute_log_rising_factorial(alpha, rising, last, total, c)
         highest = law.max()
         mean = 0.0
         for c in range(width):
@@ -133,7 +137,7 @@ def preference_likelihoods(rows: Rows, alpha: Floats, rising: Floats) -> Floats:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _rise(alpha: Floats, rising: Floats, topic: int, count: np.int64, c: int) -> float:
+def _compute_log_rising_factorial(alpha: Floats, rising: Floats, topic: int, count: np.int64, c: int) -> float:
     if count < rising.shape[1]:
         return float(rising[topic, count, c])
     return math.lgamma(alpha[topic, c] + count) - math.lgamma(alpha[topic, c])
@@ -185,16 +189,16 @@ def weigh(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, weights: Si
     """
     width = len(lanes.share)
     counted, held = np.zeros((len(lanes.topics), width)), np.zeros((len(cells) - 1, width))
-    share, odds, scale = _block(lanes.share)
+    share, odds, scale = _allocate_lane_buffers(lanes.share)
     exponent, rest, moved = scale.view(np.int64), 1.0 - share, np.zeros(len(odds))
     by_row, cell = odds.reshape(-1, width), np.zeros(len(odds) // width, np.int64)
     known = weights.reshape(-1)
     # Loops that write little each: before it takes lanes together, the compiler must rule out that arrays overlap.
     for first in range(0, len(preference), len(cell)):
         last = min(first + len(cell), len(preference))
-        _bits(rows, preference, cells, lanes, (first, last), cell, by_row)
+        _compute_queue_bits(rows, preference, cells, lanes, (first, last), cell, by_row)
         used = (last - first) * width
-        _powers(odds, scale, exponent, used, lanes.max_bits)
+        _exponentiate_bits(odds, scale, exponent, used, lanes.max_bits)
         for j in range(used):
             odds[j] = share[j] * odds[j] / (share[j] * odds[j] + rest[j])
         for j in range(used):
@@ -230,13 +234,13 @@ def judge(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, settled: Fl
     width = len(settled)
     formed = np.zeros((len(preference) // 64 + 1, width), np.uint64)
     total, product, rest = np.zeros(width), np.ones(width), 1.0 - settled
-    share, odds, scale = _block(lanes.share)
+    share, odds, scale = _allocate_lane_buffers(lanes.share)
     exponent = scale.view(np.int64)
     by_row, cell = odds.reshape(-1, width), np.zeros(len(odds) // width, np.int64)
     for first in range(0, len(preference), len(cell)):
         last = min(first + len(cell), len(preference))
-        _bits(rows, preference, cells, lanes, (first, last), cell, by_row)
-        _powers(odds, scale, exponent, (last - first) * width, lanes.max_bits)
+        _compute_queue_bits(rows, preference, cells, lanes, (first, last), cell, by_row)
+        _exponentiate_bits(odds, scale, exponent, (last - first) * width, lanes.max_bits)
         for i in range(first, last):
             r, bit = i - first, np.uint64(i % 64)
             for w in range(width):
@@ -251,7 +255,7 @@ def judge(rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, settled: Fl
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _block(share: Floats) -> tuple[Floats, Floats, Floats]:
+def _allocate_lane_buffers(share: Floats) -> tuple[Floats, Floats, Floats]:
     """Buffers for a few rows of all lanes, one after the other; the first repeats each lane's share."""
     deep = max(MIXTURE_BLOCK // len(share), 1)
     repeated = np.empty(deep * len(share))
@@ -261,7 +265,7 @@ def _block(share: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _bits(
+def _compute_queue_bits(
     rows: Rows, preference: Floats, cells: Ints, lanes: Lanes, span: tuple[int, int], cell: Ints, out: Floats
 ) -> None:
     """Set `out` to the bits of rows span[0] : span[1] for each work queue, and `cell` to their cells."""
@@ -284,7 +288,7 @@ def _bits(
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _powers(bits: Floats, scale: Floats, exponent: Ints, used: int, max_bits: float) -> None:
+def _exponentiate_bits(bits: Floats, scale: Floats, exponent: Ints, used: int, max_bits: float) -> None:
     """Replace the first of `bits` by 2 ** bits, at most 2 ** max_bits; `exponent` is `scale` seen as integers."""
     for j in range(used):
         power = min(max(bits[j], MIN_BITS), max_bits)

@@ -248,11 +248,13 @@ class Background:
         """
         log = self.requests
         if view not in self._mixtures:
-            self._mixtures[view] = self._mixed(view, self.accounts.background[log.account] & log.first_occurrence)
+            self._mixtures[view] = self._build_mixtures(
+                view, self.accounts.background[log.account] & log.first_occurrence
+            )
         own = log.of_accounts(members[self.accounts.background[members]])
-        return self._mixtures[view].without(self._mixed(view, own[log.first_occurrence[own]]))
+        return self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
 
-    def _mixed(self, view: str, rows: Flags | Ints) -> Mixtures:
+    def _build_mixtures(self, view: str, rows: Flags | Ints) -> Mixtures:
         """Mixtures over some requests, as flags where they are most of the log and as positions where few."""
         log = self.requests
         account = log.account[rows]

@@ -18,7 +18,7 @@ from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 
 
-def _declared() -> list[EvidenceKind]:
+def _collect_declared_kinds() -> list[EvidenceKind]:
     found: list[EvidenceKind] = []
     for module in pkgutil.iter_modules(kinds.__path__):
         loaded = importlib.import_module(f"{kinds.__name__}.{module.name}")
@@ -44,7 +44,7 @@ def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     return ordered
 
 
-CATALOGUE = checked(_declared())
+CATALOGUE = checked(_collect_declared_kinds())
 """Every kind that is built in, in the order of tables and pages."""
 
 KIND_OF = {kind.name: kind for kind in CATALOGUE}

@@ -121,7 +121,7 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
     bits, operation = odds_against_all(list(odds.values())), HARVEST_OPERATION
     together = one_operator_bits(odds)
     many = members >= _POSING_ACCOUNTS
-    if many and sigmoid(bits) < settings.review_probability and _poses(measured, sigmoid(together)):
+    if many and sigmoid(bits) < settings.review_probability and _is_posing_operator(measured, sigmoid(together)):
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
     by_chance, leading = weighed[0], leading_explanation(weighed)
@@ -157,7 +157,7 @@ def _with_members(
     )
 
 
-def _poses(measured: Sequence[Finding], one_operator: float) -> bool:
+def _is_posing_operator(measured: Sequence[Finding], one_operator: float) -> bool:
     """Whether the accounts are surely one operator's, and pose as those of separate customers whom no person uses."""
     kinds = {found.kind: found.bits for found in measured}
     people = min(kinds.get("follow_ups", 0.0), kinds.get("talk", 0.0)) < -_PEOPLE_BITS
@@ -201,14 +201,14 @@ def judge_weighed(
         return "review", []
     limits = []
     if len(weighed.families) < P.independent_families:
-        limits.append(Limit(INDEPENDENCE, "independent_families", _dependent(weighed.families)))
+        limits.append(Limit(INDEPENDENCE, "independent_families", _explain_independence_limit(weighed.families)))
     if not len(flagged_members(weighed, settings, standing)):
         limits.append(Limit(FLAGGING, "nobody_to_act_on", _NOBODY))
     if (own := weighed.claim.bits - settings.prior_bits) + spare < required_bits:
         limits.append(Limit(BUDGET, "false_alarm_budget", _held_back(own, required_bits, settings)))
     verdict = "review" if limits else "act"
     if standing is not None and standing.any():
-        limits.append(Limit(STANDING, FLAGGED_BEFORE, _standing(int(standing.sum()))))
+        limits.append(Limit(STANDING, FLAGGED_BEFORE, _explain_standing_limit(int(standing.sum()))))
     return verdict, limits
 
 
@@ -259,7 +259,7 @@ def _too_few(likely: int, needed: int) -> str:
     return f"{accounts} of the group {verb} of it than not; a campaign has at least {needed}"
 
 
-def _dependent(families: Sequence[str]) -> str:
+def _explain_independence_limit(families: Sequence[str]) -> str:
     strong = f"only '{family_label(families[0])}' is strong" if families else "none is strong"
     return f"The verdict act needs two independent families of evidence, and {strong} by itself"
 
@@ -273,7 +273,7 @@ def _held_back(own: float, required: float, settings: ScoreSettings) -> str:
     )
 
 
-def _standing(accounts: int) -> str:
+def _explain_standing_limit(accounts: int) -> str:
     flagged = formatting.plural(accounts, "account")
     return (
         f"The look before flagged {flagged} of it: what was reached is left for evidence against it, and not for the "

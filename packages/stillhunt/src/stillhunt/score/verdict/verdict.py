@@ -75,14 +75,14 @@ def judge(
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
         flagged_before: True for accounts of the log that the look before flagged; None where there was none.
     """
-    measured, weighed = _weigh(CandidateCase.of(log, candidate, min_slice_requests), settings)
+    measured, weighed = _weigh_candidate(CandidateCase.of(log, candidate, min_slice_requests), settings)
     unrefuted = ~_refuted_members(measured, weighed)
     stays = (weighed.member_probability >= P.member_probability) & unrefuted
     likely = int(stays.sum())
     if not stays.all() and likely >= min_accounts:
         smaller = candidate.without(stays)
         case = CandidateCase.of(log, smaller, min_slice_requests, candidate, candidate.without(unrefuted))
-        candidate, (measured, weighed) = smaller, _weigh(case, settings)
+        candidate, (measured, weighed) = smaller, _weigh_candidate(case, settings)
     judge_again = partial(
         judge_weighed,
         weighed,
@@ -113,6 +113,6 @@ def _refuted_members(measured: list[Finding], weighed: Weighed) -> Flags:
     return refuted
 
 
-def _weigh(case: CandidateCase, settings: ScoreSettings) -> tuple[list[Finding], Weighed]:
+def _weigh_candidate(case: CandidateCase, settings: ScoreSettings) -> tuple[list[Finding], Weighed]:
     measured = learned_members(case, gather_evidence(case))
     return measured, weigh_findings(measured, len(case.candidate.accounts), settings)

@@ -42,27 +42,29 @@ def campaign_facts(campaign: CampaignModel) -> dict[str, Any]:
         "requests": row["requests"],
         "first_seen": row["first_seen"].isoformat(),
         "last_seen": row["last_seen"].isoformat(),
-        "skills": [_clean(skill, _NAME_CHARS) for skill in row["skills"]],
-        "models": [_clean(model, _NAME_CHARS) for model in row["models"]],
-        "evidence_for": [_finding(term) for term in campaign.strongest[:SUPPORTING]],
-        "evidence_against": [_finding(term) for term in campaign.total.opposing[:OPPOSING]],
+        "skills": [_clean_alert_text(skill, _NAME_CHARS) for skill in row["skills"]],
+        "models": [_clean_alert_text(model, _NAME_CHARS) for model in row["models"]],
+        "evidence_for": [_encode_finding(term) for term in campaign.strongest[:SUPPORTING]],
+        "evidence_against": [_encode_finding(term) for term in campaign.total.opposing[:OPPOSING]],
         "does_not_prove": list(campaign.limits[:LIMITS_NAMED]),
     }
 
 
 def campaign_text(campaign: CampaignModel, facts: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
     """The same in lines for a person."""
-    lines = [_clean(campaign.claim, 2 * STATEMENT_CHARS)]
-    lines += [formatting.sentence(_clean(reason, STATEMENT_CHARS)) for reason in reasons]
+    lines = [_clean_alert_text(campaign.claim, 2 * STATEMENT_CHARS)]
+    lines += [formatting.sentence(_clean_alert_text(reason, STATEMENT_CHARS)) for reason in reasons]
     lines.append("")
     volume = formatting.volume(facts["requests"], facts["accounts"])
     lines.append(f"Verdict: {campaign.verdict}. Probability: {facts['probability_in_words']}. Volume: {volume}.")
     taken = ", ".join(facts["skills"]) or campaign.skills
     lines.append(f"What is taken: {taken}.")
-    lines += ["", "Strongest evidence for it:", *map(_line, facts["evidence_for"])]
+    lines += ["", "Strongest evidence for it:", *map(_format_finding_line, facts["evidence_for"])]
     against = facts["evidence_against"]
     lines += (
-        ["", "Strongest evidence against it:", *map(_line, against)] if against else ["", "No evidence against it."]
+        ["", "Strongest evidence against it:", *map(_format_finding_line, against)]
+        if against
+        else ["", "No evidence against it."]
     )
     return [*lines, "", "What this does not prove:", *(f"- {limit}" for limit in facts["does_not_prove"])]
 
@@ -77,22 +79,22 @@ def link_to(console: str, campaign_id: str | None) -> str:
 
 def clean_sentence(text: str) -> str:
     """A sentence on one line, bounded and safe to show, without addresses and secrets."""
-    return formatting.sentence(_clean(text, STATEMENT_CHARS))
+    return formatting.sentence(_clean_alert_text(text, STATEMENT_CHARS))
 
 
-def _clean(text: str, chars: int) -> str:
+def _clean_alert_text(text: str, chars: int) -> str:
     return formatting.shorten(excerpt(text, chars)[0], chars)
 
 
-def _finding(term: Term) -> dict[str, Any]:
+def _encode_finding(term: Term) -> dict[str, Any]:
     return {
-        "family": _clean(term.family, _NAME_CHARS),
-        "statement": _clean(term.shown, STATEMENT_CHARS),
+        "family": _clean_alert_text(term.family, _NAME_CHARS),
+        "statement": _clean_alert_text(term.shown, STATEMENT_CHARS),
         "bits": round(term.bits, 1),
     }
 
 
-def _line(finding: Mapping[str, Any]) -> str:
+def _format_finding_line(finding: Mapping[str, Any]) -> str:
     return f"- {finding['statement']} ({finding['family']}, {formatting.bits(finding['bits'])} bits)"
 
 
@@ -273,7 +275,7 @@ def made_alert(
     """
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)
-    title = _clean(title, TITLE_CHARS)
+    title = _clean_alert_text(title, TITLE_CHARS)
     lines = [title, "", *text, *(["", link] if link else []), "", f"Alert {alert_id}"]
     content = {
         "alert_id": alert_id,

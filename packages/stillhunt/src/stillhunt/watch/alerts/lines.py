@@ -32,12 +32,12 @@ class LineFile:
         del now
         line = json.dumps(self._form(due), ensure_ascii=True).encode() + b"\n"
         try:
-            self._append(line)
+            self._append_alert_line(line)
         except OSError as error:
             raise DeliveryError(f"the file cannot be written: {error.strerror}") from None
         return ""
 
-    def _append(self, line: bytes) -> None:
+    def _append_alert_line(self, line: bytes) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe must not block
         handle = os.open(self._path, flags, 0o600)
         try:

@@ -34,7 +34,7 @@ class MailServer:
             DeliveryError: the server cannot be reached, or took it for nobody.
         """
         try:
-            with self._connected() as server:
+            with self._connect_to_server() as server:
                 if self._settings.user:
                     server.login(self._settings.user, self._settings.password)
                 refused = server.send_message(message_of(due, self._settings, now))
@@ -48,7 +48,7 @@ class MailServer:
             raise DeliveryError(f"the mail server cannot be used ({type(error).__name__})") from None
         return f"{formatting.plural(len(refused), 'recipient')} refused" if refused else ""
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connect_to_server(self) -> smtplib.SMTP:
         host, port = self._settings.host, self._settings.port
         if self._settings.tls == "tls":
             return smtplib.SMTP_SSL(host, port, timeout=self._timeout, context=ssl.create_default_context())

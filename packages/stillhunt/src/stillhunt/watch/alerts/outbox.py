@@ -52,7 +52,7 @@ def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: Ale
             continue
         try:
             with connection.begin_nested():
-                _enter(connection, alert, settings)
+                _insert_alert(connection, alert, settings)
         except IntegrityError:
             continue  # another process told it at this moment
         entered.append(alert.alert_id)
@@ -82,7 +82,7 @@ def _has_no_cause(connection: Connection, alert: Alert) -> bool:
     return connection.execute(earlier.order_by(ALERTS.c.at.desc()).limit(1)).scalar() != "hunt_failing"
 
 
-def _enter(connection: Connection, alert: Alert, settings: AlertSettings) -> None:
+def _insert_alert(connection: Connection, alert: Alert, settings: AlertSettings) -> None:
     body = json.dumps(alert.body, ensure_ascii=True)
     row = {"alert_id": alert.alert_id, "at": alert.at, "kind": alert.kind, "campaign_id": alert.campaign_id}
     connection.execute(insert(ALERTS).values(**row, body=body))
@@ -115,7 +115,7 @@ def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark
     Args:
         remark: what was not perfect; empty where all was well.
     """
-    _note(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
+    _record_delivery_try(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
 
 
 def note_failed(
@@ -124,10 +124,12 @@ def note_failed(
     """Record that an alert did not reach a receiver, and when it is tried again."""
     wait = min(limits.first_wait * 2.0 ** min(due.tries, 32), limits.longest_wait)
     given_up = due.tries + 1 >= limits.most_tries
-    _note(database, due, receiver, next_try=None if given_up else now + int(wait * SECOND), failure=failure)
+    _record_delivery_try(
+        database, due, receiver, next_try=None if given_up else now + int(wait * SECOND), failure=failure
+    )
 
 
-def _note(database: WatchDatabase, due: Due, receiver: str, **values: Any) -> None:
+def _record_delivery_try(database: WatchDatabase, due: Due, receiver: str, **values: Any) -> None:
     mine = (DELIVERIES.c.alert_id == due.alert_id, DELIVERIES.c.channel == receiver)
     with database.write() as connection:
         connection.execute(update(DELIVERIES).where(*mine).values(tries=due.tries + 1, **values))

@@ -67,7 +67,7 @@ class Sender:
         self._folder, self._database, self._receivers = folder, database, tuple(receivers)
         self._limits, self._clock = limits, clock
         self._stopping = threading.Event()
-        self._thread = KeptThread("alerts", self._run, self._stopping.is_set)
+        self._thread = KeptThread("alerts", self._send_alerts_until_stopped, self._stopping.is_set)
         self._to_each = [
             KeptThread(f"alerts {number}", partial(self._send_to, one), self._stopping.is_set)
             for number, one in enumerate(self._receivers, 1)
@@ -84,7 +84,7 @@ class Sender:
         self._stopping.set()
         self._thread.join(_JOIN_SECONDS)
 
-    def _run(self) -> None:
+    def _send_alerts_until_stopped(self) -> None:
         while not self._stopping.is_set():
             try:
                 with self._folder.role(SENDER_ROLE):

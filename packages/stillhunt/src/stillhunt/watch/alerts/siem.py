@@ -84,7 +84,7 @@ def as_ocsf(due: Due) -> dict[str, Any]:
     if evidence := [("for", one) for one in campaign.get("evidence_for", ())]:
         evidence += [("against", one) for one in campaign["evidence_against"]]
         event["evidences"] = [{"name": one["family"], "data": {**one, "speaks": side}} for side, one in evidence]
-    return {**event, "unmapped": {"stillhunt": _numbers(campaign)}} if campaign else event
+    return {**event, "unmapped": {"stillhunt": _omit_evidence(campaign)}} if campaign else event
 
 
 def as_ecs(due: Due) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def as_ecs(due: Due) -> dict[str, Any]:
         (tactic, technique), extract = _ATLAS, _EXTRACT
         document["threat"] = {
             "framework": "MITRE ATLAS",
-            "tactic": _lists(tactic),
-            "technique": {**_lists(technique), "subtechnique": _lists(extract)},
+            "tactic": _wrap_values_in_lists(tactic),
+            "technique": {**_wrap_values_in_lists(technique), "subtechnique": _wrap_values_in_lists(extract)},
         }
     if "probability" in campaign:
         document["event"]["risk_score"] = round(campaign["probability"] * 100, 1)
@@ -134,9 +134,9 @@ def _subject_of(campaign: Mapping[str, Any]) -> str:
     return _DISTILLATION if kind == HARVEST_OPERATION else kind
 
 
-def _numbers(campaign: Mapping[str, Any]) -> dict[str, Any]:
+def _omit_evidence(campaign: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in campaign.items() if not name.startswith("evidence_")}
 
 
-def _lists(named: Mapping[str, str]) -> dict[str, list[str]]:
+def _wrap_values_in_lists(named: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: [value] for name, value in named.items()}

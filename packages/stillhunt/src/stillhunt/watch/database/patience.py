@@ -54,11 +54,11 @@ def keep_patience(engine: Engine) -> None:
     }
 
     @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
+    def _connect_with_limits(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
         return connect(*words, **{**limits, **options})  # what the URL says counts
 
     @event.listens_for(engine, "connect")
-    def _limit(connection: psycopg.Connection[Any], _record: Any) -> None:
+    def _set_session_timeouts(connection: psycopg.Connection[Any], _record: Any) -> None:
         # No options of the connection: pools such as PgBouncer refuse those.
         connection.execute(f"SET statement_timeout = '{PATIENCE.statement_seconds}s'")
         connection.execute(f"SET idle_in_transaction_session_timeout = '{PATIENCE.idle_transaction_seconds}s'")

@@ -46,7 +46,7 @@ class DatabaseProbe:
         """Why the latest look failed; None where it did not."""
         self._stop = threading.Event()
         self._looking: threading.Thread | None = None
-        self.thread = KeptThread("database", self._run, self._stop.is_set)
+        self.thread = KeptThread("database", self._probe_database_until_stopped, self._stop.is_set)
 
     def start(self) -> None:
         """Look once, for as long as a look may take, and go on in a thread."""
@@ -62,17 +62,17 @@ class DatabaseProbe:
     def look(self) -> None:
         """Ask, in a thread that may have to wait; a look before that still waits is not joined by another."""
         if self._looking is None or not self._looking.is_alive():
-            self._looking = threading.Thread(target=self._look, name="stillhunt-look", daemon=True)
+            self._looking = threading.Thread(target=self._ask_database, name="stillhunt-look", daemon=True)
             self._looking.start()
         self._looking.join(SILENCE_SECONDS)
         if self._looking.is_alive():
-            self._begin()
+            self._begin_database_fault()
 
-    def _run(self) -> None:
+    def _probe_database_until_stopped(self) -> None:
         while not self._stop.wait(PROBE_SECONDS):
             self.look()
 
-    def _look(self) -> None:
+    def _ask_database(self) -> None:
         try:
             if not self._was_opened:
                 self._database.open_now()
@@ -81,11 +81,11 @@ class DatabaseProbe:
             self._database.answers()
         except StillhuntError as error:
             self.failure = error
-            self._begin()
+            self._begin_database_fault()
             return
         except Exception:  # the next look comes; whoever needs the database must know meanwhile
             _LOG.exception("looking at the database")
-            self._begin()
+            self._begin_database_fault()
             return
         self.failure = None
         with suppress(StillhuntError):  # the next look says it, if it lasts
@@ -95,7 +95,7 @@ class DatabaseProbe:
             self._silent = False
             self._answers_again()
 
-    def _begin(self) -> None:
+    def _begin_database_fault(self) -> None:
         self._silent = True
         meanwhile = self._meanwhile()
         told = "the database does not answer" + (f": {meanwhile}" if meanwhile else "")

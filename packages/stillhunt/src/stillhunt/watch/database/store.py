@@ -70,7 +70,7 @@ class WatchDatabase:
                 if not there:
                     _make_private(file)
                 self._place = _place_of(file)
-            self.engine = _engine(url) if url else _file_engine(file)
+            self.engine = _create_database_engine(url) if url else _file_engine(file)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise ConfigError(
                 "this is no URL of a database that can be used",
@@ -103,18 +103,18 @@ class WatchDatabase:
     def write(self) -> Iterator[Connection]:
         """A transaction: all of it is kept, or nothing."""
         self._check_opened()
-        with self._transaction() as connection:
+        with self._open_transaction() as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _open_transaction(self) -> Iterator[Connection]:
         _refuse_event_loops()
         try:
             self.check_place()
             with self.engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeoutError) as error:
-            raise self._unusable(error) from error
+            raise self._make_database_error(error) from error
 
     def read(self, statement: Any) -> list[dict[str, Any]]:
         """Rows of one statement, as mappings."""
@@ -125,7 +125,7 @@ class WatchDatabase:
             with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection:
                 return [dict(row) for row in connection.execute(statement).mappings()]
         except (DBAPIError, PoolTimeoutError) as error:
-            raise self._unusable(error) from error
+            raise self._make_database_error(error) from error
 
     def reopen(self) -> None:
         """Put what stands in the write-ahead log of SQLite into the database, and begin with new connections."""
@@ -188,7 +188,7 @@ class WatchDatabase:
                 next_step="start it, or wait for it",
             )
 
-    def _unusable(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
+    def _make_database_error(self, error: DBAPIError | PoolTimeoutError) -> OutputError:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
         if getattr(why, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return LostDatabaseError(f"the database is damaged: {why}", self._shown)
@@ -201,7 +201,7 @@ class WatchDatabase:
     @contextmanager
     def changing_tables(self) -> Iterator[tuple[Connection, int]]:
         """A transaction in which nobody else changes the tables, and their version; 0 where there are none."""
-        with self._transaction() as connection:
+        with self._open_transaction() as connection:
             if connection.dialect.name == "postgresql":  # one process after another; SQLite's begin waits by itself
                 connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
             found = 0
@@ -275,7 +275,7 @@ def _place_of(file: Path) -> tuple[int, int] | None:
     return about.st_dev, about.st_ino
 
 
-def _engine(url: str) -> Engine:
+def _create_database_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         return _set_up(create_engine(url, connect_args={"timeout": BUSY_SECONDS}))
     engine = create_engine(url, pool_pre_ping=True, pool_timeout=PATIENCE.pool_seconds)
@@ -296,14 +296,14 @@ def _file_engine(file: Path) -> Engine:
 
 def _set_up(engine: Engine) -> Engine:
     @event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: Any) -> None:
+    def _configure_connection(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, so that a writer waits at their start
         _begin_to_log_ahead(connection)
         for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
+    def _begin_sqlite_transaction(connection: Connection) -> None:
         reads = connection.get_execution_options().get(READS_ONLY, False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 

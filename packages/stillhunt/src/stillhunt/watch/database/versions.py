@@ -42,8 +42,8 @@ def lost_by_downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
         OutputError: the database cannot be used now, or is newer than this stillhunt.
     """
     with database.changing_tables() as (connection, found):
-        _check(database, found, version)
-        return _lost(connection, version)
+        _check_target_version(database, found, version)
+        return _list_table_losses(connection, version)
 
 
 def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
@@ -58,13 +58,13 @@ def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     from stillhunt.watch.database.migrations.running import migrate  # start-up time
 
     with database.changing_tables() as (connection, found):
-        _check(database, found, version)
-        lost = _lost(connection, version)
+        _check_target_version(database, found, version)
+        lost = _list_table_losses(connection, version)
         migrate(connection, found, version)
     return lost
 
 
-def _check(database: WatchDatabase, found: int, version: int) -> None:
+def _check_target_version(database: WatchDatabase, found: int, version: int) -> None:
     database.refuse_newer(found)
     if not 1 <= version < found:
         raise ConfigError(
@@ -74,7 +74,7 @@ def _check(database: WatchDatabase, found: int, version: int) -> None:
         )
 
 
-def _lost(connection: Connection, version: int) -> list[TableLoss]:
+def _list_table_losses(connection: Connection, version: int) -> list[TableLoss]:
     names = [name for added in range(version + 1, VERSION + 1) for name in ADDED_TABLES[added]]
     there = set(inspect(connection).get_table_names())
     rows = ((name, select(func.count()).select_from(METADATA.tables[name])) for name in names if name in there)

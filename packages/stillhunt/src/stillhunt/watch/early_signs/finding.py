@@ -254,7 +254,7 @@ def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | No
             continue
         move = None
         if launch - starts[None] >= _HOURS_BEFORE:
-            move = _move("new_model", group, use, own, _burst(models[place], launch))
+            move = _find_burst_move("new_model", group, use, own, _make_burst(models[place], launch))
         if move is None:
             move = _probed_move(group, use, own, models[place])
         if move is not None:
@@ -274,15 +274,15 @@ def _probed_move(group: str, use: _Use, own: _Use, model: str) -> _Move | None:
         probe = int(before.requests.sum())
         if burst >= max(EARLY.least_burst, EARLY.burst_ratio * probe):
             figures = {"probe": probe, "scouts": scouts, "burst": burst}
-            return _move("probe_and_burst", group, use, own, _burst(model, start), figures)
+            return _find_burst_move("probe_and_burst", group, use, own, _make_burst(model, start), figures)
     return None
 
 
-def _burst(model: str, hour: int) -> Burst:
+def _make_burst(model: str, hour: int) -> Burst:
     return Burst(model, hour, _BURST_HOURS, _HOURS_BEFORE)
 
 
-def _move(
+def _find_burst_move(
     kind: SignKind, group: str, use: _Use, own: _Use, burst: Burst, figures: Mapping[str, Any] | None = None
 ) -> _Move | None:
     """The move of one burst; None where too few members began with the model in it.

@@ -77,10 +77,10 @@ def settle_signs(
     left = {one.sign_id: one for one in earlier}
     settled = []
     for sign in found:
-        known = next((one for one in left.values() if _same(sign, one)), None)
+        known = next((one for one in left.values() if _is_same_sign(sign, one)), None)
         if known is not None:
             del left[known.sign_id]
-        name = _named(sign) if known is None else known.sign_id
+        name = _hash_sign_id(sign) if known is None else known.sign_id
         first = sign.first_at if known is None else min(known.first_at, sign.first_at)
         campaign = lasting.get(sign.campaign_id, sign.campaign_id)
         settled.append(msgspec.structs.replace(sign, sign_id=name, first_at=first, campaign_id=campaign))
@@ -88,14 +88,14 @@ def settle_signs(
     return [*settled, *(one for name, one in left.items() if one.found_at >= oldest and name not in taken)]
 
 
-def _same(sign: EarlySign, other: EarlySign) -> bool:
+def _is_same_sign(sign: EarlySign, other: EarlySign) -> bool:
     if (sign.kind, sign.model) != (other.kind, other.model):
         return False
     common = len(set(sign.accounts) & set(other.accounts))
     return common >= SAME * min(len(sign.accounts), len(other.accounts))
 
 
-def _named(sign: EarlySign) -> str:
+def _hash_sign_id(sign: EarlySign) -> str:
     what = json.dumps([sign.kind, sign.model, sign.first_at, sign.accounts]).encode()
     return hashlib.sha256(what).hexdigest()[:16]
 

@@ -43,12 +43,12 @@ REASONS: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath
 """Event -> its reason, in which figures stand."""
 
 
-def _said(event: str, members: Mapping[str, int], **figures: Any) -> str:
+def _state_event_reason(event: str, members: Mapping[str, int], **figures: Any) -> str:
     size = {"accounts": len(members), "requests": sum(members.values())}
     return fill(REASONS[event], **{**size, **figures})
 
 
-def _minute(moment: int) -> str:
+def _format_lineage_minute(moment: int) -> str:
     return formatting.minute(datetime.fromtimestamp(moment / 1e6, UTC))
 
 
@@ -73,12 +73,12 @@ def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], windo
     found = sorted(found, key=lambda one: (one.verdict == "none", sorted(one.members.items()), one.campaign_id))
     pairs = overlaps(known, found)
     over = {row for row, one in enumerate(known) if one.status in (MERGED, ENDED)}
-    matched = _unchanged(known, found, pairs, over)
-    matched |= _assigned(pairs, matched, {n for n, one in enumerate(found) if one.verdict != "none"})
-    absorbed = _absorbed(known, found, pairs, matched)
+    matched = _match_unchanged_campaigns(known, found, pairs, over)
+    matched |= _assign_known_ids(pairs, matched, {n for n, one in enumerate(found) if one.verdict != "none"})
+    absorbed = _find_absorbed_campaigns(known, found, pairs, matched)
     # Groups left alone come last: a campaign that was found has a better claim to the id; they never have that of
     # a campaign that is over.
-    matched |= _assigned(pairs, matched, set(range(len(found))), taken={*absorbed, *over})
+    matched |= _assign_known_ids(pairs, matched, set(range(len(found))), taken={*absorbed, *over})
     lasting = _lasting_ids(known, found, matched)
     hunt = _Hunt(known, found, pairs, matched, lasting)
     events = [event for column in range(len(found)) for event in _events_of_found(hunt, column)]
@@ -109,7 +109,7 @@ class _Hunt:
         return self.lasting[self.found[column].campaign_id]
 
 
-def _unchanged(
+def _match_unchanged_campaigns(
     known: Sequence[KnownCampaign],
     found: Sequence[FoundCampaign],
     pairs: Mapping[tuple[int, int], Overlap],
@@ -125,7 +125,7 @@ def _unchanged(
     return matched
 
 
-def _assigned(
+def _assign_known_ids(
     pairs: Mapping[tuple[int, int], Overlap],
     matched: Mapping[int, int],
     columns: set[int],
@@ -141,7 +141,7 @@ def _assigned(
     )
 
 
-def _absorbed(
+def _find_absorbed_campaigns(
     known: Sequence[KnownCampaign],
     found: Sequence[FoundCampaign],
     pairs: Mapping[tuple[int, int], Overlap],
@@ -179,28 +179,39 @@ def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
     if column not in hunt.matched:
         if campaign.verdict == "none":
             return []
-        parent = _parent(hunt, column)
+        parent = _find_parent_campaign(hunt, column)
         if parent is None:
-            return [Event(name, "born", (), _said("born", campaign.members, verdict=campaign.verdict))]
+            return [Event(name, "born", (), _state_event_reason("born", campaign.members, verdict=campaign.verdict))]
         other = hunt.known[parent].campaign_id
         share = hunt.pairs[parent, column].share_of_found
-        return [Event(name, "split", (other,), _said("split", campaign.members, parent=other, share=share))]
+        return [
+            Event(name, "split", (other,), _state_event_reason("split", campaign.members, parent=other, share=share))
+        ]
     row = hunt.matched[column]
     before, events = hunt.known[row], []
     if before.status != ACTIVE and campaign.verdict != "none":
         same = [requests for account, requests in campaign.members.items() if account in before.members]
         figures = {"same": len(same), "share": sum(same) / max(sum(campaign.members.values()), 1)}
-        events.append(Event(name, "returned", (), _said("returned", campaign.members, status=before.status, **figures)))
+        events.append(
+            Event(
+                name, "returned", (), _state_event_reason("returned", campaign.members, status=before.status, **figures)
+            )
+        )
     if before.verdict != campaign.verdict:
         probability = formatting.probability(campaign.score)
         verdicts = {"before": before.verdict, "after": campaign.verdict}
         events.append(
-            Event(name, "verdict", (), _said("verdict", campaign.members, probability=probability, **verdicts))
+            Event(
+                name,
+                "verdict",
+                (),
+                _state_event_reason("verdict", campaign.members, probability=probability, **verdicts),
+            )
         )
     return events
 
 
-def _parent(hunt: _Hunt, column: int) -> int | None:
+def _find_parent_campaign(hunt: _Hunt, column: int) -> int | None:
     """Place of the known campaign that a new one was part of until now; None where there is none.
 
     A campaign that works on the same accounts as another one, which still has them, was no part of it.
@@ -224,14 +235,14 @@ def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start:
     if absorbed is not None:
         other, pair = hunt.id_of(absorbed), hunt.pairs[row, absorbed]
         figures = {"other": other, "share": pair.share_of_known, "requests": pair.known}
-        return Event(one.campaign_id, MERGED, (other,), _said("merged", {}, **figures))
+        return Event(one.campaign_id, MERGED, (other,), _state_event_reason("merged", {}, **figures))
     if one.last_seen is not None and one.last_seen < window_start:
-        times = {"last": _minute(one.last_seen), "start": _minute(window_start)}
-        return Event(one.campaign_id, ENDED, (), _said("ended", {}, **times))
+        times = {"last": _format_lineage_minute(one.last_seen), "start": _format_lineage_minute(window_start)}
+        return Event(one.campaign_id, ENDED, (), _state_event_reason("ended", {}, **times))
     if one.status == DORMANT:
         return None
-    until = "" if one.last_seen is None else f" until {_minute(one.last_seen)}"
-    return Event(one.campaign_id, DORMANT, (), _said("dormant", one.latest_members, until=until))
+    until = "" if one.last_seen is None else f" until {_format_lineage_minute(one.last_seen)}"
+    return Event(one.campaign_id, DORMANT, (), _state_event_reason("dormant", one.latest_members, until=until))
 
 
 def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Settled:
@@ -244,14 +255,14 @@ def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Se
     """
     born = {event.campaign_id for event in settled.events if event.event == "born"}
     events = [
-        Event(settled.lasting[name], "returned", (evidence.campaign_id,), _reason(evidence))
+        Event(settled.lasting[name], "returned", (evidence.campaign_id,), _explain_return(evidence))
         for name, evidence in sorted(returned.items())
         if settled.lasting[name] in born
     ]
     return replace(settled, events=(*settled.events, *events))
 
 
-def _reason(evidence: ReturnEvidence) -> str:
+def _explain_return(evidence: ReturnEvidence) -> str:
     strongest = max(zip(evidence.kinds.values(), evidence.statements, strict=True), key=lambda pair: pair[0])[1]
     return (
         f"Other accounts, and {formatting.bits(evidence.bits)} bits that it is campaign {evidence.campaign_id} again: "
@@ -266,12 +277,12 @@ def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
     """The case with other campaign ids."""
     if all(old == new for old, new in lasting.items()):
         return case
-    tables = {name: _renamed(table, lasting) for name, table in case.tables.items()}
-    views = {name: _renamed(table, lasting) for name, table in case.views.items()}
+    tables = {name: _rename_campaign_ids(table, lasting) for name, table in case.tables.items()}
+    views = {name: _rename_campaign_ids(table, lasting) for name, table in case.views.items()}
     return Case(tables, run=case.run, **views)
 
 
-def _renamed(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:
+def _rename_campaign_ids(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:
     for name in _ID_COLUMNS:
         if name in table.column_names:
             place = table.column_names.index(name)

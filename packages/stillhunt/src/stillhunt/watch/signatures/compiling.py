@@ -87,17 +87,17 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     without: dict[str, Unsigned] = {}
     for campaign, material, own in zip(campaigns, materials, phrases, strict=True):
         expires_at = campaign.last_seen + int(config.watch.signature_days * DAY)
-        draft = _draft(campaign, material, own, counts, made_at, expires_at)
+        draft = _draft_signature(campaign, material, own, counts, made_at, expires_at)
         if isinstance(draft, Unsigned):
             without[campaign.name] = draft
         else:
             drafts[campaign.name] = draft
     signed = [campaign for campaign in campaigns if campaign.name in drafts]
-    scores = _try(sketches, honest, signed, list(drafts.values()))
+    scores = _try_drafts(sketches, honest, signed, list(drafts.values()))
     signatures = []
     for number, campaign in enumerate(signed):
         own_scores = scores.filter(pc.equal(scores["signature"], number))
-        settled = _settled(drafts[campaign.name], campaign, own_scores, counts)
+        settled = _settle_signature(drafts[campaign.name], campaign, own_scores, counts)
         if isinstance(settled, Unsigned):
             without[campaign.name] = settled
         else:
@@ -109,18 +109,18 @@ def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config
     return SignatureSet(SIGNATURES_VERSION, SKETCH_VERSION, config.seed, signatures, without)
 
 
-def _draft(
+def _draft_signature(
     campaign: SignedCampaign, material: Material, phrases: Hashes, counts: Counts, made_at: int, expires_at: int
 ) -> Signature | Unsigned:
     """A signature without threshold and rate, or why there is none."""
     if material.requests < _LEAST_HARVESTED:
-        return _without(campaign, "few_requests", own=material.requests, least=_LEAST_HARVESTED)
+        return _explain_unsigned(campaign, "few_requests", own=material.requests, least=_LEAST_HARVESTED)
     if not counts.enough():
         honest = min(counts.total(half)[1] for half in (passes.CHOOSING, passes.STATING))
-        return _without(campaign, "few_honest", honest=honest, least=LEAST_HONEST_ACCOUNTS)
+        return _explain_unsigned(campaign, "few_honest", honest=honest, least=LEAST_HONEST_ACCOUNTS)
     known, bits = phrase_weights(material, phrases, counts)
     if not len(known):
-        return _without(campaign, "no_template", withdraws=len(phrases) > 0)
+        return _explain_unsigned(campaign, "no_template", withdraws=len(phrases) > 0)
     style = style_weights(material, counts)
     return Signature(
         campaign_id=campaign.name,
@@ -139,11 +139,11 @@ def _draft(
     )
 
 
-def _without(campaign: SignedCampaign, why: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
+def _explain_unsigned(campaign: SignedCampaign, why: str, *, withdraws: bool = False, **figures: float) -> Unsigned:
     return Unsigned(campaign.name, fill_sentence(why, **figures), withdraws)
 
 
-def _try(
+def _try_drafts(
     sketches: Dataset, honest: passes.HonestSide, campaigns: Sequence[SignedCampaign], drafts: list[Signature]
 ) -> pa.Table:
     if not drafts:
@@ -153,7 +153,9 @@ def _try(
     return sketches.gather(passes.try_signatures, passes.SCORES, trial, MATCHED_COLUMNS)
 
 
-def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, counts: Counts) -> Signature | Unsigned:
+def _settle_signature(
+    draft: Signature, campaign: SignedCampaign, scores: pa.Table, counts: Counts
+) -> Signature | Unsigned:
     """The signature with its threshold and rate, or why there is none."""
     group, bits, matched, most = (values(scores, name) for name in ("group", "bits", "matched", "most"))
     alike = (group != passes.MEMBER) & (bits >= round(MATCHING.account_bits * MICRO))
@@ -166,7 +168,7 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
     linked = bits >= round(bar * MICRO)
     caught = int((linked & own).sum())
     if caught < MATCHING.least_caught * len(campaign.members):
-        return _without(
+        return _explain_unsigned(
             campaign,
             "few_caught",
             caught=caught,
@@ -175,9 +177,9 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
             highest=highest,
             withdraws=highest >= MATCHING.account_bits,
         )
-    rate = _rate(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
+    rate = _measure_false_matches(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
     if rate.per_million > MATCHING.allowed_per_million:
-        return _without(
+        return _explain_unsigned(
             campaign,
             "links_honest",
             linked=rate.linked,
@@ -196,13 +198,15 @@ def _settled(draft: Signature, campaign: SignedCampaign, scores: pa.Table, count
         highest=highest,
     )
     choosing, stating = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
-    alone, sentences = _alone(most, own, choosing, stating, draft.harvest_bits)
+    alone, sentences = _compute_request_threshold(most, own, choosing, stating, draft.harvest_bits)
     reasons = [*draft.reasons, links, *sentences, *rate_sentences(rate)]
     settled = {"account_bits": round(bar, 3), "request_bits": alone, "false_matches": rate, "reasons": reasons}
     return msgspec.structs.replace(draft, **settled)
 
 
-def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits: float) -> tuple[float, list[str]]:
+def _compute_request_threshold(
+    most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits: float
+) -> tuple[float, list[str]]:
     """Bits by which one request tells the campaign, and a sentence on it; NO_REQUEST where an honest one has as many.
 
     Only phrases count: a gateway does not know all of a request's style.
@@ -218,7 +222,7 @@ def _alone(most: Ints, own: Flags, choosing: Flags, stating: Flags, harvest_bits
     ]
 
 
-def _rate(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:
+def _measure_false_matches(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:
     requests, accounts = counts.total(passes.STATING)
     false = int(matched[linked].sum())
     bound = 1.0 if false >= requests else float(betaincinv(false + 1, requests - false, _SURE))

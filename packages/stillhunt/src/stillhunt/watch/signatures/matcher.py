@@ -240,7 +240,7 @@ class Matcher(FollowedAccounts[int]):
             requests show that the account's sender is like the campaign's.
         """
         self.requests += sketches.num_rows
-        new = self._take(sketches)
+        new = self._match_sketches(sketches)
         found = [account.link(number, self._signatures[number]) for account, number in new]
         self._forget_beyond()
         return sorted(found, key=lambda one: (one.account_id, one.campaign_id))
@@ -258,7 +258,7 @@ class Matcher(FollowedAccounts[int]):
             for number, shown in account.shown.items()
         ]
 
-    def _take(self, sketches: pa.Table) -> list[tuple[FollowedAccount, int]]:
+    def _match_sketches(self, sketches: pa.Table) -> list[tuple[FollowedAccount, int]]:
         if not self._signatures or not sketches.num_rows:
             return []
         keys = values(sketches, "account_key")
@@ -268,7 +268,7 @@ class Matcher(FollowedAccounts[int]):
         order = np.lexsort((values(sketches, "request_key")[followed], time[followed]))
         rank = np.full(len(keys), -1, np.int64)
         rank[followed[order]] = np.arange(len(followed))
-        place = self._count(keys, followed[order], weighed.row, sketches)
+        place = self._count_account_requests(keys, followed[order], weighed.row, sketches)
         wanted = np.flatnonzero((place[weighed.row] >= 0) & (place[weighed.row] < FIRST_REQUESTS))
         wanted = wanted[np.argsort(rank[weighed.row[wanted]], kind="stable")]
         names = [values(sketches, name) for name in ("conversation", "prompt_hash")]
@@ -296,7 +296,7 @@ class Matcher(FollowedAccounts[int]):
         known = [key for key in distinct(keys).tolist() if key in self._accounts]
         return np.flatnonzero(np.isin(keys, np.concatenate([np.array(known, np.uint64), hit])))
 
-    def _count(self, keys: Ints, ordered: Ints, hits: Ints, sketches: pa.Table) -> Ints:
+    def _count_account_requests(self, keys: Ints, ordered: Ints, hits: Ints, sketches: pa.Table) -> Ints:
         """Place of each row among its account's requests, from the first with a phrase on; -1 where it is earlier."""
         place = np.full(len(keys), -1, np.int64)
         hit = np.zeros(len(keys), bool)

@@ -109,20 +109,20 @@ def count_honest(table: pa.Table, honest: HonestSide) -> pa.Table:
     """Honest requests and accounts of one partition: in all, and with each phrase, value of style and topic word."""
     keys = values(table, "account_key")
     half = halves(table, keys, honest)
-    found = [_counted(TOTAL, one, np.zeros(int((half == one).sum()), np.uint64), keys[half == one])
+    found = [_build_counts_table(TOTAL, one, np.zeros(int((half == one).sum()), np.uint64), keys[half == one])
              for one in (CHOOSING, STATING)]  # fmt: skip
     setting = half == CHOOSING
     row, place = known_phrases_of(table, honest.phrases)
     inside = setting[row]
-    found.append(_counted(PHRASE, CHOOSING, honest.phrases[place[inside]], keys[row[inside]]))
+    found.append(_build_counts_table(PHRASE, CHOOSING, honest.phrases[place[inside]], keys[row[inside]]))
     hashes = style_hashes(table)
     for number, name in enumerate(STYLE_FEATURES):
         known = np.isin(hashes[name], honest.styles[name]) & setting
-        found.append(_counted(STYLE + number, CHOOSING, hashes[name][known], keys[known]))
+        found.append(_build_counts_table(STYLE + number, CHOOSING, hashes[name][known], keys[known]))
     senders = sender_hashes(table, hashes)
     for number, name in enumerate(SENDER_FEATURES):
         known = np.isin(senders[name], honest.senders[name]) & (half >= 0)
-        found.append(_counted(SENDER + number, CHOOSING, senders[name][known], keys[known]))
+        found.append(_build_counts_table(SENDER + number, CHOOSING, senders[name][known], keys[known]))
     words, requests = topic_words(table.filter(pa.array(setting)))
     found.append(_counts_table(TOPIC_WORD, CHOOSING, words, requests, np.zeros(len(words), np.int64)))
     return pa.concat_tables(found)
@@ -142,7 +142,7 @@ def topic_words(table: pa.Table) -> tuple[Hashes, Ints]:
     return words.astype(np.uint64), counts[words]
 
 
-def _counted(kind: int, half: int, keys: Hashes, accounts: Hashes) -> pa.Table:
+def _build_counts_table(kind: int, half: int, keys: Hashes, accounts: Hashes) -> pa.Table:
     order = np.lexsort((accounts, keys))
     keys, accounts = keys[order], accounts[order]
     begins = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.zeros(0, np.int64)

@@ -90,11 +90,11 @@ def tie(old: Signature, harvested: pa.Table) -> ReturnEvidence:
     return ReturnEvidence(old.campaign_id, round(sum(kinds.values()), 3), kinds, statements)
 
 
-def _bounded(value: float, bounds: tuple[float, float]) -> float:
+def _clamp_return_bits(value: float, bounds: tuple[float, float]) -> float:
     return min(max(value, bounds[0]), bounds[1])
 
 
-def _template(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+def _weigh_returned_template(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     accounts = len(np.unique(values(harvested, "account_key")))
     matcher = Matcher([old], most_accounts=harvested.num_rows + 1)
     matcher.match(harvested)
@@ -110,10 +110,10 @@ def _template(old: Signature, harvested: pa.Table) -> tuple[float, str]:
         accounts=accounts,
         rate=stranger,
     )
-    return _bounded(bits, RETURNED.template_bits), text
+    return _clamp_return_bits(bits, RETURNED.template_bits), text
 
 
-def _wording(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+def _weigh_returned_wording(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     ratio = int(Weigher([old]).weigh(harvested).bits.sum()) / MICRO / harvested.num_rows / old.harvest_bits
     mean, deviation = RETURNED.kept_wording
     # Normal density around the mean against the even density of a stranger; more than the old campaign's is no sign
@@ -121,16 +121,16 @@ def _wording(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     distance = max(mean - ratio, 0.0) / deviation
     bits = -math.log2(deviation * math.sqrt(2.0 * math.pi)) - distance**2 / 2.0 / math.log(2.0)
     text = fill("One of its requests has {ratio:%} of the bits of one of the old campaign's", ratio=ratio)
-    return _bounded(bits, RETURNED.wording_bits), text
+    return _clamp_return_bits(bits, RETURNED.wording_bits), text
 
 
-def _style(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+def _weigh_returned_style(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     bits = _account_means(harvested, Weigher([old]).style(harvested, 0)) / MICRO
     text = fill("Its settings, models and clients are {word} the old campaign's", word="like" if bits > 0 else "unlike")
-    return _bounded(bits, RETURNED.style_bits), text
+    return _clamp_return_bits(bits, RETURNED.style_bits), text
 
 
-def _queue(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+def _weigh_returned_queue(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     begins, words = lists(harvested, "topic_words")
     weight = np.zeros(1 << 16, np.int64)
     for bucket, bits in old.topics.items():
@@ -140,17 +140,17 @@ def _queue(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     # A request of a stranger has such a word about every second time, since the words are those of whole skills.
     bits = 4.0 * (share - 0.5)
     text = fill("{share:%} of its requests use words that are frequent in the old campaign's queue", share=share)
-    return _bounded(bits, _QUEUE_BITS), text
+    return _clamp_return_bits(bits, _QUEUE_BITS), text
 
 
-def _timing(old: Signature, harvested: pa.Table) -> tuple[float, str]:
+def _weigh_return_timing(old: Signature, harvested: pa.Table) -> tuple[float, str]:
     pause = (int(values(harvested, "timestamp", pa.int64()).min()) - old.last_seen) / DAY
     if pause < 0:
         return 0.0, "It began before the old campaign's last request"
     likely = math.exp(-pause / _PAUSE_DAYS) / _PAUSE_DAYS
     bits = math.log2(max(likely, 1e-12) * _STRANGER_DAYS)
     text = fill("It began {days:.1f} days after the old campaign's last request", days=pause)
-    return _bounded(bits, _TIMING_BITS), text
+    return _clamp_return_bits(bits, _TIMING_BITS), text
 
 
 def _account_means(harvested: pa.Table, bits: Ints) -> float:
@@ -159,7 +159,13 @@ def _account_means(harvested: pa.Table, bits: Ints) -> float:
     return float((np.bincount(owner, weights=bits.astype(np.float64)) / sizes).mean())
 
 
-_KINDS = {"template": _template, "wording": _wording, "style": _style, "queue": _queue, "timing": _timing}
+_KINDS = {
+    "template": _weigh_returned_template,
+    "wording": _weigh_returned_wording,
+    "style": _weigh_returned_style,
+    "queue": _weigh_returned_queue,
+    "timing": _weigh_return_timing,
+}
 
 
 # Harvested requests of a campaign from which its signature is made, spread evenly by a keyed sample (a rate of half a

@@ -154,8 +154,8 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The same under other campaign ids."""
         return msgspec.structs.replace(
             self,
-            signatures=[_under(one, lasting) for one in self.signatures],
-            without=[_under(one, lasting) for one in self.without],
+            signatures=[_apply_lasting_id(one, lasting) for one in self.signatures],
+            without=[_apply_lasting_id(one, lasting) for one in self.without],
         )
 
     def with_earlier(self, earlier: SignatureSet) -> SignatureSet:
@@ -174,7 +174,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Named = TypeVar("Named", Signature, Unsigned)
 
 
-def _under(one: Named, lasting: Mapping[str, str]) -> Named:
+def _apply_lasting_id(one: Named, lasting: Mapping[str, str]) -> Named:
     return msgspec.structs.replace(one, campaign_id=lasting.get(one.campaign_id, one.campaign_id))
 
 
@@ -198,24 +198,24 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
         CaseError: it is damaged, too large, of another version or seed, or holds what no signature may hold.
     """
     if len(content) > MOST_BYTES:
-        raise _refused(f"it has more than {MOST_BYTES >> 20} MiB", where)
+        raise _make_signature_file_error(f"it has more than {MOST_BYTES >> 20} MiB", where)
     try:
         found = msgspec.json.decode(content, type=SignatureSet)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(UNSAFE.sub("?", str(error))[:300], where) from error
+        raise _make_signature_file_error(UNSAFE.sub("?", str(error))[:300], where) from error
     if (found.version, found.sketch_version) != (SIGNATURES_VERSION, SKETCH_VERSION):
-        raise _refused("it was made by another version of stillhunt", where)
+        raise _make_signature_file_error("it was made by another version of stillhunt", where)
     if found.seed != seed:
-        raise _refused("it was made under another seed", where)
+        raise _make_signature_file_error("it was made under another seed", where)
     for signature in found.signatures:
-        fault = _fault(signature)
+        fault = _find_signature_fault(signature)
         if fault:
-            raise _refused(f"signature {signature.campaign_id}: {fault}", where)
+            raise _make_signature_file_error(f"signature {signature.campaign_id}: {fault}", where)
     names = [one.campaign_id for one in found.signatures]
     if len(set(names)) < len(names):
-        raise _refused("a campaign has two signatures", where)
+        raise _make_signature_file_error("a campaign has two signatures", where)
     if any(UNSAFE.search(one.reason) for one in found.without):
-        raise _refused("a reason has control characters", where)
+        raise _make_signature_file_error("a reason has control characters", where)
     return found
 
 
@@ -229,11 +229,11 @@ def read_signatures(path: Path, *, seed: int) -> SignatureSet:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise _refused(error.strerror or "it cannot be read", str(path)) from error
+        raise _make_signature_file_error(error.strerror or "it cannot be read", str(path)) from error
     return from_json(content, seed=seed, where=str(path))
 
 
-def _fault(signature: Signature) -> str:
+def _find_signature_fault(signature: Signature) -> str:
     """What a well-formed signature has that none may have; empty where nothing."""
     phrases = signature.phrases
     if len(phrases) != len(signature.phrase_bits):
@@ -249,7 +249,7 @@ def _fault(signature: Signature) -> str:
     return ""
 
 
-def _refused(what: str, where: str) -> CaseError:
+def _make_signature_file_error(what: str, where: str) -> CaseError:
     return CaseError(
         f"the signature file cannot be used: {what}", where=where, next_step="wait for the next hunt, or start one"
     )

@@ -55,9 +55,11 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
 
 def style_hashes(table: pa.Table) -> dict[str, Hashes]:
     """Hash of each request's value of each feature of style; unknown is a value like others."""
-    agents = _hashed(table.column("user_agent"), "client")
-    found = (_settings(table), _hashed(table.column("model"), "model"), agents)
-    return dict(zip(STYLE_FEATURES, (*found, _hashed(table.column("tls_fingerprint"), "tls")), strict=True))
+    agents = _hash_feature_column(table.column("user_agent"), "client")
+    found = (_hash_sampling_settings(table), _hash_feature_column(table.column("model"), "model"), agents)
+    return dict(
+        zip(STYLE_FEATURES, (*found, _hash_feature_column(table.column("tls_fingerprint"), "tls")), strict=True)
+    )
 
 
 def distinct(keys: Array) -> Array:
@@ -73,7 +75,7 @@ def mixed(hashes: Hashes) -> Hashes:
     return hashes ^ (hashes >> _HALF)
 
 
-def _settings(table: pa.Table) -> Hashes:
+def _hash_sampling_settings(table: pa.Table) -> Hashes:
     result = np.zeros(table.num_rows, np.uint64)
     for name in SAMPLING_PARAMETERS:
         column = table.column(name)
@@ -83,16 +85,16 @@ def _settings(table: pa.Table) -> Hashes:
     return result
 
 
-def _hashed(column: pa.ChunkedArray, feature: str) -> Hashes:
+def _hash_feature_column(column: pa.ChunkedArray, feature: str) -> Hashes:
     code, names = codes(column)
     names = pc.utf8_slice_codeunits(names, 0, _READ_CHARACTERS)
     if feature == "client":  # the versions of a client change from week to week
         names = pc.replace_substring_regex(names, _NUMBERS, "#")
-    hashes = [_hash(f"{feature}:{name}") for name in names.to_pylist()]
-    return np.array([*hashes, _hash(feature)], np.uint64)[code]  # code -1 is the last: unknown
+    hashes = [_hash_feature_text(f"{feature}:{name}") for name in names.to_pylist()]
+    return np.array([*hashes, _hash_feature_text(feature)], np.uint64)[code]  # code -1 is the last: unknown
 
 
-def _hash(text: str) -> int:
+def _hash_feature_text(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 

@@ -55,7 +55,7 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
         content = ledger.read()
     except OSError as error:
         return [Damage("", f"the ledger of the spool cannot be used, so nothing was compared: {error.strerror}")]
-    found, compared = list(_stuck(spool)), list[PartEntry]()
+    found, compared = list(_iterate_stuck_parts(spool)), list[PartEntry]()
     if content.broken:
         lines = formatting.plural(content.broken, "line")
         found.append(Damage("", f"{lines} of the spool's ledger cannot be read, and what stood there is not compared"))
@@ -66,13 +66,13 @@ def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
                 present.pop(name, None)  # a deletion that did not come to its end
             continue
         present.pop(name, None)
-        wrong, now = _compared(path or spool / name, entry, every=every)
+        wrong, now = _compare_part(path or spool / name, entry, every=every)
         if wrong:
             found.append(Damage(name, wrong))
         elif now != entry:
             compared.append(now)
     for name, path in present.items():
-        wrong, now = _adopted(name, path)
+        wrong, now = _adopt_unknown_part(name, path)
         if wrong:
             found.append(Damage(name, wrong))
         else:
@@ -113,29 +113,29 @@ def accept_spool(spool: Path, wrong: Sequence[Damage]) -> None:
     ledger.replace([*kept, *(entry for entry in there if entry.part in damaged)])
 
 
-def _compared(path: Path, entry: PartEntry, *, every: bool) -> tuple[str, PartEntry]:
+def _compare_part(path: Path, entry: PartEntry, *, every: bool) -> tuple[str, PartEntry]:
     """What is wrong with a part, and its entry after the comparison."""
     if entry.damage:
         return (f"part {entry.part}: {entry.damage}" if entry.part else entry.damage), entry
-    about = _stat(path)
+    about = _stat_part(path)
     if about is None:
-        return f"part {entry.part} is missing: {_held(entry)}", entry
+        return f"part {entry.part} is missing: {_describe_held_records(entry)}", entry
     if about.st_size != entry.size:
         has = f"has {formatting.plural(about.st_size, 'byte')} in place of {formatting.count(entry.size)}"
-        return f"part {entry.part} {has}: {_held(entry)}", entry
+        return f"part {entry.part} {has}: {_describe_held_records(entry)}", entry
     stamp = (about.st_ctime_ns, about.st_ino)
     if not path.exists() or (stamp == entry.stamp and not every):
         return "", entry
     try:
         digest = _sha256_at(path)
     except OSError as error:
-        return f"part {entry.part} cannot be read ({error.strerror}): {_held(entry)}", entry
+        return f"part {entry.part} cannot be read ({error.strerror}): {_describe_held_records(entry)}", entry
     if entry.sha256 and digest != entry.sha256:
-        return f"part {entry.part} was changed: {_held(entry)}", entry
+        return f"part {entry.part} was changed: {_describe_held_records(entry)}", entry
     return "", replace(entry, sha256=digest, stamp=stamp)
 
 
-def _adopted(name: str, path: Path) -> tuple[str, PartEntry]:
+def _adopt_unknown_part(name: str, path: Path) -> tuple[str, PartEntry]:
     """The entry of a part that the ledger does not know; one with sums was closed when the ledger could not be used."""
     entry = PartEntry(name)
     if not sums_path(path).exists():
@@ -152,7 +152,7 @@ def _adopted(name: str, path: Path) -> tuple[str, PartEntry]:
     return (f"part {name}: {found.damage}" if found.damage else ""), entry
 
 
-def _stuck(spool: Path) -> Iterator[Damage]:
+def _iterate_stuck_parts(spool: Path) -> Iterator[Damage]:
     """Parts that nobody holds, and that could not be closed all the same: no hunt reads them."""
     for path in open_parts(spool):
         try:
@@ -160,7 +160,10 @@ def _stuck(spool: Path) -> Iterator[Damage]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield Damage(_name(spool, path), f"part {_name(spool, path)} cannot be opened: {error.strerror}")
+            yield Damage(
+                _get_relative_part_name(spool, path),
+                f"part {_get_relative_part_name(spool, path)} cannot be opened: {error.strerror}",
+            )
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,14 +172,17 @@ def _stuck(spool: Path) -> Iterator[Damage]:
         finally:
             os.close(handle)
         if path.exists():
-            yield Damage(_name(spool, path), f"part {_name(spool, path)} cannot be closed, so no hunt reads it")
+            yield Damage(
+                _get_relative_part_name(spool, path),
+                f"part {_get_relative_part_name(spool, path)} cannot be closed, so no hunt reads it",
+            )
 
 
-def _name(spool: Path, path: Path) -> str:
+def _get_relative_part_name(spool: Path, path: Path) -> str:
     return path.relative_to(spool).as_posix()
 
 
-def _stat(path: Path) -> os.stat_result | None:
+def _stat_part(path: Path) -> os.stat_result | None:
     """Of a part, under its final name or while it is being closed; None where it is gone."""
     for one in (path, path.with_name(path.name + OPEN), path):
         with suppress(OSError):
@@ -192,7 +198,7 @@ def _sha256_at(path: Path) -> str:
         os.close(handle)
 
 
-def _held(entry: PartEntry) -> str:
+def _describe_held_records(entry: PartEntry) -> str:
     if entry.records is None:
         return f"it had {formatting.plural(entry.size, 'byte')}"
     was = formatting.verb(entry.records, "was", "were")

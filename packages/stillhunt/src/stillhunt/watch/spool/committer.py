@@ -94,7 +94,7 @@ class Committer:
         self._failed_at: float | None = None
         self._asked = self._close_request()
         self._next_look = 0.0
-        self.thread = KeptThread("spool", self._run, lambda: self._stopping)
+        self.thread = KeptThread("spool", self._commit_batches_until_stopped, lambda: self._stopping)
         self.thread.start()
 
     def submit(self, stream: Stream, record: bytes, done: Done, records: int = 1) -> None:
@@ -121,14 +121,14 @@ class Committer:
             self._wake.notify()
         self.thread.join()
 
-    def _run(self) -> None:
+    def _commit_batches_until_stopped(self) -> None:
         while True:
             with self._wake:
                 if not self._waiting and not self._stopping:
                     self._wake.wait(self._limits.idle_seconds)
                 taken, self._waiting, self._bytes = self._waiting, [], 0
                 stopping = self._stopping and not taken
-            self._commit(taken)
+            self._commit_waiting_records(taken)
             self._close_due(everything=stopping)
             if stopping:
                 self._close_due(everything=True)  # what was removed at the last moment was saved, and is open
@@ -136,7 +136,7 @@ class Committer:
                     part.enter()  # it could not be saved: the next hunt says that it is missing
                 return
 
-    def _commit(self, taken: list[_Waiting]) -> None:
+    def _commit_waiting_records(self, taken: list[_Waiting]) -> None:
         by_stream: dict[Stream, list[_Waiting]] = {}
         for one in taken:
             by_stream.setdefault(one.stream, []).append(one)
@@ -146,7 +146,7 @@ class Committer:
                 data = b"".join(one.data for one in together)
                 if stream.ending == "jsonl":
                     data = data.replace(b"\0", rb"\u0000")  # so that a zero byte was never written: see sums.py
-                self._write(stream, data, sum(one.records for one in together))
+                self._write_to_stream_part(stream, data, sum(one.records for one in together))
             except Exception as error:  # whatever it is: the thread must go on, and nobody may wait for ever
                 failure = _as_os_error(error)
                 self._failed_at = self._clock()
@@ -156,7 +156,7 @@ class Committer:
             for one in together:
                 one.done(failure)
 
-    def _write(self, stream: Stream, data: bytes, records: int) -> None:
+    def _write_to_stream_part(self, stream: Stream, data: bytes, records: int) -> None:
         self._keep_in_place(stream)
         part = self._parts.get(stream)
         if part is None:
@@ -165,7 +165,7 @@ class Committer:
             part.append(data, records)
         except OSError:
             # What the system kept of it is unknown: go back to what was acknowledged, and go on in another file.
-            self._close(stream)
+            self._close_stream_part(stream)
             raise
         self._keep_in_place(stream)
 
@@ -175,11 +175,11 @@ class Committer:
         if part is None:
             return
         if part.is_cut():
-            self._close(stream)  # the next hunt compares it with the ledger, and says what is missing
+            self._close_stream_part(stream)  # the next hunt compares it with the ledger, and says what is missing
         elif not part.in_place():
-            self._save(stream, part)
+            self._save_moved_part(stream, part)
 
-    def _save(self, stream: Stream, part: OpenPart) -> None:
+    def _save_moved_part(self, stream: Stream, part: OpenPart) -> None:
         what = f"an open part of source {stream.source} was removed or renamed while it was written"
         held = formatting.plural(part.records, "acknowledged request")
         self._moved.add(stream)
@@ -213,7 +213,7 @@ class Committer:
                 continue
             old, large = now - part.opened >= self._limits.part_seconds, part.size >= self._limits.part_bytes
             if everything or old or large:
-                self._close(stream)
+                self._close_stream_part(stream)
         self._end_faults(now)
 
     def _end_faults(self, now: float) -> None:
@@ -223,11 +223,11 @@ class Committer:
             return
         self._failed_at = now
         with suppress(OSError):
-            _probe(self._spool / PROBE)
+            _probe_disk_write(self._spool / PROBE)
             self._failed_at = None
             self._faults.end(WRITES)
 
-    def _close(self, stream: Stream) -> None:
+    def _close_stream_part(self, stream: Stream) -> None:
         """Close the part of a stream, cut back to what was acknowledged."""
         part = self._parts[stream]
         try:
@@ -256,7 +256,7 @@ def _as_os_error(error: Exception) -> OSError:
     return OSError(number, os.strerror(number))
 
 
-def _probe(path: Path) -> None:
+def _probe_disk_write(path: Path) -> None:
     """Write a small file, synced, and remove it."""
     try:
         write_synced(path, bytes(_PROBE_BYTES))

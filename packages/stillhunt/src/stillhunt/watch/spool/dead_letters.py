@@ -73,7 +73,7 @@ class DeadLetters:
                 room = self._limits.most_bytes - sum(sizes)
                 if len(sizes) >= self._limits.most_letters or len(data) > room:
                     return False
-                self._write(head.encode() + b"\n" + data)
+                self._write_dead_letter(head.encode() + b"\n" + data)
             except OSError:
                 return False
         return True
@@ -82,7 +82,7 @@ class DeadLetters:
         """How many there are."""
         return len(letters_of(self._folder))
 
-    def _write(self, letter: bytes) -> None:
+    def _write_dead_letter(self, letter: bytes) -> None:
         if not self._folder.is_dir():
             self._folder.mkdir(mode=OWNER_ONLY)
             sync_folder(self._folder.parent)

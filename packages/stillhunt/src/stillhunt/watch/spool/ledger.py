@@ -86,15 +86,15 @@ class SpoolLedger:
             OSError: it cannot be written; it is as it was.
         """
         entries = list(entries)
-        with self._held() as handle:
+        with self._hold_ledger_file() as handle:
             size = os.fstat(handle).st_size
             if not size:
-                self._replace([*self._found(), *entries])
+                self._replace_ledger_file([*self._list_unrecorded_parts(), *entries])
                 return
             if entries:
                 size = _without_torn_end(handle, size)
-                _append(handle, size, b"".join(map(_line, entries)))
-        self._mark()
+                _append_ledger_bytes(handle, size, b"".join(map(_encode_ledger_line, entries)))
+        self._mark_ledger_present()
 
     def replace(self, entries: Iterable[PartEntry]) -> None:
         """Write the ledger anew, whole or not at all.
@@ -102,8 +102,8 @@ class SpoolLedger:
         Raises:
             OSError: it cannot be written; it is as it was.
         """
-        with self._held():
-            self._replace(entries)
+        with self._hold_ledger_file():
+            self._replace_ledger_file(entries)
 
     def compact(self) -> None:
         """Leave out what no longer counts, where that is most of it."""
@@ -116,7 +116,7 @@ class SpoolLedger:
         """The name of a part in the ledger."""
         return part.relative_to(self._spool).as_posix()
 
-    def _found(self) -> list[PartEntry]:
+    def _list_unrecorded_parts(self) -> list[PartEntry]:
         """Entries of parts of which nothing is known but that they are there."""
         old = [path for path in closed_parts(self._spool) if not sums_path(path).exists()]
         found = [PartEntry(self.name_of(path), path.stat().st_size) for path in old]
@@ -125,21 +125,21 @@ class SpoolLedger:
             found.append(PartEntry("", damage=lost))
         return found
 
-    def _replace(self, entries: Iterable[PartEntry]) -> None:
+    def _replace_ledger_file(self, entries: Iterable[PartEntry]) -> None:
         beside = self.path.with_name(f".{self.path.name}.new")
         write_synced(beside, ledger_bytes(entries))
         beside.replace(self.path)
         sync_folder(self.path.parent)
-        self._mark()
+        self._mark_ledger_present()
 
-    def _mark(self) -> None:
+    def _mark_ledger_present(self) -> None:
         mark = self._spool / HAS_LEDGER
         with suppress(OSError):  # the spool cannot be written now: the next part that is closed makes it
             if not mark.exists():
                 mark.touch(mode=0o600)
 
     @contextmanager
-    def _held(self) -> Iterator[int]:
+    def _hold_ledger_file(self) -> Iterator[int]:
         """The open file, which no other process may change meanwhile."""
         while True:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -168,10 +168,10 @@ def ledger_content(data: bytes) -> LedgerContent:
 
 def ledger_bytes(entries: Iterable[PartEntry]) -> bytes:
     """The content of a ledger with these entries."""
-    return checked_line(_HEADER) + b"".join(map(_line, entries))
+    return checked_line(_HEADER) + b"".join(map(_encode_ledger_line, entries))
 
 
-def _line(entry: PartEntry) -> bytes:
+def _encode_ledger_line(entry: PartEntry) -> bytes:
     return checked_line(json.dumps(asdict(entry)))
 
 
@@ -190,7 +190,7 @@ def _without_torn_end(handle: int, size: int) -> int:
     return whole
 
 
-def _append(handle: int, size: int, data: bytes) -> None:
+def _append_ledger_bytes(handle: int, size: int, data: bytes) -> None:
     try:
         view, at = memoryview(data), size
         while view:

@@ -50,7 +50,7 @@ def close_left_behind(spool: Path) -> list[Recovered]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists():
-                found = _recovered(spool, handle, path)
+                found = _recover_part(spool, handle, path)
                 recovered += [found] if found.size or found.cut or found.damage else []
         except OSError:
             continue  # its writer has it, or nothing can be written now
@@ -59,7 +59,7 @@ def close_left_behind(spool: Path) -> list[Recovered]:
     return recovered
 
 
-def _recovered(spool: Path, handle: int, path: Path) -> Recovered:
+def _recover_part(spool: Path, handle: int, path: Path) -> Recovered:
     found, size = verify_part(handle, path), os.fstat(handle).st_size
     os.ftruncate(handle, found.size)
     final = final_path(path)
@@ -154,10 +154,10 @@ class OpenPart:
             OSError: it cannot be written. What the system kept of it is unknown: close the part, and begin another.
         """
         end = self.size + len(data)
-        _write(self.handle, data)
+        _write_all_bytes(self.handle, data)
         os.fdatasync(self.handle)
         line = Batch(self.size, end, records, zlib.crc32(data)).line()
-        _write(self.sums, line)
+        _write_all_bytes(self.sums, line)
         self._digest.update(data)
         self.size, self.records, self.sums_size = end, self.records + records, self.sums_size + len(line)
 
@@ -198,7 +198,7 @@ class OpenPart:
         os.ftruncate(self.sums, self.sums_size)  # first: no sum may name what was cut off
         if not self.is_cut():
             os.ftruncate(self.handle, self.size)
-        close_part(self.spool, self.handle, self.path, self._entry())
+        close_part(self.spool, self.handle, self.path, self._make_part_entry())
 
     def enter(self, gone: str = "") -> None:
         """Enter in the ledger what was acknowledged, where that can be written now.
@@ -207,7 +207,7 @@ class OpenPart:
             gone: why the part is rightly not there; empty where it should be.
         """
         with suppress(OSError):
-            SpoolLedger(self.spool).append([replace(self._entry(), gone=gone)])
+            SpoolLedger(self.spool).append([replace(self._make_part_entry(), gone=gone)])
 
     def discard(self) -> None:
         """Remove it again."""
@@ -221,12 +221,12 @@ class OpenPart:
         os.close(self.handle)
         os.close(self.sums)
 
-    def _entry(self) -> PartEntry:
+    def _make_part_entry(self) -> PartEntry:
         name = SpoolLedger(self.spool).name_of(final_path(self.path))
         return PartEntry(name, self.size, self.records, self._digest.hexdigest())
 
 
-def _write(handle: int, data: bytes) -> None:
+def _write_all_bytes(handle: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]

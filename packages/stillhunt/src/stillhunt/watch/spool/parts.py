@@ -54,7 +54,7 @@ def closed_parts(spool: Path, since: datetime | None = None, now: datetime | Non
         now: the time; see `arrivals`.
     """
     first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
-    sources = sorted(_folders(spool))
+    sources = sorted(_iterate_visible_folders(spool))
     return [path for source in sources for path, hour in arrivals(source, now) if hour > first]
 
 
@@ -73,7 +73,7 @@ def arrivals(source: Path, now: datetime | None = None) -> Iterator[tuple[Path, 
     """
     latest = "~" if now is None else (now + timedelta(hours=1)).strftime(HOUR_NAME)
     begun = ""
-    closed = (path for hour in _folders(source) for path in hour.iterdir() if _is_closed(path))
+    closed = (path for hour in _iterate_visible_folders(source) for path in hour.iterdir() if _is_closed(path))
     for path in sorted(closed, key=lambda path: path.name):
         named = _NAME.match(path.name)
         stamped = "{}-{}-{}T{}".format(*named.groups()[1:]) if named else path.parent.name
@@ -102,7 +102,7 @@ def whole_prefix(data: bytes, name: str) -> int:
         return data.rfind(b"\n") + 1
     at = 0
     while at < len(data):
-        used, ours = _field(data[at : at + _HEAD])
+        used, ours = _measure_field(data[at : at + _HEAD])
         if not ours or at + used > len(data):
             break
         at += used
@@ -137,7 +137,7 @@ def _whole_lines(handle: int, start: int) -> int:
 def _whole_fields(handle: int, at: int, size: int) -> int:
     """End of the last whole export request entry; only those are ever written."""
     while at < size:
-        used, ours = _field(os.pread(handle, _HEAD, at))
+        used, ours = _measure_field(os.pread(handle, _HEAD, at))
         if not ours or at + used > size:
             break
         at += used
@@ -167,17 +167,17 @@ def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterato
     """
     at, end = begin, len(message) if end is None else end
     while at < end:
-        used, entry = _field(message[at : at + _HEAD])
+        used, entry = _measure_field(message[at : at + _HEAD])
         if used == 0:
             raise ValueError("a field that no OTLP export request has")
         yield at, at + used, entry
         at += used
 
 
-def _field(head: bytes) -> tuple[int, int]:
+def _measure_field(head: bytes) -> tuple[int, int]:
     """Bytes of the field that begins here, 0 where it is none; and of its tag and length if it is an entry, else 0."""
-    tag, tag_bytes = _varint(head)
-    value, value_bytes = _varint(head[tag_bytes:])
+    tag, tag_bytes = _decode_varint(head)
+    value, value_bytes = _decode_varint(head[tag_bytes:])
     kind = tag & 7
     if tag_bytes == 0 or tag < 8:
         return 0, 0
@@ -193,7 +193,7 @@ def _field(head: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _varint(data: bytes) -> tuple[int, int]:
+def _decode_varint(data: bytes) -> tuple[int, int]:
     """Value of a varint and the bytes that it takes; (0, 0) where it is cut short."""
     value = 0
     for place, byte in enumerate(data):
@@ -213,7 +213,7 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
         OSError: it cannot be made.
     """
     source = spool / stream.source
-    hours = list(_folders(source)) if source.exists() else []
+    hours = list(_iterate_visible_folders(source)) if source.exists() else []
     # A clock that was set back does not bring a part into an hour that may be deleted already.
     hour = max(
         [now.astimezone(UTC).strftime(HOUR_NAME), *(path.name for path in hours if _HOUR_NAME.fullmatch(path.name))]
@@ -225,7 +225,7 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
         made.mkdir(mode=0o700, exist_ok=True)
     stamp = now.strftime("%Y%m%dT%H%M%S%f")
     path = folder / f"part-{number:08d}-{stamp}-{os.urandom(4).hex()}-{stream.kind}.{stream.ending}{OPEN}"
-    handle = _locked(path)
+    handle = _create_locked_file(path)
     try:
         for above in (folder, folder.parent, spool):
             sync_folder(above)
@@ -236,7 +236,7 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     return handle, path
 
 
-def _locked(path: Path) -> int:
+def _create_locked_file(path: Path) -> int:
     """Make a file and lock it; again where a hunt found it unlocked in between, and removed it as left behind."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -246,7 +246,7 @@ def _locked(path: Path) -> int:
         os.close(handle)
 
 
-def _folders(folder: Path) -> Iterator[Path]:
+def _iterate_visible_folders(folder: Path) -> Iterator[Path]:
     return (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 

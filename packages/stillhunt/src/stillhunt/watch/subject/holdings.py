@@ -108,11 +108,11 @@ def account_holdings(search: Search) -> list[Holding]:
     """Everything that a data folder holds on an account, store by store."""
     holds = all_holds(search.database)
     return [
-        *_records(search, holds),
-        *_state(search),
-        *_snapshots(search, holds),
-        *_rows(search, holds),
-        *_packs(search, holds),
+        *_iterate_record_holdings(search, holds),
+        *_iterate_state_holdings(search),
+        *_iterate_snapshot_holdings(search, holds),
+        *_iterate_row_holdings(search, holds),
+        *_iterate_pack_holdings(search, holds),
         Holding("watched logs", "not in this folder", 0, "files", stays=LIE_ELSEWHERE),
         Holding("backups", "not in this folder", 0, "copies", stays=OUT_OF_REACH),
     ]
@@ -151,7 +151,7 @@ def subject_ids(search: Search) -> SubjectIds:
     return ids
 
 
-def _records(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+def _iterate_record_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     ids, keep = subject_ids(search), int(search.config.watch.spool_days * DAY)
     for path, first, last in parts_in_time(search.folder, search.now):
         if taken := sum(own for _, _, own in split_part(path, ids)):
@@ -162,7 +162,7 @@ def _records(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
             yield Holding("open records", search.name_of(path), taken, "records", stays=STILL_OPEN)
 
 
-def _state(search: Search) -> Iterator[Holding]:
+def _iterate_state_holdings(search: Search) -> Iterator[Holding]:
     if folders := named_states(search):
         until = search.now + int(search.config.watch.spool_days * DAY)
         yield Holding("state", "state", len(folders), "folders of kept state", None, None, until)
@@ -191,7 +191,7 @@ def _file_names(file: Path, account: str) -> bool:
     return any(bool(pc.any(pc.equal(column, account)).as_py()) for column in texts)
 
 
-def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+def _iterate_snapshot_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.watch.snapshot_days * DAY)
     for snapshot in all_snapshots(search.folder):
         where = search.name_of(snapshot.path)
@@ -208,7 +208,7 @@ def _snapshots(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
             yield Holding("snapshot", f"{where}: {names}", total, "rows", first, made, made + keep, hold)
 
 
-def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+def _iterate_row_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     kept = ("campaign_members", "linked_accounts", "linked_senders", "campaign_events", "appeals")
     keep = {**dict.fromkeys(kept, search.config.watch.history_days), "alerts": search.config.alerts.keep_days}
     groups: dict[tuple[str, str, int], list[tuple[RowOfAccount, Hold | None]]] = {}
@@ -221,7 +221,7 @@ def _rows(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
         yield Holding("database", table, len(rows), "rows", first, last, until, rows[0][1], stays)
 
 
-def _packs(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
+def _iterate_pack_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
     keep = int(search.config.dossier.pack_days * DAY)
     for path, made in packs_of(search.folder.path):
         where, hold = search.name_of(path), hold_over(holds, *pack_span(made, search.config))

@@ -59,14 +59,14 @@ def pack_names(path: Path, names: Collection[str]) -> bool:
             for entry in archive.infolist():
                 if entry.filename.endswith(".parquet") and entry.file_size < _LONGEST_ENTRY:
                     table = table_of_parquet(archive.read(entry))
-                    if any(_holds(table[name], wanted) for name in table.column_names):
+                    if any(_has_wanted_value(table[name], wanted) for name in table.column_names):
                         return True
     except (OSError, zipfile.BadZipFile, pa.ArrowException, NotImplementedError):
         return True
     return False
 
 
-def _holds(column: pa.ChunkedArray, wanted: pa.Array) -> bool:
+def _has_wanted_value(column: pa.ChunkedArray, wanted: pa.Array) -> bool:
     if pa.types.is_list(column.type):
         column = pc.list_flatten(column)
     if not pa.types.is_string(column.type):

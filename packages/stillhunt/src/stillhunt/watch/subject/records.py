@@ -125,7 +125,7 @@ def split_part(path: Path, ids: SubjectIds) -> Iterator[tuple[bytes, bytes, int]
     if ".pb" in path.name:
         signal = "logs" if "-logs." in path.name else "traces"
         data = path.read_bytes()
-        yield from ((entry, *_entry_without(entry, signal, ids)) for entry in _entries(data))
+        yield from ((entry, *_entry_without(entry, signal, ids)) for entry in _iterate_export_entries(data))
         return
     with path.open("rb") as file:
         for line in file:
@@ -142,11 +142,11 @@ def _line_without(line: bytes, ids: SubjectIds) -> tuple[bytes, int]:
         return (b"", 1) if ids.account.encode() in line and len(ids.account) >= SHORTEST_SURE_ID else (line, 0)
     resources = [name for name in ("resourceSpans", "resourceLogs") if isinstance(record, dict) and record.get(name)]
     if not resources:
-        return (b"", 1) if ids.is_own(_fields(record)) else (line, 0)
+        return (b"", 1) if ids.is_own(_iterate_field_texts(record)) else (line, 0)
     taken = 0
     for name in resources:
         kept = [one for one in record[name] if isinstance(one, dict)]
-        taken += sum(_thin(one, ids) for one in kept)
+        taken += sum(_remove_own_calls(one, ids) for one in kept)
         record[name] = [one for one in kept if any(one.get(scope) for scope in _SCOPES)]
     if not taken:
         return line, 0
@@ -154,9 +154,9 @@ def _line_without(line: bytes, ids: SubjectIds) -> tuple[bytes, int]:
     return (msgspec.json.encode(record) + b"\n" if left else b""), taken
 
 
-def _thin(resource: dict[str, Any], ids: SubjectIds) -> int:
+def _remove_own_calls(resource: dict[str, Any], ids: SubjectIds) -> int:
     """Take the account's calls out of one resource of an export request in JSON."""
-    around = list(_fields(resource.get("resource")))
+    around = list(_iterate_field_texts(resource.get("resource")))
     taken = 0
     for scopes, inner in _SCOPES.items():
         kept_scopes = []
@@ -164,7 +164,7 @@ def _thin(resource: dict[str, Any], ids: SubjectIds) -> int:
             if not isinstance(scope, dict):
                 continue
             calls = scope.get(inner) or []
-            kept = [call for call in calls if not ids.is_own([*around, *_fields(call)])]
+            kept = [call for call in calls if not ids.is_own([*around, *_iterate_field_texts(call)])]
             taken += len(calls) - len(kept)
             if kept:
                 kept_scopes.append({**scope, inner: kept})
@@ -173,7 +173,7 @@ def _thin(resource: dict[str, Any], ids: SubjectIds) -> int:
     return taken
 
 
-def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def _iterate_field_texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Texts and whole numbers of a record, each with the name of its field; attributes of OTLP have theirs beside."""
     waiting = [(key, value)]
     while waiting:
@@ -191,7 +191,7 @@ def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             ]
 
 
-def _entries(data: bytes) -> Iterator[bytes]:
+def _iterate_export_entries(data: bytes) -> Iterator[bytes]:
     """Entries of an export request, each with its tag and length; what cannot be read is one piece at the end."""
     at = 0
     while at < len(data):
@@ -236,7 +236,7 @@ def _entry_without(entry: bytes, signal: str, ids: SubjectIds) -> tuple[bytes, i
     if not left:
         return b"", taken
     content = resource.SerializeToString()
-    return bytes([_ENTRY_TAG]) + _varint(len(content)) + content, taken
+    return bytes([_ENTRY_TAG]) + _encode_varint(len(content)) + content, taken
 
 
 def _call_fields(call: Any, signal: str) -> Iterator[tuple[str, str]]:
@@ -270,7 +270,7 @@ def _proto_value(key: str, value: Any) -> Iterator[tuple[str, str]]:
             waiting += [(inner.key, inner.value) for inner in one.kvlist_value.values]
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -74,14 +74,14 @@ class _Kind:
     """Whether there is anything left to erase."""
 
 
-def _at(column: str) -> Callable[[Row], tuple[int, int]]:
+def _make_moment_span(column: str) -> Callable[[Row], tuple[int, int]]:
     return lambda row: (row[column], row[column])
 
 
 _KINDS = (
     _Kind(CAMPAIGN_MEMBERS, (), lambda row: (row["first_seen"] or 0, row["last_seen"] or 0)),
-    _Kind(LINKED_ACCOUNTS, (), _at("at")),
-    _Kind(LINKED_SENDERS, (), _at("at")),
+    _Kind(LINKED_ACCOUNTS, (), _make_moment_span("at")),
+    _Kind(LINKED_SENDERS, (), _make_moment_span("at")),
     _Kind(DECISIONS, (), lambda row: (row["made_at"], row["expires_at"]), lambda _row: CHAINED),
     _Kind(
         APPEALS,
@@ -90,12 +90,12 @@ _KINDS = (
         lambda row: OPEN_APPEAL if row["status"] == "open" else "",
         lambda row: bool(row["text"] or row["note"]),
     ),
-    _Kind(ALERTS, ("body",), _at("at")),
-    _Kind(CAMPAIGN_EVENTS, ("others", "reason"), _at("at")),
+    _Kind(ALERTS, ("body",), _make_moment_span("at")),
+    _Kind(CAMPAIGN_EVENTS, ("others", "reason"), _make_moment_span("at")),
     _Kind(CASES, ("labels", "narrative"), lambda row: (row["opened_at"], row["changed_at"])),
-    _Kind(CASE_EVENTS, ("note", "before", "after"), _at("at")),
-    _Kind(SAVED_FILTERS, ("name", "query"), _at("made_at")),
-    _Kind(AUDIT, ("about",), _at("at"), lambda _row: WHO_LOOKED),
+    _Kind(CASE_EVENTS, ("note", "before", "after"), _make_moment_span("at")),
+    _Kind(SAVED_FILTERS, ("name", "query"), _make_moment_span("made_at")),
+    _Kind(AUDIT, ("about",), _make_moment_span("at"), lambda _row: WHO_LOOKED),
 )
 _DELETED = (CAMPAIGN_MEMBERS, LINKED_ACCOUNTS, LINKED_SENDERS, ALERTS, SAVED_FILTERS)
 """Tables whose rows go as a whole; of others, the words go."""
@@ -108,7 +108,7 @@ def database_rows(database: WatchDatabase, account: str) -> list[RowOfAccount]:
         names = [column.name for column in kind.table.primary_key.columns]
         rows = [
             RowOfAccount(kind.table.name, tuple(row[name] for name in names), *kind.span(row), kind.stays(row))
-            for row in _matching(database, kind, account)
+            for row in _find_account_rows(database, kind, account)
         ]
         found += sorted(rows, key=lambda row: repr(row.key))
     return found
@@ -130,7 +130,7 @@ def erase_row(connection: Connection, table: str, key: Sequence[Any], account: s
     connection.execute(update(kind.table).where(*mine).values(**values))
 
 
-def _matching(database: WatchDatabase, kind: _Kind, account: str) -> list[Row]:
+def _find_account_rows(database: WatchDatabase, kind: _Kind, account: str) -> list[Row]:
     table, mentions = kind.table, Mentions(account)
     if not kind.columns:
         statement = select(table).where(table.c.account_id == account)
@@ -168,7 +168,7 @@ def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
     requests = _requests_of(tables, account)
     found = {}
     for name, table in tables.items():
-        kept = _kept(name, table, tables, account)
+        kept = _keep_rows_of_others(name, table, tables, account)
         changed = len(_changed_rows(kept, account, requests)) if kept.num_rows else 0
         found[name] = table.num_rows - kept.num_rows + changed
     found[SIGNS_FILE] = sum(
@@ -190,7 +190,7 @@ def rewrite_snapshot(snapshot: Snapshot, account: str) -> None:
     case = Case.read(snapshot.case)
     tables = all_tables(case)
     requests = _requests_of(tables, account)
-    left = {name: _without(name, table, tables, account, requests) for name, table in tables.items()}
+    left = {name: _erase_account_from_table(name, table, tables, account, requests) for name, table in tables.items()}
     hidden = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=snapshot.path.parent))
     try:
         views = {name: left.pop(name) for name in case.views}
@@ -202,7 +202,7 @@ def rewrite_snapshot(snapshot: Snapshot, account: str) -> None:
         shutil.copystat(snapshot.path, hidden)
         for path in (*hidden.rglob("*"), hidden):
             sync_path(path)
-        _exchange(hidden, snapshot.path)
+        _exchange_folders(hidden, snapshot.path)
         sync_folder(snapshot.path.parent)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
@@ -225,7 +225,7 @@ def _file_without(path: Path, snapshot: Snapshot, account: str) -> bytes:
     return path.read_bytes()
 
 
-def _exchange(new: Path, old: Path) -> None:
+def _exchange_folders(new: Path, old: Path) -> None:
     """Swap two folders in one step where the system can, so that no reader sees neither; else file by file."""
     if sys.platform == "linux":
         library = ctypes.CDLL(None, use_errno=True)
@@ -258,7 +258,7 @@ def _not_of_others(tables: Mapping[str, pa.Table], account: str) -> pa.Array:
     groups = pc.unique(members.filter(pc.equal(members["account_id"], account))["campaign_id"])
     about = pc.and_(pc.is_in(evidence["campaign_id"], value_set=groups), pc.is_null(evidence["account_id"]))
     cited = pc.unique(pc.list_flatten(evidence.filter(about)["request_ids"]))
-    of_others = [_kept(name, tables[name], tables, account) for name in ("harvest", "cited", "samples")]
+    of_others = [_keep_rows_of_others(name, tables[name], tables, account) for name in ("harvest", "cited", "samples")]
     known = [table["request_id"] for table in of_others]
     known.append(pc.list_flatten(evidence.filter(pc.not_equal(evidence["account_id"], account))["request_ids"]))
     others = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
@@ -270,7 +270,7 @@ def _slices_of(tables: Mapping[str, pa.Table], account: str) -> pa.Array:
     return slices.filter(pc.equal(slices["account_id"], account))["slice_id"].combine_chunks()
 
 
-def _kept(name: str, table: pa.Table, tables: Mapping[str, pa.Table], account: str) -> pa.Table:
+def _keep_rows_of_others(name: str, table: pa.Table, tables: Mapping[str, pa.Table], account: str) -> pa.Table:
     """The rows of a table that are not about the account."""
     if name == "harvest":
         return table.filter(pc.invert(pc.is_in(table["slice_id"], value_set=_slices_of(tables, account))))
@@ -279,9 +279,11 @@ def _kept(name: str, table: pa.Table, tables: Mapping[str, pa.Table], account: s
     return table.filter(pc.fill_null(pc.not_equal(table["account_id"], account), fill_value=True))
 
 
-def _without(name: str, table: pa.Table, tables: Mapping[str, pa.Table], account: str, requests: pa.Array) -> pa.Table:
+def _erase_account_from_table(
+    name: str, table: pa.Table, tables: Mapping[str, pa.Table], account: str, requests: pa.Array
+) -> pa.Table:
     """A table without the rows about the account, and with other rows that name it or its requests changed."""
-    kept = _kept(name, table, tables, account)
+    kept = _keep_rows_of_others(name, table, tables, account)
     changed = _changed_rows(kept, account, requests)
     if not changed:
         return kept

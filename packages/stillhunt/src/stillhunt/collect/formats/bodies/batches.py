@@ -36,34 +36,34 @@ _PLAIN_REQUEST = record_type(
 )
 
 
-def _requested(record: Any) -> Any:
+def _extract_request_body(record: Any) -> Any:
     return decoded(first(record, "body", "params", "modelInput"))
 
 
-def _gather(records: Iterator[Any]) -> frozenset[str]:
+def _collect_repeated_names(records: Iterator[Any]) -> frozenset[str]:
     """Request names that occur several times, as in different batches; such a name does not identify a call."""
     seen: set[str] = set()
     repeated: set[str] = set()
-    for record in (one for found in records for one in _each(found)):
+    for record in (one for found in records for one in _list_batch_requests(found)):
         name = text(first(record, "custom_id", "recordId"))
         if name is not None:
             (repeated if name in seen else seen).add(name)
     return frozenset(repeated)
 
 
-def _each(record: Any) -> list[Any]:
+def _list_batch_requests(record: Any) -> list[Any]:
     """The requests in a record: the record itself, or those in one body that creates an Anthropic batch."""
     found: Any = record.get("requests") if isinstance(record, dict) else None
     return list(found) if is_list(found) else [record]
 
 
 def _request_rows(record: Any, shared: frozenset[str]) -> Iterator[Row]:
-    for one in _each(record):
+    for one in _list_batch_requests(record):
         yield _request_row(one, shared)
 
 
 def _request_row(record: Any, shared: frozenset[str]) -> Row:
-    body = _requested(record)
+    body = _extract_request_body(record)
     if not isinstance(body, dict | Body):
         raise BrokenRecordError("it has no request (body, params or modelInput)")
     row = call_of_body(body) | answer_of_body(record.get("modelOutput"))
@@ -99,12 +99,14 @@ def _answer_rows(record: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _is_requests(sample: Sample) -> bool:
-    found = [one for record in sample.records for one in _each(record)]
-    fit = [isinstance(_requested(one), dict) and bool(first(one, "custom_id", "recordId")) for one in found]
+    found = [one for record in sample.records for one in _list_batch_requests(record)]
+    fit = [isinstance(_extract_request_body(one), dict) and bool(first(one, "custom_id", "recordId")) for one in found]
     return sum(fit) * 2 > len(fit)
 
 
 SOURCES = (
-    load_source("batch", _is_requests, gather=_gather, rows_within=_request_rows, plain_record=_PLAIN_REQUEST),
+    load_source(
+        "batch", _is_requests, gather=_collect_repeated_names, rows_within=_request_rows, plain_record=_PLAIN_REQUEST
+    ),
     load_source("batch-output", rows=_answer_rows),
 )

@@ -44,7 +44,7 @@ _PLAIN_RECORD = record_type(
 )
 
 
-def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
+def _find_request_body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
     """The request body: a field of the record, `body` (or the like) within that field, or the record itself."""
     for name in _REQUESTS:
         found = record.get(name)
@@ -63,8 +63,8 @@ def _body(record: Mapping[str, Any]) -> Mapping[str, Any] | Body | None:
     return record if "model" in record and not ASKED.isdisjoint(record) else None
 
 
-def _rows(record: Mapping[str, Any]) -> list[Row]:
-    body = _body(record)
+def _convert_body_record(record: Mapping[str, Any]) -> list[Row]:
+    body = _find_request_body(record)
     if body is None:
         raise BrokenRecordError("it has no request body of a model API")
     get, row = record.get, call_of_body(body)
@@ -116,8 +116,8 @@ def _is_bodies(sample: Sample) -> bool:
     if len(sample.names & _OURS) >= len(_OURS) - 1:
         return False  # a canonical table that lacks one column: advice on --map helps more than a guess
     records = [record for record in sample.records if isinstance(record, dict)]
-    fit = sum(_body(record) is not None and first(record, *_TIMES) is not None for record in records)
+    fit = sum(_find_request_body(record) is not None and first(record, *_TIMES) is not None for record in records)
     return fit * 2 > len(records) > 0
 
 
-SOURCES = (load_source("bodies", _is_bodies, rows=_rows, plain_record=_PLAIN_RECORD),)
+SOURCES = (load_source("bodies", _is_bodies, rows=_convert_body_record, plain_record=_PLAIN_RECORD),)

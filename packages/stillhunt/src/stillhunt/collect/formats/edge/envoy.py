@@ -21,7 +21,7 @@ _FIELDS = frozenset(
 )
 
 
-def _rows(record: Mapping[str, Any]) -> list[Row]:
+def _convert_envoy_record(record: Mapping[str, Any]) -> list[Row]:
     get = record.get
     method = get("method") or first(record, "method", ":method")
     if method != "POST" and isinstance(method, str) and method.upper() not in ("POST", "-"):
@@ -66,4 +66,4 @@ def _is_envoy(sample: Sample) -> bool:
     return len(sample.names & _FIELDS) > 1 and not sample.names.isdisjoint(("start_time", "timestamp"))
 
 
-SOURCES = (load_source("envoy", _is_envoy, rows=_rows),)
+SOURCES = (load_source("envoy", _is_envoy, rows=_convert_envoy_record),)

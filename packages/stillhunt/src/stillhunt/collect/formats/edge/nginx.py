@@ -35,7 +35,7 @@ def _access_rows(record: Mapping[str, Any]) -> list[Row]:
     method = get("request_method") or first(record, "request_method") or str(get("request") or "").split(" ", 1)[0]
     if method and method != "POST" and method.upper() != "POST":
         raise PassedOverError(NOT_A_POST)
-    began = _began(record)
+    began = _compute_arrival_time(record)
     if began is None:
         raise BrokenRecordError("it has no time (msec, time_iso8601, time_local or time)")
     address = client_address(get("http_x_forwarded_for"), get("remote_addr"))
@@ -65,7 +65,7 @@ def _line_rows(line: str) -> list[Row]:
     return _access_rows(found.groupdict())
 
 
-def _began(record: Mapping[str, Any]) -> Any:
+def _compute_arrival_time(record: Mapping[str, Any]) -> Any:
     """When the request arrived: nginx writes when it was answered, and how long that took."""
     ended, took = number(record.get("msec")), number(record.get("request_time"))
     if ended is not None:

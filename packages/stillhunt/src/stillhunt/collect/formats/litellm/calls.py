@@ -93,64 +93,67 @@ _AGENT_TAG = "User-Agent: "
 
 def _payload_rows(record: Record) -> list[Row]:
     """One StandardLoggingPayload."""
-    get, metadata = record.get, _object(record.get("metadata"))
+    get, metadata = record.get, _decode_mapping(record.get("metadata"))
     key = metadata.get("user_api_key_hash")
     _pass_over(record, key)
-    client = _object(metadata.get("requester_metadata"))
-    headers = _headers(client.get("headers"), metadata.get("requester_custom_headers"))
+    client = _decode_mapping(metadata.get("requester_metadata"))
+    headers = _merge_request_headers(client.get("headers"), metadata.get("requester_custom_headers"))
     own = get("id")
     call = get("litellm_call_id") or first(record, "litellm_call_id", "id")
     row: Row = {
         "request_id": call,
         "timestamp": get("startTime"),
         "organization_id": metadata.get("user_api_key_org_id"),
-        "model": _model(record),
-        "conversation_id": _session(record, client, headers),
+        "model": _choose_litellm_model(record),
+        "conversation_id": _find_client_session(record, client, headers),
         "end_user_id": get("end_user") or metadata.get("user_api_key_end_user_id"),
-        "client_ip": _address(get("requester_ip_address") or metadata.get("requester_ip_address")),
-        "user_agent": _agent(record, metadata, headers),
+        "client_ip": _resolve_requester_address(get("requester_ip_address") or metadata.get("requester_ip_address")),
+        "user_agent": _find_user_agent(record, metadata, headers),
         "links": call_links(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
     _add_customer(row, metadata.get("user_api_key_user_id"), key)
     _add_outcome(row, record, get("error_information"))
     options = get("model_parameters")
-    row.update(options_of_body(options if isinstance(options, Options) else _object(options)))
+    row.update(options_of_body(options if isinstance(options, Options) else _decode_mapping(options)))
     if not _add_plain_question(row, record):
-        row.update(_question(record))
+        row.update(_extract_question(record))
     _add_answer(row, decoded(get("response")))
     return [row]
 
 
 def _spend_rows(record: Record) -> list[Row]:
     """One row of LiteLLM_SpendLogs, whose JSON columns may be text or objects."""
-    get, metadata = record.get, _object(record.get("metadata"))
-    body = _object(_without_cut_marks(get("proxy_server_request")))
+    get, metadata = record.get, _decode_mapping(record.get("metadata"))
+    body = _decode_mapping(_without_cut_marks(get("proxy_server_request")))
     key = get("api_key") or metadata.get("user_api_key")
     _pass_over(record, key)
-    within = [_object(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
-    headers = _headers(*(part.get("headers") for part in within), metadata.get("headers"))
+    within = [_decode_mapping(body.get(name)) for name in ("metadata", "litellm_metadata")] if body else []
+    headers = _merge_request_headers(*(part.get("headers") for part in within), metadata.get("headers"))
     call, own = first(record, "litellm_call_id") or first(metadata, "litellm_call_id"), first(record, "request_id")
     asked = call_of_body(body) if body else {}
     row: Row = {
         "request_id": call or own,
         "timestamp": get("startTime"),
         "organization_id": get("organization_id") or metadata.get("user_api_key_org_id"),
-        "model": body.get("model") or first(body, "model") or first(metadata, "original_model_group") or _model(record),
+        "model": body.get("model")
+        or first(body, "model")
+        or first(metadata, "original_model_group")
+        or _choose_litellm_model(record),
         "conversation_id": _spend_session(record, body, within, headers),
         "end_user_id": get("end_user") or asked.get("end_user_id"),
         "client_ip": _spend_address(record, metadata, within, headers),
-        "user_agent": _agent(record, metadata, headers),
+        "user_agent": _find_user_agent(record, metadata, headers),
         "links": call_links(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
     _add_customer(row, get("user") or metadata.get("user_api_key_user_id"), key)
     _add_outcome(row, record, metadata.get("error_information"))
     row.update({name: asked[name] for name in _OPTIONS if name in asked})
     if asked.get("prompt") or asked.get("messages"):
-        row.update(_shown(asked))
+        row.update(_drop_redacted_question(asked))
     else:
         messages = decoded(get("messages"))
         if messages and is_list(messages):  # only calls of type _arealtime have them
-            row.update(_shown({"messages": as_messages(messages)}))
+            row.update(_drop_redacted_question({"messages": as_messages(messages)}))
     _add_answer(row, decoded(get("response")))
     return [row]
 
@@ -167,7 +170,7 @@ def _add_customer(row: Row, user: Any, key: Any) -> None:
     row["account_id"], row["api_key_id"] = customer_of(user, key)
 
 
-def _model(record: Mapping[str, Any]) -> Any:
+def _choose_litellm_model(record: Mapping[str, Any]) -> Any:
     """The client's name for the model; if it is missing, LiteLLM's own name without the provider."""
     group = record.get("model_group")
     if group is not None and group != "":
@@ -178,7 +181,7 @@ def _model(record: Mapping[str, Any]) -> Any:
     return model
 
 
-def _session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
+def _find_client_session(record: Mapping[str, Any], client: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
     """The session that the client named; a trace id that LiteLLM drew at random does not count."""
     named_by_client = client.get("session_id") or first_of(headers.get, *_SESSION_HEADERS)
     if named_by_client or (named_by_client := first(record, "session_id")) is not None:
@@ -215,27 +218,27 @@ def _spend_address(
     for part in (record, metadata, *within):
         found = first(part, "requester_ip_address")
         if found is not None:
-            return _address(found)
+            return _resolve_requester_address(found)
     return client_address(first(headers, "x-forwarded-for"))
 
 
-def _address(stated: Any) -> Any:
+def _resolve_requester_address(stated: Any) -> Any:
     """The client's address; LiteLLM writes X-Forwarded-For as it came if it is set up to trust it."""
     return client_address(stated) if isinstance(stated, str) and "," in stated else stated
 
 
-def _headers(*found: Any) -> dict[str, Any]:
+def _merge_request_headers(*found: Any) -> dict[str, Any]:
     """Headers of the request by lower-case name; of several values the first counts."""
     headers: dict[str, Any] = {}
     for part in found:
         if part:
-            for name, value in _object(part).items():
+            for name, value in _decode_mapping(part).items():
                 if value is not None and value != "":
                     headers.setdefault(name.lower(), value)
     return headers
 
 
-def _agent(record: Mapping[str, Any], metadata: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
+def _find_user_agent(record: Mapping[str, Any], metadata: Mapping[str, Any], headers: Mapping[str, Any]) -> Any:
     """The User-Agent header; older rows have it only as two tags, with and without its version."""
     found = record.get("user_agent") or metadata.get("user_agent") or headers.get("user-agent")
     if found:
@@ -254,12 +257,16 @@ def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
     failed = record.get("status") == "failure"
     if failed and not sent and not answered:
         sent = answered = None
-    row["input_tokens"], row["output_tokens"], row["status"] = sent, answered, _code(error) if failed else 200
+    row["input_tokens"], row["output_tokens"], row["status"] = (
+        sent,
+        answered,
+        _parse_error_status(error) if failed else 200,
+    )
 
 
-def _code(error: Any) -> int | None:
+def _parse_error_status(error: Any) -> int | None:
     """Status of an error: its code, else the number with which LiteLLM's own class of errors begins."""
-    error = _object(error)
+    error = _decode_mapping(error)
     for code in (first(error, "error_code"), first(error, "normalized_error")):
         word = str(code).split("_", 1)[0]
         if word.isascii() and word.isdecimal() and 100 <= int(word[:9]) < 600:
@@ -277,7 +284,7 @@ def _add_plain_question(row: Row, record: Mapping[str, Any]) -> bool:
     return messages[0].content != REDACTED and add_chat(row, messages)
 
 
-def _question(record: Mapping[str, Any]) -> Row:
+def _extract_question(record: Mapping[str, Any]) -> Row:
     """What was asked: chat messages, a text, or the inputs of an embedding, which LiteLLM makes user messages."""
     messages = decoded(record.get("messages"))
     if isinstance(messages, list) and messages and type(messages[0]) is Message:
@@ -285,17 +292,17 @@ def _question(record: Mapping[str, Any]) -> Row:
     if isinstance(messages, dict):
         messages = messages.get("messages")
     if isinstance(messages, str):
-        return _shown({"prompt": messages})
+        return _drop_redacted_question({"prompt": messages})
     if not is_list(messages):
         return {}
     kind = record.get("call_type")
     if isinstance(kind, str) and "embedding" in kind:
         inputs = [m if isinstance(m, str) else content_text(first(m, "content")) for m in messages]
-        return _shown({"prompt": as_json(inputs) if len(inputs) != 1 else inputs[0]})
-    return _shown({"messages": as_messages(messages)})
+        return _drop_redacted_question({"prompt": as_json(inputs) if len(inputs) != 1 else inputs[0]})
+    return _drop_redacted_question({"messages": as_messages(messages)})
 
 
-def _shown(row: Row) -> Row:
+def _drop_redacted_question(row: Row) -> Row:
     """The question without what LiteLLM wrote in its place; empty if logging of messages is off."""
     prompt, messages = row.get("prompt"), row.get("messages")
     if isinstance(prompt, str) and prompt.strip('[]" ') not in ("", REDACTED):
@@ -331,7 +338,7 @@ def _without_cut_marks(body: Any) -> Any:
     return _CUT_MARK.sub(" ... ", text) if text and "(litellm_truncated " in text else body
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def _decode_mapping(value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         value = decoded(value)
     return value if isinstance(value, dict) else {}

@@ -54,25 +54,25 @@ class Directory:
         return row
 
 
-def _gathered(records: Iterator[Record]) -> Directory:
+def _gather_customers(records: Iterator[Record]) -> Directory:
     found = Directory()
     for record in records:
-        kind = _kind(frozenset(record)) if isinstance(record, Mapping) else ""
+        kind = _classify_customer_table(frozenset(record)) if isinstance(record, Mapping) else ""
         if kind == "team":
             team, owner = first(record, "team_id"), first(record, "organization_id")
             if isinstance(team, str) and isinstance(owner, str):
                 found.owners.setdefault(team, set()).add(owner)
-        account = _account(record, kind)
+        account = _identify_account(record, kind)
         if account:
-            _learn(found, account, kind, record)
+            _learn_customer(found, account, kind, record)
     return found
 
 
-def _learn(found: Directory, account: str, kind: str, record: Mapping[str, Any]) -> None:
+def _learn_customer(found: Directory, account: str, kind: str, record: Mapping[str, Any]) -> None:
     owner, team = first(record, "organization_id"), first(record, "team_id")
     by_user = kind == "key" and first(record, "user_id") == account
     found.note(account, "organization_id", _BY_KEY if by_user else _STATED, owner if isinstance(owner, str) else None)
-    teams = [team, *_texts(record.get("teams"))] if kind == "user" else [] if by_user else [team]
+    teams = [team, *_parse_text_list(record.get("teams"))] if kind == "user" else [] if by_user else [team]
     found.teams.setdefault(account, set()).update(name for name in teams if isinstance(name, str) and name)
     if by_user:
         return
@@ -86,10 +86,10 @@ def _learn(found: Directory, account: str, kind: str, record: Mapping[str, Any])
 
 
 def _customer_rows(record: Record, found: Directory) -> Iterator[Row]:
-    kind = _kind(frozenset(record)) if isinstance(record, Mapping) else ""
+    kind = _classify_customer_table(frozenset(record)) if isinstance(record, Mapping) else ""
     if kind in ("team", "organization"):
         raise PassedOverError(COMPLETES)
-    account = _account(record, kind)
+    account = _identify_account(record, kind)
     if account is None:
         raise BrokenRecordError("it has neither a user_id nor a token")
     if account in NOBODY or account == HEALTH_CHECK:
@@ -97,7 +97,7 @@ def _customer_rows(record: Record, found: Directory) -> Iterator[Row]:
     yield found.row(account)
 
 
-def _account(record: Record, kind: str) -> str | None:
+def _identify_account(record: Record, kind: str) -> str | None:
     """The account of a record, under the name that calls have: the user, or the hash of a key without a user."""
     user = first(record, "user_id") if kind in ("user", "key") else None
     if kind == "key" and (not isinstance(user, str) or user in NOBODY):
@@ -105,7 +105,7 @@ def _account(record: Record, kind: str) -> str | None:
     return user if isinstance(user, str) else None
 
 
-def _kind(names: frozenset[str]) -> str:
+def _classify_customer_table(names: frozenset[str]) -> str:
     """The table that a record is from; "" if it is from none of them."""
     if names >= {"token", "key_alias"}:
         return "key"
@@ -116,7 +116,7 @@ def _kind(names: frozenset[str]) -> str:
     return "organization" if names >= {"organization_id", "organization_alias"} else ""
 
 
-def _texts(value: Any) -> list[str]:
+def _parse_text_list(value: Any) -> list[str]:
     """The texts of a list; PostgreSQL writes lists into CSV as {one,two}."""
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return [part.strip('" ') for part in value[1:-1].split(",")]
@@ -124,8 +124,8 @@ def _texts(value: Any) -> list[str]:
     return [part for part in value if isinstance(part, str)] if is_list(value) else []
 
 
-def _recognised(sample: Sample) -> bool:
-    return "request_id" not in sample.names and _kind(sample.names) != ""
+def _is_customer_table(sample: Sample) -> bool:
+    return "request_id" not in sample.names and _classify_customer_table(sample.names) != ""
 
 
-SOURCES = (load_source("litellm-accounts", _recognised, gather=_gathered, rows_within=_customer_rows),)
+SOURCES = (load_source("litellm-accounts", _is_customer_table, gather=_gather_customers, rows_within=_customer_rows),)

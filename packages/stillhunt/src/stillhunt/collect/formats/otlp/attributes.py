@@ -104,7 +104,7 @@ def python_value(text: str) -> Any:
             return json.loads(plain)
         except (ValueError, RecursionError):
             pass
-    if _depth(text) > _MAX_REPR_DEPTH:
+    if _bound_nesting_depth(text) > _MAX_REPR_DEPTH:
         return text
     try:
         return msgspec.json.decode(_TOKEN.sub(_as_json, text))
@@ -118,7 +118,7 @@ def python_value(text: str) -> Any:
         return text
 
 
-def _depth(text: str) -> int:
+def _bound_nesting_depth(text: str) -> int:
     """Upper bound of the nesting depth: brackets open at once, or all opening brackets if they are few."""
     opening = text.count("[") + text.count("{") + text.count("(")
     if opening <= _MAX_REPR_DEPTH:
@@ -139,13 +139,13 @@ def _as_json(token: re.Match[str]) -> str:
     kind = token.lastgroup
     if kind == "single" or kind == "double":
         text = token[kind]
-        return f'"{_ESCAPED.sub(_escape, text)}"' if "\\" in text or '"' in text else f'"{text}"'
+        return f'"{_ESCAPED.sub(_escape_quote, text)}"' if "\\" in text or '"' in text else f'"{text}"'
     if kind == "word":
         return _WORDS[token[0]]
     raise ValueError("not in JSON")
 
 
-def _escape(found: re.Match[str]) -> str:
+def _escape_quote(found: re.Match[str]) -> str:
     return "'" if found[1] == "'" else '\\"' if found[1] is None else found[0]
 
 
@@ -178,18 +178,18 @@ class Numbered:
     def of(self, prefix: str) -> list[dict[str, Any]]:
         """Items of a list in the order of their numbers, as rest of the attribute name -> value."""
         if self._found is None:
-            self._found = self._gathered()
+            self._found = self._group_numbered_attributes()
         found = self._found.get(prefix)
         return [found[index] for index in sorted(found)] if found else []
 
-    def _gathered(self) -> dict[str, dict[int, dict[str, Any]]]:
+    def _group_numbered_attributes(self) -> dict[str, dict[int, dict[str, Any]]]:
         found: dict[str, dict[int, dict[str, Any]]] = {}
         for name, value in self._attributes.items():
             place = _places.get(name, _UNKNOWN)
             if place is _UNKNOWN:
-                place = _place(name)
+                place = _parse_numbered_name(name)
             if place is not None:
-                _put(found.setdefault(place[0], {}), place[1], place[2], value)
+                _put_numbered_value(found.setdefault(place[0], {}), place[1], place[2], value)
         return found
 
 
@@ -200,11 +200,11 @@ def numbered(attributes: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]
         if name.startswith(prefix):
             match = _NUMBERED.fullmatch(name, len(prefix))
             if match is not None:
-                _put(found, int(match[1]), match[2], value)
+                _put_numbered_value(found, int(match[1]), match[2], value)
     return [found[index] for index in sorted(found)]
 
 
-def _put(found: dict[int, dict[str, Any]], index: int, rest: str, value: Any) -> None:
+def _put_numbered_value(found: dict[int, dict[str, Any]], index: int, rest: str, value: Any) -> None:
     one = found.get(index)
     if one is not None:
         one[rest] = value
@@ -212,7 +212,7 @@ def _put(found: dict[int, dict[str, Any]], index: int, rest: str, value: Any) ->
         found[index] = {rest: value}
 
 
-def _place(name: str) -> tuple[str, int, str] | None:
+def _parse_numbered_name(name: str) -> tuple[str, int, str] | None:
     place = None
     for prefix in _PREFIXES:
         if name.startswith(prefix):

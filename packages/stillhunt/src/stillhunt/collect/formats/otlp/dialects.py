@@ -98,16 +98,16 @@ def call_of(attributes: Attributes, kind: str) -> Row:
         if isinstance(body, dict):
             row |= call_of_body(body)
     in_body = row.get("other_settings")
-    row |= _settings(attributes, row.get("model"), lists)
+    row |= _extract_call_settings(attributes, row.get("model"), lists)
     row["other_settings"] = named(in_body, row.get("other_settings"), _other_settings(attributes))
     embedding = "embedding" in kind.lower()
     if "messages" not in row and "prompt" not in row:
-        asked = _question(attributes, lists, plain=not embedding)
+        asked = _extract_span_question(attributes, lists, plain=not embedding)
         asked["other_settings"] = named(row["other_settings"], asked.get("other_settings"))
         row |= asked
     if embedding and "messages" in row:
-        row["prompt"] = _inputs(row.pop("messages"))
-    row |= _answer(attributes, lists)
+        row["prompt"] = _join_embedding_inputs(row.pop("messages"))
+    row |= _extract_span_answer(attributes, lists)
     return {name: value for name, value in row.items() if value is not None and value != ""}
 
 
@@ -129,7 +129,7 @@ _NUMBERS = (
 )
 
 
-def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
+def _extract_call_settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     """Model, sampling, tools and tokens of a call.
 
     Args:
@@ -144,10 +144,10 @@ def _settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
     usage = None if usage is None else decoded(usage)
     if isinstance(usage, dict):
         row |= tokens_in(usage)
-    model = _model(attributes, asked if isinstance(asked, str) else row.get("model"))
+    model = _choose_requested_model(attributes, asked if isinstance(asked, str) else row.get("model"))
     if model is not None:
         row["model"] = model
-    tools = _tools(attributes, lists)
+    tools = _extract_tool_definitions(attributes, lists)
     if tools is not None:
         row["tools"] = tools
     for ours, names in _NUMBERS:
@@ -171,7 +171,7 @@ def _other_settings(attributes: Attributes) -> str | None:
     return other_settings(given)
 
 
-def _model(attributes: Attributes, asked: Any) -> Any:
+def _choose_requested_model(attributes: Attributes, asked: Any) -> Any:
     """The model that the client asked for; the gateway's name for it goes before the vendor's."""
     group = model_group(attributes)
     if group is not None:
@@ -203,7 +203,7 @@ def model_group(attributes: Attributes) -> str | None:
     return group if isinstance(group, str) and group else None
 
 
-def _tools(attributes: Attributes, lists: Numbered) -> str | None:
+def _extract_tool_definitions(attributes: Attributes, lists: Numbered) -> str | None:
     tools = first(attributes, "gen_ai.tool.definitions", "llm.tools", "langfuse.observation.metadata.tools")
     if tools is None:
         tools = lists.of(FUNCTIONS) or lists.of(TOOL_DEFINITIONS)
@@ -212,7 +212,7 @@ def _tools(attributes: Attributes, lists: Numbered) -> str | None:
     return as_json(tools)
 
 
-def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
+def _extract_span_question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
     """Messages or prompt, and system instructions.
 
     Args:
@@ -251,7 +251,7 @@ def _question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
     return row
 
 
-def _answer(attributes: Attributes, lists: Numbered) -> Row:
+def _extract_span_answer(attributes: Attributes, lists: Numbered) -> Row:
     """Text of the answer, and its tokens if only the answer has them; empty if there is no answer."""
     for name in _OUTPUTS:
         given = attributes.get(name)
@@ -260,7 +260,7 @@ def _answer(attributes: Attributes, lists: Numbered) -> Row:
         given = value_of(given)
         if isinstance(given, str) and given:
             return {"response": given}
-        texts = [content_text(message["content"]) for message in as_messages(_listed(given))]
+        texts = [content_text(message["content"]) for message in as_messages(_list_answer_messages(given))]
         if any(texts):
             return {"response": "\n".join(text for text in texts if text)}
     for messages in (_legacy_messages(lists.of(COMPLETIONS)), _inference_messages(lists.of(OUTPUTS))):
@@ -274,7 +274,7 @@ def _answer(attributes: Attributes, lists: Numbered) -> Row:
     return {}
 
 
-def _listed(given: Any) -> list[Any]:
+def _list_answer_messages(given: Any) -> list[Any]:
     """Messages of an answer; a message without a role is the model's."""
     listed = list(given) if is_list(given) else [given] if isinstance(given, dict) else []
     return [{"role": "assistant", **part} for part in items(listed)]
@@ -283,7 +283,7 @@ def _listed(given: Any) -> list[Any]:
 def _legacy_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages from attributes such as `gen_ai.prompt.0.role`, whose content may be a JSON list of parts."""
     return [
-        {"role": str(one.get("role") or "user"), "content": _parts(one.get("content"))}
+        {"role": str(one.get("role") or "user"), "content": _decode_content_parts(one.get("content"))}
         for one in listed
         if "role" in one or "content" in one
     ]
@@ -308,7 +308,7 @@ def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return made
 
 
-def _parts(content: Any) -> Any:
+def _decode_content_parts(content: Any) -> Any:
     """Content of a message; parts that were written as JSON text are decoded."""
     if isinstance(content, str) and content.startswith('[{"'):
         found = decoded(content)
@@ -317,7 +317,7 @@ def _parts(content: Any) -> Any:
     return content
 
 
-def _inputs(messages: list[dict[str, Any]]) -> str | None:
+def _join_embedding_inputs(messages: list[dict[str, Any]]) -> str | None:
     """Input of an embedding: one text as it is, several as a JSON list."""
     texts = [text for message in messages if (text := content_text(message["content"]))]
     return texts[0] if len(texts) == 1 else as_json(texts)

@@ -132,31 +132,31 @@ def _json_entries(record: Export, skip: SkipAttributes | None) -> Iterator[Entry
     for group in (*(record.resource_spans or ()), *(record.resource_logs or ())):
         resource = _json_attributes(group.resource.attributes) if group.resource else {}
         for part in (*(group.scope_spans or ()), *(group.scope_logs or ())):
-            scope = _text(part.scope.name) if part.scope else ""
+            scope = _get_text_or_empty(part.scope.name) if part.scope else ""
             for span in part.spans or ():
-                trace, own = _id(span.trace_id, TRACE_BYTES), _id(span.span_id, SPAN_BYTES)
+                trace, own = _decode_hex_id(span.trace_id, TRACE_BYTES), _decode_hex_id(span.span_id, SPAN_BYTES)
                 left = skip is not None and skip(trace, own)
                 yield Entry(
                     False,
                     trace,
                     own,
-                    _id(span.parent_span_id, SPAN_BYTES),
-                    _text(span.name),
-                    _nanoseconds(span.start_time_unix_nano),
+                    _decode_hex_id(span.parent_span_id, SPAN_BYTES),
+                    _get_text_or_empty(span.name),
+                    _parse_nanoseconds(span.start_time_unix_nano),
                     {} if left else _json_attributes(span.attributes),
                     () if left else _json_events(span.events),
                     scope=scope,
                     resource=resource,
-                    end=_nanoseconds(span.end_time_unix_nano),
-                    failure=_failure(span.status) if span.status and not left else None,
+                    end=_parse_nanoseconds(span.end_time_unix_nano),
+                    failure=_get_failure_message(span.status) if span.status and not left else None,
                 )
             for log in part.log_records or ():
                 yield Entry(
                     True,
-                    _id(log.trace_id, TRACE_BYTES),
-                    _id(log.span_id, SPAN_BYTES),
-                    name=_text(log.event_name),
-                    start=_nanoseconds(log.time_unix_nano) or _nanoseconds(log.observed_time_unix_nano),
+                    _decode_hex_id(log.trace_id, TRACE_BYTES),
+                    _decode_hex_id(log.span_id, SPAN_BYTES),
+                    name=_get_text_or_empty(log.event_name),
+                    start=_parse_nanoseconds(log.time_unix_nano) or _parse_nanoseconds(log.observed_time_unix_nano),
                     attributes=_json_attributes(log.attributes),
                     body=_json_value(log.body, MAX_VALUE_DEPTH),
                     scope=scope,
@@ -164,10 +164,10 @@ def _json_entries(record: Export, skip: SkipAttributes | None) -> Iterator[Entry
                 )
 
 
-def _failure(status: Any) -> str | None:
+def _get_failure_message(status: Any) -> str | None:
     if not isinstance(status, dict) or status.get("code") not in (STATUS_ERROR, str(STATUS_ERROR), "STATUS_CODE_ERROR"):
         return None
-    return _text(status.get("message"))
+    return _get_text_or_empty(status.get("message"))
 
 
 def _json_attributes(raw: msgspec.Raw) -> Attributes:
@@ -188,7 +188,7 @@ def _json_attributes(raw: msgspec.Raw) -> Attributes:
 
 def _struct_value(value: _Value) -> Any:
     if value.int_value is not None:
-        return _integer(value.int_value)
+        return _parse_json_integer(value.int_value)
     if value.double_value is not None:
         return value.double_value
     if value.bool_value is not None:
@@ -223,7 +223,7 @@ def _json_value(value: Any, depth: int) -> Any:
         return None
     for name, inner in value.items():
         if name == "intValue":
-            return _integer(inner)
+            return _parse_json_integer(inner)
         if name == "arrayValue":
             return _json_list(inner, depth)
         if name == "kvlistValue":
@@ -237,17 +237,19 @@ def _json_events(raw: msgspec.Raw) -> tuple[tuple[str, Attributes], ...]:
     if not raw or b"gen_ai." not in bytes(raw):
         return ()
     try:
-        return tuple([(_text(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)])
+        return tuple(
+            [(_get_text_or_empty(event.name), _json_attributes(event.attributes)) for event in _EVENTS.decode(raw)]
+        )
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         events = _tolerant_value(raw)
         return tuple(
-            (_text(event.get("name")), _json_pairs({"values": event.get("attributes")}, MAX_VALUE_DEPTH))
+            (_get_text_or_empty(event.get("name")), _json_pairs({"values": event.get("attributes")}, MAX_VALUE_DEPTH))
             for event in (events if isinstance(events, list) else ())
             if isinstance(event, dict)
         )
 
 
-def _integer(value: Any) -> Any:
+def _parse_json_integer(value: Any) -> Any:
     if isinstance(value, str):
         try:
             return int(value) if len(value) <= 20 else None
@@ -256,19 +258,19 @@ def _integer(value: Any) -> Any:
     return value
 
 
-def _nanoseconds(value: Any) -> int:
+def _parse_nanoseconds(value: Any) -> int:
     if value is None:
         return 0
     if not isinstance(value, int):
-        value = _integer(value)
+        value = _parse_json_integer(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TIME_LIMIT else 0
 
 
-def _text(value: Any) -> str:
+def _get_text_or_empty(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _id(value: Any, size: int) -> bytes:
+def _decode_hex_id(value: Any, size: int) -> bytes:
     """An id written in hex; empty for one of another length or of zeros, which mean that there is none."""
     if not value:
         return b""

@@ -87,16 +87,16 @@ def place_of(attributes: Attributes) -> Place:
         return NOWHERE
     forwarded = attributes.get(_FORWARDED) or first(attributes, *_ADDRESSES)
     return Place(
-        _word(first(attributes, *_USERS)),
-        _word(first(attributes, *_SESSIONS)),
-        None if forwarded is None else _address(forwarded),
-        _word(first(attributes, *_AGENTS)),
-        _word(first(attributes, *_HEADERS)),
+        _get_first_word(first(attributes, *_USERS)),
+        _get_first_word(first(attributes, *_SESSIONS)),
+        None if forwarded is None else _find_client_address(forwarded),
+        _get_first_word(first(attributes, *_AGENTS)),
+        _get_first_word(first(attributes, *_HEADERS)),
         first(attributes, *_STATUS),
     )
 
 
-def _address(forwarded: Any) -> str | None:
+def _find_client_address(forwarded: Any) -> str | None:
     """The client's address; cached, because the same clients call again and again."""
     if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
         forwarded = forwarded[0]  # headers are lists
@@ -110,7 +110,7 @@ def _cached_address(forwarded: str) -> str | None:
     return client_address(forwarded)
 
 
-def _word(value: Any) -> str | None:
+def _get_first_word(value: Any) -> str | None:
     if value is None or value.__class__ is str:
         return value or None
     if isinstance(value, list) and value:
@@ -122,7 +122,7 @@ def _word(value: Any) -> str | None:
 
 def call_id_of(attributes: Attributes) -> str | None:
     """LiteLLM's id of the call."""
-    return _word(first(attributes, *CALL_IDS))
+    return _get_first_word(first(attributes, *CALL_IDS))
 
 
 def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
@@ -135,8 +135,8 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
     place = place_of(attributes)
     gateway = call_id_of(attributes)
     around = place.within(outer)
-    namespace = _word(resource.get("service.namespace"))
-    api_user = _word(first(attributes, "gen_ai.user", "llm.user"))
+    namespace = _get_first_word(resource.get("service.namespace"))
+    api_user = _get_first_word(first(attributes, "gen_ai.user", "llm.user"))
     row = _litellm_columns(attributes)
     account, end_user = row.get("account_id"), row.get("end_user_id") or api_user
     if account is None:
@@ -149,10 +149,10 @@ def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
         status = status_of(attributes, entry.failure)
     span = f"{entry.trace.hex()}/{entry.span.hex()}" if entry.trace and entry.span else None
     edge = row.pop("edge", None) or around.edge
-    answer = _word(first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
+    answer = _get_first_word(first(attributes, "gen_ai.response.id", "langfuse.observation.metadata.response_id"))
     row["request_id"] = gateway or span
     row["account_id"] = account
-    row["account_fallback"] = namespace or around.address or _word(resource.get("service.name"))
+    row["account_fallback"] = namespace or around.address or _get_first_word(resource.get("service.name"))
     row["end_user_id"] = end_user
     row["conversation_id"] = around.session or row.get("conversation_id")
     row["client_ip"] = row.get("client_ip") or around.address
@@ -171,23 +171,23 @@ def _litellm_columns(attributes: Attributes) -> Row:
     else:
         return {}
     get = attributes.get
-    headers = _object(get(names.headers))
+    headers = _parse_object_text(get(names.headers))
     sent = get(names.sent)
-    sent = _object(sent) if isinstance(sent, str) and "session_id" in sent else {}
+    sent = _parse_object_text(sent) if isinstance(sent, str) and "session_id" in sent else {}
     return {
-        "account_id": _word(first(attributes, names.user, names.key)),
-        "api_key_id": _word(get(names.key)),
-        "organization_id": _word(get(names.organization)),
-        "end_user_id": _word(first(attributes, names.end_user)),
-        "conversation_id": _word(sent.get("session_id"))
-        or _word(first(headers, "x-litellm-session-id", "x-session-id")),
-        "client_ip": _word(get(names.address)),
-        "user_agent": _word(get(names.agent)),
-        "edge": _word(headers.get("x-request-id")),
+        "account_id": _get_first_word(first(attributes, names.user, names.key)),
+        "api_key_id": _get_first_word(get(names.key)),
+        "organization_id": _get_first_word(get(names.organization)),
+        "end_user_id": _get_first_word(first(attributes, names.end_user)),
+        "conversation_id": _get_first_word(sent.get("session_id"))
+        or _get_first_word(first(headers, "x-litellm-session-id", "x-session-id")),
+        "client_ip": _get_first_word(get(names.address)),
+        "user_agent": _get_first_word(get(names.agent)),
+        "edge": _get_first_word(headers.get("x-request-id")),
     }
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _parse_object_text(value: Any) -> dict[str, Any]:
     """An object written as JSON or as Python's `repr`; empty if the value is not one."""
     found = value_of(value)
     return found if isinstance(found, dict) else {}

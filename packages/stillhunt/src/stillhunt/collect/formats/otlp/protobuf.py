@@ -52,7 +52,7 @@ def _declare_bytes(message: DescriptorProto) -> None:
         _declare_bytes(nested)
 
 
-def _pool() -> DescriptorPool:
+def _build_descriptor_pool() -> DescriptorPool:
     pool = DescriptorPool()
     for module in (common_pb2, resource_pb2, trace_pb2, logs_pb2):
         file = FileDescriptorProto()
@@ -63,20 +63,20 @@ def _pool() -> DescriptorPool:
     return pool
 
 
-_POOL = _pool()
+_POOL = _build_descriptor_pool()
 
 
-def _decoder(name: str) -> Any:
+def _get_message_decoder(name: str) -> Any:
     """Function that decodes a message of this type."""
     return GetMessageClass(_POOL.FindMessageTypeByName(f"opentelemetry.proto.{name}")).FromString
 
 
-_resource_spans = _decoder("trace.v1.ResourceSpans")  # ResourceLogs has the same fields
-_span = _decoder("trace.v1.Span")
-_event = _decoder("trace.v1.Span.Event")
-_log_record = _decoder("logs.v1.LogRecord")
-_array = _decoder("common.v1.ArrayValue")
-_key_values = _decoder("common.v1.KeyValueList")
+_resource_spans = _get_message_decoder("trace.v1.ResourceSpans")  # ResourceLogs has the same fields
+_span = _get_message_decoder("trace.v1.Span")
+_event = _get_message_decoder("trace.v1.Span.Event")
+_log_record = _get_message_decoder("logs.v1.LogRecord")
+_array = _get_message_decoder("common.v1.ArrayValue")
+_key_values = _get_message_decoder("common.v1.KeyValueList")
 
 
 def protobuf_entries(
@@ -93,15 +93,15 @@ def protobuf_entries(
     """
     try:
         message = _resource_spans(data)
-        resource = _attributes(message.resource.attributes)
+        resource = _collect_attributes(message.resource.attributes)
         for group in message.scope_spans:
-            scope = _text(group.scope.name)
+            scope = _decode_utf8_text(group.scope.name)
             empty = 0
             for part in group.spans:
                 if len(part) < SHORTEST_ENTRY:
                     empty += 1
                     continue
-                entry = _entry(part, names, skip)
+                entry = _decode_entry(part, names, skip)
                 entry.scope, entry.resource = scope, resource
                 yield entry
             if empty:
@@ -110,7 +110,7 @@ def protobuf_entries(
         raise BrokenRecordError("damaged protobuf, or not of OTLP") from error
 
 
-def _entry(data: bytes, names: frozenset[str] | None, skip: SkipAttributes | None) -> Entry:
+def _decode_entry(data: bytes, names: frozenset[str] | None, skip: SkipAttributes | None) -> Entry:
     """A span where the message decodes as one and has a trace id; a log record otherwise."""
     if data[:1] != _LOG_START:
         try:
@@ -124,19 +124,19 @@ def _entry(data: bytes, names: frozenset[str] | None, skip: SkipAttributes | Non
     log = _log_record(data)
     return Entry(
         True,
-        _id(log.trace_id, TRACE_BYTES),
-        _id(log.span_id, SPAN_BYTES),
-        name=_text(log.event_name),
+        _check_id_bytes(log.trace_id, TRACE_BYTES),
+        _check_id_bytes(log.span_id, SPAN_BYTES),
+        name=_decode_utf8_text(log.event_name),
         start=log.time_unix_nano or log.observed_time_unix_nano,
-        attributes=_attributes(log.attributes, names),
-        body=_value(log.body, MAX_VALUE_DEPTH),
+        attributes=_collect_attributes(log.attributes, names),
+        body=_convert_any_value(log.body, MAX_VALUE_DEPTH),
     )
 
 
 def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | None) -> Entry:
-    trace_id, span_id = _id(span.trace_id, TRACE_BYTES), _id(span.span_id, SPAN_BYTES)
+    trace_id, span_id = _check_id_bytes(span.trace_id, TRACE_BYTES), _check_id_bytes(span.span_id, SPAN_BYTES)
     start, end = span.start_time_unix_nano, span.end_time_unix_nano
-    parent, name = _id(span.parent_span_id, SPAN_BYTES), _text(span.name)
+    parent, name = _check_id_bytes(span.parent_span_id, SPAN_BYTES), _decode_utf8_text(span.name)
     if skip is not None and skip(trace_id, span_id):
         return Entry(False, trace_id, span_id, parent, name, start, end=end)
     events = [_event(event) for event in span.events if b"gen_ai." in event]
@@ -147,14 +147,16 @@ def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | 
         parent,
         name,
         start,
-        _attributes(span.attributes, names),
-        tuple([(_text(one.name), _attributes(one.attributes)) for one in events]),
+        _collect_attributes(span.attributes, names),
+        tuple([(_decode_utf8_text(one.name), _collect_attributes(one.attributes)) for one in events]),
         end=end,
-        failure=_text(span.status.message) if span.status.code == STATUS_ERROR else None,
+        failure=_decode_utf8_text(span.status.message) if span.status.code == STATUS_ERROR else None,
     )
 
 
-def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth: int = MAX_VALUE_DEPTH) -> Attributes:
+def _collect_attributes(
+    pairs: Iterable[Any], names: frozenset[str] | None = None, depth: int = MAX_VALUE_DEPTH
+) -> Attributes:
     """Attributes that have a value, by name.
 
     Args:
@@ -165,42 +167,42 @@ def _attributes(pairs: Iterable[Any], names: frozenset[str] | None = None, depth
         key = pair.key
         name = _names.get(key)
         if name is None:
-            name = _name(key)
+            name = _decode_attribute_name(key)
         if names is not None and name not in names:
             continue
         value = pair.value
         text = value.string_value  # most values are texts
-        found = _text(text) if text else _value(value, depth)
+        found = _decode_utf8_text(text) if text else _convert_any_value(value, depth)
         if found is not None:
             made[name] = found
     return made
 
 
-def _value(value: Any, depth: int) -> Any:
+def _convert_any_value(value: Any, depth: int) -> Any:
     """Value of an AnyValue message; None for bytes, and for lists and objects below the depth that is read."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
-        return _text(value.string_value)
+        return _decode_utf8_text(value.string_value)
     if kind in ("int_value", "bool_value", "double_value"):
         return getattr(value, kind)
     if depth > 0 and kind == "array_value":
-        return [_value(part, depth - 1) for part in _array(value.array_value).values]
+        return [_convert_any_value(part, depth - 1) for part in _array(value.array_value).values]
     if depth > 0 and kind == "kvlist_value":
-        return _attributes(_key_values(value.kvlist_value).values, None, depth - 1)
+        return _collect_attributes(_key_values(value.kvlist_value).values, None, depth - 1)
     return None
 
 
-def _name(key: bytes) -> str:
-    name = _text(key)
+def _decode_attribute_name(key: bytes) -> str:
+    name = _decode_utf8_text(key)
     if len(key) <= _MAX_CACHED_BYTES and len(_names) < _MAX_CACHED_NAMES:
         _names[key] = name
     return name
 
 
-def _text(data: bytes) -> str:
+def _decode_utf8_text(data: bytes) -> str:
     return str(data, "utf-8", "replace")
 
 
-def _id(data: bytes, size: int) -> bytes:
+def _check_id_bytes(data: bytes, size: int) -> bytes:
     """An id; empty for one of another length or of zeros, which mean that there is none."""
     return data if len(data) == size and any(data) else b""

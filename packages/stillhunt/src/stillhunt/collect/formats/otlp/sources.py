@@ -55,7 +55,7 @@ LITELLM_EMPTY = (
 _RAW_REQUEST = "raw_gen_ai_request"
 
 
-def _rows(
+def _iterate_entry_rows(
     record: Record, made: Callable[[Entry], Row | None], *, skip: SkipAttributes | None = None
 ) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     """Calls of one record; an entry that cannot be read costs none of the others."""
@@ -77,15 +77,15 @@ def _rows(
         yield error
 
 
-def _readable(records: Iterator[Record], names: frozenset[str] | None = None) -> Iterator[Entry]:
+def _iterate_readable_entries(records: Iterator[Record], names: frozenset[str] | None = None) -> Iterator[Entry]:
     """Entries of each record up to the first that cannot be read, which is reported when rows are made."""
     for record in records:
         with contextlib.suppress(PassedOverError, BrokenRecordError):
             yield from entries(record, names=names)
 
 
-def _gather(records: Iterator[Record]) -> SpanIndex:
-    return gather_traces(_readable(records, LEARNED_ATTRIBUTES))
+def _gather_record_traces(records: Iterator[Record]) -> SpanIndex:
+    return gather_traces(_iterate_readable_entries(records, LEARNED_ATTRIBUTES))
 
 
 def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverError | BrokenRecordError]:
@@ -97,7 +97,7 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
         without_context += traces.is_beyond(entry.trace, entry.span)
         return row
 
-    yield from _rows(record, made, skip=traces.is_no_call)
+    yield from _iterate_entry_rows(record, made, skip=traces.is_no_call)
     if without_context:
         yield PassedOverError(BEYOND, without_context)
 
@@ -139,11 +139,11 @@ def span_row(entry: Entry, traces: SpanIndex) -> Row:
 
 
 def _gather_logs(records: Iterator[Record]) -> Events:
-    return gather_events(_readable(records))
+    return gather_events(_iterate_readable_entries(records))
 
 
 def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    return _rows(record, lambda entry: event_row(entry, events))
+    return _iterate_entry_rows(record, lambda entry: event_row(entry, events))
 
 
 def with_events(entry: Entry) -> Attributes:
@@ -158,12 +158,12 @@ def with_events(entry: Entry) -> Attributes:
 _EXPORTS = frozenset(("resourceSpans", "resourceLogs", "resourceMetrics"))
 
 
-def _holds(sample: Sample, name: str, *, logs: bool) -> bool:
+def _holds_entry_kind(sample: Sample, name: str, *, logs: bool) -> bool:
     if sample.framing == "json":
         exports = [not _EXPORTS.isdisjoint(record) for record in sample.records if isinstance(record, dict)]
         named = (name in record for record in sample.records if isinstance(record, dict))
         return sample.mostly(exports) and any(named)
-    found = (next(_readable(iter((record,))), None) for record in sample.records)
+    found = (next(_iterate_readable_entries(iter((record,))), None) for record in sample.records)
     return any(entry is not None and not entry.empty and entry.log == logs for entry in found)
 
 
@@ -235,7 +235,7 @@ class Events:
             return [entry]
         waiting = self._waiting.setdefault(key, _Waiting())
         # If all records of the call differ, a number identifies each and no digest is needed.
-        name = waiting.seen if self.distinct[found] == self.total[found] else _digest(entry)
+        name = waiting.seen if self.distinct[found] == self.total[found] else _hash_entry(entry)
         known = waiting.given or name in waiting.entries
         waiting.seen += 1
         ready: list[Entry] = []
@@ -243,16 +243,16 @@ class Events:
             waiting.entries[name] = entry
             self._kept += 1
             if len(waiting.entries) == self.distinct[found]:
-                ready = self._take(waiting)
+                ready = self._take_waiting_entries(waiting)
         if waiting.seen == self.total[found]:
             del self._waiting[key]
         if known:
             raise PassedOverError(REPEATED_RECORD)
         if not ready and self._kept > MAX_WAITING:
-            ready = self._take(next(one for one in self._waiting.values() if one.entries))
+            ready = self._take_waiting_entries(next(one for one in self._waiting.values() if one.entries))
         return ready
 
-    def _take(self, waiting: _Waiting) -> list[Entry]:
+    def _take_waiting_entries(self, waiting: _Waiting) -> list[Entry]:
         entries = sorted(waiting.entries.values(), key=lambda entry: entry.start)
         self._kept -= len(entries)
         waiting.entries, waiting.given = {}, True
@@ -267,7 +267,7 @@ def gather_events(entries: Iterator[Entry]) -> Events:
         if not _is_message(entry) or not entry.trace or not entry.span or len(keys) >= MAX_EVENTS:
             continue
         keys.append(span_key(entry.trace, entry.span))
-        names.append(_digest(entry))
+        names.append(_hash_entry(entry))
         customers.note(entry, place_of(entry.attributes).user, called=True)
     unique, total = np.unique(numbers(keys), return_counts=True)
     pairs = np.unique(np.stack([numbers(keys), numbers(names)], axis=1), axis=0)
@@ -285,46 +285,46 @@ def event_row(entry: Entry, events: Events) -> Row | None:
     if not _is_message(entry):
         raise PassedOverError(NO_MESSAGE)
     if not entry.trace or not entry.span:
-        if _name(entry) in _ROLES:
+        if _get_event_name(entry) in _ROLES:
             raise PassedOverError(NO_SPAN)
         found = [entry]
     else:
         found = events.put(entry)
-    return _call(found, tenants=events.tenants) if found else None
+    return _build_event_call(found, tenants=events.tenants) if found else None
 
 
-def _call(entries: list[Entry], *, tenants: bool) -> Row:
+def _build_event_call(entries: list[Entry], *, tenants: bool) -> Row:
     began = min((entry.start for entry in entries if entry.start), default=0)
     if not began:
         raise BrokenRecordError("log records of a model call without a time")
-    main = next((entry for entry in entries if _name(entry) not in _ROLES), entries[0])
+    main = next((entry for entry in entries if _get_event_name(entry) not in _ROLES), entries[0])
     row = call_of(main.attributes, operation(main.attributes) or "chat")
-    messages = [message for entry in entries if (message := _message(entry)) is not None]
+    messages = [message for entry in entries if (message := _extract_event_message(entry)) is not None]
     if messages and "messages" not in row and "prompt" not in row:
         row["messages"] = messages
-    texts = [text for entry in entries if _name(entry) == _CHOICE and (text := _text(entry))]
+    texts = [text for entry in entries if _get_event_name(entry) == _CHOICE and (text := _extract_choice_text(entry))]
     if texts and "response" not in row:
         row["response"] = "\n".join(texts)
     return row | {"timestamp": began} | identity(main, NOWHERE, tenants=tenants)
 
 
-def _message(entry: Entry) -> dict[str, Any] | None:
+def _extract_event_message(entry: Entry) -> dict[str, Any] | None:
     """The message to the model in a record; None for answers and other records."""
-    name = _name(entry)
+    name = _get_event_name(entry)
     if name not in _ROLES or name == _CHOICE:
         return None
-    body = _body(entry)
+    body = _get_entry_body(entry)
     role = body.get("role")
     return {"role": role if isinstance(role, str) and role else _ROLES[name], "content": body.get("content")}
 
 
-def _text(entry: Entry) -> str:
-    body = _body(entry)
+def _extract_choice_text(entry: Entry) -> str:
+    body = _get_entry_body(entry)
     message = value_of(body.get("message"))
     return content_text(message.get("content") if isinstance(message, Mapping) else message or body.get("content"))
 
 
-def _body(entry: Entry) -> Mapping[str, Any]:
+def _get_entry_body(entry: Entry) -> Mapping[str, Any]:
     """Content of a record: its body, or its attributes if it has no body, as newer conventions have it."""
     body = value_of(entry.body)
     if isinstance(body, str):
@@ -333,30 +333,32 @@ def _body(entry: Entry) -> Mapping[str, Any]:
 
 
 def _is_message(entry: Entry) -> bool:
-    return entry.log and (_name(entry) in _ROLES or _name(entry) == DETAILS or operation(entry.attributes) is not None)
+    return entry.log and (
+        _get_event_name(entry) in _ROLES or _get_event_name(entry) == DETAILS or operation(entry.attributes) is not None
+    )
 
 
-def _name(entry: Entry) -> str:
+def _get_event_name(entry: Entry) -> str:
     return entry.name or str(entry.attributes.get("event.name") or "")
 
 
-def _digest(entry: Entry) -> int:
+def _hash_entry(entry: Entry) -> int:
     """A number that differs between different records of one span."""
-    content = repr((_name(entry), entry.start, entry.body, entry.attributes)).encode("utf-8", "surrogatepass")
+    content = repr((_get_event_name(entry), entry.start, entry.body, entry.attributes)).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(content, digest_size=8).digest())
 
 
 SOURCES = (
     load_source(
         "otlp",
-        lambda sample: _holds(sample, "resourceSpans", logs=False),
-        gather=_gather,
+        lambda sample: _holds_entry_kind(sample, "resourceSpans", logs=False),
+        gather=_gather_record_traces,
         rows_within=_span_rows,
         record_type=Export,
     ),
     load_source(
         "otlp-logs",
-        lambda sample: _holds(sample, "resourceLogs", logs=True),
+        lambda sample: _holds_entry_kind(sample, "resourceLogs", logs=True),
         gather=_gather_logs,
         rows_within=_log_rows,
         record_type=Export,

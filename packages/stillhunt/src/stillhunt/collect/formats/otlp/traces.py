@@ -179,7 +179,7 @@ def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
         kinds.append(called)
         place = place_of(attributes)
         if place is not NOWHERE and place != NOWHERE and len(places) < MAX_PLACES:
-            places[key] = Place(*[_shared(words, word) if word.__class__ is str else word for word in place])
+            places[key] = Place(*[_intern_word(words, word) if word.__class__ is str else word for word in place])
         if called or place.user:
             customers.note(entry, place.user, called=called)
         if VENDOR_MODEL in attributes:
@@ -188,7 +188,7 @@ def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
         if call is not None:
             calls.append(key)
             ids.append(int.from_bytes(blake2b(call.encode("utf-8", "replace"), digest_size=8).digest()))
-    traces = _arranged(numbers(keys), numbers(parents), kinds, *map(numbers, (starts, ends, calls, ids)))
+    traces = _build_span_index(numbers(keys), numbers(parents), kinds, *map(numbers, (starts, ends, calls, ids)))
     traces.places, traces.tenants, traces.beyond = places, customers.are_namespaces(), beyond
     traces.model_names = {model: name for model, name in model_names.items() if name is not None}
     return traces
@@ -201,7 +201,7 @@ def _note_model(model_names: dict[str, str | None], attributes: Attributes) -> N
         model_names[vendor_model] = group if model_names.get(vendor_model, group) == group else None
 
 
-def _shared(words: dict[str | None, str | None], word: str) -> str | None:
+def _intern_word(words: dict[str | None, str | None], word: str) -> str | None:
     """The same word as one object in memory."""
     return words.setdefault(word, word) if len(words) < MAX_NAMES else word
 
@@ -211,7 +211,7 @@ def numbers(values: array[int]) -> U64:
     return np.frombuffer(values, np.uint64) if len(values) else np.zeros(0, np.uint64)
 
 
-def _arranged(
+def _build_span_index(
     keys: U64,
     parents: U64,
     kinds: bytearray,
@@ -229,13 +229,13 @@ def _arranged(
     own = np.arange(unique.size)
     known = (unique[found] == wanted) & (found != own) if unique.size else np.zeros(0, np.bool_)
     around = np.where(known, found, _NONE)
-    wraps = _wrapping(around, called, starts[first_at].astype(np.int64), ends[first_at].astype(np.int64))
+    wraps = _find_wrapping_calls(around, called, starts[first_at].astype(np.int64), ends[first_at].astype(np.int64))
     again = np.flatnonzero(counts > 1)
     repeated = {int(unique[i]): [int(counts[i]), 0] for i in again}
-    return SpanIndex(unique, around, called, wraps, repeated, _duplicates(calls, ids, unique, wraps))
+    return SpanIndex(unique, around, called, wraps, repeated, _find_duplicate_calls(calls, ids, unique, wraps))
 
 
-def _wrapping(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:
+def _find_wrapping_calls(around: I64, called: npt.NDArray[np.bool_], starts: I64, ends: I64) -> npt.NDArray[np.bool_]:
     """Which model calls have another model call within them; spans within themselves do not count."""
     wraps = np.zeros(around.size, np.bool_)
     start = np.flatnonzero(called)
@@ -264,7 +264,7 @@ def _lies_within(start: I64, end: I64, outer_start: I64, outer_end: I64) -> npt.
     return np.where(known, begins & (end <= outer_end + CLOCK_TOLERANCE), True)
 
 
-def _duplicates(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:
+def _find_duplicate_calls(keys: U64, ids: U64, unique: U64, wraps: npt.NDArray[np.bool_]) -> frozenset[int]:
     """Calls with the id of another, as when LiteLLM traces to two places; the one with the lowest key is kept."""
     if not keys.size:
         return frozenset()

@@ -63,7 +63,7 @@ def call_of_body(body: Any) -> Row:
     row, get = options_of_body(body), body.get
     if (model := get("model") or first(body, "model", "modelId")) is not None:
         row["model"] = model
-    if not _NAMING.isdisjoint(body) and (session := _conversation(body)) is not None:
+    if not _NAMING.isdisjoint(body) and (session := _find_conversation_name(body)) is not None:
         row["conversation_id"] = session
     if (user := _end_user(body)) is not None:
         row["end_user_id"] = user
@@ -88,7 +88,7 @@ def _call_of_plain(body: plain.Body) -> Row:
     user = body.user or body.safety_identifier
     if body.metadata:
         names = {"user": user, "metadata": body.metadata}
-        if (session := _conversation(names)) is not None:
+        if (session := _find_conversation_name(names)) is not None:
             row["conversation_id"] = session
         user = _end_user(names)
     if user:
@@ -202,7 +202,7 @@ def system_text(value: Any) -> str | None:
     return content_text(value) or None
 
 
-def _conversation(body: Mapping[str, Any]) -> Any:
+def _find_conversation_name(body: Mapping[str, Any]) -> Any:
     found = first_of(body.get, *_SESSIONS)
     if isinstance(found, _NAMES):
         return found
@@ -250,10 +250,10 @@ def answer_of_body(body: Any) -> Row:
         body = [decoded(line[5:].strip()) for line in body.splitlines() if line.startswith("data:")]
     if isinstance(body, str):
         return {"response": body} if body else {}
-    return _streamed(items(body))
+    return _assemble_streamed_answer(items(body))
 
 
-def _streamed(events: list[Mapping[str, Any]]) -> Row:
+def _assemble_streamed_answer(events: list[Mapping[str, Any]]) -> Row:
     """Columns from the events of a stream: text comes in parts; OpenAI's responses API repeats all of it at the end."""
     texts, row = list[str](), Row()
     for event in events:

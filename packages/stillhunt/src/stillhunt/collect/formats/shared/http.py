@@ -87,7 +87,7 @@ def client_address(forwarded: Any, connection: Any = None) -> str | None:
     if isinstance(forwarded, str) and len(forwarded) <= MAX_CACHED_CHARACTERS:
         last_public, first_address, first_word = _cached_hops(forwarded)  # a client's calls repeat the same list
     else:
-        last_public, first_address, first_word = _hops(",".join(_texts(forwarded)))
+        last_public, first_address, first_word = _parse_forwarded_hops(",".join(_select_header_texts(forwarded)))
     return last_public or first_address or end or first_word
 
 
@@ -102,18 +102,18 @@ def without_port(word: str) -> str:
     return word.removeprefix("[").removesuffix("]")
 
 
-def _hops(forwarded: str) -> tuple[str | None, str | None, str | None]:
+def _parse_forwarded_hops(forwarded: str) -> tuple[str | None, str | None, str | None]:
     """Last public address of a list, first address, and first word."""
     hops = [hop for word in forwarded.split(",") if (hop := without_port(word))]
     last_public = next((hop for hop in reversed(hops) if is_public(hop)), None)
-    first_address = next((hop for hop in hops if _parsed(hop) is not None), None)
+    first_address = next((hop for hop in hops if _parse_ip_address(hop) is not None), None)
     return last_public, first_address, hops[0] if hops else None
 
 
-_cached_hops = lru_cache(MAX_CACHED)(_hops)
+_cached_hops = lru_cache(MAX_CACHED)(_parse_forwarded_hops)
 
 
-def _texts(value: Any) -> list[str]:
+def _select_header_texts(value: Any) -> list[str]:
     found = value if isinstance(value, (list, tuple)) else [value]
     return [text for text in found if isinstance(text, str)]
 
@@ -128,14 +128,14 @@ def is_public(word: str) -> bool:
 
 
 def _is_public(word: str) -> bool:
-    address = _parsed(word)
+    address = _parse_ip_address(word)
     return address is not None and not any(address in network for network in _PRIVATE_NETWORKS)
 
 
 _cached_is_public = lru_cache(MAX_CACHED)(_is_public)
 
 
-def _parsed(word: str) -> _Address | None:
+def _parse_ip_address(word: str) -> _Address | None:
     try:
         address = ip_address(word)
     except ValueError:

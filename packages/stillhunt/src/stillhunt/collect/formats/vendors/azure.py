@@ -28,10 +28,10 @@ def entries(record: Any) -> list[dict[str, Any]]:
     if not isinstance(record, dict):
         return []
     found = record["records"] if is_list(record.get("records")) else [record]
-    return [_flat(entry) for entry in found if isinstance(entry, dict)]
+    return [_flatten_azure_entry(entry) for entry in found if isinstance(entry, dict)]
 
 
-def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _flatten_azure_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     inner = decoded(entry.get("properties"))
     both = [entry, inner] if isinstance(inner, dict) else [entry]
     return {
@@ -53,7 +53,7 @@ class _Split(NamedTuple):
     firsts: dict[str, float]
 
 
-def _gather(records: Iterator[Any]) -> _Split:
+def _gather_split_bodies(records: Iterator[Any]) -> _Split:
     text_parts: Parts = defaultdict(list)
     first_parts: dict[str, float] = {}
     for record in records:
@@ -80,8 +80,8 @@ def _llm_rows(record: Any, split: _Split) -> Iterator[Row]:
         calls += 1
         own = [(0.0, row.get("requestmessages"), row.get("responsemessages"))]
         parts = split.texts.get(name, []) if name else own
-        asked = _asked(_joined([part[1] for part in parts]))
-        answered = _answered(_joined([part[2] for part in parts]))
+        asked = _convert_azure_request(_join_split_body([part[1] for part in parts]))
+        answered = _convert_azure_answer(_join_split_body([part[2] for part in parts]))
         yield asked | {
             "request_id": name or text(row.get("requestid")),
             "timestamp": row.get("timegenerated") or row.get("time"),
@@ -102,7 +102,7 @@ def _llm_rows(record: Any, split: _Split) -> Iterator[Row]:
         raise PassedOverError(LATER_PART)
 
 
-def _joined(parts: list[Any]) -> Any:
+def _join_split_body(parts: list[Any]) -> Any:
     """Text or messages that were split over rows, put together again."""
     parts = [part for part in parts if part is not None]
     if len(parts) > 1 and all(isinstance(part, str) for part in parts):
@@ -116,13 +116,13 @@ def _joined(parts: list[Any]) -> Any:
     return parts[0] if parts else None
 
 
-def _asked(value: Any) -> Row:
+def _convert_azure_request(value: Any) -> Row:
     if is_list(value):
         return {"messages": as_messages(value)}
     return call_of_body(value) if isinstance(value, dict) else {"prompt": value} if isinstance(value, str) else {}
 
 
-def _answered(value: Any) -> Row:
+def _convert_azure_answer(value: Any) -> Row:
     if is_list(value) and all(isinstance(part, dict) for part in value):
         return answer_of_body({"choices": [part if "message" in part else {"message": part} for part in value]})
     return answer_of_body(value)
@@ -160,6 +160,6 @@ def _is_gateway_log(sample: Sample) -> bool:
 
 
 SOURCES = (
-    load_source("azure-llm", _is_llm_log, gather=_gather, rows_within=_llm_rows),
+    load_source("azure-llm", _is_llm_log, gather=_gather_split_bodies, rows_within=_llm_rows),
     load_source("azure-gateway", _is_gateway_log, rows=_gateway_rows),
 )

@@ -45,15 +45,15 @@ def logged(record: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in texts if isinstance(entry, dict)]
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+def _iterate_invocation_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     entries = [entry for entry in logged(record) if entry.get("schemaType") in (None, _TYPE)]
     if not entries:
         raise PassedOverError(NO_INVOCATION)
     for entry in entries:
-        yield _row(entry)
+        yield _convert_invocation(entry)
 
 
-def _row(entry: Mapping[str, Any]) -> Row:
+def _convert_invocation(entry: Mapping[str, Any]) -> Row:
     body = decoded(at(entry, "input.inputBodyJson"))
     asked = call_of_vendor_body(body)
     answered = answer_of_vendor_body(at(entry, "output.outputBodyJson"))
@@ -88,11 +88,11 @@ def call_of_vendor_body(body: Any) -> Row:
     body = decoded(body)
     if not isinstance(body, dict):
         return {}
-    row = call_of_body({**_mapping(body.get("textGenerationConfig")), **body})
+    row = call_of_body({**_get_mapping_or_empty(body.get("textGenerationConfig")), **body})
     if row.get("messages") is None and row.get("prompt") is None:
         given = first(body, "inputText", "message", "texts", "inputs")
         row["prompt"] = given if isinstance(given, str) else as_json(given)
-    settings = _mapping(body.get("textGenerationConfig"))
+    settings = _get_mapping_or_empty(body.get("textGenerationConfig"))
     for ours, theirs in (("max_tokens", "maxTokenCount"), ("max_tokens", "max_gen_len")):
         if row.get(ours) is None:
             row[ours] = number(first(settings, theirs)) or number(body.get(theirs))
@@ -109,16 +109,16 @@ def answer_of_vendor_body(body: Any) -> Row:
     if body is None:
         return {}
     if is_list(body):
-        body = [_event(event) for event in body]
+        body = [_unwrap_converse_event(event) for event in body]
     row = answer_of_body(body)
     if row.get("response") is None:
         events = items(body) if is_list(body) else [body]
-        texts = [part for event in events if isinstance(event, dict) for part in _plain(event)]
+        texts = [part for event in events if isinstance(event, dict) for part in _iterate_answer_texts(event)]
         row["response"] = "".join(texts) or None
     return row
 
 
-def _event(event: Any) -> Any:
+def _unwrap_converse_event(event: Any) -> Any:
     """One event of a Converse stream, with its parts at the top level."""
     if not isinstance(event, dict):
         return event
@@ -126,7 +126,7 @@ def _event(event: Any) -> Any:
     return inner if isinstance(inner, dict) else event
 
 
-def _plain(event: Mapping[str, Any]) -> Iterator[str]:
+def _iterate_answer_texts(event: Mapping[str, Any]) -> Iterator[str]:
     """Text of an answer of Titan, Llama, Cohere or Mistral."""
     for part in (event, *items(event.get("results")), *items(event.get("generations")), *items(event.get("outputs"))):
         found = first(part, "outputText", "generation", "text", "completion")
@@ -134,7 +134,7 @@ def _plain(event: Mapping[str, Any]) -> Iterator[str]:
             yield found
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _get_mapping_or_empty(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -143,4 +143,4 @@ def _is_bedrock(sample: Sample) -> bool:
     return sample.mostly(entry.get("schemaType") == _TYPE for entry in entries)
 
 
-SOURCES = (load_source("bedrock", _is_bedrock, rows=_rows),)
+SOURCES = (load_source("bedrock", _is_bedrock, rows=_iterate_invocation_rows),)

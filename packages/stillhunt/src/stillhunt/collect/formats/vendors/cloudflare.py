@@ -18,28 +18,28 @@ NO_LOGS = "an answer of the list API without logs"
 _ENCRYPTED = frozenset(("type", "iv", "data", "key"))
 
 
-def _logs(record: Any) -> list[Mapping[str, Any]]:
+def _list_gateway_logs(record: Any) -> list[Mapping[str, Any]]:
     if not isinstance(record, dict):
         return []
     return items(record["result"]) if is_list(record.get("result")) else [record]
 
 
-def _rows(record: Mapping[str, Any]) -> Iterable[Row]:
-    logs = _logs(record)
+def _convert_cloudflare_record(record: Mapping[str, Any]) -> Iterable[Row]:
+    logs = _list_gateway_logs(record)
     if not logs:
         raise PassedOverError(NO_LOGS)
-    return map(_row, logs)
+    return map(_convert_gateway_log, logs)
 
 
-def _row(log: Mapping[str, Any]) -> Row:
+def _convert_gateway_log(log: Mapping[str, Any]) -> Row:
     get = log.get
     asked = first_of(get, "request", "request_body", "request_head", "RequestBody")
     answer = first_of(get, "response", "response_body", "response_head", "ResponseBody")
     body = body_of_text(asked) if isinstance(asked, str) else None
-    row = _asked(_plain(asked)) if body is None else call_of_body(body)
-    answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _plain(answer)
+    row = _convert_gateway_request(_decode_plain_value(asked)) if body is None else call_of_body(body)
+    answer = (answer_of_text(answer) if isinstance(answer, str) else None) or _decode_plain_value(answer)
     answered = answer_of_body(answer)
-    tags = mapping(_plain(first_of(get, "metadata", "Metadata")))
+    tags = mapping(_decode_plain_value(first_of(get, "metadata", "Metadata")))
     account, user = account_in(tags), user_in(tags)
     read, written = number(first_of(get, "tokens_in", "TokensIn")), number(first_of(get, "tokens_out", "TokensOut"))
     row["request_id"] = text(first_of(get, "id", "ID"))
@@ -57,7 +57,7 @@ def _row(log: Mapping[str, Any]) -> Row:
     return row
 
 
-def _asked(value: Any) -> Row:
+def _convert_gateway_request(value: Any) -> Row:
     value = decoded(value)
     if not isinstance(value, dict):
         return {}
@@ -65,7 +65,7 @@ def _asked(value: Any) -> Row:
     return asked_in(inner if isinstance(inner, dict) and ASKED.isdisjoint(value) else value)
 
 
-def _plain(value: Any) -> Any:
+def _decode_plain_value(value: Any) -> Any:
     """A value; None if it is encrypted, which Logpush writes as {type, iv, data, key}."""
     value = decoded(value)
     if isinstance(value, dict) and {"data", "iv"} <= value.keys() <= _ENCRYPTED:
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_cloudflare(sample: Sample) -> bool:
-    rows = [log for record in sample.records for log in _logs(record)]
+    rows = [log for record in sample.records for log in _list_gateway_logs(record)]
     return sample.mostly(
         {"created_at", "provider", "status_code", "cached"} <= log.keys()
         or {"Gateway", "Provider", "StatusCode", "Model"} <= log.keys()
@@ -82,4 +82,4 @@ def _is_cloudflare(sample: Sample) -> bool:
     )
 
 
-SOURCES = (load_source("cloudflare", _is_cloudflare, rows=_rows),)
+SOURCES = (load_source("cloudflare", _is_cloudflare, rows=_convert_cloudflare_record),)

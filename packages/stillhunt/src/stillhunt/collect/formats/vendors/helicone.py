@@ -16,7 +16,7 @@ from stillhunt.collect.values.json_values import first_of, mapping, number, text
 _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 
 
-def _rows(record: Mapping[str, Any]) -> list[Row]:
+def _convert_helicone_record(record: Mapping[str, Any]) -> list[Row]:
     get, row = record.get, call_of_body(record.get("request_body"))
     answer = get("response_body")
     answered = answer_of_body(answer)
@@ -34,23 +34,23 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     )
     row["end_user_id"] = row.get("end_user_id") or (user if user != account else None)
     row["country"] = text(get("country_code"))
-    row["status"] = _status(first_of(get, "status", "response_status"))
+    row["status"] = _read_http_status(first_of(get, "status", "response_status"))
     row["response"] = answered.get("response")
-    row["input_tokens"] = _known(record, answered, "prompt_tokens", "input_tokens")
-    row["output_tokens"] = _known(record, answered, "completion_tokens", "output_tokens")
+    row["input_tokens"] = _choose_token_count(record, answered, "prompt_tokens", "input_tokens")
+    row["output_tokens"] = _choose_token_count(record, answered, "completion_tokens", "output_tokens")
     row["links"] = answered.get("links", [])
     return [row]
 
 
-def _status(value: Any) -> Any:
+def _read_http_status(value: Any) -> Any:
     """HTTP status; None for Helicone's negative numbers, which mean that a call was cancelled or never answered."""
     found = number(value)
     return found if found is not None and found > 0 else None
 
 
-def _known(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> Any:
+def _choose_token_count(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> Any:
     value = number(record.get(theirs))
     return answered.get(ours) if value is None else value
 
 
-SOURCES = (load_source("helicone", rows=_rows),)
+SOURCES = (load_source("helicone", rows=_convert_helicone_record),)

@@ -16,7 +16,7 @@ from stillhunt.collect.values.json_values import at, first, number, text
 NO_AI_CALL = "a proxied request that is not a model call"
 
 
-def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
+def _iterate_kong_rows(record: Mapping[str, Any]) -> Iterator[Row]:
     ai = record.get("ai")
     if not isinstance(ai, dict) or not ai:
         raise PassedOverError(NO_AI_CALL)
@@ -42,8 +42,10 @@ def _rows(record: Mapping[str, Any]) -> Iterator[Row]:
         "user_agent": header(headers, "user-agent"),
         "status": number(at(record, "response.status")),
         "response": answered.get("response"),
-        "input_tokens": _tokens(plugins, answered, "input_tokens", "prompt_tokens", "prompt_token"),
-        "output_tokens": _tokens(plugins, answered, "output_tokens", "completion_tokens", "completion_token"),
+        "input_tokens": _find_plugin_tokens(plugins, answered, "input_tokens", "prompt_tokens", "prompt_token"),
+        "output_tokens": _find_plugin_tokens(
+            plugins, answered, "output_tokens", "completion_tokens", "completion_token"
+        ),
         "links": call_links(edge=name) + answered.get("links", []),
     }
 
@@ -53,9 +55,9 @@ def _first_at(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
     return next((found for part in parts if (found := at(part, path)) not in (None, "")), None)
 
 
-def _tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
+def _find_plugin_tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
     found = next((n for part in plugins if (n := number(first(part.get("usage"), *theirs))) is not None), None)
     return answered.get(ours) if found is None else found
 
 
-SOURCES = (load_source("kong", rows=_rows),)
+SOURCES = (load_source("kong", rows=_iterate_kong_rows),)

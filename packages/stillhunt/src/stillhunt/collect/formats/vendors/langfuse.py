@@ -74,7 +74,7 @@ class LangfuseRecords:
         return self.traces.get(text(first(observation, "traceId", "trace_id")) or "", {})
 
 
-def _events(record: Any) -> list[tuple[str, tuple[str, str], Mapping[str, Any]]]:
+def _list_ingestion_events(record: Any) -> list[tuple[str, tuple[str, str], Mapping[str, Any]]]:
     """Events of one POST body, or a single event, as (type, (time, id), body)."""
     if not isinstance(record, dict):
         return []
@@ -93,7 +93,7 @@ def _is_creation(kind: str, body: Mapping[str, Any]) -> bool:
 def _gather_events(records: Iterator[Any]) -> LangfuseRecords:
     found = LangfuseRecords()
     for record in records:
-        for kind, stamp, body in _events(record):
+        for kind, stamp, body in _list_ingestion_events(record):
             name = text(body.get("id"))
             if kind == "trace-create":
                 found.add_trace(stamp, body)
@@ -107,7 +107,7 @@ def _gather_events(records: Iterator[Any]) -> LangfuseRecords:
 
 def _event_rows(record: Any, known: LangfuseRecords) -> Iterator[Row]:
     calls = 0
-    for kind, stamp, body in _events(record):
+    for kind, stamp, body in _list_ingestion_events(record):
         name = text(body.get("id"))
         later = known.updates.get(name or "", [])
         if _is_creation(kind, body):
@@ -119,7 +119,7 @@ def _event_rows(record: Any, known: LangfuseRecords) -> Iterator[Row]:
         for _time, _id, more in later:
             merged |= more
         calls += 1
-        yield _row(merged, known.trace_of(merged))
+        yield _convert_observation(merged, known.trace_of(merged))
     if not calls:
         raise PassedOverError("a batch without model calls")
 
@@ -150,10 +150,10 @@ def _observation_rows(record: Mapping[str, Any], trace: Mapping[str, Any]) -> It
     kind = record.get("type")
     if kind is not None and kind not in CALLS:
         raise PassedOverError(NO_MODEL_OBSERVATION)
-    yield _row(record, trace)
+    yield _convert_observation(record, trace)
 
 
-def _row(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
+def _convert_observation(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
     settings = mapping(first(observation, "modelParameters", "model_parameters"))
     usage = mapping(first(observation, "usageDetails", "usage_details", "usage"))
     user = text(first(observation, "user_id", "userId")) or text(first(trace, "user_id", "userId"))
@@ -177,8 +177,9 @@ def _row(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
         if observation.get("level") != "ERROR"
         else None,  # on errors it is a message
         **tokens_in(usage),
-        "status": _status(observation),
-        "links": _links(identity, text(first(observation, "traceId", "trace_id"))) + answered.get("links", []),
+        "status": _infer_observation_status(observation),
+        "links": _build_observation_links(identity, text(first(observation, "traceId", "trace_id")))
+        + answered.get("links", []),
     }
     for ours, *theirs in (("temperature",), ("top_p", "topP"), ("max_tokens", "max_completion_tokens", "maxTokens")):
         row[ours] = asked.get(ours) if (value := number(first(settings, ours, *theirs))) is None else value
@@ -189,7 +190,7 @@ def _row(observation: Mapping[str, Any], trace: Mapping[str, Any]) -> Row:
     return row
 
 
-def _links(identity: str | None, trace: str | None) -> list[str]:
+def _build_observation_links(identity: str | None, trace: str | None) -> list[str]:
     """Links of a call: the answer's id, which LiteLLM puts into the observation's id, or the id of the span."""
     if identity is None:
         return []
@@ -201,7 +202,7 @@ def _links(identity: str | None, trace: str | None) -> list[str]:
     return []
 
 
-def _status(observation: Mapping[str, Any]) -> int | None:
+def _infer_observation_status(observation: Mapping[str, Any]) -> int | None:
     if observation.get("level") == "ERROR":
         return error_code(first(observation, "statusMessage", "status_message"))
     return None if observation.get("output") is None else 200
@@ -210,7 +211,7 @@ def _status(observation: Mapping[str, Any]) -> int | None:
 def _is_ingestion(sample: Sample) -> bool:
     if not sample.holds("batch") and not sample.holds("type", "body"):
         return False
-    kinds = [[kind for kind, _stamp, _body in _events(record)] for record in sample.records]
+    kinds = [[kind for kind, _stamp, _body in _list_ingestion_events(record)] for record in sample.records]
     return sample.mostly(any(_EVENTS.fullmatch(kind) is not None for kind in observation) for observation in kinds)
 
 

@@ -18,18 +18,18 @@ from stillhunt.collect.values.json_values import as_json, decoded, first, first_
 _PROJECT = re.compile(r"projects/([^/]+)")
 
 
-def _rows(record: Mapping[str, Any]) -> list[Row]:
+def _convert_vertex_record(record: Mapping[str, Any]) -> list[Row]:
     get = record.get
-    asked = decoded(_payload(first_of(get, "full_request", "request_payload")))
-    answered = decoded(_payload(first_of(get, "full_response", "response_payload")))
+    asked = decoded(_join_payload_pieces(first_of(get, "full_request", "request_payload")))
+    answered = decoded(_join_payload_pieces(first_of(get, "full_response", "response_payload")))
     body = asked if isinstance(asked, dict) else {}
-    row = _call(body)
+    row = _convert_vertex_body(body)
     answer = answer_of_body(answered)
     tags = (body.get("labels"), get("metadata"))
     account, user = account_in(*tags), user_in(*tags)
     project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
     name = text(first_of(get, "model", "deployed_model_id")) or row.get("model")
-    row["request_id"] = _identity(get("request_id"))
+    row["request_id"] = _format_numeric_id(get("request_id"))
     row["timestamp"] = get("logging_time")
     row["account_id"] = account or user
     row["account_fallback"] = project[1] if project else None
@@ -43,7 +43,7 @@ def _rows(record: Mapping[str, Any]) -> list[Row]:
     return [row]
 
 
-def _call(body: Mapping[str, Any]) -> Row:
+def _convert_vertex_body(body: Mapping[str, Any]) -> Row:
     """Columns from a body of generateContent, of rawPredict (Anthropic's API), or of predict with its instances."""
     instances = items(body.get("instances"))
     if instances and not is_list(body.get("contents")):
@@ -53,7 +53,7 @@ def _call(body: Mapping[str, Any]) -> Row:
     return asked_in(body) if body else {}
 
 
-def _payload(value: Any) -> Any:
+def _join_payload_pieces(value: Any) -> Any:
     """A payload: older columns hold a list of pieces of JSON text, which are joined; newer ones an object or text."""
     if is_list(value) and value and all(isinstance(part, str) for part in value):
         pieces = [decoded(piece) for piece in value]
@@ -63,7 +63,7 @@ def _payload(value: Any) -> Any:
     return value
 
 
-def _identity(value: Any) -> str | None:
+def _format_numeric_id(value: Any) -> str | None:
     """A NUMERIC of up to 38 digits, which exporters write as text, as an integer or as a decimal."""
     if value is None or isinstance(value, bool):
         return None
@@ -71,4 +71,4 @@ def _identity(value: Any) -> str | None:
     return found.removesuffix(".0") or None
 
 
-SOURCES = (load_source("vertex", rows=_rows),)
+SOURCES = (load_source("vertex", rows=_convert_vertex_record),)

@@ -59,7 +59,7 @@ def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
     return float(shared.sum()) / len(own), float(shared.max(initial=0)) / len(own), len(shared)
 
 
-def _holders(case: CandidateCase) -> str:
+def _get_holders_kind(case: CandidateCase) -> str:
     """Name of the kind that fits; empty where the customer table says nothing."""
     if "account_holders" not in case.shared:
         case.shared["account_holders"] = _find_holders(case)
@@ -109,7 +109,7 @@ def _shared_addresses(case: CandidateCase) -> float:
 
 
 def _weigh_holders(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    if _holders(case) != kind.name:
+    if _get_holders_kind(case) != kind.name:
         return None
     cards, networks = (_shared_values(case, name) for name in ("payment_fingerprint", "signup_prefix"))
     share, _, values = cards if cards[0] >= networks[0] else networks
@@ -129,7 +129,7 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     a template that nobody else has unless they do one job.
     """
     candidate = case.candidate
-    if candidate.untemplated or _holders(case) not in ("posing_customers", "partly_posing"):
+    if candidate.untemplated or _get_holders_kind(case) not in ("posing_customers", "partly_posing"):
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
     if lift < TEMPLATE_LIFT:

@@ -39,7 +39,7 @@ class ReplacementParameters(NamedTuple):
 P = read_parameters(ReplacementParameters, "score.account_replacement")
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_account_replacement(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, members = case.log.requests, case.candidate.accounts
     # Rows of one account need not be in order of time.
     rows, owner = log.of_accounts(members), log.owners(members)
@@ -81,4 +81,6 @@ def _count_votes(stops: Ints, starts: Ints) -> Ints:
     return np.sign(np.array(votes, np.int64))
 
 
-KIND = declared_kind("account_replacement", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))
+KIND = declared_kind(
+    "account_replacement", _weigh_account_replacement, most_bits=P.cap_bits, least_bits=least_bits(P.part)
+)

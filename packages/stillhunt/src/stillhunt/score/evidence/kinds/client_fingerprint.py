@@ -37,7 +37,7 @@ class FingerprintParameters(NamedTuple):
 P = read_parameters(FingerprintParameters, "score.client_fingerprint")
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_client_fingerprint(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if case.log.keys.client_fingerprint().empty:
         return None
     return _weigh_untemplated(kind, case) if case.candidate.untemplated else _weigh_templated(kind, case)
@@ -101,4 +101,4 @@ def _as_users_of_the_same(bits: Floats, judged: Ints, used: Ints) -> Floats:
     return np.where(common, np.maximum(known, 0.0), known)
 
 
-KIND = declared_kind("client_fingerprint", _weigh, most_bits=P.untemplated_cap_bits, least_bits=0.0)
+KIND = declared_kind("client_fingerprint", _weigh_client_fingerprint, most_bits=P.untemplated_cap_bits, least_bits=0.0)

@@ -29,7 +29,7 @@ class SettingsParameters(NamedTuple):
 P = read_parameters(SettingsParameters, "score.constant_settings")
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_constant_settings(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     requests, candidate, key = case.log.requests, case.candidate, case.log.keys.settings
     if key.empty:
         return None
@@ -61,4 +61,4 @@ def _varied_elsewhere(requests: Requests, candidate: Candidate) -> int:
     return int(np.count_nonzero(np.bincount(owner[other])))
 
 
-KIND = declared_kind("constant_settings", _weigh, most_bits=P.cap_bits, least_bits=0.0)
+KIND = declared_kind("constant_settings", _weigh_constant_settings, most_bits=P.cap_bits, least_bits=0.0)

@@ -38,7 +38,7 @@ def bits_by_topics(case: CandidateCase) -> float:
     return P.bits_per_topic_bit * max(topic_finding(case).bits, 0.0)
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_even_volume(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
     if candidate.has_untemplated:  # its volume is one of those by which it was found
         return None
@@ -65,4 +65,6 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     )
 
 
-KIND = declared_kind("even_volume", _weigh, most_bits=P.cap_bits, least_bits=least_bits(VOLUME_REFERENCE.queue_share))
+KIND = declared_kind(
+    "even_volume", _weigh_even_volume, most_bits=P.cap_bits, least_bits=least_bits(VOLUME_REFERENCE.queue_share)
+)

@@ -63,7 +63,7 @@ class _Way:
     rows: Ints
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_failover(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     refused = np.isin(case.log.requests.numbers("status", case.candidate.rows), REFUSED)
     if refused.sum() < _MIN_REFUSALS:
         return None
@@ -141,4 +141,4 @@ def _refusals_apart(time: Ints, account: Ints) -> list[tuple[int, int]]:
     return kept[::step] if step else kept
 
 
-KIND = declared_kind("failover", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))
+KIND = declared_kind("failover", _weigh_failover, most_bits=P.cap_bits, least_bits=least_bits(P.part))

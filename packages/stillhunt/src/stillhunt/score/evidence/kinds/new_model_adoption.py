@@ -38,7 +38,7 @@ class AdoptionParameters(NamedTuple):
 P = read_parameters(AdoptionParameters, "score.new_model_adoption")
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_model_adoption(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log, case.candidate
     launches, ratios, figures, shown = log.background.launches, list[float](), dict[str, Any](), 0
     for launch in launches:
@@ -72,4 +72,4 @@ def _usual_share(launch: Launch, background: Flags, active: Ints) -> float:
     return float(rate[level].mean())
 
 
-KIND = declared_kind("new_model_adoption", _weigh, most_bits=P.cap_bits, least_bits=least_bits(P.part))
+KIND = declared_kind("new_model_adoption", _weigh_model_adoption, most_bits=P.cap_bits, least_bits=least_bits(P.part))

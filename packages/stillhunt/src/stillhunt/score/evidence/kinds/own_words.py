@@ -135,7 +135,7 @@ _MAX_REQUESTS = 20_000
 _MIN_WORDS = 6  # Words from which a prompt is looked at (a shorter prompt hardly shows a subject)
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_own_words(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log.requests, case.candidate
     asked = log.first_of_conversation[candidate.rows] & log.first_occurrence[candidate.rows]
     asked &= (log.numbers("words", candidate.rows) >= _MIN_WORDS) & case.own_requests(candidate)
@@ -172,4 +172,4 @@ def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     return kept
 
 
-KIND = declared_kind("own_words", _weigh, most_bits=OWN_WORDS.cap_bits, least_bits=OWN_WORDS.least_bits)
+KIND = declared_kind("own_words", _weigh_own_words, most_bits=OWN_WORDS.cap_bits, least_bits=OWN_WORDS.least_bits)

@@ -22,12 +22,12 @@ from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE
 def topic_finding(case: CandidateCase) -> Finding:
     """The finding about topics, which bounds what volume may say."""
     if TOPICS_KIND.name not in case.shared:
-        case.shared[TOPICS_KIND.name] = _weighed(case)
+        case.shared[TOPICS_KIND.name] = _weigh_topic_mixture(case)
     found: Finding = case.shared[TOPICS_KIND.name]
     return found
 
 
-def _weighed(case: CandidateCase) -> Finding:
+def _weigh_topic_mixture(case: CandidateCase) -> Finding:
     candidate, log = case.candidate, case.log.requests
     # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
     judged = case.without_refuted if candidate.untemplated else candidate
@@ -82,7 +82,7 @@ def phrase_bits(case: CandidateCase) -> tuple[float, float, float]:
     return bits, total, lift
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_phrase_mixture(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
     if candidate.untemplated:
         return None
@@ -143,5 +143,5 @@ def count_template_users(log: ScoredLog, candidate: Candidate) -> int:
     return len(np.unique(candidate.row_account[templated]))
 
 
-PHRASES_KIND = declared_kind("phrase_mixture", _weigh, most_bits=None, least_bits=None)
+PHRASES_KIND = declared_kind("phrase_mixture", _weigh_phrase_mixture, most_bits=None, least_bits=None)
 KINDS = (TOPICS_KIND, PHRASES_KIND)

@@ -45,7 +45,7 @@ MIN_QUESTIONS = SLICE_PARAMETERS.min_untemplated_questions
 _COST_BITS = float(np.log2(len(P.worker_shares) * _VOLUMES_TRIED))
 
 
-def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+def _weigh_similar_workload(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if not case.candidate.untemplated:
         return None
     return workload_finding(kind, case.log, case.candidate, bits_by_topics(case))
@@ -123,4 +123,4 @@ _MIDDLES, _SPREADS = np.array(_GRID).T
 _FLOORS = log_ndtr((_MIDDLES - np.log(MIN_QUESTIONS - 0.5)) / _SPREADS)
 
 
-KIND = declared_kind("similar_workload", _weigh, most_bits=P.cap_bits, least_bits=0.0)
+KIND = declared_kind("similar_workload", _weigh_similar_workload, most_bits=P.cap_bits, least_bits=0.0)
