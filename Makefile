@@ -14,8 +14,9 @@ INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
 	--editable packages/stillhunt-server
-# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first.
-PYTEST_OPTIONS ?= -n auto --dist loadfile --no-loadscope-reorder
+# A file stays in one process, with what it made once; tests/slow_files.py says which files begin first. Processes are
+# forked where that is safe whatever was imported, and else start anew.
+PYTEST_OPTIONS ?= $(if $(filter Linux,$(shell uname -s)),--workers auto,-n auto --dist loadfile --no-loadscope-reorder)
 SPARK_STAMP := $(VENV)/.stillhunt-spark
 MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
@@ -35,10 +36,10 @@ QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve 
 LOWEST_TESTS ?= $(filter-out tests/contract,$(QUICK_TESTS))
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
-BENCHES := cli_start text_pass sources fingerprints hunt agents hostile driver_graph
+BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -163,6 +164,9 @@ transcript: setup ## run the examples of README and tutorial again and put their
 
 bench: setup ## speed of each part on what it makes itself, one table per script
 	@for script in $(BENCHES); do echo "== $$script"; $(PY) benchmarks/speed/$$script.py || exit 1; done
+
+bench-quick: setup ## speed of a hunt in two million requests; a row in benchmarks/history.csv; fails where it is 15 % worse
+	@$(PY) benchmarks/speed/quick.py; code=$$?; $(PY) docs/page_figures.py && exit $$code
 
 bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
 	@for script in hunt scaling incremental; do \

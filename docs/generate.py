@@ -83,7 +83,7 @@ def settings_page() -> str:
         "# Settings",
         GENERATED,
         (
-            "For changing how a hunt reads, judges and reports. Most hunts need none of it. "
+            "For changing how a hunt reads, judges and reports. Most hunts need no change. "
             "`stillhunt config show --origin` prints the values in force. "
             "Source: `packages/stillhunt/src/stillhunt/base/config.py`.\n"
         ),
@@ -121,7 +121,7 @@ def parameters_page() -> str:
         ),
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "
-            "with a release only. Each is *measured* (by the script that is named), *derived* (from other numbers by a "
+            "only with a release. Each is *measured* (by the script that is named), *derived* (from other numbers by a "
             "formula) or a *judgement*; then the page says what would measure it. "
             "`benchmarks/quality/sensitivity.py` says how much findings depend on each.\n"
         ),
@@ -193,8 +193,7 @@ def walk_commands(command: Any, name: str) -> list[tuple[str, Any]]:
 def _command_section(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not OTHERS_OPTIONS & set(p.opts)]
-    words = [(p.metavar or p.name.upper()) + ("..." if p.nargs == -1 else "") for p in arguments]
-    words = [word if p.required else f"[{word}]" for word, p in zip(words, arguments, strict=True)]
+    words = [_argument_word(argument) for argument in arguments]
     has_commands = bool(getattr(command, "commands", {}))
     usage = " ".join([name, *words, *(["[OPTIONS]"] if options else []), *(["COMMAND"] if has_commands else [])])
     lines = [f"## {name}\n", _cell(command.help or "") + "\n", f"    {usage}\n", "| | meaning |", "|---|---|"]
@@ -203,9 +202,17 @@ def _command_section(name: str, command: Any) -> str:
     for option in options:
         spelled = ", ".join(f"`{text}`" for text in sorted(option.opts, key=len, reverse=True))
         value = "" if option.is_flag else f" {option.metavar or 'N'}"
-        default = "" if option.is_flag or option.default in (None, ()) else f" Default: {option.default}."
+        default = "" if option.is_flag or option.default in (None, (), "") else f" Default: {option.default}."
         lines.append(f"| {spelled}{value} | {_cell(option.help or '')}{default} |")
     return "\n".join(lines) + "\n"
+
+
+def _argument_word(argument: Any) -> str:
+    word = argument.metavar or argument.name.upper()
+    if word.startswith("["):
+        return str(word)
+    word += "..." if argument.nargs == -1 else ""
+    return word if argument.required else f"[{word}]"
 
 
 def sources_page() -> str:
@@ -215,20 +222,20 @@ def sources_page() -> str:
         GENERATED,
         (
             "For finding out what stillhunt reads from the log of your gateway, and how to switch that log on. "
-            "`stillhunt inspect LOGS` says the same of your logs, with counts. "
+            "`stillhunt inspect LOGS` shows the same for your own logs, with counts. "
             "Source: `packages/stillhunt/src/stillhunt/collect/formats/`.\n"
         ),
         (
-            "Name files or folders, also of several formats at once: the format of each file is recognised by its "
+            "Name files or folders, in any mixture of formats: the format of each file is recognised by its "
             "content. Logs of the same calls are joined by the ids that they share (last line of each table), so that "
             "an edge log adds addresses to the texts of a gateway; logs without a common id are joined by account, "
             "prompt and minute. `--map COLUMN=THEIR.FIELD` overrides single columns, and `--format NAME` the format.\n"
         ),
         (
-            "Records are found inside one or two layers of what a logger, a container runtime or an export adds: a "
+            "Records are found inside one or two layers that a logger, a container runtime or an export adds: a "
             "prefix before the JSON, JSON as text in a field (Docker, Fluentd), an object in a field (Cloud Logging, a "
             "search), lists in an object, lines cut into parts (Kubernetes, Docker), objects side by side (Firehose), "
-            "lines of text between. JSON that many servers accept is read even if it is not valid (NaN, lone "
+            "lines of text in between. JSON that many servers accept is read even if it is not valid (NaN, lone "
             "surrogates, control characters, nginx's `\\xHH`, any depth); lines that are no JSON at all are rejected.\n"
         ),
         DATABASES,
@@ -249,7 +256,7 @@ def _source_section(source: Source) -> list[str]:
     if source.switch_on:
         lines.append(f"Switch it on: {_cell(source.switch_on)}.\n")
     lines.append(f"    stillhunt hunt LOGS --format {source.name} --out CASE\n")
-    lines += ["| column | where it stands |", "|---|---|"]
+    lines += ["| column | where it comes from |", "|---|---|"]
     lines += [f"| `{name}` | {_cell(where)} |" for name, where in source.carries.items()]
     lines.append("")
     if source.role in ("calls", "edge"):
@@ -267,7 +274,7 @@ ROLES = {
     "calls": "A record is a call.",
     "edge": "It completes the calls of other logs; alone, each of its records is a call.",
     "parts": "It only completes the calls of other logs.",
-    "accounts": "A record is a customer: give it with `--accounts`, or let it lie among the logs.",
+    "accounts": "A record is a customer: give it with `--accounts`, or put it among the logs.",
 }
 
 

@@ -1,12 +1,14 @@
 """Figures of pages, each from a file that a benchmark wrote: `python docs/page_figures.py` puts them into the pages.
 
 A page writes `<!--fig NAME-->VALUE<!--/fig-->`. The value comes from `docs/figures/*.json`: one file for each
-benchmark, with its command, the commit that it measured, the code that it speaks of, and its figures. The site marks a
-figure whose code has changed since that commit.
+benchmark, with its command, the commit that it measured, the code that it speaks of, and its figures. Those of
+`make bench-quick` come from the last row of `benchmarks/history.csv` that a commit stands for. The site marks a figure
+whose code has changed since that commit.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "figures"
 HUNT = tuple(f"packages/stillhunt/src/stillhunt/{room}" for room in ("collect", "extract", "link", "resolve", "score"))
 """The code that decides what a hunt finds."""
+HISTORY = ROOT / "benchmarks" / "history.csv"
 MARK = re.compile(r"<!--fig (?P<name>[a-z0-9-]+)-->(?P<value>.*?)<!--/fig-->")
 
 
@@ -57,6 +60,26 @@ def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
             shared = {key: told[key] for key in ("command", "commit", "copied") if key in told}
             found[name] = Figure(name, **figure, **shared, code=tuple(told["code"]))
     return found
+
+
+def read_history(path: Path = HISTORY) -> dict[str, Figure]:
+    """Figures of the last row of `make bench-quick` whose code was committed when it was measured."""
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["commit"].isalnum()]
+    if not rows:
+        return {}
+    row = rows[-1]
+    what = f"{int(row['rows']):,} made-up requests with 400 operations"
+    values = {
+        "quick-cpu": (
+            f"{float(row['cpu_ratio']):.0f} times",
+            f"CPU seconds of a hunt in {what}, over those of decoding",
+        ),
+        "quick-memory": (f"{float(row['peak_mb']) / 1e3:.1f} GB", "peak memory of the same"),
+    }
+    return {name: Figure(name, *value, "make bench-quick", row["commit"], HUNT) for name, value in values.items()}
 
 
 def write_figures(
@@ -141,7 +164,7 @@ def pages() -> list[Path]:
 
 def fill_pages() -> None:
     """Put the values that figures have now into all pages."""
-    figures = read_figures()
+    figures = read_figures() | read_history()
     for page in pages():
         page.write_text(fill_page(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
 

@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     if name == "index.md":
         markdown = SHOWN.sub(lambda wanted: _readme_section(wanted[1], config), markdown)
     markdown = TERMINAL.sub(_with_commands_marked, markdown)
-    figures = page_figures.read_figures()
+    figures = page_figures.read_figures() | page_figures.read_history()
     if ALL_FIGURES in markdown:
         markdown = markdown.replace(ALL_FIGURES, page_figures.figures_table(figures))
     markdown = page_figures.mark_figures(markdown, figures)

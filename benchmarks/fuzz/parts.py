@@ -10,13 +10,12 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import zstandard
-from logs import SCRATCH, Harm, settings
+from logs import Harm, scratch, settings
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.collect.decode.columnar import UnusableInputError
@@ -58,7 +57,7 @@ def _cut(data: bytes, size: int) -> HashedFile:
 
 
 def _file(data: bytes = b"", suffix: str = "jsonl") -> TextFile:
-    path = Path(SCRATCH.name) / f"part.{suffix}"
+    path = scratch() / f"part.{suffix}"
     if data:
         path.write_bytes(data)
     return TextFile(path, path.name, 0, _FIELDS, 100, LONGEST)

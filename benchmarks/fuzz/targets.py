@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import parts
-from logs import SCRATCH, AccountsTarget, LogTarget, Target, filled_lines
+from logs import AccountsTarget, LogTarget, Target, filled_lines, scratch
 from mutating import (
     Change,
     Pool,
@@ -154,7 +154,7 @@ def _source(name: str) -> Target:
 
 def _protobuf(name: str) -> Target:
     """OpenTelemetry in protobuf: export requests one after the other."""
-    fixture, path = FIXTURES[name], Path(SCRATCH.name) / "seed.pb"
+    fixture, path = FIXTURES[name], scratch() / "seed.pb"
 
     def packed(records: Records) -> bytes:
         return write_protobuf(path, list(records)).read_bytes()

@@ -51,6 +51,14 @@ QUARTER = 15 * MINUTE
 GROWTH, FIRST_LOOK = 1.2, 20
 SWAP = 0.6
 IN_HOURS, IN_REQUESTS = 24, 1_000
+HUNTS_WHEN_ASKED = (
+    "--set",
+    "watch.every_minutes=1440",
+    "--set",
+    "watch.early_share=0",
+    "--set",
+    "watch.window_days=60",
+)
 POSTED = 2_000
 """Lines of a body."""
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -103,7 +111,7 @@ def serving(world: World, folder: Path) -> Iterator[Served]:
         f"[sanctioned]\norganizations = {allowed}\n[watch]\naccounts = {json.dumps(str(folder / 'a.parquet'))}\n"
     )
     pq.write_table(world.accounts, folder / "a.parquet")
-    words = ("--settings", str(file), "--set", "watch.every_minutes=1440", "--set", "watch.window_days=60")
+    words = ("--settings", str(file), *HUNTS_WHEN_ASKED)
     with served(folder / "data", words) as server:
         yield server
 

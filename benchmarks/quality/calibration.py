@@ -201,7 +201,7 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         "## What the bits are worth",
         "",
         (
-            "Stated bits (prior excluded) beside measured bits: log2 of the share of true campaigns that fall into the "
+            "Stated bits (prior excluded) and measured bits: log2 of the share of true campaigns that fall into the "
             "range, over the share of honest candidates that do."
         ),
         "",
@@ -210,11 +210,11 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         "## A generator left out",
         "",
         (
-            "Caps and prior are fitted on the other kinds of worlds: the caps under which most true candidates stand 3 "
-            "bits above every honest one, and the prior that puts the highest honest one 3 bits below act. They are "
-            "tested on the kind left out, beside the settings in force. Below: what each kind of evidence claims for "
-            "honest candidates on average. The search picks the groups whose wording and topics are most alike, so "
-            "these two claim most; the prior makes up for it."
+            "Caps and prior are fitted on the other kinds of worlds: the caps under which most true candidates "
+            "stand 3 bits above every honest one, and the prior that puts the highest honest one 3 bits below act. "
+            "They are tested on the kind left out, and compared with the settings in force. Below: what each kind "
+            "of evidence claims for honest candidates on average. The search picks the groups whose wording and "
+            "topics are most alike, so these two claim most; the prior makes up for it."
         ),
         "",
         *page_lines(candidates)[0],

@@ -20,6 +20,7 @@ from stillhunt.collect import open_accounts, open_requests
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.link import link_slices
+from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
 from stillhunt_lab.worlds.build import World
@@ -62,9 +63,11 @@ class Watched:
         return self._judged(self.sketches)
 
     def _judged(self, sketches: pa.Table) -> dict[str, pa.Table]:
-        linked = link_slices(LocalDataset.of(sketches), self.config, Silent())
+        read = LocalDataset.of(sketches)
+        linked = link_slices(read, self.config, Silent())
         candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
-        tables = (linked.traffic, linked.sliced, candidates)
+        sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
+        tables = (linked.traffic, sliced, candidates)
         return score_campaigns(*tables, self.customers, self.config, Silent(), linked.totals)[0]
 
 

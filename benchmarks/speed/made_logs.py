@@ -106,6 +106,34 @@ def write_log(folder: Path, rows: int, seed: int, bend: Bend) -> None:
     pq.write_table(pa.table({"account_id": known, "payment_fingerprint": cards(known)}), folder / "accounts.parquet")
 
 
+OPERATIONS, OPERATION_ACCOUNTS, OPERATION_SHARE = 400, 20, 0.1
+"""Operations of a bent log, accounts of each, and their share of the requests."""
+
+
+def bend_operations(columns: Columns) -> None:
+    """Make a tenth of the requests those of operations, each with a template, accounts and addresses of its own."""
+    rows = len(columns["request_id"])
+    draw = np.random.default_rng(columns["timestamp"][0].value)
+    taken = np.sort(draw.permutation(rows)[: int(rows * OPERATION_SHARE)])
+    operation = draw.integers(0, OPERATIONS, len(taken))
+    account = operation * OPERATION_ACCOUNTS + draw.integers(0, OPERATION_ACCOUNTS, len(taken))
+    words, fixed = vocabulary(), np.random.default_rng(3)
+    templates = texts(fixed, words, np.full(OPERATIONS, 24))
+    asked = texts(draw, words, draw.integers(8, 30, len(taken)))
+    own = {
+        "account_id": numbered("op-", account),
+        "client_ip": addresses(0xF00000 + operation * 4 + draw.integers(0, 4, len(taken))),
+        "user_agent": numbered("batch/2.", operation % 7),
+        "prompt": pc.binary_join_element_wise(
+            templates.take(pa.array(operation)), asked, pa.scalar(" ", pa.large_string())
+        ),
+    }
+    mask = np.zeros(rows, bool)
+    mask[taken] = True
+    for name, values in own.items():
+        columns[name] = pc.replace_with_mask(columns[name], pa.array(mask), values.cast(columns[name].type))
+
+
 def cards(accounts: list[str]) -> list[str]:
     """A card for each account; every 50th has that of the account before."""
     return [f"card-{number - (number % 50 == 49)}" for number in range(len(accounts))]

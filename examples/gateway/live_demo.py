@@ -231,7 +231,14 @@ def running(made: Path, sent: Traffic) -> Iterator[Demo]:
     python, listen = sys.executable, f"127.0.0.1:{ports['stillhunt']}"
     stillhunt = [python, "-m", "stillhunt", "serve", "--data", str(folder.path), "--listen", listen, "--quiet"]
     stillhunt += ["--settings", str(made / "stillhunt.toml"), "--accounts", str(made / "accounts.parquet")]
-    stillhunt += ["--set", "watch.every_minutes=1440", "--set", "decide.appeal_url=https://example.com/appeals"]
+    stillhunt += [
+        "--set",
+        "watch.every_minutes=1440",
+        "--set",
+        "watch.early_share=0",
+        "--set",
+        "decide.appeal_url=https://example.com/appeals",
+    ]
     (made / "envoy.yaml").write_text(envoy_config(ports, demo.tokens["decide"]))
     envoy = [envoy_program(), "-c", str(made / "envoy.yaml"), "--disable-hot-restart", "--log-level", "error"]
     model = [python, str(HERE / "model.py"), str(ports["model"]), str(ports["stillhunt"])]

@@ -16,6 +16,8 @@ import pytest
 import stillhunt
 from stillhunt.base.progress import Silent
 from stillhunt.cli import compiling, shipped_kernels
+from stillhunt.collect.history import resent_prefixes
+from stillhunt.extract import sketches
 from stillhunt.link.groups import search_kernels
 from stillhunt.link.groups.groups import compile_search, find_groups
 from stillhunt.link.groups.slices import ClusterSlices
@@ -170,3 +172,19 @@ def test_no_bar_is_shown_where_kernels_were_shipped(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(compiling, "compile_parts", lambda *_: pytest.fail("compiled"))
     compiling.compile_once(Silent())
     assert compiling.is_compiled()
+
+
+def test_the_world_makes_a_hunt_call_what_logs_of_chats_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are sketched, and history that was sent again is cut off: kernels that plain requests do not reach."""
+    called: set[str] = set()
+
+    def noting(module: object, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: (called.add(name), real(*given))[1])
+
+    noting(resent_prefixes, "cut_prefixes")
+    noting(sketches, "answer_rows")
+    hunt = stillhunt.hunt
+    monkeypatch.setattr(stillhunt, "hunt", lambda requests, *given: hunt(requests.slice(0, 400), *given))
+    compiling._hunt()
+    assert called == {"cut_prefixes", "answer_rows"}

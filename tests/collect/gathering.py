@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,12 @@ def config(**collect: Any) -> Config:
 
 
 DEFAULT = config()
-ENGINE = DuckDBEngine(threads=1)
+
+
+@cache
+def engine() -> DuckDBEngine:
+    """One for all tests of a process: what it starts would not outlive a fork."""
+    return DuckDBEngine(threads=1)
 
 
 def row(number: int = 0, **values: Any) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def row(number: int = 0, **values: Any) -> dict[str, Any]:
 
 
 def opened(sources: Any, *, mapping: dict[str, str] | None = None, settings: Config | None = None) -> RequestLog:
-    return open_requests(sources, mapping=mapping, config=settings or DEFAULT, engine=ENGINE, progress=Silent())
+    return open_requests(sources, mapping=mapping, config=settings or DEFAULT, engine=engine(), progress=Silent())
 
 
 def collected(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from gathering import DEFAULT, ENGINE, WRITERS, collected, row, write_lines, write_parquet
+from gathering import DEFAULT, WRITERS, collected, engine, row, write_lines, write_parquet
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
@@ -21,7 +21,7 @@ NEEDS = evidence_needs()
 
 
 def accounts(source: Any, mapping: dict[str, str] | None = None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    table, rejects = open_accounts(source, mapping=mapping, config=DEFAULT, engine=ENGINE, progress=Silent())
+    table, rejects = open_accounts(source, mapping=mapping, config=DEFAULT, engine=engine(), progress=Silent())
     assert table is not None
     return ACCOUNTS.check(table).to_pylist(), rejects.to_pylist()
 
@@ -61,7 +61,7 @@ def test_mail_from_hash_and_domain_columns() -> None:
 
 
 def test_no_accounts_table_is_fine() -> None:
-    table, rejects = open_accounts(None, mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent())
+    table, rejects = open_accounts(None, mapping=None, config=DEFAULT, engine=engine(), progress=Silent())
     assert table is None
     assert rejects.num_rows == 0
 
@@ -110,7 +110,11 @@ def test_coverage_says_what_is_lost() -> None:
     everything = {"prompt", "system_prompt", "response", "conversation_id", "status", "client_ip", "asn", "country"}
     everything |= {"user_agent", "tls_fingerprint", "output_tokens", "turn", "temperature", "max_tokens"}
     table, _rejects = open_accounts(
-        pa.Table.from_pylist([customer(1, plan="pro")]), mapping=None, config=DEFAULT, engine=ENGINE, progress=Silent()
+        pa.Table.from_pylist([customer(1, plan="pro")]),
+        mapping=None,
+        config=DEFAULT,
+        engine=engine(),
+        progress=Silent(),
     )
     full = coverage(NEEDS, frozenset(everything), table)
     assert all(c.available and not c.missing and c.sentence == f"{c.family}: nothing is missing" for c in full)

@@ -91,7 +91,7 @@ def test_rows_decoded_at_a_time_follow_the_bytes(tmp_path: Path) -> None:
         longest = longest_named(path, metadata, 0, ["prompt"])
         return rows_at_a_time(metadata.row_group(0), ["prompt"], 1000, longest), longest
 
-    assert rows_of([f"text {n}" for n in range(1000)], use_dictionary=False) == (1000, 0)
+    assert rows_of([f"{n}" for n in range(1000)], use_dictionary=False) == (1000, 0)
     assert rows_of([f"{n}" + "x" * 600 for n in range(1000)], use_dictionary=False)[0] < 1000
     # A long text that stands in every row costs the file nothing, and memory a thousand times its size.
     assert rows_of(["x" * LONG] * 1000) == (pieces.SMALL_GROUP_BYTES // LONG, LONG)
@@ -110,4 +110,4 @@ def test_long_prompts_side_by_side_are_read_as_ever(tmp_path: Path, dictionary: 
     read, _log = collected(path)
     assert content(read) == content(plain)
     assert [r["origin_row"] for r in sorted(read, key=lambda r: int(r["request_id"][1:]))] == list(range(150))
-    assert max(table.nbytes for table in opened(path).batches()) < 3 * pieces.DECODED_BATCH_BYTES
+    assert all(t.num_rows == 1 or t.nbytes < 3 * pieces.DECODED_BATCH_BYTES for t in opened(path).batches())

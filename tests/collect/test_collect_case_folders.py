@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gathering import ENGINE
+from gathering import engine
 
 from stillhunt.base.errors import InputError
 from stillhunt.collect.locate.catalog import find_inputs
@@ -27,7 +27,7 @@ def logs(tmp_path: Path) -> Path:
 def found(*given: str | Path) -> tuple[list[str], list[str]]:
     """Names of the inputs, and what was noted."""
     notes: list[str] = []
-    inputs = find_inputs([str(one) for one in given], ENGINE, Rejects(), notes.append)
+    inputs = find_inputs([str(one) for one in given], engine(), Rejects(), notes.append)
     return [one.name for one in inputs], notes
 
 

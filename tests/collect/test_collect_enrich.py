@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mmdb_writer import MMDBWriter
-from tests.collect.gathering import ENGINE, collected, config, content, opened, row, write_lines
+from tests.collect.gathering import collected, config, content, engine, opened, row, write_lines
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.progress import Silent
@@ -146,7 +146,7 @@ def test_where_accounts_were_opened(tmp_path: Path, files: tuple[str, ...]) -> N
         }
     )
     settings = config(mmdb=files)
-    accounts, _ = open_accounts(table, mapping=None, config=settings, engine=ENGINE, progress=Silent())
+    accounts, _ = open_accounts(table, mapping=None, config=settings, engine=engine(), progress=Silent())
     assert accounts is not None
     assert accounts.column("signup_country").to_pylist() == ["DE", "IT", None]
 

@@ -12,7 +12,7 @@ from source_tree import ROOT
 
 import page_figures
 
-FIGURES = page_figures.read_figures()
+FIGURES = page_figures.read_figures() | page_figures.read_history()
 
 
 def git(folder: Path, *words: str) -> None:
@@ -72,6 +72,23 @@ def test_without_history_nobody_claims_that_a_figure_is_current(tmp_path: Path, 
 def test_a_figure_that_was_copied_by_hand_says_so(repository: Path) -> None:
     figure = replace(measured(repository), copied=True)
     assert page_figures.figure_state(figure, repository) == "copied by hand"
+
+
+def test_the_last_row_of_a_commit_is_the_speed_that_pages_state(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    assert page_figures.read_history(path) == {}
+    rows = (
+        "rows,commit,cpu_ratio,peak_mb",
+        "2000000,aaaa1111,20.2,1640",
+        "2000000,bbbb2222,9.8,960",
+        "2000000,cccc3333+,1,1",
+    )
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    found = page_figures.read_history(path)
+    assert {name: (one.value, one.commit) for name, one in found.items()} == {
+        "quick-cpu": ("10 times", "bbbb2222"),
+        "quick-memory": ("1.0 GB", "bbbb2222"),
+    }
 
 
 def test_code_that_is_not_committed_is_not_measured(repository: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_watch_decides_and_a_person_undoes(data: Path, tmp_path: Path, monkeyp
     )
     assert run("decisions", "undo", number, "--by", "Bo", "--data", str(data), cwd=tmp_path).returncode == 1
     wrong = run("decisions", "add", account, "shoot", "--by", "Bo", "--data", str(data), cwd=tmp_path)
-    assert (wrong.returncode, "choose of observe, tag" in wrong.stderr) == (5, True)
+    assert (wrong.returncode, "choose one of: observe, tag" in wrong.stderr) == (5, True)
     assert run("decisions", "replay", "--at", "soon", "--data", str(data), cwd=tmp_path).returncode == 5
     verified = run_process("decisions", "verify", "--data", str(data), cwd=tmp_path)
     assert (verified.returncode, verified.stdout.startswith("14 entries, all as they were written")) == (0, True)
@@ -138,7 +138,7 @@ def test_show_has_all_sections(tmp_path: Path) -> None:
     (tmp_path / "data" / "policy.toml").write_text(example())
     shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
     for words in (
-        "Accounts opened 90 days before their campaign began are tagged at most.",
+        "Accounts opened 90 days before their campaign began are only tagged.",
         "first request tag; linked accounts step_up for 3 days, reason linked_accounts",
         "10 requests a minute are let through",
         "refused models: large-*",
@@ -148,7 +148,7 @@ def test_show_has_all_sections(tmp_path: Path) -> None:
         assert words in shown
     (tmp_path / "data" / "policy.toml").write_text("established_days = 0\n")
     shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
-    assert "Accounts are treated alike, however old they are." in shown
+    assert "Accounts are treated in the same way, however old they are." in shown
     (tmp_path / "data" / "policy.toml").write_text('[limit]\nmodels = ["\\u001b]0;x"]\n')
     shown = run("policy", "show", "--data", str(tmp_path / "data"), cwd=tmp_path).stdout
     assert "refused models: \\x1b]0;x\n" in shown
@@ -167,7 +167,7 @@ def test_the_log_lists_everything_and_add_says_what_counts_instead(tmp_path: Pat
     second = run("decisions", "add", "a", "block", "--by", "Bo", *folder, cwd=tmp_path)
     assert second.stdout.startswith("Decision 2: block for a until 20")
     until = (datetime.now(UTC) + timedelta(days=90)).strftime("%Y-%m-%d")
-    told = f"Until {until} .* UTC another decision counts instead: 1, observe by Ada .override.\\."
+    told = f"Until {until} .* UTC another decision takes precedence: 1, observe by Ada .override.\\."
     assert re.match(told, second.stderr)
     assert run("decisions", "add", HOSTILE + "x" * 200, "tag", "--by", HOSTILE, *folder, cwd=tmp_path).stderr == ""
     assert run("decisions", "undo", "1", "--by", "Bo", *folder, cwd=tmp_path).returncode == 0

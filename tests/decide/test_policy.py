@@ -56,7 +56,12 @@ def test_a_good_policy(tmp_path: Path) -> None:
         (b'name = "reviews"', b'name = "harvesters"', "1:1", "two rules have one name"),
         (b'ceiling = "limit"', b'ceiling = "tag"', "1:1", "rule harvesters: limit is above the ceiling, tag"),
         (b'ceiling = "limit"', b'ceiling = "block"', "1:1", "only persons block"),
-        (b'action = "tag"', b'kind = ["relay", "farm"]', "17:1", "rule.2.kind.2: no such kind; choose of harvest, "),
+        (
+            b'action = "tag"',
+            b'kind = ["relay", "farm"]',
+            "17:1",
+            "rule.2.kind.2: no such kind; choose one of: harvest, ",
+        ),
         (b"= 50", b"= " + b"9" * 5000, "3:20", "a number in it has too many digits"),
         (b"[exempt]", b"[exempt", "6:8", "it is no TOML"),
         (b'"acct-1"', b'"\xff"', "7", "it is not UTF-8"),

@@ -133,6 +133,27 @@ def test_padding_hides_neither_head_nor_tail() -> None:
     assert 0 < found < 60, "the keyed middle sees some of what stands neither in front nor behind"
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("items 12 and 3", "items 12 and 3!", True),
+        ("items 12 and 3", "Items 12  and 3", True),
+        ("items 12 and 3", "items 1 and 23", False),
+        ("items 12 and 3", "items 12 and 4", False),
+        ("items 12 and 3", "items 3 and 12", False),
+        ("a long word before the number 12345", "a long word before the number 12346", False),
+    ],
+)
+def test_numbers_alone_tell_prompts_with_the_same_words_apart(one: str, other: str, same: bool) -> None:
+    first, second = sketch_one(one), sketch_one(other)
+    assert first["prompt_hash"] == second["prompt_hash"]
+    assert (first["numbers"] == second["numbers"]) == same
+
+
+def test_a_prompt_without_digits_has_no_numbers() -> None:
+    assert [sketch_one(text)["numbers"] for text in ("no digits in this sentence", "", None)] == [0, 0, 0]
+
+
 def test_the_seed_moves_the_middle_of_long_texts_only() -> None:
     short, long = varied(40, 1), varied(900, 1)
     assert sketch_one(short, seed=1) == sketch_one(short, seed=2)

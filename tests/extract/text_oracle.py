@@ -5,6 +5,7 @@ It shares with them only the constant tables (stop words, lexicon, code points),
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -310,6 +311,17 @@ def script(scripts: list[int]) -> int:
     return letters.index(max(letters)) if max(letters) else 0
 
 
+def numbers(prompt: bytes, words: int) -> int:
+    """Runs of digits, each mixed in digit by digit and closed by one more round, from the hash of the words on."""
+    h = words
+    runs = re.findall(rb"[0-9]+", prompt)
+    for run in runs:
+        for digit in run:
+            h = (h ^ (digit - ord("0") + 1)) * P1 & MASK
+        h = mix(h)
+    return h >> 32 if runs else 0
+
+
 def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     """All columns that come from the prompt alone."""
     items, scripts, marks = tokens(prompt)
@@ -319,6 +331,7 @@ def sketch(prompt: bytes, seed: int) -> dict[str, object]:
     laid = [t for region in regions for t in region]
     return {
         "prompt_hash": text_hash,
+        "numbers": numbers(prompt, text_hash),
         "phrases": phrases(hashes, text_hash, seed),
         "topic_words": topics(laid),
         "words": len(items),

@@ -71,6 +71,20 @@ def test_a_repeated_prompt_occurs_first_once_and_an_empty_one_never() -> None:
     assert log.prompts.tolist() == [1, 1]
 
 
+def test_the_same_words_with_other_numbers_are_another_prompt() -> None:
+    """Where an account sends many forms of one text; a check with a date is one prompt.
+
+    Sketches of earlier versions know no numbers: there the words alone count.
+    """
+    exercises = [{"account_id": "a", "prompt_hash": 7, "numbers": n % 21 + 1} for n in range(30)]
+    checks = [{"account_id": "b", "prompt_hash": 7, "numbers": n % 20 + 1} for n in range(30)]
+    unknown = [{"account_id": "c", "prompt_hash": 7, "numbers": None} for _ in range(30)]
+    log = index_requests(LocalDataset.of(sketches_of(exercises + checks + unknown)), seed=0)
+    assert log.prompts.tolist() == [21, 1, 1]
+    first = rows_of(log.rows, "first_occurrence")["first_occurrence"].to_pylist()
+    assert first[:30] == [1] * 21 + [0] * 9
+
+
 def test_the_first_of_a_prompt_is_the_first_in_time_whatever_the_order_of_rows() -> None:
     """Two rows of one time and text differ only by their ids; the same one is always the first occurrence."""
     prompts: list[Prompt] = [

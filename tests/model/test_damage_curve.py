@@ -167,8 +167,8 @@ def test_answers_given_exactly_may_become_more_when_the_loss_hardly_falls() -> N
         assert curve.exact_bend is not None
         assert curve.exact_bend.value == bend
         words = " ".join(damage_sentences(replace(result([1.0] * 4, [1.0] * 4), curve=curve)))
-        assert ("they still become more" in words) == math.isinf(bend)
-        assert ("By answers that are given exactly, the curve bends at 64" in words) == math.isfinite(bend)
+        assert ("their number still grows" in words) == math.isinf(bend)
+        assert ("For answers that are given exactly, the curve bends at 64" in words) == math.isfinite(bend)
     for one in made.scores:
         one.exact[:] = [False] * ANSWERS
     assert learning_curve(made, held, 0).exact_bend is None

@@ -162,7 +162,7 @@ def test_the_command_prints_and_writes_the_curve(
     shown = CliRunner().invoke(app, [*words, "--out", "out"])
     assert shown.exit_code == 0, shown.output
     assert "useful samples" in shown.stdout
-    assert "harvested: nats a byte" in shown.stdout
+    assert "harvested: nats per byte" in shown.stdout
     assert "tokens/s" in shown.stderr
     page, document = (folder / "out/damage.md").read_text(), json.loads((folder / "out/damage.json").read_bytes())
     assert document["campaign"] == CAMPAIGN

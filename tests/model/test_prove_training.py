@@ -222,7 +222,7 @@ def test_honest_answers_that_are_shorter_than_every_harvested_one_leave_nothing_
     short = tuple(replace(one, answer=" ".join(one.answer.split()[:2])) for one in harvest.honest[:2])
     found = control_result(replace(harvest, honest=short), "student")
     assert (found.p, found.used) == (1.0, 0)
-    assert "fewer tokens together than one harvested answer" in found.note
+    assert "together have fewer tokens than one harvested answer" in found.note
 
 
 def test_short_honest_answers_do_not_let_another_version_accuse() -> None:
@@ -258,7 +258,7 @@ def test_who_learned_the_answers_of_everybody_is_not_accused_for_one_campaign() 
     suspect = LocalSuspect(everybody, "everybody", QueryBudget(400))
     found = ControlAnswersTest().run(suspect, scene.harvest(), replace(scene.context(Path()), queries=400))
     assert found.p == 1.0
-    assert "or it learned those, too" in found.note
+    assert "or the suspect learned those, too" in found.note
 
 
 def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:

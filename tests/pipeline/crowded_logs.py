@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -93,12 +94,13 @@ def _prompts(crowded: CrowdedLog, draw: np.random.Generator, account: np.ndarray
 
 def _text(draw: np.random.Generator, words: int, base: int, size: int) -> str:
     """Words of a vocabulary, frequent ones more often (Zipf-like)."""
-    return " ".join(_word(base + number) for number in (words ** draw.random(size)).astype(np.int64).tolist())
+    return " ".join(map(_word, (base + (words ** draw.random(size)).astype(np.int64)).tolist()))
 
 
 _SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeiou"]
 
 
+@cache
 def _word(number: int) -> str:
     first, rest = number % 75, number // 75
     return _SYLLABLES[first] + (_SYLLABLES[rest % 75] if rest else "") + (_SYLLABLES[rest // 75] if rest >= 75 else "")

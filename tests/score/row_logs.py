@@ -61,7 +61,7 @@ def log_of_rows(
 
 
 def sliced_table(traffic: pa.Table, **columns: Any) -> pa.Table:
-    """SLICED of the given columns; the others are 0, and each prompt occurs for the first time.
+    """SLICED of the given columns; the others are 0, each prompt is new, and nobody looked at phrases.
 
     Args:
         traffic: TRAFFIC, from which the request style and the client fingerprint are computed.
@@ -71,7 +71,7 @@ def sliced_table(traffic: pa.Table, **columns: Any) -> pa.Table:
     values: dict[str, Any] = {
         name: np.zeros(rows, SLICED.arrow.field(name).type.to_pandas_dtype()) for name in SLICED.names
     }
-    values["first_occurrence"] = np.ones(rows, bool)
+    values["first_occurrence"], values["own_phrases"] = np.ones(rows, bool), pa.nulls(rows, pa.int16())
     settings = [traffic[name].is_valid().to_numpy() for name in SAMPLING_PARAMETERS]
     values["request_style"] = np.any(settings, axis=0).astype(np.int64)
     clients = [

@@ -136,6 +136,13 @@ def test_members_and_accounts_outside_the_sample_are_no_comparison(
     assert found == pytest.approx(expected, abs=1e-12)
 
 
+def test_codes_follow_the_rows_however_many_there_are() -> None:
+    rows = np.random.default_rng(2).integers(-1, 9, 200_000)
+    rows[:150_000] %= 4  # some values come late
+    column = pa.DictionaryArray.from_arrays(pa.array(rows, mask=rows < 0), pa.array([f"v{n}" for n in range(9)]))
+    assert coded(column).tolist() == coded(column.cast(pa.string())).tolist()
+
+
 def test_codes_are_as_documented() -> None:
     column = pa.chunked_array([["b", "b", None], [], ["a", "b"]], pa.string())
     assert coded(column).tolist() == [0, 0, -1, 1, 0]

@@ -13,8 +13,9 @@ from row_logs import DAY, HOUR, log_of_rows
 from stillhunt.base.schema_case import HARVEST_OPERATION
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.operators.campaign_keys import CampaignKeys, Comparison
 from stillhunt.score.operators.mixtures import split_mixtures
-from stillhunt.score.operators.ties import CampaignKeys, Comparison, find_campaign_sets, ties_between
+from stillhunt.score.operators.ties import find_campaign_sets, ties_between
 from stillhunt.score.output.evidence_table import operators_table
 from stillhunt.score.verdict.rules import Claim, Weighed
 from stillhunt.score.verdict.verdict import Judged

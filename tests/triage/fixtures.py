@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from copy import copy, deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -152,7 +154,14 @@ PROMPTS = {
 
 
 def demo_case(seed: int = 7) -> Case:
-    """The realistic case, the same for the same seed."""
+    """The realistic case, the same for the same seed; each caller may change its own."""
+    case = copy(_made_case(seed))
+    case.tables, case.run = dict(case.tables), deepcopy(case.run)
+    return case
+
+
+@cache
+def _made_case(seed: int) -> Case:
     random_numbers = random.Random(seed)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in CASE_TABLES}
     views: dict[str, list[dict[str, Any]]] = {"timeline": []}

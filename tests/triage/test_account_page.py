@@ -63,8 +63,8 @@ def test_an_account_without_a_group_says_that_nothing_links_it_and_whether_it_se
     page = page_of(with_rows(case, slices=few), HONEST)
     assert page.why[0] == "This account is in no group: nothing links its traffic to other accounts beyond chance."
     assert page.why[1] == (
-        "No slice of it has the 4 distinct prompts from which anything is inferred. 4 requests in 2 slices: 0 of "
-        "them in campaigns, with 0 harvested requests."
+        "No slice of its traffic has the 4 distinct prompts that are needed to infer anything. 4 requests in 2 slices: "
+        "0 of them in campaigns, with 0 harvested requests."
     )
     many = [*few, {**base, "slice_id": f"{HONEST}/9", "requests": 4}]
     assert len(page_of(with_rows(case, slices=many), HONEST).why) == 1

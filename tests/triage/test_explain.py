@@ -87,7 +87,7 @@ def test_a_campaign_is_explained_beside_the_other_explanations(case: Case) -> No
     ]
     explained = Case({**case.tables, "evidence": build("evidence", rows)}, run=case.run).explain("hunt-0e9b55d7")
     text, told = explained.text(200), explained.as_dict()
-    assert "Other explanations\n  - One operator behind these accounts: at least 98 %.\n  - One firm that does" in text
+    assert "Other explanations\n  - One operator runs these accounts: at least 98 %.\n  - One firm that does" in text
     assert ": 16 times less likely than a harvest. Ask whoever pays or opened the accounts what they are for." in text
     assert "resemble each other by chance" not in text.partition("Other explanations")[2], "only the best two are told"
     assert [one["key"] for one in told["other_explanations"]] == ["company", "public", "chance"]
@@ -104,7 +104,7 @@ def test_who_is_flagged_together_is_said_of_members_of_campaigns_to_act_on(case:
     waiting = with_accounts(case, "91c2-acct-0000", verdict="review", flagged=False)
     bent = Case({**waiting.tables, "campaigns": build("campaigns", campaigns)}, run=case.run)
     shown = " ".join(bent.explain("91c2-acct-0000").change)
-    assert ("Members of a campaign to act on are flagged together" in shown) == (verdict == "act")
+    assert ("Members of a campaign with the verdict act are flagged together" in shown) == (verdict == "act")
 
 
 def test_a_case_of_version_7_is_shown_as_it_was(case: Case, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_best_explanation_comes_first_and_an_unknown_one_not_at_all() -> Non
         ("chance", 9.0),
     ]
     shown = sentences.other_explanations(total)
-    assert shown[0] == "One operator behind these accounts: at least 98 %."
+    assert shown[0] == "One operator runs these accounts: at least 98 %."
     assert shown[1] == (
         "One firm that does not say so: seats, an application or a batch job on several accounts: 2.0 times more "
         "likely than a harvest. Ask whoever pays or opened the accounts what they are for."
@@ -251,7 +251,7 @@ def test_a_group_below_all_thresholds_is_not_asked_to_be_declared() -> None:
         (
             "posing",
             "60 accounts belong to one operator and pose as separate customers: 4,896 requests from",
-            "It is for review, because a harvest is not shown.",
+            "It gets the verdict review, because no harvest is shown.",
             "That they harvest: what they ask may have another explanation.",
         ),
     ],

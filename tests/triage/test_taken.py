@@ -69,7 +69,7 @@ def taken_of(
     return found
 
 
-def test_a_useful_sample_is_answered_and_of_alike_prompts_one() -> None:
+def test_a_useful_sample_is_answered_and_prompts_that_are_alike_count_once() -> None:
     whole = taken_of(CALLS)["all"][ALL_SAMPLES]
     assert (whole["requests"], whole["samples"], whole["output_tokens"]) == (7, 3, 247)
     assert whole["list_value"] == pytest.approx((40 * 1.0 + 240 * 10.0 + 7 * 2.0) / 1e6, abs=1e-6)
@@ -227,8 +227,8 @@ def test_the_summary_says_what_was_taken() -> None:
     said = summary(SUBJECTS, EVERYBODY, texts=EXCERPTS, prompts=["en", "de"])
     assert len(said) == 6
     assert said[0] == (
-        "77 useful samples in 77 requests (answered, and of alike prompts one); 0 output tokens, EUR 0.00 at list "
-        "price."
+        "77 useful samples in 77 requests (answered; prompts that are alike count once); 0 output tokens, EUR 0.00 at "
+        "list price."
     )
     assert said[1:3] == ("Models: m 100 %.", f"Skills that the requests show: {NO_SKILL} 100 %.")
     assert said[3] == (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,7 +22,7 @@ from stillhunt.watch import following
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import SpoolFollower, SpoolTail, enter_links
+from stillhunt.watch.following import Arrivals, SpoolFollower, SpoolTail, enter_links
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.spool.open_part import close_left_behind
@@ -103,3 +105,53 @@ def test_accounts_that_replace_others_are_linked_and_honest_ones_are_not(
     assert follower.look() == []
     follower.close()
     database.close()
+
+
+def templated_lines(rows: int) -> list[bytes]:
+    """Requests of twenty accounts that work from one template."""
+    template = "you are given one record of the harbour register and rewrite it step by step as a lesson for pilots: "
+    return [
+        json.dumps(
+            {
+                "request_id": f"t{row}",
+                "timestamp": "2026-03-05T10:00:00Z",
+                "account_id": f"camp-{row % 20}",
+                "model": "m",
+                "prompt": f"{template} berth {row * 7919 % 1009} vessel {row}",
+            }
+        ).encode()
+        + b"\n"
+        for row in range(rows)
+    ]
+
+
+@pytest.mark.parametrize(("share", "signed"), [(0.25, True), (0.0, False)])
+def test_arrivals_are_counted_before_there_is_any_signature(tmp_path: Path, share: float, signed: bool) -> None:
+    folder = DataFolder(tmp_path / "data")
+    config = Config.load({"watch": {"early_share": share}}, environ={})
+    database = WatchDatabase("", folder.database)
+    follower = SpoolFollower(HuntPlan(folder, config), database)
+    handle, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
+    sent = templated_lines(300)
+    for first in (0, 150):
+        append(handle, sent[first : first + 150])
+        assert follower.look() == []
+    os.close(handle)
+    assert follower.arrivals.held_bytes == sum(map(len, sent))
+    assert (follower.arrivals.signs > 0) == signed
+    follower.close()
+    database.close()
+
+
+def test_what_a_follower_tells_is_heard() -> None:
+    words = "import sys; sys.stdin.readline(); print('[7, 1]'); print('[9, 2]'); print('not all of a l', end='')"
+    child = subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    heard: list[Arrivals] = []
+    assert child.stdin is not None
+    child.stdin.write(b"\n")
+    child.stdin.close()
+    following._hear_child(child, heard.append)
+    child.wait()
+    assert heard == [Arrivals(7, 1), Arrivals(9, 2)]
+    assert child.stdout is not None
+    child.stdout.close()

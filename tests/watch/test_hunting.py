@@ -24,6 +24,7 @@ from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_te
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS
 from stillhunt.watch.folder import HUNT_ROLE, DataFolder
+from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
@@ -113,6 +114,42 @@ def test_the_first_traffic_does_not_wait_for_a_whole_interval(tmp_path: Path, mo
     schedule._hunt()
     now[0] += 120.0
     assert not schedule._due()  # from now on the interval holds
+
+
+def test_hunts_follow_what_arrives_within_their_share_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, outcome = [1000.0], HuntOutcome(sequence=1, cpu_seconds=20.0)
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: outcome)
+    monkeypatch.setattr("stillhunt.watch.schedule.os.cpu_count", lambda: 2)
+    folder = DataFolder(tmp_path / "data")
+    schedule = HuntSchedule(HuntPlan(folder, Config()), clock=lambda: now[0])
+    schedule.hear_arrivals(Arrivals(1000, 3))
+    schedule._hunt()
+    now[0] += 41.0  # 20 seconds of a quarter of two processors are paid for after 40
+    assert not schedule._due()
+    for arrived in (Arrivals(1000, 4), Arrivals(1251, 3)):
+        schedule.hear_arrivals(arrived)
+        assert schedule._due(), arrived
+    schedule.hear_arrivals(Arrivals(1250, 3))
+    assert not schedule._due()
+    schedule._hunt()
+    schedule.hear_arrivals(Arrivals(1250, 0))  # the process that counts began anew
+    assert not schedule._due()
+    schedule.hear_arrivals(Arrivals(1250, 1))
+    now[0] += 39.0
+    assert not schedule._due()
+    now[0] += 1.0
+    assert schedule._due()
+    outcome = HuntOutcome(failure="x")
+    schedule._hunt()
+    now[0] += 29.0
+    schedule.hear_arrivals(Arrivals(1250, 2))
+    assert not schedule._due()  # a failure has a wait of its own
+    never = HuntSchedule(HuntPlan(folder, Config.load({"watch": {"early_share": 0}}, environ={})), clock=lambda: now[0])
+    never._hunt()
+    never.hear_arrivals(Arrivals(9999, 9))
+    assert not never._due()
 
 
 @pytest.mark.parametrize(("bytes_allowed", "limit"), [(1 << 30, 805_306_368), (sys.maxsize, None)])

@@ -195,6 +195,19 @@ def test_snapshots_go_but_never_the_newest(folder: DataFolder, store: WatchDatab
     assert [path.name for path in folder.snapshots.iterdir() if path.name.startswith(".")] == []
 
 
+def test_of_hunts_close_together_the_last_stays_and_whichever_showed_a_change(
+    folder: DataFolder, store: WatchDatabase
+) -> None:
+    minute = 1 / 1440
+    ages = (2 + 40 * minute, *(2 + at * minute for at in (5, 4, 3, 2)), 3 * minute, 2 * minute)
+    paths = [snapshot(folder, store, sequence, days) for sequence, days in enumerate(ages)]
+    campaign(store, "c-1", "active", 2)  # snapshot 1 first showed it
+    quick = CONFIG.model_copy(update={"watch": CONFIG.watch.model_copy(update={"every_minutes": 1.0})})
+    assert not expire(folder, store, quick, NOW)
+    assert expire(folder, store, CONFIG, NOW) == Expired(snapshots=2)
+    assert [path.exists() for path in paths] == [True, True, False, False, True, True, True]
+
+
 def test_a_snapshot_that_readers_see_stays_though_it_is_not_the_newest(
     folder: DataFolder, store: WatchDatabase
 ) -> None:
@@ -347,7 +360,7 @@ def test_holds_on_the_command_line(folder: DataFolder) -> None:
     shown = run("list", *data)
     assert "all of it" in shown
     assert "\x1b" not in shown
-    with pytest.raises(ConfigError, match="no hold of this number"):
+    with pytest.raises(ConfigError, match="no hold with this number"):
         run("release", "1", *data)
     with pytest.raises(ConfigError, match="no time"):
         run("add", "x", "--from", "yesterday", *data)

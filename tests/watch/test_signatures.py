@@ -282,11 +282,12 @@ def test_the_follower_links_accounts_in_raw_records(signed: SignatureSet) -> Non
     ]  # fmt: skip
     follower = Follower(Matcher(signed.signatures), Config())
     try:
-        assert follower.follow(b"not json\n", "jsonl") == []
-        found = follower.follow("".join(json.dumps(line) + "\n" for line in lines).encode(), "jsonl")
+        assert follower.sketch(b"not json\n", "jsonl") is None
+        sketches = follower.sketch("".join(json.dumps(line) + "\n" for line in lines).encode(), "jsonl")
     finally:
         follower.close()
-    assert [one.account_id for one in found] == ["fresh"]
+    assert sketches is not None
+    assert [one.account_id for one in follower.matcher.match(sketches)] == ["fresh"]
     assert follower.unreadable == 1
 
 

@@ -69,6 +69,19 @@ def test_records_of_the_same_call_go_with_it_and_those_of_a_short_counter_do_not
     assert taken(path) == [1, 1, 0]
 
 
+def test_an_id_is_found_however_json_writes_it(tmp_path: Path) -> None:
+    assert taken(part(tmp_path, [b'{"user": "acct\\/7301"}\n', line(user="acct/7302")]), "acct/7301") == [1, 0]
+    call = line(request_id="req/0123456789ab", prompt="the text").replace(b"/", b"\\/")
+    assert taken(part(tmp_path, [line(call_id="req/0123456789ab", user=ACCOUNT), call])) == [1, 1]
+
+
+def test_records_of_many_calls_are_told_from_those_of_others(tmp_path: Path) -> None:
+    calls = [f"req-{number:012d}" for number in range(1, 131)]
+    records = [*(line(call_id=one, user=ACCOUNT) for one in calls), *(line(request_id=one, text="x") for one in calls)]
+    path = part(tmp_path, [*records, line(request_id="req-000000000999", user="other")])
+    assert taken(path) == [1] * 260 + [0]
+
+
 def test_invisible_characters_are_compared_as_tables_write_them(tmp_path: Path) -> None:
     path = part(tmp_path, [line(user="acct\u202e-7301")])
     assert taken(path, "acct\ufffd202e;-7301") == [1]

@@ -66,7 +66,7 @@ def test_every_field_is_documented() -> None:
         (b"a = 1\nb = = 2\n", "no TOML", 2),
         (ACTOR + b"colour = 1\n", "actor.1.colour: no such field", 3),
         (ACTOR + ACTOR, "two actors have one name or alias: a", 1),
-        (ACTOR + b'skills = ["cooking"]\n', "no such skill; choose of reasoning traces", 3),
+        (ACTOR + b'skills = ["cooking"]\n', "no such skill; choose one of: reasoning traces", 3),
         (ACTOR + b'phrases = ["too short a"]\n', "fewer than 5 words", 3),
         (ACTOR + b'countries = ["Singapore"]\n', "actor.1.countries.1: String should match", 3),
         (ACTOR + b"[[actor.network]]\nown = true\n", "give asn or name", 3),

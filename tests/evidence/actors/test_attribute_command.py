@@ -62,13 +62,13 @@ def test_text_has_the_answer_the_marks_and_what_remains(folder: Path) -> None:
 
 def test_abstaining_says_why(folder: Path) -> None:
     printed = run(folder, "other-1", "--actors", str(folder / "actors.toml"))
-    assert "Nobody is named: no mark of the campaign is that of an actor of the file." in " ".join(printed.split())
+    assert "Nobody is named: no mark of the campaign matches an actor in the file." in " ".join(printed.split())
     assert "likeliest actor" not in printed
     before, after = printed.split("Not named: compared actors")
     assert "Northern" not in before
     assert "Northern: prior 25 %, " in after
     assert "Why nobody is named" in printed
-    assert "What is missing to be surer" in printed
+    assert "What is missing for more certainty" in printed
 
 
 def test_json_has_all_actors(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_campaign_without_marks_is_nobodys() -> None:
     found = result(scene(ELSEWHERE, tie=None), actors(NORTHERN))
     assert found.named is None
     assert found.somebody_else > 0.9
-    assert found.statement == "Nobody is named: no mark of the campaign is that of an actor of the file."
+    assert found.statement == "Nobody is named: no mark of the campaign matches an actor in the file."
 
 
 def assert_names_nobody(found: Attribution) -> None:
@@ -67,7 +67,7 @@ def test_an_actor_of_whom_nothing_is_known_keeps_at_most_its_prior(
     assert unknown.probability <= unknown.prior + 1e-12
     if not others:
         assert found.somebody_else == pytest.approx(somebody_else)
-        assert found.statement == "Nobody is named: no mark of the campaign is that of an actor of the file."
+        assert found.statement == "Nobody is named: no mark of the campaign matches an actor in the file."
         assert_names_nobody(found)
 
 
@@ -107,13 +107,17 @@ WITHOUT_TEXT = {key: value for key, value in NORTHERN.items() if key in ("name",
     ("case", "declared", "reason"),
     [
         ({"verdict": "review"}, (), "The verdict on the campaign is review"),
-        ({"kind": "relay"}, (), "Behind its accounts stand many people"),
+        ({"kind": "relay"}, (), "Many people use its accounts"),
         ({"accounts": 4}, (), "The campaign has 4 accounts; 5 are needed"),
         ({"tie": None}, (CHEAP,), "No mark that agrees is costly to plant"),
         ({"tie": None}, (NO_TIE,), "6.5 bits are needed, since somebody may have planted one of them"),
         ({"tie": SELLER_TIE}, (CHEAP | {"known": {"campaigns": ["known-1"]}},), "No mark that agrees is costly"),
         ({}, (ONLY_TIE,), "One kind of marks agrees and covers most of the campaign; 2 are needed"),
-        ({}, (WITHOUT_TEXT, RIVAL_MARKS), "Marks of Southern are there, too, which the likeliest one does not explain"),
+        (
+            {},
+            (WITHOUT_TEXT, RIVAL_MARKS),
+            "Marks of Southern are there, too, which the most likely actor does not explain",
+        ),
         ({"tied_to": "known-2"}, (NORTHERN, SOUTHERN), "The campaign is tied to a known campaign of Southern"),
         (
             {"ways": replace(WAYS, networks=[(OWN, 0.8), (OTHER, 0.2)])},

@@ -67,7 +67,10 @@ def test_files_are_signed_and_compared_only_if_somebody_trusted_signed_them(plac
     with pytest.raises(PackError, match="the signature is wrong"):
         run("files", "a.json", "b.json", "--circle", CIRCLE)
     (place / "b.json").write_bytes(text.partition(b',"signature":')[0] + b"}\n")
-    assert "nobody signed it: it is of an older version" in run("files", "a.json", "b.json", "--circle", CIRCLE).stderr
+    assert (
+        "nobody signed it: it comes from an older version"
+        in run("files", "a.json", "b.json", "--circle", CIRCLE).stderr
+    )
 
 
 def test_the_key_of_another_provider_is_trusted_or_named(place: Path) -> None:

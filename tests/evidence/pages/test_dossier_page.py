@@ -64,7 +64,7 @@ def test_the_verdict_never_stands_without_probability_and_leading_alternative(
     for block in parsed.blocks:
         text = " ".join(" ".join(block).split())
         assert re.search(rf"^Verdict ?act .*Probability ?Stated {stated}, almost certain; .* Leading alternative", text)
-        assert "; in simulated worlds 100 % of groups so stated were campaigns (95 to 100 %)" in text
+        assert "; in simulated worlds 100 % of groups with such a probability were campaigns (95 to 100 %)" in text
         assert leading.name[1:] in text
         assert leading.odds in text
 
@@ -181,7 +181,7 @@ def test_alternatives_on_the_page_are_those_of_the_case(case: Case, parsed: Doss
 
 
 NOBODY = (*FINDINGS[:1], ("identity", "declared_organisation", -6.0, "All declare one organisation"))
-AS_LIKELY = "is about as likely as the claim, or likelier"
+AS_LIKELY = "is about as likely as the claim, or more likely"
 
 
 def test_an_explanation_that_is_as_likely_is_named_plainly() -> None:
@@ -282,7 +282,7 @@ def test_settings_that_differ_are_said_and_no_rate_that_was_measured_under_other
             "Settings that differ from the defaults: score.act_probability 0.5 (default 0.99); "
             "score.false_campaigns_per_month 1,000,000,000,000 (default 1); score.prior_bits 3 (default \u22123.5)."
         ) in text
-        assert "not measured: how many groups so stated are campaigns under settings other than the defaults" in text
+        assert "how many groups with such a probability are campaigns under settings other than the defaults" in text
         assert "in simulated worlds" not in text
         assert "94.9" not in numbers(text)
     for section in ("executive", "counsel"):
@@ -335,9 +335,9 @@ def verdict_of(case: Case, verdict: str) -> pa.Table:
 
 
 def test_a_narrative_is_said_to_be_unchecked(case: Case) -> None:
-    said = "Words of the operator; they were not checked by the program. First paragraph."
+    said = "In the words of the provider; the program did not check them. First paragraph."
     assert said in DossierParser(render_dossier(case, NAME, FACTS)).text("executive")
-    assert "Words of the operator" not in render_dossier(case, NAME, replace(FACTS, narrative=""))
+    assert "In the words of the provider" not in render_dossier(case, NAME, replace(FACTS, narrative=""))
 
 
 def test_the_page_is_the_same_every_time(case: Case, html: str) -> None:

@@ -117,8 +117,8 @@ def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
 @pytest.mark.parametrize(
     ("probability", "said"),
     [
-        (0.9995, "100 % of groups so stated were campaigns (95 to 100 %)"),
-        (0.02, "2 % of groups so stated were campaigns (0.2 to 6 %)"),
+        (0.9995, "100 % of groups with such a probability were campaigns (95 to 100 %)"),
+        (0.02, "2 % of groups with such a probability were campaigns (0.2 to 6 %)"),
     ],
 )
 def test_the_measured_share_fits_beside_a_probability(probability: float, said: str) -> None:

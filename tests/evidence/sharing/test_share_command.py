@@ -138,12 +138,12 @@ def test_the_version_and_the_sender_are_those_that_are_given(place: Path) -> Non
 def test_what_was_shared_is_withdrawn(place: Path) -> None:
     result = share(place, FIRST, "--revoke")
     assert '"revoked": true' in (place / "out.json").read_text(encoding="utf-8")
-    assert "does not have the campaign any more" not in result.stderr
-    assert "withdrawn is all that was shared under these ids" in result.stderr
+    assert "no longer has the campaign" not in result.stderr
+    assert "everything that was shared under these ids is withdrawn" in result.stderr
     refused = share(place, FIRST, "--revoke", "--logs", "log.jsonl", out="x.json", fails=ConfigError)
     assert "it has no effect here" in str(refused)
     result = share(place, "hunt-of-last-week", "--revoke", out="gone.json")
-    assert "the case does not have the campaign any more" in result.stderr
+    assert "the case no longer has the campaign" in result.stderr
     CHECKS["stix"]((place / "gone.json").read_text(encoding="utf-8"))
 
 

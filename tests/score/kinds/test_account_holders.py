@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group
+from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
 from stillhunt.base.families import SIGN_KINDS
 from stillhunt.score.context import customers as mail
@@ -15,17 +15,17 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.evidence.kinds.account_holders import (
-    _ACCOUNTS_PER_BIT,
     _DECLARED_SHARE,
     _FEW_ACCOUNTS,
     _OWN_DOMAIN_SHARE,
     _SHARED_SHARE,
     _UNLINKED_SHARE,
+    ACCOUNTS_PER_BIT,
     DOMAIN_KIND,
     FEW_KIND,
     HOLDER_KINDS,
+    OWN_TEMPLATE,
     TEMPLATE_KIND,
-    P,
 )
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 
@@ -250,7 +250,7 @@ def test_a_template_of_their_own_is_evidence_where_accounts_pose() -> None:
     """4,001 times as often as others: six bits, of which twenty accounts may earn five."""
     found = template_of(template_log(MEMBERS))
     assert found is not None
-    assert found.bits == pytest.approx(MEMBERS / _ACCOUNTS_PER_BIT) == 5.0
+    assert found.bits == pytest.approx(MEMBERS / ACCOUNTS_PER_BIT) == 5.0
     assert (found.family, found.count, found.member_bits) == ("content", 40 * MEMBERS, None)
     assert found.statement.startswith("20 accounts that one operator pays for or opened use one template 4,001 times")
 
@@ -267,7 +267,7 @@ def test_bits_grow_with_accounts_and_rarity(members: int, casual: int, bits: flo
     found = template_of(template_log(members, casual), members)
     assert found is not None
     assert found.bits == pytest.approx(bits, abs=0.01)
-    assert found.bits <= P.cap_bits
+    assert found.bits <= OWN_TEMPLATE.cap_bits
 
 
 def test_what_the_mix_of_phrases_has_said_is_not_said_again() -> None:
@@ -303,3 +303,19 @@ def test_who_does_not_pose_may_share_a_rare_template() -> None:
 def test_a_group_without_a_template_has_none_of_its_own() -> None:
     log = template_log(MEMBERS)
     assert finding_of(TEMPLATE_KIND, log, untemplated_group(log, np.arange(MEMBERS))) is None
+
+
+@pytest.mark.parametrize(("users", "bits"), [(10, 2.5), (8, 2.0 * 2 / 3), (4, 0.0)])
+def test_a_template_of_a_part_of_a_whole_counts_by_that_part(users: int, bits: float) -> None:
+    """The others of a whole are known by their bare questions, which are a template of nobody."""
+    log = template_log(MEMBERS)
+    bare = (log.requests.account >= users) & (log.requests.cluster == 0)
+    log = with_requests(log, cluster=np.where(bare, 1, log.requests.cluster), untemplated=bare)
+    own = np.arange(MEMBERS)
+    whole = replace(group_of(log, MEMBERS), slice_cluster=np.where(own < users, 0, 1), searched=MEMBERS)
+    rows = np.flatnonzero(log.requests.cluster >= 0)
+    owner = log.requests.account[rows]
+    found = finding_of(TEMPLATE_KIND, log, replace(whole, rows=rows, row_account=owner, row_slice=owner))
+    assert found is not None
+    assert found.bits == pytest.approx(bits)
+    assert found.statement.startswith(f"{users} accounts that one operator pays for or opened use one template 4,001")

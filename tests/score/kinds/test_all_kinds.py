@@ -51,7 +51,8 @@ def logs(seed: int) -> tuple[ScoredLog, ScoredLog]:
         given |= {name: given[name].tolist() for name in ("model", "user_agent")}
         log = log_of_rows(OWNER[order], time[order], customers=sharing_customers(ACCOUNTS, MEMBERS), **given)
         prompt = log.requests.table["prompt_hash"].to_numpy().astype(np.int64)
-        made.append(with_requests(log, topic=prompt % 11, fold=prompt // 11 % 2))
+        own = np.where(log.requests.account < MEMBERS, prompt % 3, -1)
+        made.append(with_requests(log, topic=prompt % 11, fold=prompt // 11 % 2, own_phrases=own))
     return made[0], made[1]
 
 

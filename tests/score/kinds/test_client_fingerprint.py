@@ -98,6 +98,14 @@ def test_slices_that_were_passed_over_count_as_sharing_nothing(searched: int) ->
     assert found.statement.startswith(f"{expected.sharing} of 6 accounts")
 
 
+def test_a_whole_pays_for_the_slices_that_were_passed_over() -> None:
+    log = log_of_clients([*["curl/8"] * 6, *["curl/8"] * 12, *POPULAR])
+    alone, whole = (finding_of(KIND, log, replace(group_of(log, 6), searched=searched)) for searched in (0, 400))
+    assert alone is not None
+    assert whole is not None
+    assert whole.bits < alone.bits
+
+
 def test_caps_are_eleven_bits_without_a_template_and_four_with_one() -> None:
     log = log_of_clients([*["curl/8"] * 60, *POPULAR])
     without = finding_of(KIND, log, untemplated_group(log, np.arange(60)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
@@ -122,3 +124,8 @@ def test_volumes_are_those_of_the_group_as_it_was_found() -> None:
 def test_untemplated_groups_have_no_even_volume_of_this_kind() -> None:
     log = log_of_volumes(EVEN)
     assert finding_of(KIND, log, untemplated_group(log, np.arange(15))) is None
+
+
+def test_a_whole_with_bare_questions_was_found_by_its_volume() -> None:
+    log = log_of_volumes(EVEN)
+    assert finding_of(KIND, log, replace(group_of(log, 15), searched=40)) is None

@@ -230,7 +230,9 @@ def test_the_order_of_rows_changes_nothing() -> None:
     assert said[0] == said[1]
 
 
-def conversing_log(styles: list[tuple[str | None, float | None, int]]) -> tuple[np.ndarray, np.ndarray]:
+def conversing_log(
+    styles: list[tuple[str | None, float | None, int]], *, whole: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of (client, temperature, turn) for each of 30 accounts, and those looked through for follow-ups.
 
     The first request of each is in the untemplated slice of content cluster 5.
@@ -244,7 +246,7 @@ def conversing_log(styles: list[tuple[str | None, float | None, int]]) -> tuple[
         temperature=[style[1] for style in styles] * 30,
         turn=[style[2] for style in styles] * 30,
     )
-    group = replace(group_of(log, 20, cluster=5), untemplated=True)
+    group = replace(group_of(log, 20, cluster=5), untemplated=not whole, searched=20)
     found = finding_of(FOLLOW_UPS_KIND, log, group)
     assert found is not None
     rows = client_rows(log, group)
@@ -254,7 +256,9 @@ def conversing_log(styles: list[tuple[str | None, float | None, int]]) -> tuple[
 
 def test_follow_ups_are_looked_for_in_the_same_request_style_and_client() -> None:
     """Untemplated slices leave conversations out; what the same programs of the members sent is looked through."""
-    rows, _ = conversing_log([("curl/8", 0.7, 0), ("curl/8", 0.7, 1), ("curl/8", None, 1), ("browser", 0.7, 1)])
+    styles = [("curl/8", 0.7, 0), ("curl/8", 0.7, 1), ("curl/8", None, 1), ("browser", 0.7, 1)]
+    rows, _ = conversing_log(styles)
+    assert np.array_equal(rows, conversing_log(styles, whole=True)[0])
     assert rows.tolist() == [row for row in range(80) if row % 4 < 2]
 
 

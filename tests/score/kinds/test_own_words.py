@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, with_requests
 
+from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.evidence.kinds.own_words import (
@@ -17,6 +18,7 @@ from stillhunt.score.evidence.kinds.own_words import (
     KIND,
     OWN_WORDS,
     WordRecurrence,
+    _sample_positions,
     recurrence_bits,
     word_recurrence,
 )
@@ -32,6 +34,18 @@ def drawn_words(rng: np.random.Generator, *, own: bool, owner: Array = OWNER) ->
     place, width = np.arange(WORDS), (10 if own else 10 * MEMBERS)
     first = owner[:, None] * 60 if own else 0
     return first + place * width + rng.integers(0, width, (len(owner), WORDS))
+
+
+def test_each_account_is_read_up_to_a_number_of_requests_chosen_by_hash() -> None:
+    rng = np.random.default_rng(4)
+    owner = np.sort(rng.integers(0, 12, 400) ** 2 // 12)
+    hashes = rng.integers(0, 1 << 63, 400).astype(np.uint64)
+    keys, plain = (hashes * GOLDEN_RATIO).tolist(), list[int]()
+    for account in range(12):
+        own = sorted(np.flatnonzero(owner == account).tolist(), key=keys.__getitem__)
+        plain += own[:_REQUESTS_PER_ACCOUNT]
+    assert len(plain) < 400
+    assert _sample_positions(hashes, owner).tolist() == sorted(plain)
 
 
 def recurrence(words: Array, owner: Array = OWNER, rare: Array = ALL_RARE) -> WordRecurrence | None:

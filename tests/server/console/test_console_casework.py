@@ -144,7 +144,7 @@ def test_a_decision_is_about_the_accounts_that_its_reader_saw(scene: Scene) -> N
     answer = anna.post(form.action, {**form.fields, "note": TYPED})
     assert answer.status_code == 409
     page = page_of(answer)
-    assert "The members of this campaign are others than when you read it." in page.text
+    assert "The members of this campaign have changed since you read it." in page.text
     assert f"What you wrote: {TYPED}" in page.text
     assert {name: rows for name, rows in scene.kept().items() if name != "audit"} == before
     do(anna, "act", note=TYPED)

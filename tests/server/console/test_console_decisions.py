@@ -144,7 +144,7 @@ def test_the_appeal_that_has_to_be_decided_first_stands_first(scene: Scene) -> N
 
 def test_calibration_shows_a_dismissal_with_its_verdict_and_reason(scene: Scene) -> None:
     anna = scene.reader("anna")
-    assert "No campaign was decided yet." in page_of(anna.get("/calibration")).text
+    assert "No campaign has been decided yet." in page_of(anna.get("/calibration")).text
     do(anna, "dismiss", campaign=OTHER, reason="class_or_workshop", note="It is a class.")
     do(anna, "act", action="tag", days="5", reason="linked_accounts", note="")
     rows = cells(anna, "/calibration")

@@ -297,7 +297,7 @@ def test_a_page_that_is_not_there_is_said(reading: Scene, url: str) -> None:
 
 
 HUNTS: dict[str, tuple[ScheduleState, str]] = {
-    "one runs": (ScheduleState(running_since=time.time() - 7), "A hunt is running for"),
+    "one runs": (ScheduleState(running_since=time.time() - 7), "A hunt has been running for"),
     "the next one is known": (ScheduleState(next_at=1_900_000_000.0), "The next one starts at 2030-03-17 17:46 UTC"),
     "none is planned": (ScheduleState(), "No hunt is running."),
     "they fail": (
@@ -324,7 +324,7 @@ def test_the_first_page_says_what_is_received(scene: Scene, tmp_path: Path) -> N
     traffic = Traffic()
     scene.console.traffic, scene.console.limits = traffic, Limits(Config().serve, tmp_path)
     vera = scene.reader("vera")
-    assert "Nothing was received since the start." in page_of(vera.get("/")).text
+    assert "Nothing has been received since the start." in page_of(vera.get("/")).text
     traffic.records["gate<b>way"] = 5
     traffic.refused[("gate\x1b[2J", "full")] = 2
     traffic.problems["kafka"] = "<script>it is away\x00"

@@ -75,7 +75,9 @@ def make_token(database: WatchDatabase, name: str, scopes: frozenset[str], sourc
     """
     if not scopes or scopes - set(SCOPES):
         raise ConfigError(
-            "a token needs a scope that exists", where="scopes of a token", next_step=f"choose of {', '.join(SCOPES)}"
+            "a token needs a scope that exists",
+            where="scopes of a token",
+            next_step=f"choose one of: {', '.join(SCOPES)}",
         )
     if not is_source_name(source):
         raise ConfigError(

@@ -23,9 +23,10 @@ from stillhunt.collect.normalise.identity import with_identity_key
 from stillhunt.extract import languages_of, word_buckets
 from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
+from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.run_record import Clock, findings_record, log_record
+from stillhunt.run_record import findings_record, log_record, start_clock
 from stillhunt.score import evidence_needs, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
@@ -100,7 +101,7 @@ def hunt(
         ConfigError: a setting is wrong.
     """
     lasting, config = _with_keys(config or Config.load())
-    progress, clock = progress or Silent(), Clock()
+    progress, clock = start_clock(progress or Silent())
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
@@ -113,10 +114,9 @@ def hunt(
             linked = link_slices(sketches.dataset(_workers(config)), config, progress)
             stage["rows"] = linked.links.num_rows
         with clock.stage("resolve") as stage:
-            candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
-            stage["rows"] = candidates.num_rows
+            judged = _resolve_candidates(sketches.dataset(_workers(config)), linked, config)
+            stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
-            judged = (linked.traffic, linked.sliced, candidates)
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
@@ -129,6 +129,13 @@ def hunt(
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, run=run, **views._asdict(), phrases=known_by)
+
+
+def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """TRAFFIC, SLICED with the phrases of the candidates' own, and CANDIDATES."""
+    candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
+    sliced = mark_own_phrases(sketches, linked.traffic, linked.sliced, candidates, linked.totals)
+    return linked.traffic, sliced, candidates
 
 
 def _phrases(sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array) -> pa.Table:

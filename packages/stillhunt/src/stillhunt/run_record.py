@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from stillhunt._version import __version__
 from stillhunt.base.clients import tells_browsers
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
+from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
@@ -31,13 +33,15 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Clock:
-    """Measures each stage: wall and CPU seconds, and the process's peak memory up to its end.
+    """Measures each stage, and the steps in it that show progress: wall and CPU seconds, and the peak memory.
 
+    CPU seconds are those of the whole process meanwhile; the peak is that of the process up to the end of the stage.
     Memory that a stage freed is given back to the system, so that it does not add to what the next stage needs.
     """
 
     def __init__(self) -> None:
         self.timings: list[dict[str, Any]] = []
+        self._steps: list[dict[str, Any]] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
@@ -46,14 +50,63 @@ class Clock:
         Yields:
             The entry for run.json; the caller may set its `rows`.
         """
-        entry: dict[str, Any] = {"stage": name, "seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0, "rows": 0}
-        start, cpu = time.perf_counter(), time.process_time()
-        yield entry
-        give_back()
-        entry["seconds"] = round(time.perf_counter() - start, 3)
-        entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
-        entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)
+        self._steps = []
+        entry: dict[str, Any] = {"stage": name, **_COST, "rows": 0, "steps": self._steps}
+        with _measured(entry):
+            yield entry
+            give_back()
         self.timings.append(entry)
+
+    @contextmanager
+    def step(self, name: str, unit: str) -> Iterator[dict[str, Any]]:
+        """Measure one step of a stage; steps of one name are one entry, whose `done` and times are sums."""
+        entry: dict[str, Any] = {"step": name, **_COST, "done": 0, "unit": unit}
+        with _measured(entry):
+            yield entry
+        same = next((one for one in self._steps if (one["step"], one["unit"]) == (name, unit)), None)
+        if same is None:
+            self._steps.append(entry)
+            return
+        for key in ("seconds", "cpu_seconds", "done"):
+            same[key] = round(same[key] + entry[key], 3)
+        same["peak_mb"] = entry["peak_mb"]
+
+
+def start_clock(shown: Progress) -> tuple[Progress, Clock]:
+    """A clock, and progress that it measures on its way to whoever shows it."""
+    clock = Clock()
+    return _TimedProgress(shown, clock), clock
+
+
+_COST: dict[str, Any] = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_mb": 0.0}
+
+
+@contextmanager
+def _measured(entry: dict[str, Any]) -> Iterator[None]:
+    start, cpu = time.perf_counter(), time.process_time()
+    yield
+    entry["seconds"] = round(time.perf_counter() - start, 3)
+    entry["cpu_seconds"] = round(time.process_time() - cpu, 3)
+    entry["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6, 1)
+
+
+class _TimedProgress:
+    def __init__(self, shown: Progress, clock: Clock) -> None:
+        self._shown, self._clock = shown, clock
+        self.note = shown.note
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open one step."""
+        lock = threading.Lock()
+        with self._clock.step(name, unit) as entry, self._shown.stage(name, total, unit) as advance:
+
+            def count(done: int) -> None:
+                with lock:
+                    entry["done"] += done
+                advance(done)
+
+            yield count
 
 
 def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
     from stillhunt.score.evidence.catalogue import all_kinds
     from stillhunt.score.evidence.finding import Finding
-    from stillhunt.score.operators.ties import P as TIES
+    from stillhunt.score.operators.tie_kinds import P as TIES
     from stillhunt.score.stats.beta_binomial import BetaPrior
     from stillhunt.score.verdict.budget import HONEST_SEARCH
     from stillhunt.score.verdict.caps import capped

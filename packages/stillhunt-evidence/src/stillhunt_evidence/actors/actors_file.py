@@ -27,7 +27,7 @@ LEAST_PHRASE_WORDS = 5
 
 def _known_skill(skill: str) -> str:
     if skill not in KNOWN_SKILLS:
-        raise ValueError(f"no such skill; choose of {', '.join(KNOWN_SKILLS)}")
+        raise ValueError(f"no such skill; choose one of: {', '.join(KNOWN_SKILLS)}")
     return skill
 
 

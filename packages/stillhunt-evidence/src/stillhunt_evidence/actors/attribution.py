@@ -36,7 +36,7 @@ def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
     if absent:
         yield f"The file says nothing of {whose}'s {formatting.join_words(absent)}."
     if any(client.versions for client in first.actor.client):
-        yield "Versions of clients were not compared: a case has families of clients alone."
+        yield "Versions of clients were not compared: a case has only families of clients."
 
 
 def alternatives(

@@ -66,7 +66,7 @@ def reasons_against_naming(
 def why_in_short(seen: SeenCampaign, first: ActorComparison) -> str:
     """Why nobody is named, as half a sentence without a name or a probability."""
     if first.weight.bits <= 0:
-        return "no mark of the campaign is that of an actor of the file"
+        return "no mark of the campaign matches an actor in the file"
     if _of_the_campaign(seen):
         return "the campaign is too small, or not surely the work of one operator"
     if _of_the_file(seen, first):
@@ -80,9 +80,9 @@ def _of_the_campaign(seen: SeenCampaign) -> list[str]:
     found = []
     row = seen.row
     if row["verdict"] != "act":
-        found.append(f"The verdict on the campaign is {row['verdict']}: it is not sure that there is one operation.")
+        found.append(f"The verdict on the campaign is {row['verdict']}: it is not certain that there is one operation.")
     elif row["kind"] != HARVEST_OPERATION:
-        found.append("Behind its accounts stand many people, whose marks are not those of an operator.")
+        found.append("Many people use its accounts, and their marks are not those of an operator.")
     if row["accounts"] < NAMING.accounts:
         few = formatting.plural(row["accounts"], "account")
         found.append(f"The campaign has {few}; {NAMING.accounts} are needed.")
@@ -129,7 +129,7 @@ def contradictions(
     """Marks of another actor that keep the likeliest from being named."""
     found = []
     if _rivals(first, other):
-        found.append(f"Marks of {who} are there, too, which the likeliest one does not explain.")
+        found.append(f"Marks of {who} are there, too, which the most likely actor does not explain.")
     networks = [one for one in other.actor.network if one.own]
     inside = seen.origin_coverage("network", network_test(networks)) if networks else None
     if inside is not None and inside.with_mark >= max(_RIVAL_SHARE * inside.accounts, 1):

@@ -17,7 +17,7 @@ from stillhunt_evidence.actors.weights import Mark, any_of, base_rate
 
 OPERATOR_TIE = "operator_tie"
 HIDDEN_TIES = frozenset(("payment_fingerprint", "signup_prefix"))
-"""Kinds of ties of `score/operators/ties.py` that others cannot copy from what they see of an actor's traffic."""
+"""Kinds of ties of `score/operators/tie_kinds.py` that others cannot copy from what they see of an actor's traffic."""
 RUNNING_TIES = frozenset(("client_fingerprint", "client_prefix", "template"))
 """Kinds of ties that show how traffic is run. Customers of one seller of accounts share what is in `HIDDEN_TIES`, and
 none of these."""
@@ -86,7 +86,7 @@ def _tie_mark(on: ActorOnCampaign) -> Mark:
             return _tied(*found)
     in_case = sorted(known & set(on.case.campaigns))
     if not in_case:
-        statement = "This case has no known campaign of the actor, so that no tie can show"
+        statement = "This case has no known campaign of the actor, so no tie can show"
         return Mark(OPERATOR_TIE, "tie", False, 0.0, None, False, statement)
     which = formatting.plural(len(in_case), "known campaign")
     statement = f"Nothing ties the campaign to {which} of the actor in this case"

@@ -47,7 +47,7 @@ def attribute(
     for title, lines in (
         ("Why nobody is named", found.reasons),
         ("What remains possible", found.alternatives),
-        ("What is missing to be surer", found.missing),
+        ("What is missing for more certainty", found.missing),
     ):
         _print_list(console, title, lines)
     shown = [one for one in found.actors if one.probability >= _LEAST_PROBABILITY][:_ACTORS_IN_FULL] or found.actors[:1]

@@ -175,5 +175,5 @@ def _notes(out: Path, fingerprint: str, called: str) -> list[str]:
     if called:
         lines.append(f"In the pack the campaign is called {called}, and its narrative is redacted as excerpts are.")
     else:
-        lines.append("It has account ids and longer excerpts: treat it as the logs themselves, and do not send it on.")
+        lines.append("It has account ids and longer excerpts: treat it like the logs, and do not pass it on.")
     return [*lines, f"next  stillhunt verify {out}"]

@@ -128,7 +128,7 @@ def match_two_files(
         )
     for path, one in zip((mine, theirs), opened, strict=True):
         vouched = (
-            "nobody signed it: it is of an older version, and anybody can have written it"
+            "nobody signed it: it comes from an older version, and anybody can have written it"
             if one.signer is None
             else f"signed by {one.signer.fingerprint} ({one.signer.name})"
         )

@@ -98,7 +98,7 @@ def share(
     campaign that you withdraw need not be in the case any more.
     """
     if revoke:
-        refuse_unused(context, ("logs", "mapping"), "a withdrawal reaches all that was shared without the logs")
+        refuse_unused(context, ("logs", "mapping"), "a withdrawal covers everything that was shared, and needs no logs")
     if not logs:
         refuse_unused(context, ("mapping",), "only --logs are read with one")
     if str(out) == "-":
@@ -172,11 +172,11 @@ def share_notes(
     label = share.tlp.shown
     notes = [f"{label}; keyed hashes can be compared, and tried, by all who have the key of the circle {terms.circle}"]
     if terms.withdrawn:
-        notes.append("withdrawn is all that was shared under these ids, also what this case does not show any more")
+        notes.append("everything that was shared under these ids is withdrawn, even what this case no longer shows")
         if any(one.verdict == "none" for one in share.campaigns):
             notes.append(
-                "the case does not have the campaign any more: what ties it to an operator is withdrawn only from the "
-                "case that was shared"
+                "the case no longer has the campaign: its tie to an operator can be withdrawn only from the case that "
+                "was shared"
             )
     elif addresses is None:
         notes.append("left out: addresses and networks, which need the logs (--logs)")

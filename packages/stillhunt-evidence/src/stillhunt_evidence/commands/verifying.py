@@ -157,7 +157,7 @@ def _trust_of(key: Path | None, named: str | None, authority: Path | None, setti
         public = read_public_key(key)
         if fingerprint and public.fingerprint != fingerprint:
             raise ConfigError(
-                f"the key has another fingerprint than the one that is asked for: {public.fingerprint}",
+                f"the key does not have the expected fingerprint: {public.fingerprint}",
                 where=str(key),
                 next_step="name the key or the fingerprint, or both of one signer",
             )

@@ -1,5 +1,5 @@
 """What people read in an evidence pack: for an executive, a lawyer and an engineer.
 
-The explanations beside the claim (`alternatives`) stand with it on three pages (`executive_page`, `counsel_page`,
-`engineer_page`), which `render` joins into one page.
+The claim and its alternatives (`alternatives`) are on three pages (`executive_page`, `counsel_page`, `engineer_page`),
+which `render` joins into one.
 """

@@ -71,7 +71,7 @@ class Alternative:
 
     @property
     def as_likely(self) -> bool:
-        """Whether it is about as likely as the claim, or likelier."""
+        """Whether it is about as likely as the claim, or more likely."""
         return self.odds_bits <= AS_LIKELY
 
     @property

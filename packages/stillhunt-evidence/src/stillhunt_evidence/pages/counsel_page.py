@@ -225,12 +225,12 @@ def _custody(facts: DossierFacts) -> tuple[tuple[str, str], ...]:
 
 def _redacted(facts: DossierFacts) -> tuple[str, ...]:
     excerpts = (
-        "Excerpts are as the case has them: redacted, and not shortened once more."
+        "Excerpts are as the case has them: redacted, and not shortened further."
         if facts.full_excerpts
         else "Excerpts are short and redacted; they are a sample, and the log has the whole prompts."
     )
     ids = (
-        "Ids of accounts, requests and organisations are keyed hashes: only the operator who made this pack can say "
+        "Ids of accounts, requests and organisations are keyed hashes: only the provider who made this pack can say "
         "which account is meant."
         if facts.pseudonyms
         else "Ids are those of the log: they may be personal data."
@@ -240,7 +240,7 @@ def _redacted(facts: DossierFacts) -> tuple[str, ...]:
 
 def _not_examined(case: Case, model: CampaignModel) -> tuple[str, ...]:
     sentences = ["Traffic outside of these logs, at other providers, or before and after the period."]
-    sentences.append("What the account holders say: nobody was asked before this page was made.")
+    sentences.append("What the account holders say: nobody asked them before this page was made.")
     for part in coverage_parts(case.run):
         if part["state"] != "available":
             gap = part["sentence"] or part["missing"]

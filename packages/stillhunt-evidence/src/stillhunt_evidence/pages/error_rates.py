@@ -26,7 +26,7 @@ _UNKNOWN = object()
 EXTRAPOLATED = "by extrapolation from 88 simulated logs"
 """What stands beside every rarity beyond what was seen in honest logs."""
 _OTHER_CLAIM = (
-    "Measured shares and rates of error are left out: they were measured for harvests, and this claim is another one."
+    "Measured shares and rates of error are left out: they were measured for harvests, and this is a different claim."
 )
 
 
@@ -42,7 +42,9 @@ class ChangedSettings:
 
     sentence: str
     withheld: str = ""
-    not_measured: str = "not measured: how many groups so stated are campaigns under settings other than the defaults"
+    not_measured: str = (
+        "not measured: how many groups with such a probability are campaigns under settings other than the defaults"
+    )
 
     @property
     def rates_hold(self) -> bool:
@@ -177,7 +179,7 @@ def calibration_sentence(probability: float) -> str:
     stated = f"{formatting.exact_percent(row.least)} to {formatting.exact_percent(row.most)}"
     return (
         f"Of simulated groups with a stated probability of {stated}, {formatting.percent(row.observed)} were campaigns "
-        f"(95 % interval {low} to {high}), where campaigns are as rare as the method assumes."
+        f"(95 % interval {low} to {high}), if campaigns are as rare as the method assumes."
     )
 
 
@@ -185,7 +187,8 @@ def measured_share(probability: float) -> str:
     """How many groups with such a probability were campaigns, in words that fit beside it."""
     row = stated_share(probability)
     low, high = (_rounded(bound) for bound in row.interval)
-    return f"in simulated worlds {_rounded(row.observed)} % of groups so stated were campaigns ({low} to {high} %)"
+    found = f"{_rounded(row.observed)} % of groups with such a probability were campaigns"
+    return f"in simulated worlds {found} ({low} to {high} %)"
 
 
 def _rounded(share: float) -> str:

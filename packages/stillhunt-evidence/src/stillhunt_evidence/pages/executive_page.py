@@ -27,7 +27,7 @@ _NARRATIVE_CHARS = 2000
 _PARAGRAPHS = 6
 _SENTENCES_OF_ACTOR = 6
 _SENTENCE_CHARS = 400
-_PLANTED = "Marks can be planted: whoever controls what an actor alone should control leaves the same ones."
+_PLANTED = "Marks can be planted: whoever controls what only an actor should control leaves the same marks."
 ASPECT_LABELS = {"model": "Model", "skill": "Skill", "subject": "Subject", "language": "Language, estimated"}
 
 
@@ -166,5 +166,5 @@ def who_sentences(facts: DossierFacts) -> tuple[str, ...]:
 
 
 def _decisions(model: CampaignModel) -> tuple[str, ...]:
-    preserve = "Preserve the logs: they are deleted by rules of their own, and a dossier holds only a part of them."
+    preserve = "Preserve the logs: they are deleted by their own rules, and a dossier has only a part of them."
     return (*(formatting.sentence(one) for one in model.steps), preserve)

@@ -106,7 +106,7 @@ def checked_plan(plan: BluntPlan) -> None:
     """
     if plan.task not in BLUNT_TASKS:
         raise ConfigError(
-            f"there is no task {plan.task[:40]!r}", where="task", next_step=f"choose of {', '.join(BLUNT_TASKS)}"
+            f"there is no task {plan.task[:40]!r}", where="task", next_step=f"choose one of: {', '.join(BLUNT_TASKS)}"
         )
     if plan.budgets.own < FEWEST_OWN or plan.budgets.queries < FEWEST_QUERIES:
         raise ConfigError(

@@ -142,11 +142,11 @@ def prove(
 ) -> None:
     """Test whether a model was trained on the answers that campaigns harvested.
 
-    Up to three tests: marks that the model inherited, canaries, and whether it prefers the harvested answers to others
-    that the teacher might as well have given. One p-value, corrected for all pairs of suspect and campaign that the
-    register of trials allows (model.pairs). Each run uses up a place in the register before anything is asked. Exit
-    code 3 if the model was trained on a campaign's harvest, 0 if there is no conclusion; no test clears a model. An
-    endpoint gets prompts and parts of answers, of the harvest and of honest accounts; nobody else gets anything.
+    Runs up to three tests: marks that the model inherited, canaries, and whether it prefers the harvested answers to
+    others that the teacher might as well have given. Gives one p-value, corrected for all pairs of suspect and campaign
+    that the register of trials allows (model.pairs). Each run uses up a place in the register before anything is asked.
+    Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no conclusion; no test
+    clears a model. An endpoint gets prompts and parts of answers, both harvested and honest; nobody else gets anything.
     """
     is_endpoint = "://" in suspect
     _check_sources(case, responses, harvest, mapping)
@@ -216,7 +216,7 @@ def _check_sources(
 def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, is_endpoint: bool) -> None:
     if is_endpoint and honest is None:
         raise ConfigError(
-            "an endpoint gets prompts and parts of answers of honest accounts, to compare; logs are not sent unasked",
+            "an endpoint gets prompts and parts of answers of honest accounts, to compare, never from logs",
             where="prove",
             next_step="name a file of answers that you may send",
             command_step="add --honest FILE, with answers that you may send",

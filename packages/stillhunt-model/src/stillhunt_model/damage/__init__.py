@@ -1,1 +1,1 @@
-"""What one campaign's harvest is worth: students trained on it, and on as many and on fewer honest answers."""
+"""What one campaign's harvest is worth: students trained on it, and on equal and smaller numbers of honest answers."""

@@ -134,8 +134,8 @@ def _bend_count(bend: Interval) -> str:
 
 STUDENTS_FOLDER = "students"
 """Where finished students are kept, in the folder of the results."""
-CURVE_COLUMNS = ("samples", "harvested: nats a byte", "honest: nats a byte", "harvested: exact", "honest: exact")
-GAIN_COLUMNS = ("what", "held-out answers", "gain, nats a byte", "share of the loss")
+CURVE_COLUMNS = ("samples", "harvested: nats per byte", "honest: nats per byte", "harvested: exact", "honest: exact")
+GAIN_COLUMNS = ("what", "held-out answers", "gain, nats per byte", "share of the loss")
 
 
 def damage_document(result: DamageResult) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _as_plain(model: Any) -> None:
 def _prepared(model: Any, tokenizer: Any, name: str, shown: Path) -> Net:
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
-            "the tokenizer has no fast form", where=str(shown), next_step="save it as tokenizer.json beside the model"
+            "the tokenizer has no fast form", where=str(shown), next_step="save it as tokenizer.json next to the model"
         )
     if shown.suffix.lower() == ".gguf":
         _as_plain(model)
@@ -211,7 +211,7 @@ def _weight_files(folder: Path) -> list[Path]:
             next_step="convert them to safetensors where they come from: model.save_pretrained(folder)",
         )
     raise InputError(
-        "the folder has no weights", where=str(folder), next_step="it needs model.safetensors beside config.json"
+        "the folder has no weights", where=str(folder), next_step="it needs model.safetensors next to config.json"
     )
 
 

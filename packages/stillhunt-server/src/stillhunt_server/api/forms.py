@@ -79,7 +79,7 @@ class NewDecision(_Sent):
     note: Note = Field("", description="Why, for colleagues; no customer sees it.")
     days: float = Field(14.0, gt=0, le=LONGEST_DAYS, description="For how long.")
     reason: ReasonCode = Field("operator_decision", description="What the customer may be told.")
-    override: bool = Field(default=False, description="Count before everything else, also to let somebody through.")
+    override: bool = Field(default=False, description="Take precedence over all else, also to let an account through.")
 
 
 class Undo(_Sent):
@@ -101,7 +101,7 @@ class AppealDecision(_Sent):
     """How an appeal is decided."""
 
     overturn: bool = Field(description="True: the decision was wrong, and the account is let through.")
-    by: Person = Field(description="Who decides: nobody who made a decision about this account.")
+    by: Person = Field(description="Who decides; must not have decided about this account.")
     note: Note = Field("", description="Why, for colleagues; no customer sees it.")
 
 
@@ -116,7 +116,7 @@ class NewToken(_Sent):
 class Rotation(_Sent):
     """How a token is replaced."""
 
-    hours: float = Field(24.0, ge=0, le=24 * 365, description="For how long the old one counts beside the new one.")
+    hours: float = Field(24.0, ge=0, le=24 * 365, description="How long the old token stays valid, too.")
 
 
 class Decision(_Given):

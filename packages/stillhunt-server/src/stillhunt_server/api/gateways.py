@@ -232,7 +232,7 @@ class Gateways:
             except BodyError as error:
                 raise RefusedError(error.status, error.text) from error
             except UnexpectedError as error:
-                raise RefusedError(503, "the question met a fault of stillhunt") from error
+                raise RefusedError(503, "the question met a bug in stillhunt") from error
         return _decoded(body, form)
 
     def _named(self, scope: Scope) -> GatewayQuestion:

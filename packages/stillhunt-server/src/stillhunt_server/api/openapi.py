@@ -20,7 +20,7 @@ from stillhunt_server.api.questions import MOST_UNANSWERED
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEMS = {
-    304: "The client has the latest already.",
+    304: "The client already has the latest.",
     400: "The request is malformed.",
     401: "A token of this server is needed.",
     403: "The token lacks the scope.",
@@ -47,7 +47,7 @@ class Question(BaseModel):
     account_id: str = Field(description="The account, as in the logs.")
     model: str | None = Field("", description="Model that the request asks for.")
     messages: list[Any] | None = Field(None, description="Of the request, in OpenAI's form; matched with signatures.")
-    texts: list[Any] | None = Field(None, description="Its texts, where there are no messages; others are passed over.")
+    texts: list[Any] | None = Field(None, description="Its texts, if there are no messages; other values are ignored.")
     user_agent: str | None = Field(None, description="Of the client.")
     conversation_id: str | None = Field(None, description="As in the logs.")
     unanswered: LateQuestions | None = Field(None, description="Questions whose answers the gateway did not wait for.")

@@ -174,7 +174,7 @@ def _revoke(call: Call) -> Response:
 def _in_path(call: Call, name: str) -> int:
     number: int = call.path[name]
     if not 1 <= number <= forms.HIGHEST_NUMBER:
-        raise ProblemError(404, "there is nothing of this number")
+        raise ProblemError(404, "there is nothing with this number")
     return number
 
 
@@ -189,10 +189,10 @@ API_ROUTES = (
         "GET",
         "/v1/decisions",
         ADMIN,
-        "Decisions that count now, in order of the log.",
+        "Decisions in force, in the order of the log.",
         _decisions,
         forms.Decisions,
-        query={"account_id": "Only those about this account.", "after": "Only those behind this place in the log."},
+        query={"account_id": "Only those about this account.", "after": "Only those after this place in the log."},
         problems=(400,),
     ),
     ApiRoute(
@@ -221,7 +221,7 @@ API_ROUTES = (
         "GET",
         "/v1/bundles/decisions.tar.gz",
         DECIDE,
-        "Decisions that count now, as data for Open Policy Agent; 304 where If-None-Match names their revision.",
+        "Decisions in force, as data for Open Policy Agent; 304 if If-None-Match names their revision.",
         _bundle,
         problems=(304,),
     ),
@@ -282,7 +282,7 @@ API_ROUTES = (
         "POST",
         "/v1/tokens/{token_id}/rotate",
         ADMIN,
-        "Make a token in place of another one.",
+        "Replace a token with a new one.",
         _rotate,
         forms.MadeToken,
         forms.Rotation,

@@ -1,1 +1,1 @@
-"""What pages show of a case beyond its report: one account, a graph, similar campaigns, rows, harm, a search."""
+"""What pages show of a case besides its report: one account, a graph, similar campaigns, rows, harm, a search."""

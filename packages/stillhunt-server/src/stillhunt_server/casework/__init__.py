@@ -1,1 +1,1 @@
-"""Work on campaigns: who has one, what was said of it, and how each change is made, checked and undone."""
+"""Work on campaigns: who works on one, what was said about it, and how each change is made, checked and undone."""

@@ -213,7 +213,7 @@ def _decided(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
                 raise ConfigError(
                     "this is no reason to dismiss a campaign",
                     where="reason",
-                    next_step=f"choose of {', '.join(DISMISSAL_REASONS)}",
+                    next_step=f"choose one of: {', '.join(DISMISSAL_REASONS)}",
                 )
             note = _needed(change.note, "a dismissal needs a note")
             return Step("dismiss", {"status": "dismissed", "reason": change.reason}, note, said)

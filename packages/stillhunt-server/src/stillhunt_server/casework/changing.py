@@ -100,7 +100,7 @@ def planned(change: ActOnCampaign) -> ActionPlan:
     """
     for given, known, where in ((change.action, ACTIONS, "action"), (change.reason, REASON_TEXTS, "reason")):
         if given not in known:
-            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose of {', '.join(known)}")
+            raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose one of: {', '.join(known)}")
     plan = plan_action(change.members, change.action)
     if not plan.accounts:
         kinds = [f"{formatting.count(number)} {name}" for name, number in plan.left_out.items()]
@@ -262,7 +262,9 @@ def undo_change(
         span = latest.after.get("log") if latest else None
         if latest is None or not (span or _changed(work, step)):
             raise CaseError(
-                "there is nothing to undo", where=f"version {work.version}", next_step="comments stay; change it anew"
+                "there is nothing to undo",
+                where=f"version {work.version}",
+                next_step="comments stay; change the case again",
             )
         author = DecisionAuthor(person, f"{latest.kind} of the campaign is undone")
         if step.fields.get("status") == "dismissed":  # also what rules began since it was reopened

@@ -1,1 +1,1 @@
-"""The commands of the server: serve, open, and who may send to it or sign in."""
+"""The commands of the server: serve, open, tokens and users."""

@@ -216,9 +216,7 @@ def decide_case(
         elif decision == "dismiss":
             change = DismissCampaign(cast("DismissalReason", reason), note, facts)
         else:
-            raise ConfigError(
-                "there is no such decision", where="decision", next_step="choose of act, watch and dismiss"
-            )
+            raise ConfigError("there is no such decision", where="decision", next_step="choose act, watch or dismiss")
         _change(database, name, change, by, seen)
         latest = work_events(database, name)[-1]
     if "act" in latest.after:

@@ -69,9 +69,9 @@ def _check_place(listen: str) -> None:
     host, _ = address(listen)
     if host not in ("localhost", "::1") and not host.startswith("127."):
         raise ConfigError(
-            "these pages are for this machine alone",
+            "these pages are only for this machine",
             where=listen,
-            next_step="listen on 127.0.0.1, and come from elsewhere through a tunnel of ssh",
+            next_step="listen on 127.0.0.1, and reach it from elsewhere through an ssh tunnel",
         )
     check_port(listen)
 

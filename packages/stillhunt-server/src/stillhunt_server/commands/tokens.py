@@ -122,7 +122,7 @@ def token_revoke(
 
 def _unknown(command: str) -> ConfigError:
     return ConfigError(
-        "there is no token of this id that still counts",
+        "there is no valid token with this id",
         where=command,
         next_step="'stillhunt token list' shows their ids",
     )

@@ -72,7 +72,7 @@ def user_add(
     console = Config.load(file=settings_file).console
     if (console.sign_in == "oidc") != (subject is not None):
         raise ConfigError(
-            "the claim sub is needed where people sign in with OpenID Connect, and there alone",
+            "the claim sub is needed if people sign in with OpenID Connect, and only then",
             where="user add",
             next_step="give the claim of their id token, or let them sign in and change their role then",
             command_step="give it with --subject, or let them sign in, and then 'stillhunt user role'",

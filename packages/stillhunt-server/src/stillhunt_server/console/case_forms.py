@@ -38,9 +38,9 @@ class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees wh
 
     def __init__(self) -> None:
         super().__init__(
-            "the members of this campaign are others than when you read it",
+            "the members of this campaign have changed since you read it",
             where="this form",
-            next_step="look at whom it acts on now, and decide again; nothing was written",
+            next_step="look at which accounts it acts on now, and decide again; nothing was written",
         )
 
 
@@ -101,7 +101,7 @@ def _act(request: PageRequest) -> Change:
         raise PlanChanged
     return ActOnCampaign(
         members=members,
-        action=form["action"],  # type: ignore[arg-type]  # checked there, with what to choose of
+        action=form["action"],  # type: ignore[arg-type]  # checked there, with what to choose from
         days=form.days("days"),
         reason=form["reason"],  # type: ignore[arg-type]  # as above
         note=form["note"],

@@ -46,7 +46,7 @@ _DONE = {
     "narrative": "The narrative is kept.",
     "act": "The decision is made, and in force within seconds.",
     "watch": "The campaign is watched; nothing is done.",
-    "dismiss": "The campaign is dismissed: rules let its accounts go.",
+    "dismiss": "The campaign is dismissed: rules release its accounts.",
     "reopen": "The case is open again.",
     "undo": "The latest change is undone.",
     "pack": "The evidence pack is made.",

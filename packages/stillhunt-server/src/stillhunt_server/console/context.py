@@ -111,7 +111,7 @@ class GivenTexts(dict[str, str]):
             ConfigError: it is none of them.
         """
         if self[name] not in known:
-            raise ConfigError(f"there is no such {name}", where=name, next_step=f"choose of {', '.join(known)}")
+            raise ConfigError(f"there is no such {name}", where=name, next_step=f"choose one of: {', '.join(known)}")
         return self[name]
 
 

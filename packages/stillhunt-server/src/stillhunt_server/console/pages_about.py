@@ -93,8 +93,8 @@ def programmes(request: PageRequest) -> Response:
     meaning = (
         f"The settings declare {formatting.plural(declared, 'account')} and "
         f"{formatting.plural(organisations, 'organisation')}. Their accounts are never flagged and no rule touches "
-        "them; what would be said of them is shown all the same, so that a programme which does more than agreed is "
-        "seen."
+        "them; what would be said about them is still shown, so that you notice a programme that does more than "
+        "agreed."
     )
     return answer_list(request, PROGRAMME_LIST, accounts, "Sanctioned programmes", headline, meaning=meaning)
 

@@ -67,7 +67,7 @@ def decisions(request: PageRequest) -> Response:
         "title": "Decisions",
         "headline": f"{'More than ' if in_force > STANDING_COUNTED else ''}{counted} "
         f"{formatting.verb(in_force, 'stands', 'stand')}.",
-        "meaning": "Everything that rules and persons decided, the latest first. Entries are never changed: an undo is "
+        "meaning": "Everything that rules and people decided, the latest first. Entries are never changed: an undo is "
         "an entry of its own.",
         "last": "".join(one.digest for one in read_newest(database, 1)),
         "earlier": query.url(most={"seq": float(found[-1].seq - 1)}) if len(some) > most else "",
@@ -93,7 +93,7 @@ def signs(request: PageRequest) -> Response:
     snapshot = latest_snapshot(folder) if folder is not None else None
     rows = [] if snapshot is None else [_sign_row(one) for one in read_signs(snapshot.path)]
     headline = f"{formatting.plural(len(rows), 'early sign')} of campaigns"
-    meaning = "An early sign is no verdict: too little was seen so far, and honest groups do such things, too."
+    meaning = "An early sign is no verdict: too little has been seen so far, and honest groups do such things, too."
     data = pa.Table.from_pylist(rows, SIGNS_SCHEMA)
     return answer_list(request, SIGNS_TABLE, data, "Early signs", headline, meaning=meaning)
 
@@ -124,7 +124,7 @@ def appeals(request: PageRequest) -> Response:
     waiting = sum(one.status == "open" for one in found)
     headline = f"{formatting.plural(waiting, 'appeal')} {formatting.verb(waiting, 'waits', 'wait')}."
     meaning = (
-        "Whoever decides an appeal made no decision about the account. One against a rule that nobody "
+        "Whoever decides an appeal must not have decided about the account. One against a rule that nobody "
         "decides in time is granted."
     )
     data = pa.Table.from_pylist([_appeal_row(one) for one in found], APPEALS_SCHEMA)

@@ -82,7 +82,7 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
         "campaigns",
         tuple(columns),
         row_link=lambda row: campaign_url(row["campaign_id"]),
-        empty="No group got the verdict act or review. Look at the sources: what logs do not record is not found.",
+        empty="No group got the verdict act or review. Look at the sources: what logs do not record cannot be found.",
     )
 
 
@@ -177,7 +177,7 @@ _FAILURE_CHARS = 400
 _RECENT_MINUTES = 120
 _LATE_HUNTS = 4
 """Intervals between hunts after which the latest one is old. Judgement: one that failed is tried again before."""
-_LATE = "Hunts should come more often: see whether the process that hunts still runs."
+_LATE = "Hunts should come more often: check whether the process that hunts is still running."
 _SILENT_MINUTES = 15
 """Minutes without a record after which the page says that traffic has stopped. Judgement: one scheduled hunt."""
 
@@ -285,7 +285,7 @@ def _health(console: Console, shown: ShownCase | None) -> Iterator[Health]:
 
 def _traffic_health(console: Console, traffic: Traffic) -> Iterator[Health]:
     if not traffic.last_at:
-        yield Health("partial", "Nothing was received since the start.", "", "/sources")
+        yield Health("partial", "Nothing has been received since the start.", "", "/sources")
     else:
         minutes = (time.time() - traffic.last_at) / 60
         state = "good" if minutes < _SILENT_MINUTES else "bad"

@@ -55,7 +55,7 @@ def save_filter(
         owner=person_text(owner, "owner"),
         page=_matching(_PAGE, page, "page", "give the path of a page of the console"),
         name=_name(name),
-        query=_matching(_QUERY, query.removeprefix("?"), "query", "give what stands behind the question mark"),
+        query=_matching(_QUERY, query.removeprefix("?"), "query", "give the text after the question mark"),
         shared=shared,
         made_at=now,
     )
@@ -106,7 +106,7 @@ def _name(typed: str) -> str:
     name = escape_controls(typed.strip())
     if not 0 < len(name) <= MOST_FILTER_NAME_CHARACTERS:
         raise ConfigError(
-            "this can be no name of a filter",
+            "this cannot be the name of a filter",
             where="name",
             next_step=f"give one of 1 to {MOST_FILTER_NAME_CHARACTERS} characters",
         )

@@ -83,7 +83,7 @@ POLLED_PATHS = ("/hunt",)
 """What an open page asks by itself: it keeps nobody from being idle."""
 OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
 """Pages for those who are not signed in; what is below /static/ is open, too."""
-DATABASE_FAILS = "The database cannot be used now, so nobody can come in. /readyz says why; else try again in a minute."
+DATABASE_FAILS = "The database cannot be used now, so nobody can sign in. /readyz says why; try again in a minute."
 """Said to everybody: sessions are in the database, so nobody is known."""
 _STATIC = "/static/"
 _SANDBOX = "sandbox "
@@ -176,7 +176,7 @@ class Guard:
             request.state.form = form_fields(request.headers.get("content-type", ""), body)
             receive = replayed(body, receive)
             if viewer is not None and needed is not None and not _has_token(request, viewer):
-                text = "This form is of another session. Go back, load the page again, and send it once more."
+                text = "This form belongs to another session. Go back, load the page again, and send it once more."
                 return self._problem(request, 403, text), receive
         if needed is not None and viewer is not None and not viewer.may(needed):
             return self._problem(request, 403, _needs_text(needed)), receive
@@ -226,7 +226,7 @@ class Guard:
             self._touching = False
 
 
-_THROUGH_PROXY = "This console is reached through its proxy alone, which has to sign you in."
+_THROUGH_PROXY = "This console can only be reached through its proxy, which has to sign you in."
 
 
 def session_cookie(request: Request, people: PeopleParts) -> str:

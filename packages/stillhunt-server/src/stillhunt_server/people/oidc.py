@@ -219,7 +219,7 @@ class OpenIdClient:
         issuer = self._settings.oidc_issuer
         metadata = await _asked("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata.get("issuer") != issuer:
-            raise SignInRefusedError("The provider calls itself otherwise than console.oidc_issuer.")
+            raise SignInRefusedError("The provider's name for itself differs from console.oidc_issuer.")
         try:
             keys = (await _asked("GET", str(metadata["jwks_uri"])))["keys"]
             usable = [key for key in keys if key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig"]

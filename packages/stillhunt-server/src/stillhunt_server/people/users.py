@@ -262,7 +262,7 @@ def _check_name(name: str) -> None:
 def _check_role(role: str) -> None:
     if role not in PERSON_ROLES:
         raise ConfigError(
-            "there is no such role", where="role of the user", next_step=f"choose of {', '.join(PERSON_ROLES)}"
+            "there is no such role", where="role of the user", next_step=f"choose one of: {', '.join(PERSON_ROLES)}"
         )
 
 

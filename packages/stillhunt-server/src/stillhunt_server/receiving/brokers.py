@@ -62,7 +62,7 @@ def check_broker(settings: ServeSettings) -> None:
     except ModuleNotFoundError as error:
         raise _missing() from error
     if problem := asyncio.run(problem_with(settings)):
-        raise ConfigError(problem, where="setting serve.nats_url", next_step="mend it, or start the broker")
+        raise ConfigError(problem, where="setting serve.nats_url", next_step="repair it, or start the broker")
 
 
 def _missing() -> ConfigError:

@@ -237,14 +237,14 @@ class Receiver:
         except UnexpectedError as error:
             kept = await asyncio.to_thread(self._letters.keep, token.source, b"".join(parts), f"{error.kind}, {form}")
             if not kept:
-                raise BodyError(503, "the body met a fault of stillhunt, and cannot be kept", "dead letter") from error
-            problem = "kept as a dead letter: a fault of stillhunt, which its operator should report"
+                raise BodyError(503, "the body met a bug in stillhunt, and cannot be kept", "dead letter") from error
+            problem = "kept as a dead letter: this is a bug in stillhunt, which the provider should report"
             return Records(b"", 0, 1, (problem,), "dead letter")
 
     async def _in_turn(self, parts: list[bytes], form: BodyForm, token: Token) -> Records:
         turn = self._turns[token.token_id]
         if turn.queued >= MOST_QUEUED:
-            raise BodyError(503, "more bodies of this token wait to be decoded than may", "busy")
+            raise BodyError(503, "too many bodies of this token are waiting to be decoded", "busy")
         turn.queued += 1
         try:
             async with turn.lock:

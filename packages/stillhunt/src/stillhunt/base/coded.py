@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.integer[Any]]
+_AT_ONCE = 1 << 16  # Rows that are renumbered at once (bounds memory)
 
 
 def is_coded(type_: pa.DataType) -> bool:
@@ -25,9 +26,11 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
     """Code of each row (-1 for null), and the distinct strings by code; some of them may not occur."""
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+        chunks = column.chunks or [pa.array([], column.type)]
+        column = chunks[0] if len(chunks) == 1 else column.combine_chunks()
     coded = column if is_coded(column.type) else pc.dictionary_encode(column)
-    indices = pc.fill_null(coded.indices.cast(pa.int32()), -1)
+    indices = coded.indices.cast(pa.int32())
+    indices = pc.fill_null(indices, -1) if indices.null_count else indices
     return indices.to_numpy(zero_copy_only=False), coded.dictionary
 
 
@@ -51,13 +54,33 @@ def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
         column: strings or numbers, plain or coded.
     """
     if is_coded(column.type):
-        column = pa.array(codes(column)[0])
-        column = pc.if_else(pc.less(column, 0), None, column)
+        code, names = codes(column)
+        return _by_appearance(code, len(names))
     encoded = pc.dictionary_encode(column)
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     found: Ints = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return found
+
+
+def _by_appearance(code: Ints, count: int) -> Ints:
+    """Codes renumbered in order of first appearance; -1 stays.
+
+    Args:
+        count: above every code.
+    """
+    new = -2
+    number = np.full(count + 1, new, np.int32)
+    number[-1] = -1
+    out = np.empty(len(code), np.int32)
+    seen = 0
+    for first in range(0, len(code), _AT_ONCE):
+        part = code[first : first + _AT_ONCE]
+        values, places = np.unique(part[number[part] == new], return_index=True)
+        number[values[np.argsort(places)]] = np.arange(seen, seen + len(values))
+        seen += len(values)
+        out[first : first + _AT_ONCE] = number[part]
+    return out
 
 
 def ranked(keys: Ints) -> Ints:

@@ -108,7 +108,7 @@ class AlertSettings(SettingsGroup):
         "", max_length=2048, description="Address of the console, for the link in an alert. Empty: alerts have no link."
     )
     review: bool = Field(
-        False, description="Alert about campaigns for review, too. By default only campaigns to act on are alerts."
+        False, description="Also alert about campaigns with the verdict review. By default, only act causes alerts."
     )
     quiet_hours: float = Field(
         24.0,
@@ -119,7 +119,10 @@ class AlertSettings(SettingsGroup):
     )
     hunt_failures: int = Field(3, ge=1, le=1000, description="Hunts that fail in a row before there is an alert.")
     keep_days: float = Field(
-        400.0, gt=0, le=3650, description="Days after which the record of an alert is deleted, but for a legal hold."
+        400.0,
+        gt=0,
+        le=3650,
+        description="Days after which the record of an alert is deleted, unless a legal hold keeps it.",
     )
 
     _plugins: Mapping[str, Mapping[str, Any]] = PrivateAttr(default_factory=dict)

@@ -74,7 +74,7 @@ class ConsoleSettings(SettingsGroup):
             raise ValueError("OpenID Connect needs console.oidc_issuer, console.oidc_client_id and console.url")
         issuer = urlsplit(self.oidc_issuer)
         if self.sign_in == "oidc" and issuer.scheme != "https" and issuer.hostname not in _LOOPBACK:
-            raise ValueError("console.oidc_issuer must begin with https://, or else anybody between can sign in")
+            raise ValueError("console.oidc_issuer must begin with https://, or else anybody on the way can sign in")
         if self.sign_in == "proxy" and not self.proxy_addresses:
             raise ValueError("signing in by a proxy needs console.proxy_addresses: anybody else could set the header")
         return self

@@ -6,6 +6,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +22,8 @@ from stillhunt.base.forced_end import remove_at_forced_end
 class DuckDBEngine:
     """An in-process DuckDB connection that spills to disk above its memory limit.
 
+    It is opened when it is first used: most hunts ask it nothing, and its threads take some 20 ms to start.
+
     Args:
         threads: worker threads; 0 = one per core.
     """
@@ -28,18 +31,23 @@ class DuckDBEngine:
     name = "duckdb"
 
     def __init__(self, *, threads: int = 0, memory_gb: float = 2.0) -> None:
-        self._connection = duckdb.connect(":memory:")
-        self._connection.execute(f"SET threads = {threads or os.cpu_count() or 1}")
-        self._connection.execute(f"SET memory_limit = '{memory_gb:.3f}GiB'")
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._threads, self._memory_gb = threads or os.cpu_count() or 1, memory_gb
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(":memory:")
+        connection.execute(f"SET threads = {self._threads}")
+        connection.execute(f"SET memory_limit = '{self._memory_gb:.3f}GiB'")
+        connection.execute("SET TimeZone = 'UTC'")
         # By default, DuckDB would use the current folder. It removes this one at the end, so the name must be new.
         spill = Path(tempfile.gettempdir()) / f"stillhunt-duckdb-{secrets.token_hex(8)}"
         remove_at_forced_end(spill)
         quoted = str(spill).replace("'", "''")
-        self._connection.execute(f"SET temp_directory = '{quoted}'")
+        connection.execute(f"SET temp_directory = '{quoted}'")
         # Hostile logs must not reach the network or other files through SQL functions.
-        self._connection.execute("SET autoinstall_known_extensions = false")
-        self._connection.execute("SET autoload_known_extensions = false")
+        connection.execute("SET autoinstall_known_extensions = false")
+        connection.execute("SET autoload_known_extensions = false")
+        return connection
 
     def register(self, table_name: str, table: pa.Table) -> None:
         """Register an Arrow table under a name; an earlier table of that name is replaced."""
@@ -77,8 +85,9 @@ class DuckDBEngine:
         beside.replace(path)
 
     def close(self) -> None:
-        """Free the connection."""
-        self._connection.close()
+        """Free the connection, if there is one."""
+        if "_connection" in vars(self):
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self

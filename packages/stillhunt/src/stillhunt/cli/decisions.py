@@ -154,8 +154,8 @@ def verify_decisions(
         output_console().print(f"The log was changed: entry {broken.seq}: {broken.what}.")
     elif lost:
         output_console().print(
-            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is right "
-            "as it is, run this again with --accept."
+            f"This is not the log that a server verified before: {lost}. Restore it from a backup; or, if it is "
+            "correct as it is, run this again with --accept."
         )
     else:
         output_console().print(
@@ -205,9 +205,9 @@ def add_decision(
     if counting is not None and counting.seq != made.seq:
         author = formatting.shorten(counting.author, _NAME_CHARS)
         message_console().print(
-            f"Until {_minute(counting.expires_at)} UTC another decision counts instead: {counting.seq}, "
-            f"{counting.action} by {author} ({counting.kind}). To count before it, decide with --override; to end it, "
-            f"run 'stillhunt decisions undo {counting.seq}'."
+            f"Until {_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
+            f"{counting.action} by {author} ({counting.kind}). To take precedence over it, decide with --override; "
+            f"to end it, run 'stillhunt decisions undo {counting.seq}'."
         )
 
 
@@ -231,7 +231,7 @@ def _one_of(given: str, known: Sequence[str], name: str) -> Any:
         raise ConfigError(
             f"no such {name}: {formatting.shorten(given, _ACCOUNT_CHARS)}",
             where=name,
-            next_step=f"choose of {', '.join(known)}",
+            next_step=f"choose one of: {', '.join(known)}",
         )
     return given
 

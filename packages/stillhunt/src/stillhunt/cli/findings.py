@@ -25,9 +25,9 @@ EXIT_MEANINGS: dict[int, str] = {
     EXIT_ERROR: "error: the input, the case folder or the engine could not be used",
     EXIT_USAGE: "usage: a command or option is wrong",
     EXIT_FINDINGS: "findings: at least one campaign has the verdict act or review",
-    EXIT_PARTIAL: "partial: of a hunt, the share of rejected rows is above collect.rejects_limit, which takes "
-    "precedence over 3, and the findings are still written; of subject --erase, a legal hold keeps a part; "
-    "of watch --once and spool, acknowledged requests are missing or damaged",
+    EXIT_PARTIAL: "partial: in a hunt, the share of rejected rows is above collect.rejects_limit (this takes "
+    "precedence over 3, and the findings are still written); with subject --erase, a legal hold keeps a part; "
+    "with watch --once and spool, acknowledged requests are missing or damaged",
     EXIT_CONFIG: "configuration: a setting is unknown, malformed or contradictory",
     EXIT_INTERRUPTED: "interrupted: no incomplete output stays behind",
 }

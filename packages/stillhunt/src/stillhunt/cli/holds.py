@@ -73,7 +73,7 @@ def hold_release(
     with _opened(data, settings_file) as (_, database):
         if not release_hold(database, hold, read_clock()):
             raise ConfigError(
-                "there is no hold of this number that still counts",
+                "there is no hold with this number in force",
                 where="hold release",
                 next_step="'stillhunt data hold list' shows their numbers",
             )

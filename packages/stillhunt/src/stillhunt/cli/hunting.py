@@ -11,6 +11,7 @@ import typer
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
+from stillhunt.cli.ahead import tell_forecast
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
 from stillhunt.cli.options import (
@@ -28,7 +29,9 @@ from stillhunt.cli.options import (
 )
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
-from stillhunt.cli.terminal import output_console, print_json
+from stillhunt.cli.stage_table import print_stages
+from stillhunt.cli.terminal import message_console, output_console, print_json
+from stillhunt.forecast import forecast_logs
 from stillhunt.triage.folder import check_target
 
 
@@ -56,6 +59,9 @@ def hunt(
     force: Annotated[
         bool, typer.Option("--force", help="Replace an existing case folder that holds nothing else.")
     ] = False,
+    force_memory: Annotated[
+        bool, typer.Option("--force-memory", help="Hunt even if this machine probably has too little memory.")
+    ] = False,
     mapping: MapOption = None,
     accounts_mapping: MapAccountsOption = None,
     log_format: FormatOption = None,
@@ -75,6 +81,9 @@ def hunt(
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Print on stderr what each stage cost; run.json always has it.")
+    ] = False,
 ) -> None:
     """Find campaigns in request logs.
 
@@ -100,10 +109,15 @@ def hunt(
     columns, account_columns = pairs(mapping, "--map") or None, pairs(accounts_mapping, "--map-accounts") or None
     with open_progress(quiet=quiet) as progress:
         compile_once(progress)
+        told = forecast_logs(logs, columns, config)
+        if told is not None:
+            tell_forecast(progress, told, force=force_memory)
         found = stillhunt.hunt(
             logs, accounts, config, mapping=columns, accounts_mapping=account_columns, progress=progress
         )
     write_and_show(found, config, out, force=force, as_json=as_json, quiet=quiet)
+    if stages:
+        print_stages(message_console(), found.run["timings"])
     raise typer.Exit(exit_code(found.model, config.collect.rejects_limit))
 
 

@@ -37,7 +37,7 @@ WatchedAccountsOption = Annotated[
     typer.Option("--accounts", metavar="FILE", help="Table of accounts, read again by each hunt (watch.accounts)."),
 ]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed builds the same world.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed gives the same result.")]
 
 
 MapOption = Annotated[

@@ -45,15 +45,15 @@ def show_policy(
     console = output_console()
     delay = " to ".join(formatting.number(bound) for bound in policy.delay_minutes)
     switch = "; the kill switch is on, so rules decide nothing" if policy.kill_switch else ""
-    console.print(f"Mode {policy.mode}{switch}. Rules go to {policy.ceiling} at most, after {delay} minutes,")
+    console.print(f"Mode {policy.mode}{switch}. Rules go no further than {policy.ceiling}, after {delay} minutes,")
     exempt = formatting.plural(len(policy.exempt.accounts), "account")
     console.print(f"for {formatting.plural(policy.accounts_per_day, 'new account')} a day. {exempt} exempt.")
     if policy.established_days:
         console.print(
-            f"Accounts opened {policy.established_days:g} days before their campaign began are tagged at most.\n"
+            f"Accounts opened {policy.established_days:g} days before their campaign began are only tagged.\n"
         )
     else:
-        console.print("Accounts are treated alike, however old they are.\n")
+        console.print("Accounts are treated in the same way, however old they are.\n")
     rows = [(one.name, one.action, f"{formatting.number(one.days)} days", _fitting(one)) for one in policy.rule]
     print_columns(console, rows or [("no rules", "", "", "")])
     console.print()

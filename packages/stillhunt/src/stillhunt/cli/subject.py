@@ -76,7 +76,7 @@ def _confirm(account: str) -> None:
         raise ConfigError(
             "nothing was erased: it was not confirmed",
             where="subject",
-            next_step="look at the list, and confirm the erasure by the id",
+            next_step="look at the list, and confirm the erasure with the id",
             command_step="type the id when it is asked for, or add --yes",
         )
 

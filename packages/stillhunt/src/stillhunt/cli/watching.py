@@ -141,7 +141,7 @@ def hunt_on_schedule(
     schedule.start()
     between.start()
     try:
-        with following(plan, faults):
+        with following(plan, faults, schedule.hear_arrivals):
             yield schedule
     finally:
         between.stop()

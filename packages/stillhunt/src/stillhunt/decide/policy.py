@@ -27,7 +27,7 @@ _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 def _known_kind(kind: str) -> str:
     if kind not in OPERATION_KINDS:
-        raise ValueError(f"no such kind; choose of {', '.join(OPERATION_KINDS)}")
+        raise ValueError(f"no such kind; choose one of: {', '.join(OPERATION_KINDS)}")
     return kind
 
 

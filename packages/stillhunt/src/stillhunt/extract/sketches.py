@@ -69,6 +69,7 @@ def _sketch_batch(batch: pa.RecordBatch, seed: int, work: Work, scratch: Scratch
     columns["conversation"] = pa.array(_conversations(batch, accounts, calls))
     columns["content_hash"] = pa.array(_content_hashes(batch, accounts, calls, out))
     columns["prompt_hash"] = pa.array(out.text_hash)
+    columns["numbers"] = pa.array(out.numbers)
     columns["phrases"] = _lists(out.phrases, out.phrase_offsets)
     columns["system_phrases"] = _lists(out.system_phrases, out.system_offsets)
     columns["topic_words"] = _lists(out.topics, out.topic_offsets)
@@ -96,6 +97,7 @@ def _new_sketches(rows: int) -> RowSketches:
     return RowSketches(
         bytes=np.empty(rows, np.uint64),
         text_hash=np.empty(rows, np.uint64),
+        numbers=np.empty(rows, np.uint32),
         words=np.empty(rows, np.int32),
         script=np.empty(rows, np.uint8),
         conduct=np.empty(rows, np.uint32),

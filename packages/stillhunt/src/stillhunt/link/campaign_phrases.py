@@ -51,8 +51,8 @@ _SMOOTHING = 0.5  # Counts added to what is seen elsewhere (half a count, the us
 
 PHRASE_KIND, WORD_KIND = "phrase", "word"
 _LISTS = {PHRASE_KIND: ("phrases", "system_phrases"), WORD_KIND: ("topic_words",)}
-_PLACE = ("origin_file", "origin_row")
-_COLUMNS = (*_PLACE, *_LISTS[PHRASE_KIND], *_LISTS[WORD_KIND])
+PLACE = ("origin_file", "origin_row")
+_COLUMNS = (*PLACE, *_LISTS[PHRASE_KIND], *_LISTS[WORD_KIND])
 _FETCHED = pa.schema([("at", pa.int64()), (PHRASE_KIND, pa.list_(pa.uint32())), (WORD_KIND, pa.list_(pa.uint32()))])
 _ROW_BITS = np.uint64(40)
 _FILTER_BITS = 20
@@ -87,14 +87,16 @@ def campaign_phrases(
     if not campaigns or not len(harvested):
         return PHRASE_HASHES.empty()
     own = _harvested_sample(traffic, tables["harvest"], harvested, campaigns)
-    others = _others_sample(traffic, tables, totals, campaigns)
+    members = tables["members"]
+    inside = members.filter(pc.is_in(members["campaign_id"], value_set=pa.array(campaigns)))["account_id"]
+    others = compared_rows(traffic, totals, inside.combine_chunks())
     rows = np.concatenate([own[0], others])
-    keys = _request_keys(traffic.select(list(_PLACE)).take(pa.array(rows)))
+    keys = request_keys(traffic.select(list(PLACE)).take(pa.array(rows)))
     order = np.argsort(keys, kind="stable")
     group = np.concatenate([own[1], np.full(len(others), -1, np.int64)])[order]
     owner = _code_column(traffic["account_id"])[rows][order]
     sample = _Sample(keys[order], group, owner)
-    found = sketches.gather(_fetch_phrases, _FETCHED, _distinct_keys(sample.key), _COLUMNS)
+    found = sketches.gather(_fetch_phrases, _FETCHED, distinct_keys(sample.key), _COLUMNS)
     parts = [_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)]
     table = pa.concat_tables(parts)
     by = [(name, "ascending") for name in ("campaign_id", "kind", "phrase")]
@@ -113,7 +115,8 @@ def _code_column(column: pa.ChunkedArray) -> Ints:
     return np.concatenate([np.zeros(0, np.int64), *(one.indices.to_numpy().astype(np.int64) for one in chunks)])
 
 
-def _mix_hashes(hashes: Hashes) -> Hashes:
+def mix_hashes(hashes: Hashes) -> Hashes:
+    """Hashes spread over all of their bits."""
     hashes = (hashes ^ (hashes >> _WORD_BITS)) * GOLDEN_RATIO
     return hashes ^ (hashes >> _WORD_BITS)
 
@@ -131,12 +134,14 @@ def _harvested_sample(
     return rows[kept], group[kept]
 
 
-def _others_sample(traffic: pa.Table, tables: Mapping[str, pa.Table], totals: pa.Table, campaigns: list[str]) -> Ints:
-    """Rows of the traffic of some accounts of the background sample that are members of no campaign."""
-    members = tables["members"]
-    inside = members.filter(pc.is_in(members["campaign_id"], value_set=pa.array(campaigns)))["account_id"]
+def compared_rows(traffic: pa.Table, totals: pa.Table, left_out: pa.Array) -> Ints:
+    """Rows of the traffic of some accounts of the background sample.
+
+    Args:
+        left_out: ids of accounts that are not compared with.
+    """
     outside = totals["account_id"].filter(pc.and_(totals["background"], pc.invert(
-        pc.is_in(totals["account_id"], value_set=inside.combine_chunks())
+        pc.is_in(totals["account_id"], value_set=left_out)
     )))  # fmt: skip
     drawn = sorted(outside.to_pylist(), key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
     wanted = pa.array(drawn[:_MOST_ACCOUNTS], pa.string())
@@ -156,7 +161,12 @@ def _flag_wanted(chunk: pa.DictionaryArray, wanted: pa.Array) -> Flags:
 def _sample_places(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:
     """Places of at most so many different prompts of each group: those with the smallest hashes."""
     hashes = traffic.select(["conversation", "prompt_hash"]).take(pa.array(rows))
-    keys = _mix_hashes(values(hashes, "conversation") ^ _mix_hashes(values(hashes, "prompt_hash")))
+    return smallest_hashes(values(hashes, "conversation") ^ mix_hashes(values(hashes, "prompt_hash")), group, most)
+
+
+def smallest_hashes(hashes: Hashes, group: Ints, most: int) -> Ints:
+    """Places of at most so many different values of each group, ascending: of those with the smallest hashes."""
+    keys = mix_hashes(hashes)
     # Group and hash as one number: one fast sort in place of a slow one by two keys.
     keys = ((group + 1).astype(np.uint64) << _KEY_BITS) | (keys >> (np.uint64(64) - _KEY_BITS))
     order = np.argsort(keys)
@@ -172,24 +182,29 @@ def _sample_places(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Int
     return np.sort(first[rank < most])
 
 
-def _request_keys(table: pa.Table) -> Hashes:
+def request_keys(table: pa.Table) -> Hashes:
     """Place of each request in the log, as one number."""
-    file, row = (values(table, name).astype(np.uint64) for name in _PLACE)
+    file, row = (values(table, name).astype(np.uint64) for name in PLACE)
     return (file << _ROW_BITS) | row
 
 
-def _fetch_phrases(table: pa.Table, wanted: Any) -> pa.Table:
-    """Phrases and words of the wanted requests of one partition."""
-    keys = _request_keys(table)
+def wanted_rows(table: pa.Table, wanted: Any) -> tuple[Ints, Ints]:
+    """Rows of one partition that are wanted, and the place of each among the wanted keys, which ascend."""
+    keys = request_keys(table)
     near = np.zeros(1 << _FILTER_BITS, bool)
     shift = np.uint64(64 - _FILTER_BITS)
     near[(wanted * GOLDEN_RATIO) >> shift] = True
     rows = np.flatnonzero(near[(keys * GOLDEN_RATIO) >> shift])
     place = np.minimum(np.searchsorted(wanted, keys[rows]), max(len(wanted) - 1, 0))
     hit = wanted[place] == keys[rows] if len(wanted) else np.zeros(0, bool)
-    rows, place = rows[hit], place[hit]
-    columns: dict[str, Any] = {"at": place.astype(np.int64)}
-    taken = table.select(list(_COLUMNS[len(_PLACE) :])).take(pa.array(rows))
+    return rows[hit], place[hit].astype(np.int64)
+
+
+def _fetch_phrases(table: pa.Table, wanted: Any) -> pa.Table:
+    """Phrases and words of the wanted requests of one partition."""
+    rows, place = wanted_rows(table, wanted)
+    columns: dict[str, Any] = {"at": place}
+    taken = table.select(list(_COLUMNS[len(PLACE) :])).take(pa.array(rows))
     for kind, names in _LISTS.items():
         columns[kind] = _join_lists(taken, names)
     return pa.table(columns)
@@ -203,12 +218,13 @@ def _join_lists(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
         begins, inner = lists(table, name)
         row = np.repeat(np.arange(table.num_rows, dtype=np.uint64), np.diff(begins))
         found.append(row * size + inner.astype(np.uint64))
-    pairs = _distinct_keys(np.concatenate(found))
+    pairs = distinct_keys(np.concatenate(found))
     offsets = np.searchsorted(pairs, np.arange(table.num_rows + 1, dtype=np.uint64) * size)
     return list_array(offsets.astype(np.int32), (pairs & (size - np.uint64(1))).astype(np.uint32))
 
 
-def _distinct_keys(keys: Array) -> Array:
+def distinct_keys(keys: Array) -> Array:
+    """Each key once, ascending."""
     ascending = np.sort(keys)
     first: Array = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
     return first
@@ -218,8 +234,7 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     """PHRASE_HASHES of one kind."""
     begins, inner = lists(found, kind)
     at = values(found, "at")
-    distinct_keys = _distinct_keys(sample.key)
-    first = np.searchsorted(sample.key, distinct_keys)
+    first = np.searchsorted(sample.key, distinct_keys(sample.key))
     count = np.diff(np.append(first, len(sample.key)))
     # One request may be in two campaigns: it is fetched once and counted for each.
     row = np.repeat(np.arange(len(at)), count[at])
@@ -229,7 +244,7 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     counters = [
         _Counter.of((begins, inner), row[group == number], owner[group == number]) for number in range(len(campaigns))
     ]
-    wanted = _distinct_keys(np.concatenate([one.hashes[_recurring_hashes(one)] for one in counters]))
+    wanted = distinct_keys(np.concatenate([one.hashes[_recurring_hashes(one)] for one in counters]))
     others = _Counter.of((begins, inner), row[group < 0], owner[group < 0], wanted)
     return pa.concat_tables(
         [_kept_rows(kind, name, own, others) for name, own in zip(campaigns, counters, strict=True)]
@@ -268,7 +283,7 @@ class _Counter:
             kept = near[(values_of_rows * _SPREAD) >> shift]
             account, values_of_rows = account[kept], values_of_rows[kept]
         hashes, code, requests = np.unique(values_of_rows, return_inverse=True, return_counts=True)
-        pairs = _distinct_keys(account * max(len(hashes), 1) + code)
+        pairs = distinct_keys(account * max(len(hashes), 1) + code)
         accounts = np.bincount(pairs % max(len(hashes), 1), minlength=len(hashes))
         return cls(hashes, requests.astype(np.int64), accounts, len(rows), len(owners))
 

@@ -84,7 +84,9 @@ MAX_MATCHED = 1000
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
-_OF_EACH = tuple(name for name in SLICED.names if name != _LATE)
+_NOT_YET = "own_phrases"
+"""Column of SLICED that is known once there are candidates."""
+_OF_EACH = tuple(name for name in SLICED.names if name not in (_LATE, _NOT_YET))
 JUDGED_ROWS = pa.schema(
     [
         *(TRAFFIC.arrow.field(name) for name in _CARRIED),
@@ -127,6 +129,7 @@ class JudgedRequests:
         taken["account_id"] = ids
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
+        taken[_NOT_YET] = pa.nulls(len(traffic), SLICED.arrow.field(_NOT_YET).type)
         sliced = pa.table({name: taken[name] for name in SLICED.names}, schema=SLICED.arrow)
         return TRAFFIC.check(traffic), SLICED.check(sliced)
 

@@ -1,9 +1,10 @@
 """Evidence in bits -> calibrated scores and verdicts.
 
 The log is coded once (`context`), and every kind of evidence (`evidence/kinds`, one module each) looks at every
-candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). Campaigns of one operator are
-tied to each other, and a candidate that mixes two operators is split (`operators`). The results fill the case tables
-(`output`). The statistics (`stats`) know nothing of logs.
+candidate. Their bits are capped and summed into probabilities and verdicts (`verdict`). A candidate that mixes two
+operators is split, one operation in several groups is joined, groups are formed by who pays, and campaigns of one
+operator are tied to each other (`operators`). The results fill the case tables (`output`). The statistics (`stats`)
+know nothing of logs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
 from stillhunt.base.progress import Progress
@@ -24,7 +26,9 @@ from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
 from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
+from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
+from stillhunt.score.operators.wholes import join_wholes
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
@@ -90,9 +94,16 @@ def score_campaigns(
         for candidate in found:
             judged.append(judge_one(candidate))
             advance(1)
-    judged, splits = split_mixtures(log, judged, judge_one)
-    judged += linked_operations(log, judged, config.score)
-    made, harvested = case_tables(log, judged, config, splits)
+    with progress.stage("settling campaigns", None, "groups") as advance:
+        judged, splits = split_mixtures(log, judged, judge_one)
+        judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
+        judged += linked_operations(log, judged, config.score)
+        judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
+        advance(len(judged))
+    give_back()  # what judging needed now and then, before the tables need as much
+    with progress.stage("making tables", None, "groups") as advance:
+        made, harvested = case_tables(log, judged, config, splits, progress)
+        advance(len(judged))
     return made, pa.array(harvested)
 
 

@@ -76,7 +76,7 @@ class Term:
 
 @dataclass(frozen=True)
 class OtherExplanation:
-    """An explanation of a group beside a harvest.
+    """An explanation of a group other than a harvest.
 
     Attributes:
         log2_odds: of a harvest against it.
@@ -90,7 +90,7 @@ class OtherExplanation:
 
     @property
     def words(self) -> str:
-        """How it stands beside a harvest, in a sentence."""
+        """How likely it is compared with a harvest, in a sentence."""
         return formatting.sentence(f"{self.name}: {formatting.odds_in_words(self.log2_odds)} a harvest")
 
 
@@ -137,7 +137,7 @@ class ScoreSum:
 
     @property
     def explanations(self) -> tuple[OtherExplanation, ...]:
-        """The explanations beside a harvest, the one that fits best first; none in a case of version 7."""
+        """The explanations other than a harvest, the one that fits best first; none in a case of version 7."""
         places = {key: place for place, key in enumerate(EXPLANATION_OF)}  # of equals the first leads
         known = [
             OtherExplanation(term.kind, explanation.name, term.raw_bits, explanation.settles)

@@ -1,6 +1,6 @@
 """What each campaign took: useful samples, tokens and list value by model, skill, subject and language.
 
-A useful sample is an answered request, of alike prompts one (`alike_prompts.py`): the first in the order of the log
+A useful sample is an answered request; of prompts that are alike, one counts (`alike_prompts.py`): the first in the log
 stands for all. So samples of models and of subjects add up to those of the campaign. Subjects are the topics of the
 log, named by words (`subjects.py`); the languages are those of a few requests that are read again, as shares of all.
 """

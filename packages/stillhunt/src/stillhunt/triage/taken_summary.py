@@ -55,7 +55,7 @@ def _say_volume(row: dict[str, Any], price: str) -> str:
     if not row["samples"]:
         return f"{requests}; {value}. How many useful samples they are is not known: none has a prompt and an answer."
     samples = formatting.plural(row["samples"], "useful sample")
-    return f"{samples} in {requests} (answered, and of alike prompts one); {value}."
+    return f"{samples} in {requests} (answered; prompts that are alike count once); {value}."
 
 
 def _token_noun(number: int) -> str:

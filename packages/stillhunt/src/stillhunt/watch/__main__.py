@@ -50,6 +50,7 @@ def main() -> None:
         )
     if plan is not None:
         outcome = replace(outcome, damage=tuple(damage_said(plan.data.spool)))
+    outcome = replace(outcome, cpu_seconds=round(time.process_time(), 3))
     sys.stdout.write(json.dumps(outcome.__dict__) + "\n")
 
 

@@ -37,6 +37,7 @@ class HuntOutcome:
         sequence: number of the snapshot; None where there was nothing to read, or where it failed.
         failure: why it failed; empty where it did not.
         where: file, table or setting at fault; empty if there is no place. It may quote what was read.
+        cpu_seconds: of its process; 0 where it was ended.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
 
@@ -45,6 +46,7 @@ class HuntOutcome:
     where: str = ""
     next_step: str = ""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     peak_bytes: int = 0
     damage: tuple[str, ...] = ()
 

@@ -1,7 +1,7 @@
 """Signatures at work: records are matched as they arrive, in a process beside the receiver.
 
 Hunts see a new account at the next hunt; this sees it within seconds. What it finds is no verdict: it is entered, and
-an alert says so.
+an alert says so. It also counts what arrives, so that a hunt may begin before its time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import Connection, and_, insert, select, update
@@ -37,6 +38,7 @@ from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LIN
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.records import raise_sender_bits
+from stillhunt.watch.recurring_texts import RecurringTexts
 from stillhunt.watch.service_faults import STEADY_SECONDS, KeptThread, ServiceFaults
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
 from stillhunt.watch.snapshots import latest_snapshot
@@ -44,6 +46,9 @@ from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
 
 READ_BYTES = 32 << 20
 """Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
+COUNTED_BYTES = 4 << 20
+"""Bytes of what is new in a part that are read for recurring texts alone, where there is no signature to match; what is
+beyond them is left out. It bounds time. Judgement: 500 requests of 8 KB."""
 
 
 class SpoolTail:
@@ -69,6 +74,10 @@ class SpoolTail:
                 yield records, "pb" if name.endswith(".pb") else "jsonl"
         for name in self._read.keys() - present:
             del self._read[name]  # it was deleted
+
+    def held_bytes(self) -> int:
+        """Bytes of the parts that are there, as far as they were read."""
+        return sum(self._read.values())
 
     def _more(self, path: Path, name: str) -> bytes:
         start = self._read.get(name, 0)
@@ -108,22 +117,14 @@ class Follower:
         self._engine = DuckDBEngine(threads=1, memory_gb=config.memory_limit_gb)
         self.unreadable = 0
 
-    def follow(self, records: bytes, ending: str) -> list[LinkedAccount]:
-        """Match further records.
+    def sketch(self, records: bytes, ending: str) -> pa.Table | None:
+        """SKETCHES of records; None where none can be used.
 
         Args:
-            records: whole records, as a part of the spool holds them.
+            records: whole records, as a part of the spool holds them. Those that no reader can use are counted in
+                `unreadable`, and the next hunt says why.
             ending: of that part's name: jsonl or pb.
-
-        Returns:
-            Accounts that these records link. Records that no reader can use are counted in `unreadable`, and the next
-            hunt says why.
         """
-        sketches = self.sketch(records, ending)
-        return [] if sketches is None else self.matcher.match(sketches)
-
-    def sketch(self, records: bytes, ending: str) -> pa.Table | None:
-        """SKETCHES of records; None where none can be used."""
         folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
         with tempfile.TemporaryDirectory(prefix="stillhunt-", dir=folder) as made:
             path = Path(made) / f"part.{ending}"
@@ -162,8 +163,20 @@ ENDING_SECONDS = 5.0
 """Time that a follower has to end by itself; then it is killed, which costs nothing. Judgement."""
 
 
+class Arrivals(NamedTuple):
+    """What has arrived, as the process that follows the spool tells it.
+
+    Attributes:
+        held_bytes: of all parts of the spool.
+        signs: times, since the process began, that a recurring text had grown enough for another hunt.
+    """
+
+    held_bytes: int = 0
+    signs: int = 0
+
+
 class SpoolFollower:
-    """Matches what arrives in a spool with the signatures of the latest snapshot."""
+    """Matches what arrives in a spool with the signatures of the latest snapshot, and counts it in `arrivals`."""
 
     def __init__(self, plan: HuntPlan, database: WatchDatabase) -> None:
         self._plan, self._database = plan, database
@@ -173,13 +186,18 @@ class SpoolFollower:
         self._follower = Follower(Matcher([]), config)
         self._armed = False
         self._unentered: list[LinkedAccount] = []
+        self._texts = RecurringTexts() if plan.config.watch.early_share else None
+        self.arrivals = Arrivals(self._tail.held_bytes())
 
     def look(self) -> list[LinkedAccount]:
         """Match what came since the last look; enter the accounts that are linked for the first time."""
         self._take_signatures()
         for records, ending in self._tail.new_records():
-            if self._armed:
-                self._unentered += self._follower.follow(records, ending)
+            sketches = self._sketch_records(records, ending)
+            if sketches is not None:
+                self._unentered += self._follower.matcher.match(sketches) if self._armed else []
+                self._count_texts(sketches)
+        self.arrivals = self.arrivals._replace(held_bytes=self._tail.held_bytes())
         if not self._unentered:
             return []
         # Kept until they are entered: an account is linked once only, and the database may be busy.
@@ -190,6 +208,18 @@ class SpoolFollower:
     def close(self) -> None:
         """Free what it holds."""
         self._follower.close()
+
+    def _sketch_records(self, records: bytes, ending: str) -> pa.Table | None:
+        if not self._armed:
+            if self._texts is None:
+                return None
+            records = records[: whole_prefix(records[:COUNTED_BYTES], f".{ending}")]
+        return self._follower.sketch(records, ending) if records else None
+
+    def _count_texts(self, sketches: pa.Table) -> None:
+        if self._texts is not None:
+            signs = self.arrivals.signs + self._texts.add_requests(sketches)
+            self.arrivals = self.arrivals._replace(signs=signs)
 
     def _take_signatures(self) -> None:
         snapshot = latest_snapshot(self._plan.data)
@@ -266,7 +296,7 @@ def _unknown(connection: Connection, linked: Sequence[LinkedAccount]) -> list[Li
 
 
 def follow(plan: HuntPlan, stop: threading.Event) -> None:
-    """Follow the spool until told to stop; the body of the process."""
+    """Follow the spool until told to stop, and write what arrives to stdout; the body of the process."""
     database = open_database(plan.data.path, plan.config.watch.database)
     follower = SpoolFollower(plan, database)
     try:
@@ -275,20 +305,23 @@ def follow(plan: HuntPlan, stop: threading.Event) -> None:
                 StillhuntError, OSError
             ):  # the database is busy, or a snapshot just went: the next look comes
                 follower.look()
+            sys.stdout.write(json.dumps(follower.arrivals) + "\n")
+            sys.stdout.flush()
     finally:
         follower.close()
         database.close()
 
 
 @contextmanager
-def following(plan: HuntPlan, faults: ServiceFaults) -> Iterator[None]:
+def following(plan: HuntPlan, faults: ServiceFaults, arrived: Callable[[Arrivals], None]) -> Iterator[None]:
     """Run a process that follows the spool; it is started again where it dies.
 
     Args:
         faults: where it is said that it dies again and again.
+        arrived: called with what has arrived, some times a minute or more often.
     """
     stop = threading.Event()
-    thread = KeptThread("following", partial(_supervise, plan, stop, faults), stop.is_set)
+    thread = KeptThread("following", partial(_supervise, plan, stop, faults, arrived), stop.is_set)
     thread.report_to(faults)
     thread.start()
     try:
@@ -298,14 +331,17 @@ def following(plan: HuntPlan, faults: ServiceFaults) -> Iterator[None]:
         thread.join()
 
 
-def _supervise(plan: HuntPlan, stop: threading.Event, faults: ServiceFaults) -> None:
+def _supervise(
+    plan: HuntPlan, stop: threading.Event, faults: ServiceFaults, arrived: Callable[[Arrivals], None]
+) -> None:
     words = [sys.executable, "-m", "stillhunt.watch", FOLLOW]
     short_lives = 0
     while not stop.is_set():
         began = time.monotonic()
         with suppress(OSError):  # no memory for a process, or it died at once
-            nowhere = subprocess.DEVNULL
-            child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)  # noqa: S603 - our own module
+            pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+            child = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=nowhere)  # noqa: S603 - our own module
+            threading.Thread(target=_hear_child, args=(child, arrived), daemon=True).start()
             _run_child(child, order_text(plan), stop, lambda: faults.end(FOLLOW_FAULT))
         short_lives = short_lives + 1 if time.monotonic() - began < STEADY_SECONDS else 1
         if short_lives >= DEATHS and not stop.is_set():
@@ -332,6 +368,13 @@ def _run_child(child: subprocess.Popen[bytes], order: str, stop: threading.Event
                 child.wait(ENDING_SECONDS)
             except subprocess.TimeoutExpired:  # it was stopped by somebody
                 child.kill()
+
+
+def _hear_child(child: subprocess.Popen[bytes], arrived: Callable[[Arrivals], None]) -> None:
+    """Pass on what a follower tells, until it ends."""
+    with suppress(ValueError):  # its end was closed here, or it died within a line
+        for line in child.stdout or ():
+            arrived(Arrivals(*json.loads(line)))
 
 
 def main_follow() -> None:

@@ -256,7 +256,8 @@ def _publish(plan: HuntPlan, database: WatchDatabase, results: _Found, sequence:
     settled = with_returns(settle(known_campaigns(database), found, start), results.returned)
     lasting = with_lasting_ids(case, settled.lasting)
     row = _snapshot_row(case, sequence, plan.now)
-    looks = [*recorded_looks(database), Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])]
+    this = Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])
+    looks = [*recorded_looks(database, this.at), this]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
     kept = {**row, "window_start": start, "budget": asdict(spent), DAMAGE: list(results.damage)}
     facts = json.dumps(kept, sort_keys=True).encode()

@@ -88,10 +88,12 @@ def newest_sequence(database: WatchDatabase) -> int | None:
     return newest
 
 
-def recorded_looks(database: WatchDatabase) -> list[Look]:
-    """Hunts that were completed, as far as the budget of false alarms goes."""
+def recorded_looks(database: WatchDatabase, now: int) -> list[Look]:
+    """Hunts that the budget of false alarms counts at a time: those of its period, and the one that stood before."""
     columns = ("made_at", "accounts", "days", "required_bits")
-    rows = database.read(select(*(SNAPSHOT_ROWS.c[name] for name in columns)))
+    made, start = SNAPSHOT_ROWS.c.made_at, now - int(PERIOD_DAYS * DAY)
+    before = select(func.coalesce(func.max(made), 0)).where(made < start).scalar_subquery()
+    rows = database.read(select(*(SNAPSHOT_ROWS.c[name] for name in columns)).where(made >= before))
     return [Look(*(row[name] for name in columns)) for row in rows]
 
 

@@ -11,10 +11,11 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlalchemy import Executable, delete, func, select, update
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
-from stillhunt.base.units import DAY, HOUR, SECOND
+from stillhunt.base.units import DAY, HOUR, MINUTE, SECOND
 from stillhunt.extract import names_in_use
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, APPEALS, CAMPAIGN_EVENTS, CAMPAIGN_ROWS, SNAPSHOT_ROWS
@@ -40,6 +41,9 @@ _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
 _STATE = re.compile(r"[0-9a-f]{64}")
 _SNAPSHOT = re.compile(r"\d{8,10}")
+CLOSEST = 15 * MINUTE
+"""Of the snapshots of one such interval, or of one of watch.every_minutes where that is less, only the last is kept for
+longer than a day, and those that first showed a campaign or a change. Judgement: as many as hunts by the clock make."""
 _LATE = 2 * HOUR
 """A part that was begun in an hour may grow into the next one."""
 Held = Callable[[int, int], bool]
@@ -91,7 +95,8 @@ def _expire(folder: DataFolder, database: WatchDatabase, config: Config, now: in
     parts, part_bytes = _expire_spool(folder.spool, now, spooled, held)
     _expire_named(letters_of(folder.dead_letters), spooled, held, lambda at: (at, at))
     states = _expire_state(folder.state, spooled, held)
-    snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held)
+    spare = _spare_snapshots(database, now - DAY, min(int(watch.every_minutes * MINUTE), CLOSEST))
+    snapshots = _expire_snapshots(folder, database, now - int(watch.snapshot_days * DAY), held, spare)
     campaigns = _expire_campaigns(database, known, held)
     _expire_rows(folder, database, known, held)
     _expire_appeals(database, known, held)
@@ -197,8 +202,28 @@ def kept_state(state: Path) -> Iterator[Path]:
     return _folders(state, lambda name: _STATE.fullmatch(name) is not None)
 
 
-def _expire_snapshots(folder: DataFolder, database: WatchDatabase, before: int, held: Held) -> int:
-    """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time."""
+def _spare_snapshots(database: WatchDatabase, before: int, interval: int) -> frozenset[str]:
+    """Snapshots that another one follows within the same interval, and that first showed nothing."""
+    rows = database.read(select(SNAPSHOT_ROWS).order_by(SNAPSHOT_ROWS.c.sequence))
+    told = {row["sequence"] for row in database.read(select(CAMPAIGN_EVENTS.c.sequence))}
+    told |= {row["first_snapshot"] for row in database.read(select(CAMPAIGN_ROWS.c.first_snapshot))}
+    return frozenset(
+        name_of(row["sequence"])
+        for row, following in pairwise(rows)
+        if row["made_at"] // interval == following["made_at"] // interval
+        and row["made_at"] < before
+        and row["sequence"] not in told
+    )
+
+
+def _expire_snapshots(
+    folder: DataFolder, database: WatchDatabase, before: int, held: Held, spare: Collection[str]
+) -> int:
+    """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time.
+
+    Args:
+        spare: names of those that go whatever their age.
+    """
     made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOT_ROWS))}
     keep = {max(made, key=int, default=""), _target_of(folder.latest)}
     removed = 0
@@ -206,7 +231,7 @@ def _expire_snapshots(folder: DataFolder, database: WatchDatabase, before: int, 
         if path.name in keep:
             continue
         first, last = _span_of(made[path.name]) if path.name in made else (_changed_at(path), _changed_at(path))
-        if last < before and not held(first, last):
+        if (last < before or path.name in spare) and not held(first, last):
             hidden = path.with_name(f".{path.name}.part")  # readers see all of a snapshot or nothing
             with suppress(OSError):
                 path.rename(hidden)

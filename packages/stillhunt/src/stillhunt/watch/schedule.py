@@ -1,7 +1,13 @@
-"""When hunts start (at fixed times, after many requests, if somebody asks, after a failure), and what follows them."""
+"""When hunts start, and what follows them.
+
+A hunt starts when the interval is over, after many requests, if somebody asks, and after a failure. It also starts
+before its time as soon as enough is new: recurring texts have grown (`recurring_texts`), or what has arrived is a part
+of all that is there. Such hunts wait until the last one has cost no more than a share of the machine since it began.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +22,7 @@ from stillhunt.watch.alerts.outbox import record_alerts
 from stillhunt.watch.believed_time import believed_time
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.retention import Expired, expire
@@ -27,6 +34,11 @@ FIRST_RETRY_SECONDS = 30.0
 """Wait after the first failure; it doubles up to the time between scheduled hunts. Judgement."""
 FIRST_TRAFFIC_SECONDS = 60.0
 """Wait after a hunt that found nothing to read, once something is there: time to try a gateway. Judgement."""
+NEW_SHARE = 0.25
+"""New bytes, as a share of what the spool held at the last hunt, from which a hunt starts before its time. Judgement: a
+new user sees first traffic grow, and all these hunts together read a log five times."""
+LEAST_SECONDS = 10.0
+"""Least time between two hunts, however little they cost. Judgement: each makes a snapshot and a part of the spool."""
 _MOST_DOUBLINGS = 30
 """Beyond every interval; more would leave the range of numbers after some days of failures."""
 
@@ -68,7 +80,8 @@ class HuntSchedule:
         self._plan, self._received, self._after, self._clock = plan, received, after, clock
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._asked = False
-        self._counted = 0
+        self._counted, self._began = 0, clock()
+        self._arrived, self._seen = Arrivals(), Arrivals()
         self.progress = ScheduleState(next_at=clock() + self._interval)
         self.thread = KeptThread("schedule", self._run, self._stopping.is_set)
 
@@ -85,6 +98,14 @@ class HuntSchedule:
         """Start a hunt as soon as none is running."""
         self._asked = True
         self._wake.set()
+
+    def hear_arrivals(self, arrived: Arrivals) -> None:
+        """Take note of what has arrived in the spool; a process that counts anew begins with no signs."""
+        if arrived.signs < self._seen.signs:
+            self._seen = self._seen._replace(signs=0)
+        self._arrived = arrived
+        if self._is_much_new():
+            self._wake.set()
 
     def stop(self) -> None:
         """End the running hunt and the thread."""
@@ -104,7 +125,19 @@ class HuntSchedule:
         enough = bool(many) and self._received() - self._counted >= many
         # A clock that jumped back must not put off the next hunt for longer than one interval.
         late = not 0 < self.progress.next_at - self._clock() <= self._interval
-        return self._asked or enough or late or self._first_traffic()
+        return self._asked or enough or late or self._first_traffic() or self._is_early()
+
+    def _is_early(self) -> bool:
+        """Whether enough is new for a hunt before its time, and the last one has cost little enough since it began."""
+        last, share = self.progress.last, self._plan.config.watch.early_share
+        if last is None or last.failure or not share or not self._is_much_new():
+            return False
+        paid = last.cpu_seconds / (share * (os.cpu_count() or 1))
+        return self._clock() - self._began >= max(paid, LEAST_SECONDS)
+
+    def _is_much_new(self) -> bool:
+        new = self._arrived.held_bytes - self._seen.held_bytes
+        return self._arrived.signs > self._seen.signs or new > NEW_SHARE * self._seen.held_bytes > 0
 
     def _first_traffic(self) -> bool:
         """Whether there is something to read at last: a new user should not wait for a whole interval."""
@@ -115,8 +148,8 @@ class HuntSchedule:
         return waited and bool(all_parts(self._plan.data.spool))
 
     def _hunt(self) -> None:
-        self._asked, self._counted = False, self._received()
-        began = self._clock()
+        self._asked, self._counted, self._seen = False, self._received(), self._arrived
+        began = self._began = self._clock()
         self.progress.running_since = began
         plan = replace(self._plan, now=int(began * 1e6))
         try:

@@ -1,7 +1,7 @@
 """Redaction: labels replace what a text of a log says about people, and secrets that give access.
 
 Logs of proxied traffic hold other people's names, addresses and live credentials. Whatever shows a piece of such a text
-shows it redacted, and `redacted` is the one function that does it. It errs towards hiding: an excerpt is there to show
+shows it redacted, and `redacted` is the one function that does it. When in doubt it hides: an excerpt only has to show
 the shape of a request. What it cannot find stays: docs/howto/privacy.md says how much that is.
 
 Rules run one after another, each on the whole text that the rules before it left: first for what has a distinctive

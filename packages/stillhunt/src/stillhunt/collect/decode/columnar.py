@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -36,6 +37,8 @@ from stillhunt.collect.values.strings import object_text
 
 LOOKUP_ROWS = 8_192
 """Rows decoded at a time if few of them are wanted: reading stops soon after the last wanted row."""
+READ_BYTES = 256 << 10
+"""Bytes of a local Parquet file read at a time; an object store is asked for whole columns."""
 LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
 """Columns of REQUESTS that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
@@ -210,6 +213,8 @@ class ParquetReader(PartedReader):
 
     def _open(self, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         try:
+            if isinstance(self._path, Path):  # in small reads, as a column of a group may have 100 MB
+                return pq.ParquetFile(self._path, metadata=metadata, buffer_size=READ_BYTES, pre_buffer=False)
             return pq.ParquetFile(for_parquet(self._path), metadata=metadata)
         except _PARQUET_ERRORS as error:
             raise UnusableInputError(f"Parquet file is damaged or cut short: {first_line(error)}") from error

@@ -99,13 +99,13 @@ def _marked(value: np.uint64, marks: U64) -> bool:
     return bool(marks[_within(value, marks.size)] & bits == bits)
 
 
-@kernel
+@inline
 def _node_key(state: np.uint64, tail: np.uint64, offset: int) -> np.uint64:
     # The state stands for the full blocks before; only the offset distinguishes ends within one block.
     return never_zero(mix(chain(state, tail) ^ np.uint64(offset)))
 
 
-@kernel
+@inline
 def _find(keys: U64, key: np.uint64) -> int:
     """Slot that holds the key, or the free slot where it belongs."""
     slot: int = np.int64(_within(key * M2, keys.size))  # type: ignore[assignment]  # to numba an int64 is an int
@@ -114,7 +114,7 @@ def _find(keys: U64, key: np.uint64) -> int:
     return slot
 
 
-@kernel
+@inline
 def _longest_end(
     text: tuple[U8, int, int], state: np.uint64, order: int, secret: U64, seen: SeenPrompts, mask: np.uint64
 ) -> tuple[int, int]:
@@ -128,7 +128,7 @@ def _longest_end(
     return -1, -1
 
 
-@kernel
+@inline
 def _enter(entries: Entries, first: int, last: int, orders: I64, seen: SeenPrompts) -> None:
     timed = seen.orders.size > 1
     for row in range(first, last):
@@ -165,7 +165,7 @@ def find_prompts(keys: U64, orders: I64, seen: SeenPrompts, slots: I64) -> None:
         slots[row] = slot if seen.keys[slot] != _U0 and seen.orders[slot] < orders[row] else -1
 
 
-@kernel
+@inline
 def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPrompts, entries: Entries) -> None:
     """Hash what some rows enter, and prefetch the places of the tables that they will need."""
     for row in range(first, last):
@@ -176,7 +176,8 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPro
             continue
         state = mix(prompts.groups[row])
         gate = never_zero(mix(state))
-        prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
+        if prompts.shortest[row] < HASH_BLOCK:
+            prefetch(seen.marks, np.int64(_within(gate, seen.marks.size)))
         full = length // HASH_BLOCK
         for k in range(full):
             state = chain(state, block_hash(prompts.data, start + k * HASH_BLOCK, secret))
@@ -192,18 +193,19 @@ def _prepare(prompts: Prompts, first: int, last: int, secret: U64, seen: SeenPro
         prefetch(seen.keys, np.int64(_within(key * M2, seen.keys.size)))
 
 
-@kernel
+@inline
 def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, gate: np.uint64) -> tuple[int, int]:
     """Slot and bytes of the longest complete earlier prompt that a row's prompt begins with, or (-1, 0)."""
     found, cut = -1, 0
     start = prompts.offsets[row]
     length = prompts.offsets[row + 1] - start
     state = mix(prompts.groups[row])
-    for k in range(length // HASH_BLOCK + 1):
+    begins_as_one = length >= HASH_BLOCK and _marked(gate, seen.marks)
+    for k in range(length // HASH_BLOCK + 1 if begins_as_one else 1):
         if k:
             state = chain(state, block_hash(prompts.data, start + (k - 1) * HASH_BLOCK, secret))
-        if k == 1 and not _marked(gate, seen.marks):
-            break
+        elif prompts.shortest[row] >= HASH_BLOCK:
+            continue
         bucket = never_zero(mix(state))
         if _marked(bucket, seen.marks):
             text = (prompts.data, start + k * HASH_BLOCK, length - k * HASH_BLOCK)
@@ -253,7 +255,7 @@ def follow(
     return run
 
 
-@kernel
+@inline
 def _find_children(slots: I64, name: int) -> int:
     last = np.uint64(slots.size - 1)
     place = mix(np.uint64(name)) & last
@@ -307,7 +309,7 @@ def cut_prefixes(offsets: I64, data: U8, cuts: I64, new_offsets: I64, new_data: 
     written = 0
     for row in range(cuts.size):
         new_offsets[row] = written
-        start, end = offsets[row] + cuts[row], offsets[row + 1]
-        new_data[written : written + end - start] = data[start:end]
-        written += end - start
+        for place in range(offsets[row] + cuts[row], offsets[row + 1]):
+            new_data[written] = data[place]
+            written += 1
     new_offsets[cuts.size] = written

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillhunt.base.arrays import I64, U8, U64
-from stillhunt.collect.values.kernels import Flags, inline, kernel, load_word
+from stillhunt.collect.values.kernels import Flags, allocating_kernel, inline, kernel, load_word
 
 LONGEST_ADDRESS = 64
 """Bytes of scratch space; the canonical text of any address or prefix fits."""
@@ -233,7 +233,7 @@ def _ipv6_pair(groups: I64, keys: U64, text: U8) -> tuple[np.uint64, np.uint64]:
     return _not_zero(words), _not_zero(siphash(text, 0, size + 3, keys[2], keys[3]))
 
 
-@kernel
+@allocating_kernel
 def hash_addresses(offsets: I64, data: U8, keys: U64, limit: int, pairs: U64, unusual: Flags) -> None:
     """Hash each plain address and its prefix, and mark all other texts.
 

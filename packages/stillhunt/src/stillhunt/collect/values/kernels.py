@@ -32,16 +32,29 @@ KEYS = 8
 # Finaliser of MurmurHash3 (public domain).
 _U0, _U1, _U31, _U32, _U33 = (np.uint64(n) for n in (0, 1, 31, 32, 33))
 _LOW = np.uint64(0xFFFFFFFF)
+_TAIL_MASKS = (255 * np.tri(HASH_BLOCK, HASH_BLOCK, -1, np.uint8)).view(np.uint64)
+"""By the size of a text of fewer than 64 bytes, what of each word belongs to it."""
+
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+"""Arrays without reference counts."""
 
 
 def kernel(function: _Function) -> _Function:
-    """Compile without the interpreter lock, keep the machine code on disk."""
+    """Compile without the interpreter lock, keep the machine code on disk.
+
+    It allocates nothing, so it needs no reference counts: they would cost two calls at each use of an array.
+    """
+    return cast("_Function", numba.njit(cache=True, nogil=True, **_UNCOUNTED)(function))
+
+
+def allocating_kernel(function: _Function) -> _Function:
+    """The same for one that makes arrays."""
     return cast("_Function", numba.njit(cache=True, nogil=True)(function))
 
 
 def inline(function: _Function) -> _Function:
-    """A kernel that is inlined into its callers before they are compiled."""
-    return cast("_Function", numba.njit(cache=True, nogil=True, inline="always")(function))
+    """A kernel that is written into each of its callers."""
+    return cast("_Function", numba.njit(cache=True, nogil=True, forceinline=True, **_UNCOUNTED)(function))
 
 
 @intrinsic
@@ -102,7 +115,7 @@ def chain(state: np.uint64, block: np.uint64) -> np.uint64:
     return state ^ (state >> _U31)
 
 
-@kernel
+@inline
 def block_hash(data: U8, start: int, keys: U64) -> np.uint64:
     """Hash of 64 bytes from a place."""
     total = _U0
@@ -111,17 +124,18 @@ def block_hash(data: U8, start: int, keys: U64) -> np.uint64:
     return total
 
 
-@kernel
+@inline
 def tail_hash(data: U8, start: int, size: int, keys: U64) -> np.uint64:
     """The block hash of fewer than 64 bytes, as if zeros followed; the length goes into the text's hash."""
     total = _U0
+    if start + HASH_BLOCK <= data.size:  # no branch, so that it runs on vectors
+        for i in range(KEYS):
+            total += _half_product(load_word(data, start + 8 * i) & _TAIL_MASKS[size, i], keys[i])
+        return total
     for i in range(KEYS):
         word = _U0
-        if 8 * i + 8 <= size:
-            word = load_word(data, start + 8 * i)
-        elif 8 * i < size:
-            for j in range(size - 8 * i):
-                word |= np.uint64(data[start + 8 * i + j]) << np.uint64(8 * j)
+        for j in range(8 * i, min(size, 8 * i + 8)):
+            word |= np.uint64(data[start + j]) << np.uint64(8 * (j - 8 * i))
         total += _half_product(word, keys[i])
     return total
 
@@ -242,7 +256,7 @@ def split_array(data: U8, state: I64, ends: I64) -> int:
     return found
 
 
-@kernel
+@allocating_kernel
 def windows(same: Any, times: Any, most: int) -> Any:
     """Number of the group of each row; a group has rows of one kind within `most` of its first row.
 

@@ -56,6 +56,7 @@ _LOW = np.uint64(0x0101010101010101)
 _U0, _U1, _U2, _U6, _U7, _U8, _U10 = (np.uint64(n) for n in (0, 1, 2, 6, 7, 8, 10))
 _U29, _U32, _U33, _U48, _U255 = (np.uint64(n) for n in (29, 32, 33, 48, 255))
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+_DIGITS, _LOW_BITS, _ABOVE_NINE = (_LOW * np.uint64(byte) for byte in (0x30, 0x7F, 0x76))
 
 
 class Work(NamedTuple):
@@ -132,6 +133,16 @@ _VECTOR = ir.VectorType(_I8, 64)
 
 def _splat(value: int) -> ir.Constant:
     return ir.Constant(_VECTOR, [value] * 64)
+
+
+def _mask(builder: Any, flags: Any) -> Any:
+    """Flags of 64 bytes as one number, made where the flags are.
+
+    The empty assembly holds it there: LLVM else moves the conversion behind later branches, and takes flags that cross
+    a branch apart one by one.
+    """
+    held = ir.InlineAsm(ir.FunctionType(_I64, [_I64]), "", "=r,0", side_effect=False)
+    return builder.call(held, [builder.bitcast(flags, _I64)])
 
 
 def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
@@ -214,7 +225,7 @@ def classify64(typing_context: Any, source: Any, at: Any, target: Any, to: Any) 
         out = _element(context, b, signature.args[2], arguments[2], arguments[3])
         stored = b.store(lower, b.bitcast(out, _VECTOR.as_pointer()))
         stored.align = 1
-        return context.make_tuple(b, signature.return_type, [b.bitcast(m, _I64) for m in (token, letters, high, marks)])
+        return context.make_tuple(b, signature.return_type, [_mask(b, m) for m in (token, letters, high, marks)])
 
     masks = _types.UniTuple(_types.uint64, 4)
     return masks(source, _types.int64, target, _types.int64), generate
@@ -265,6 +276,39 @@ def hash_bytes(data: U8, begin: int, end: int, seed: np.uint64) -> np.uint64:
 
 
 @part
+def without_digits(x: np.uint64) -> bool:
+    """True if none of eight bytes is 0 to 9: each has its high bit set after 0x30 to 0x39 became 0 to 9."""
+    x ^= _DIGITS
+    return bool(((((x & _LOW_BITS) + _ABOVE_NINE) | x) & ~_LOW_BITS) == ~_LOW_BITS)
+
+
+@part
+def hash_numbers(data: U8, begin: int, end: int, words: np.uint64) -> np.uint32:
+    """Hash of the runs of digits in data[begin:end], in their order; 0 for none.
+
+    Args:
+        words: hash of the text's words, without which no number can be guessed from the hash.
+    """
+    h, inside, at = words, False, begin
+    while at < end:
+        if at + 8 <= end and without_digits(load64(data, at)):
+            h = mix(h) if inside else h
+            inside = False
+            at += 8
+            continue
+        digit = np.uint8(get(data, at) - np.uint8(48))
+        if digit < 10:
+            h = (h ^ np.uint64(digit + 1)) * P1
+            inside = True
+        elif inside:
+            h = mix(h)
+            inside = False
+        at += 1
+    h = mix(h) if inside else h
+    return np.uint32(h >> _U32) if h != words else np.uint32(0)
+
+
+@part
 def hash_pair(h: np.uint64, x: np.uint64, y: np.uint64) -> np.uint64:
     """One round of the token hash over two words of eight bytes."""
     h = (h ^ x) * P2
@@ -311,22 +355,40 @@ def hash_token(text: U8, begin: int, end: int) -> np.uint64:
 
 
 @part
-def hash_lanes(work: Work, place: int, count: int) -> None:
-    """Hash `count` tokens of at most 16 bytes, given by work.firsts, seconds and notes, into work.hashes.
+def lane_token(first: np.uint64, second: np.uint64, note: np.uint64, plain: bool) -> np.uint64:
+    """The hash that `hash_token` gives, of a token of at most 16 bytes, without a branch.
 
-    The same hash as `hash_token`, as a loop over arrays without a branch, so that it runs on vectors of eight tokens.
+    Args:
+        plain: whether the text is plain ASCII so far, which leaves less to be counted.
     """
-    firsts, seconds, notes, hashes = work.firsts, work.seconds, work.notes, work.hashes
+    size = note & NOTE_SIZE
+    low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
+    x, y = first & low, second & high
+    if plain:
+        unlike, points = (~(x & (x << _U1)) & low | ~(y & (y << _U1)) & high) & _BIT6, signed(size)
+    else:
+        unlike = not_letters(x, low) | not_letters(y, high)
+        points = signed(size) - continuations(x) - continuations(y)
+    token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
+    token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
+    token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
+    return first if size == _U0 else token
+
+
+@part
+def hash_lanes(work: Work, place: int, count: int, number: int, plain: bool) -> np.uint64:
+    """Hash `count` tokens, given by work.firsts, seconds and notes, into work.hashes, as a loop that runs on vectors.
+
+    Returns:
+        Sum of the tokens that depends on their order; the first of them is token `number` of its text.
+    """
+    total, key = _U0, np.uint64(number) * P1
     for block in range(0, count, LANES):
         for lane in range(LANES):
             i = block + lane
-            first, note = get(firsts, i), get(notes, i)
-            size = note & NOTE_SIZE
-            low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
-            x, y = first & low, get(seconds, i) & high
-            unlike = not_letters(x, low) | not_letters(y, high)
-            points = signed(size) - continuations(x) - continuations(y)
-            token = (mix(hash_pair(size * P1, x, y)) & ~KIND_MASK) | (note >> NOTE_KIND)
-            token |= np.uint64(unlike == _U0) & np.uint64(points >= 3)
-            token = NUMBER_TOKEN if (x & _U255) - _U48 < _U10 else token
-            put(hashes, place + i, first if size == _U0 else token)
+            key += P1
+            token = lane_token(get(work.firsts, i), get(work.seconds, i), get(work.notes, i), plain)
+            put(work.hashes, place + i, token)
+            term = mix(token + key)
+            total += term if i < count else _U0
+    return total

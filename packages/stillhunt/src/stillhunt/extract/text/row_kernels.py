@@ -22,6 +22,7 @@ from stillhunt.extract.text.byte_kernels import (
     Work,
     entry_point,
     hash_bytes,
+    hash_numbers,
     mix,
     part,
     signed,
@@ -102,6 +103,7 @@ class RowSketches(NamedTuple):
 
     bytes: U64
     text_hash: U64
+    numbers: U32
     words: I32
     script: U8
     conduct: U32
@@ -263,6 +265,7 @@ def sketch_prompt(
     total, laid, text_hash = lay_regions(texts.data, span, tables.code_points, work, seed)
     sizes = (total, laid)
     out.text_hash[row] = text_hash
+    out.numbers[row] = hash_numbers(texts.data, span[0], span[1], text_hash)
     out.words[row] = min(total, _MOST)
     out.script[row] = dominant_script(work)
     name_words(hashes, laid, tables.vocabulary, words)

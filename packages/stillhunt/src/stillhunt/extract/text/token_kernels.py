@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillhunt.base.arrays import U8, U32, U64
+from stillhunt.base.arrays import U8, U32
 from stillhunt.extract.text.byte_kernels import (
     AT,
     CHUNK,
@@ -12,14 +12,12 @@ from stillhunt.extract.text.byte_kernels import (
     GENERAL,
     KEPT,
     KIND_CHARACTER,
-    LANES,
     LAST,
     LAST_AT,
     LATER_AT,
     MARKS,
     NOTE_KIND,
     NUMBER_TOKEN,
-    P1,
     TOKEN_BYTES,
     WRAPPED,
     WRITTEN,
@@ -50,7 +48,7 @@ from stillhunt.extract.text.words import (
 )
 
 _U0, _U1 = np.uint64(0), np.uint64(1)
-_ZERO = np.uint8(48)
+_U48, _U10, _U255 = np.uint64(48), np.uint64(10), np.uint64(255)
 _CHARACTER_NOTE = KIND_CHARACTER << NOTE_KIND
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LATIN = SCRIPTS.index("latin")
@@ -267,50 +265,65 @@ def note_pieces(
 
 
 @part
-def emit_chunk(work: Work, place: int, in_number: bool, entered: int) -> tuple[int, bool, int, int]:
-    """Hash the tokens of one split chunk into work.hashes[place:].
+def note_short(work: Work, i: int, place: int, lane: int, in_number: bool) -> tuple[int, int, bool]:
+    """Note complete tokens of at most 16 bytes from edge `i` on.
 
-    Args:
-        place: slot of the first token.
-        in_number: whether the token before was a number.
-        entered: how the chunk enters its first token, as in `note_pieces`.
+    Returns:
+        The edge at which another token starts, or the end of the edges; tokens so far, and whether the last was a
+        number.
     """
     text, edges = work.text, work.edges
-    n_edges = work.state[EDGES]
-    lane, left = 0, work.state[WRITTEN]
-    carried = 0 if entered != 0 else -1
-    for i in range(0, n_edges, 2):
-        start = signed(get(edges, i))
+    stop = work.state[EDGES] & ~1
+    while i < stop:
+        start, e = signed(get(edges, i)), signed(get(edges, i + 1)) >> 1
         s = start >> 1
-        complete = i + 1 < n_edges
-        e = signed(get(edges, i + 1)) >> 1 if complete else work.state[WRITTEN]
-        if e - s > 16 or i == carried or not complete:
-            lane, in_number, left, entered = note_pieces(work, (s, e, complete), (place, lane, in_number), entered)
-            if complete:
-                entered = 0
-            continue
-        digit = bool(np.uint8(get(text, s) - _ZERO) < 10)
-        put(work.firsts, lane, load64(text, s))
+        if e - s > 16:
+            break
+        first = load64(text, s)
+        put(work.firsts, lane, first)
         put(work.seconds, lane, load64(text, s + 8))
         put(work.notes, lane, np.uint64(e - s) | (np.uint64(start & 1) * _CHARACTER_NOTE))
         put(work.before, place + lane, get(text, s - 1))
         put(work.after, place + lane, get(text, e))
+        digit = bool((first & _U255) - _U48 < _U10)
         lane += 1 - signed(digit and in_number)
         in_number = digit
-    hash_lanes(work, place, lane)
-    return lane, in_number, left, entered
+        i += 2
+    return i, lane, in_number
 
 
 @part
-def sum_tokens(hashes: U64, first: int, stop: int, number: int) -> np.uint64:
-    """Order-dependent sum over hashes[first:stop], the first of which is token `number` of its text."""
-    total = _U0
-    for block in range(first, stop, LANES):
-        for lane in range(LANES):
-            i = block + lane
-            term = mix(get(hashes, i) + np.uint64(number + 1 + i - first) * P1)
-            total += term if i < stop else _U0
-    return total
+def emit_chunk(
+    work: Work, place: int, number: int, in_number: bool, entered: int
+) -> tuple[int, np.uint64, bool, int, int]:
+    """Hash the tokens of one split chunk into work.hashes[place:].
+
+    Args:
+        place: slot of the first token.
+        number: its number in the text.
+        in_number: whether the token before was a number.
+        entered: how the chunk enters its first token, as in `note_pieces`.
+
+    Returns:
+        Tokens of the chunk, what they add to the hash of the text, and as `note_pieces`.
+    """
+    edges, n_edges = work.edges, work.state[EDGES]
+    i, lane, left = 0, 0, work.state[WRITTEN]
+    while True:
+        if entered == 0:
+            i, lane, in_number = note_short(work, i, place, lane, in_number)
+        if i >= n_edges:
+            break
+        complete = i + 1 < n_edges
+        s = signed(get(edges, i)) >> 1
+        e = signed(get(edges, i + 1)) >> 1 if complete else work.state[WRITTEN]
+        lane, in_number, left, entered = note_pieces(work, (s, e, complete), (place, lane, in_number), entered)
+        if complete:
+            entered = 0
+        i += 2
+    if work.state[GENERAL] == 0:
+        return lane, hash_lanes(work, place, lane, number, True), in_number, left, entered
+    return lane, hash_lanes(work, place, lane, number, False), in_number, left, entered
 
 
 @part
@@ -363,8 +376,8 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
             state[EDGES] += 1
         wrapped = number > KEPT or span[1] > 0
         place = LATER_AT if wrapped else number
-        count, in_number, left, entered = emit_chunk(work, place, in_number, entered)
-        text_hash += sum_tokens(work.hashes, place, place + count, number)
+        count, added, in_number, left, entered = emit_chunk(work, place, number, in_number, entered)
+        text_hash += added
         state[WRAPPED] |= signed(wrapped)
         if span[1] > 0:
             first, last = max(span[0], number), min(span[1], number + count)

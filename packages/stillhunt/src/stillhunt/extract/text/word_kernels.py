@@ -36,7 +36,6 @@ STOP, CUE = np.uint8(1), np.uint8(2)
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
 _EACH_LOW, _EACH_HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
-_UNKNOWN = np.uint16(0)
 _U48 = np.uint64(48)
 _TOPIC_KEY = np.uint64(0x2545F4914F6CDD1D)
 
@@ -69,23 +68,19 @@ class WordScratch(NamedTuple):
 
 @part
 def name_words(hashes: U64, n: int, vocabulary: Vocabulary, scratch: WordScratch) -> None:
-    """Look up tokens in the vocabulary: ids and marks into scratch.
-
-    Three plain loops: each runs on vectors, and the compiler cannot make one unpredictable branch out of it.
-    """
+    """Look up tokens in the vocabulary: ids and marks into scratch."""
     tags, numbers, words, of_word = vocabulary.tags, vocabulary.ids, vocabulary.words, vocabulary.marks
-    ids, marks = scratch.ids, scratch.marks
     for i in range(n):
-        scrambled = hashes[i] * vocabulary.multiplier
+        token = get(hashes, i)
+        scrambled = token * vocabulary.multiplier
         bucket = signed(scrambled >> _BUCKET_SHIFT)
         unlike = get(tags, bucket) ^ (((scrambled >> _TAG_SHIFT) & _TAG) * _EACH_LOW)
         # The lowest bit set marks the lowest byte that is zero, a tag that matches; behind the last bucket lie zeros.
         place = trailing_zeros((unlike - _EACH_LOW) & ~unlike & _EACH_HIGH) >> 3
-        ids[i] = get(numbers, bucket * BUCKET_WORDS + place)
-    for i in range(n):
-        ids[i] = ids[i] if get(words, signed(ids[i])) == hashes[i] else _UNKNOWN
-    for i in range(n):
-        marks[i] = get(of_word, signed(ids[i]))
+        word = signed(get(numbers, bucket * BUCKET_WORDS + place))
+        word *= signed(get(words, word) == token)  # no branch: known and unknown words alternate unpredictably
+        put(scratch.ids, i, np.uint16(word))
+        put(scratch.marks, i, get(of_word, word))
 
 
 @part

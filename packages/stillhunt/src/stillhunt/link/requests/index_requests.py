@@ -21,6 +21,7 @@ from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.coded import Ints as Codes
 from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.exact_prompts import PROMPT_COLUMNS, exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Hashes, Ints, numbered, values
 from stillhunt.link.requests.request_kernels import mark_first, mark_single_turns, number_keys, order_rows
@@ -64,6 +65,9 @@ def _distinct_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 
 
 _WORD = (1 << 64) - 1
+# Forms of one text, beside the first, that differ in their numbers, from which each is a prompt (a check with a date
+# has one a day, and two weeks are looked at)
+_MANY_FORMS = 20
 
 INDEXED = pa.schema(
     [
@@ -115,7 +119,7 @@ class IndexedLog:
 
 def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     """Note of every request what later passes need."""
-    columns = ["account_key", "timestamp", "request_key", "prompt_hash", "conversation", "turn", *SAMPLING_PARAMETERS]
+    columns = ["account_key", "timestamp", "request_key", *PROMPT_COLUMNS, "conversation", "turn", *SAMPLING_PARAMETERS]
     rows = sketches.extend(_index_partition, INDEXED, seed, columns)
     owners = rows.gather(_owners_of, OWNERS, None, OWNER_COLUMNS)
     owners = owners.sort_by("account_id").combine_chunks()
@@ -162,9 +166,8 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     time = values(table, "timestamp", pa.int64())
     # By request key where times are equal: no two requests share one, so the order of the input never decides.
     order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
-    first_occurrence, single_turn = np.empty(rows, np.uint8), np.empty(rows, np.uint8)
+    first_occurrence, single_turn = _first_occurrences(table, owner, order, offsets), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
-    mark_first(order, offsets, values(table, "prompt_hash"), first_occurrence)
     mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), single_turn)
     return pa.table(
         {
@@ -176,6 +179,27 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
             "request_style": request_style(table),
         }
     )
+
+
+def _first_occurrences(
+    table: pa.Table, owner: npt.NDArray[np.int32], order: npt.NDArray[np.int32], offsets: Ints
+) -> npt.NDArray[np.uint8]:
+    """1 for each request that is the first of its account with that text, and with many forms of it, with its numbers.
+
+    A date or a count in a text makes no other prompt of it; an exercise that the account sends with ever new numbers is
+    a new exercise each time.
+    """
+    first, exact = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
+    words = values(table, "prompt_hash")
+    mark_first(order, offsets, words, first)
+    mark_first(order, offsets, exact_prompts(table), exact)
+    forms = np.flatnonzero(exact > first)
+    by = np.lexsort((words[forms], owner[forms]))
+    forms = forms[by]
+    begins = np.flatnonzero(np.append(True, (np.diff(owner[forms]) != 0) | (np.diff(words[forms]) != 0))[: len(forms)])
+    sizes = np.diff(np.append(begins, len(forms)))
+    first[forms[np.repeat(sizes >= _MANY_FORMS, sizes)]] = 1
+    return first
 
 
 def request_style(table: pa.Table) -> npt.NDArray[np.int8]:

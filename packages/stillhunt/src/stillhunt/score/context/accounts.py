@@ -34,6 +34,7 @@ class Accounts:
     country: Ints
     log: Requests = field(repr=False)
     output_tokens: Ints | None = None
+    _holders: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def count(self) -> int:
@@ -92,6 +93,13 @@ class Accounts:
         if self.customers.organisations is not None:
             found |= pc.is_in(self.customers.organisations, value_set=wanted).to_numpy(zero_copy_only=False)
         return found
+
+    def holders(self, column: str) -> Ints:
+        """Accounts of the log with each code of a column of the customer table."""
+        if column not in self._holders:
+            codes = self.customers.codes[column]
+            self._holders[column] = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
+        return self._holders[column]
 
     @cached_property
     def mail_domain_holders(self) -> Ints:

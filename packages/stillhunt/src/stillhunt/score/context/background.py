@@ -60,6 +60,10 @@ class SliceTable:
         found: Ints = np.where(self.key[at] == wanted, at, -1)
         return found
 
+    def templated(self, untemplated: Flags) -> Flags:
+        """True for the slices of content clusters; the argument is of requests."""
+        return np.asarray(~untemplated[self.order[self.start[:-1]]], bool)
+
     def count(self, chosen: Flags) -> Ints:
         """Requests of each slice that are chosen."""
         before = np.zeros(len(self.order) + 1, np.int32)
@@ -223,6 +227,7 @@ ACCOUNT_WEIGHT = 1_000_000
 """What the requests of one account count together where accounts weigh alike; an integer, so that order is free."""
 
 
+_AT_ONCE = 1 << 20  # Requests that are added up at once (bounds memory; sums of whole numbers are the same)
 TIME_BIN = 12 * HOUR  # µs: windows in which active and idle times are compared (a working day and a night)
 
 
@@ -241,19 +246,22 @@ class Background:
         Args:
             view: topic, or time (bins of 12 hours).
         """
-        if view not in self._mixtures:
-            self._mixtures[view] = self._mixed(view, np.flatnonzero(self.accounts.background))
-        return self._mixtures[view].without(self._mixed(view, members[self.accounts.background[members]]))
-
-    def _mixed(self, view: str, accounts: Ints) -> Mixtures:
         log = self.requests
-        rows = log.of_accounts(accounts)
-        rows = rows[log.first_occurrence[rows]]
+        if view not in self._mixtures:
+            self._mixtures[view] = self._mixed(view, self.accounts.background[log.account] & log.first_occurrence)
+        own = log.of_accounts(members[self.accounts.background[members]])
+        return self._mixtures[view].without(self._mixed(view, own[log.first_occurrence[own]]))
+
+    def _mixed(self, view: str, rows: Flags | Ints) -> Mixtures:
+        """Mixtures over some requests, as flags where they are most of the log and as positions where few."""
+        log = self.requests
+        account = log.account[rows]
         if view == "time":
             first, last = (end // TIME_BIN for end in log.span)
-            return mixtures(log.account[rows], log.time[rows] // TIME_BIN - first, last - first + 1)
-        rows = rows[log.topic[rows] >= 0]
-        return mixtures(log.account[rows], log.topic[rows], int(log.topic.max(initial=-1)) + 1)
+            return mixtures(account, log.time[rows] // TIME_BIN - first, last - first + 1)
+        topic = log.topic[rows]
+        known = topic >= 0
+        return mixtures(account[known], topic[known], int(log.topic.max(initial=-1)) + 1)
 
     @cached_property
     def turns(self) -> tuple[Ints, Ints]:
@@ -273,8 +281,12 @@ class Background:
     def daily(self) -> Ints:
         """Sum of those weights over each day's requests of the sample: every account weighs the same."""
         log = self.requests
-        weights = np.where(self.accounts.background, self.request_weight, 0)[log.account]
-        return np.bincount(log.day(slice(None)), weights=weights, minlength=log.days).astype(np.int64)
+        weights = np.where(self.accounts.background, self.request_weight, 0)
+        total = np.zeros(log.days, np.int64)
+        for rows in (slice(first, first + _AT_ONCE) for first in range(0, len(log.time), _AT_ONCE)):
+            part = np.bincount(log.day(rows), weights=weights[log.account[rows]], minlength=log.days)
+            total += part.astype(np.int64)
+        return total
 
     @cached_property
     def groups(self) -> GroupTraits:

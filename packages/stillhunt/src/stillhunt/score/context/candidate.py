@@ -22,7 +22,8 @@ class Candidate:
         formed_on: folds on which each slice was found to be a member, as bits.
         content, queue: held-out bits of each slice.
         untemplated: True where its slices show no template and were found by their workload.
-        searched: slices alike in topics and workload among which it was selected by client fingerprint.
+        searched: slices alike in topics and workload among which its untemplated slices were selected by client
+            fingerprint; 0 where it has none.
         style: True where all its slices were found by their wording style, so that no run of words recurs in them.
         rows: requests of the slices, as positions in the log, ascending.
         row_account: position in `accounts` of each of those requests.
@@ -47,6 +48,11 @@ class Candidate:
     def volumes(self) -> Ints:
         """Requests of each member in its slices."""
         return np.bincount(self.row_account, minlength=len(self.accounts))
+
+    @property
+    def has_untemplated(self) -> bool:
+        """True where some slices show no template: all of them, or the bare questions of a whole."""
+        return self.untemplated or self.searched > 0
 
     def without(self, stays: Flags) -> Candidate:
         """The candidate without some of its members."""
@@ -95,26 +101,25 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     style = candidates.column("style").to_numpy()
     found = []
     for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
-        members, place = np.unique(account[own], return_inverse=True)
-        row, row_slice = _rows_of_slices(log, cluster[own], account[own])
+        slices = (column[own] for column in (cluster, account, formed_on, content, queue))
         found.append(
-            Candidate(
-                number=int(number[own[0]]),
-                accounts=members,
-                slice_cluster=cluster[own],
-                slice_account=place,
-                formed_on=formed_on[own],
-                content=content[own],
-                queue=queue[own],
-                rows=row,
-                row_account=place[row_slice],
-                row_slice=row_slice,
+            replace(
+                candidate_of(log, int(number[own[0]]), *slices),
                 untemplated=bool(untemplated[own].any()),
                 searched=int(searched[own].max()),
                 style=bool(style[own].all()),
             )
         )
     return found
+
+
+def candidate_of(
+    log: ScoredLog, number: int, cluster: Ints, account: Ints, formed_on: Ints, content: Floats, queue: Floats
+) -> Candidate:
+    """A templated candidate of some slices, one entry each, with their requests."""
+    members, place = np.unique(account, return_inverse=True)
+    rows, of_slice = _rows_of_slices(log, cluster, account)
+    return Candidate(number, members, cluster, place, formed_on, content, queue, rows, place[of_slice], of_slice)
 
 
 def _rows_of_slices(log: ScoredLog, cluster: Ints, account: Ints) -> tuple[Ints, Ints]:

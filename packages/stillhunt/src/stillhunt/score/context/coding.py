@@ -14,7 +14,7 @@ from stillhunt.score.stats.arrays import Ints
 def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
     """Distinct values of a column whose equal values stand side by side, and the code of each row."""
     places, texts = codes(column)
-    begins = np.flatnonzero(np.diff(places, prepend=-1))
+    begins = np.flatnonzero(np.append(True, places[1:] != places[:-1])[: len(places)])
     encoded = pc.dictionary_encode(pa.array(places[begins]))
     owner: Ints = np.repeat(encoded.indices.to_numpy(), np.diff(begins, append=len(places)))
     return texts.take(encoded.dictionary), owner

@@ -100,8 +100,10 @@ def read_log(
         ContractError: a request's account is not in the totals.
     """
     ids, account = runs_of(traffic.column("account_id"))
-    background, requests, output_tokens = np.ones(len(ids), bool), np.bincount(account, minlength=len(ids)), None
-    if totals is not None:
+    output_tokens = None
+    if totals is None:
+        background, requests = np.ones(len(ids), bool), np.bincount(account, minlength=len(ids))
+    else:
         totals = TOTALS.check(totals).sort_by("account_id")
         position = pc.index_in(ids, value_set=totals.column("account_id").combine_chunks())
         if position.null_count:
@@ -120,6 +122,7 @@ def read_log(
         request_style=sliced.column("request_style").to_numpy(),
         client_fingerprint=sliced.column("client_fingerprint").to_numpy(),
         time=traffic.column("timestamp").cast(pa.int64()).to_numpy(),
+        own_phrases=pc.fill_null(sliced.column("own_phrases"), -1).to_numpy(),
         table=traffic,
     )
     return ScoredLog(

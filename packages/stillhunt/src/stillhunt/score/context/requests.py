@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.coded import coded, joined
+from stillhunt.base.coded import coded, codes, joined
+from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -28,6 +29,7 @@ FOLLOW_UP = 1 << 10
 """Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
 
 
+_AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
 # template again)
 _SHORT_TURN_WORDS = 12
@@ -45,6 +47,8 @@ class Requests:
         first_occurrence: False where the account had already sent the same prompt.
         request_style: 1 where the request sets a sampling parameter, 0 where not.
         client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
+        own_phrases: phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody
+            looked.
         table: TRAFFIC, for the columns that are coded when somebody asks for them.
     """
 
@@ -58,6 +62,7 @@ class Requests:
     request_style: Ints
     client_fingerprint: Ints
     time: Ints
+    own_phrases: Ints
     table: pa.Table
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
@@ -97,9 +102,14 @@ class Requests:
 
     @cached_property
     def prompt_hash(self) -> Hashes:
-        """Hash of each prompt; 0 where there is none."""
+        """Hash of each prompt, in which all numbers are alike; 0 where there is none."""
         column: Hashes = self.table.column("prompt_hash").to_numpy()
         return column
+
+    @cached_property
+    def exact_prompt(self) -> Hashes:
+        """Hash of each prompt with its numbers; 0 where there is none."""
+        return exact_prompts(self.table)
 
     @cached_property
     def conversation(self) -> Hashes:
@@ -116,14 +126,19 @@ class Requests:
     @cached_property
     def topic_words(self) -> tuple[Ints, Ints]:
         """Where each request's topic words begin, one more than requests, and the words as buckets."""
-        column = self.table.column("topic_words").combine_chunks()
-        begins: Ints = column.offsets.to_numpy().astype(np.int64)
-        return begins, column.values.to_numpy()
+        column = self.table.column("topic_words")
+        lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        begins: Ints = lists.offsets.to_numpy()
+        return begins, lists.values.to_numpy()
 
     @cached_property
     def rare_words(self) -> Ints:
         """1 for each word bucket that stands in few of the requests."""
-        counts = np.bincount(self.topic_words[1], minlength=1 << 16)
+        words = self.topic_words[1]
+        counts = np.zeros(1 << 16, np.int64)
+        # Counting makes wide numbers of narrow ones, so it takes some at a time.
+        for first in range(0, len(words), _AT_ONCE):
+            counts += np.bincount(words[first : first + _AT_ONCE], minlength=len(counts))
         rare: Ints = (counts <= max(_MAX_LOG_SHARE * len(self.time), _MAX_LOG_REQUESTS)).astype(np.uint8)
         return rare
 
@@ -163,10 +178,12 @@ class Requests:
         """Joint code of each request's temperature, top_p and max_tokens; -1 where all are left to the default."""
         joint: Ints = np.full(len(self.time), -1, np.int32)
         for name in SAMPLING_PARAMETERS:
-            # Thousandths: a client's 0.7 is 0.7 in single precision too.
-            # An absurd max_tokens may lose its last digits: it is only compared.
-            column = self.table.column(name).cast(pa.float64(), safe=False)
-            joint = joined(joint, coded(pc.round(pc.multiply(column, 1000.0))))
+            column = pc.dictionary_encode(self.table.column(name)).combine_chunks()
+            if len(column.dictionary):
+                # Thousandths: a client's 0.7 is 0.7 in single precision too.
+                # An absurd max_tokens may lose its last digits: it is only compared.
+                thousandths = pc.round(pc.multiply(column.dictionary.cast(pa.float64(), safe=False), 1000.0))
+                joint = joined(joint, np.append(coded(thousandths), np.int32(-1))[codes(column)[0]])
         return joint
 
     @cached_property

@@ -2,273 +2,86 @@
 
 Each kind is compared with comparison accounts of the log, outside of all campaigns. Accounts
 that are in both campaigns say nothing; where they are many, the campaigns share a pool of accounts, which may have
-several tenants.
+several tenants. Pairs that cannot be tied are found by an index and never compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array, triu
 
 from stillhunt.base import formatting
-from stillhunt.base.parameters import read_parameters
-from stillhunt.base.units import HOUR
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
-from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.stats.arrays import Floats, Ints
-from stillhunt.score.stats.common_pool import DAY_HOURS, Draws, common_pool_bits, common_schedule, schedule_of
-from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies
+from stillhunt.score.operators.campaign_keys import MIN_ACCOUNTS, CampaignKeys, Comparison, OwnDraws
+from stillhunt.score.operators.tie_index import TieIndex
+from stillhunt.score.operators.tie_kinds import KINDS, SCHEDULE, P, Tie, TieKind, one_operator
+from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.stats.common_pool import Schedule, common_pool_bits, common_schedule
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
-from stillhunt.score.verdict.members import CUSTOMER_KEYS
 
-_MIN_ACCOUNTS = 5  # Accounts of their own that each of two campaigns needs (the fewest accounts of a campaign)
-# Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance (derived: a week: that
-# both opened accounts in one season is no tie, that they did in one hour is)
-_NEAR_WINDOWS = 14
-
-
-class TieParameters(NamedTuple):
-    """Parameters of ties."""
-
-    kind_bits: float
-    independent_kinds: int
-    cap_bits: float
-    settings_cap_bits: float
-
-
-P = read_parameters(TieParameters, "score.ties")
-
-
-@dataclass(frozen=True)
-class TieKind:
-    """One kind of tie.
-
-    Attributes:
-        source: kinds of one source are not independent: a program brings settings, a network signs up and sends.
-        decisive: True where at least one such kind is needed for one operator.
-        verb: what the accounts do with a value; empty where there are no values.
-        rest: what stands behind the noun.
-    """
-
-    name: str
-    source: str
-    decisive: bool = False
-    verb: str = ""
-    noun: str = ""
-    rest: str = ""
-
-    def statement(self, sharing: int, accounts: int, values: int) -> str:
-        """The tie in one sentence.
-
-        Args:
-            sharing: accounts of both campaigns that share a value.
-        """
-        who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
-        what = self.noun if values == 1 else formatting.plural(values, self.noun)
-        return f"{who} of both campaigns {self.verb} the same {what}{self.rest}"
-
-
-KINDS = (
-    TieKind("client_fingerprint", "program", True, "use", "client fingerprint", " (user agent and TLS)"),
-    TieKind("payment_fingerprint", "card", True, "pay with", "payment instrument"),
-    TieKind("signup_prefix", "network", True, "signed up from", "network"),
-    TieKind("email_domain", "mail", False, "have mail addresses at", "domain"),
-    TieKind("client_prefix", "network", False, "send from", "network", " (/24 or /48)"),
-    TieKind("template", "wording", False, "use", "template"),
-    TieKind("created_at", "sign-up", False, "signed up within", "window", " of 12 hours"),
-    TieKind("settings", "program", False, "use", "combination", " of temperature, top_p and max_tokens"),
-)
-SCHEDULE = TieKind("schedule", "schedule")
+_KINDS = (*KINDS, SCHEDULE)
 _DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Tie:
-    """One kind of tie between two campaigns."""
-
-    kind: TieKind
-    bits: float
-    statement: str
-
-
-class CampaignKeys:
-    """What one campaign uses, coded once for all of its pairs."""
-
-    def __init__(self, log: ScoredLog, candidate: Candidate) -> None:
-        self.log, self.accounts = log, candidate.accounts
-        self._candidate = candidate
-
-    @cached_property
-    def draws(self) -> dict[str, tuple[Ints, Ints]]:
-        """Kind -> account, as position in `accounts`, and value of each draw."""
-        log, one = self.log, self._candidate
-        found = {
-            name: _known_accounts(codes[self.accounts])
-            for name, codes in log.accounts.customers.codes.items()
-            if name in CUSTOMER_KEYS
-        }
-        for name, codes in (
-            ("client_fingerprint", log.requests.client_fingerprint),
-            ("settings", log.requests.settings),
-        ):
-            found[name] = _known_accounts(commonest(one.row_account, codes[one.rows], len(self.accounts)))
-        found["client_prefix"] = log.keys.address("client_prefix").pairs_of(self.accounts)
-        if not one.untemplated:
-            found["template"] = one.slice_account, one.slice_cluster
-        return found
-
-    def of(self, name: str, own_places: Ints) -> tuple[Ints, Ints]:
-        """Account, as position in `accounts`, and value of each draw of some accounts.
-
-        Args:
-            own_places: positions of the accounts that count.
-        """
-        owner, value = self.draws[name]
-        kept = np.isin(owner, own_places)
-        return owner[kept], value[kept]
-
-    @cached_property
-    def hours(self) -> tuple[Ints, Ints]:
-        """Account, as position in `accounts`, and hour of the log, each pair once."""
-        hour = (self.log.requests.time[self._candidate.rows] - self.log.requests.span[0]) // HOUR
-        pair = np.unique(self._candidate.row_account * np.int64(1 << 32) + hour)
-        return pair >> 32, pair & ((1 << 32) - 1)
-
-
-class Comparison:
-    """How common each value is outside of all campaigns.
-
-    Args:
-        members: accounts of all campaigns, ascending.
-    """
-
-    def __init__(self, log: ScoredLog, members: Ints) -> None:
-        self.log, self.members = log, members
-
-    @cached_property
-    def keys(self) -> dict[str, KeyFrequencies]:
-        """Kind -> its values among all accounts."""
-        keys, codes = self.log.keys, self.log.accounts.customers.codes
-        return {
-            **{name: keys.customer(name) for name in CUSTOMER_KEYS if name in codes},
-            "client_fingerprint": keys.client_fingerprint(),
-            "settings": keys.settings,
-            "client_prefix": keys.address("client_prefix"),
-            "template": _template_users(self.log),
-        }
-
-    @cached_property
-    def activity(self) -> Floats:
-        """Requests of the comparison accounts in each hour over what is usual at that hour of the day."""
-        log = self.log.requests
-        outside = self.log.accounts.background.copy()
-        outside[self.members] = False
-        hour = (log.time[outside[log.account]] - log.span[0]) // HOUR
-        counts = np.bincount(hour, minlength=hours_of(self.log)).astype(np.float64)
-        of_day = np.arange(len(counts)) % DAY_HOURS
-        days = np.maximum(np.bincount(of_day, minlength=DAY_HOURS), 1)
-        usual = np.bincount(of_day, weights=counts, minlength=DAY_HOURS) / days
-        return np.asarray(counts / np.maximum(usual[of_day], 1e-9), np.float64)
-
-    def drawn(self, name: str, campaign: CampaignKeys, draws: tuple[Ints, Ints]) -> Draws:
-        """The values that a campaign draws, each with its chance."""
-        owner, value = draws
-        values, counts = np.unique(value, return_counts=True)
-        drawn = campaign.accounts[np.unique(owner)]
-        expected = self.keys[name].expected(values, drawn, self.members)
-        chance = SHARED_KEYS.unlike_all * expected / len(value)
-        if name == "created_at":
-            chance = np.maximum(chance, _chance_of_windows(values, counts))
-        return Draws(values, counts, chance)
-
-
-def shared_accounts(first: CampaignKeys, second: CampaignKeys) -> tuple[int, float]:
-    """Accounts that two campaigns have in common, and their share of the smaller one."""
-    common = len(np.intersect1d(first.accounts, second.accounts, assume_unique=True))
-    return common, common / max(min(len(first.accounts), len(second.accounts)), 1)
 
 
 def ties_between(first: CampaignKeys, second: CampaignKeys, comparison: Comparison) -> list[Tie]:
     """All that ties two campaigns, the strongest first."""
-    own_places = [
-        np.flatnonzero(~np.isin(one.accounts, other.accounts, assume_unique=True))
-        for one, other in ((first, second), (second, first))
-    ]
-    if min(len(own) for own in own_places) < _MIN_ACCOUNTS:
+    own_places = _own_places(first, second)
+    if own_places is None:
         return []
-    ties = []
-    for kind in KINDS:
-        if kind.name not in first.draws or kind.name not in second.draws or comparison.keys[kind.name].empty:
-            continue
-        own = [one.of(kind.name, kept) for one, kept in zip((first, second), own_places, strict=True)]
-        if min(len(owner) for owner, _ in own) < _MIN_ACCOUNTS:
-            continue
-        draws = [comparison.drawn(kind.name, one, part) for one, part in zip((first, second), own, strict=True)]
-        cap = P.settings_cap_bits if kind.name == "settings" else P.cap_bits
-        bits = round(common_pool_bits(*draws, cap=cap, one_coincidence=kind.name == "created_at"), _DIGITS)
-        if bits > 0.0:
-            ties.append(Tie(kind, bits, kind.statement(*_count_sharing(own))))
-    if (schedule := _schedule_tie(first, second, own_places, comparison)).bits > 0.0:
-        ties.append(schedule)
+    ties = [tie for kind in KINDS if (tie := _tie_of(kind, (first, second), own_places, comparison)) is not None]
+    schedules = [comparison.schedule_of(one, own) for one, own in zip((first, second), own_places, strict=True)]
+    bits, parts = _schedule_bits(schedules[0], schedules[1], comparison)
+    if (bits := _rounded(bits)) > 0.0:
+        words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
+        ties.append(Tie(SCHEDULE, bits, words))
     return sorted(ties, key=lambda tie: (-tie.bits, tie.kind.name))
 
 
-def one_operator(ties: Sequence[Tie]) -> bool:
-    """True where enough independent kinds tie two campaigns, and one of them is decisive."""
-    strong = [tie for tie in ties if tie.bits >= P.kind_bits]
-    sources = {tie.kind.source for tie in strong}
-    return len(sources) >= P.independent_kinds and any(tie.kind.decisive for tie in strong)
+def _own_places(first: CampaignKeys, second: CampaignKeys) -> tuple[Ints | None, Ints | None] | None:
+    """Positions of the accounts that only one of two campaigns has, None: all; None altogether where they are few."""
+    common = np.intersect1d(first.accounts, second.accounts, assume_unique=True)
+    if min(len(first.accounts), len(second.accounts)) - len(common) < MIN_ACCOUNTS:
+        return None
+    if not len(common):
+        return None, None
+    own = [np.flatnonzero(~np.isin(one.accounts, common, assume_unique=True)) for one in (first, second)]
+    return own[0], own[1]
 
 
-def hours_of(log: ScoredLog) -> int:
-    """Hours of a log, the last one counted even if it is incomplete."""
-    begin, end = log.requests.span
-    return int((end - begin) // HOUR) + 1 if len(log.requests.time) else 0
+def _tie_of(
+    kind: TieKind,
+    pair: tuple[CampaignKeys, CampaignKeys],
+    own_places: tuple[Ints | None, Ints | None],
+    comparison: Comparison,
+) -> Tie | None:
+    own = [comparison.draws_of(kind.name, one, kept) for one, kept in zip(pair, own_places, strict=True)]
+    first, second = own
+    if first is None or second is None:
+        return None
+    found = common_pool_bits(first.draws, second.draws, cap=kind.cap_bits, one_coincidence=kind.one_coincidence)
+    bits = _rounded(found)
+    return Tie(kind, bits, kind.statement(*_count_sharing(first, second))) if bits > 0.0 else None
 
 
-def _count_sharing(own: Sequence[tuple[Ints, Ints]]) -> tuple[int, int, int]:
+def _schedule_bits(first: Schedule, second: Schedule, comparison: Comparison) -> tuple[float, list[str]]:
+    bits, parts = common_schedule(first, second, comparison.hours, SHARED_KEYS.unlike_all)
+    return min(bits, SCHEDULE.cap_bits), parts
+
+
+def _rounded(bits: float) -> float:
+    return round(bits, _DIGITS)
+
+
+def _count_sharing(first: OwnDraws, second: OwnDraws) -> tuple[int, int, int]:
     """Accounts of two campaigns that share a value, accounts of known value, and shared values."""
-    shared = np.intersect1d(own[0][1], own[1][1])
-    sharing = sum(len(np.unique(owner[np.isin(value, shared)])) for owner, value in own)
-    return sharing, sum(len(np.unique(owner)) for owner, _ in own), len(shared)
-
-
-def _known_accounts(value: Ints) -> tuple[Ints, Ints]:
-    known = np.flatnonzero(value >= 0)
-    return known, value[known]
-
-
-def _chance_of_windows(values: Ints, counts: Ints) -> Floats:
-    """Chance of each window of sign-ups by the campaign's own sign-ups of about a week."""
-    near = np.abs(values[:, None] - values[None, :]) <= _NEAR_WINDOWS
-    return np.asarray(near @ counts / (counts.sum() * (2 * _NEAR_WINDOWS + 1)), np.float64)
-
-
-def _template_users(log: ScoredLog) -> KeyFrequencies:
-    """Content clusters as a key of which an account may have many values."""
-    slices = log.slices
-    order = np.argsort(slices.account, kind="stable")
-    first = np.searchsorted(slices.account[order], np.arange(log.accounts.count + 1))
-    accounts = log.accounts
-    return key_frequencies(first, slices.cluster[order], accounts.country, accounts.background, only_known=False)
-
-
-def _schedule_tie(first: CampaignKeys, second: CampaignKeys, own_places: Sequence[Ints], comparison: Comparison) -> Tie:
-    length = hours_of(first.log)
-    found = []
-    for one, own in zip((first, second), own_places, strict=True):
-        owner, hour = one.hours
-        found.append(schedule_of(np.bincount(hour[np.isin(owner, own)], minlength=length), comparison.activity))
-    bits, parts = common_schedule(found[0], found[1], length, SHARED_KEYS.unlike_all)
-    words = f"Both {formatting.join_words(parts)} within the same hours, and others do not"
-    return Tie(SCHEDULE, round(min(bits, P.cap_bits), _DIGITS), words)
+    shared = np.intersect1d(first.draws.values, second.draws.values, assume_unique=True)
+    sharing = sum(len(np.unique(one.owner[np.isin(one.value, shared)])) for one in (first, second))
+    return sharing, sum(len(np.unique(one.owner)) for one in (first, second)), len(shared)
 
 
 # Share of the smaller campaign's accounts in common from which both use one pool (measured: operations on one
@@ -322,36 +135,147 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
         return []
     comparison = Comparison(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
     keys = [CampaignKeys(log, one) for one in campaigns]
-    tied, pooled = [], []
-    for first, second in combinations(range(len(campaigns)), 2):
-        common, share = shared_accounts(keys[first], keys[second])
-        if share >= _POOL_SHARE:
-            words = fill(POOL_WORDS, common=common, share=formatting.percent(share))
-            pooled.append(Pair(first, second, statement=words, common=common))
+    first, second, common = _common_accounts(log, campaigns)
+    sizes = np.array([len(one.accounts) for one in campaigns])
+    share = common / np.minimum(sizes[first], sizes[second])
+    pooled = share >= _POOL_SHARE
+    pools = _Pairs(first[pooled], second[pooled], common[pooled].astype(np.float64))
+    tied = _Pairs.together(
+        [
+            _pairs_by_index(keys, comparison, first * len(keys) + second),
+            _compare_pairs(first[~pooled], second[~pooled], keys, comparison),
+        ]
+    )
+
+    def describe_tie(one: int, other: int) -> Pair:
+        return Pair(one, other, tuple(ties_between(keys[one], keys[other], comparison)))
+
+    def describe_pool(one: int, other: int) -> Pair:
+        number = len(np.intersect1d(keys[one].accounts, keys[other].accounts, assume_unique=True))
+        part = formatting.percent(number / min(sizes[one], sizes[other]))
+        return Pair(one, other, statement=fill(POOL_WORDS, common=number, share=part), common=number)
+
+    apart = pools.partners()
+    return [*_join_pairs("one_operator", tied, apart, describe_tie), *_join_pairs("one_pool", pools, {}, describe_pool)]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of campaigns that belong together, and how strongly."""
+
+    first: Ints
+    second: Ints
+    strength: Floats
+
+    @classmethod
+    def together(cls, parts: Sequence[_Pairs]) -> _Pairs:
+        """The pairs of all parts."""
+        columns = ([getattr(part, name) for part in parts] for name in ("first", "second", "strength"))
+        return cls(*(np.concatenate(column) for column in columns))
+
+    def tied(self) -> _Pairs:
+        """Those with any strength."""
+        kept = self.strength > 0.0
+        return _Pairs(self.first[kept], self.second[kept], self.strength[kept])
+
+    def strongest_first(self) -> list[tuple[int, int]]:
+        """The pairs in the order in which they join campaigns."""
+        order = np.lexsort((self.second, self.first, -self.strength))
+        return list(zip(self.first[order].tolist(), self.second[order].tolist(), strict=True))
+
+    def partners(self) -> dict[int, set[int]]:
+        """Campaign -> the others of its pairs."""
+        found: dict[int, set[int]] = {}
+        for one, other in zip(self.first.tolist(), self.second.tolist(), strict=True):
+            found.setdefault(one, set()).add(other)
+            found.setdefault(other, set()).add(one)
+        return found
+
+
+def _common_accounts(log: ScoredLog, campaigns: Sequence[Candidate]) -> tuple[Ints, Ints, Ints]:
+    """Pairs of campaigns with accounts in common, the first before the second, and how many accounts."""
+    accounts = np.concatenate([one.accounts for one in campaigns])
+    campaign = np.repeat(np.arange(len(campaigns)), [len(one.accounts) for one in campaigns])
+    members = csr_array((np.ones(len(accounts), np.int64), (campaign, accounts)), (len(campaigns), log.accounts.count))
+    common = triu(members @ members.T, 1).tocoo()
+    return common.row.astype(np.int64), common.col.astype(np.int64), common.data
+
+
+def _compare_pairs(first: Ints, second: Ints, keys: Sequence[CampaignKeys], comparison: Comparison) -> _Pairs:
+    """Those of some pairs that one operator runs, each compared by itself."""
+    strength = np.zeros(len(first))
+    for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        one, other = keys[pair[0]], keys[pair[1]]
+        own_places = _own_places(one, other)
+        if own_places is None or not _any_decisive((one, other), own_places, comparison):
             continue
-        ties = ties_between(keys[first], keys[second], comparison)
-        if one_operator(ties):
-            tied.append(Pair(first, second, tuple(ties)))
-    tied.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
-    pooled.sort(key=lambda pair: (-pair.common, pair.first, pair.second))
-    apart = {(pair.first, pair.second) for pair in pooled}
-    return [*_join_pairs("one_operator", tied, apart), *_join_pairs("one_pool", pooled, set())]
+        strength[place] = _strength_of(ties_between(one, other, comparison))
+    return _Pairs(first, second, strength).tied()
 
 
-def _join_pairs(relation: str, pairs: Sequence[Pair], apart: set[tuple[int, int]]) -> list[CampaignSet]:
+def _any_decisive(
+    pair: tuple[CampaignKeys, CampaignKeys], own_places: tuple[Ints | None, Ints | None], comparison: Comparison
+) -> bool:
+    ties = (_tie_of(kind, pair, own_places, comparison) for kind in KINDS if kind.decisive)
+    return any(tie is not None and tie.bits >= P.kind_bits for tie in ties)
+
+
+def _pairs_by_index(keys: Sequence[CampaignKeys], comparison: Comparison, left_out: Ints) -> _Pairs:
+    """The pairs without a common account that one operator runs.
+
+    Args:
+        left_out: pairs with common accounts, as first campaign * campaigns + second.
+    """
+    everywhere = np.ones(len(keys), bool)
+    likely = [np.zeros(0, np.int64)]
+    for kind in KINDS:
+        if kind.decisive:
+            index = _index_of(kind, keys, comparison, everywhere)
+            first, second = index.may_tie(P.kind_bits)
+            new = ~np.isin(first * len(keys) + second, left_out)
+            first, second = first[new], second[new]
+            strong = [_rounded(bits) >= P.kind_bits for bits in index.bits(first, second).tolist()]
+            likely.append((first * len(keys) + second)[np.array(strong, bool)])
+    first, second = np.divmod(np.unique(np.concatenate(likely)), len(keys))
+    asked = np.zeros(len(keys), bool)
+    asked[first] = asked[second] = True
+    found = [_index_of(kind, keys, comparison, asked).bits(first, second).tolist() for kind in KINDS]
+    schedules = {place: comparison.schedule_of(keys[place]) for place in np.flatnonzero(asked).tolist()}
+    strength = np.zeros(len(first))
+    for place, (one, other, *bits) in enumerate(zip(first.tolist(), second.tolist(), *found, strict=True)):
+        bits.append(_schedule_bits(schedules[one], schedules[other], comparison)[0])
+        strength[place] = _strength_of([Tie(kind, _rounded(own), "") for kind, own in zip(_KINDS, bits, strict=True)])
+    return _Pairs(first, second, strength).tied()
+
+
+def _index_of(kind: TieKind, keys: Sequence[CampaignKeys], comparison: Comparison, asked: Flags) -> TieIndex:
+    own = [comparison.draws_of(kind.name, one) if wanted else None for one, wanted in zip(keys, asked, strict=True)]
+    draws = [None if one is None else one.draws for one in own]
+    return TieIndex(draws, cap=kind.cap_bits, one_coincidence=kind.one_coincidence)
+
+
+def _strength_of(ties: Sequence[Tie]) -> float:
+    """Bits of all ties together; 0 where they do not make one operator."""
+    return sum(sorted((tie.bits for tie in ties), reverse=True), start=0.0) if one_operator(ties) else 0.0
+
+
+def _join_pairs(
+    relation: str, pairs: _Pairs, apart: Mapping[int, set[int]], describe: Callable[[int, int], Pair]
+) -> list[CampaignSet]:
     """Sets of campaigns that pairs hold together, the strongest pairs first; none joins two that have to stay apart."""
     sets: dict[int, frozenset[int]] = {}
-    for pair in pairs:
-        left, right = (sets.get(one, frozenset((one,))) for one in (pair.first, pair.second))
-        if any((min(a, b), max(a, b)) in apart for a in left for b in right):
+    ordered = pairs.strongest_first()
+    for first, second in ordered:
+        left, right = (sets.get(one, frozenset((one,))) for one in (first, second))
+        if left is right or any(not right.isdisjoint(apart[one]) for one in left if one in apart):
             continue
         for one in (both := left | right):
             sets[one] = both
+    inside: dict[frozenset[int], list[Pair]] = {members: [] for members in sets.values()}
+    for first, second in ordered:
+        if first in sets and sets[first] is sets.get(second):
+            inside[sets[first]].append(describe(first, second))
     return [
-        CampaignSet(
-            relation,
-            tuple(sorted(members)),
-            tuple(pair for pair in pairs if pair.first in members and pair.second in members),
-        )
-        for members in sorted(set(sets.values()), key=min)
+        CampaignSet(relation, tuple(sorted(members)), tuple(held))
+        for members, held in sorted(inside.items(), key=lambda one: min(one[0]))
     ]

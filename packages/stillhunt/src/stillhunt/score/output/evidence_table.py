@@ -21,7 +21,7 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 from stillhunt.score.verdict.caps import member_bits, member_evidence
 from stillhunt.score.verdict.rules import FLAGGED_BEFORE
 from stillhunt.score.verdict.verdict import Judged
@@ -115,7 +115,9 @@ class _Rows:
     """Rows as they are gathered; one array a campaign in each list but those of distinct values.
 
     Attributes:
-        examples: distinct lists of requests, as positions in the sketches.
+        examples: requests of distinct lists, list after list, as positions in the sketches.
+        sizes: requests of each of these lists.
+        lists: how many lists there are.
         number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
             caps, list of examples and number of requests of each row.
         independent: of each row, whether it is.
@@ -123,6 +125,8 @@ class _Rows:
 
     texts: dict[Text, int] = field(default_factory=dict)
     examples: list[Ints] = field(default_factory=list)
+    sizes: list[Ints] = field(default_factory=list)
+    lists: int = 0
     number: list[Ints] = field(default_factory=list)
     account: list[Ints] = field(default_factory=list)
     text: list[Ints] = field(default_factory=list)
@@ -135,6 +139,13 @@ class _Rows:
     def code(self, text: Text) -> int:
         """Number of a text."""
         return self.texts.setdefault(text, len(self.texts))
+
+    def add_lists(self, examples: Ints, sizes: Ints) -> int:
+        """Add lists of requests; returns the number of the first."""
+        self.examples.append(examples)
+        self.sizes.append(sizes)
+        self.lists += len(sizes)
+        return self.lists - len(sizes)
 
     def add(self, number: int, **columns: Ints | Floats | Flags) -> None:
         """Rows of one campaign, an array for each of the other lists."""
@@ -160,7 +171,7 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.
         np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
     )
     texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
-    offsets = np.cumsum([0, *(len(one) for one in rows.examples)]).astype(np.int32)
+    offsets = np.append(0, np.cumsum(np.concatenate(rows.sizes))).astype(np.int32)
     requests = log.requests.table.column("request_id").take(pa.array(np.concatenate(rows.examples)))
     lists = pa.ListArray.from_arrays(pa.array(offsets), requests.combine_chunks())
     return EVIDENCE.build(
@@ -193,8 +204,8 @@ def _campaign_rows(rows: _Rows, number: int, judged: Judged) -> None:
         raw.append(odds)
     stated += [_rule_row((limit.family, limit.kind, limit.statement), 0.0) for limit in judged.limits]
     raw += [0.0] * len(judged.limits)
-    first = len(rows.examples)
-    rows.examples += [found.rows for found in stated]
+    sizes = np.array([len(found.rows) for found in stated], np.int64)
+    first = rows.add_lists(np.concatenate([found.rows for found in stated]), sizes)
     rows.add(
         number,
         account=np.full(len(stated), -1),
@@ -253,8 +264,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     volumes = candidate.volumes
     ends = np.cumsum(volumes)
     by_member = candidate.rows[np.argsort(candidate.row_account, kind="stable")]
-    begins = (ends - volumes).tolist()
-    own = [by_member[begin:end][:MEMBER_EXAMPLES] for begin, end in zip(begins, ends.tolist(), strict=True)]
+    begins, own = ends - volumes, np.minimum(volumes, MEMBER_EXAMPLES)
     if any(limit.family == STANDING for limit in judged.limits) and judged.standing is not None:
         before = np.flatnonzero(judged.standing)
         nothing = np.zeros(len(before))
@@ -263,8 +273,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
         texts = np.vstack([texts, [rows.code(_FLAGGED_BEFORE)] * 2])
     # The prior, and that the account was flagged before, stand on no request.
     by_rule = (finding == 0) | (finding > len(findings))
-    first = len(rows.examples)
-    rows.examples += [np.zeros(0, np.int64), *own]
+    first = rows.add_lists(by_member[ranges(begins, begins + own)], np.append(0, own))
     rows.add(
         number,
         account=candidate.accounts[member],

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.families import NO_SKILL, SKILLS
+from stillhunt.base.progress import Progress
 from stillhunt.base.schema_case import (
     CAMPAIGNS,
     CASE_ACCOUNTS,
@@ -78,7 +79,7 @@ ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
 def case_tables(
-    log: ScoredLog, judged: list[Judged], config: Config, splits: Sequence[Split] = ()
+    log: ScoredLog, judged: list[Judged], config: Config, splits: Sequence[Split], progress: Progress
 ) -> tuple[dict[str, pa.Table], Ints]:
     """All case tables but the rejects.
 
@@ -93,6 +94,13 @@ def case_tables(
     names = _campaign_ids(log, shown)
     harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _is_harvest_group(j))])
     roles = _roles_of_members(log, shown, sanctioned, config)
+
+    def tie_operators() -> pa.Table:
+        with progress.stage("tying operators", None, "campaigns") as advance:
+            table = operators_table(log, shown, names, splits)
+            advance(table.num_rows)
+        return table
+
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
         made = {
@@ -102,7 +110,7 @@ def case_tables(
             "accounts": pool.submit(_accounts_table, log, shown, names, sanctioned, config),
             "campaigns": pool.submit(_campaigns_table, log, shown, names, config),
             "members": pool.submit(_members_table, log, shown, names, roles),
-            "operators": pool.submit(operators_table, log, shown, names, splits),
+            "operators": pool.submit(tie_operators),
         }
         return {name: table.result() for name, table in made.items()}, harvested
 

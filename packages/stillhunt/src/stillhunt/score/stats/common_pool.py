@@ -12,6 +12,7 @@ expect, less what the silence of comparison accounts explains, and a pause only 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -109,15 +110,24 @@ class Draws:
     counts: Ints
     chance: Floats
 
-    @property
+    @cached_property
     def shares(self) -> Floats:
         """Part of the draws that each value has."""
         return np.asarray(self.counts / max(int(self.counts.sum()), 1), np.float64)
 
-    @property
+    @cached_property
     def effective(self) -> float:
         """Effective number of values."""
         return float(1.0 / np.square(self.shares).sum()) if len(self.counts) else 0.0
+
+    def held(self, values: Ints) -> Floats:
+        """Part of the draws that each of some other values has."""
+        at = np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)
+        return np.where(self.values[at] == values, self.shares[at], 0.0)
+
+    def weights(self, one_coincidence: bool) -> Floats:
+        """How many coincidences each value stands for; all together are one, or their effective number."""
+        return self.shares * (1.0 if one_coincidence else self.effective)
 
 
 def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence: bool = False) -> float:
@@ -127,17 +137,32 @@ def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence
         cap: most bits, of one value and in all.
         one_coincidence: all values together are one coincidence, as the dates of one operation are.
     """
-    bits = min(_drawn_from(first, second, cap, one_coincidence), _drawn_from(second, first, cap, one_coincidence))
-    return float(np.clip(bits, 0.0, cap))
-
-
-def _drawn_from(own: Draws, pool: Draws, cap: float, one_coincidence: bool) -> float:
-    """Bits that a group's values come from the other's, against from what everybody has."""
-    if not len(own.values) or not len(pool.values):
+    if not len(first.values) or not len(second.values):
         return 0.0
-    at = np.minimum(np.searchsorted(pool.values, own.values), len(pool.values) - 1)
-    held = np.where(pool.values[at] == own.values, pool.shares[at], 0.0)
+    ways = [
+        drawn_from(own, pool.held(own.values)[None, :], cap=cap, one_coincidence=one_coincidence)[0]
+        for own, pool in ((first, second), (second, first))
+    ]
+    return float(np.clip(min(ways), 0.0, cap))
+
+
+def drawn_from(own: Draws, held: Floats, *, cap: float, one_coincidence: bool) -> Floats:
+    """Bits that a group's values come from each of several pools, against from what everybody has.
+
+    Args:
+        held: share of each pool that each of the group's values has, shape (pools, values).
+    """
     ratio = np.minimum(held / np.clip(own.chance, 1e-12, 1.0), 2.0**cap)
-    weight = own.shares * (1.0 if one_coincidence else own.effective)
-    totals = (weight * np.log2((1.0 - _SHARES) + _SHARES * ratio)).sum(axis=1)
-    return float(np.logaddexp2.reduce(totals) - np.log2(len(totals)))
+    likelier = np.log2((1.0 - _SHARES) + _SHARES * ratio[:, None, :])
+    totals = (own.weights(one_coincidence) * likelier).sum(axis=2)
+    return np.asarray(np.logaddexp2.reduce(totals, axis=1) - np.log2(len(_SHARES)), np.float64)
+
+
+def most_bits(own: Draws, most_held: Floats, *, cap: float, one_coincidence: bool) -> Floats:
+    """Bits to which each value can add at most, for whoever has it, in place of all that others take away.
+
+    Args:
+        most_held: largest share of any pool that each of the group's values has.
+    """
+    ratio = np.clip(most_held / np.clip(own.chance, 1e-12, 1.0), 1.0, 2.0**cap)
+    return np.asarray(own.weights(one_coincidence) * np.log2(ratio), np.float64)

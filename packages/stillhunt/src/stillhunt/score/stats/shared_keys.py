@@ -13,7 +13,7 @@ left out: they would make their own values common.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,31 +56,36 @@ class KeyFrequencies:
         begin, end = self.first[accounts], self.first[accounts + 1]
         return np.repeat(np.arange(len(accounts)), end - begin), self.value[ranges(begin, end)]
 
-    def expected(self, values: Ints, drawn: Ints, members: Ints) -> Floats:
-        """Members expected to have each value if they were drawn from the comparison accounts of their countries.
-
-        Args:
-            drawn: the members that are drawn: those with a value, where only such accounts are counted.
-            members: all members, who are no comparison accounts.
-        """
+    def without(self, members: Ints) -> KeyFrequencies:
+        """The frequencies among the comparison accounts of a group: the members are none."""
         countries = len(self.residents)
         owner, own = self.pairs_of(members)
         aside = self.background[members]
         counted = aside & (self.first[members + 1] > self.first[members]) if self.only_known else aside
         residents = self.residents - np.bincount(self.home[members[counted]], minlength=countries)
-        rate = np.bincount(self.home[drawn], minlength=countries) / (residents + 1.0)
+        pair = (own.astype(np.int64) * countries + self.home[members[owner]])[aside[owner]]
+        at = np.minimum(np.searchsorted(self.entry, pair), len(self.entry) - 1)
+        held = np.bincount(at[self.entry[at] == pair], minlength=len(self.entry)) if len(self.entry) else 0
+        return replace(self, holders=self.holders - held, residents=residents)
+
+    def expected(self, values: Ints, drawn: Ints, members: Ints) -> Floats:
+        """Members expected to have each value if they were drawn from the comparison accounts of their countries.
+
+        Args:
+            values: ascending.
+            drawn: the members that are drawn: those with a value, where only such accounts are counted.
+            members: all members, who are no comparison accounts; none where they are left out already.
+        """
+        countries = len(self.residents)
         begin = np.searchsorted(self.entry, values.astype(np.int64) * countries)
         end = np.searchsorted(self.entry, (values.astype(np.int64) + 1) * countries)
         chosen = ranges(begin, end)
-        entry, holders = self.entry[chosen], self.holders[chosen].copy()
-        pair = own.astype(np.int64) * countries + self.home[members[owner]]
-        at = np.searchsorted(entry, pair)
-        asked = aside[owner] & (entry[np.minimum(at, len(entry) - 1)] == pair) if len(entry) else at < 0
-        np.subtract.at(holders, at[asked], 1)
+        asked = replace(self, entry=self.entry[chosen], holders=self.holders[chosen]).without(members)
+        rate = np.bincount(self.home[drawn], minlength=countries) / (asked.residents + 1.0)
         row = np.repeat(np.arange(len(values)), end - begin)
-        found = np.bincount(row, weights=holders * rate[entry % countries], minlength=len(values))
+        found = np.bincount(row, weights=asked.holders * rate[asked.entry % countries], minlength=len(values))
         # One more account with the value, wherever: a value that no comparison account has is rare, not impossible.
-        return np.asarray(found + len(drawn) / (float(residents.sum()) + 1.0), np.float64)
+        return np.asarray(found + len(drawn) / (float(asked.residents.sum()) + 1.0), np.float64)
 
 
 def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, *, only_known: bool) -> KeyFrequencies:
@@ -95,9 +100,14 @@ def key_frequencies(first: Ints, value: Ints, country: Ints, background: Flags, 
     home = country + 1
     countries = int(home.max(initial=0)) + 1
     lengths = np.diff(first)
-    owner = np.repeat(np.arange(len(country)), lengths)
-    key = value.astype(np.int64) * countries + home[owner]
-    entry, holders = np.unique(key[background[owner]], return_counts=True)
+    # Few copies: an account may have many values, and a log many accounts.
+    key = value.astype(np.int64)
+    key *= countries
+    key += np.repeat(home, lengths)
+    key = key[np.repeat(background, lengths)]
+    key.sort()
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    entry, holders = key[begins], np.diff(begins, append=len(key))
     counted = background & (lengths > 0) if only_known else background
     residents = np.bincount(home[counted], minlength=countries)
     return KeyFrequencies(first, value, home, background, entry, holders, residents, only_known)

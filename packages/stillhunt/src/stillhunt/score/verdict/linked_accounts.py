@@ -51,7 +51,7 @@ def member_ranks(verdict: str, weighed: Weighed, settings: ScoreSettings, standi
     return ranks
 
 
-_MIN_ACCOUNTS = 8  # Accounts from which a group is looked at (families and small firms have fewer)
+MIN_LINKED_ACCOUNTS = 8  # Accounts from which a group is looked at (families and small firms have fewer)
 _MAX_ACCOUNTS = 2000  # Accounts with one value up to which it forms a group (more have a carrier or a campus in common)
 _MAX_GROUPS = 200  # Groups that are looked at, the largest first (bounds the time to about a second)
 _MOST_KEY_BITS = 4.0  # Most bits of one key (half of what a family may earn, so that it takes two)
@@ -117,12 +117,12 @@ def _linked_groups(log: ScoredLog, taken: Flags) -> Iterator[tuple[str, Ints]]:
     for place, key in enumerate(FORMED_BY):
         codes = log.accounts.customers.codes.get(key, np.zeros(0, np.int32))
         values, holder, holders = np.unique(codes, return_index=True, return_counts=True)
-        fits = np.flatnonzero((values >= 0) & (holders >= _MIN_ACCOUNTS) & (holders <= _MAX_ACCOUNTS))
+        fits = np.flatnonzero((values >= 0) & (holders >= MIN_LINKED_ACCOUNTS) & (holders <= _MAX_ACCOUNTS))
         seeds += [(-int(holders[at]), place, int(holder[at])) for at in fits.tolist()]
     for _, place, one in sorted(seeds)[:_MAX_GROUPS]:
         codes = log.accounts.customers.codes[FORMED_BY[place]]
         members = np.flatnonzero((codes == codes[one]) & present & ~taken)
-        if len(members) >= _MIN_ACCOUNTS:
+        if len(members) >= MIN_LINKED_ACCOUNTS:
             yield FORMED_BY[place], members
 
 

@@ -63,7 +63,7 @@ def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Fi
     current = list(findings)
     weight = _membership_probability(current, case)
     for _ in range(_ROUNDS):
-        learned = {name: _key_bits(own, key, case, weight, cap) for name, (own, key, cap) in keys.items()}
+        learned = {name: _key_bits(key, weight) for name, key in keys.items()}
         for finding in findings:
             if finding.kind in of_volumes and finding.member_bits is not None:  # not in an uneven sample
                 learned[finding.kind] = _volume_bits(volume, weight)
@@ -114,31 +114,55 @@ def _membership_probability(findings: Sequence[Finding], case: CandidateCase) ->
     return np.asarray(1.0 / (1.0 + np.exp2(-bits)), np.float64)
 
 
-def _member_keys(case: CandidateCase) -> dict[str, tuple[Ints, KeyFrequencies, float]]:
-    """Kind of evidence -> value of each member, the key among all accounts, and its cap."""
+class _MemberKey(NamedTuple):
+    """One key of the members.
+
+    Attributes:
+        known: True for the members with a value.
+        place: value of each of these, as position among the distinct ones.
+        common: chance of each of their values among the comparison accounts.
+        cap: most bits for or against a member.
+    """
+
+    known: Flags
+    place: Ints
+    common: Floats
+    cap: float
+
+
+def _member_keys(case: CandidateCase) -> dict[str, _MemberKey]:
+    """Kind of evidence -> the key, counted once for all rounds."""
     log, candidate = case.log, case.candidate
     codes, members = log.accounts.customers.codes, candidate.accounts
     found = {
-        name: (codes[name][members], log.keys.customer(name), P.key_bits) for name in CUSTOMER_KEYS if name in codes
+        name: _count_values(codes[name][members], log.keys.customer(name), members, P.key_bits)
+        for name in CUSTOMER_KEYS
+        if name in codes
     }
     used = commonest(candidate.row_account, log.requests.settings[candidate.rows], len(members))
-    found["constant_settings"] = (used, log.keys.settings, P.settings_bits)
+    found["constant_settings"] = _count_values(used, log.keys.settings, members, P.settings_bits)
     if not candidate.untemplated:
         used = commonest(candidate.row_account, log.requests.client_fingerprint[candidate.rows], len(members))
-        found["client_fingerprint"] = (used, log.keys.client_fingerprint(), P.key_bits)
+        found["client_fingerprint"] = _count_values(used, log.keys.client_fingerprint(), members, P.key_bits)
     return found
 
 
-def _key_bits(own: Ints, key: KeyFrequencies, case: CandidateCase, weight: Floats, cap: float) -> Floats:
-    """Bits of each member's value of one key."""
-    bits = np.zeros(len(own))
+def _count_values(own: Ints, key: KeyFrequencies, members: Ints, cap: float) -> _MemberKey:
+    """A key of the members; one that too few of them have counts as one that nobody has."""
     known = own >= 0
-    weights = weight[known]
-    if key.empty or known.sum() < _MIN_CORE or weights.sum() < _MIN_CORE:
-        return bits
-    members = case.candidate.accounts
+    if key.empty or known.sum() < _MIN_CORE:
+        return _MemberKey(np.zeros(len(own), bool), own[:0], np.zeros(0), cap)
     values, place = np.unique(own[known], return_inverse=True)
-    common = key.expected(values, members[known], members)[place] / known.sum()
+    return _MemberKey(known, place, key.expected(values, members[known], members)[place] / known.sum(), cap)
+
+
+def _key_bits(key: _MemberKey, weight: Floats) -> Floats:
+    """Bits of each member's value of one key."""
+    known, place, common, cap = key
+    bits = np.zeros(len(known))
+    weights = weight[known]
+    if weights.sum() < _MIN_CORE:
+        return bits
     of_pool = np.bincount(place, weights=weights)[place] - weights
     ratio = of_pool / (weights.sum() - weights) / common
     shares = np.append(_SHARES, 1.0 - np.geomspace(0.04, 0.5 / max(weights.sum(), 13.0), 8))[:, None]

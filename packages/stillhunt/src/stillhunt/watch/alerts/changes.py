@@ -192,7 +192,7 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
     text = [clean_sentence(sign.statement) for sign in signs[:_SIGNS_NAMED]]
     if len(signs) > _SIGNS_NAMED:
         text.append("The others are listed by 'stillhunt history'.")
-    text.append("An early sign is no verdict: honest groups do such things, too, and too little was seen so far.")
+    text.append("An early sign is no verdict: honest groups do such things, too, and too little has been seen so far.")
     accounts = len({account for sign in signs for account in sign.accounts})
     whose = formatting.verb(len(signs), "a campaign", "campaigns")
     title = f"{formatting.plural(len(signs), 'early sign')} of {whose}: {formatting.plural(accounts, 'account')}"
@@ -214,7 +214,7 @@ def failing_alert(failures: int, failure: str, last_good: int | None, at: int, s
 
 def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
     """A hunt succeeded after failures that were reported."""
-    text = ["The latest hunt succeeded. What came in meanwhile is in it."]
+    text = ["The latest hunt succeeded. It includes what came in meanwhile."]
     return made_alert(("hunt_recovered", sequence), at, "Hunts succeed again", text, settings)
 
 

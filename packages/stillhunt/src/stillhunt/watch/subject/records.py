@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import REPLACEMENT, visible_id
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
 
@@ -61,6 +61,8 @@ _NAMES_CALL = re.compile(
     r"(?i)^(?:id|(?:x[-_])?request[-_.]?id|(?:litellm[-_.])?call[-_.]?id|(?:gen_ai\.)?response[-_.]id|trace[-_.]?id"
     r"|generation[-_.]?id|custom[-_.]id)$"
 )
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:@-]+")  # nothing that JSON has to escape
+_FEW_IDS = 100  # above it, each looked for in each line takes longer than reading the fields
 _ENTRY_TAG = 0x0A
 _LONGEST_VARINT = 10
 _SIGNALS: dict[str, Callable[[], Any]] = {"traces": ResourceSpans, "logs": ResourceLogs}
@@ -78,10 +80,24 @@ class SubjectIds:
 
     account: str
     calls: set[str] = field(default_factory=set)
+    _sought: tuple[bytes, ...] = ()
+
+    def may_be_in(self, line: bytes) -> bool:
+        """Whether a line of JSON may hold one of these ids; False is certain, and needs no look at its fields.
+
+        An id of plain characters stands in the line as it is, unless an escape writes one of them in another way.
+        """
+        if len(self._sought) <= len(self.calls):
+            self._sought = tuple(
+                one.encode() if _PLAIN_ID.fullmatch(one) else b"" for one in (self.account, *self.calls)
+            )
+        return len(self._sought) > _FEW_IDS or b"\\u" in line or any(one in line for one in self._sought)
 
     def names(self, key: str, value: str) -> bool:
         """Whether a field with this value names the account."""
-        if visible_id(value.strip()) != self.account:
+        text = value.strip()
+        # The visible form of another text can only be this id where the id shows that something was replaced in it.
+        if (text != self.account and REPLACEMENT not in self.account) or visible_id(text) != self.account:
             return False
         return len(self.account) >= SHORTEST_SURE_ID or _NAMES_SOMEBODY.search(key) is not None
 
@@ -117,6 +133,8 @@ def split_part(path: Path, ids: SubjectIds) -> Iterator[tuple[bytes, bytes, int]
 
 
 def _line_without(line: bytes, ids: SubjectIds) -> tuple[bytes, int]:
+    if not ids.may_be_in(line):
+        return line, 0
     try:
         record = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):

@@ -17,9 +17,8 @@ from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
-from stillhunt.score.evidence.kinds.phrase_mixture import phrase_bits, template_lift
-from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing
-from stillhunt.score.stats.arrays import Ints
+from stillhunt.score.evidence.kinds.phrase_mixture import count_template_users, phrase_bits, template_lift
+from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing, part_of_group
 
 _FEWEST_SHARING = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
@@ -35,9 +34,9 @@ _OWN_DOMAIN_SHARE = 0.8
 _UNLINKED_SHARE = 0.2
 # accounts: fewer make a small group (most honest groups that came highest in three generators have five to nine)
 _FEW_ACCOUNTS = 10
-_TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
+TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
 # accounts: members for each bit of a template of its own (one customer of a reseller has one on a few of its accounts)
-_ACCOUNTS_PER_BIT = 4.0
+ACCOUNTS_PER_BIT = 4.0
 
 
 class TemplateParameters(NamedTuple):
@@ -47,16 +46,15 @@ class TemplateParameters(NamedTuple):
     cap_bits: float
 
 
-P = read_parameters(TemplateParameters, "score.own_template")
+OWN_TEMPLATE = read_parameters(TemplateParameters, "score.own_template")
 
 
 def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
     """Share of the members who have a value that several of them and few others have; the commonest one; how many."""
-    codes = case.log.accounts.customers.codes[name]
-    own = codes[case.candidate.accounts]
+    accounts = case.log.accounts
+    own = accounts.customers.codes[name][case.candidate.accounts]
     values, members = np.unique(own[own >= 0], return_counts=True)
-    everybody: Ints = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
-    group = (members >= _FEWEST_SHARING) & (everybody[values] - members <= _RARE_OUTSIDE * members)
+    group = (members >= _FEWEST_SHARING) & (accounts.holders(name)[values] - members <= _RARE_OUTSIDE * members)
     shared = members[group]
     return float(shared.sum()) / len(own), float(shared.max(initial=0)) / len(own), len(shared)
 
@@ -134,13 +132,14 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if candidate.untemplated or _holders(case) not in ("posing_customers", "partly_posing"):
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
-    if lift < _TEMPLATE_LIFT:
+    if lift < TEMPLATE_LIFT:
         return None
-    most = min(P.cap_bits, len(candidate.accounts) / _ACCOUNTS_PER_BIT)
-    bits = min(float(np.log2(lift)) * P.bits_per_doubling, most)
+    users = count_template_users(case.log, candidate)
+    most = min(OWN_TEMPLATE.cap_bits, users / ACCOUNTS_PER_BIT) * part_of_group(users, len(candidate.accounts))
+    bits = min(float(np.log2(lift)) * OWN_TEMPLATE.bits_per_doubling, most)
     # The mix of its phrases may have said as much.
     bits = max(bits - max(phrase_bits(case)[0], 0.0), 0.0)
-    found = kind.finding(bits, {"accounts": len(candidate.accounts), "lift": round(lift)}, rows=candidate.rows)
+    found = kind.finding(bits, {"accounts": users, "lift": round(lift)}, rows=candidate.rows)
     return replace(found, count=len(candidate.rows))
 
 
@@ -153,7 +152,7 @@ HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
     for name in ("posing_customers", "partly_posing", "one_place", "unlinked_customers")
 )
-TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=P.cap_bits, least_bits=0.0)
+TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=OWN_TEMPLATE.cap_bits, least_bits=0.0)
 FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
 DOMAIN_KIND = declared_kind("own_mail_domain", _weigh_domain, most_bits=0.0, least_bits=0.0)
 KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND)

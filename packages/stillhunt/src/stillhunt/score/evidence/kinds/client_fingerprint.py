@@ -47,7 +47,9 @@ def _weigh_templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     log, candidate = case.log, case.candidate
     fingerprint = log.requests.client_fingerprint
     own = commonest(candidate.row_account, fingerprint[candidate.rows], len(candidate.accounts))
-    found = shared_value(own, candidate.accounts, log.keys.client_fingerprint())
+    # The untemplated slices of a whole were found with the help of their fingerprint.
+    passed_over = max(candidate.searched - int((own >= 0).sum()), 0)
+    found = shared_value(own, candidate.accounts, log.keys.client_fingerprint(), passed_over=passed_over)
     return kind.finding(
         min(found.bits, P.cap_bits),
         {

@@ -40,7 +40,7 @@ def bits_by_topics(case: CandidateCase) -> float:
 
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     candidate = case.candidate
-    if candidate.untemplated:
+    if candidate.has_untemplated:  # its volume is one of those by which it was found
         return None
     volumes = case.as_found.volumes
     inner = trimmed(volumes)

@@ -78,7 +78,7 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 def _count_resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:
     """Refused prompts that another member sends."""
-    prompt, time = log.requests.prompt_hash[candidate.rows], log.requests.time[candidate.rows]
+    prompt, time = log.requests.exact_prompt[candidate.rows], log.requests.time[candidate.rows]
     by_other = _next_by_other(prompt, candidate.row_account, time) <= _RESENT_WITHIN
     known = prompt != 0
     hits, trials = int((by_other & refused & known).sum()), int((refused & known).sum())

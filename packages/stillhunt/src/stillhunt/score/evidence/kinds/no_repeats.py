@@ -35,7 +35,9 @@ FOLLOW_UPS = read_parameters(FollowUpParameters, "score.follow_ups")
 
 
 def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    rows = client_rows(case.log, case.candidate) if case.candidate.untemplated else case.candidate.rows
+    own = case.own_requests(case.candidate)
+    everything = case.candidate.has_untemplated and own.all()
+    rows = client_rows(case.log, case.candidate) if everything else case.candidate.rows[own]
     turn = case.log.requests.turn[rows]
     known, later = int(np.count_nonzero(turn >= 0)), int(np.count_nonzero(turn > 0))
     if not known:
@@ -71,7 +73,7 @@ def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
     Args:
-        candidate: an untemplated candidate, whose slices hold single-turn requests only.
+        candidate: one with untemplated slices, which hold single-turn requests only.
     """
     requests = log.requests
     rows = requests.of_accounts(candidate.accounts)
@@ -108,45 +110,87 @@ class RepeatParameters(NamedTuple):
 
 
 NO_REPEATS = read_parameters(RepeatParameters, "score.no_repeats")
+_ROUNDS = 50  # Rounds in which the mean of the draws is found (from a mean of 1.1 on it settles within them)
 # share: repeated prompts from which the sentence speaks of a public data set, an assignment or a pool (campaigns of
 # seeded worlds that hand out each task once stay below 3 %)
 _SHARED_ITEMS = 0.1
+# share: copies of a text with numbers of their own, from which each is a task of its own (seen: up to 0.8 in honest
+# groups of seeded worlds, where few texts come back; 0.2 where they work through public items)
+_OTHER_NUMBERS = 0.9
+# Variance of the accounts that send a prompt, of that of random draws, and share of prompts that one account alone
+# sends, below which a queue wants as many answers to each task (draws give 1, and favourites of the public more)
+_EVEN_COPIES = 0.5
 
 
 def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    candidate = case.candidate
-    prompts = case.log.requests.prompt_hash[candidate.rows]
+    """Texts that come back; where nearly all copies of a text have other numbers, the texts with their numbers."""
+    candidate, requests = case.candidate, case.log.requests
+    prompts = requests.prompt_hash[candidate.rows]
     known = prompts != 0
     if len(candidate.accounts) < 2 or not known.any():
         return None
-    distinct, shared = kernels.count_shared(prompts[known], candidate.row_account[known])
+    accounts, prompts = candidate.row_account[known], prompts[known]
+    exact = requests.exact_prompt[candidate.rows[known]]
+    texts, distinct = (kernels.count_shared(one, accounts)[0] for one in (prompts, exact))
+    other_numbers = (distinct - texts) / max(len(prompts) - texts, 1)
+    compared = exact if other_numbers >= _OTHER_NUMBERS else prompts
+    distinct, shared = kernels.count_shared(compared, accounts)
     repeated = shared / distinct
     above = repeated - NO_REPEATS.tolerated_share
+    bits, overlap, copies, variant = 0.0, 0.0, 1.0, None
     if above <= 0:
-        bits, overlap = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share), 0.0
+        bits = NO_REPEATS.none_bits * (1.0 - repeated / NO_REPEATS.tolerated_share)
+        variant = 2 if distinct > texts and compared is exact else None
     else:
-        overlap = _overlap_of_prompts(prompts[known], candidate.row_account[known])
-        assigned = overlap >= NO_REPEATS.assignment_overlap
-        most = NO_REPEATS.most_against_bits if assigned else NO_REPEATS.most_against_draws
+        senders = _senders_of_prompts(compared, accounts)
+        overlap, copies = _overlap_of_senders(senders, len(candidate.accounts)), float(senders.mean())
+        most, variant = NO_REPEATS.most_against_bits, 0
+        if overlap < NO_REPEATS.assignment_overlap:
+            uneven = min(max(unevenness(senders), float((senders == 1).mean())) / _EVEN_COPIES, 1.0)
+            most, variant = NO_REPEATS.most_against_draws * uneven, 1 if uneven == 1.0 else 3
         bits = -min(NO_REPEATS.against_bits * above, most)
+        variant = variant if repeated >= _SHARED_ITEMS else None
     return kind.finding(
         bits,
-        {"distinct": distinct, "repeated": repeated, "overlap": overlap},
+        {"distinct": distinct, "repeated": repeated, "overlap": overlap, "copies": copies, "texts": texts},
         rows=candidate.rows,
         count=len(candidate.rows),
-        variant=None if repeated < _SHARED_ITEMS else 0 if overlap >= NO_REPEATS.assignment_overlap else 1,
+        variant=variant,
     )
 
 
-def _overlap_of_prompts(prompts: Hashes, accounts: Ints) -> float:
+def unevenness(senders: Ints) -> float:
+    """Variance of the accounts that send each prompt, of that of random draws from one pool; 0 = as many send each.
+
+    Prompts that are never drawn are not seen, so the law of the draws is a Poisson law without its zeros.
+    """
+    mean = drawn = float(senders.mean())
+    for _ in range(_ROUNDS):
+        drawn = mean * (1.0 - float(np.exp(-drawn)))
+    expected = mean * (1.0 + drawn - mean)
+    return float(senders.var()) / expected if expected > 0.0 else 1.0
+
+
+def _senders_of_prompts(prompts: Hashes, accounts: Ints) -> Ints:
+    """Accounts that send each prompt: what one account sends again is its own affair.
+
+    Args:
+        accounts: account of each prompt, ascending.
+    """
+    order = np.argsort(prompts, kind="stable")
+    prompt, account = prompts[order], accounts[order]
+    new = np.append(True, prompt[1:] != prompt[:-1])
+    first = new | np.append(True, account[1:] != account[:-1])
+    senders: Ints = np.add.reduceat(first.astype(np.int64), np.flatnonzero(new))
+    return senders
+
+
+def _overlap_of_senders(senders: Ints, accounts: int) -> float:
     """Share of one account's distinct prompts that another account sends, too: the mean over all ordered pairs.
 
     Accounts that draw at random from a pool of as many prompts share their volume over the size of the pool.
     """
-    pairs = np.unique(np.rec.fromarrays([prompts, accounts]))
-    _, senders = np.unique(pairs["f0"], return_counts=True)
-    others = len(np.unique(accounts)) - 1
-    return float((senders * (senders - 1)).sum() / (len(pairs) * others)) if others else 0.0
+    return float((senders * (senders - 1)).sum() / (senders.sum() * (accounts - 1)))
 
 
 REPEATS_KIND = declared_kind(

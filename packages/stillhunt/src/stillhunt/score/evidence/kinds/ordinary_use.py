@@ -138,7 +138,7 @@ ORDINARY = read_parameters(OrdinaryUseParameters, "score.ordinary_use")
 
 
 def _own_data(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    rows = case.candidate.rows
+    rows = case.candidate.rows[case.own_requests(case.candidate)]
     shown = (case.log.requests.numbers("conduct", rows) & OWN_DATA) > 0
     return _weigh_share(kind, rows, shown, ORDINARY.honest_own_data, ORDINARY.harvest_own_data)
 
@@ -160,7 +160,8 @@ def _weigh_talk(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     requests, candidate = case.log.requests, case.candidate
     if (requests.turn[candidate.rows] < 0).all():
         return None
-    rows = candidate.rows[np.unique(requests.conversation[candidate.rows], return_index=True)[1]]
+    rows = candidate.rows[case.own_requests(candidate)]
+    rows = rows[np.unique(requests.conversation[rows], return_index=True)[1]]
     shown = requests.human_turns[rows] >= ORDINARY.min_follow_ups
     if not shown.any() and _conversations_unknown(case):
         return None

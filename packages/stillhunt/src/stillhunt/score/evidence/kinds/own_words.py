@@ -138,7 +138,7 @@ _MIN_WORDS = 6  # Words from which a prompt is looked at (a shorter prompt hardl
 def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     log, candidate = case.log.requests, case.candidate
     asked = log.first_of_conversation[candidate.rows] & log.first_occurrence[candidate.rows]
-    asked &= log.numbers("words", candidate.rows) >= _MIN_WORDS
+    asked &= (log.numbers("words", candidate.rows) >= _MIN_WORDS) & case.own_requests(candidate)
     chosen = np.flatnonzero(asked)
     chosen = chosen[_sample_positions(log.prompt_hash[candidate.rows[chosen]], candidate.row_account[chosen])]
     rows = candidate.rows[chosen]
@@ -160,10 +160,13 @@ def _weigh(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     """Positions of at most `requests_per_account` requests an account and `max_requests` in all, by their hashes."""
     key = hashes * GOLDEN_RATIO
-    order = np.lexsort((key, account))
+    over = np.bincount(account)[account] > _REQUESTS_PER_ACCOUNT
+    many = np.flatnonzero(over)
+    order = many[np.lexsort((key[many], account[many]))]
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
-    kept: Ints = np.sort(order[rank < _REQUESTS_PER_ACCOUNT])
+    over[order[rank < _REQUESTS_PER_ACCOUNT]] = False
+    kept: Ints = np.flatnonzero(~over)
     if len(kept) > _MAX_REQUESTS:
         kept = np.sort(kept[np.argsort(key[kept], kind="stable")[:_MAX_REQUESTS]])
     return kept

@@ -32,7 +32,8 @@ def _weighed(case: CandidateCase) -> Finding:
     # Members who left an untemplated group as likely strangers left for their topics on this fold, too.
     judged = case.without_refuted if candidate.untemplated else candidate
     # One request a conversation: its later turns keep the subject, and would count one draw many times.
-    topic = np.where(log.first_of_conversation[judged.rows], log.topic[judged.rows], -1)
+    asked = log.first_of_conversation[judged.rows] & case.own_requests(judged)
+    topic = np.where(asked, log.topic[judged.rows], -1)
     found = held_out_homogeneity(case.log, judged, topic)
     usual = usual_here(case.log, candidate, found, "topic", TOPIC_REFERENCE)
     members: Floats = np.clip(candidate.per_account(candidate.queue), -CAPS.key_bits, CAPS.key_bits)
@@ -109,6 +110,8 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     accounts = log.accounts
     clusters = np.unique(candidate.slice_cluster)
     slices = log.slices.of_clusters(clusters)
+    if candidate.has_untemplated:
+        slices = slices[log.slices.templated(log.requests.untemplated)[slices]]
     owners, requests = log.slices.account[slices], log.slices.start[slices + 1] - log.slices.start[slices]
     if len(clusters) > 1:  # the slices of one cluster have an owner each, ascending
         owners, place = np.unique(owners, return_inverse=True)
@@ -126,8 +129,18 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     casual = (float(inside[outside & ~heavy].sum()) + 1.0) / (float(total) + 1.0)
     of_member = np.zeros(len(candidate.accounts))
     of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]
-    own = float(np.median(of_member / np.maximum(accounts.requests[candidate.accounts], 1)))
+    share = of_member / np.maximum(accounts.requests[candidate.accounts], 1)
+    # Of a whole, some accounts may be known by their bare questions alone.
+    own = float(np.median(share[share > 0.0] if candidate.has_untemplated and share.any() else share))
     return max(own / casual, 1.0)
+
+
+def count_template_users(log: ScoredLog, candidate: Candidate) -> int:
+    """Members with requests in a content cluster of the candidate: all, but for a whole with bare questions."""
+    if not candidate.has_untemplated:
+        return len(candidate.accounts)
+    templated = ~log.requests.untemplated[candidate.rows]
+    return len(np.unique(candidate.row_account[templated]))
 
 
 PHRASES_KIND = declared_kind("phrase_mixture", _weigh, most_bits=None, least_bits=None)

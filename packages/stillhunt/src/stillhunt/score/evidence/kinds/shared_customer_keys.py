@@ -49,12 +49,16 @@ def address_sharing(case: CandidateCase, name: str) -> SharedKey | None:
 _FEW_SHARE, _MANY_SHARE = 0.2, 0.5
 
 
+def part_of_group(sharing: int, accounts: int) -> float:
+    """Which part of its bits something earns that so many of a group's accounts share."""
+    return float(np.clip((sharing / accounts - _FEW_SHARE) / (_MANY_SHARE - _FEW_SHARE), 0.0, 1.0))
+
+
 def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:
     accounts = len(case.candidate.accounts)
     members = members_sharing(found.sharing, accounts)
-    part = float(np.clip((found.sharing / accounts - _FEW_SHARE) / (_MANY_SHARE - _FEW_SHARE), 0.0, 1.0))
     return kind.finding(
-        found.bits * part,
+        found.bits * part_of_group(found.sharing, accounts),
         {"members": members, "sharing": found.sharing, "values": found.values},
         count=len(case.candidate.rows),
         member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),

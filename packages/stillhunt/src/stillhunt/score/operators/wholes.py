@@ -1,0 +1,157 @@
+"""One operation that was found as several groups: skills on the same accounts, bare questions, specialists.
+
+The search finds what is asked in one wording, or at one pace. So one operation may stand there as several groups: over
+the same accounts, with some of their requests here and some there, or over accounts of their own, with one operator and
+one template or schedule. Such groups are joined, and the whole is judged anew. It takes the place of its parts where it
+says no less than they do.
+
+Two tenants of one pool of accounts stay apart. How the requests of an account divide between them differs from account
+to account, since each account serves one, the other, or both; one operation has the same mix on all accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from stillhunt.base.arrays import CODE_RANGE
+from stillhunt.base.config import ScoreSettings
+from stillhunt.base.schema_case import VERDICTS
+from stillhunt.score.context.candidate import Candidate, candidate_of
+from stillhunt.score.context.log import ScoredLog
+from stillhunt.score.operators.mixtures import Split
+from stillhunt.score.operators.tie_kinds import SCHEDULE, Tie
+from stillhunt.score.operators.tie_kinds import P as TIES
+from stillhunt.score.operators.ties import find_campaign_sets
+from stillhunt.score.stats.arrays import Ints
+from stillhunt.score.verdict.rules import flagged_members
+from stillhunt.score.verdict.verdict import Judged
+
+_COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from which both may be one operation
+# Correlation of the accounts' mix of two groups up to which they are one operation (measured: one operation 0.00 to
+# 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
+_MIX_CORRELATION = 0.15
+
+Pairs = list[tuple[int, int]]
+"""Numbers of the candidates of two groups."""
+
+
+def join_wholes(
+    log: ScoredLog,
+    judged: Sequence[Judged],
+    splits: Sequence[Split],
+    judge_one: Callable[[Candidate], Judged],
+    settings: ScoreSettings,
+) -> tuple[list[Judged], list[Split]]:
+    """The judged candidates with each operation whole, and the mixtures that were taken apart.
+
+    Args:
+        splits: mixtures that were taken apart; their parts are not joined again.
+    """
+    groups = {one.candidate.number: one for one in judged}
+    apart = list(splits)
+    parts = [number for split in apart for number in (split.first, split.second)]
+    part_of = {number: number for number in (*groups, *parts)}  # a part may have been taken apart again
+    for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
+        for pair in find_pairs(log, list(groups.values())):
+            first, second = sorted(part_of[one] for one in pair)
+            rivals = any({first, second} == {one.first, one.second} for one in apart)
+            if first == second or rivals:
+                continue
+            number = max(part_of) + 1
+            candidates = (groups[one].candidate for one in (first, second))
+            whole = judge_one(_join_candidates(log, number, *candidates))
+            if _says_less(whole, (groups[first], groups[second]), settings):
+                continue
+            del groups[first], groups[second]
+            groups[number] = whole
+            part_of[number] = number
+            part_of = {one: number if own in (first, second) else own for one, own in part_of.items()}
+            apart = [replace(one, first=part_of[one.first], second=part_of[one.second]) for one in apart]
+    return list(groups.values()), apart
+
+
+def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
+    """Pairs that have one mix on the accounts that they share, those with the most accounts in common first."""
+    sizes = np.array([len(one.candidate.accounts) for one in groups], np.int64)
+    accounts = np.concatenate([np.zeros(0, np.int64), *(one.candidate.accounts for one in groups)])
+    begins = np.append(0, np.cumsum(sizes))
+    holds = csr_array((np.ones(len(accounts), np.int64), accounts, begins), shape=(len(groups), log.accounts.count))
+    shown = np.flatnonzero([one.verdict != "none" for one in groups])
+    if not len(shown):
+        return []
+    met = (holds[shown] @ holds.T).tocoo()
+    found = []
+    for first, second, common in zip(shown[met.row].tolist(), met.col.tolist(), met.data.tolist(), strict=True):
+        both_shown = groups[second].verdict != "none"
+        if (both_shown and second <= first) or common < _COMMON_SHARE * min(sizes[first], sizes[second]):
+            continue
+        if _mix_correlation(groups[first].candidate, groups[second].candidate) <= _MIX_CORRELATION:
+            found.append((-common, first, second))
+    numbers = [one.candidate.number for one in groups]
+    return [(numbers[first], numbers[second]) for _, first, second in sorted(found)]
+
+
+def _mix_correlation(first: Candidate, second: Candidate) -> float:
+    """Intra-class correlation of the split of each account's requests between two groups.
+
+    From the chi-square of homogeneity: its index is about 1 + (n - 1) r for accounts of n requests.
+    """
+    accounts = np.union1d(first.accounts, second.accounts)
+    own, total = np.zeros(len(accounts)), np.zeros(len(accounts))
+    own[np.searchsorted(accounts, first.accounts)] = first.volumes
+    total[np.searchsorted(accounts, second.accounts)] = second.volumes
+    total += own
+    share = float(own.sum() / total.sum())
+    square = float(((own - total * share) ** 2 / (total * share * (1.0 - share))).sum())
+    size = float((total**2).sum() / total.sum())
+    return (square / max(len(accounts) - 1, 1) - 1.0) / max(size - 1.0, 1.0)
+
+
+def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
+    """Campaigns of one operator that have a template or a schedule in common, the strongest ties first."""
+    shown = [one for one in groups if one.verdict != "none"]
+    sets = find_campaign_sets(log, [one.candidate for one in shown])
+    pairs = [pair for one in sets for pair in one.pairs if any(_is_one_operation(tie) for tie in pair.ties)]
+    pairs.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
+    return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
+
+
+def _is_one_operation(tie: Tie) -> bool:
+    """Whether what ties two campaigns of one operator makes them one: cards and networks serve many operations."""
+    return tie.kind.name == "template" or (tie.kind is SCHEDULE and tie.bits >= TIES.kind_bits)
+
+
+def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
+    """Both as one; a slice that both hold is as the first one has it."""
+    own = [(one.slice_cluster, one.accounts[one.slice_account], one.formed_on) for one in (first, second)]
+    cluster, account, formed_on = (np.concatenate(pair) for pair in zip(*own, strict=True))
+    _, kept = np.unique(cluster.astype(np.int64) * CODE_RANGE + account, return_index=True)
+    content = np.concatenate([first.content, second.content])[kept]
+    queue = np.concatenate([first.queue, second.queue])[kept]
+    return replace(
+        candidate_of(log, number, cluster[kept], account[kept], formed_on[kept], content, queue),
+        untemplated=first.untemplated and second.untemplated,
+        searched=max(first.searched, second.searched),
+        style=first.style and second.style,
+    )
+
+
+def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSettings) -> bool:
+    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or is no campaign to act on.
+
+    Where one part was left alone, only that it makes a campaign to act on is a reason to add it.
+    """
+    if any(part.verdict == "none" for part in parts):
+        return whole.verdict != "act"
+    lesser = any(VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict) for part in parts)
+    flagged = np.unique(np.concatenate([_flagged_accounts(part, settings) for part in parts]))
+    return lesser or len(_flagged_accounts(whole, settings)) < len(flagged)
+
+
+def _flagged_accounts(judged: Judged, settings: ScoreSettings) -> Ints:
+    places = flagged_members(judged.weighed, settings, judged.standing)
+    return judged.candidate.accounts[places if judged.verdict == "act" else places[:0]]
