@@ -116,7 +116,7 @@ from pathlib import Path
 from numba.core import event
 from stillhunt.cli import compiling, shipped_kernels
 from stillhunt.link.topics.topic_word_kernels import orthonormal
-shipped_kernels.SHIPPED = Path(sys.argv[1])
+shipped_kernels.SHIPPED_KERNELS = Path(sys.argv[1])
 if sys.argv[2:] == ["facts"]:
     print(json.dumps(shipped_kernels.kernel_facts("key", [])))
 else:
@@ -161,7 +161,7 @@ def test_shipped_kernels_are_used_and_nothing_is_compiled(tmp_path: Path) -> Non
 def test_kernels_that_do_not_fit_are_left_alone(
     other: dict[str, object], fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shipped_kernels, "SHIPPED", tmp_path)
+    monkeypatch.setattr(shipped_kernels, "SHIPPED_KERNELS", tmp_path)
     facts = {**shipped_kernels.kernel_facts("key", []), **other}
     (tmp_path / shipped_kernels.KERNEL_FACTS).write_text(json.dumps(facts))
     assert shipped_kernels.unpack_kernels([search_kernels.search], "key") == fits
