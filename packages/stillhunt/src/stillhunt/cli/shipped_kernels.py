@@ -20,8 +20,8 @@ import llvmlite.binding
 
 import stillhunt
 
-CODE_FOLDER = Path(stillhunt.__file__).parent
-SHIPPED = CODE_FOLDER / "shipped_kernels"
+_PACKAGE = Path(stillhunt.__file__).parent
+SHIPPED_KERNELS = _PACKAGE / "shipped_kernels"
 """Files of numba's cache in folders as those of the sources; absent in a clone and in the wheel for all platforms."""
 KERNEL_FACTS = "kernels.json"
 """What they were compiled from and for, as `kernel_facts` says it."""
@@ -50,12 +50,12 @@ def unpack_kernels(kernels: Sequence[Any], key: str) -> bool:
         Whether all of it is there now. If not, numba compiles what is missing.
     """
     try:
-        facts = json.loads((SHIPPED / KERNEL_FACTS).read_text(encoding="utf-8"))
+        facts = json.loads((SHIPPED_KERNELS / KERNEL_FACTS).read_text(encoding="utf-8"))
         has = llvmlite.binding.get_host_cpu_features()
         if facts != kernel_facts(key, facts["features"]) or not all(has.get(name) for name in facts["features"]):
             return False
         kept = next(kernel for kernel in kernels if kernel.stats.cache_path is not None)
-        for index in sorted(SHIPPED.rglob("*.nbi")):
+        for index in sorted(SHIPPED_KERNELS.rglob("*.nbi")):
             _unpack_index(index, kept)
     except Exception:  # the parts of numba that are used here are private to it; without them it compiles
         return False
@@ -69,7 +69,7 @@ def _unpack_index(index: Path, kept: Any) -> None:
         index: its index among what was shipped.
         kept: any kernel that numba keeps on disk.
     """
-    source = CODE_FOLDER / index.parent.relative_to(SHIPPED) / f"{index.name.split('.')[0]}.py"
+    source = _PACKAGE / index.parent.relative_to(SHIPPED_KERNELS) / f"{index.name.split('.')[0]}.py"
     place = type(kept._cache._impl.locator).from_function(kept.py_func, str(source))
     folder = Path(place.get_cache_path())
     with index.open("rb") as file:
