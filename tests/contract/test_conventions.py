@@ -70,7 +70,7 @@ def flags_in_texts(tree: ast.AST) -> list[ast.Constant]:
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value in FLAGS_BELONG:
                     kept.update(ast.walk(value))
-        elif isinstance(node, ast.FunctionDef) and node.name in ("_as_flags", "_commands"):
+        elif isinstance(node, ast.FunctionDef) and node.name in ("_as_flags", "_format_bench_commands"):
             kept.update(ast.walk(node))
     texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return [node for node in texts if node not in kept and FLAG.search(node.value)]

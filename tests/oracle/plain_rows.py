@@ -180,7 +180,7 @@ TWINS = {
     "count_words": count_words,
     "take_words": take_words,
     "pairs_by_account": pairs_by_account,
-    "_dense": pairs_by_account,
-    "_sparse": pairs_by_account,
+    "_find_dense_pairs": pairs_by_account,
+    "_find_sparse_pairs": pairs_by_account,
 }
 """Compiled function -> the twin of what it is part of."""

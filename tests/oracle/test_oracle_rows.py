@@ -32,7 +32,7 @@ def compiled(module: object) -> set[str]:
     return {n for n, v in vars(module).items() if hasattr(v, "py_func") and v.py_func.__module__ == own}
 
 
-OF_FRAGMENTS = {"label_joined", "rarest_uses", "_root", "_join", "_belong"}
+OF_FRAGMENTS = {"label_joined", "rarest_uses", "_find_component_root", "_join_components", "_are_template_fragments"}
 """Kernels of phrase_pair_kernels that tests/link/test_link_groups.py and test_link_fragments.py hold to plain code."""
 
 

@@ -231,7 +231,7 @@ def test_a_schedule_outlives_a_week_of_failures_and_a_lost_terminal(
 
     schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), after=lost, clock=lambda: 1000.0)
     schedule.progress.failures = 2000
-    schedule._hunt()
+    schedule._run_scheduled_hunt()
     assert schedule.progress.next_at == pytest.approx(1000.0 + 15 * 60)
 
 

@@ -106,14 +106,14 @@ def test_the_first_traffic_does_not_wait_for_a_whole_interval(tmp_path: Path, mo
     outcomes = iter([HuntOutcome(), HuntOutcome(sequence=1)])
     monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
     schedule = HuntSchedule(HuntPlan(folder, CONFIG), clock=lambda: now[0])
-    schedule._hunt()
+    schedule._run_scheduled_hunt()
     now[0] += 120.0
-    assert not schedule._due()  # there is nothing to read yet
+    assert not schedule._is_hunt_due()  # there is nothing to read yet
     spool(folder, lines()[:2], 1)
-    assert schedule._due()
-    schedule._hunt()
+    assert schedule._is_hunt_due()
+    schedule._run_scheduled_hunt()
     now[0] += 120.0
-    assert not schedule._due()  # from now on the interval holds
+    assert not schedule._is_hunt_due()  # from now on the interval holds
 
 
 def test_hunts_follow_what_arrives_within_their_share_of_the_machine(
@@ -125,31 +125,31 @@ def test_hunts_follow_what_arrives_within_their_share_of_the_machine(
     folder = DataFolder(tmp_path / "data")
     schedule = HuntSchedule(HuntPlan(folder, Config()), clock=lambda: now[0])
     schedule.hear_arrivals(Arrivals(1000, 3))
-    schedule._hunt()
+    schedule._run_scheduled_hunt()
     now[0] += 41.0  # 20 seconds of a quarter of two processors are paid for after 40
-    assert not schedule._due()
+    assert not schedule._is_hunt_due()
     for arrived in (Arrivals(1000, 4), Arrivals(1251, 3)):
         schedule.hear_arrivals(arrived)
-        assert schedule._due(), arrived
+        assert schedule._is_hunt_due(), arrived
     schedule.hear_arrivals(Arrivals(1250, 3))
-    assert not schedule._due()
-    schedule._hunt()
+    assert not schedule._is_hunt_due()
+    schedule._run_scheduled_hunt()
     schedule.hear_arrivals(Arrivals(1250, 0))  # the process that counts began anew
-    assert not schedule._due()
+    assert not schedule._is_hunt_due()
     schedule.hear_arrivals(Arrivals(1250, 1))
     now[0] += 39.0
-    assert not schedule._due()
+    assert not schedule._is_hunt_due()
     now[0] += 1.0
-    assert schedule._due()
+    assert schedule._is_hunt_due()
     outcome = HuntOutcome(failure="x")
-    schedule._hunt()
+    schedule._run_scheduled_hunt()
     now[0] += 29.0
     schedule.hear_arrivals(Arrivals(1250, 2))
-    assert not schedule._due()  # a failure has a wait of its own
+    assert not schedule._is_hunt_due()  # a failure has a wait of its own
     never = HuntSchedule(HuntPlan(folder, Config.load({"watch": {"early_share": 0}}, environ={})), clock=lambda: now[0])
-    never._hunt()
+    never._run_scheduled_hunt()
     never.hear_arrivals(Arrivals(9999, 9))
-    assert not never._due()
+    assert not never._is_hunt_due()
 
 
 @pytest.mark.parametrize(("bytes_allowed", "limit"), [(1 << 30, 805_306_368), (sys.maxsize, None)])
@@ -247,7 +247,7 @@ def test_a_schedule_hunts_at_once_then_by_time_by_number_and_when_asked(
     schedule.start()
     assert came.acquire(timeout=5)
     assert schedule.progress.next_at == pytest.approx(1600.0)
-    assert not schedule._due()
+    assert not schedule._is_hunt_due()
     received[0] = 100
     assert came.acquire(timeout=5)  # it looks each second
     now[0] = 1600.0

@@ -119,7 +119,7 @@ def with_numbers(texts: int, forms: int, accounts: int = 10) -> Finding:
 def test_texts_with_other_numbers_each_time_are_tasks_of_their_own() -> None:
     found = with_numbers(3, 10**6)
     assert found.bits == pytest.approx(NO_REPEATS.none_bits)
-    assert "send 3 texts with other numbers each time: 0 % of 1,000 distinct prompts" in found.statement
+    assert "send 3 different texts with other numbers each time: 0 % of 1,000 distinct prompts" in found.statement
 
 
 def test_a_few_forms_of_a_public_item_are_still_repeats() -> None:
