@@ -69,7 +69,7 @@ class Claim:
         operation: what is claimed, from `OPERATION_KINDS`.
         bits: log2 odds of it, against everything else.
         prior_bits: log2 odds against separate customers before any evidence.
-        other_bits: what the explanations beside separate customers take from the odds.
+        other_bits: what the explanations beside separate customers, and the doubt of low odds, take from the odds.
         leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
     """
@@ -125,7 +125,7 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
     by_chance, leading = weighed[0], leading_explanation(weighed)
-    claim = Claim(operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds)
+    claim = Claim(operation, bits, by_chance.prior_bits, bits - by_chance.summed_odds, leading.explanation.key, odds)
     strong = family_bits(by_chance.findings)
     return _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
 
