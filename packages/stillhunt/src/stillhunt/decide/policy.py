@@ -40,26 +40,39 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Rule(_Strict):
-    """What happens to members of campaigns that fit; of several rules that fit an account, the strongest counts.
+RuleState = Literal["off", "simulated", "in_force"]
+"""It decides nothing; it decides and nothing of that is ever in force; what it decides counts, if `mode` lets it."""
+
+
+class RuleTerms(_Strict):
+    """What any rule does; of several rules that fit an account, the strongest counts.
 
     Attributes:
         name: its name, which decisions carry.
-        verdict: verdicts of the campaign that fit.
-        kind: kinds of the campaign that fit.
-        role: roles of the account that fit.
-        probability: least probability that the account is a member.
         reason: what the customer may be told.
     """
 
     name: Name
+    state: RuleState = "in_force"
+    action: Action
+    days: float = Field(14.0, gt=0, le=365)
+    reason: ReasonCode = "automated_collection"
+
+
+class Rule(RuleTerms):
+    """What happens to members of campaigns that fit.
+
+    Attributes:
+        verdict: verdicts of the campaign that fit.
+        kind: kinds of the campaign that fit.
+        role: roles of the account that fit.
+        probability: least probability that the account is a member.
+    """
+
     verdict: tuple[Literal["act", "review"], ...] = ("act",)
     kind: tuple[OperationKind, ...] = (HARVEST_OPERATION,)
     role: tuple[Literal["dedicated", "mixed", "unknown"], ...] = ("dedicated", "mixed", "unknown")
     probability: Share = 0.99
-    action: Action
-    days: float = Field(14.0, gt=0, le=365)
-    reason: ReasonCode = "automated_collection"
 
 
 class Exempt(_Strict):

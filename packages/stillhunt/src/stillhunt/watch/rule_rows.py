@@ -1,0 +1,164 @@
+"""What rules of the provider's own look at, kept beside the case of a snapshot: accounts, and their last busy hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillhunt.base.coded import codes
+from stillhunt.base.dataset import Dataset
+from stillhunt.base.errors import ContractError
+from stillhunt.base.schema_case import CASE_TABLES
+from stillhunt.base.shape import TIMESTAMP
+from stillhunt.base.table_files import parquet_bytes, table_of_parquet
+from stillhunt.base.units import DAY, HOUR
+from stillhunt.watch.snapshots import Snapshot
+
+RULE_ACCOUNTS_FILE, RULE_HOURS_FILE = "rule_accounts.parquet", "rule_hours.parquet"
+RULE_FILES = (RULE_ACCOUNTS_FILE, RULE_HOURS_FILE)
+LEAST_HOUR_REQUESTS = 10
+"""Requests of an account in an hour from which the hour is kept. Judgement: nobody writes a rule against fewer, and
+most hours of most accounts have fewer, which bounds the file."""
+FULLEST_TEXT = 256
+"""Characters that are kept of a text of the accounts table. Judgement: a rule compares names and plans."""
+CUSTOMER_TEXTS = (
+    "organization_id", "plan", "email_domain", "payment_country", "phone_country", "signup_country", "declared_use",
+)  # fmt: skip
+SHARED_VALUES = {
+    "card_accounts": "payment_fingerprint",
+    "mail_accounts": "email_hash",
+    "signup_address_accounts": "signup_ip",
+    "signup_network_accounts": "signup_prefix",
+}
+"""Column -> column of the accounts table: how many accounts have the same value there; 0 where it is not known."""
+_FOUND = ("score", "verdict", "flagged", "sanctioned", "requests", "harvest_requests")
+_HOUR_COLUMNS = (
+    "account_id", "timestamp", "prompt_hash", "model", "client_prefix", "user_agent", "conversation", "status",
+    "input_tokens", "output_tokens",
+)  # fmt: skip
+_DIFFERENT = {
+    "prompts": "prompt_hash", "models": "model", "networks": "client_prefix", "clients": "user_agent",
+    "conversations": "conversation",
+}  # fmt: skip
+HOUR_ROWS = pa.schema(
+    [("account_id", pa.string()), ("hour", TIMESTAMP)]
+    + [(name, pa.int64()) for name in ("requests", *_DIFFERENT, "refused", "input_tokens", "output_tokens")]
+)
+"""One row for each account and hour of the day before the newest request; a count of different values leaves out
+unknown ones, and `refused` counts answers with a status of 400 or more."""
+_NEWEST = pa.schema([("newest", TIMESTAMP)])
+
+
+class RuleRows(NamedTuple):
+    """What rules see of one snapshot: a row for each account that the hunt saw, and HOUR_ROWS."""
+
+    accounts: pa.Table
+    hours: pa.Table
+
+
+def collect_rule_rows(sketches: Dataset, tables: Mapping[str, pa.Table], customers: pa.Table | None) -> RuleRows:
+    """What rules see of a hunt.
+
+    Args:
+        tables: of the case; `accounts` is read.
+        customers: the accounts table; without one, its columns are null and its counts 0.
+    """
+    newest = pc.max(sketches.gather(find_newest_request, _NEWEST, None, ("timestamp",))["newest"])
+    hours = HOUR_ROWS.empty_table()
+    if newest.is_valid:
+        hours = sketches.gather(count_hours, HOUR_ROWS, newest.cast(pa.int64()).as_py() - DAY, _HOUR_COLUMNS)
+    return RuleRows(_join_customers(tables["accounts"], customers), hours.sort_by("account_id"))
+
+
+def rule_files(rows: RuleRows) -> dict[str, bytes]:
+    """The content of the files of a snapshot, by name."""
+    return dict(zip(RULE_FILES, map(parquet_bytes, rows), strict=True))
+
+
+def read_rule_rows(snapshot: Snapshot) -> RuleRows:
+    """What the files of a snapshot say; empty tables where it has none, since an earlier version made it.
+
+    Raises:
+        CaseError: a file is damaged.
+    """
+    found = []
+    for name in RULE_FILES:
+        try:
+            found.append(table_of_parquet((snapshot.path / name).read_bytes()))
+        except FileNotFoundError:
+            return RuleRows(_join_customers(_NO_ACCOUNTS, None), HOUR_ROWS.empty_table())
+        except (OSError, pa.ArrowException, ContractError) as error:
+            raise snapshot.damaged(name) from error
+    return RuleRows(*found)
+
+
+def find_newest_request(table: pa.Table, _context: None) -> pa.Table:
+    """The time of the newest request of a partition; null where it has none."""
+    return pa.table({"newest": pa.array([pc.max(table["timestamp"])], TIMESTAMP)})
+
+
+def count_hours(table: pa.Table, since: int) -> pa.Table:
+    """HOUR_ROWS of one partition, from the first whole hour after a time on.
+
+    Args:
+        since: microseconds since 1970.
+    """
+    begin = -(-since // HOUR) * HOUR
+    moments = table["timestamp"].cast(pa.int64())
+    own = table.filter(pc.greater_equal(moments, begin))
+    hour = pc.multiply(pc.divide(own["timestamp"].cast(pa.int64()), HOUR), HOUR)
+    read: dict[str, pa.Array | pa.ChunkedArray] = {name: own[name] for name in own.column_names if name != "timestamp"}
+    for name in ("model", "user_agent"):
+        read[name] = _number_texts(own[name])[0]
+    read["account_id"], accounts = _number_texts(own["account_id"])
+    read["refused"] = pc.fill_null(pc.greater_equal(own["status"], 400), False).cast(pa.int64())
+    groups = pa.table({**read, "hour": hour}).group_by(["account_id", "hour"])
+    sums = ("refused", "input_tokens", "output_tokens")
+    counted = groups.aggregate(
+        [
+            ([], "count_all"),
+            *((name, "count_distinct") for name in _DIFFERENT.values()),
+            *((one, "sum") for one in sums),
+        ]
+    )
+    columns = {
+        "account_id": accounts.take(counted["account_id"]),
+        "hour": counted["hour"].cast(TIMESTAMP),
+        "requests": counted["count_all"],
+        **{name: counted[f"{column}_count_distinct"] for name, column in _DIFFERENT.items()},
+        **{name: pc.fill_null(counted[f"{name}_sum"], 0) for name in sums},
+    }
+    rows = pa.table({name: columns[name] for name in HOUR_ROWS.names}).cast(HOUR_ROWS)
+    return rows.filter(pc.greater_equal(rows["requests"], LEAST_HOUR_REQUESTS))
+
+
+_NO_ACCOUNTS = CASE_TABLES["accounts"].empty()
+
+
+def _number_texts(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """The number of each text, null where it has none, and the texts by number."""
+    code, texts = codes(column)
+    return pa.array(code, mask=code < 0), texts.cast(pa.string())
+
+
+def _join_customers(accounts: pa.Table, customers: pa.Table | None) -> pa.Table:
+    """Each account that was seen, with what the accounts table says of it."""
+    columns = {name: accounts[name] for name in ("account_id", *_FOUND)}
+    columns["in_campaign"] = pc.is_valid(accounts["campaign_id"])
+    if customers is None:
+        columns["created_at"] = pa.nulls(accounts.num_rows, TIMESTAMP)
+        columns |= {name: pa.nulls(accounts.num_rows, pa.string()) for name in CUSTOMER_TEXTS}
+        return pa.table(columns | {name: pa.array([0] * accounts.num_rows, pa.int64()) for name in SHARED_VALUES})
+    names = customers["account_id"].cast(pa.string()).combine_chunks()
+    own = customers.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=names))
+    columns["created_at"] = own["created_at"]
+    for name in CUSTOMER_TEXTS:
+        columns[name] = pc.utf8_slice_codeunits(own[name].cast(pa.string()), 0, FULLEST_TEXT)
+    for name, column in SHARED_VALUES.items():
+        counted = pc.value_counts(customers[column].drop_null())
+        place = pc.index_in(own[column], value_set=counted.field("values"), skip_nulls=True)
+        columns[name] = pc.fill_null(counted.field("counts").take(place), 0)
+    return pa.table(columns)
