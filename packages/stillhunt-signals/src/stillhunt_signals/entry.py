@@ -1,0 +1,9 @@
+"""What the core shows of the commands of this distribution; it is read at each `--help`."""
+
+from stillhunt.commands import CommandEntry
+
+_HERE = "stillhunt_signals.commands."
+signals = CommandEntry(
+    "Signals that you know of accounts beside the log: what they say, and what they would have changed.",
+    _HERE + "signals:signal_commands",
+)
