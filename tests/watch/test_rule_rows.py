@@ -27,6 +27,7 @@ def requests() -> pa.Table:
                 "account_id": account, "timestamp": at + timedelta(seconds=place), "prompt_hash": place % 7,
                 "model": f"m{place % 2}", "client_prefix": None, "user_agent": "curl", "conversation": place,
                 "status": 429 if place % 4 == 0 else 200, "input_tokens": 10, "output_tokens": None,
+                "network": "AS1 One", "ip_kind": None, "country": "SE",
             }  # fmt: skip
             rows.append({**row, **changes})
 
@@ -35,7 +36,7 @@ def requests() -> pa.Table:
     send("busy", END - timedelta(hours=30), 50)
     send("quiet", END - timedelta(minutes=1), LEAST_HOUR_REQUESTS - 1)
     send("newest", END, 1)
-    types = {"timestamp": TIMESTAMP, "prompt_hash": pa.uint64(), "client_prefix": pa.uint64()}
+    types = {"timestamp": TIMESTAMP, "ip_kind": pa.string(), "prompt_hash": pa.uint64(), "client_prefix": pa.uint64()}
     table = pa.Table.from_pylist(rows)
     for name, kind in types.items():
         table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(kind))
@@ -53,6 +54,10 @@ def seen(*names: str) -> pa.Table:
 
 def test_hours_of_the_last_day_are_counted_and_quiet_ones_left_out() -> None:
     rows = collect_rule_rows(LocalDataset.of(requests()), {"accounts": seen("busy")}, None).hours.to_pylist()
+    (account,) = collect_rule_rows(LocalDataset.of(requests()), {"accounts": seen("busy")}, None).accounts.to_pylist()
+    assert (account["clients"], account["networks"], account["ip_kinds"], account["countries"]) == (
+        ["curl"], ["AS1 One"], [], ["SE"],
+    )  # fmt: skip
     assert [row["account_id"] for row in rows] == ["busy", "busy"]
     early, late = sorted(rows, key=lambda row: row["hour"])
     assert (late["hour"], late["requests"], late["prompts"], late["models"]) == (END.replace(minute=0), 20, 7, 2)
@@ -80,6 +85,7 @@ def test_accounts_have_their_customer_and_how_many_share_the_card(tmp_path: Any)
     rows = collect_rule_rows(LocalDataset.of(requests()), {"accounts": seen("a", "c", "unknown")}, customers)
     first, second, third = rows.accounts.to_pylist()
     assert (first["plan"], first["card_accounts"], first["signup_network_accounts"]) == ("free", 3, 2)
+    assert (first["clients"], first["payment_fingerprint"]) == (None, 7)
     assert first["declared_use"] == "é" * 256
     assert (second["plan"], second["card_accounts"], third["plan"], third["card_accounts"]) == (None, 0, None, 0)
     for name, content in rule_files(rows).items():

@@ -15,6 +15,8 @@ from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.table_files import parquet_bytes, table_of_parquet
 from stillhunt.base.units import DAY, HOUR
+from stillhunt.triage.account_facts import most_used_values
+from stillhunt.triage.origins import ASPECTS, as_families
 from stillhunt.watch.snapshots import Snapshot
 
 RULE_ACCOUNTS_FILE, RULE_HOURS_FILE = "rule_accounts.parquet", "rule_hours.parquet"
@@ -34,6 +36,7 @@ SHARED_VALUES = {
     "signup_network_accounts": "signup_prefix",
 }
 """Column -> column of the accounts table: how many accounts have the same value there; 0 where it is not known."""
+_HASHES = ("payment_fingerprint", "signup_prefix")
 _FOUND = ("score", "verdict", "flagged", "sanctioned", "requests", "harvest_requests")
 _HOUR_COLUMNS = (
     "account_id", "timestamp", "prompt_hash", "model", "client_prefix", "user_agent", "conversation", "status",
@@ -49,6 +52,10 @@ HOUR_ROWS = pa.schema(
 )
 """One row for each account and hour of the day before the newest request; a count of different values leaves out
 unknown ones, and `refused` counts answers with a status of 400 or more."""
+_ORIGIN_COLUMNS = ("account_id", "timestamp", *ASPECTS.values())
+_ORIGINS = {"client": "clients", "network": "networks", "ip_kind": "ip_kinds", "country": "countries"}
+ORIGIN_ROWS = pa.schema([("account_id", pa.string()), *((name, pa.list_(pa.string())) for name in _ORIGINS.values())])
+"""For each account of that day, where its requests came from: the most used values, as MEMBER_DETAILS has them."""
 _NEWEST = pa.schema([("newest", TIMESTAMP)])
 
 
@@ -67,10 +74,16 @@ def collect_rule_rows(sketches: Dataset, tables: Mapping[str, pa.Table], custome
         customers: the accounts table; without one, its columns are null and its counts 0.
     """
     newest = pc.max(sketches.gather(find_newest_request, _NEWEST, None, ("timestamp",))["newest"])
-    hours = HOUR_ROWS.empty_table()
+    hours, origins = HOUR_ROWS.empty_table(), ORIGIN_ROWS.empty_table()
     if newest.is_valid:
-        hours = sketches.gather(count_hours, HOUR_ROWS, newest.cast(pa.int64()).as_py() - DAY, _HOUR_COLUMNS)
-    return RuleRows(_join_customers(tables["accounts"], customers), hours.sort_by("account_id"))
+        since = newest.cast(pa.int64()).as_py() - DAY
+        hours = sketches.gather(count_hours, HOUR_ROWS, since, _HOUR_COLUMNS)
+        origins = sketches.gather(list_origins, ORIGIN_ROWS, since, _ORIGIN_COLUMNS)
+    accounts = _join_customers(tables["accounts"], customers)
+    own = origins.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=origins["account_id"]))
+    for name in _ORIGINS.values():
+        accounts = accounts.append_column(name, own[name])
+    return RuleRows(accounts, hours.sort_by("account_id"))
 
 
 def rule_files(rows: RuleRows) -> dict[str, bytes]:
@@ -89,7 +102,7 @@ def read_rule_rows(snapshot: Snapshot) -> RuleRows:
         try:
             found.append(table_of_parquet((snapshot.path / name).read_bytes()))
         except FileNotFoundError:
-            return RuleRows(_join_customers(_NO_ACCOUNTS, None), HOUR_ROWS.empty_table())
+            return RuleRows(_join_customers(CASE_TABLES["accounts"].empty(), None), HOUR_ROWS.empty_table())
         except (OSError, pa.ArrowException, ContractError) as error:
             raise snapshot.damaged(name) from error
     return RuleRows(*found)
@@ -98,6 +111,19 @@ def read_rule_rows(snapshot: Snapshot) -> RuleRows:
 def find_newest_request(table: pa.Table, _context: None) -> pa.Table:
     """The time of the newest request of a partition; null where it has none."""
     return pa.table({"newest": pa.array([pc.max(table["timestamp"])], TIMESTAMP)})
+
+
+def list_origins(table: pa.Table, since: int) -> pa.Table:
+    """ORIGIN_ROWS of one partition, from a time on, microseconds since 1970."""
+    own = table.filter(pc.greater_equal(table["timestamp"].cast(pa.int64()), since))
+    account, names = codes(own["account_id"])
+    columns = {"account_id": names.cast(pa.string())}
+    for aspect, column in ASPECTS.items():
+        value, texts = codes(own[column])
+        words = texts.to_pylist()
+        value, words = as_families(value, words) if aspect == "client" else (value, words)
+        columns[_ORIGINS[aspect]] = most_used_values(account, value, words, len(names))
+    return pa.table(columns).select(ORIGIN_ROWS.names)
 
 
 def count_hours(table: pa.Table, since: int) -> pa.Table:
@@ -135,9 +161,6 @@ def count_hours(table: pa.Table, since: int) -> pa.Table:
     return rows.filter(pc.greater_equal(rows["requests"], LEAST_HOUR_REQUESTS))
 
 
-_NO_ACCOUNTS = CASE_TABLES["accounts"].empty()
-
-
 def _number_texts(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     """The number of each text, null where it has none, and the texts by number."""
     code, texts = codes(column)
@@ -151,10 +174,11 @@ def _join_customers(accounts: pa.Table, customers: pa.Table | None) -> pa.Table:
     if customers is None:
         columns["created_at"] = pa.nulls(accounts.num_rows, TIMESTAMP)
         columns |= {name: pa.nulls(accounts.num_rows, pa.string()) for name in CUSTOMER_TEXTS}
+        columns |= {name: pa.nulls(accounts.num_rows, pa.uint64()) for name in _HASHES}
         return pa.table(columns | {name: pa.array([0] * accounts.num_rows, pa.int64()) for name in SHARED_VALUES})
     names = customers["account_id"].cast(pa.string()).combine_chunks()
     own = customers.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=names))
-    columns["created_at"] = own["created_at"]
+    columns |= {name: own[name] for name in ("created_at", *_HASHES)}
     for name in CUSTOMER_TEXTS:
         columns[name] = pc.utf8_slice_codeunits(own[name].cast(pa.string()), 0, FULLEST_TEXT)
     for name, column in SHARED_VALUES.items():
