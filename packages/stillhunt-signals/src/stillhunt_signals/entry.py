@@ -3,6 +3,9 @@
 from stillhunt.commands import CommandEntry
 
 _HERE = "stillhunt_signals.commands."
+rules = CommandEntry(
+    "Rules of your own over columns and hourly counts: save, try, switch and label.", _HERE + "rules:rule_commands"
+)
 signals = CommandEntry(
     "Signals that you know of accounts beside the log: what they say, and what they would have changed.",
     _HERE + "signals:signal_commands",

@@ -50,13 +50,17 @@ def with_own_rules(findings: Findings, snapshot: Snapshot, own: OwnRules | None,
     """Findings with the accounts that fit rules of the provider's own; those that are off are left out.
 
     Args:
-        alone: evaluate this rule only, whatever its state.
+        alone: evaluate this rule only, as if it were in force.
 
     Raises:
         CaseError: the snapshot is damaged.
     """
-    chosen = [] if own is None else [one for one in own.rules if (one.name == alone if alone else one.state != "off")]
-    if own is None or not chosen:
+    if own is None:
+        return findings
+    chosen = [one for one in own.rules if one.state != "off"]
+    if alone:
+        chosen = [one.model_copy(update={"state": "in_force"}) for one in own.rules if one.name == alone]
+    if not chosen:
         return findings
     fitting = tuple((rule, frozenset(own.fitting(rule.name, snapshot))) for rule in chosen)
     rows = read_rule_rows(snapshot).accounts

@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -23,6 +23,10 @@ _TABLE = re.compile(r"(\s*)(\[\[?)\s*([\w.\-]+)\s*\]\]?")
 _KEY = re.compile(r"(\s*)([\w\-]+)\s*=\s*")
 _LONG_NUMBER = re.compile(r"(?<![0-9_])(?:[0-9]_?){1000,}")
 _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+
+_POLICY_STEP = "docs/howto/decide.md has one to begin with"
+AModel = TypeVar("AModel", bound=BaseModel)
 
 
 def _known_kind(kind: str) -> str:
@@ -202,30 +206,47 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
     Raises:
         ConfigError: as `read_policy`.
     """
+    return parse_declared(content, Policy, "policy", name, next_step=_POLICY_STEP)
+
+
+def parse_declared(content: bytes, model: type[AModel], what: str, name: str, *, next_step: str) -> AModel:
+    """A small declared file in TOML, as a model.
+
+    Args:
+        what: the file declares, for errors.
+        name: of the file, for errors.
+
+    Raises:
+        ConfigError: as `read_policy`.
+    """
+
+    def refuse(why: str, where: str) -> ConfigError:
+        return ConfigError(f"the {what} cannot be used: {why}", where=where, next_step=next_step)
+
     try:
         text = content.decode()
         found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _make_policy_error("it is not UTF-8", f"{name}:{line}") from error
+        raise refuse("it is not UTF-8", f"{name}:{line}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         placed = _PLACED.search(str(error))
         place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
-        raise _make_policy_error(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+        raise refuse(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
     except ValueError as error:  # Python's limit for the digits of an integer, which tomllib lets through
         number = _LONG_NUMBER.search(text)
         before = text[: number.start()] if number else ""
         place = f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}" if number else ""
-        raise _make_policy_error("a number in it has too many digits", f"{name}{place}") from error
+        raise refuse("a number in it has too many digits", f"{name}{place}") from error
     try:
-        return Policy.model_validate(found)
+        return model.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         path = tuple(part for part in first["loc"] if isinstance(part, str | int))
-        what = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        why = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         setting = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
         line, column = place_of(text, path)
-        raise _make_policy_error(f"{setting}: {what}" if setting else what, f"{name}:{line}:{column}") from error
+        raise refuse(f"{setting}: {why}" if setting else why, f"{name}:{line}:{column}") from error
 
 
 def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
@@ -252,8 +273,4 @@ def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
 
 
 def _make_policy_error(what: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"the policy cannot be used: {what}",
-        where=where,
-        next_step="docs/howto/decide.md has one to begin with",
-    )
+    return ConfigError(f"the policy cannot be used: {what}", where=where, next_step=_POLICY_STEP)
