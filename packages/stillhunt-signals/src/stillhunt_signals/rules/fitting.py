@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.live import DataFolder, RuleRows, Snapshot, read_rule_rows
-from stillhunt_signals.rules.language import Condition, compile_condition
+from stillhunt_signals.rules.language import RuleCondition, compile_condition
 from stillhunt_signals.rules.rule_file import OwnRuleFile
 from stillhunt_signals.rules.saved import LabelSubject, RuleLedger, card_name
 
@@ -26,7 +26,7 @@ class SavedRules:
 
     def __init__(self, folder: DataFolder) -> None:
         self._ledger = RuleLedger(folder)
-        self._conditions: dict[str, Condition] = {}
+        self._conditions: dict[str, RuleCondition] = {}
         self._seen: tuple[Snapshot, SnapshotValues] | None = None
 
     @cached_property
@@ -41,7 +41,7 @@ class SavedRules:
             self._seen = snapshot, SnapshotValues(read_rule_rows(snapshot), snapshot.facts()["made_at"], self._ledger)
         return fitting_accounts(rule, self._seen[1])
 
-    def _ledger_file(self, name: str) -> Condition:
+    def _ledger_file(self, name: str) -> RuleCondition:
         if name not in self._conditions:
             text = next(one.when for one in self.rules if one.name == name)
             self._conditions[name] = compile_condition(text, f"rule {name}: when")
@@ -58,7 +58,7 @@ class SnapshotValues:
     def __init__(self, rows: RuleRows, made_at: int, ledger: RuleLedger) -> None:
         self._rows, self._made_at, self._ledger = rows, made_at, ledger
 
-    def of_condition(self, condition: Condition) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def of_condition(self, condition: RuleCondition) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Each account, or each of its hours, with what is known of the columns that a condition reads."""
         accounts = self._rows.accounts
         if condition.over == "account":
@@ -73,7 +73,7 @@ class SnapshotValues:
         own |= self._made_columns(condition, about)
         yield from zip(hours["account_id"].to_pylist(), _without_unknown(own, hours.num_rows), strict=True)
 
-    def _made_columns(self, condition: Condition, accounts: pa.Table) -> dict[str, list[Any]]:
+    def _made_columns(self, condition: RuleCondition, accounts: pa.Table) -> dict[str, list[Any]]:
         made: dict[str, list[Any]] = {}
         if "account.age_days" in condition.names:
             now = datetime.fromtimestamp(self._made_at / 1e6, UTC)
@@ -98,7 +98,7 @@ class SnapshotValues:
             yield sorted(set().union(*(standing.get(one, frozenset()) for one in about)))
 
 
-def fitting_accounts(condition: Condition, values: SnapshotValues) -> frozenset[str]:
+def fitting_accounts(condition: RuleCondition, values: SnapshotValues) -> frozenset[str]:
     """Accounts that fit a condition, or that have an hour that does."""
     found: set[str] = set()
     for account, known in values.of_condition(condition):
@@ -107,7 +107,7 @@ def fitting_accounts(condition: Condition, values: SnapshotValues) -> frozenset[
     return frozenset(found)
 
 
-def _columns_of(condition: Condition, table: pa.Table, of: str) -> dict[str, list[Any]]:
+def _columns_of(condition: RuleCondition, table: pa.Table, of: str) -> dict[str, list[Any]]:
     """The columns of a table that a condition reads, by what it calls them."""
     wanted = {name for name in condition.names if name.startswith(f"{of}.") and name not in _MADE}
     return {name: table[_RENAMED.get(name, name.partition(".")[2])].to_pylist() for name in sorted(wanted)}

@@ -68,7 +68,7 @@ def rule_columns() -> Mapping[str, RuleColumn]:
 
 
 @dataclass(frozen=True)
-class Condition:
+class RuleCondition:
     """A condition that was checked.
 
     Attributes:
@@ -93,7 +93,7 @@ class Condition:
             return False
 
 
-def compile_condition(text: str, where: str = "when") -> Condition:
+def compile_condition(text: str, where: str = "when") -> RuleCondition:
     """Check a condition, and prepare it.
 
     Raises:
@@ -118,7 +118,7 @@ def compile_condition(text: str, where: str = "when") -> Condition:
         )
     names = frozenset(f"{table}.{name}" for table, name in _NAMED.findall(text)) & types.keys()
     over: Literal["account", "hour"] = "hour" if any(name.startswith("hour.") for name in names) else "account"
-    condition = Condition(text, over, names, expression)
+    condition = RuleCondition(text, over, names, expression)
     if (took := _measure_condition(condition)) > MOST_MICROSECONDS:
         said = "too many steps" if math.isinf(took) else f"{took:,.0f} microseconds"
         raise _refuse_condition(
@@ -128,7 +128,7 @@ def compile_condition(text: str, where: str = "when") -> Condition:
 
 
 def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """Values of columns as `Condition.holds` takes them, for an example.
+    """Values of columns as `RuleCondition.holds` takes them, for an example.
 
     Raises:
         ConfigError: a column is not there, or the value is not of its type.
@@ -155,7 +155,7 @@ def _cel_type(kind: str) -> cel.Type:
     return plain
 
 
-def _measure_condition(condition: Condition) -> float:
+def _measure_condition(condition: RuleCondition) -> float:
     """Microseconds of one evaluation on the fullest values, the least of some tries."""
     values = {one.name: _FULLEST[one.kind] for one in rule_columns().values()}
     took = []

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stillhunt import ConfigError
 from stillhunt.live import HIGHEST_CEILING, RuleTerms, parse_declared, rank
-from stillhunt_signals.rules.language import Condition, check_values, compile_condition
+from stillhunt_signals.rules.language import RuleCondition, check_values, compile_condition
 
 MOST_RULE_BYTES = 64 << 10
 """Bytes of the file of a rule. Judgement: a condition of 2 KB and some hundred examples."""
@@ -53,7 +53,7 @@ class OwnRuleFile(RuleTerms):
         return self
 
 
-def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, Condition]:
+def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition]:
     """A rule and its condition, checked, and tried by its examples.
 
     Args:

@@ -16,13 +16,11 @@ from typing import Any, Literal, NamedTuple, get_args
 from stillhunt import ConfigError
 from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 from stillhunt.live import DataFolder, RuleState
-from stillhunt.tools import DAY, escape_controls, name_of_person, note_of, read_secret
+from stillhunt.tools import DAY, escape_controls, label_text, name_of_person, note_of, read_secret
 from stillhunt_signals.rules.rule_file import OwnRuleFile, parse_rule
 
 RULES_LEDGER = "rules.jsonl"
 LONGEST_LABEL_DAYS = 3650.0
-MOST_LABEL_CHARACTERS = 40
-"""Characters of a label, as of the labels of cases."""
 LabelSubject = Literal["account", "card", "network", "client"]
 LABEL_SUBJECTS: tuple[LabelSubject, ...] = get_args(LabelSubject)
 _NAMES = LedgerNames(
@@ -107,11 +105,7 @@ class RuleLedger:
         Args:
             value: id of an account; what `card_name` gives; a network or a client as `account.networks` has them.
         """
-        text = escape_controls(label.strip())
-        if not 0 < len(text) <= MOST_LABEL_CHARACTERS or not value:
-            raise ConfigError(
-                f"a label has 1 to {MOST_LABEL_CHARACTERS} characters", where="label", next_step="write a shorter one"
-            )
+        text = label_text(label)
         if not 0 <= days <= LONGEST_LABEL_DAYS:
             raise ConfigError(
                 "a label needs an end", where="days", next_step=f"give days up to {LONGEST_LABEL_DAYS:,.0f}"
