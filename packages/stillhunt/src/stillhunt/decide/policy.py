@@ -111,6 +111,28 @@ class LimitTerms(_Strict):
     models: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = ()
 
 
+SignUpAnswer = Literal["none", "step_up", "hold"]
+"""Nothing; the new customer must prove something first; a person looks at the sign-up first."""
+
+
+class SignUpTerms(_Strict):
+    """What is answered when somebody signs up; without this section, what is known and nothing else.
+
+    Attributes:
+        campaign: where card, device, mail or network tie the sign-up to a campaign of now or before.
+        least_bits: bits of these ties from which they count.
+        free_tiers: where the same card, device or mail has several free tiers, this one counted.
+        least_free_tiers: so many.
+        trial_plans: plans that are free tiers, as the accounts table and the question name them.
+    """
+
+    campaign: SignUpAnswer = "none"
+    least_bits: float = Field(8.0, gt=0, le=100)
+    free_tiers: SignUpAnswer = "none"
+    least_free_tiers: int = Field(2, ge=2, le=1_000)
+    trial_plans: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ("free", "trial")
+
+
 class AppealTerms(_Strict):
     """How appeals against decisions are treated.
 
@@ -140,6 +162,7 @@ class Policy(_Strict):
             being enforced, and nothing that came later. stop: nothing is enforced, and gateways do what was chosen for
             failures.
         signature: what happens to accounts that a signature links.
+        sign_up: what is answered when somebody signs up.
         throttle: what that action means, of persons too.
         limit: what that action means, of persons too.
     """
@@ -157,6 +180,7 @@ class Policy(_Strict):
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()
     signature: SignatureTerms = SignatureTerms()
+    sign_up: SignUpTerms = SignUpTerms()
     throttle: ThrottleTerms = ThrottleTerms()
     limit: LimitTerms = LimitTerms()
     appeals: AppealTerms = AppealTerms()

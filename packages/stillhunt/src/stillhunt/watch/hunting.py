@@ -232,6 +232,7 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
+    flagged = {account for campaign in known for account in campaign.flagged}
     made: list[Callable[[Case], _Found]] = []
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config, customers: pa.Table | None) -> None:
@@ -243,12 +244,11 @@ def _signing_hunt(
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
-            rule_rows=collect_rule_rows(sketches, tables, customers),
+            rule_rows=collect_rule_rows(sketches, tables, customers, flagged),
         )
         made.append(found)
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    flagged = {account for campaign in known for account in campaign.flagged}
     case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,8 +19,7 @@ from stillhunt.triage.account_facts import most_used_values
 from stillhunt.triage.origins import ASPECTS, as_families
 from stillhunt.watch.snapshots import Snapshot
 
-RULE_ACCOUNTS_FILE, RULE_HOURS_FILE = "rule_accounts.parquet", "rule_hours.parquet"
-RULE_FILES = (RULE_ACCOUNTS_FILE, RULE_HOURS_FILE)
+RULE_FILES = ("rule_accounts.parquet", "rule_hours.parquet", "rule_members.parquet")
 LEAST_HOUR_REQUESTS = 10
 """Requests of an account in an hour from which the hour is kept. Judgement: nobody writes a rule against fewer, and
 most hours of most accounts have fewer, which bounds the file."""
@@ -36,7 +35,7 @@ SHARED_VALUES = {
     "signup_network_accounts": "signup_prefix",
 }
 """Column -> column of the accounts table: how many accounts have the same value there; 0 where it is not known."""
-_HASHES = ("payment_fingerprint", "signup_prefix")
+_HASHES = ("payment_fingerprint", "email_hash", "signup_ip", "signup_prefix")
 _FOUND = ("score", "verdict", "flagged", "sanctioned", "requests", "harvest_requests")
 _HOUR_COLUMNS = (
     "account_id", "timestamp", "prompt_hash", "model", "client_prefix", "user_agent", "conversation", "status",
@@ -56,23 +55,38 @@ _ORIGIN_COLUMNS = ("account_id", "timestamp", *ASPECTS.values())
 _ORIGINS = {"client": "clients", "network": "networks", "ip_kind": "ip_kinds", "country": "countries"}
 ORIGIN_ROWS = pa.schema([("account_id", pa.string()), *((name, pa.list_(pa.string())) for name in _ORIGINS.values())])
 """For each account of that day, where its requests came from: the most used values, as MEMBER_DETAILS has them."""
+SPAN_ROWS = pa.schema([("account_id", pa.string()), ("first_request", TIMESTAMP), ("last_request", TIMESTAMP)])
 _NEWEST = pa.schema([("newest", TIMESTAMP)])
 
 
 class RuleRows(NamedTuple):
-    """What rules see of one snapshot: a row for each account that the hunt saw, and HOUR_ROWS."""
+    """What rules and sign-ups are compared with.
+
+    Attributes:
+        accounts: a row for each account that the hunt saw.
+        hours: HOUR_ROWS.
+        members: what the accounts table says of each account that was ever flagged, seen by this hunt or not.
+    """
 
     accounts: pa.Table
     hours: pa.Table
+    members: pa.Table
 
 
-def collect_rule_rows(sketches: Dataset, tables: Mapping[str, pa.Table], customers: pa.Table | None) -> RuleRows:
+def collect_rule_rows(
+    sketches: Dataset,
+    tables: Mapping[str, pa.Table],
+    customers: pa.Table | None,
+    flagged_before: Collection[str] = (),
+) -> RuleRows:
     """What rules see of a hunt.
 
     Args:
         tables: of the case; `accounts` is read.
         customers: the accounts table; without one, its columns are null and its counts 0.
+        flagged_before: accounts that an earlier hunt flagged.
     """
+    spans = sketches.gather(find_request_span, SPAN_ROWS, None, ("account_id", "timestamp"))
     newest = pc.max(sketches.gather(find_newest_request, _NEWEST, None, ("timestamp",))["newest"])
     hours, origins = HOUR_ROWS.empty_table(), ORIGIN_ROWS.empty_table()
     if newest.is_valid:
@@ -81,9 +95,13 @@ def collect_rule_rows(sketches: Dataset, tables: Mapping[str, pa.Table], custome
         origins = sketches.gather(list_origins, ORIGIN_ROWS, since, _ORIGIN_COLUMNS)
     accounts = _join_customers(tables["accounts"], customers)
     own = origins.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=origins["account_id"]))
-    for name in _ORIGINS.values():
-        accounts = accounts.append_column(name, own[name])
-    return RuleRows(accounts, hours.sort_by("account_id"))
+    span = spans.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=spans["account_id"]))
+    for table in (own.drop("account_id"), span.drop("account_id")):
+        for name in table.column_names:
+            accounts = accounts.append_column(name, table[name])
+    flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
+    members = pa.table({"account_id": pa.array(sorted({*flagged, *flagged_before}), pa.string())})
+    return RuleRows(accounts, hours.sort_by("account_id"), _add_customer_columns(members, customers))
 
 
 def rule_files(rows: RuleRows) -> dict[str, bytes]:
@@ -102,7 +120,8 @@ def read_rule_rows(snapshot: Snapshot) -> RuleRows:
         try:
             found.append(table_of_parquet((snapshot.path / name).read_bytes()))
         except FileNotFoundError:
-            return RuleRows(_join_customers(CASE_TABLES["accounts"].empty(), None), HOUR_ROWS.empty_table())
+            nobody = _join_customers(CASE_TABLES["accounts"].empty(), None)
+            return RuleRows(nobody, HOUR_ROWS.empty_table(), nobody)
         except (OSError, pa.ArrowException, ContractError) as error:
             raise snapshot.damaged(name) from error
     return RuleRows(*found)
@@ -111,6 +130,15 @@ def read_rule_rows(snapshot: Snapshot) -> RuleRows:
 def find_newest_request(table: pa.Table, _context: None) -> pa.Table:
     """The time of the newest request of a partition; null where it has none."""
     return pa.table({"newest": pa.array([pc.max(table["timestamp"])], TIMESTAMP)})
+
+
+def find_request_span(table: pa.Table, _context: None) -> pa.Table:
+    """SPAN_ROWS of one partition: first and last request of each account in the window."""
+    account, names = _number_texts(table["account_id"])
+    rows = pa.table({"account": account, "timestamp": table["timestamp"]}).group_by("account")
+    found = rows.aggregate([("timestamp", "min"), ("timestamp", "max")])
+    columns = [names.take(found["account"].combine_chunks()), found["timestamp_min"], found["timestamp_max"]]
+    return pa.table(columns, schema=SPAN_ROWS)
 
 
 def list_origins(table: pa.Table, since: int) -> pa.Table:
@@ -171,6 +199,11 @@ def _join_customers(accounts: pa.Table, customers: pa.Table | None) -> pa.Table:
     """Each account that was seen, with what the accounts table says of it."""
     columns = {name: accounts[name] for name in ("account_id", *_FOUND)}
     columns["in_campaign"] = pc.is_valid(accounts["campaign_id"])
+    return _add_customer_columns(pa.table(columns), customers)
+
+
+def _add_customer_columns(accounts: pa.Table, customers: pa.Table | None) -> pa.Table:
+    columns = {name: accounts[name] for name in accounts.column_names}
     if customers is None:
         columns["created_at"] = pa.nulls(accounts.num_rows, TIMESTAMP)
         columns |= {name: pa.nulls(accounts.num_rows, pa.string()) for name in CUSTOMER_TEXTS}
