@@ -32,8 +32,8 @@ from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
 from stillhunt.triage.samples import Rereading
 
-AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
-"""Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
+AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config, pa.Table | None], None]
+"""Called with the sketches, the case tables, the settings and the ACCOUNTS of a hunt, while the sketches are open."""
 
 
 class Sketches(Protocol):
@@ -125,7 +125,7 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(sketches.dataset(_count_workers(config)), tables, config)
+                after(sketches.dataset(_count_workers(config)), tables, config, customers)
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return Case(tables, run=run, **views._asdict(), phrases=known_by)

@@ -21,7 +21,7 @@ from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked, of_campaign
 from stillhunt.decide.names import note_of, person_text, storable
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, person_entry
-from stillhunt.decide.spared import SPARED_ROLES
+from stillhunt.decide.rules import SHARED_ROLES
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
@@ -86,7 +86,7 @@ def plan_action(members: Iterable[CampaignMember], action: Action) -> ActionPlan
 def _left_out(member: CampaignMember, action: Action) -> LeftOut | None:
     if member.sanctioned:
         return "sanctioned"
-    if rank(action) > rank(WITHOUT_FLAG) and member.role in SPARED_ROLES:
+    if rank(action) > rank(WITHOUT_FLAG) and member.role in SHARED_ROLES:
         return "victim" if member.role == "victim" else "pool"
     return None if member.flagged else "not_flagged"
 

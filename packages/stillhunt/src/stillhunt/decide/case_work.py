@@ -156,6 +156,16 @@ def dismissed_within(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_select_dismissed_cases()).scalars())
 
 
+def dismissed_until(database: WatchDatabase, at: int) -> frozenset[str]:
+    """Campaigns that were dismissed at a time, microseconds since 1970."""
+    event, status = CASE_EVENTS.c, dict[str, str]()
+    statement = select(event.campaign_id, event.after).where(event.at <= at)
+    for row in database.read(statement.order_by(event.campaign_id, event.version)):
+        known = status.get(row["campaign_id"], "new")
+        status[row["campaign_id"]] = json.loads(row["after"]).get("status", known)
+    return frozenset(name for name, became in status.items() if became == "dismissed")
+
+
 def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) -> dict[str, CampaignFacts]:
     """What the snapshot said of each decided campaign when the decision that stands was made.
 
