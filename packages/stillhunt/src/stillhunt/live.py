@@ -12,6 +12,7 @@ from stillhunt._facade import offer_names
 if TYPE_CHECKING:
     from stillhunt.cli.watching import hunt_on_schedule, reach_database
     from stillhunt.decide.case_work import read_work
+    from stillhunt.decide.past import DecidedAccount, past_decisions
     from stillhunt.watch.child import hunt_in_child
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
     from stillhunt.watch.hunting import HuntPlan

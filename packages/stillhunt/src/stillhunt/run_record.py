@@ -165,6 +165,6 @@ def findings_record(
 
 def _list_recorded_settings(config: Config) -> dict[str, Any]:
     """Settings without paths on this machine, and without those of alerts, packs and plugins."""
-    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins"})
+    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins", "signals"})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
     return settings
