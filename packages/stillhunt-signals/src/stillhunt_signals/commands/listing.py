@@ -18,7 +18,7 @@ from stillhunt.commands import (
     print_json,
 )
 from stillhunt.tools import formatting
-from stillhunt_signals.signals.declared import Signal, declared_signals, learned_file, ready_signals
+from stillhunt_signals.signals.declared import declared_signals, learned_file, ready_signals, signal_of
 from stillhunt_signals.signals.known_accounts import known_accounts
 from stillhunt_signals.signals.learned_file import read_learned
 from stillhunt_signals.signals.values import read_values
@@ -67,6 +67,6 @@ def list_ready(as_json: JsonFlag = False) -> None:
 
 
 def _shown_entries(name: str, entries: dict[str, object]) -> dict[str, str]:
-    known = {key: value for key, value in entries.items() if key != "documented"}
-    signal = Signal(name=name, **{"from": "FILE", **known})
+    via = {"via": "FILE"} if "via_key" in entries else {}
+    signal = signal_of(name, {"ready": name, "from": "bodies.jsonl", **via})
     return {"kind": signal.kind, "about": signal.about, "column": signal.column}

@@ -31,6 +31,8 @@ ACCOUNT_COLUMNS = (
 """Columns of the table of accounts that a signal may name with `from = "accounts"`: those that a case keeps."""
 LOG_COLUMNS = ("ip_kind", "country")
 """Columns of the log that a signal may name with `from = "log"`: what an account mostly has, as a case keeps it."""
+BODY_FILES = (".jsonl", ".ndjson", ".json")
+"""Endings of files of bodies that were pushed; all other files are tables."""
 _NEXT = "howto/signals.md describes the entries; `stillhunt signals ready` lists the ready ones"
 
 
@@ -49,6 +51,9 @@ class Signal(BaseModel):
         time: column with when it became known, ISO 8601 or seconds since 1970; values known only after we decided about
             an account are not learned from.
         only: column -> values that a row must have: a webhook tells of other things, too.
+        via: a table with account_id and `via_key`, where the rows do not name the account, but its address or its
+            Stripe customer: then `account` names the column with that.
+        listed: the rows are a list, and an account that is not on it has the value no.
         leaves: whether packs and shares may quote it.
     """
 
@@ -65,6 +70,9 @@ class Signal(BaseModel):
     yes: tuple[str, ...] = ("true", "yes", "1", "t", "y")
     time: str = Text
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    via: str = Field("", max_length=4096, repr=False)
+    via_key: str = Field("", max_length=256)
+    listed: bool = False
     leaves: bool = False
 
     @model_validator(mode="after")
@@ -76,6 +84,8 @@ class Signal(BaseModel):
             )
         if self.source.startswith(("postgresql://", "postgres://")) != bool(self.table):
             raise ValueError("a database needs table, and nothing else has one")
+        if bool(self.via) != bool(self.via_key):
+            raise ValueError("rows that name no account need via, a table with account_id and the column via_key")
         return self
 
     @property
@@ -86,7 +96,7 @@ class Signal(BaseModel):
     @property
     def digest(self) -> str:
         """Names what it means: what was learned of a signal holds while this stays; where it is read may change."""
-        said = self.model_dump(mode="json", include={"name", "column", "kind", "about", "yes", "only"})
+        said = self.model_dump(mode="json", include={"name", "kind", "about", "yes", "only", "listed"})
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -121,7 +131,10 @@ def signal_of(name: str, entries: object) -> Signal:
     if ready is not None:
         if ready not in ready_signals():
             raise ConfigError(f"there is no ready signal {ready!r:.60}", where=where, next_step=_NEXT)
-        own = {key: value for key, value in ready_signals()[ready].items() if key != "documented"} | own
+        entry = {key: value for key, value in ready_signals()[ready].items() if key != "documented"}
+        exported = entry.pop("export", {})
+        bodies = str(own.get("from", "")).endswith(BODY_FILES)
+        own = {**entry, **({} if bodies else exported), **own}
     try:
         return Signal(name=name, **own)
     except (ValidationError, TypeError) as error:

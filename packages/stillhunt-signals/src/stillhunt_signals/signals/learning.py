@@ -29,6 +29,8 @@ _HALF_GROUPS = 3.0  # groups: confirmed ones from which half of what was learned
 _DOUBT = 1.64  # standard deviations of chance that are taken off what was seen (one in twenty noise signals exceeds it)
 MOST_BITS, LEAST_BITS = 3.0, -2.0
 """Bounds of one signal's bits for a group. Judgement: less than content or a queue may say, whatever the past says."""
+# share: members of honest groups with an identifier of others of the group, before any is seen (judgement: firms)
+_SHARED_BY_HONEST = 0.2
 _LEAK_ACCOUNTS = 20  # accounts we acted on from which agreement with our own decisions is judged
 _LEAK_SHARE = 0.98  # share of agreement, either way, that no signal reaches which was not made of the decisions
 _FEWEST_KNOWN = 3  # members with a value from which a group is judged
@@ -89,7 +91,7 @@ def learn_signal(signal: Signal, values: SignalValues, past: Past) -> LearnedSig
         for side in ("confirmed", "dismissed")
     )
     decided = np.concatenate([*usable["confirmed"], np.zeros(0, np.int64)])
-    base = _base_shares(steps, np.delete(codes, decided), everyone)
+    base = _base_shares(steps, np.delete(codes, decided))
     alike_honest = _correlation(dismissed, base)
     honest = _pooled(base, dismissed, alike_honest)
     pooled = _pooled(honest, confirmed, _PRIOR_ALIKE)
@@ -116,12 +118,11 @@ def _rounded(shares: Any) -> tuple[float, ...]:
     return tuple(round(float(share), 6) for share in shares)
 
 
-def _base_shares(steps: Steps, codes: Any, everyone: Any) -> Any:
-    """Shares of the steps among accounts that were never confirmed, none of them 0; of what is shared, who shares."""
-    if steps.kind == "shared":
-        counts = np.bincount((everyone[codes] > 1).astype(np.int64), minlength=2)
-    else:
-        counts = np.bincount(codes, minlength=steps.count)
+def _base_shares(steps: Steps, codes: Any) -> Any:
+    """Shares of the steps among accounts that were never confirmed, none of them 0."""
+    if steps.kind == "shared":  # accounts of honest groups are at one firm or family, unlike those of a random group
+        return np.array([1.0 - _SHARED_BY_HONEST, _SHARED_BY_HONEST])
+    counts = np.bincount(codes, minlength=steps.count)
     return (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
 
 

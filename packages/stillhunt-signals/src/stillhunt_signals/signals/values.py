@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow.parquet
 
 from stillhunt import ConfigError, InputError
 from stillhunt.tools import formatting, shorten
-from stillhunt_signals.signals.declared import Signal
+from stillhunt_signals.signals.declared import BODY_FILES, Signal
 
 _MOST_CHARS = 256  # characters of a value: longer ones are cut, so that no file fills memory with one field
 _MOST_COLUMNS_SHOWN = 12
@@ -55,7 +56,8 @@ def read_values(signal: Signal, accounts: pa.Table | None) -> SignalValues:
         ConfigError: what `from` names cannot be read.
     """
     kept = signal.source in ("accounts", "log")
-    return settle_values(signal, _rows_of_accounts(signal, accounts) if kept else _read_source(signal))
+    rows = _rows_of_accounts(signal, accounts) if kept else _read_source(signal)
+    return settle_values(signal, _rows_by_key(signal, rows) if signal.via else rows)
 
 
 def settle_values(signal: Signal, rows: pa.Table) -> SignalValues:
@@ -89,6 +91,42 @@ def settle_values(signal: Signal, rows: pa.Table) -> SignalValues:
     return found
 
 
+def _rows_by_key(signal: Signal, rows: pa.Table) -> pa.Table:
+    """Rows by account, from rows by something that the table `via` has for each account: an address, a customer."""
+    known = _rows_of_table(
+        signal.model_copy(update={"account": "account_id", "column": signal.via_key, "time": "", "only": {}}),
+        _read_table(signal, Path(signal.via)),
+    )
+    by_key = {row["account"]: row for row in rows.to_pylist() if row["account"]}
+    ranges = [(network, row) for key, row in by_key.items() if (network := _range_of(key)) is not None]
+    found: dict[str, list[str | None]] = {"account": [], "value": [], "time": []}
+    for one in known.to_pylist():
+        row = by_key.get(one["value"]) or _row_of_range(one["value"], ranges)
+        if row is not None or (signal.listed and one["value"]):
+            found["account"].append(one["account"])
+            found["value"].append("no" if row is None else row["value"])
+            found["time"].append(None if row is None else row["time"])
+    return pa.table({name: pa.array(values, pa.string()) for name, values in found.items()})
+
+
+def _range_of(key: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(key, strict=False) if "/" in key else None
+    except ValueError:
+        return None
+
+
+def _row_of_range(key: str | None, ranges: list[tuple[Any, dict[str, Any]]]) -> dict[str, Any] | None:
+    """The row of the first range in which an address is; None where it is in none, or is no address."""
+    if not ranges or not key:
+        return None
+    try:
+        address = ip_address(key)
+    except ValueError:
+        return None
+    return next((row for network, row in ranges if address in network), None)
+
+
 def _rows_of_accounts(signal: Signal, accounts: pa.Table | None) -> pa.Table:
     if accounts is None:
         raise InputError(
@@ -105,20 +143,27 @@ def _table(account: Any, value: Any, time: Any) -> pa.Table:
 
 
 def _read_source(signal: Signal) -> pa.Table:
-    where = f"signal {signal.name}"
     if signal.table:
-        table = _read_database(signal)
-    else:
-        path = Path(signal.source)
-        try:
-            if path.suffix in (".jsonl", ".ndjson", ".json"):
-                return _rows_of_bodies(signal, path)
-            table = pa.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
-        except (OSError, pa.ArrowException) as error:
-            raise ConfigError(
-                f"it cannot be read: {shorten(str(error), 200)}", where=where, next_step="mend signals.*.from"
-            ) from error
-    return _rows_of_table(signal, table)
+        return _rows_of_table(signal, _read_database(signal))
+    path = Path(signal.source)
+    if path.name.endswith(BODY_FILES):
+        return _rows_of_bodies(signal, path)
+    return _rows_of_table(signal, _read_table(signal, path))
+
+
+def _read_table(signal: Signal, path: Path) -> pa.Table:
+    try:
+        return pa.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _make_unreadable_error(signal, error) from error
+
+
+def _make_unreadable_error(signal: Signal, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"it cannot be read: {shorten(str(error), 200)}",
+        where=f"signal {signal.name}",
+        next_step=f"mend from in [signals.{signal.name}]",
+    )
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -200,20 +245,25 @@ def _rows_of_bodies(signal: Signal, path: Path) -> pa.Table:
 
 
 def _read_bodies(signal: Signal, path: Path) -> Iterator[Any]:
-    with path.open("rb") as lines:
-        text = path.read_bytes() if path.suffix == ".json" else None
-        for number, line in enumerate([text] if text is not None else lines, 1):
-            if not line or not line.strip():
-                continue
-            try:
-                body = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(
-                    f"line {number} is no JSON",
-                    where=f"signal {signal.name}",
-                    next_step="store each body that is pushed as one line",
-                ) from error
-            yield from body if isinstance(body, list) else [body]
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate([lines.read()] if path.suffix == ".json" else lines, 1):
+                if line.strip():
+                    body = _body_of(signal, number, line)
+                    yield from body if isinstance(body, list) else [body]
+    except OSError as error:
+        raise _make_unreadable_error(signal, error) from error
+
+
+def _body_of(signal: Signal, number: int, line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"line {number} is no JSON",
+            where=f"signal {signal.name}",
+            next_step="store each body that is pushed as one line",
+        ) from error
 
 
 def _text_at(body: Any, path: str) -> str | None:

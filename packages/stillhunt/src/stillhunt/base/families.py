@@ -112,6 +112,12 @@ Alone they never make the verdict act, and what they say stays here: packs and s
 TOLD = "_told"
 """End of the names of those kinds of `OUTSIDE` whose statements may leave, since the settings say so."""
 
+
+def stays_here(kind: str) -> bool:
+    """Whether what a kind of evidence says is for the provider alone, and for no pack and no share."""
+    return kind.startswith(OUTSIDE) and not kind.endswith(TOLD)
+
+
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 
