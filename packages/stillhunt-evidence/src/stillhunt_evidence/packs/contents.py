@@ -173,7 +173,7 @@ def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
         "accounts": sorted(names.one("account", one) for one in allowed.get("accounts", ())),
         "organizations": sorted(names.one("organisation", one) for one in allowed.get("organizations", ())),
     }
-    kept = {name: value for name, value in run.items() if name != "timings"}
+    kept = {name: value for name, value in run.items() if name not in ("timings", "beside")}
     if names.key is not None:
         kept["inputs"] = [{**one, "name": clean_name(str(one.get("name", "")))} for one in run.get("inputs", [])]
     return {**kept, "settings": settings}
