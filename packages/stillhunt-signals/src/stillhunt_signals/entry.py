@@ -10,3 +10,6 @@ signals = CommandEntry(
     "Signals that you know of accounts beside the log: what they say, and what they would have changed.",
     _HERE + "signals:signal_commands",
 )
+terms = CommandEntry(
+    "Breaches of your terms, beside a harvest and never as evidence of one.", _HERE + "terms:terms_commands"
+)
