@@ -47,6 +47,9 @@ from stillhunt_server.commands.pasteable import pasteable_lines, reachable
 from stillhunt_server.commands.serving_parts import (
     FirstStart,
     console_of,
+    decider_of,
+    fetching_for_hunts,
+    follow_snapshots,
     receiver_of,
     telling_of_faults,
     thread_ended,
@@ -65,7 +68,11 @@ class Part(StrEnum):
     INGEST = "ingest"
     HUNT = "hunt"
     WEB = "web"
+    DECIDE = "decide"
 
+
+WHOLE = frozenset((Part.INGEST, Part.HUNT, Part.WEB))
+"""What one process does alone; the part web answers gateways as well."""
 
 FAILED_START_FILE = "failed-start"
 """Touched in a data folder when an alert said that its server does not start."""
@@ -100,7 +107,7 @@ def serve(
     """
     if only and Part.HUNT not in only:
         refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")
-    parts, paths = frozenset(only or Part), tuple(watched or ())
+    parts, paths = frozenset(only or WHOLE), tuple(watched or ())
     allow_draining()
     config = load_config(settings, settings_file, serve__listen=listen, watch__accounts=accounts)
     check_watched(paths)
@@ -160,6 +167,7 @@ def _run_server_parts(
     screen.started(config.serve.listen, folder.path, parts, lines)
     screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
+        opened.enter_context(fetching_for_hunts(folder, config, traffic, faults, screen))
         schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
@@ -170,6 +178,10 @@ def _run_server_parts(
     if "web" in parts:
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
         served, console = console_of(opened, served, database, config)
+    elif "decide" in parts:
+        served = decider_of(opened, served, database, config)
+    if "hunt" not in parts and parts & {"web", "decide"}:
+        follow_snapshots(opened, folder, database, config, faults)
     receiver = None
     if receives:
         receiver = receiver_of(opened, served, limits, traffic, config, screen)

@@ -52,6 +52,9 @@ SECRET_SETTINGS = frozenset(
         "alerts.webhooks",
         "alerts.email.password",
         "serve.nats_url",
+        "serve.kafka_options",
+        "serve.store",
+        "watch.shared",
         "console.oidc_client_secret",
         "plugins",
     }
