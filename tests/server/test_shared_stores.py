@@ -73,7 +73,7 @@ def spooled(folder: DataFolder) -> list[bytes]:
     return b"".join(part.read_bytes() for part in all_parts(folder.spool) if ".jsonl" in part.name).splitlines(True)
 
 
-def test_two_receivers_and_two_hunters_count_each_request_once(shared: Shared, tmp_path: Path) -> None:  # noqa: F811
+def test_two_receivers_and_two_hunters_count_each_request_once(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     sent, config = lines()[:900], shared.config()
     with receiving(config, tmp_path / "r1") as one, receiving(config, tmp_path / "r2") as two:
         for at in range(0, len(sent), 100):  # every batch over one receiver, and every other one over both
@@ -90,7 +90,7 @@ def test_two_receivers_and_two_hunters_count_each_request_once(shared: Shared, t
         assert counted(folder) == len(sent)
 
 
-def test_a_hunter_that_comes_back_fetches_only_what_is_new(shared: Shared, tmp_path: Path) -> None:  # noqa: F811
+def test_a_hunter_that_comes_back_fetches_only_what_is_new(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     sent, config = lines()[:200], shared.config()
     for at in (0, 100):
         with receiving(config, tmp_path / "r") as sink:
@@ -120,7 +120,7 @@ with open_sink(config.serve, DataFolder(Path(sys.argv[1])), ServiceFaults()) as 
 """A receiver that says when a record lasts, so that a test can kill it behind one."""
 
 
-def test_what_a_killed_receiver_acknowledged_is_there(shared: Shared, tmp_path: Path) -> None:  # noqa: F811
+def test_what_a_killed_receiver_acknowledged_is_there(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     words = [sys.executable, "-c", RECEIVER, str(tmp_path / "r"), json.dumps(shared.settings)]
     pipe = subprocess.PIPE
     sent, acknowledged = lines()[:4], 0
@@ -182,7 +182,7 @@ with fetching_stored(config, folder, intake):
 
 @pytest.mark.slow
 def test_a_hunter_killed_between_sync_and_note_counts_each_request_once(
-    shared: Shared,  # noqa: F811
+    shared: Shared,  # noqa: F811 - a fixture
     tmp_path: Path,
 ) -> None:
     sent, store = lines()[:300], str(shared.settings["store"])
@@ -199,7 +199,7 @@ def test_a_hunter_killed_between_sync_and_note_counts_each_request_once(
     assert counted(folder) == len(sent)
 
 
-def test_spans_and_sources_survive_every_store(shared: Shared, tmp_path: Path) -> None:  # noqa: F811
+def test_spans_and_sources_survive_every_store(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.add(name="chat")
     data, config = request.SerializeToString(), shared.config()
@@ -212,7 +212,7 @@ def test_spans_and_sources_survive_every_store(shared: Shared, tmp_path: Path) -
     assert (part.parent.parent.name, part.name.split("-")[-1], part.read_bytes()) == ("gateway-us", "traces.pb", data)
 
 
-def test_a_store_that_is_away_is_said_and_nothing_is_acknowledged(shared: Shared, tmp_path: Path) -> None:  # noqa: F811
+def test_a_store_that_is_away_is_said_and_nothing_is_acknowledged(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
     if shared.cut is None:
         pytest.skip("only the broker that the test started can be killed")
     faults = ServiceFaults()

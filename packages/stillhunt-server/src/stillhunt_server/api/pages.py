@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -136,8 +137,9 @@ def _of_gateways(gateways: Gateways) -> Iterator[Metric]:
     yield _build_gauge_metric("recent_calls", "Calls of the last minutes.", calls, "source")
     yield _build_gauge_metric("recent_calls_unasked", "Of them, those without an answered question.", passed, "source")
     yield _build_gauge_metric("decisions", "Decisions that are held in memory.", len(gateways.decisions.table))
-    if (age := gateways.decisions.age()) is not None:
-        yield _build_gauge_metric("decisions_age_seconds", "Seconds since the decisions were last read.", age)
+    age = gateways.decisions.age()
+    about = "Seconds since the decisions were last read; infinite before the first time."
+    yield _build_gauge_metric("decisions_age_seconds", about, math.inf if age is None else age)
     stale = bool(gateways.decisions.problems)
     yield _build_gauge_metric("decisions_stale", "1 while decisions, policy or tokens cannot be read again.", stale)
 

@@ -174,19 +174,30 @@ def _run_server_parts(
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
     inlet = (traffic, limits) if receives else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
-    console: Application | None = None
     if "web" in parts:
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
-        served, console = console_of(opened, served, database, config)
-    elif "decide" in parts:
-        served = decider_of(opened, served, database, config)
-    if "hunt" not in parts and parts & {"web", "decide"}:
-        follow_snapshots(opened, folder, database, config, faults)
+    served, console = _open_answering_parts(opened, parts, served, config)
     receiver = None
     if receives:
         receiver = receiver_of(opened, served, limits, traffic, config, screen)
     screen.watch(schedule, folder, database)
     run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
+
+
+def _open_answering_parts(
+    opened: ExitStack, parts: frozenset[str], served: PageSources, config: Config
+) -> tuple[PageSources, Application | None]:
+    """Begin what answers gateways, and the console, where this process has them."""
+    database, console = served.database, None
+    if database is None or not parts & {"web", "decide"}:
+        return served, None
+    if "hunt" not in parts:
+        follow_snapshots(opened, served.folder, database, config, served.faults)
+    if "web" in parts:
+        served, console = console_of(opened, served, database, config)
+    else:
+        served = decider_of(opened, served, database, config)
+    return served, console
 
 
 def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 from collections.abc import Callable
 
@@ -64,8 +65,13 @@ class DecisionHearing:
             silent = 0
             try:
                 while not self._stopping.is_set():
-                    if list(raw.notifies(timeout=LISTEN_SECONDS, stop_after=1)):
-                        self._heard()
+                    # not psycopg's own iterator: `BoundedConnection` bounds its waits in another way
+                    if select.select([raw.pgconn.socket], [], [], LISTEN_SECONDS)[0]:
+                        raw.pgconn.consume_input()  # raises where the server has gone
+                        if raw.pgconn.notifies() is not None:
+                            self._heard()
+                        while raw.pgconn.notifies() is not None:
+                            pass  # one look reads all that is new
                     silent += 1
                     if silent % PROBE_WAITS == 0:
                         connection.exec_driver_sql("SELECT 1")

@@ -76,7 +76,7 @@ def load_nats() -> ModuleType:
         ConfigError: its client is not installed.
     """
     try:
-        from stillhunt_server.receiving import nats_inlet
+        from stillhunt_server.receiving import nats_inlet  # an optional part
     except ModuleNotFoundError as error:
         raise _build_missing_client_error("nats_url", "NATS", NATS_EXTRA) from error
     return nats_inlet
@@ -89,7 +89,7 @@ def load_kafka() -> ModuleType:
         ConfigError: its client is not installed.
     """
     try:
-        from stillhunt_server.receiving import kafka_topic
+        from stillhunt_server.receiving import kafka_topic  # an optional part
     except ModuleNotFoundError as error:
         raise _build_missing_client_error("kafka_servers", "Kafka", KAFKA_EXTRA) from error
     return kafka_topic

@@ -17,7 +17,7 @@ KINDS = ("traces", "logs", "litellm")
 """Last words of a subject that say what its messages hold; under any other, they are records in JSON."""
 SOURCE_HEADER, KIND_HEADER = "stillhunt-source", "stillhunt-kind"
 """Headers of messages that a receiver of ours made."""
-PIECE_BYTES = 512 << 10
+MESSAGE_BYTES = 512 << 10
 """Bytes of records in one message before they are packed; a longer record is a message by itself. Derived: half of
 what brokers take by default, 1 MB, so that even records that cannot be packed fit."""
 
@@ -85,11 +85,11 @@ def encode_messages(stream: Stream, data: bytes, subject: str, longest: int) -> 
 
 
 def _cut_into_pieces(stream: Stream, data: bytes) -> Iterator[bytes]:
-    """Whole records, about PIECE_BYTES at a time."""
+    """Whole records, about MESSAGE_BYTES at a time."""
     ends = (end for _, end, _ in fields_of(data)) if stream.ending == "pb" else _iterate_line_ends(data)
     begin = last = 0
     for end in ends:
-        if end - begin > PIECE_BYTES and last > begin:
+        if end - begin > MESSAGE_BYTES and last > begin:
             yield data[begin:last]
             begin = last
         last = end

@@ -123,7 +123,7 @@ class SharedSink:
         return None
 
 
-BUSY_SECONDS = 30.0
+SINK_BUSY_SECONDS = 30.0
 """How long whoever fetches waits for a sink that takes nothing. Judgement: a slow disk, and none that hangs."""
 _RETRY_SECONDS = 0.05
 
@@ -142,7 +142,7 @@ class StoredTogether:
         Raises:
             SpoolBusyError: the sink takes nothing for a while.
         """
-        end = time.monotonic() + BUSY_SECONDS
+        end = time.monotonic() + SINK_BUSY_SECONDS
         with self._wake:
             self._expected += 1
         while True:
