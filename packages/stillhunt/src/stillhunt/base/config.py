@@ -53,6 +53,9 @@ SECRET_SETTINGS = frozenset(
         "alerts.email.password",
         "serve.nats_url",
         "signals",
+        "serve.kafka_options",
+        "serve.store",
+        "watch.shared",
         "console.oidc_client_secret",
         "plugins",
     }

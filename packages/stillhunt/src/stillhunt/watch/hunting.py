@@ -52,6 +52,14 @@ from stillhunt.watch.records import (
     recorded_looks,
 )
 from stillhunt.watch.rule_rows import RuleRows, collect_rule_rows, rule_files
+from stillhunt.watch.shared.lease import confirm_lease
+from stillhunt.watch.shared.snapshots import (
+    fetch_shared_snapshot,
+    offer_snapshot,
+    record_shared_snapshot,
+    share_state_key,
+    shared_store,
+)
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
@@ -144,12 +152,14 @@ class HuntPlan:
     Attributes:
         watched: logs that are read where they lie, besides the spool.
         now: time of the hunt, microseconds since 1970; the window ends here.
+        term: of the lease under which it hunts; None where none is needed.
     """
 
     data: DataFolder
     config: Config
     watched: tuple[str, ...] = ()
     now: int = 0
+    term: int | None = None
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -168,6 +178,9 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
         folder.scratch.mkdir(mode=0o700, exist_ok=True)
         database = open_database(folder.path, config.watch.database)
         try:
+            if (store := shared_store(config)) is not None:
+                share_state_key(folder, store)
+                fetch_shared_snapshot(folder, database, store)
             newest = newest_sequence(database)
             following = remove_unrecorded(folder, newest)
             if newest is not None:
@@ -275,7 +288,12 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     known = {one.sign_id for one in earlier}
     alerts += early_sign_alerts([one for one in signs if one.sign_id not in known], plan.config.alerts)
+    store = shared_store(plan.config)
+    shared = offer_snapshot(store, snapshot, plan.term or 0) if store is not None else ""
     with database.write() as connection:
+        confirm_lease(connection, plan.term)
+        if shared:
+            record_shared_snapshot(connection, shared)
         record_hunt(connection, row, found, settled)
         lasting_bits = {(settled.lasting[name], account): bits for (name, account), bits in results.senders.items()}
         raise_sender_bits(connection, lasting_bits, plan.now)
