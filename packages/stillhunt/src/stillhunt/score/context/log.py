@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,10 +68,15 @@ class Keys:
 
 @dataclass(frozen=True)
 class ScoredLog:
-    """One log; what all candidates need is counted once."""
+    """One log; what all candidates need is counted once.
+
+    Attributes:
+        comparisons: what `operators` keeps between two looks at the same campaigns.
+    """
 
     requests: Requests
     accounts: Accounts
+    comparisons: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def slices(self) -> SliceTable:
