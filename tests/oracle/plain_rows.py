@@ -81,6 +81,16 @@ def recurring_words(account_runs: Lists, words: Lists, share: float) -> set[tupl
     return found
 
 
+def words_on_several_topics(account_runs: Lists, words: Lists, topic: list[int]) -> list[tuple[int, int, int]]:
+    """(run, word, rows) of the words in rows of two topics at least."""
+    found = []
+    for number, rows in enumerate(account_runs):
+        for word in sorted({word for row in rows for word in words[row]}):
+            own = [row for row in rows if word in words[row]]
+            found += [(number, word, len(own))] * (len({topic[row] for row in own}) > 1)
+    return found
+
+
 def telling_words(cluster: list[int], words: Lists, telling: set[int], wrapping: set[tuple[int, int]]) -> Lists:
     """Words of each row that tell its topic."""
     return [
@@ -173,6 +183,7 @@ TWINS = {
     "known_phrases": known_phrases,
     "assign_clusters": assign_clusters,
     "recurring_words": recurring_words,
+    "words_on_several_topics": words_on_several_topics,
     "telling_words": telling_words,
     "word_keys": word_keys,
     "unit_vectors": unit_vectors,

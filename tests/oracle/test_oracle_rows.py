@@ -263,6 +263,18 @@ def test_recurring_words(drawn: list[Lists], share: float) -> None:
 
 
 @steady
+@given(st.lists(st.lists(st.tuples(WORDS, st.integers(0, 2)), max_size=6), max_size=5))
+def test_words_on_several_topics(drawn: list[list[tuple[list[int], int]]]) -> None:
+    rows = [row for run in drawn for row in run]
+    words, topic = [own for own, _ in rows], [own for _, own in rows]
+    edges = np.cumsum([0, *(len(run) for run in drawn)])
+    lists, topics = flat(words, np.int32), np.array(topic, np.int64)
+    found = topic_word_kernels.words_on_several_topics(edges, *lists, topics, 63_001)
+    triples = list(zip(*(column.tolist() for column in found), strict=True))
+    assert triples == plain.words_on_several_topics(split(edges, np.arange(len(rows))), words, topic)
+
+
+@steady
 @given(
     st.lists(st.tuples(st.integers(-1, 2), WORDS), max_size=12),
     st.sets(st.integers(0, 9).map(lambda word: word * 7_000)),

@@ -73,11 +73,13 @@ class ScoredLog:
 
     Attributes:
         prepared: what kinds of evidence read before the hunt, by kind.
+        comparisons: what `operators` keeps between two looks at the same campaigns.
     """
 
     requests: Requests
     accounts: Accounts
     prepared: Mapping[str, Any] = field(default_factory=dict)
+    comparisons: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def slices(self) -> SliceTable:
