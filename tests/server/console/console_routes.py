@@ -47,6 +47,8 @@ PAGES = {
     "/settings": Entry("viewer", "/settings"),
     "/report": Entry("viewer", "/report", ("report", "1")),
     "/decisions": Entry("viewer", "/decisions", ("decisions", "all")),
+    "/palette.json": Entry("viewer", "/palette.json"),
+    "/changes": Entry("viewer", "/changes", ("changes", "all")),
     "/signs": Entry("viewer", "/signs", ("early signs", "all")),
     "/appeals": Entry("viewer", "/appeals", ("appeals", "all")),
     "/appeals/{appeal_id}": Entry("viewer", "/appeals/1", ("appeal", ACCUSED)),
@@ -68,6 +70,10 @@ FORMS = {
     ),
     # the findings of this case are made up, and a pack is not signed where the verdict does not follow from them
     "/campaigns/{campaign}/pack": Entry("analyst", f"{_OF}/pack", done=400),
+    "/campaigns/next": Entry("analyst", "/campaigns/next"),
+    "/campaigns/bulk": Entry(
+        "analyst", "/campaigns/bulk", fields={"chosen": f"{ACT}@0", "what": "label", "label": "seen"}, done=200
+    ),
     "/filters": Entry("analyst", "/filters", fields={"page": "/campaigns", "query": "verdict=act", "name": "new"}),
     "/filters/{filter_id}/delete": Entry("analyst", "/filters/1/delete"),
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),

@@ -67,6 +67,7 @@ MEMBER_LIST = TableSpec(
         TableColumn("sanctioned", "Declared programme", "choice", aside=True),
     ),
     row_link=lambda row: account_url(row["account_id"]),
+    row_value=lambda row: str(row["account_id"]),
     empty="The case holds no members of this campaign.",
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from stillhunt.base.errors import OutputError
+from stillhunt_server.people.form_tokens import is_token
 from stillhunt_server.people.origins import is_own_host, is_same_site, is_secure, local_path
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.sessions import Viewer
@@ -239,7 +239,7 @@ def session_cookie(request: Request, people: PeopleParts) -> str:
 def _has_token(request: Request, viewer: Viewer) -> bool:
     fields = request.state.form.get("form_token") or [""]
     sent = request.headers.get("x-form-token") or fields[0]
-    return hmac.compare_digest(sent.encode(errors="replace"), viewer.form_token.encode())
+    return is_token(sent, viewer.form_token)
 
 
 def _path_of(url: str) -> str:

@@ -55,6 +55,14 @@
     agreed = null;
   }, { capture: true });
 
+  const picks = (name) => [...document.querySelectorAll(`input[name="${name}"]`)];
+  document.addEventListener("change", ({ target }) => {  // check boxes of rows: all of a page, and how many there are
+    const all = target.dataset?.all, name = all ?? target.name;
+    if (all) for (const one of picks(all)) one.checked = target.checked;
+    const count = document.querySelector(`[data-count="${CSS.escape(name)}"]`);
+    if (count) count.textContent = `(${picks(name).filter((one) => one.checked).length})`;
+  });
+
   const SENT = "stillhunt-sent";
   const who = document.querySelector(".who summary")?.textContent ?? "";
   const action = (form) => form.getAttribute("action");
