@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from server.console.console_scenes import ACCUSED, ACT, PACK
+from server.console.console_scenes import ACCUSED, ACT, OTHER, PACK
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ PAGES = {
     "/campaigns/{campaign}/ties": Entry("viewer", f"{_OF}/ties", ("members", ACT)),
     "/campaigns/{campaign}/graph.json": Entry("viewer", f"{_OF}/graph.json", ("members", ACT)),
     "/campaigns/{campaign}/phrase": Entry("viewer", f"{_OF}/phrase?phrase=step", ("excerpts", ACT)),
+    "/campaigns/{campaign}/lever": Entry("viewer", f"{_OF}/lever", ("evidence", ACT)),
+    "/campaigns/{campaign}/beside": Entry("viewer", f"{_OF}/beside", ("campaign", f"{ACT} beside {OTHER}")),
     "/accounts": Entry("viewer", "/accounts", ("accounts", "all")),
     "/accounts/{account:path}": Entry("viewer", f"/accounts/{ACCUSED}", ("account", ACCUSED)),
     "/search": Entry("viewer", "/search?for=acct-0001", ("search", "acct-0001")),
@@ -57,6 +59,7 @@ PAGES = {
     "/users": Entry("admin", "/users"),
     "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
     "/sign-in": Entry("", "/sign-in"),
+    "/session.json": Entry("viewer", "/session.json"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
     "/static/vendor/{name}": Entry("", "/static/vendor/htmx.min.js"),
     "/static/report.css": Entry("", "/static/report.css"),
@@ -70,9 +73,12 @@ FORMS = {
     ),
     # the findings of this case are made up, and a pack is not signed where the verdict does not follow from them
     "/campaigns/{campaign}/pack": Entry("analyst", f"{_OF}/pack", done=400),
-    "/campaigns/next": Entry("analyst", "/campaigns/next"),
-    "/campaigns/bulk": Entry(
-        "analyst", "/campaigns/bulk", fields={"chosen": f"{ACT}@0", "what": "label", "label": "seen"}, done=200
+    "/queue/next": Entry("analyst", "/queue/next"),
+    "/queue/bulk": Entry(
+        "analyst",
+        "/queue/bulk",
+        fields={"chosen": f"{ACT}@0", "what": "label", "label": "seen", "sure": "yes"},
+        done=200,
     ),
     "/filters": Entry("analyst", "/filters", fields={"page": "/campaigns", "query": "verdict=act", "name": "new"}),
     "/filters/{filter_id}/delete": Entry("analyst", "/filters/1/delete"),

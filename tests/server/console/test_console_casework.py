@@ -264,7 +264,7 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
     assert {form.action for _, form in forms} == {
         *cases,
         f"{PAGE}/pack",
-        *("/filters", "/decisions/undo", "/appeals/1", "/users", "/campaigns/next", "/campaigns/bulk"),
+        *("/filters", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
     }
     typed = {"text", "note", "label"}
     for number, text in enumerate(HOSTILE[::4]):

@@ -27,6 +27,7 @@ from stillhunt_server.console import (
     pages_packs,
     pages_queue,
     pages_search,
+    pages_weighing,
     queue_forms,
 )
 from stillhunt_server.console.answers import render
@@ -55,6 +56,8 @@ READ_ROUTES = (
     PageRoute("/campaigns/{campaign}/ties", pages_campaign.ties),
     PageRoute("/campaigns/{campaign}/graph.json", pages_campaign.graph_data),
     PageRoute("/campaigns/{campaign}/phrase", pages_campaign.phrase),
+    PageRoute("/campaigns/{campaign}/lever", pages_weighing.lever),
+    PageRoute("/campaigns/{campaign}/beside", pages_weighing.beside),
     PageRoute("/accounts", pages_account.accounts),
     PageRoute("/accounts/{account:path}", pages_account.account),
     PageRoute("/search", pages_search.search),
@@ -73,8 +76,8 @@ WORK_ROUTES = (
     PageRoute("/decisions", pages_decisions.decide_account, "POST"),
     PageRoute("/changes", pages_changes.changes),
     PageRoute("/palette.json", pages_queue.palette),
-    PageRoute("/campaigns/next", queue_forms.take_next, "POST"),
-    PageRoute("/campaigns/bulk", queue_forms.change_many, "POST"),
+    PageRoute("/queue/next", queue_forms.take_next, "POST"),
+    PageRoute("/queue/bulk", queue_forms.change_many, "POST"),
     PageRoute("/signs", pages_decisions.signs),
     PageRoute("/decisions/undo", pages_decisions.end_decision, "POST"),
     PageRoute("/appeals", pages_decisions.appeals),

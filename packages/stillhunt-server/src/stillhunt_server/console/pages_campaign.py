@@ -27,7 +27,7 @@ from stillhunt_server.console.answers import answer_table, render
 from stillhunt_server.console.case_panel import PlanChanged, case_panel, choosing_values, work_panel
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
-from stillhunt_server.console.rendering import account_url, campaign_url, moment
+from stillhunt_server.console.rendering import account_url, campaign_url, code_words, moment
 from stillhunt_server.console.request_rows import answer_requests
 from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec, table_page
@@ -82,7 +82,7 @@ EVIDENCE_LIST = TableSpec(
             shown=lambda row: formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
         ),
         TableColumn("family", "Family", "choice"),
-        TableColumn("kind", "Test", "choice"),
+        TableColumn("kind", "Test", "choice", shown=lambda row: code_words(row["kind"])),
         TableColumn(
             "bits", "Bits", "figure", shown=lambda row: formatting.bits(row["bits"]),
             mark=lambda row: "bits for" if row["bits"] > 0 else "bits against",

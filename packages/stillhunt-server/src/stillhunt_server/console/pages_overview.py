@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.triage.report import case_figures
+from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
 from stillhunt_server.case_views.harm import HARM_MEANING
@@ -181,8 +182,17 @@ def _describe_alarm_budget(shown: ShownCase) -> dict[str, Any] | None:
         "words": f"{formatting.number(spent, 2)} of {formatting.number(allowed, 2)} false campaigns",
         "width": round(2 + 296 * share, 1),
         "looks": formatting.plural(looks, "hunt"),
-        "required": formatting.bits(float(shown.facts.get("required_bits") or 0)),
+        "required": formatting.bits(_bits_to_act(shown)),
     }
+
+
+def _bits_to_act(shown: ShownCase) -> float:
+    """Bits of evidence that the verdict act takes: what the budget asks, or its threshold where that is more."""
+    asked = float(shown.facts.get("required_bits") or 0)
+    if not shown.model.campaigns:
+        return asked
+    settings = shown.model.campaigns[0].run.settings
+    return max(asked, log2_odds_of(settings.act_probability) - settings.prior_bits)
 
 
 def _count_harvest_by_day(shown: ShownCase) -> list[dict[str, Any]]:

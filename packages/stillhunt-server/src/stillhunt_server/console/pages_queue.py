@@ -234,7 +234,7 @@ def queue_table(rows: list[dict[str, Any]]) -> pa.Table:
 
 def palette(request: PageRequest) -> Response:
     """Campaigns for the palette of keys: id, verdict and status; no account is named."""
-    rows = queue_rows(request.console.database, request.case, request.now) if request.latest is not None else []
+    rows = queue_rows(request.console.database, request.case, request.now)
     return JSONResponse(
         [[row["campaign_id"], row["verdict"], row["status"], row["state"]] for row in rows[:PALETTE_ROWS]]
     )

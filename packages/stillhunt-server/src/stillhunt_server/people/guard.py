@@ -79,7 +79,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
 }
 """Headers of every answer; a page may set another one of its own."""
-POLLED_PATHS = ("/hunt",)
+POLLED_PATHS = ("/hunt", "/session.json")
 """What an open page asks by itself: it keeps nobody from being idle."""
 OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
 """Pages for those who are not signed in; what is below /static/ is open, too."""
@@ -208,7 +208,8 @@ class Guard:
         by_script = request.headers.get("hx-request") == "true"
         if by_script or request.method not in _READING:
             path = _path_of(request.headers.get("hx-current-url" if by_script else "referer", ""))
-        leads = f"/sign-in?next={quote(local_path(path), safe='')}"
+        ended = "&ended=1" if session_cookie(request, self._people) else ""
+        leads = f"/sign-in?next={quote(local_path(path), safe='')}{ended}"
         if by_script:  # htmx would put the page of a redirect into a part of this one
             return Response(status_code=401, headers={"hx-redirect": leads})
         return RedirectResponse(leads, 303)
