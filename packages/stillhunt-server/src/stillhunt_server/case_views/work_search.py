@@ -10,7 +10,6 @@ from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 from stillhunt_server.case_views.case_search import HITS_OF_A_KIND, KindHits, SearchHit, make_hit
 
-ENDED = "ended"
 _SAID_BY = {"comment": "comment", "narrative": "narrative"}
 
 

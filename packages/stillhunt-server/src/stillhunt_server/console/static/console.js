@@ -48,7 +48,17 @@ const stillhunt = (() => {
     else link.click();
   }
 
-  return Object.freeze({ each, say, whenNear, library, follow });
+  /** Do what a part of the page is for: a button is pressed, of a form the first field gets the focus. */
+  function use(part) {
+    for (let fold = part.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const control = "input:not([type=hidden]), select, textarea, button";
+    const target = part.matches(control) ? part : part.querySelector(control) ?? part;
+    if (target.matches("button")) return target.click();
+    target.focus();
+    target.scrollIntoView({ block: "nearest" });
+  }
+
+  return Object.freeze({ each, say, whenNear, library, follow, use });
 })();
 
 (() => {
