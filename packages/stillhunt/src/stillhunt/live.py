@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stillhunt.decide.actions import HIGHEST_CEILING, REASON_TEXTS, ReasonCode, rank
     from stillhunt.decide.case_work import read_work
     from stillhunt.decide.own_rules import OwnRules
-    from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpTerms, parse_declared
+    from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpAnswer, SignUpTerms, parse_declared
     from stillhunt.decide.running import policy_of
     from stillhunt.decide.simulation import Simulation, simulate
     from stillhunt.watch.child import hunt_in_child
