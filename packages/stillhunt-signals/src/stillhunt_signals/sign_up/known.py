@@ -101,7 +101,7 @@ def collect_known_values(
         for tie_value, tie in _list_ties(kind, rows, flagged, status):
             ties[kind, tie_value].append(tie)
     campaigns = {hashed[name]: (one, status.get(one, "ended")) for one, names in flagged.items() for name in names}
-    own = _filter_trials(rows.accounts, trial_plans)
+    own = filter_trials(rows.accounts, trial_plans)
     trials = {kind: _count_values(own[ACCOUNT_COLUMNS[kind]]) for kind in PERSONAL_KINDS if kind in ACCOUNT_COLUMNS}
     accounts, _ = _count_values(hasher.secrets_of("account", own["account_id"].cast(pa.string()).combine_chunks()))
     return KnownValues({about: tuple(found) for about, found in ties.items()}, campaigns, trials, accounts)
@@ -142,7 +142,8 @@ def _values_of(table: pa.Table, kind: IdentifierKind) -> dict[str, int]:
     )
 
 
-def _filter_trials(accounts: pa.Table, plans: Collection[str]) -> pa.Table:
+def filter_trials(accounts: pa.Table, plans: Collection[str]) -> pa.Table:
+    """The accounts with one of some plans, whatever the case of its letters."""
     wanted = pa.array(sorted(one.lower() for one in plans), pa.string())
     return accounts.filter(pc.is_in(pc.utf8_lower(accounts["plan"]), value_set=wanted))
 

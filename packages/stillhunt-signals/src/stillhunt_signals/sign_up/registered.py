@@ -65,6 +65,11 @@ class RegisteredSignUps:
         with self._lock:
             return list(self._with[kind].get(value, ()))
 
+    def devices(self) -> dict[int, int]:
+        """Keyed hash of an account's id -> its device, the latest that was told."""
+        with self._lock:
+            return {one.account: one.hashes["device"] for one in self._kept if one.account and "device" in one.hashes}
+
     def register(self, sign_up: SignUp) -> None:
         """Remember one; a second one of the same account and values is the same."""
         with self._lock:
