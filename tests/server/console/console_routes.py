@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from server.console.console_scenes import ACCUSED, ACT, OTHER, PACK
+from stillhunt_signals.console_rules import FIRST_RULE
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ PAGES = {
     "/audit": Entry("admin", "/audit", ("audit", "all")),
     "/users": Entry("admin", "/users"),
     "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
+    "/rules": Entry("viewer", "/rules", ("rules", "all")),
     "/sign-in": Entry("", "/sign-in"),
     "/session.json": Entry("viewer", "/session.json"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
@@ -85,6 +87,8 @@ FORMS = {
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),
     "/decisions/undo": Entry("analyst", "/decisions/undo", fields={"seq": "1", "note": "it was wrong"}),
     "/appeals/{appeal_id}": Entry("analyst", "/appeals/1", fields={"what": "uphold", "note": "it was right"}),
+    "/rules": Entry("analyst", "/rules", fields={"name": "nobody", "state": "off", "reason": "a try"}, done=400),
+    "/rules/save": Entry("analyst", "/rules/save", fields={"content": FIRST_RULE, "reason": "a try"}),
     "/users": Entry("admin", "/users", fields={"name": "vera", "role": "analyst", "what": "role"}),
     "/sign-in": Entry("", "/sign-in", fields={"name": "vera", "password": "wrong"}, done=401),
     "/sign-out": Entry("viewer", "/sign-out"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stillhunt.decide.case_work import read_work
     from stillhunt.decide.own_rules import OwnRules
     from stillhunt.decide.past import DecidedAccount, past_decisions
-    from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpTerms, parse_declared
+    from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpAnswer, SignUpTerms, parse_declared
     from stillhunt.decide.running import policy_of
     from stillhunt.decide.simulation import Simulation, simulate
     from stillhunt.watch.child import hunt_in_child
