@@ -11,7 +11,10 @@ from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt.cli.watching import hunt_on_schedule, reach_database
+    from stillhunt.decide.actions import rank as action_rank
     from stillhunt.decide.case_work import read_work
+    from stillhunt.decide.entries import in_force
+    from stillhunt.decide.log import read_state
     from stillhunt.decide.past import DecidedAccount, past_decisions
     from stillhunt.watch.child import hunt_in_child
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
