@@ -99,9 +99,9 @@ def run_outlets(
     Run it regularly, such as every minute: what has an end is taken back by the first run after it. What a system does
     not take is tried again by the next run; the exit code is 4 then.
     """
-    outlets, now = declared_outlets(Config.load(file=settings_file)), int(time.time())
+    outlets, moment = declared_outlets(Config.load(file=settings_file)), time.time_ns() // 1_000
     with opened_database(data, settings_file) as database:
-        deciding = in_force(read_state(database, now * 1_000_000), now * 1_000_000)
+        deciding = in_force(read_state(database, moment), moment)
     wanted = {}
     for name, outlet in outlets.items():
         values = _read_subjects(outlet)
@@ -111,7 +111,7 @@ def run_outlets(
             if action_rank(one.action) >= action_rank(outlet.least)
             and (value := account if values is None else values.get(account, ""))
         }
-    changes = list(TellingLedger(data).reconcile(outlets, wanted, now))
+    changes = list(TellingLedger(data).reconcile(outlets, wanted, moment // 1_000_000))
     failed = [one for one in changes if one.problem]
     if as_json:
         print_json([one._asdict() for one in changes])
