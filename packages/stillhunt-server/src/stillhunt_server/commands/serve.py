@@ -172,7 +172,7 @@ def _run_server_parts(
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
-    inlet = (traffic, limits) if receives else (None, None)
+    inlet = (traffic, limits) if receives or config.serve.store else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
     if "web" in parts:
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)

@@ -17,7 +17,7 @@ from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
-from stillhunt.watch.shared.snapshots import SnapshotFetcher, shared_store
+from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
@@ -36,6 +36,7 @@ from stillhunt_server.people.users import first_admin
 from stillhunt_server.receiving.brokers import Intake, fetching
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
+from stillhunt_server.receiving.snapshot_fetcher import SnapshotFetcher
 from stillhunt_server.receiving.stores import fetching_stored, open_sink
 from stillhunt_server.receiving.traffic import CallCounts, Limits, Traffic
 from stillhunt_server.server import Application
