@@ -93,7 +93,7 @@ def test_a_keeper_begins_once_and_hears_that_it_lost(database: WatchDatabase) ->
     assert (begun, lost) == ([1], [])
     assert len(set(idle)) == 1  # the one that waits keeps its disk in order
     (first,) = (name for name, keeper in keepers.items() if keeper.term == 1)
-    keepers[first].stop()  # as if it had died
+    keepers[first].stop()  # it gives the lease back
     end = time.monotonic() + 10
     while begun != [1, 2] and time.monotonic() < end:
         threading.Event().wait(0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -207,11 +207,11 @@ def receiver_of(
 
 @contextmanager
 def fetching_for_hunts(
-    folder: DataFolder, config: Config, traffic: Traffic, faults: ServiceFaults, screen: Screen
+    folder: DataFolder, config: Config, traffic: Traffic, faults: ServiceFaults, leads: Callable[[], bool]
 ) -> Iterator[None]:
     """Bring what receivers of other machines stored into the spool; do nothing where no store is set."""
     if config.serve.store:
-        screen.recovered(close_left_behind(folder.spool))
+        close_left_behind(folder.spool)
     letters, limits = DeadLetters(folder.dead_letters), Limits(config.serve, folder.spool)
-    with fetching_stored(config, folder, Intake(limits, traffic, letters, faults)):
+    with fetching_stored(config, folder, Intake(limits, traffic, letters, faults), leads):
         yield

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,9 +133,12 @@ class LeaseKeeper:
         self.thread.start()
 
     def stop(self) -> None:
-        """Renew it no more; the file with the name lets a restart take it at once."""
+        """Give the lease back, so that another one takes over at once."""
         self._stopping.set()
         self.thread.join()
+        if self.term is not None:
+            with suppress(OutputError):  # then it ends by itself; a restart of this one has it at once
+                take_lease(self._database, self._holder, 0.0)
 
     def _keep_lease_until_stopped(self) -> None:
         while not self._stopping.is_set():
