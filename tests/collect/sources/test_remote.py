@@ -16,7 +16,7 @@ from tests.collect.gathering import collected, content, row, write_lines, write_
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
-from stillhunt.collect.locate.object_stores import RemoteFile, _hide_credentials, _without_secrets, remote_files
+from stillhunt.collect.locate.object_stores import RemoteFile, _without_secrets, hide_credentials, remote_files
 from stillhunt.pipeline import hunt
 
 KEY, SECRET = "testing-access-key", "testing/secret+key"
@@ -193,7 +193,7 @@ def test_credentials_are_in_no_message(address: str) -> None:
     with pytest.raises(InputError) as told:
         remote_files(address, lambda _name: True)
     assert hides(messages(told.value))
-    assert hides(_hide_credentials(address))
+    assert hides(hide_credentials(address))
     for part in (SECRET, quote(SECRET, safe=""), f"{KEY}:{SECRET}", address):
         assert hides(_without_secrets(f"cannot read {part}, sorry", address))
 

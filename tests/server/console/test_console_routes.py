@@ -151,7 +151,7 @@ def test_a_cookie_that_is_none_is_nobody(reading: Scene) -> None:
     reader = reading.reader()
     for cookie in (b"x", b"x" * 5000, b"%00", "é".encode()):
         answer = reader.get("/campaigns", headers={"cookie": COOKIE.encode() + b"=" + cookie})
-        assert answer.headers["location"] == "/sign-in?next=%2Fcampaigns"
+        assert answer.headers["location"] == "/sign-in?next=%2Fcampaigns&ended=1"
 
 
 def test_those_who_only_read_are_offered_no_form(reading: Scene) -> None:

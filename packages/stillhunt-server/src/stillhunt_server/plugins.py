@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stillhunt_server.console.answers import render
     from stillhunt_server.console.case_forms import narrative_of
     from stillhunt_server.console.context import PageRequest
+    from stillhunt_server.console.messages import done_url
     from stillhunt_server.console.navigation import ConsolePage, MenuEntry, PageRoute
     from stillhunt_server.console.rendering import campaign_url
 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -136,12 +137,17 @@ def _of_gateways(gateways: Gateways) -> Iterator[Metric]:
     yield _build_gauge_metric("recent_calls", "Calls of the last minutes.", calls, "source")
     yield _build_gauge_metric("recent_calls_unasked", "Of them, those without an answered question.", passed, "source")
     yield _build_gauge_metric("decisions", "Decisions that are held in memory.", len(gateways.decisions.table))
+    age = gateways.decisions.age()
+    about = "Seconds since the decisions were last read; infinite before the first time."
+    yield _build_gauge_metric("decisions_age_seconds", about, math.inf if age is None else age)
     stale = bool(gateways.decisions.problems)
     yield _build_gauge_metric("decisions_stale", "1 while decisions, policy or tokens cannot be read again.", stale)
 
 
 def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:
     progress = schedule.progress
+    leads = "1 where this process hunts, 0 while it waits for the lease of another."
+    yield _build_gauge_metric("hunter_leads", leads, progress.leads)
     yield _build_counter_metric("hunts", "Hunts that ended, by result.", _by_source(progress.hunts), "result")
     if progress.last is not None:
         yield _build_gauge_metric("hunt_seconds", "Duration of the latest hunt.", progress.last.seconds)
@@ -285,6 +291,7 @@ def _collect_gateway_status(gateways: Gateways) -> dict[str, Any]:
     return {
         "revision": gateways.decisions.revision,
         "held": len(gateways.decisions.table),
+        "age_seconds": gateways.decisions.age(),
         "problems": dict(gateways.decisions.problems),
         "calls_of_last_minutes": {source: asdict(one) for source, one in gateways.calls.unasked().items()},
         "answered": {" ".join(key): count for key, count in sorted(gateways.answered.items())},

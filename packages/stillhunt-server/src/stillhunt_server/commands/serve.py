@@ -47,6 +47,9 @@ from stillhunt_server.commands.pasteable import pasteable_lines, reachable
 from stillhunt_server.commands.serving_parts import (
     FirstStart,
     console_of,
+    decider_of,
+    fetching_for_hunts,
+    follow_snapshots,
     receiver_of,
     telling_of_faults,
     thread_ended,
@@ -65,7 +68,11 @@ class Part(StrEnum):
     INGEST = "ingest"
     HUNT = "hunt"
     WEB = "web"
+    DECIDE = "decide"
 
+
+WHOLE = frozenset((Part.INGEST, Part.HUNT, Part.WEB))
+"""What one process does alone; the part web answers gateways as well."""
 
 FAILED_START_FILE = "failed-start"
 """Touched in a data folder when an alert said that its server does not start."""
@@ -100,7 +107,7 @@ def serve(
     """
     if only and Part.HUNT not in only:
         refuse_unused(context, ("watched",), "only the part 'hunt' reads logs")
-    parts, paths = frozenset(only or Part), tuple(watched or ())
+    parts, paths = frozenset(only or WHOLE), tuple(watched or ())
     allow_draining()
     config = load_config(settings, settings_file, serve__listen=listen, watch__accounts=accounts)
     check_watched(paths)
@@ -160,21 +167,37 @@ def _run_server_parts(
     screen.started(config.serve.listen, folder.path, parts, lines)
     screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
+        opened.enter_context(fetching_for_hunts(folder, config, traffic, faults, screen))
         schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
     inlet = (traffic, limits) if receives else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
-    console: Application | None = None
     if "web" in parts:
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
-        served, console = console_of(opened, served, database, config)
+    served, console = _open_answering_parts(opened, parts, served, config)
     receiver = None
     if receives:
         receiver = receiver_of(opened, served, limits, traffic, config, screen)
     screen.watch(schedule, folder, database)
     run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
+
+
+def _open_answering_parts(
+    opened: ExitStack, parts: frozenset[str], served: PageSources, config: Config
+) -> tuple[PageSources, Application | None]:
+    """Begin what answers gateways, and the console, where this process has them."""
+    database, console = served.database, None
+    if database is None or not parts & {"web", "decide"}:
+        return served, None
+    if "hunt" not in parts:
+        follow_snapshots(opened, served.folder, database, config, served.faults)
+    if "web" in parts:
+        served, console = console_of(opened, served, database, config)
+    else:
+        served = decider_of(opened, served, database, config)
+    return served, console
 
 
 def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase) -> None:

@@ -17,7 +17,7 @@ from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
-from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.shared.snapshots import SnapshotFetcher, shared_store
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
@@ -27,14 +27,16 @@ from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.database_threads import DatabaseThreads
+from stillhunt_server.enforcing.hearing import DecisionHearing
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.fault_alerts import FaultAlerts
 from stillhunt_server.people.people import people_of
 from stillhunt_server.people.users import first_admin
-from stillhunt_server.receiving.brokers import fetching
+from stillhunt_server.receiving.brokers import Intake, fetching
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
+from stillhunt_server.receiving.stores import fetching_stored, open_sink
 from stillhunt_server.receiving.traffic import CallCounts, Limits, Traffic
 from stillhunt_server.server import Application
 from stillhunt_server.tokens import ADMIN, INGEST, has_tokens, make_token
@@ -105,10 +107,8 @@ def console_of(
     opened: ExitStack, served: PageSources, database: WatchDatabase, config: Config
 ) -> tuple[PageSources, Application]:
     """The API, what gateways ask, and the console."""
-    folder, tokens, threads = served.folder, served.tokens, DatabaseThreads(served.faults)
-    signatures = SignatureAnswers(folder, database, config)
-    decisions = opened.enter_context(_follow_live_decisions(served, database, signatures, config))
-    decisions.thread.report_to(served.faults)
+    folder = served.folder
+    answering, decisions, threads = _answer_gateways(opened, served, database, config)
     people, source = people_of(database, config.console, threads), LatestSource(folder)
     source.begin()
     shown = Console(
@@ -123,12 +123,40 @@ def console_of(
         served.faults,
         threads,
     )
-    api = ApiSources(database, tokens, decisions, threads)
+    return answering, console_app(shown, people)
+
+
+def decider_of(opened: ExitStack, served: PageSources, database: WatchDatabase, config: Config) -> PageSources:
+    """What gateways ask and the API, without pages for people."""
+    return _answer_gateways(opened, served, database, config)[0]
+
+
+def _answer_gateways(
+    opened: ExitStack, served: PageSources, database: WatchDatabase, config: Config
+) -> tuple[PageSources, LiveDecisions, DatabaseThreads]:
+    folder, tokens, threads = served.folder, served.tokens, DatabaseThreads(served.faults)
+    signatures = SignatureAnswers(folder, database, config)
+    decisions = opened.enter_context(_follow_live_decisions(served, database, signatures, config))
+    decisions.thread.report_to(served.faults)
+    hearing = DecisionHearing(database, decisions.wake, served.faults)
+    hearing.start()
+    opened.callback(hearing.stop)
     calls = served.traffic.calls if served.traffic is not None else None
     gateways = Gateways(decisions, tokens, config.decide, signatures, calls)
     opened.enter_context(_watch_call_counts(gateways.calls, served.faults))
     opened.callback(gateways.stop)
-    return replace(served, api=api, gateways=gateways), console_app(shown, people)
+    answering = replace(served, api=ApiSources(database, tokens, decisions, threads), gateways=gateways)
+    return answering, decisions, threads
+
+
+def follow_snapshots(
+    opened: ExitStack, folder: DataFolder, database: WatchDatabase, config: Config, faults: ServiceFaults
+) -> None:
+    """Follow the snapshots of a hunter on another machine; do nothing where none are shared."""
+    if (store := shared_store(config)) is not None:
+        fetcher = SnapshotFetcher(folder, database, store, faults)
+        fetcher.start()
+        opened.callback(fetcher.stop)
 
 
 @contextmanager
@@ -165,21 +193,24 @@ def _watch_call_counts(calls: CallCounts, faults: ServiceFaults) -> Iterator[Non
 def receiver_of(
     opened: ExitStack, served: PageSources, limits: Limits, traffic: Traffic, config: Config, screen: Screen
 ) -> Receiver:
-    """What takes records over HTTP, and from a broker where one is set."""
-    screen.recovered(close_left_behind(served.folder.spool))
-    committer = opened.enter_context(_run_spool_committer(served.folder, served.faults))
+    """What takes records over HTTP, and from brokers where they are set."""
+    if not config.serve.store:
+        screen.recovered(close_left_behind(served.folder.spool))
+    sink = opened.enter_context(open_sink(config.serve, served.folder, served.faults))
     letters = DeadLetters(served.folder.dead_letters)
-    opened.enter_context(fetching(config.serve, committer, limits, traffic, letters, served.faults))
+    opened.enter_context(fetching(config.serve, sink, Intake(limits, traffic, letters, served.faults)))
     decoders = Decoders(int(config.serve.max_body_mb * MEGABYTE))
     opened.callback(decoders.stop)
-    return Receiver(committer, served.tokens, limits, traffic, decoders, letters)
+    return Receiver(sink, served.tokens, limits, traffic, decoders, letters)
 
 
 @contextmanager
-def _run_spool_committer(folder: DataFolder, faults: ServiceFaults) -> Iterator[Committer]:
-    committer = Committer(folder.spool, faults=faults)
-    committer.thread.report_to(faults)
-    try:
-        yield committer
-    finally:
-        committer.stop()
+def fetching_for_hunts(
+    folder: DataFolder, config: Config, traffic: Traffic, faults: ServiceFaults, screen: Screen
+) -> Iterator[None]:
+    """Bring what receivers of other machines stored into the spool; do nothing where no store is set."""
+    if config.serve.store:
+        screen.recovered(close_left_behind(folder.spool))
+    letters, limits = DeadLetters(folder.dead_letters), Limits(config.serve, folder.spool)
+    with fetching_stored(config, folder, Intake(limits, traffic, letters, faults)):
+        yield

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from stillhunt.watch.database.audit import without_addresses
+from stillhunt_server.console.compressing import compress_answer
 from stillhunt_server.console.context import Console, GivenTexts, PageRequest
 from stillhunt_server.console.navigation import PageRoute
 from stillhunt_server.console.table_query import read_query
@@ -31,6 +32,7 @@ def read_request(console: Console, request: Request) -> PageRequest:
         query=query,
         given=GivenTexts(given),
         form=GivenTexts((name, texts[0]) for name, texts in request.state.form.items() if texts),
+        lists=request.state.form,
         exported=without_addresses(unquote_plus(request.url.query)) if query.export else "",
     )
 
@@ -48,4 +50,5 @@ def open_routes(console: Console, pages: Iterable[PageRoute], role: str = "viewe
 async def _answer_page_request(console: Console, page: PageRoute, role: str, request: Request) -> Response:
     require_role(request, role)
     require_role(request, page.role)
-    return await console.threads.run(lambda: page.page(read_request(console, request)))
+    accepted = request.headers.get("accept-encoding", "")
+    return await console.threads.run(lambda: compress_answer(page.page(read_request(console, request)), accepted))

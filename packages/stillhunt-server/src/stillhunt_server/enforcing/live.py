@@ -86,7 +86,8 @@ class LiveDecisions:
         self.problems: dict[str, str] = {}
         """What could not be read at the last look -> why; what was known before still holds."""
         self._looked_at = time.monotonic()
-        self._stop = threading.Event()
+        self._read_at: float | None = None
+        self._stop, self._woken = threading.Event(), threading.Event()
         self.thread = KeptThread("decisions", self._follow_decision_log, self._stop.is_set)
 
     def start(self) -> None:
@@ -97,9 +98,18 @@ class LiveDecisions:
     def stop(self) -> None:
         """Stop following."""
         self._stop.set()
+        self._woken.set()
         self.thread.join()
         self._write_at = 0.0
         self._try_named_read("kept decisions")
+
+    def wake(self) -> None:
+        """Look now, since somebody heard that there is something new."""
+        self._woken.set()
+
+    def age(self) -> float | None:
+        """Seconds since the log was last read whole; None where it was not, or only from a file of an earlier start."""
+        return None if self._read_at is None else time.monotonic() - self._read_at
 
     def look(self) -> None:
         """Read what is new, once, and verify more of what was read before."""
@@ -143,10 +153,13 @@ class LiveDecisions:
             _LOG.exception("reading %s", name)
 
     def _follow_decision_log(self) -> None:
-        while not self._stop.wait(RELOAD_SECONDS):
+        while not self._stop.is_set():
+            self._woken.wait(RELOAD_SECONDS)
+            self._woken.clear()
             self.look()
 
     def _read_log(self) -> None:
+        began = time.monotonic()
         if self._steps.moved():
             self._known = _NOTHING  # by a wrong clock, what had not ended may have been left out
         try:
@@ -166,6 +179,7 @@ class LiveDecisions:
             raise
         self._verified = VerifiedDecisions(last, table)
         self._show_verified_table(self._verified)
+        self._read_at = began
 
     def _verify_more(self) -> None:
         """Verify again a part of the entries that are known, from the first on; an entry may have been changed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from stillhunt.base.errors import OutputError
+from stillhunt_server.people.form_tokens import is_token
 from stillhunt_server.people.origins import is_own_host, is_same_site, is_secure, local_path
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.sessions import Viewer
@@ -79,7 +79,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
 }
 """Headers of every answer; a page may set another one of its own."""
-POLLED_PATHS = ("/hunt",)
+POLLED_PATHS = ("/hunt", "/session.json")
 """What an open page asks by itself: it keeps nobody from being idle."""
 OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
 """Pages for those who are not signed in; what is below /static/ is open, too."""
@@ -208,7 +208,8 @@ class Guard:
         by_script = request.headers.get("hx-request") == "true"
         if by_script or request.method not in _READING:
             path = _path_of(request.headers.get("hx-current-url" if by_script else "referer", ""))
-        leads = f"/sign-in?next={quote(local_path(path), safe='')}"
+        ended = "&ended=1" if session_cookie(request, self._people) else ""
+        leads = f"/sign-in?next={quote(local_path(path), safe='')}{ended}"
         if by_script:  # htmx would put the page of a redirect into a part of this one
             return Response(status_code=401, headers={"hx-redirect": leads})
         return RedirectResponse(leads, 303)
@@ -239,7 +240,7 @@ def session_cookie(request: Request, people: PeopleParts) -> str:
 def _has_token(request: Request, viewer: Viewer) -> bool:
     fields = request.state.form.get("form_token") or [""]
     sent = request.headers.get("x-form-token") or fields[0]
-    return hmac.compare_digest(sent.encode(errors="replace"), viewer.form_token.encode())
+    return is_token(sent, viewer.form_token)
 
 
 def _path_of(url: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,15 +22,15 @@ from nats.js.errors import NotFoundError
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
 from stillhunt.watch.service_faults import KeptThread
-from stillhunt.watch.spool.committer import Committer, SpoolBusyError
+from stillhunt.watch.spool.committer import SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
-from stillhunt_server.receiving.bodies import BodyError, Records, json_lines, otlp_json, otlp_protobuf, unpacked
-from stillhunt_server.receiving.receiver import CALL_KINDS, JSON, PROTOBUF
+from stillhunt_server.receiving.bodies import BodyError, Records
+from stillhunt_server.receiving.messages import BrokerMessage, decode_message, encode_messages
+from stillhunt_server.receiving.receiver import CALL_KINDS
+from stillhunt_server.receiving.sinks import RecordSink
 from stillhunt_server.receiving.traffic import Limits, Traffic
 
-KINDS = ("traces", "logs", "litellm")
-"""Last words of a subject that say what its messages hold; under any other, they are records in JSON."""
 CLIENT = "stillhunt"
 REQUEST_SECONDS = 2.0
 """Longest wait for an answer of the broker, so that a stopped one is known within seconds. Judgement."""
@@ -71,13 +72,13 @@ class NatsInlet:
     def __init__(
         self,
         settings: ServeSettings,
-        committer: Committer,
+        committer: RecordSink,
         limits: Limits,
         traffic: Traffic,
         letters: DeadLetters,
         pace: NatsPace = PACE,
     ) -> None:
-        self._letters = letters
+        self._letters, self._ours = letters, settings.store == "nats"
         self._settings, self._committer, self._limits, self._traffic = settings, committer, limits, traffic
         self._pace, self._wait = pace, pace.first_wait
         self._source = settings.nats_source
@@ -148,7 +149,7 @@ class NatsInlet:
         found: dict[Stream, list[tuple[Msg, Records]]] = {}
         for message in messages:
             try:
-                stream, records = decoded(message, self._source, self._longest)
+                stream, records = decoded(message, self._source, self._longest, ours=self._ours)
             except BodyError:
                 self._traffic.refused[self._source, "not decodable"] += 1
                 await message.term()
@@ -217,8 +218,62 @@ class NatsInlet:
             await asyncio.sleep(min(left, 0.2))
 
 
+class NatsSender:
+    """Publishes records to the stream of the settings, over one connection that is made again when it breaks."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self._settings = settings
+        subject = settings.nats_subject
+        # under a wildcard, a name of our own; hunters know by the headers what a message holds
+        self._subject = f"{subject.rstrip('.*>')}.records" if subject[-1:] in ("*", ">") else subject
+        self._loop = asyncio.new_event_loop()
+        self._opened: tuple[AsyncExitStack, Client] | None = None
+        threading.Thread(target=self._loop.run_forever, name="stillhunt-nats", daemon=True).start()
+
+    def store_records(self, stream: Stream, data: bytes, _records: int) -> None:
+        """Publish records, and wait until the stream has all of them.
+
+        Raises:
+            OSError: it may not.
+        """
+        work = asyncio.run_coroutine_threadsafe(self._publish_records(stream, data), self._loop)
+        try:
+            work.result()
+        except (NatsError, ValueError) as error:
+            raise OSError(errno.EIO, problem_of(error, self._settings)) from error
+
+    async def _publish_records(self, stream: Stream, data: bytes) -> None:
+        if self._opened is None:
+            opened = AsyncExitStack()
+            self._opened = opened, await opened.enter_async_context(connect_client(self._settings))
+        client = self._opened[1]
+        messages = encode_messages(stream, data, self._subject, client.max_payload)
+        try:
+            for at in range(0, len(messages), PACE.batch):
+                sent = (self._publish_message(client, one) for one in messages[at : at + PACE.batch])
+                await asyncio.gather(*sent)
+        except (NatsError, OSError, ValueError):
+            broken, self._opened = self._opened[0], None
+            with suppress(NatsError, OSError):
+                await broken.aclose()
+            raise
+
+    async def _publish_message(self, client: Client, message: BrokerMessage) -> None:
+        # the broker refuses it where no stream, or another one, takes this subject
+        await client.jetstream(timeout=REQUEST_SECONDS).publish(
+            message.subject, message.data, stream=self._settings.nats_stream, headers=dict(message.headers)
+        )
+
+
 @asynccontextmanager
 async def connection(settings: ServeSettings) -> AsyncIterator[JetStreamContext]:
+    """JetStream over a connection of its own; raises as `connect_client` does."""
+    async with connect_client(settings) as client:
+        yield client.jetstream(timeout=REQUEST_SECONDS)
+
+
+@asynccontextmanager
+async def connect_client(settings: ServeSettings) -> AsyncIterator[Client]:
     """A connection to the broker; it is not repaired when it breaks.
 
     Raises:
@@ -243,7 +298,7 @@ async def connection(settings: ServeSettings) -> AsyncIterator[JetStreamContext]
             reconnect_time_wait=0,
             error_cb=unheard,
         )
-        yield client.jetstream(timeout=REQUEST_SECONDS)
+        yield client
     finally:
         with suppress(TimeoutError):  # the broker reads no more; the socket closes with the client
             await asyncio.wait_for(client.close(), REQUEST_SECONDS)
@@ -259,22 +314,10 @@ async def problem_with(settings: ServeSettings) -> str:
     return ""
 
 
-def decoded(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
-    """What a message holds, and the file of the spool that it belongs to.
-
-    Raises:
-        BodyError: it cannot be decoded.
-    """
+def decoded(message: Msg, source: str, longest: int, *, ours: bool = False) -> tuple[Stream, Records]:
+    """What a message of NATS holds; see `decode_message`."""
     headers = {name.lower(): value for name, value in (message.headers or {}).items()}
-    last = message.subject.rpartition(".")[2]
-    kind = last if last in KINDS else "jsonl"
-    content_type = headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    body = unpacked(message.data, headers.get("content-encoding", ""), longest)
-    if kind in ("traces", "logs"):
-        protobuf = content_type == PROTOBUF
-        records = otlp_protobuf(body, kind) if protobuf else otlp_json(body, kind)
-        return Stream(source, kind, "pb" if protobuf else "jsonl"), records
-    return Stream(source, kind, "jsonl"), json_lines(body)
+    return decode_message(BrokerMessage(message.subject, message.data, headers), source, longest, ours=ours)
 
 
 def problem_of(error: Exception, settings: ServeSettings) -> str:

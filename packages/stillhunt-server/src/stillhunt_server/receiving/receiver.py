@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import time
 from collections import defaultdict, deque
@@ -15,7 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.watch.spool.committer import Committer, Done, SpoolBusyError
+from stillhunt.watch.spool.committer import Done, SpoolBusyError
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
@@ -24,6 +25,7 @@ from stillhunt_server.receiving.bodies import BodyError, Records
 from stillhunt_server.receiving.decoders import Decoders, UnexpectedError
 from stillhunt_server.receiving.decoding import BodyForm
 from stillhunt_server.receiving.descriptors import most_connections
+from stillhunt_server.receiving.sinks import RecordSink
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.tokens import INGEST, KnownTokens, Token
 
@@ -112,7 +114,7 @@ class Receiver:
 
     def __init__(
         self,
-        committer: Committer,
+        committer: RecordSink,
         tokens: KnownTokens,
         limits: Limits,
         traffic: Traffic,
@@ -260,6 +262,8 @@ class Receiver:
         except SpoolBusyError as error:
             raise BodyError(503, "more arrives than the disk can take", "disk too slow") from error
         except OSError as error:
+            if error.errno == errno.EMSGSIZE:  # sending it again would not help
+                raise BodyError(413, "a record is longer than the store takes", "too long for the store") from error
             raise BodyError(503, f"the record cannot be written: {error.strerror}", write_problem(error)) from error
 
 

@@ -20,6 +20,7 @@ class WatchSettings(SettingsGroup):
     memory_limit_gb: float = Field(0.0, ge=0, le=1e6)
     accounts: str = Field("", max_length=4096)
     database: str = ""
+    shared: str = Field("", max_length=4096, pattern=r"^((file|s3|gs|gcs|abfs|abfss|hdfs)://.+)?$")
     spool_days: float = Field(30.0, gt=0, le=3650)
     snapshot_days: float = Field(30.0, gt=0, le=3650)
     history_days: float = Field(400.0, gt=0, le=3650)
@@ -34,16 +35,28 @@ class ServeSettings(SettingsGroup):
     records_per_second: float = Field(0.0, ge=0)
     spool_gb: float = Field(0.0, ge=0)
     free_gb: float = Field(1.0, ge=0)
+    store: str = Field("", max_length=4096, pattern=r"^(nats|kafka|(file|s3|gs|gcs|abfs|abfss|hdfs)://.+)?$")
     nats_url: str = Field("", max_length=1024)
     nats_stream: str = Field("", max_length=255)
     nats_subject: str = Field("", max_length=255)
     nats_consumer: str = Field("stillhunt", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     nats_source: str = Field("nats", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    kafka_servers: str = Field("", max_length=4096)
+    kafka_topic: str = Field("", max_length=249)
+    kafka_group: str = Field("stillhunt", min_length=1, max_length=200)
+    kafka_source: str = Field("kafka", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    kafka_options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _stream_is_named(self) -> Self:
         if self.nats_url and not self.nats_stream:
             raise ValueError("serve.nats_url is set, but no stream: name it in serve.nats_stream")
+        if self.kafka_servers and not self.kafka_topic:
+            raise ValueError("serve.kafka_servers is set, but no topic: name it in serve.kafka_topic")
+        if self.store == "nats" and not (self.nats_url and self.nats_subject):
+            raise ValueError("serve.store is nats: name server and subject in serve.nats_url and serve.nats_subject")
+        if self.store == "kafka" and not self.kafka_servers:
+            raise ValueError("serve.store is kafka: name the servers in serve.kafka_servers")
         return self
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +45,7 @@ from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.schedule import HuntSchedule, after_hunt, report_damage
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.shared.lease import LeaseKeeper, name_hunter, needs_lease
 
 _SHOWN_CHARACTERS = 80
 
@@ -123,7 +126,11 @@ def reach_database(
 def hunt_on_schedule(
     plan: HuntPlan, database: WatchDatabase, received: Callable[[], int], screen: Screen, faults: ServiceFaults
 ) -> Iterator[HuntSchedule]:
-    """Hunts on schedule, what follows each of them, and the sending of alerts."""
+    """Hunts on schedule, what follows each of them, and the sending of alerts.
+
+    Where several machines may hunt, all of it begins when this one gets the lease. If another one has it afterwards,
+    this process ends as if it were told to, so that whoever started it starts one that waits.
+    """
 
     def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
         report_damage(faults, outcome.damage)
@@ -137,16 +144,29 @@ def hunt_on_schedule(
     between = BetweenHunts(plan.data, database, plan.config, screen.decided, screen.undecided)
     for thread in (*sender.threads, schedule.thread, between.thread):
         thread.report_to(faults)
-    sender.start()
-    schedule.start()
-    between.start()
-    try:
-        with following(plan, faults, schedule.hear_arrivals):
-            yield schedule
-    finally:
-        between.stop()
-        schedule.stop()
-        sender.stop()
+    with ExitStack() as opened:
+        opened.callback(sender.stop)
+        opened.callback(schedule.stop)
+        opened.callback(between.stop)
+
+        def begin(term: int | None) -> None:
+            sender.start()
+            schedule.start(term)
+            between.start()
+            opened.enter_context(following(plan, faults, schedule.hear_arrivals))
+
+        if needs_lease(database):
+            keeper = LeaseKeeper(database, name_hunter(plan.data.path), begin, end_this_process, faults)
+            keeper.start()
+            opened.callback(keeper.stop)
+        else:
+            begin(None)
+        yield schedule
+
+
+def end_this_process() -> None:
+    """End as if somebody had told it to."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def decide_found(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:

@@ -16,7 +16,7 @@ from stillhunt.base.errors import OutputError
 from stillhunt.decide.entries import Broken, LogEntry, chained, first_broken
 from stillhunt.decide.verified import VERIFIED_FILE, kept_place
 from stillhunt.ledger.chain import LEDGER_START, LedgerPlace, digest_of
-from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.store import WatchDatabase, read_meta
 from stillhunt.watch.database.tables import DECISIONS, META
 
 SECRET_ROW = "decide_secret"  # noqa: S105 - the name of the row
@@ -24,6 +24,8 @@ CHANGED_ROW = "decisions_changed"
 """Row of META with what is wrong with the log, where a server found that it was changed."""
 APPENDING = 0x5711_8048
 """Key of the lock under which PostgreSQL appends; SQLite has one writer at a time by itself."""
+DECISIONS_CHANNEL = "stillhunt_decisions"
+"""Channel on which PostgreSQL tells that something was appended."""
 VERIFIED_AT_A_TIME = 10_000
 """Entries of the log read in one statement: some 10 MB of objects."""
 NAMED_AT_A_TIME = 1_000
@@ -80,12 +82,14 @@ class DecisionLog:
         made = chained(list(entries), self._checked_end())
         if made:
             self.connection.execute(insert(DECISIONS), [vars(entry) for entry in made])
+            if self.connection.dialect.name == "postgresql":
+                self.connection.execute(select(func.pg_notify(DECISIONS_CHANNEL, "")))  # at the end of the transaction
         return made
 
     @cached_property
     def secret(self) -> bytes:
         """Random bytes of this folder, made at the first decision."""
-        found = _read_meta_value(self.connection, SECRET_ROW)
+        found = read_meta(self.connection, SECRET_ROW)
         if found is None:
             found = secrets.token_hex(32)
             self.connection.execute(insert(META).values(name=SECRET_ROW, value=found))
@@ -101,7 +105,7 @@ class DecisionLog:
     def _checked_end(self) -> LedgerPlace:
         """The last entry, behind which something may follow."""
         last = self._read_compared_entries(select(DECISIONS).order_by(_ROW.seq.desc()).limit(1))
-        if noted := _read_meta_value(self.connection, CHANGED_ROW):
+        if noted := read_meta(self.connection, CHANGED_ROW):
             self._broken = Broken(*json.loads(noted))
         if self._broken is not None:
             raise ChangedLogError(self._broken)
@@ -233,7 +237,3 @@ def entries_of(rows: Iterable[Any]) -> list[LogEntry]:
 
 def _select_ordered_decisions() -> Select[Any]:
     return select(DECISIONS).order_by(_ROW.seq)
-
-
-def _read_meta_value(connection: Connection, name: str) -> str | None:
-    return connection.execute(select(META.c.value).where(META.c.name == name)).scalar()

@@ -2,6 +2,7 @@
 
 from stillhunt.extract.languages import languages_of
 from stillhunt.extract.sketches import PhraseReader, sketch_requests, warm_up, word_buckets
+from stillhunt.extract.store.folders import KEY as STATE_KEY
 from stillhunt.extract.store.folders import identity_key
 from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
 from stillhunt.extract.store.store import SHARED_ID, Store
@@ -13,6 +14,7 @@ __all__ = [
     "SCRIPTS",
     "SHARED_ID",
     "SKETCH_VERSION",
+    "STATE_KEY",
     "KeptInput",
     "Partials",
     "PhraseReader",

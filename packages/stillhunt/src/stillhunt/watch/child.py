@@ -59,6 +59,7 @@ def order_text(plan: HuntPlan) -> str:
             "config": plan.config.model_dump(mode="json"),
             "watched": list(plan.watched),
             "now": plan.now,
+            "term": plan.term,
         }
     )
 
@@ -66,9 +67,8 @@ def order_text(plan: HuntPlan) -> str:
 def order_of(text: str) -> HuntPlan:
     """The plan in what `order_text` made."""
     order: dict[str, Any] = json.loads(text)
-    return HuntPlan(
-        DataFolder(Path(order["data"]), make=False), Config(**order["config"]), tuple(order["watched"]), order["now"]
-    )
+    folder, config = DataFolder(Path(order["data"]), make=False), Config(**order["config"])
+    return HuntPlan(folder, config, tuple(order["watched"]), order["now"], order["term"])
 
 
 def memory_limit(config: Config) -> int:

@@ -51,6 +51,15 @@ from stillhunt.watch.records import (
     record_hunt,
     recorded_looks,
 )
+from stillhunt.watch.rule_rows import RuleRows, collect_rule_rows, rule_files
+from stillhunt.watch.shared.lease import confirm_lease
+from stillhunt.watch.shared.snapshots import (
+    fetch_shared_snapshot,
+    offer_snapshot,
+    record_shared_snapshot,
+    share_state_key,
+    shared_store,
+)
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
@@ -143,12 +152,14 @@ class HuntPlan:
     Attributes:
         watched: logs that are read where they lie, besides the spool.
         now: time of the hunt, microseconds since 1970; the window ends here.
+        term: of the lease under which it hunts; None where none is needed.
     """
 
     data: DataFolder
     config: Config
     watched: tuple[str, ...] = ()
     now: int = 0
+    term: int | None = None
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -167,6 +178,9 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
         folder.scratch.mkdir(mode=0o700, exist_ok=True)
         database = open_database(folder.path, config.watch.database)
         try:
+            if (store := shared_store(config)) is not None:
+                share_state_key(folder, store)
+                fetch_shared_snapshot(folder, database, store)
             newest = newest_sequence(database)
             following = remove_unrecorded(folder, newest)
             if newest is not None:
@@ -207,6 +221,7 @@ class _Found:
     signs: Sequence[EarlySign]
     follow_ups: Mapping[str, int]
     senders: Mapping[tuple[str, str], float]
+    rule_rows: RuleRows
     damage: Sequence[str] = ()
 
 
@@ -230,9 +245,10 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
+    flagged = {account for campaign in known for account in campaign.flagged}
     made: list[Callable[[Case], _Found]] = []
 
-    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
+    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config, customers: pa.Table | None) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
         found = partial(
             _Found,
@@ -241,11 +257,11 @@ def _signing_hunt(
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
+            rule_rows=collect_rule_rows(sketches, tables, customers, flagged),
         )
         made.append(found)
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    flagged = {account for campaign in known for account in campaign.flagged}
     case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 
@@ -267,12 +283,17 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     earlier = [] if before is None else read_signs(before.path)
     signs = settle_signs(results.signs, earlier, settled.lasting, start)
     files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures), SIGNS_FILE: signs_as_json(signs)}
-    files[FOLLOW_UPS_FILE] = follow_ups_as_json(results.follow_ups)
+    files |= {FOLLOW_UPS_FILE: follow_ups_as_json(results.follow_ups), **rule_files(results.rule_rows)}
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     known = {one.sign_id for one in earlier}
     alerts += early_sign_alerts([one for one in signs if one.sign_id not in known], plan.config.alerts)
+    store = shared_store(plan.config)
+    shared = offer_snapshot(store, snapshot, plan.term or 0) if store is not None else ""
     with database.write() as connection:
+        confirm_lease(connection, plan.term)
+        if shared:
+            record_shared_snapshot(connection, shared)
         record_hunt(connection, row, found, settled)
         lasting_bits = {(settled.lasting[name], account): bits for (name, account), bits in results.senders.items()}
         raise_sender_bits(connection, lasting_bits, plan.now)

@@ -51,6 +51,7 @@ class ScheduleState:
         running_since: seconds since 1970 when the running hunt began; None where none runs.
         next_at: seconds since 1970 when the next one begins.
         last: how the latest hunt ended; None before the first.
+        leads: whether this process hunts; one that waits for the lease of another does not.
     """
 
     running_since: float | None = None
@@ -58,6 +59,7 @@ class ScheduleState:
     last: HuntOutcome | None = None
     last_at: float = 0.0
     failures: int = 0
+    leads: bool = False
     hunts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "nothing": 0})
 
 
@@ -89,8 +91,13 @@ class HuntSchedule:
     def _interval(self) -> float:
         return self._plan.config.watch.every_minutes * 60.0
 
-    def start(self) -> None:
-        """Begin; the first hunt starts at once, so that what is there already is seen."""
+    def start(self, term: int | None = None) -> None:
+        """Begin; the first hunt starts at once, so that what is there already is seen.
+
+        Args:
+            term: of the lease under which it hunts.
+        """
+        self._plan, self.progress.leads = replace(self._plan, term=term), True
         self._asked = True
         self.thread.start()
 

@@ -99,7 +99,7 @@ def local_path(address: str) -> str:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             "the address is not one of this machine's files",
-            where=_hide_credentials(address),
+            where=hide_credentials(address),
             next_step="write it as file:///FOLDER",
         ) from error
 
@@ -109,7 +109,7 @@ def _parse_address_options(address: str) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _hide_credentials(address: str) -> str:
+def hide_credentials(address: str) -> str:
     """An address without credentials, which may stand before the @ and in the options."""
     scheme, _, rest = address.partition(MARK)
     place, _, options = rest.partition("?")
@@ -124,10 +124,15 @@ def _without_secrets(reason: str, address: str) -> str:
     secrets |= {value for name, value in _parse_address_options(address).items() if name not in PLAIN_OPTIONS}
     secrets |= {unquote(secret) for secret in secrets}
     secrets |= {quote(secret, safe="") for secret in secrets}
-    reason = reason.replace(address, _hide_credentials(address))
+    reason = reason.replace(address, hide_credentials(address))
     for secret in sorted(secrets, key=len, reverse=True):
         reason = reason.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else reason
     return reason
+
+
+def reason_of(error: Exception, address: str) -> str:
+    """The first line of what a store says, without the secrets of its address."""
+    return _without_secrets((str(error).strip() or type(error).__name__).splitlines()[0], address)[:300]
 
 
 def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[tuple[str, RemoteFile]]:
@@ -140,7 +145,7 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
     Raises:
         InputError: there is no such store, no object, or no permission.
     """
-    shown = _hide_credentials(address)
+    shown = hide_credentials(address)
     try:
         store, root = pa.fs.FileSystem.from_uri(address)
         info = store.get_file_info(root)
@@ -149,9 +154,8 @@ def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[t
             return [(root.rsplit("/", 1)[-1], RemoteFile(store, root, info.size, home))]
         listed = store.get_file_info(pa.fs.FileSelector(root, recursive=True, allow_not_found=True))
     except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"the store cannot be read: {_without_secrets(reason, address)[:300]}",
+            f"the store cannot be read: {reason_of(error, address)}",
             where=shown,
             next_step="check address, credentials and region; options of pyarrow's file systems are written as "
             "s3://bucket/logs?region=eu-west-1&endpoint_override=host:port",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -71,11 +72,13 @@ class ScoredLog:
     """One log; what all candidates need is counted once.
 
     Attributes:
+        prepared: what kinds of evidence read before the hunt, by kind.
         comparisons: what `operators` keeps between two looks at the same campaigns.
     """
 
     requests: Requests
     accounts: Accounts
+    prepared: Mapping[str, Any] = field(default_factory=dict)
     comparisons: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -95,7 +98,11 @@ class ScoredLog:
 
 
 def read_log(
-    traffic: pa.Table, sliced: pa.Table, accounts: pa.Table | None, totals: pa.Table | None = None
+    traffic: pa.Table,
+    sliced: pa.Table,
+    accounts: pa.Table | None,
+    totals: pa.Table | None = None,
+    prepared: Mapping[str, Any] | None = None,
 ) -> ScoredLog:
     """Code the tables.
 
@@ -142,4 +149,5 @@ def read_log(
             log=log,
             output_tokens=output_tokens,
         ),
+        prepared or {},
     )

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -21,7 +21,7 @@ from stillhunt.watch.database import tables_console  # noqa: F401 - its tables b
 from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
-VERSION = 6
+VERSION = 7
 """Version of the tables; `migrations/versions` says what each has."""
 IDENTITY_ROW = "identity"
 """Name of the row of META by which this database is told from others."""
@@ -236,6 +236,17 @@ class WatchDatabase:
             from stillhunt.watch.database.migrations.running import migrate  # start-up time
 
             migrate(connection, found, VERSION)
+
+
+def read_meta(connection: Connection, name: str) -> str | None:
+    """A value of META; None where there is none."""
+    return connection.execute(select(META.c.value).where(META.c.name == name)).scalar()
+
+
+def write_meta(connection: Connection, name: str, value: str) -> None:
+    """Set a value of META; whoever may write the same at the same time needs a lock."""
+    connection.execute(delete(META).where(META.c.name == name))
+    connection.execute(insert(META).values(name=name, value=value))
 
 
 def _refuse_event_loops() -> None:
