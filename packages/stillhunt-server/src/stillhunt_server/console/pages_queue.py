@@ -209,7 +209,8 @@ def queue(request: PageRequest) -> Response:
     verb = formatting.verb(len(rows), "waits", "wait")
     headline = f"{number} {verb} for a person" if view == "waiting" else f"{number} in the queue"
     spec = replace(spec, columns=tuple(_put_aside(column, rows) for column in spec.columns))
-    request = replace(request, query=replace(request.query, others=(("view", view),) if database is not None else ()))
+    kept = (("view", view),) if request.given["view"] in VIEWS else ()
+    request = replace(request, query=replace(request.query, others=kept))
     values = {
         "title": "Queue",
         "headline": headline,
