@@ -44,6 +44,7 @@ PAGES = {
     "/campaigns/{campaign}/beside": Entry("viewer", f"{_OF}/beside", ("campaign", f"{ACT} beside {OTHER}")),
     "/accounts": Entry("viewer", "/accounts", ("accounts", "all")),
     "/accounts/{account:path}": Entry("viewer", f"/accounts/{ACCUSED}", ("account", ACCUSED)),
+    "/owners/{account:path}": Entry("analyst", f"/owners/{ACCUSED}", ("account", ACCUSED)),
     "/search": Entry("viewer", "/search?for=acct-0001", ("search", "acct-0001")),
     "/programmes": Entry("viewer", "/programmes", ("accounts", "declared programmes")),
     "/sources": Entry("viewer", "/sources", ("rejects", "rows that could not be used")),
@@ -62,6 +63,7 @@ PAGES = {
     "/rules": Entry("viewer", "/rules", ("rules", "all")),
     "/sign-in": Entry("", "/sign-in"),
     "/session.json": Entry("viewer", "/session.json"),
+    "/appeal": Entry("", "/appeal"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
     "/static/vendor/{name}": Entry("", "/static/vendor/htmx.min.js"),
     "/static/report.css": Entry("", "/static/report.css"),
@@ -92,5 +94,6 @@ FORMS = {
     "/users": Entry("admin", "/users", fields={"name": "vera", "role": "analyst", "what": "role"}),
     "/sign-in": Entry("", "/sign-in", fields={"name": "vera", "password": "wrong"}, done=401),
     "/sign-out": Entry("viewer", "/sign-out"),
+    "/appeal": Entry("", "/appeal", fields={"decision": "1", "code": "AAAA", "text": "no"}, done=400),
 }
 """What can be changed."""
