@@ -151,9 +151,10 @@ def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
     assert not (tmp_path / "p.json").exists()
 
 
-def test_an_endpoint_that_fails_has_used_its_place(tmp_path: Path) -> None:
+def test_an_endpoint_that_fails_keeps_its_place_for_the_next_run(tmp_path: Path) -> None:
     with serve_net(prove_scene().student, key=KEY) as served:
-        assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
+        for _ in range(2):
+            assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
     lines = (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["register", "trial"]
     assert not (tmp_path / "p.json").exists()
@@ -227,21 +228,28 @@ def test_settings_that_no_call_can_have_end_in_a_readable_error(tmp_path: Path) 
         ("a_field_of_tomorrow", 1),
     ],
 )
-def test_a_campaign_whose_calls_carry_other_settings_is_refused(tmp_path: Path, field: str, value: object) -> None:
+def test_calls_with_other_settings_are_left_out_and_named(tmp_path: Path, field: str, value: object) -> None:
     done = ask_with(harvest_file(tmp_path, **{field: value}))
     assert isinstance(done.exception, StillhuntError), done.output
     said = done.exception.on_command_line()
-    assert f"the calls carry {field} in 32 of 32 calls" in said
-    assert "campaign c-1" in said
+    assert f"0 harvested answers can be drawn again, where 4 are needed at least; left out: {field} in 32" in said
     assert "no place in the register was used" in said
-    assert not (tmp_path / "model" / TRIALS_FILE).exists()
-    plain = tmp_path / "plain.jsonl"
-    plain.write_text((prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
     honest = tmp_path / "honest.jsonl"
     honest.write_text("".join(as_line(one, **{field: value}) for one in prove_scene().honest), encoding="utf-8")
-    assert f"line 1 has {field}, with which no control answer" in refusal(
-        str(prove_scene().folder / "student"), "--honest", honest
-    )
+    said = refusal(str(prove_scene().folder / "student"), "--honest", honest)
+    assert f"0 answers to honest accounts can be drawn again, where 4 are needed at least; left out: {field}" in said
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+
+
+def test_one_call_with_a_seed_does_not_protect_a_campaign(tmp_path: Path) -> None:
+    lines = (prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8").splitlines()
+    seeded = [json.dumps({**json.loads(line), "seed": 7}) if place < 3 else line for place, line in enumerate(lines)]
+    (tmp_path / "seeded.jsonl").write_text("\n".join(seeded), encoding="utf-8")
+    done = ask_with(tmp_path / "seeded.jsonl", "--campaign", "c-1", "--queries", "300")
+    assert done.exit_code == 3, done.output
+    assert "Left out, because control answers cannot be drawn like them, c-1: seed in 3" in done.stderr
+    (campaign,) = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["campaigns"]
+    assert "left out, because control answers cannot be drawn like them: seed in 3" in campaign["tests"][2]["note"]
 
 
 def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:
