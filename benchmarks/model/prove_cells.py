@@ -253,6 +253,7 @@ class ScoredOnce:
     """
 
     scores_end = True
+    name = "suspect"
 
     def __init__(self, net: Net) -> None:
         self._net = net

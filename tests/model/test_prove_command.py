@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from model.damage_world import CAMPAIGN, write_case, write_log
 from model.model_server import serve_net
-from model.prove_scene import as_line, prove_scene
+from model.prove_scene import as_line, fingerprint, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt_model.marks.keys import new_mark_secret
@@ -32,6 +33,7 @@ KEY = "sk-very-long-31"
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("FOLDER", str(tmp_path / "model")), ("PAIRS", "5"), ("ALPHA", "0.01"), ("THREADS", "1")):
         monkeypatch.setenv(f"STILLHUNT_MODEL__{name}", value)
+    monkeypatch.setenv("STILLHUNT_DOSSIER__KEYS", str(tmp_path / "keys"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -158,6 +160,40 @@ def test_an_endpoint_that_fails_keeps_its_place_for_the_next_run(tmp_path: Path)
     lines = (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["register", "trial"]
     assert not (tmp_path / "p.json").exists()
+
+
+def trials(*words: object) -> Result:
+    return CLI.invoke(app, ["model", "trials", *map(str, words)])
+
+
+def test_trials_are_listed_and_a_deleted_register_is_seen(tmp_path: Path) -> None:
+    done = ask(str(prove_scene().folder / "student"), "--campaign", "c-1", "--queries", "100")
+    (end,) = re.findall(r"register of trials ends with (3:[0-9a-f]{64})\.", done.stderr)
+    done = trials("list")
+    assert done.exit_code == 0, done.output
+    assert "c-1" in done.stdout
+    assert fingerprint("student")[:12] in done.stdout
+    assert end in done.stderr
+    (row,) = json.loads(trials("list", "--json").stdout)["trials"]
+    (campaign,) = json.loads(Path("p.json").read_text(encoding="utf-8"))["campaigns"]
+    assert (row["campaign"], row["result"]["verdict"]) == ("c-1", campaign["verdict"])
+    assert "Whole: 3 entries with 1 trial." in trials("verify", "--expect", end).stdout
+    assert json.loads(trials("verify", "--json").stdout)["trials"] == 1
+    assert "this is no end of a register" in str(trials("verify", "--expect", "3").exception)
+    assert "it had 9 entries and has 3" in str(trials("verify", "--expect", f"9{end[1:]}").exception)
+    for path in (tmp_path / "model").glob("trials.*"):
+        path.unlink()
+    assert "it had 3 entries and has 0" in str(trials("list").exception)
+    assert "it had 3 entries and has 0" in refusal(str(prove_scene().folder / "student"), "--force")
+
+
+def test_a_limit_of_money_needs_a_price_and_is_said_before(tmp_path: Path) -> None:
+    student = str(prove_scene().folder / "student")
+    assert "give --max-usd with --price" in refusal(student, "--max-usd", "5", "--price", "1", "2")
+    assert "give --max-usd with --price" in refusal("http://127.0.0.1:9", "--model-name", "m", "--max-usd", "5")
+    money = ("--model-name", "m", "--queries", "50", "--max-usd", "0.5", "--price", "1000", "2000")
+    done = ask("http://127.0.0.1:9", *money)
+    assert re.search(r"Price: at most about [1-9]\.\d\d USD for 50 queries; it stops at 0\.50 USD", done.stderr)
 
 
 def harvest_file(folder: Path, **settings: object) -> Path:

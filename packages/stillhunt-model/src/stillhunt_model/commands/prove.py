@@ -187,7 +187,8 @@ def prove(
         opened, context = _open_suspect_and_context(asked, teacher, reference or [], orders or folder, config, progress)
         opened.budget.price = allowed
         if not quiet:
-            for line in _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint):
+            said = _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
+            for line in [*said, *_describe_price(opened, harvests, context)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
         with closing(opened):
@@ -373,6 +374,21 @@ def _describe_planned_proof(
             "nobody else."
         )
     return lines
+
+
+def _describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> list[str]:
+    """What all queries would cost at most, by the teacher's tokens of the prompts; nothing where no price is known."""
+    price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
+    if price is None or not texts:
+        return []
+    from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
+
+    asked = plain_ids(context.teacher, [one.prompt for one in texts])
+    answered = plain_ids(context.teacher, [one.answer for one in texts])
+    cost = price.cost(sum(map(len, asked)) / len(texts), max(map(len, answered))) * suspect.budget.most
+    queries = formatting.plural(suspect.budget.most, "query", "queries")
+    stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
+    return [f"Price: at most about {cost:,.2f} USD for {queries}; {stop}"]
 
 
 def _print_proof_document(document: ProofDocument) -> None:
