@@ -215,7 +215,7 @@ def test_a_sign_adds_its_bits_whatever_the_finding_says_by_itself() -> None:
         ("company", "unlinked_customers", 3.0),
         ("reseller", POSING, -1.3),
         ("chance", "few_accounts", -2.0),
-        ("company", "own_mail_domain", -3.0),
+        ("company", "own_mail_domain", -7.0),
     ],
 )
 def test_who_the_accounts_say_they_are_moves_the_priors(key: str, kind: str, against: float) -> None:
