@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from source_tree import ROOT
 
 import page_figures
+
+sys.path.insert(0, str(ROOT / "benchmarks" / "quality"))
+import ladder
 
 FIGURES = page_figures.read_figures() | page_figures.read_history()
 
@@ -117,3 +121,11 @@ def test_files_have_the_form_that_benchmarks_write() -> None:
         told = json.loads(path.read_text(encoding="utf-8"))
         assert set(told) - {"copied"} == {"command", "commit", "code", "figures"}, path.name
         assert all(set(figure) == {"value", "unit"} for figure in told["figures"].values()), path.name
+
+
+def test_the_ladder_of_the_pages_is_that_of_the_benchmark() -> None:
+    """README and docs/figures.md take it from docs/figures/ladder.json, which holds the rows of docs/benchmark.md."""
+    told = json.loads(ladder.FIGURES.read_text(encoding="utf-8"))["figures"]
+    assert {name: (one["value"], one["unit"]) for name, one in told.items()} == ladder.ladder_figures(
+        ladder.PAGE.read_text(encoding="utf-8")
+    )
