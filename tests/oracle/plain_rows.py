@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from itertools import combinations
+from operator import mul
 
 Lists = list[list[int]]
 WORD = (1 << 64) - 1
@@ -130,8 +131,10 @@ def unit_vectors(words: Lists, code: list[int], weight: list[int], basis: Lists,
     return found
 
 
-def best_columns(products: list[list[float]]) -> list[int]:
-    """Column of the largest value of each row; the first on ties."""
+def best_columns(rows: Lists, across: Lists) -> list[int]:
+    """Column with the largest dot product with each row; the first on ties."""
+    columns = list(zip(*across, strict=True))
+    products = [[sum(map(mul, row, column)) for column in columns] for row in rows]
     return [row.index(max(row)) for row in products]
 
 

@@ -315,12 +315,16 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
         assert out.tolist() == expected[first:]
 
 
+ROWS = st.lists(st.lists(st.integers(-127, 127), min_size=3, max_size=3), max_size=9)
+
+
 @steady
-@given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=9))
-def test_best_columns(products: list[list[int]]) -> None:
-    out = np.empty(len(products), np.int8)
-    topic_word_kernels.best_columns(np.array(products, np.float32).reshape(-1, 3), out)
-    assert out.tolist() == plain.best_columns([[float(value) for value in row] for row in products])
+@given(ROWS, st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=3, max_size=3))
+def test_best_columns(rows: Lists, across: Lists) -> None:
+    out = np.empty(len(rows), np.int8)
+    wide = np.array(across, np.float32)
+    topic_word_kernels.best_columns(np.array(rows, np.float32).reshape(-1, 3), wide, out)
+    assert out.tolist() == plain.best_columns(rows, across)
 
 
 @steady

@@ -10,7 +10,7 @@ from signal_files import signal, simulated, values_of
 
 from stillhunt import InputError
 from stillhunt_signals.signals.learned_file import read_learned, write_learned
-from stillhunt_signals.signals.learning import LEAST_BITS, MOST_BITS, LearnedSignal, learn_signal
+from stillhunt_signals.signals.learning import LEAST_SIGNAL_BITS, MOST_SIGNAL_BITS, LearnedSignal, learn_signal
 from stillhunt_signals.signals.past import Past, PastAccount, read_past
 
 CLEAR, HONEST = [0.6, 0.4, 0.8, 0.5, 0.7] * 4, [0.05, 0.0, 0.1] * 4
@@ -24,8 +24,8 @@ def learned(confirmed: list[float], dismissed: list[float], seed: int = 0) -> Le
 def test_a_clear_past_gives_bits_either_way_within_bounds() -> None:
     one = learned(CLEAR, HONEST)
     assert one.trust > 0.7
-    assert one.bits_of(np.array([10, 20])) == MOST_BITS
-    assert LEAST_BITS <= one.bits_of(np.array([30, 0])) < -0.5
+    assert one.bits_of(np.array([10, 20])) == MOST_SIGNAL_BITS
+    assert LEAST_SIGNAL_BITS <= one.bits_of(np.array([30, 0])) < -0.5
     assert one.bits_of(np.array([0, 2])) == 0.0, "two accounts with a value are too few"
 
 
@@ -48,7 +48,7 @@ def test_groups_are_counted_and_not_accounts() -> None:
     """One campaign in four has the mark on all its accounts: that is no thirty observations."""
     mixed = learned([1.0, 0.05, 0.0, 0.05] * 5, HONEST)
     assert mixed.alike > 0.5
-    assert mixed.bits_of(np.array([15, 15])) < MOST_BITS
+    assert mixed.bits_of(np.array([15, 15])) < MOST_SIGNAL_BITS
 
 
 def test_what_was_made_of_our_own_decisions_is_refused() -> None:

@@ -21,8 +21,8 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import known_campaigns, newest_sequence
-from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.lease import (
+    LEASE_PACE,
     LeaseKeeper,
     LeaseLostError,
     confirm_lease,
@@ -38,6 +38,7 @@ from watch.databases import numbers, server, template_of, url_of  # noqa: F401 -
 from watch.small_world import lines
 
 pytestmark = pytest.mark.service
+QUICK = LEASE_PACE._replace(seconds=0.6, renew_seconds=0.1, idle_seconds=0.2)
 LINES = Stream("gateway", "jsonl", "jsonl")
 
 
@@ -81,17 +82,18 @@ def test_one_has_the_lease_until_it_is_silent_for_too_long(database: WatchDataba
 def test_a_keeper_begins_once_and_hears_that_it_lost(database: WatchDatabase) -> None:
     begun: list[int] = []
     lost: list[str] = []
-    faults = ServiceFaults()
+    idle: list[str] = []
     keepers = {
-        name: LeaseKeeper(database, name, begun.append, partial(lost.append, name), faults, 0.6, 0.1)
+        name: LeaseKeeper(database, name, begun.append, partial(lost.append, name), partial(idle.append, name), QUICK)
         for name in ("one", "two")
     }
     for keeper in keepers.values():
         keeper.start()
     threading.Event().wait(1.0)  # longer than the lease lasts without being renewed
     assert (begun, lost) == ([1], [])
+    assert len(set(idle)) == 1  # the one that waits keeps its disk in order
     (first,) = (name for name, keeper in keepers.items() if keeper.term == 1)
-    keepers[first].stop()  # as if it had died
+    keepers[first].stop()  # it gives the lease back
     end = time.monotonic() + 10
     while begun != [1, 2] and time.monotonic() < end:
         threading.Event().wait(0.05)

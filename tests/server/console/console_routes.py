@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from server.console.console_scenes import ACCUSED, ACT, OTHER, PACK
+from stillhunt_signals.console_rules import FIRST_RULE
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ PAGES = {
     "/campaigns/{campaign}/beside": Entry("viewer", f"{_OF}/beside", ("campaign", f"{ACT} beside {OTHER}")),
     "/accounts": Entry("viewer", "/accounts", ("accounts", "all")),
     "/accounts/{account:path}": Entry("viewer", f"/accounts/{ACCUSED}", ("account", ACCUSED)),
+    "/owners/{account:path}": Entry("analyst", f"/owners/{ACCUSED}", ("account", ACCUSED)),
     "/search": Entry("viewer", "/search?for=acct-0001", ("search", "acct-0001")),
     "/programmes": Entry("viewer", "/programmes", ("accounts", "declared programmes")),
     "/sources": Entry("viewer", "/sources", ("rejects", "rows that could not be used")),
@@ -58,8 +60,10 @@ PAGES = {
     "/audit": Entry("admin", "/audit", ("audit", "all")),
     "/users": Entry("admin", "/users"),
     "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
+    "/rules": Entry("viewer", "/rules", ("rules", "all")),
     "/sign-in": Entry("", "/sign-in"),
     "/session.json": Entry("viewer", "/session.json"),
+    "/appeal": Entry("", "/appeal"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
     "/static/vendor/{name}": Entry("", "/static/vendor/htmx.min.js"),
     "/static/report.css": Entry("", "/static/report.css"),
@@ -85,8 +89,11 @@ FORMS = {
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),
     "/decisions/undo": Entry("analyst", "/decisions/undo", fields={"seq": "1", "note": "it was wrong"}),
     "/appeals/{appeal_id}": Entry("analyst", "/appeals/1", fields={"what": "uphold", "note": "it was right"}),
+    "/rules": Entry("analyst", "/rules", fields={"name": "nobody", "state": "off", "reason": "a try"}, done=400),
+    "/rules/save": Entry("analyst", "/rules/save", fields={"content": FIRST_RULE, "reason": "a try"}),
     "/users": Entry("admin", "/users", fields={"name": "vera", "role": "analyst", "what": "role"}),
     "/sign-in": Entry("", "/sign-in", fields={"name": "vera", "password": "wrong"}, done=401),
     "/sign-out": Entry("viewer", "/sign-out"),
+    "/appeal": Entry("", "/appeal", fields={"decision": "1", "code": "AAAA", "text": "no"}, done=400),
 }
 """What can be changed."""

@@ -61,7 +61,7 @@ def do(reader: Reader, kind: str, page: Page | None = None, campaign: str = ACT,
     """
     url = f"/campaigns/{campaign}"
     shown = page or page_of(reader.get(url))
-    (form,) = [one for one in shown.posts() if one.action == f"{url}/case/{kind}"]
+    form = next(one for one in shown.posts() if one.action == f"{url}/case/{kind}")
     assert set(fields) <= set(form.fields), (fields, form)
     answer = reader.post(form.action, {**form.fields, **WITHOUT_CHOICE.get(kind, {}), **fields})
     if kind == "act":

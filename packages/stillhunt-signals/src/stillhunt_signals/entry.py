@@ -13,3 +13,6 @@ signals = CommandEntry(
 terms = CommandEntry(
     "Breaches of your terms, beside a harvest and never as evidence of one.", _HERE + "terms:terms_commands"
 )
+outlets = CommandEntry(
+    "Other systems that are told of decisions, once a person switched them on.", _HERE + "outlets:outlet_commands"
+)

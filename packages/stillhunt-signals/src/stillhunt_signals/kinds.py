@@ -40,7 +40,7 @@ class PreparedSignals:
             log: `CandidateCase.log`.
         """
         from stillhunt_signals.signals.using import of_log  # only where there are signals
-        from stillhunt_signals.signals.weighing import SignalsOfLog
+        from stillhunt_signals.signals.weighing import SignalsOfLog  # as above
 
         if self._of_log is None:
             self._of_log = SignalsOfLog([of_log(one, log) for one in self.used], log.accounts.ids)

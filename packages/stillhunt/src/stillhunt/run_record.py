@@ -164,12 +164,13 @@ def findings_record(
     }
 
 
+MakesFacts = Callable[[Case], Mapping[str, list[tuple[str, str]]]]
 BESIDE_GROUP = "stillhunt.beside"
 """Entry points of functions that say what a case shows beside its findings. Each is called with the settings before a
 hunt, when it may refuse them; it returns None, or what makes (label, words) for each campaign of the finished case."""
 
 
-def prepare_beside(config: Config) -> list[Callable[[Case], Mapping[str, list[tuple[str, str]]]]]:
+def prepare_beside(config: Config) -> list[MakesFacts]:
     """What adds facts to a case that are in no sum and no verdict, such as breaches of the terms.
 
     Raises:
@@ -177,6 +178,13 @@ def prepare_beside(config: Config) -> list[Callable[[Case], Mapping[str, list[tu
     """
     points = sorted(entry_points(group=BESIDE_GROUP), key=lambda one: one.name)
     return [made for point in points if (made := point.load()(config)) is not None]
+
+
+def with_facts_beside(case: Case, makers: list[MakesFacts]) -> Case:
+    """The case with what these say of it in its record."""
+    for make in makers:
+        case.run.setdefault("beside", {}).update(make(case))
+    return case
 
 
 def _list_recorded_settings(config: Config) -> dict[str, Any]:

@@ -149,6 +149,9 @@ def _run_server_parts(
         if schedule is not None and schedule.progress.failures:
             schedule.ask()  # it failed for want of the database, perhaps
 
+    def leads() -> bool:
+        return schedule is not None and schedule.progress.leads
+
     def starts() -> None:
         (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
         first.make()
@@ -167,12 +170,12 @@ def _run_server_parts(
     screen.started(config.serve.listen, folder.path, parts, lines)
     screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
-        opened.enter_context(fetching_for_hunts(folder, config, traffic, faults, screen))
+        opened.enter_context(fetching_for_hunts(folder, config, traffic, faults, leads))
         schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
-    inlet = (traffic, limits) if receives else (None, None)
+    inlet = (traffic, limits) if receives or config.serve.store else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
     if "web" in parts:
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)

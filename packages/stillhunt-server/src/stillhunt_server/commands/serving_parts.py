@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,11 +17,11 @@ from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
-from stillhunt.watch.shared.snapshots import SnapshotFetcher, shared_store
+from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
-from stillhunt_server.api.gateways import Gateways
+from stillhunt_server.api.gateways import GatewayHome, Gateways
 from stillhunt_server.api.pages import PageSources
 from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
@@ -36,6 +36,7 @@ from stillhunt_server.people.users import first_admin
 from stillhunt_server.receiving.brokers import Intake, fetching
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
+from stillhunt_server.receiving.snapshot_fetcher import SnapshotFetcher
 from stillhunt_server.receiving.stores import fetching_stored, open_sink
 from stillhunt_server.receiving.traffic import CallCounts, Limits, Traffic
 from stillhunt_server.server import Application
@@ -142,7 +143,8 @@ def _answer_gateways(
     hearing.start()
     opened.callback(hearing.stop)
     calls = served.traffic.calls if served.traffic is not None else None
-    gateways = Gateways(decisions, tokens, config.decide, signatures, calls)
+    home = GatewayHome(folder, database, config)
+    gateways = Gateways(decisions, tokens, config.decide, signatures, calls, home)
     opened.enter_context(_watch_call_counts(gateways.calls, served.faults))
     opened.callback(gateways.stop)
     answering = replace(served, api=ApiSources(database, tokens, decisions, threads), gateways=gateways)
@@ -206,11 +208,11 @@ def receiver_of(
 
 @contextmanager
 def fetching_for_hunts(
-    folder: DataFolder, config: Config, traffic: Traffic, faults: ServiceFaults, screen: Screen
+    folder: DataFolder, config: Config, traffic: Traffic, faults: ServiceFaults, leads: Callable[[], bool]
 ) -> Iterator[None]:
     """Bring what receivers of other machines stored into the spool; do nothing where no store is set."""
     if config.serve.store:
-        screen.recovered(close_left_behind(folder.spool))
+        close_left_behind(folder.spool)
     letters, limits = DeadLetters(folder.dead_letters), Limits(config.serve, folder.spool)
-    with fetching_stored(config, folder, Intake(limits, traffic, letters, faults)):
+    with fetching_stored(config, folder, Intake(limits, traffic, letters, faults), leads):
         yield

@@ -24,6 +24,7 @@ from stillhunt_server.console import (
     pages_decisions,
     pages_groups,
     pages_overview,
+    pages_owner,
     pages_packs,
     pages_queue,
     pages_search,
@@ -31,11 +32,12 @@ from stillhunt_server.console import (
     queue_forms,
 )
 from stillhunt_server.console.answers import render
+from stillhunt_server.console.appeal_page import appeal_form, send_appeal
 from stillhunt_server.console.compressing import compress_answer
 from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.door import open_routes, read_request
 from stillhunt_server.console.navigation import PageRoute, plugin_pages
-from stillhunt_server.people.guard import Guard
+from stillhunt_server.people.guard import APPEAL_PATH, Guard
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.routes import people_routes
 
@@ -76,6 +78,7 @@ WORK_ROUTES = (
     PageRoute("/decisions", pages_decisions.decide_account, "POST"),
     PageRoute("/changes", pages_changes.changes),
     PageRoute("/palette.json", pages_queue.palette),
+    PageRoute("/owners/{account:path}", pages_owner.owner_extract, role="analyst"),
     PageRoute("/queue/next", queue_forms.take_next, "POST"),
     PageRoute("/queue/bulk", queue_forms.change_many, "POST"),
     PageRoute("/signs", pages_decisions.signs),
@@ -89,6 +92,11 @@ WORK_ROUTES = (
     PageRoute("/users", pages_decisions.change_user, "POST", "admin"),
 )
 """Pages that need the database of a data folder."""
+OPEN_ROUTES = (
+    PageRoute(APPEAL_PATH, appeal_form, role=""),
+    PageRoute(APPEAL_PATH, send_appeal, "POST", role=""),
+)
+"""Pages of a data folder for everybody."""
 
 
 def console_app(console: Console, people: PeopleParts) -> Any:
@@ -98,6 +106,7 @@ def console_app(console: Console, people: PeopleParts) -> Any:
         return render(read_request(console, request), template, values)
 
     routes = [*open_routes(console, (*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, show), *_list_file_routes()]
+    routes += open_routes(console, OPEN_ROUTES, role="")
     routes += _of_plugins(console)
     return Guard(_build_console_app(console, routes), people, problem=partial(_render_problem_page, console))
 

@@ -131,6 +131,7 @@ class PageRequest:
         given: its parameters as texts, for pages that have some of their own; the last of each name.
         form: fields of the form that was posted; the first of each name.
         lists: all values of its fields, by name.
+        client: address from which it comes, as far as proxies of the settings tell it.
         exported: its parameters for the audit, without IP addresses, where an export is asked for; else "".
     """
 
@@ -144,6 +145,7 @@ class PageRequest:
     form: GivenTexts
     exported: str
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    client: str = ""
 
     @property
     def by(self) -> str:

@@ -70,27 +70,30 @@ def queue_spec(currency: str, *, live: bool) -> TableSpec:
     def money(name: str) -> Callable[[Row], str]:
         return lambda row: formatting.money(row[name], currency) if row[name] is not None else ""
 
-    work = [
+    case = [
         TableColumn("status", "Case", "choice", mark=lambda row: f"status {row['status']}"),
         TableColumn("assignee", "Assigned to", "choice"),
+    ]
+    work = [
         TableColumn("stands", "What stands", "text"),
         TableColumn("age", "Days known", "figure", shown=lambda row: _format_days(row["age"])),
-        TableColumn("changed_at", "Last change", "time"),
         TableColumn("due_at", "To be decided by", "time"),
+        TableColumn("changed_at", "Last change", "time"),
         TableColumn("look_at", "Look again", "time", aside=True),
+        TableColumn("labels", "Labels", "values"),
     ]
     columns = [
         TableColumn("campaign_id", "Campaign", "id"),
         TableColumn("verdict", "Verdict", "choice", mark=verdict_mark),
-        *(work if live else []),
+        *(case if live else []),
         TableColumn("harm", "Expected harm a day", "figure", shown=money("harm")),
         TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
         TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),
         TableColumn("requests", "Requests", "figure", link=lambda row: campaign_url(row["campaign_id"], "requests")),
+        *(work if live else []),
         TableColumn("list_value", "List price", "figure", shown=money("list_value"), aside=True),
         TableColumn("kind", "Kind", "choice", aside=True),
         TableColumn("skills", "What is taken", "values"),
-        *([TableColumn("labels", "Labels", "values")] if live else []),
         TableColumn("first_seen", "First seen", "time", aside=True),
         TableColumn("last_seen", "Last seen", "time", aside=live),
     ]
@@ -206,7 +209,8 @@ def queue(request: PageRequest) -> Response:
     verb = formatting.verb(len(rows), "waits", "wait")
     headline = f"{number} {verb} for a person" if view == "waiting" else f"{number} in the queue"
     spec = replace(spec, columns=tuple(_put_aside(column, rows) for column in spec.columns))
-    request = replace(request, query=replace(request.query, others=(("view", view),) if database is not None else ()))
+    kept = (("view", view),) if request.given["view"] in VIEWS else ()
+    request = replace(request, query=replace(request.query, others=kept))
     values = {
         "title": "Queue",
         "headline": headline,

@@ -46,8 +46,8 @@ def visible_lines(text: str) -> str:
 
 
 def code_words(code: str) -> str:
-    """A code of ours, such as not_flagged, in words."""
-    return str(code).replace("_", " ")
+    """A code of ours, such as not_flagged, in words; one that a damaged case holds bounded and safe to show."""
+    return formatting.shorten(str(code).replace("_", " "), 64)
 
 
 def decision_url(seq: int | str) -> str:

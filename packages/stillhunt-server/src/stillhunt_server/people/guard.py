@@ -22,6 +22,8 @@ MOST_FORM_BYTES = 1 << 20
 """Longest form: the narrative of a case, each character of which may take nine bytes as it is sent."""
 MOST_STRANGER_BYTES = 4 << 10
 """The same of somebody who is not signed in: a name, a password and a path. 2,000 connections hold 8 MB of them."""
+MOST_APPEAL_BYTES = 20 << 10
+"""The same of an appeal: 2,000 characters, each of which may take nine bytes."""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
 
@@ -81,7 +83,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
 """Headers of every answer; a page may set another one of its own."""
 POLLED_PATHS = ("/hunt", "/session.json")
 """What an open page asks by itself: it keeps nobody from being idle."""
-OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
+APPEAL_PATH = "/appeal"
+"""Where customers appeal by number and code."""
+OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return", APPEAL_PATH)
 """Pages for those who are not signed in; what is below /static/ is open, too."""
 DATABASE_FAILS = "The database cannot be used now, so nobody can sign in. /readyz says why; try again in a minute."
 """Said to everybody: sessions are in the database, so nobody is known."""
@@ -172,7 +176,8 @@ class Guard:
         if needed is not None and viewer is None:
             return self._to_sign_in(request), receive
         if posting:
-            body = await read_body(receive, MOST_STRANGER_BYTES if viewer is None else MOST_FORM_BYTES)
+            most = MOST_APPEAL_BYTES if request.url.path == APPEAL_PATH else MOST_STRANGER_BYTES
+            body = await read_body(receive, most if viewer is None else MOST_FORM_BYTES)
             if body is None:
                 return self._problem(request, 413, "That is too long to be sent at once."), receive
             request.state.form = form_fields(request.headers.get("content-type", ""), body)

@@ -5,30 +5,29 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from stillhunt.watch.folder import OWNER_ONLY, sync_folder
+from stillhunt.watch.folder import OWNER_ONLY, sync_folder, write_synced
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.shared.objects import ObjectStore, StoredObject
 from stillhunt.watch.spool.committer import SpoolBusyError
 from stillhunt.watch.spool.parts import HOUR_NAME, Stream, is_source_name
+from stillhunt_server.receiving.object_merging import has_all_parts
+from stillhunt_server.receiving.object_names import RECORDS, RecordName, is_hour_name, parse_record_name
 from stillhunt_server.receiving.sinks import RecordSink, StoredTogether
 from stillhunt_server.receiving.traffic import Limits, Traffic
 
-RECORDS = "records"
-"""Begin of the names of all objects that hold records: RECORDS/SOURCE/HOUR/NAME."""
 FETCHED = "fetched"
 """Folder of a data folder with the names of the objects that are in its spool, a file for each source and hour."""
 DAMAGED_FAULT, FETCH_FAULT = "store objects", "store"
+_MOST_GONE = 64
+"""Names of objects that are gone and still kept. Judgement: a file is not written anew for fewer."""
 _STAMP = "%Y%m%dT%H%M%S%f"
-_NAME = re.compile(r"\d{8}T\d{12}-(\d{1,9})-([0-9a-f]{32})-(traces|logs|litellm|jsonl)\.(jsonl|pb)")
-_HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 
 
 class FetchPace(NamedTuple):
@@ -61,8 +60,8 @@ class RecordObjects:
         """
         now = datetime.now(UTC)
         digest = hashlib.sha256(data).hexdigest()[:32]
-        name = f"{now.strftime(_STAMP)}-{records}-{digest}-{stream.kind}.{stream.ending}"
-        self._store.put_object(f"{RECORDS}/{stream.source}/{now.strftime(HOUR_NAME)}/{name}", data)
+        name = RecordName(now.strftime(_STAMP), max(records, 1), digest, stream.kind, stream.ending)
+        self._store.put_object(f"{RECORDS}/{stream.source}/{now.strftime(HOUR_NAME)}/{name.text}", data)
 
 
 class FetchedNames:
@@ -99,6 +98,16 @@ class FetchedNames:
             os.close(handle)
         sync_folder(path.parent)
         self.of_hour(source, hour).update(names)
+
+    def forget_others(self, source: str, hour: str, there: Set[str]) -> None:
+        """Forget objects that are gone, because they were merged; not each time that there are some."""
+        known = self.of_hour(source, hour)
+        gone = known - there
+        if len(gone) > _MOST_GONE:
+            known -= gone
+            beside = self._folder / source / f".{hour}"
+            write_synced(beside, "".join(f"{name}\n" for name in sorted(known)).encode())
+            beside.replace(self._folder / source / hour)
 
     def forget_before(self, hour: str) -> None:
         """Forget hours whose records are deleted everywhere."""
@@ -163,7 +172,7 @@ class ObjectFetcher:
         fetched = 0
         for source in filter(is_source_name, self._store.list_folders(RECORDS)):
             for hour in self._store.list_folders(f"{RECORDS}/{source}"):
-                if _HOUR.fullmatch(hour) and hour >= (oldest if whole else late):
+                if is_hour_name(hour) and hour >= (oldest if whole else late):
                     fetched += self._fetch_hour(source, hour)
         if whole:
             self._names.forget_before(oldest)
@@ -185,34 +194,38 @@ class ObjectFetcher:
             self._stopping.wait(self._pace.look_seconds)
 
     def _fetch_hour(self, source: str, hour: str) -> int:
-        prefix = f"{RECORDS}/{source}/{hour}"
         known, fetched = self._names.of_hour(source, hour), 0
         batch: list[StoredObject] = []
-        for one in self._store.list_objects(prefix):
-            name = one.name.removeprefix(f"{prefix}/")
-            if name not in known and _NAME.fullmatch(name):
-                batch.append(one)
-            if batch and sum(each.size for each in batch) >= self._pace.batch_bytes:
+        listed = self._store.list_objects(f"{RECORDS}/{source}/{hour}")
+        for one in listed:
+            text, name = one.name.rpartition("/")[2], parse_record_name(one.name)
+            if not name.records or text in known:
+                continue
+            if name.parts and has_all_parts(name, known):
+                self._names.note(source, hour, [text])
+                continue
+            batch.append(one)
+            if sum(each.size for each in batch) >= self._pace.batch_bytes:
                 fetched += self._fetch_batch(source, hour, batch)
                 batch = []
             if self._stopping.is_set():
-                break
-        return fetched + (self._fetch_batch(source, hour, batch) if batch else 0)
+                return fetched
+        fetched += self._fetch_batch(source, hour, batch) if batch else 0
+        self._names.forget_others(source, hour, {one.name.rpartition("/")[2] for one in listed})
+        return fetched
 
     def _fetch_batch(self, source: str, hour: str, batch: Sequence[StoredObject]) -> int:
         """Fetch objects into the spool, and note their names when they are synced."""
         began, waiting, fetched, size = time.monotonic(), StoredTogether(), 0, 0
         for one in batch:
-            named = _NAME.fullmatch(one.name.rpartition("/")[2])
-            data = self._store.get_object(one.name)
-            if named is None or hashlib.sha256(data).hexdigest()[:32] != named[2]:
+            name, data = parse_record_name(one.name), self._store.get_object(one.name)
+            if hashlib.sha256(data).hexdigest()[:32] != name.digest:
                 # The receiver died while it uploaded, and acknowledged nothing; or somebody changed it.
                 self._traffic.refused[source, "damaged object"] += 1
                 self._faults.begin(DAMAGED_FAULT, f"an object of source {source} is not what its name says: left out")
                 continue
-            records = int(named[1])
-            waiting.submit(self._committer, Stream(source, named[3], named[4]), data, records)
-            fetched, size = fetched + records, size + len(data)
+            waiting.submit(self._committer, Stream(source, name.kind, name.ending), data, name.records)
+            fetched, size = fetched + name.records, size + len(data)
         waiting.wait()
         self._names.note(source, hour, [one.name.rpartition("/")[2] for one in batch])
         self._traffic.accepted(source, fetched, size, time.monotonic() - began)

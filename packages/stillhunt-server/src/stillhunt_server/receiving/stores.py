@@ -6,7 +6,7 @@ Receivers put records there and keep nothing; hunters fetch them into the spools
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import is_object_store, open_object_store
 from stillhunt.watch.spool.committer import Committer
 from stillhunt_server.receiving.brokers import Intake, fetching_from, load_kafka, load_nats
+from stillhunt_server.receiving.object_merging import ObjectMerger
 from stillhunt_server.receiving.object_records import FETCHED, FetchedNames, ObjectFetcher, RecordObjects
 from stillhunt_server.receiving.sinks import BROKER_PACE, OBJECT_PACE, RecordSink, SharedSink
 
@@ -48,8 +49,13 @@ def open_sink(settings: ServeSettings, folder: DataFolder, faults: ServiceFaults
 
 
 @contextmanager
-def fetching_stored(config: Config, folder: DataFolder, intake: Intake) -> Iterator[None]:
+def fetching_stored(
+    config: Config, folder: DataFolder, intake: Intake, leads: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Fetch what receivers stored into the spool of a hunter; do nothing where it is received there itself.
+
+    Args:
+        leads: whether this process has the lease, so that it also merges small objects.
 
     Raises:
         ConfigError: the store cannot be used, or its client is not installed.
@@ -67,10 +73,14 @@ def fetching_stored(config: Config, folder: DataFolder, intake: Intake) -> Itera
         names = FetchedNames(folder.path / FETCHED)
         store, days = open_object_store(settings.store), config.watch.spool_days
         fetcher = ObjectFetcher(store, spool, names, intake.limits, intake.traffic, days)
+        merger = ObjectMerger(store, leads)
+        merger.thread.report_to(intake.faults)
         fetcher.start(intake.faults)
+        merger.start()
         try:
             yield
         finally:
+            merger.stop()
             fetcher.stop()
 
 

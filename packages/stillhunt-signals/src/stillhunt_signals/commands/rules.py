@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -14,6 +15,7 @@ from stillhunt.commands import (
     DEFAULT_DATA,
     DataOption,
     JsonFlag,
+    SettingsOption,
     login_name,
     minute_of,
     output_console,
@@ -21,12 +23,15 @@ from stillhunt.commands import (
     print_json,
     safe_lines,
 )
-from stillhunt.live import DataFolder, RuleState, latest_snapshot, read_rule_rows
-from stillhunt.tools import number, plural, shorten
+from stillhunt.live import Config, DataFolder, Policy, RuleState, latest_snapshot, policy_of, read_rule_rows
+from stillhunt.tools import number, plural, shorten, verb
 from stillhunt_signals.rules.fitting import SnapshotValues, fitting_accounts
 from stillhunt_signals.rules.language import rule_columns
 from stillhunt_signals.rules.rule_file import parse_rule, read_rule
 from stillhunt_signals.rules.saved import LABEL_SUBJECTS, ChangeAuthor, LabelSubject, RuleLedger, SavedRule, card_name
+from stillhunt_signals.sign_up.free_tiers import find_free_tiers
+from stillhunt_signals.sign_up.identifiers import SignUpHasher
+from stillhunt_signals.sign_up.registered import RegisteredSignUps
 
 rule_commands = typer.Typer(
     no_args_is_help=True, help="Rules of your own over columns and hourly counts: save, try, switch and label."
@@ -157,6 +162,34 @@ def put_rule_label(
     named = _card_of(data, value) if chosen == "card" else value
     _open_ledger(data).put_label(chosen, named, label, days, _author_of(by, reason))
     output_console().print("Labelled." if days else "The label is taken away.")
+
+
+@rule_commands.command("free-tiers")
+def list_free_tiers(
+    data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+) -> None:
+    """List persons with several free tiers, by card, mail and device; this says nothing about harvesting."""
+    config, folder = Config.load(file=settings_file), _open_folder(data)
+    snapshot = latest_snapshot(folder)
+    policy = policy_of(folder, config) or Policy()
+    found = [] if snapshot is None else find_free_tiers(
+        read_rule_rows(snapshot),
+        RegisteredSignUps(folder, time.time_ns() // 1000),
+        SignUpHasher(folder, config),
+        policy.sign_up.trial_plans,
+        policy.sign_up.least_free_tiers,
+    )  # fmt: skip
+    if as_json:
+        print_json([{**asdict(one), "statement": one.statement} for one in found])
+        return
+    console, also = output_console(), sum(one.in_campaigns for one in found)
+    accounts = plural(sum(len(one.accounts) for one in found), "free tier")
+    console.print(f"{plural(len(found), 'person', 'persons')} with {accounts}, counted apart from harvesting.")
+    if also:
+        console.print(f"{plural(also, 'account')} of these {verb(also, 'is', 'are')} in campaigns, too.")
+    print_columns(
+        console, [(one.statement, f"{one.requests:,} requests", ", ".join(one.accounts[:5])) for one in found]
+    )
 
 
 def _card_of(data: Path, account: str) -> str:

@@ -28,7 +28,7 @@ def known_accounts(
     if not logs:
         raise InputError(
             f'the signal {needing[0].name} is a column of the {needing[0].source} ("from")',
-            next_step="name the logs as well, and the table with --accounts",
+            next_step="name the logs as well, and the table of accounts",
         )
     with reading(list(logs), accounts, config, mapping=mapping) as (batches, customers):
         mostly = _mostly_used(batches, needing)

@@ -27,7 +27,7 @@ _PRIOR_GROUPS = 5.0  # groups: weight of that guess
 _PRIOR_ACCOUNTS = 4.0  # effective accounts: weight of all accounts' shares in those of harvests (judgement)
 _HALF_GROUPS = 3.0  # groups: confirmed ones from which half of what was learned counts (judgement)
 _DOUBT = 1.64  # standard deviations of chance that are taken off what was seen (one in twenty noise signals exceeds it)
-MOST_BITS, LEAST_BITS = 3.0, -2.0
+MOST_SIGNAL_BITS, LEAST_SIGNAL_BITS = 3.0, -2.0
 """Bounds of one signal's bits for a group. Judgement: less than content or a queue may say, whatever the past says."""
 # share: members of honest groups with an identifier of others of the group, before any is seen (judgement: firms)
 _SHARED_BY_HONEST = 0.2
@@ -66,7 +66,7 @@ class LearnedSignal:
             return 0.0
         strength = (1.0 - self.alike) / self.alike
         chance = [_log_chance(counts, np.array(shares) * strength) for shares in (self.harvest, self.honest)]
-        return float(np.clip((chance[0] - chance[1]) / np.log(2.0), LEAST_BITS, MOST_BITS))
+        return float(np.clip((chance[0] - chance[1]) / np.log(2.0), LEAST_SIGNAL_BITS, MOST_SIGNAL_BITS))
 
 
 def _log_chance(counts: Any, strengths: Any) -> float:

@@ -130,7 +130,7 @@ def _row_of_range(key: str | None, ranges: list[tuple[Any, dict[str, Any]]]) -> 
 def _rows_of_accounts(signal: Signal, accounts: pa.Table | None) -> pa.Table:
     if accounts is None:
         raise InputError(
-            "there is no table of accounts", where=f"signal {signal.name}", next_step="give it with --accounts"
+            "there is no table of accounts", where=f"signal {signal.name}", next_step="name one for the hunt"
         )
     name, known = signal.column, accounts.column_names
     column = accounts[name].cast(pa.string()) if name in known else pa.nulls(accounts.num_rows, pa.string())

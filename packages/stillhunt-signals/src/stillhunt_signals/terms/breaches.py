@@ -10,7 +10,7 @@ from typing import Any
 
 from stillhunt.tools import formatting, shorten
 from stillhunt_signals.terms.companies import OwnedCompanies, read_named_rows, read_owned
-from stillhunt_signals.terms.declared import Clause, Terms
+from stillhunt_signals.terms.declared import Clause, ProviderTerms
 
 ELSEWHERE = frozenset({"hosting", "vpn", "tor", "proxy", "relay"})
 """Kinds of addresses whose country says where a machine is, and not where people are."""
@@ -54,7 +54,7 @@ class TermsChecker:
         ConfigError: a list that a clause names cannot be read.
     """
 
-    def __init__(self, terms: Terms, folder: Path) -> None:
+    def __init__(self, terms: ProviderTerms, folder: Path) -> None:
         self.terms = terms
         self._owned: dict[str, OwnedCompanies] = {}
         self._named: dict[str, dict[str, dict[str, Any]]] = {}

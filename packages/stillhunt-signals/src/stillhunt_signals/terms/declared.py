@@ -84,7 +84,7 @@ class Exemption(_Strict):
     organizations: tuple[_Words, ...] = ()
 
 
-class Terms(_Strict):
+class ProviderTerms(_Strict):
     """All clauses, and the version of the terms that they come from."""
 
     version: _Words
@@ -92,7 +92,7 @@ class Terms(_Strict):
     exception: tuple[Exemption, ...] = ()
 
     @model_validator(mode="after")
-    def _names_fit(self) -> Terms:
+    def _names_fit(self) -> ProviderTerms:
         names = [one.name for one in self.clause]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"several clauses are called {twice[0]}")
@@ -104,14 +104,14 @@ class Terms(_Strict):
         return self
 
 
-def read_terms(path: Path) -> Terms:
+def read_terms(path: Path) -> ProviderTerms:
     """The terms in a file.
 
     Raises:
         ConfigError: it cannot be read, or an entry is not known, missing or contradicts another.
     """
     try:
-        return Terms(**tomllib.loads(path.read_text("utf-8")))
+        return ProviderTerms(**tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"the terms cannot be read: {error!s:.200}", where=str(path)) from error
     except (ValidationError, TypeError) as error:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import following
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import open_database
-from stillhunt.watch.schedule import HuntSchedule, after_hunt, report_damage
+from stillhunt.watch.schedule import HuntSchedule, after_hunt, delete_expired, report_damage
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.lease import LeaseKeeper, name_hunter, needs_lease
 
@@ -156,7 +157,9 @@ def hunt_on_schedule(
             opened.enter_context(following(plan, faults, schedule.hear_arrivals))
 
         if needs_lease(database):
-            keeper = LeaseKeeper(database, name_hunter(plan.data.path), begin, end_this_process, faults)
+            tidy = partial(delete_expired, plan, database)
+            keeper = LeaseKeeper(database, name_hunter(plan.data.path), begin, end_this_process, tidy)
+            keeper.thread.report_to(faults)
             keeper.start()
             opened.callback(keeper.stop)
         else:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.appeals import list_appeals
 from stillhunt.decide.case_work import read_all_work
+from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_state
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
@@ -48,7 +49,7 @@ def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:
     ]
     found += [
         DecidedAccount(one.account_id, one.account_id, False, one.made_at)
-        for one in read_state(database, now)
+        for one in standing(read_state(database, now), now)
         if one.kind == "override" and one.action == ACTIONS[0] and not one.dry_run
     ]
     # An appeal that lapsed was granted by the clock, which is no judgement.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,14 +23,13 @@ from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.redact import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 from stillhunt.triage.sentences import OperatorModel, operator_models
+from stillhunt.triage.set_aside import facts_beside
 
 ID_CHARS = 64
 NAME_CHARS = 80
 FULL_ID_CHARS = 200
 """Ids of accounts and requests that are to be copied are shown whole up to this length."""
-_LIST_SHOWN = 6
-_BESIDE_CHARS = 1200
-_FAMILY_CHARS = 24
+_LIST_SHOWN, _FAMILY_CHARS = 6, 24
 
 
 @dataclass(frozen=True)
@@ -332,7 +331,7 @@ def case_model(
             origins=tuple(origin_words(by_campaign.get(name, []))),
             roles=roles.get(name, {}),
             sanctioned=sanctioned.get(name, 0),
-            related=(*(said for one in sets if (said := one.of_campaign(name))), *_facts_beside(run, name)),
+            related=(*(said for one in sets if (said := one.of_campaign(name))), *facts_beside(run, name)),
             run=facts,
             skill_shares=shares.get(name, {}),
         )
@@ -340,16 +339,6 @@ def case_model(
     ]
     details = MEMBER_DETAILS.empty() if member_details is None else member_details
     return CaseModel(tuple(sorted(campaigns, key=_reading_order)), tables, run, details)
-
-
-def _facts_beside(run: Mapping[str, Any], campaign: str) -> Iterator[tuple[str, str]]:
-    """Label and words of what is said beside the findings of a campaign, by run.json, which may hold anything."""
-    beside = run.get("beside")
-    told = beside.get(campaign, ()) if isinstance(beside, Mapping) else ()
-    for one in told if isinstance(told, list) else ():
-        if isinstance(one, list | tuple) and len(one) == 2:
-            label, words = map(str, one)
-            yield formatting.shorten(label, ID_CHARS), formatting.shorten(words, _BESIDE_CHARS)
 
 
 def _skill_shares(taken: pa.Table) -> dict[str, dict[str, float]]:

@@ -56,7 +56,6 @@ _ORIGINS = {"client": "clients", "network": "networks", "ip_kind": "ip_kinds", "
 ORIGIN_ROWS = pa.schema([("account_id", pa.string()), *((name, pa.list_(pa.string())) for name in _ORIGINS.values())])
 """For each account of that day, where its requests came from: the most used values, as MEMBER_DETAILS has them."""
 SPAN_ROWS = pa.schema([("account_id", pa.string()), ("first_request", TIMESTAMP), ("last_request", TIMESTAMP)])
-_NEWEST = pa.schema([("newest", TIMESTAMP)])
 
 
 class RuleRows(NamedTuple):
@@ -87,18 +86,14 @@ def collect_rule_rows(
         flagged_before: accounts that an earlier hunt flagged.
     """
     spans = sketches.gather(find_request_span, SPAN_ROWS, None, ("account_id", "timestamp"))
-    newest = pc.max(sketches.gather(find_newest_request, _NEWEST, None, ("timestamp",))["newest"])
+    newest = pc.max(spans["last_request"])
     hours, origins = HOUR_ROWS.empty_table(), ORIGIN_ROWS.empty_table()
     if newest.is_valid:
         since = newest.cast(pa.int64()).as_py() - DAY
         hours = sketches.gather(count_hours, HOUR_ROWS, since, _HOUR_COLUMNS)
         origins = sketches.gather(list_origins, ORIGIN_ROWS, since, _ORIGIN_COLUMNS)
     accounts = _join_customers(tables["accounts"], customers)
-    own = origins.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=origins["account_id"]))
-    span = spans.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=spans["account_id"]))
-    for table in (own.drop("account_id"), span.drop("account_id")):
-        for name in table.column_names:
-            accounts = accounts.append_column(name, table[name])
+    accounts = _with_columns_of(_with_columns_of(accounts, origins), spans)
     flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
     members = pa.table({"account_id": pa.array(sorted({*flagged, *flagged_before}), pa.string())})
     return RuleRows(accounts, hours.sort_by("account_id"), _add_customer_columns(members, customers))
@@ -121,15 +116,11 @@ def read_rule_rows(snapshot: Snapshot) -> RuleRows:
             found.append(table_of_parquet((snapshot.path / name).read_bytes()))
         except FileNotFoundError:
             nobody = _join_customers(CASE_TABLES["accounts"].empty(), None)
+            nobody = _with_columns_of(_with_columns_of(nobody, ORIGIN_ROWS.empty_table()), SPAN_ROWS.empty_table())
             return RuleRows(nobody, HOUR_ROWS.empty_table(), nobody)
         except (OSError, pa.ArrowException, ContractError) as error:
             raise snapshot.damaged(name) from error
     return RuleRows(*found)
-
-
-def find_newest_request(table: pa.Table, _context: None) -> pa.Table:
-    """The time of the newest request of a partition; null where it has none."""
-    return pa.table({"newest": pa.array([pc.max(table["timestamp"])], TIMESTAMP)})
 
 
 def find_request_span(table: pa.Table, _context: None) -> pa.Table:
@@ -193,6 +184,14 @@ def _number_texts(column: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
     """The number of each text, null where it has none, and the texts by number."""
     code, texts = codes(column)
     return pa.array(code, mask=code < 0), texts.cast(pa.string())
+
+
+def _with_columns_of(accounts: pa.Table, more: pa.Table) -> pa.Table:
+    """Accounts with the columns of another table that has a row for some of them."""
+    own = more.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=more["account_id"]))
+    for name in own.column_names[1:]:
+        accounts = accounts.append_column(name, own[name])
+    return accounts
 
 
 def _join_customers(accounts: pa.Table, customers: pa.Table | None) -> pa.Table:

@@ -199,8 +199,19 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
         if alerts:
             with database.write() as connection:
                 record_alerts(connection, alerts, plan.config.alerts)
-        interval = int(plan.config.watch.every_minutes * MINUTE)
-        return expire(plan.data, database, plan.config, believed_time(database, plan.now, interval))
+        return delete_expired(plan, database)
+    return Expired()
+
+
+def delete_expired(plan: HuntPlan, database: WatchDatabase) -> Expired:
+    """Delete what is too old; nothing where the database cannot be used now.
+
+    Args:
+        plan: its time is the time of this; the clock's where it has none.
+    """
+    now, interval = plan.now or time.time_ns() // 1000, int(plan.config.watch.every_minutes * MINUTE)
+    with suppress(OutputError):
+        return expire(plan.data, database, plan.config, believed_time(database, now, interval))
     return Expired()
 
 

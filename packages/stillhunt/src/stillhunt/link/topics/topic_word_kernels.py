@@ -272,12 +272,22 @@ def unit_vectors(
 
 
 @nb.njit(cache=True, nogil=True)
-def best_columns(products: F32, out: npt.NDArray[np.int8]) -> None:
-    """Column of the largest value of each row; the first on ties."""
+def best_columns(rows: F32, across: F32, out: npt.NDArray[np.int8]) -> None:
+    """Column of `across` that has the largest dot product with each row; the first on ties.
+
+    Numbers are whole and small, so sums are exact. BLAS would start threads of its own in each thread of the pass,
+    which cost a third of it.
+    """
+    dimensions, columns = across.shape
+    products = np.empty(columns, np.float32)
     for row in range(len(out)):
+        products[:] = 0.0
+        for d in range(dimensions):
+            for column in range(columns):
+                products[column] += rows[row, d] * across[d, column]
         best = 0
-        for column in range(1, products.shape[1]):
-            best = column if products[row, column] > products[row, best] else best
+        for column in range(1, columns):
+            best = column if products[column] > products[best] else best
         out[row] = best
 
 

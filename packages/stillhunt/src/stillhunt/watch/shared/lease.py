@@ -9,27 +9,38 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
 from stillhunt.base.errors import OutputError
 from stillhunt.watch.database.store import WatchDatabase, read_meta, write_meta
 from stillhunt.watch.folder import write_synced
-from stillhunt.watch.service_faults import KeptThread, ServiceFaults
+from stillhunt.watch.service_faults import KeptThread
 
 LEASE_ROW = "hunter"
 LEASING = 0x5711_8049
 """Key of the lock under which the lease is read and changed."""
-LEASE_SECONDS = 20.0
-"""Time without a sign of the hunter, after which another one takes over. Judgement: longer than an election in the
-database takes; a hunt that begins 20 seconds late harms nobody."""
-RENEW_SECONDS = 4.0
-"""How often it is renewed, and how often others try. Judgement: four failures in a row lose it."""
 HUNTER_FILE = "hunter"
 """File of a data folder with the name of its hunter, so that a restarted one has its lease at once."""
+
+
+class LeasePace(NamedTuple):
+    """How long a lease lasts, and what is done how often."""
+
+    # seconds without a sign of the hunter, after which another one takes over (longer than an election in the database
+    # takes; a hunt that begins 20 seconds late harms nobody)
+    seconds: float = 20.0
+    renew_seconds: float = 4.0  # seconds: four failures in a row lose it; others try as often
+    # seconds: one that waits deletes what is too old as often
+    idle_seconds: float = 3600.0
+
+
+LEASE_PACE = LeasePace()
 
 
 class LeaseLostError(OutputError):
@@ -43,7 +54,7 @@ class LeaseLostError(OutputError):
         )
 
 
-def take_lease(database: WatchDatabase, holder: str, seconds: float = LEASE_SECONDS) -> int | None:
+def take_lease(database: WatchDatabase, holder: str, seconds: float = LEASE_PACE.seconds) -> int | None:
     """Take the lease or renew it.
 
     Args:
@@ -98,6 +109,7 @@ class LeaseKeeper:
     Args:
         begin: called once with the term, when the lease was taken.
         lost: called when another process has it: this one must end, since its work goes on elsewhere.
+        meanwhile: called every `idle_seconds` while it waits.
     """
 
     def __init__(
@@ -106,31 +118,32 @@ class LeaseKeeper:
         holder: str,
         begin: Callable[[int], None],
         lost: Callable[[], None],
-        faults: ServiceFaults,
-        seconds: float = LEASE_SECONDS,
-        pause: float = RENEW_SECONDS,
+        meanwhile: Callable[[], object],
+        pace: LeasePace = LEASE_PACE,
     ) -> None:
         self._database, self._holder, self._begin, self._lost = database, holder, begin, lost
-        self._seconds, self._pause = seconds, pause
+        self._meanwhile, self._pace, self._idle_at = meanwhile, pace, time.monotonic()
         self.term: int | None = None
         """The term of this process; None while it waits."""
         self._stopping = threading.Event()
         self.thread = KeptThread("lease", self._keep_lease_until_stopped, self._stopping.is_set)
-        self.thread.report_to(faults)
 
     def start(self) -> None:
         """Begin to wait."""
         self.thread.start()
 
     def stop(self) -> None:
-        """Renew it no more; the file with the name lets a restart take it at once."""
+        """Give the lease back, so that another one takes over at once."""
         self._stopping.set()
         self.thread.join()
+        if self.term is not None:
+            with suppress(OutputError):  # then it ends by itself; a restart of this one has it at once
+                take_lease(self._database, self._holder, 0.0)
 
     def _keep_lease_until_stopped(self) -> None:
         while not self._stopping.is_set():
             try:
-                term = take_lease(self._database, self._holder, self._seconds)
+                term = take_lease(self._database, self._holder, self._pace.seconds)
             except OutputError:
                 term = self.term  # nobody can take it from here while the database is away
             if self.term is None and term is not None:
@@ -139,7 +152,10 @@ class LeaseKeeper:
             elif term != self.term:
                 self._lost()
                 self._stopping.wait()
-            self._stopping.wait(self._pause)
+            elif term is None and time.monotonic() >= self._idle_at:
+                self._idle_at = time.monotonic() + self._pace.idle_seconds
+                self._meanwhile()
+            self._stopping.wait(self._pace.renew_seconds)
 
 
 def _read_locked_lease(connection: Connection) -> dict[str, Any]:

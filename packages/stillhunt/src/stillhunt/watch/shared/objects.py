@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -99,7 +99,7 @@ class _FolderObjects:
         path = self._root / name
         new = [one for one in path.parents if not one.is_dir()]
         path.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-        beside = path.with_name(f".{secrets.token_hex(8)}{_HALF_WRITTEN}")
+        beside = path.with_name(f".{secrets.token_hex(8)}{_HALF_WRITTEN}")  # what is only half there is never listed
         try:
             write_synced(beside, data)
             beside.replace(path)
@@ -131,7 +131,11 @@ class _FolderObjects:
         return sorted(one.name for one in place.iterdir() if one.is_dir() and not one.name.startswith("."))
 
     def remove_object(self, name: str) -> None:
-        (self._root / name).unlink(missing_ok=True)
+        path = self._root / name
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds others, or somebody just puts one there
+            for folder in list(path.relative_to(self._root).parents)[:-1]:
+                (self._root / folder).rmdir()
 
 
 class _RemoteObjects:

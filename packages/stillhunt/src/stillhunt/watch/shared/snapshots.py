@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from pathlib import Path, PurePosixPath
 
 from sqlalchemy import Connection, select
@@ -15,7 +14,6 @@ from stillhunt.extract import STATE_KEY, identity_key
 from stillhunt.watch.database.store import WatchDatabase, write_meta
 from stillhunt.watch.database.tables import META
 from stillhunt.watch.folder import OWNER_ONLY, DataFolder, sync_folder, write_synced
-from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.shared.objects import ObjectStore, is_object_store, open_object_store
 from stillhunt.watch.snapshots import Snapshot, damaged_files, latest_snapshot, name_of
 
@@ -24,9 +22,6 @@ SHARED_ROW = "shared_snapshot"
 SNAPSHOT_OBJECTS, KEY_OBJECT = "snapshots", "identity.key"
 KEPT_SNAPSHOTS = 3
 """Snapshots that stay in the store. Judgement: who fetches one has time until two more are made."""
-FETCH_SECONDS = 2.0
-"""How often others look for a new snapshot. Judgement: one row is read."""
-FETCH_FAULT_NAME = "shared snapshot"
 
 
 def shared_store(config: Config) -> ObjectStore | None:
@@ -127,34 +122,6 @@ def share_state_key(folder: DataFolder, store: ObjectStore) -> None:
             write_synced(path, key)
     except OSError as error:
         raise _make_store_error(error) from error
-
-
-class SnapshotFetcher:
-    """Follows the snapshots of a hunter on another machine, in a thread, until it is stopped."""
-
-    def __init__(self, folder: DataFolder, database: WatchDatabase, store: ObjectStore, faults: ServiceFaults) -> None:
-        self._folder, self._database, self._store, self._faults = folder, database, store, faults
-        self._stopping = threading.Event()
-        self.thread = KeptThread("snapshots", self._fetch_until_stopped, self._stopping.is_set)
-        self.thread.report_to(faults)
-
-    def start(self) -> None:
-        """Begin."""
-        self.thread.start()
-
-    def stop(self) -> None:
-        """End, after what is being fetched."""
-        self._stopping.set()
-        self.thread.join()
-
-    def _fetch_until_stopped(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                fetch_shared_snapshot(self._folder, self._database, self._store)
-                self._faults.end(FETCH_FAULT_NAME)
-            except OutputError as error:
-                self._faults.begin(FETCH_FAULT_NAME, f"{error.what}; the last snapshot that was fetched is shown")
-            self._stopping.wait(FETCH_SECONDS)
 
 
 def _make_store_error(error: OSError) -> OutputError:

@@ -115,6 +115,12 @@ def database_rows(database: WatchDatabase, account: str) -> list[RowOfAccount]:
     return found
 
 
+def own_rows(database: WatchDatabase, account: str) -> dict[str, list[Row]]:
+    """Table -> rows that are about an account alone, and not only name it."""
+    kinds = [kind for kind in _KINDS if not kind.columns]
+    return {kind.table.name: _find_account_rows(database, kind, account) for kind in kinds}
+
+
 def erase_row(connection: Connection, table: str, key: Sequence[Any], account: str) -> None:
     """Delete a row, or take the words about an account out of it."""
     kind = next(one for one in _KINDS if one.table.name == table)
