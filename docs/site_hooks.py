@@ -73,7 +73,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
 def _with_commands_marked(block: re.Match[str]) -> str:
     lines = enumerate(block[1].split("\n"), start=1)
     typed = " ".join(str(number) for number, line in lines if line.startswith(("$ ", "> ")))
-    return f'```text hl_lines="{typed}"\n{block[1]}```\n'
+    marks = f' hl_lines="{typed}"' if typed else ""  # an empty list is no option, and the page would swallow the fence
+    return f"```text{marks}\n{block[1]}```\n"
 
 
 def _readme_section(heading: str, config: Any) -> str:
