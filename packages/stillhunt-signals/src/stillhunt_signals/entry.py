@@ -10,3 +10,9 @@ signals = CommandEntry(
     "Signals that you know of accounts beside the log: what they say, and what they would have changed.",
     _HERE + "signals:signal_commands",
 )
+terms = CommandEntry(
+    "Breaches of your terms, beside a harvest and never as evidence of one.", _HERE + "terms:terms_commands"
+)
+outlets = CommandEntry(
+    "Other systems that are told of decisions, once a person switched them on.", _HERE + "outlets:outlet_commands"
+)
