@@ -21,7 +21,7 @@ from stillhunt_signals.sign_up.identifiers import IDENTIFIER_KINDS, PERSONAL_KIN
 SIGN_UPS_FILE = "sign-ups.jsonl"
 KEPT_SIGN_UPS = 200_000
 """Newest sign-ups that are kept: some 100 MB. Judgement: three months of 2,000 a day."""
-SIGN_UP_DAYS = 400
+REMEMBERED_DAYS = 400
 """Days for which they are kept, as the history of campaigns."""
 _STORED: tuple[IdentifierKind, ...] = ("card", "device", "mail", "address", "network")
 
@@ -52,7 +52,7 @@ class RegisteredSignUps:
         lines = 0
         for one in _iterate_stored(self._path):
             lines += 1
-            if one.at > now - SIGN_UP_DAYS * DAY:
+            if one.at > now - REMEMBERED_DAYS * DAY:
                 self._keep(one)
         if lines > len(self._kept):
             write_whole(self._path, map(_line_of, self._kept))
