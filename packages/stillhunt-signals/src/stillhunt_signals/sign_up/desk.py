@@ -92,6 +92,7 @@ class SignUpDesk:
         if not self._looking.acquire(blocking=False):
             return
         try:
+            self._registered.shorten_file()
             snapshot, plans = latest_snapshot(self._folder), self._policy().sign_up.trial_plans
             rests_on = (snapshot.sequence if snapshot is not None else 0, plans)
             if snapshot is not None and rests_on != self._rests_on:
