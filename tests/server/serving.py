@@ -18,7 +18,8 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt_server.api.api_routes import ApiSources
-from stillhunt_server.api.gateways import GatewayHome, Gateways
+from stillhunt_server.api.gateway_home import GatewayHome
+from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources, pages_of
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions

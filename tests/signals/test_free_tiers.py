@@ -13,6 +13,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.live import DataFolder
 from stillhunt.watch.rule_rows import HOUR_ROWS, RuleRows
+from stillhunt_signals.sign_up import registered as module
 from stillhunt_signals.sign_up.free_tiers import MOST_OF_ONE_PERSON, FreeTierPerson, find_free_tiers
 from stillhunt_signals.sign_up.identifiers import NewCustomer, SignUpHasher
 from stillhunt_signals.sign_up.registered import RegisteredSignUps, SignUp
@@ -87,6 +88,39 @@ def test_a_value_that_far_too_many_have_is_nobodys(parts: Any) -> None:
 
     assert len(found(parts, *many(MOST_OF_ONE_PERSON))[0].accounts) == MOST_OF_ONE_PERSON
     assert not found(parts, *many(MOST_OF_ONE_PERSON + 1))
+
+
+def test_the_file_of_sign_ups_stays_bounded_and_loses_none_that_come_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_SIGN_UPS", 10)
+    folder = DataFolder(tmp_path / "data")
+    known, path = RegisteredSignUps(folder, 0), tmp_path / "data" / "sign-ups.jsonl"
+    for number in range(30):
+        known.register(SignUp(number + 1, number + 1, True, {"card": number}))
+    assert (len(known), len(path.read_bytes().splitlines())) == (10, 30)
+    write = module.write_whole
+
+    def slowly(target: Path, parts: Any) -> None:
+        write(target, parts)
+        known.register(SignUp(99, 99, True, {"card": 99}))
+
+    monkeypatch.setattr(module, "write_whole", slowly)
+    known.shorten_file()
+    assert len(path.read_bytes().splitlines()) == 11
+    known.shorten_file()  # nothing to do
+    again = RegisteredSignUps(folder, 0)
+    assert len(again.with_value("card", 99)) == 1
+    assert not again.with_value("card", 5)
+
+
+def test_a_full_disk_answers_nobody_wrongly(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_append_lines", full)
+    parts[0].register(SignUp(1, 1, True, {"card": 4}))
+    assert len(parts[0].with_value("card", 4)) == 1
 
 
 def test_without_accounts_there_is_nobody(parts: Any) -> None:

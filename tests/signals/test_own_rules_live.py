@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import delete, insert
 
 from cli.running import run
 from stillhunt.base.config import Config
@@ -25,6 +26,7 @@ from stillhunt.decide.policy import AppealTerms, Policy
 from stillhunt.decide.running import decide_latest
 from stillhunt.decide.simulation import simulate
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.tables_console import CASES
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.known_database import open_database
@@ -162,6 +164,25 @@ def test_each_rule_is_tried_alone_with_what_people_said(live: Live) -> None:
     for name in ("harvesters", "own.flagged"):
         assert (rules[name].appealed, rules[name].confirmed, rules[name].dismissed) == (1, 0, 1), name
     assert (rules["own.labelled"].appealed, rules["own.labelled"].dismissed) == (0, 0)
+
+
+def test_what_became_of_a_campaign_counts_for_its_members(live: Live) -> None:
+    (campaign,) = {one.campaign_id for one in read_log(live.database) if one.campaign_id}
+    now = live.times[-1] + 2 * HOUR
+    plain = {"assignee": "", "labels": "[]", "narrative": "", "reason": "", "opened_at": now, "changed_at": now}
+    case = {"campaign_id": campaign, "version": 1, "changed_by": "Ada", **plain}
+    for status, counted in (("acted", (len(harvesters()) - 1, 1)), ("dismissed", (0, len(harvesters())))):
+        with live.database.write() as connection:
+            connection.execute(delete(CASES))
+            connection.execute(insert(CASES).values(status=status, **case))
+        rules = {one.rule: one for one in simulate(POLICY, live.folder, live.database, live.config, now).rules}
+        touched = sum(rules["own.flagged"].touched.values())
+        confirmed, dismissed = rules["own.flagged"].confirmed, rules["own.flagged"].dismissed
+        missing = len(harvesters()) - touched  # the cap of a day left these out
+        assert confirmed + dismissed == touched
+        assert (confirmed, dismissed) == (max(counted[0] - missing, 0), min(counted[1], touched))
+    with live.database.write() as connection:
+        connection.execute(delete(CASES))
 
 
 def test_the_window_leaves_out_what_is_older(live: Live) -> None:

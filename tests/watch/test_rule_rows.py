@@ -99,3 +99,20 @@ def test_a_snapshot_of_an_earlier_version_has_no_rows(tmp_path: Any) -> None:
     assert (rows.accounts.num_rows, rows.hours.num_rows) == (0, 0)
     made = collect_rule_rows(LocalDataset.of(requests()), {"accounts": seen("busy")}, None)
     assert rows.accounts.column_names == made.accounts.column_names
+
+
+def test_an_empty_partition_and_plain_texts_make_no_difference() -> None:
+    whole, tables = requests(), {"accounts": seen("busy", "quiet")}
+    wanted = collect_rule_rows(LocalDataset.of(whole), tables, None)
+    names = ("account_id", "model", "user_agent", "network", "ip_kind", "country")
+    coded = whole
+    for name in names:
+        place = coded.schema.get_field_index(name)
+        coded = coded.set_column(place, name, coded[name].cast(pa.string()).dictionary_encode())
+    parts = [coded.slice(0, 0), coded.slice(0, 80), coded.slice(80)]
+    sources = [(lambda columns, part=part: part if columns is None else part.select(columns)) for part in parts]
+    found = collect_rule_rows(LocalDataset(sources, whole.column_names, 1), tables, None)
+    assert found.hours.sort_by("hour").to_pylist() == wanted.hours.sort_by("hour").to_pylist()
+    assert found.accounts.to_pylist() == wanted.accounts.to_pylist()
+    nothing = collect_rule_rows(LocalDataset.of(whole.slice(0, 0)), {"accounts": seen()}, None)
+    assert (nothing.accounts.num_rows, nothing.hours.num_rows, nothing.members.num_rows) == (0, 0, 0)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
-    from stillhunt_server.api.gateways import GatewayForm, GatewayHome, Gateways, RefusedError, reply
+    from stillhunt_server.api.gateway_home import SIGN_UP_PATH, GatewayHome, reply
+    from stillhunt_server.api.gateways import GatewayForm, Gateways, RefusedError
     from stillhunt_server.api.questions import GatewayQuestion
     from stillhunt_server.console.answers import render
     from stillhunt_server.console.case_forms import narrative_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import cast, get_args
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -69,7 +69,7 @@ def show_rules_page(request: PageRequest) -> Response:
 
 def switch_rule(request: PageRequest) -> Response:
     """Turn a rule on or off, or simulate it."""
-    state: RuleState = request.form.choice("state", get_args(RuleState))  # type: ignore[assignment]
+    state = cast("RuleState", request.form.choice("state", get_args(RuleState)))
     author = ChangeAuthor(request.by, request.form["reason"], request.now)
     request.look("rule changed", f"{request.form['name']}: {state}")
     RuleLedger(_folder_of(request)).set_rule_state(request.form["name"], state, author)

@@ -9,11 +9,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from stillhunt_server.plugins import GatewayForm, Gateways, RefusedError, reply
+from stillhunt_server.plugins import SIGN_UP_PATH, GatewayForm, Gateways, RefusedError, reply
 from stillhunt_signals.sign_up.desk import SignUpDesk
 from stillhunt_signals.sign_up.identifiers import NewCustomer
 
-SIGN_UP_PATH = "/v1/signup"
 MOST_SIGN_UP_BYTES = 16 << 10
 """Longest question. Judgement: six short texts."""
 _Text = Annotated[str, msgspec.Meta(max_length=1024)]

@@ -17,13 +17,11 @@ from typing import Any
 
 import msgspec
 
-from stillhunt.base.config import Config
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import visible_id
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
-from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DataFolder
+from stillhunt_server.api.gateway_home import SIGN_UP_PATH, GatewayHome, reply
 from stillhunt_server.api.questions import (
     GUARDED_MEMBERS,
     MOST_READ_BYTES,
@@ -44,8 +42,6 @@ from stillhunt_server.receiving.receiver import MOST_HELD_BYTES, Receive, Scope,
 from stillhunt_server.receiving.traffic import CallCounts
 from stillhunt_server.tokens import ADMIN, DECIDE, KnownTokens
 
-SIGN_UP_PATH = "/v1/signup"
-"""For a form that says what is known of a new customer."""
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
 """Fixed by LiteLLM: its Generic Guardrail API appends it to the address that it is given."""
@@ -84,15 +80,6 @@ class GatewayForm:
     name: str
     path: str
     answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class GatewayHome:
-    """Where a server keeps what it knows, for forms of plugins that look there."""
-
-    folder: DataFolder
-    database: WatchDatabase
-    config: Config
 
 
 class Gateways:
@@ -381,15 +368,6 @@ def _as_read(question: GatewayQuestion, now: int) -> AskedRequest:
         user_agent=question.user_agent,
         conversation=question.conversation_id,
     )
-
-
-async def reply(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    """Send one answer, a body as JSON."""
-    if body:
-        headers = [*headers, (b"content-type", _JSON)]
-    headers = [*headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _path_faults(form: GatewayForm) -> str:

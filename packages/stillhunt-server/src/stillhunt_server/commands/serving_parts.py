@@ -21,7 +21,8 @@ from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
-from stillhunt_server.api.gateways import GatewayHome, Gateways
+from stillhunt_server.api.gateway_home import GatewayHome
+from stillhunt_server.api.gateways import Gateways
 from stillhunt_server.api.pages import PageSources
 from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console

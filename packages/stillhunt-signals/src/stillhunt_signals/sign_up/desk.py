@@ -25,7 +25,7 @@ from stillhunt_signals.sign_up.identifiers import PERSONAL_KINDS, Hashes, Identi
 from stillhunt_signals.sign_up.known import NOTHING_KNOWN, CampaignTie, KnownValues, collect_known_values, ties_of
 from stillhunt_signals.sign_up.registered import RegisteredSignUps, SignUp
 
-LOOK_SECONDS = 1.0
+FRESH_SECONDS = 1.0
 """How often it is looked for a new snapshot. Judgement: hunts are minutes apart."""
 _ORDER: tuple[SignUpAnswer, ...] = ("none", "step_up", "hold")
 _GROUPS: tuple[tuple[IdentifierKind, ...], ...] = (("card",), ("mail", "device"), ("address", "network", "domain"))
@@ -92,6 +92,7 @@ class SignUpDesk:
         if not self._looking.acquire(blocking=False):
             return
         try:
+            self._registered.shorten_file()
             snapshot, plans = latest_snapshot(self._folder), self._policy().sign_up.trial_plans
             rests_on = (snapshot.sequence if snapshot is not None else 0, plans)
             if snapshot is not None and rests_on != self._rests_on:
@@ -101,7 +102,7 @@ class SignUpDesk:
         except StillhuntError as error:  # what is known still holds
             self.problem = error.what
         finally:
-            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._look_at = time.monotonic() + FRESH_SECONDS
             self._looking.release()
 
     def is_due(self) -> bool:

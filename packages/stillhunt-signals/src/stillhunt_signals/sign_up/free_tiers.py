@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.live import RuleRows
 from stillhunt.tools import HOUR, fill
-from stillhunt_signals.sign_up.identifiers import ACCOUNT_COLUMNS, PERSONAL_KINDS, IdentifierKind, SignUpHasher
+from stillhunt_signals.sign_up.identifiers import IDENTIFIER_COLUMNS, PERSONAL_KINDS, IdentifierKind, SignUpHasher
 from stillhunt_signals.sign_up.known import filter_trials
 from stillhunt_signals.sign_up.registered import RegisteredSignUps
 
@@ -79,7 +79,7 @@ def find_free_tiers(
         return place
 
     for kind in PERSONAL_KINDS:
-        values = own[ACCOUNT_COLUMNS[kind]] if kind in ACCOUNT_COLUMNS else _devices_of(own, registered, hasher)
+        values = own[IDENTIFIER_COLUMNS[kind]] if kind in IDENTIFIER_COLUMNS else _devices_of(own, registered, hasher)
         for places in _shared_places(values.to_pylist()):
             for place in places:
                 together[root(place)] = root(places[0])

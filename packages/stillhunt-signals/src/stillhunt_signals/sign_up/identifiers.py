@@ -13,7 +13,7 @@ IdentifierKind = Literal["card", "device", "mail", "address", "network", "domain
 IDENTIFIER_KINDS: tuple[IdentifierKind, ...] = get_args(IdentifierKind)
 PERSONAL_KINDS: tuple[IdentifierKind, ...] = ("card", "device", "mail")
 """Kinds that one person has, and that are not shared by chance, as addresses and networks are."""
-ACCOUNT_COLUMNS: dict[IdentifierKind, str] = {
+IDENTIFIER_COLUMNS: dict[IdentifierKind, str] = {
     "card": "payment_fingerprint", "mail": "email_hash", "address": "signup_ip", "network": "signup_prefix",
     "domain": "email_domain",
 }  # fmt: skip
@@ -47,10 +47,14 @@ class SignUpHasher:
         """Kind -> keyed hash, of what is known."""
         found: Hashes = {}
         mail = normal_email(customer.mail) if customer.mail else ""
-        for kind, domain, text in (("card", "card", customer.card), ("device", "device", customer.device),
-                                   ("mail", "email", mail)):  # fmt: skip
+        texts: tuple[tuple[IdentifierKind, str, str | None], ...] = (
+            ("card", "card", customer.card),
+            ("device", "device", customer.device),
+            ("mail", "email", mail),
+        )
+        for kind, domain, text in texts:
             if text:
-                self._put(found, kind, self.secret(domain, text))  # type: ignore[arg-type]
+                self._put(found, kind, self.secret(domain, text))
         if "@" in mail and (domain := email_domain(mail)):
             found["domain"] = hash_domain(domain)
         if customer.ip:

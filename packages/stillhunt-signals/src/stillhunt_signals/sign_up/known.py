@@ -23,7 +23,7 @@ from stillhunt.live import (
     WatchDatabase,
 )
 from stillhunt_signals.sign_up.identifiers import (
-    ACCOUNT_COLUMNS,
+    IDENTIFIER_COLUMNS,
     PERSONAL_KINDS,
     Hashes,
     IdentifierKind,
@@ -97,12 +97,14 @@ def collect_known_values(
         zip(everybody, hasher.secrets_of("account", pa.array(everybody, pa.string())).to_pylist(), strict=True)
     )
     ties: defaultdict[tuple[IdentifierKind, int], list[CampaignTie]] = defaultdict(list)
-    for kind in ACCOUNT_COLUMNS:
+    for kind in IDENTIFIER_COLUMNS:
         for tie_value, tie in _list_ties(kind, rows, flagged, status):
             ties[kind, tie_value].append(tie)
     campaigns = {hashed[name]: (one, status.get(one, "ended")) for one, names in flagged.items() for name in names}
     own = filter_trials(rows.accounts, trial_plans)
-    trials = {kind: _count_values(own[ACCOUNT_COLUMNS[kind]]) for kind in PERSONAL_KINDS if kind in ACCOUNT_COLUMNS}
+    trials = {
+        kind: _count_values(own[IDENTIFIER_COLUMNS[kind]]) for kind in PERSONAL_KINDS if kind in IDENTIFIER_COLUMNS
+    }
     accounts, _ = _count_values(hasher.secrets_of("account", own["account_id"].cast(pa.string()).combine_chunks()))
     return KnownValues({about: tuple(found) for about, found in ties.items()}, campaigns, trials, accounts)
 
@@ -134,7 +136,7 @@ def _list_ties(
 
 
 def _values_of(table: pa.Table, kind: IdentifierKind) -> dict[str, int]:
-    column = ACCOUNT_COLUMNS[kind]
+    column = IDENTIFIER_COLUMNS[kind]
     known = table.filter(pc.is_valid(table[column]))
     values = known[column].to_pylist()
     return dict(

@@ -10,7 +10,8 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,9 @@ from stillhunt_signals.sign_up.identifiers import IDENTIFIER_KINDS, PERSONAL_KIN
 SIGN_UPS_FILE = "sign-ups.jsonl"
 KEPT_SIGN_UPS = 200_000
 """Newest sign-ups that are kept: some 100 MB. Judgement: three months of 2,000 a day."""
-KEPT_DAYS = 400
+LONGEST_FILE = 2
+"""Times the sign-ups that are kept from which the file is written anew. Judgement."""
+REMEMBERED_DAYS = 400
 """Days for which they are kept, as the history of campaigns."""
 _STORED: tuple[IdentifierKind, ...] = ("card", "device", "mail", "address", "network")
 
@@ -49,12 +52,14 @@ class RegisteredSignUps:
         self._lock = threading.Lock()
         self._kept: deque[SignUp] = deque()
         self._with: dict[IdentifierKind, dict[int, list[SignUp]]] = {kind: {} for kind in PERSONAL_KINDS}
-        lines = 0
+        self._lines = 0
+        self._late: list[SignUp] | None = None
         for one in _iterate_stored(self._path):
-            lines += 1
-            if one.at > now - KEPT_DAYS * DAY:
+            self._lines += 1
+            if one.at > now - REMEMBERED_DAYS * DAY:
                 self._keep(one)
-        if lines > len(self._kept):
+        if self._lines > len(self._kept):
+            self._lines = len(self._kept)
             write_whole(self._path, map(_line_of, self._kept))
 
     def __len__(self) -> int:
@@ -78,11 +83,28 @@ class RegisteredSignUps:
                     if known.account == sign_up.account and known.account and known.hashes == sign_up.hashes:
                         return
             self._keep(sign_up)
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-            try:
-                os.write(handle, _line_of(sign_up))
-            finally:
-                os.close(handle)
+            self._lines += 1
+            if self._late is not None:
+                self._late.append(sign_up)
+            with suppress(OSError):  # the disk is full: it is known until the next start, and the answer does not wait
+                _append_lines(self._path, [sign_up])
+
+    def shorten_file(self) -> None:
+        """Write the file anew where it has far more than is kept; sign-ups are answered meanwhile."""
+        with self._lock:
+            if self._lines <= LONGEST_FILE * KEPT_SIGN_UPS or self._late is not None:
+                return
+            kept, self._late = list(self._kept), []
+        beside = self._path.with_suffix(".part")
+        try:
+            write_whole(beside, map(_line_of, kept))
+            with self._lock:
+                _append_lines(beside, self._late)
+                beside.replace(self._path)
+                self._lines = len(kept) + len(self._late)
+        finally:
+            with self._lock:
+                self._late = None
 
     def _keep(self, sign_up: SignUp) -> None:
         self._kept.append(sign_up)
@@ -96,6 +118,14 @@ class RegisteredSignUps:
                     rest = [one for one in self._with[kind].pop(value, []) if one is not oldest]
                     if rest:
                         self._with[kind][value] = rest
+
+
+def _append_lines(path: Path, sign_ups: Iterable[SignUp]) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(handle, b"".join(map(_line_of, sign_ups)))
+    finally:
+        os.close(handle)
 
 
 def _line_of(sign_up: SignUp) -> bytes:

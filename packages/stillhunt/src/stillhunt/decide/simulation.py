@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from sqlalchemy import select
+
 from stillhunt.base.config import Config
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import Action, rank
 from stillhunt.decide.appeals import list_appeals
-from stillhunt.decide.case_work import dismissed_until, read_all_work
+from stillhunt.decide.case_work import dismissed_until
 from stillhunt.decide.entries import LogEntry, chained
 from stillhunt.decide.log import log_locked, read_log
 from stillhunt.decide.names import OWN_RULE_PREFIX, RULE_PREFIX
@@ -25,6 +27,7 @@ from stillhunt.decide.weighed_links import known_by_texts, read_customers
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS
+from stillhunt.watch.database.tables_console import CASES
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.follow_ups import read_follow_ups
 from stillhunt.watch.snapshots import all_snapshots
@@ -199,11 +202,11 @@ def _read_people(database: WatchDatabase) -> _People:
     for entry in read_log(database, DECISIONS.c.kind.in_(("case", "override"))):
         if entry.kind in ("case", "override"):
             (right if rank(entry.action) > rank("observe") else wrong).add(entry.account_id)
-    status = {name: work.status for name, work in read_all_work(database).items()}
-    member = CAMPAIGN_MEMBERS.c
-    for row in database.read(CAMPAIGN_MEMBERS.select().where(member.campaign_id.in_(sorted(status)))):
-        if (became := status[row["campaign_id"]]) in ("acted", "dismissed"):
-            (right if became == "acted" else wrong).add(row["account_id"])
+    member, case = CAMPAIGN_MEMBERS.c, CASES.c
+    joined = CAMPAIGN_MEMBERS.join(CASES, case.campaign_id == member.campaign_id)
+    decided = select(member.account_id, case.status).select_from(joined)
+    for row in database.read(decided.where(case.status.in_(("acted", "dismissed")))):
+        (right if row["status"] == "acted" else wrong).add(row["account_id"])
     return _People(frozenset(one.account_id for one in appeals), frozenset(right), frozenset(wrong))
 
 

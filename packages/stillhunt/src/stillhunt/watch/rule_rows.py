@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -142,7 +143,8 @@ def list_origins(table: pa.Table, since: int) -> pa.Table:
         words = texts.to_pylist()
         value, words = as_families(value, words) if aspect == "client" else (value, words)
         columns[_ORIGINS[aspect]] = most_used_values(account, value, words, len(names))
-    return pa.table(columns).select(ORIGIN_ROWS.names)
+    occurs = np.bincount(account, minlength=len(names)) > 0  # a dictionary may hold names of other partitions
+    return pa.table(columns).select(ORIGIN_ROWS.names).filter(pa.array(occurs))
 
 
 def count_hours(table: pa.Table, since: int) -> pa.Table:
