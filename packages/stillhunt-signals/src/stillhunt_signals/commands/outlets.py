@@ -144,10 +144,14 @@ def _read_subjects(outlet: Outlet) -> dict[str, str] | None:
         with Path(outlet.subjects).open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             if not {"account_id", "value"} <= set(rows.fieldnames or ()):
-                raise InputError("it needs the columns account_id and value", where=outlet.subjects)
+                raise InputError(
+                    "a column is missing", where=outlet.subjects, next_step="it needs account_id and value"
+                )
             return {row["account_id"]: row["value"] for row in rows if row["account_id"] and row["value"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"it cannot be read: {error!s:.200}", where=outlet.subjects) from error
+        raise InputError(
+            f"it cannot be read: {error!s:.200}", where=outlet.subjects, next_step="mend or remove it"
+        ) from error
 
 
 @outlet_commands.command("report")
