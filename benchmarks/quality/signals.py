@@ -77,7 +77,7 @@ def rows_of(signal: Simulated, world: World, rng: Any) -> tuple[dict[str, bool],
             has = drawn(rng, mean, int(rng.integers(8, 80)))
             names = [f"past-{outcome}-{group}-{place}" for place in range(len(has))]
             marks |= dict(zip(names, has.tolist(), strict=True))
-            past += [PastAccount(name, f"{outcome}-{group}", outcome) for name in names]  # type: ignore[arg-type]
+            past += [PastAccount(name, f"{outcome}-{group}", outcome) for name in names]
     truth = world.truth_accounts.to_pylist()
     firms = dict(zip(*(world.accounts[name].to_pylist() for name in ("account_id", "organization_id")), strict=True))
     groups = defaultdict(list)

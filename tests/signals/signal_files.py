@@ -54,6 +54,6 @@ def simulated(
             for place in range(30):
                 name = f"{outcome}-{group}-{place}"
                 marks[name] = "yes" if rng.random() < share else "no"
-                past.append(PastAccount(name, f"{outcome}-{group}", outcome))  # type: ignore[arg-type]
+                past.append(PastAccount(name, f"{outcome}-{group}", outcome))
     marks |= {f"other-{place}": "yes" if rng.random() < others else "no" for place in range(3_000)}
     return marks, Past.of(past)

@@ -12,6 +12,7 @@ from stillhunt import InputError
 from stillhunt_signals.signals.learned_file import read_learned, write_learned
 from stillhunt_signals.signals.learning import LEAST_SIGNAL_BITS, MOST_SIGNAL_BITS, LearnedSignal, learn_signal
 from stillhunt_signals.signals.past import Past, PastAccount, read_past
+from stillhunt_signals.signals.steps import make_steps
 
 CLEAR, HONEST = [0.6, 0.4, 0.8, 0.5, 0.7] * 4, [0.05, 0.0, 0.1] * 4
 
@@ -97,3 +98,17 @@ def test_a_past_from_a_file(tmp_path: Path) -> None:
     file.write_text("account_id,outcome\na,guilty\n")
     with pytest.raises(InputError, match="line 2"):
         read_past(file)
+
+
+def test_a_score_is_cut_at_round_numbers_that_read_well() -> None:
+    one = signal(kind="score")
+    steps = make_steps(one, values_of(one, {f"a{place}": str(place * 1.23456) for place in range(100)}))
+    assert [steps.name(step) for step in range(steps.count)] == [
+        "below 24.4",
+        "at least 24.4 and below 61.1",
+        "at least 61.1 and below 97.8",
+        "at least 97.8 and below 116",
+        "116 or more",
+    ]
+    same = make_steps(one, values_of(one, {"a": "7", "b": "7.5"}))
+    assert same.count >= 2

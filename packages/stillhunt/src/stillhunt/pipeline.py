@@ -106,7 +106,7 @@ def hunt(
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
             customers, bad_customers = _open_customer_tables(log, accounts, accounts_mapping, config, engine, progress)
-            before, beside = (flagged_before, prepare_evidence(config, customers)), prepare_beside(config)
+            config, beside = prepare_evidence(config, customers), prepare_beside(config)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()
@@ -118,7 +118,7 @@ def hunt(
             judged = _resolve_candidates(sketches.dataset(_count_workers(config)), linked, config)
             stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
-            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, *before)
+            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stillhunt import Config, ConfigError, InputError
+from stillhunt.case import read_case
 from stillhunt.commands import (
     DEFAULT_DATA,
     DataOption,
@@ -19,17 +21,28 @@ from stillhunt.commands import (
     login_name,
     opened_database,
     output_console,
+    print_bytes,
     print_columns,
     print_json,
 )
 from stillhunt.live import action_rank, in_force, read_state
 from stillhunt.tools import formatting, name_of_person, note_of, shorten
 from stillhunt_signals.outlets.declared import SETTINGS_TABLE, Outlet, ToldDecision, declared_outlets
+from stillhunt_signals.outlets.reports import report_text
 from stillhunt_signals.outlets.telling import TellingLedger
 
 outlet_commands = typer.Typer(
     no_args_is_help=True, help="Other systems that are told of decisions, once a person switched them on."
 )
+
+
+class ReportReaders(StrEnum):
+    """Who reads a report."""
+
+    GOVERNMENT = "government"
+    CUSTOMERS = "customers"
+
+
 OutletName = Annotated[str, typer.Argument(metavar="NAME", help=f"Its name in [plugins.{SETTINGS_TABLE}.NAME].")]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it; without it, your login name.")]
 
@@ -131,7 +144,31 @@ def _read_subjects(outlet: Outlet) -> dict[str, str] | None:
         with Path(outlet.subjects).open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
             if not {"account_id", "value"} <= set(rows.fieldnames or ()):
-                raise InputError("it needs the columns account_id and value", where=outlet.subjects)
+                raise InputError(
+                    "a column is missing", where=outlet.subjects, next_step="it needs account_id and value"
+                )
             return {row["account_id"]: row["value"] for row in rows if row["account_id"] and row["value"]}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"it cannot be read: {error!s:.200}", where=outlet.subjects) from error
+        raise InputError(
+            f"it cannot be read: {error!s:.200}", where=outlet.subjects, next_step="mend or remove it"
+        ) from error
+
+
+@outlet_commands.command("report")
+def write_report(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    campaign: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or its beginning.")],
+    readers: Annotated[
+        ReportReaders, typer.Option("--for", help="Who reads it: a government that keeps a list, or customers.")
+    ],
+    entity: Annotated[str, typer.Option("--entity", metavar="NAME", help="Who is believed to be behind it.")] = "",
+    basis: Annotated[str, typer.Option("--basis", metavar="TEXT", help="What that belief rests on.")] = "",
+) -> None:
+    """Print a report of a campaign in Markdown: entity, accounts, methods, hosting and harm, or a notice for customers.
+
+    It names no account, person or request, and tells a lab from a provider of account networks. Who is believed to be
+    behind it is said only together with what that rests on.
+    """
+    if bool(entity) != bool(basis):
+        raise typer.BadParameter("a name needs what it rests on, and the other way round", param_hint="--basis")
+    print_bytes(report_text(read_case(case), campaign, readers.value, entity=entity, basis=basis).encode())

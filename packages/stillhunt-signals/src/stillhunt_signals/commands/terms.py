@@ -105,7 +105,9 @@ def _read_accounts(path: Path) -> list[dict[str, Any]]:
     try:
         table = pa.parquet.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"it cannot be read: {error!s:.200}", where=str(path)) from error
+        raise InputError(
+            f"it cannot be read: {error!s:.200}", where=str(path), next_step="name a CSV or Parquet file"
+        ) from error
     if "account_id" not in table.column_names:
         raise InputError("there is no column account_id", where=str(path), next_step="rename the column")
     rows: list[dict[str, Any]] = table.to_pylist()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,6 @@ from stillhunt import InputError
 from stillhunt.tools import shorten
 from stillhunt_signals.signals.values import SignalValues
 
-Outcome = Literal["confirmed", "dismissed"]
 OUTCOMES = ("confirmed", "dismissed")
 _WORDS = {"confirmed": "confirmed", "acted": "confirmed", "dismissed": "dismissed", "honest": "dismissed"}
 _COLUMNS = ("account_id", "outcome")
@@ -27,13 +26,14 @@ class PastAccount(NamedTuple):
     """One account of the past.
 
     Attributes:
+        outcome: confirmed or dismissed.
         group: the campaign or customer it belonged to; accounts of one group are one observation, more or less.
         decided_at: when somebody decided, seconds since 1970; NaN where that is not known.
     """
 
     account_id: str
     group: str
-    outcome: Outcome
+    outcome: str
     decided_at: float = float("nan")
 
 
@@ -50,7 +50,7 @@ class Past:
         honest = {one.account_id for one in known if one.outcome == "dismissed"}
         return cls(tuple(one for one in known if one.outcome == "dismissed" or one.account_id not in honest))
 
-    def groups(self, outcome: Outcome) -> dict[str, list[PastAccount]]:
+    def groups(self, outcome: str) -> dict[str, list[PastAccount]]:
         """Accounts by group, of one outcome."""
         found: dict[str, list[PastAccount]] = defaultdict(list)
         for one in self.accounts:
@@ -64,7 +64,7 @@ class Past:
         found: dict[str, list[Any]] = {}
         for outcome in OUTCOMES:
             rows = []
-            for group in self.groups(outcome).values():  # type: ignore[arg-type]
+            for group in self.groups(outcome).values():
                 own = [at[one.account_id] for one in group if one.account_id in at and not _too_late(one, values, at)]
                 if own:
                     rows.append(np.unique(np.array(own, np.int64)))
@@ -98,7 +98,9 @@ def read_past(path: Path) -> list[PastAccount]:
                 )
             return [_past_account(row, number, where) for number, row in enumerate(rows, 2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"it cannot be read: {shorten(str(error), 200)}", where=where) from error
+        raise InputError(
+            f"it cannot be read: {shorten(str(error), 200)}", where=where, next_step="write CSV in UTF-8"
+        ) from error
 
 
 def _past_account(row: dict[str, Any], number: int, where: str) -> PastAccount:
@@ -109,4 +111,4 @@ def _past_account(row: dict[str, Any], number: int, where: str) -> PastAccount:
             where=where,
             next_step=f"an outcome is one of {', '.join(_WORDS)}",
         )
-    return PastAccount(account, row.get("group") or account, outcome)  # type: ignore[arg-type]
+    return PastAccount(account, row.get("group") or account, outcome)

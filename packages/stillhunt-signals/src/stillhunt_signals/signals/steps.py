@@ -53,7 +53,9 @@ class Steps:
             if step == 0:
                 return f"below {formatting.exact_number(self.edges[0])}"
             low = formatting.exact_number(self.edges[step - 1])
-            return f"{low} or more" if step == len(self.edges) else f"from {low}"
+            if step == len(self.edges):
+                return f"{low} or more"
+            return f"at least {low} and below {formatting.exact_number(self.edges[step])}"
         if self.kind == "shared":
             return ("their own", "shared in the group")[step]
         return shorten(self.words[step], _CHARS_SHOWN) if step < len(self.words) else "something else"
@@ -62,7 +64,7 @@ class Steps:
 def make_steps(signal: Signal, values: SignalValues) -> Steps:
     """Steps that fit the values of all accounts."""
     if signal.kind == "score":
-        edges = np.unique(np.quantile(values.numbers, _QUANTILES))
+        edges = np.unique([float(f"{edge:.3g}") for edge in np.quantile(values.numbers, _QUANTILES)])
         edges = edges[edges > values.numbers.min()]
         return Steps("score", tuple(float(edge) for edge in edges) or (float(values.numbers.max()),))
     if signal.kind == "flag":

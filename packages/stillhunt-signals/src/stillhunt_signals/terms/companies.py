@@ -145,7 +145,9 @@ def read_named_rows(path: Path) -> list[dict[str, Any]]:
     try:
         table = pa.parquet.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
     except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"it cannot be read: {error!s:.200}", where=str(path)) from error
+        raise ConfigError(
+            f"it cannot be read: {error!s:.200}", where=str(path), next_step="name a CSV or Parquet file"
+        ) from error
     if "name" not in table.column_names:
         shown = ", ".join(shorten(one, 40) for one in table.column_names[:12])
         raise ConfigError("there is no column name", where=str(path), next_step=f"name one of {shown}")

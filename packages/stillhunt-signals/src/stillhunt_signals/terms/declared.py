@@ -113,10 +113,14 @@ def read_terms(path: Path) -> ProviderTerms:
     try:
         return ProviderTerms(**tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"the terms cannot be read: {error!s:.200}", where=str(path)) from error
+        raise ConfigError(
+            f"the terms cannot be read: {error!s:.200}", where=str(path), next_step="mend or remove it"
+        ) from error
     except (ValidationError, TypeError) as error:
         if not isinstance(error, ValidationError):
-            raise ConfigError("the terms have no version and no clause", where=str(path)) from error
+            raise ConfigError(
+                "the terms have no version and no clause", where=str(path), next_step="see howto/signals.md"
+            ) from error
         first = error.errors()[0]
         at = ".".join(str(part) for part in first["loc"])
         said = "no such entry" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_console import ConsoleSettings
@@ -173,6 +174,19 @@ class Config(BaseModel):
         description="Settings of plugins that you installed: one table [plugins.NAME] each, which is handed to the "
         "plugin as it is. `stillhunt plugin list` names them.",
     )
+
+    _prepared: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def prepared(self) -> Mapping[str, Any]:
+        """What kinds of evidence read for these settings before a hunt, by kind; empty before."""
+        return self._prepared
+
+    def with_prepared(self, prepared: Mapping[str, Any]) -> Config:
+        """The same settings, which know what was read for them."""
+        known = self.model_copy()
+        known._prepared = prepared
+        return known
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> Config:

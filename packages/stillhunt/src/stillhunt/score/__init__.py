@@ -10,7 +10,7 @@ know nothing of logs.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -61,7 +61,6 @@ def score_campaigns(
     progress: Progress,
     totals: pa.Table | None = None,
     flagged_before: Collection[str] = (),
-    prepared: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, pa.Table], pa.Array]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
@@ -71,12 +70,11 @@ def score_campaigns(
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
         flagged_before: accounts that the look before flagged, where this is one of many looks at the same log.
-        prepared: what kinds of evidence read before the hunt, see `prepare_evidence`.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
-    log = read_log(traffic, sliced, accounts, totals, prepared)
+    log = read_log(traffic, sliced, accounts, totals, config.prepared)
     found = read_candidates(candidates, log)
     if totals is not None:
         budget = log_budget(totals, config.score)
@@ -110,14 +108,16 @@ def score_campaigns(
     return made, pa.array(harvested)
 
 
-def prepare_evidence(config: Config, accounts: pa.Table | None) -> dict[str, Any]:
-    """What kinds of evidence read before a hunt, by kind.
+def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
+    """The settings with what kinds of evidence read before a hunt, by kind.
 
     Raises:
         StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
     """
     kinds = all_kinds().values()
-    return {kind.name: kind.prepare(config, accounts) for kind in kinds if kind.prepare is not None}
+    return config.with_prepared(
+        {kind.name: kind.prepare(config, accounts) for kind in kinds if kind.prepare is not None}
+    )
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:
