@@ -164,10 +164,10 @@ def undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours: messages that hold the word poison cannot be decoded."""
     usual = nats_inlet.decoded
 
-    def fails(message: Msg, source: str, longest: int) -> tuple[Stream, Records]:
+    def fails(message: Msg, source: str, longest: int, **named: bool) -> tuple[Stream, Records]:
         if b"poison" in message.data:
             raise RecursionError("maximum recursion depth exceeded")
-        return usual(message, source, longest)
+        return usual(message, source, longest, **named)
 
     monkeypatch.setattr(nats_inlet, "decoded", fails)
 

@@ -20,7 +20,7 @@ REQUIRED = os.environ.get("STILLHUNT_REQUIRE_SERVICES") == "1"
 def test_a_killed_worker_changes_no_table() -> None:
     if not REQUIRED and (importlib.util.find_spec("pyspark") is None or shutil.which("java") is None):
         pytest.skip("Spark or Java is not installed")
-    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run([sys.executable, str(SCRIPT)], capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     assert "a worker was killed" in done.stdout
     assert "different: none" in done.stdout

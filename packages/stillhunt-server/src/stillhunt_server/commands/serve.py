@@ -87,7 +87,10 @@ def serve(
     accounts: WatchedAccountsOption = None,
     only: Annotated[
         list[Part] | None,
-        typer.Option("--only", help="Do only this part; other processes on the same folder do the rest."),
+        typer.Option(
+            "--only",
+            help="Do only ingest, hunt, web (console and gateways) or decide (gateways); other processes do the rest.",
+        ),
     ] = None,
     watched: Annotated[
         list[str] | None,

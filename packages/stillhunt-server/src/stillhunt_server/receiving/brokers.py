@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
@@ -76,10 +77,9 @@ def load_nats() -> ModuleType:
         ConfigError: its client is not installed.
     """
     try:
-        from stillhunt_server.receiving import nats_inlet  # an optional part
+        return import_module("stillhunt_server.receiving.nats_inlet")
     except ModuleNotFoundError as error:
         raise _build_missing_client_error("nats_url", "NATS", NATS_EXTRA) from error
-    return nats_inlet
 
 
 def load_kafka() -> ModuleType:
@@ -89,10 +89,9 @@ def load_kafka() -> ModuleType:
         ConfigError: its client is not installed.
     """
     try:
-        from stillhunt_server.receiving import kafka_topic  # an optional part
+        return import_module("stillhunt_server.receiving.kafka_topic")
     except ModuleNotFoundError as error:
         raise _build_missing_client_error("kafka_servers", "Kafka", KAFKA_EXTRA) from error
-    return kafka_topic
 
 
 def check_broker(settings: ServeSettings) -> None:
