@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from small_log import SmallLog, Stages, act_campaigns, flagged_accounts, with_changes
 
 import stillhunt
+from stillhunt import score
 from stillhunt.base.config import Config
 from stillhunt.base.families import LIMIT_FAMILIES, OTHERS, PRIOR, SIGN_KINDS
 from stillhunt.score import rebuild_verdict, verdict_differences
+from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.members import P as MEMBERS
 
@@ -329,3 +333,22 @@ def test_prior_moves_the_odds_against_separate_customers_alone(log: SmallLog, st
     for name in base.keys() & moved.keys():
         for key, odds in base[name].items():
             assert moved[name][key] - odds == pytest.approx(2.5 if key == "chance" else 0.0)
+
+
+def test_the_log_is_freed_with_the_score(log: SmallLog, stages: Stages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is most of what a hunt holds, and what is told of the campaigns afterwards needs the room."""
+    read: list[weakref.ref[ScoredLog]] = []
+
+    def reading(*tables: pa.Table) -> ScoredLog:
+        made = read_log(*tables)
+        made.comparisons["known"] = made  # as a comparison does, which refers to its log
+        read.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(score, "read_log", reading)
+    gc.disable()
+    try:
+        stages.scored(log.config)
+        assert read[0]() is None
+    finally:
+        gc.enable()

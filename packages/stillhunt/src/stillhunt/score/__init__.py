@@ -104,6 +104,7 @@ def score_campaigns(
     give_back()  # what judging needed now and then, before the tables need as much
     with progress.stage("making tables", None, "groups") as advance:
         made, harvested = case_tables(log, judged, config, splits, progress)
+        log.comparisons.clear()  # it refers to the log, which would else live until the next search for such circles
         advance(len(judged))
     return made, pa.array(harvested)
 
