@@ -68,7 +68,9 @@ def test_accounts_of_the_claim_are_ticked_out_by_role_and_one_by_one(scene: Scen
 
 
 def test_a_customer_behind_an_account_is_spared_also_where_it_is_chosen(scene: Scene) -> None:
-    members = scene.console.source.current().members_of(ACT).to_pylist()  # type: ignore[union-attr]
+    shown = scene.console.source.current()
+    assert shown is not None
+    members = shown.members_of(ACT).to_pylist()
     behind = [row["account_id"] for row in members if row["role"] in ("pool", "victim")]
     anna = scene.reader("anna")
     form = form_of(anna, PAGE, f"{PAGE}/case/act")
