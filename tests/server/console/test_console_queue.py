@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import select, update
 
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, OTHER, REVIEW, Reader, Scene
 from server.console.test_console_casework import do
-from stillhunt.base.units import DAY
+from stillhunt.base.units import DAY, HOUR, MINUTE
 from stillhunt.decide.case_work import read_work
+from stillhunt.watch.database.tables import APPEALS, SNAPSHOT_ROWS
+from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS
+from stillhunt_server.casework.times_taken import times_taken
 from stillhunt_server.console.pages_queue import queue_rows
 
 ALL = {ACT, OTHER, REVIEW}
@@ -101,3 +105,23 @@ def test_a_form_of_the_queue_that_says_nothing_changes_nothing(scene: Scene, fie
     assert answer.status_code in (200, 400)
     page_of(answer)
     assert {read_work(scene.database, name).version for name in ALL} == {0}
+
+
+def test_times_are_counted_from_the_hunt_that_found_a_campaign(scene: Scene) -> None:
+    assert [one.cases for one in times_taken(scene.database)] == [0, 0, 0]
+    anna = scene.reader("anna")
+    do(anna, "watch")
+    do(anna, "dismiss", reason="other", note="late")  # only the first look and the first decision count
+    anna.post("/appeals/1", {"what": "uphold", "note": "it was right"})
+    with scene.database.write() as connection:
+        at = select(SNAPSHOT_ROWS.c.made_at).where(SNAPSHOT_ROWS.c.sequence == 1)
+        begun = connection.execute(at).scalar_one()
+        connection.execute(update(AUDIT).where(AUDIT.c.what == "campaign").values(at=begun + 30 * MINUTE))
+        connection.execute(update(CASE_EVENTS).where(CASE_EVENTS.c.kind == "watch").values(at=begun + 3 * HOUR))
+        connection.execute(update(CASE_EVENTS).where(CASE_EVENTS.c.kind == "dismiss").values(at=begun + 9 * DAY))
+        connection.execute(update(APPEALS).values(decided_at=APPEALS.c.filed_at + 5 * DAY))
+    looked, decided, appealed = times_taken(scene.database)
+    assert (looked.cases, looked.median) == (1, "30 minutes")
+    assert (decided.cases, decided.median) == (1, "3 hours")
+    assert (appealed.cases, appealed.longest) == (1, "5 days")
+    assert "From the hunt to the first decision" in page_of(anna.get("/calibration")).text

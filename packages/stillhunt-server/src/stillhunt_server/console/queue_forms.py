@@ -27,11 +27,7 @@ def take_next(request: PageRequest) -> Response:
     """Assign the next case that waits and is nobody's to who asks, and show it; two people never get the same one."""
     database = request.database
     for row in queue_rows(database, request.case, request.now):
-        if (
-            row["state"] != "waiting"
-            or row["assignee"] not in ("", request.by)
-            or row["campaign_id"] == request.form["but"]
-        ):
+        if row["state"] != "waiting" or row["assignee"] not in ("", request.by):
             continue
         try:
             if not row["assignee"]:
