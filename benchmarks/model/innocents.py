@@ -300,8 +300,8 @@ def try_way(scene: LogScene, way: str, batch: int, tries: int) -> dict[str, Any]
     suspects, least, looked, passed = scene.innocents(way), 1.0, 0, 0
     below, accused = [0] * len(BARS), [0] * len(BARS)
     for number, drawn in zip(range(tries), tries_of(scene, way, source), strict=False):
-        spaced = cut_as_logged(drawn)
-        compared = separate_draws(comparable(scene.teacher, spaced, whole=ended_alike(scene.teacher, [spaced])))
+        spaced = separate_draws(cut_as_logged(drawn))
+        compared = comparable(scene.teacher, spaced, whole=ended_alike(scene.teacher, [spaced]))
         p = 1.0
         if compared.answers:
             p = score_likelihoods(suspects[number % 2], [scene.known], compared).p  # type: ignore[arg-type, list-item]  # asked for scores alone

@@ -104,7 +104,8 @@ def compared_answers(world: SmallWorld, campaign: int) -> DrawnAnswers:
     """
     answers, controls = world.answers(campaign, "none"), world.controls(campaign, "none")
     texts = [[control[place] for control in controls] for place in range(len(answers))]
-    return separate_draws(comparable(world.net("teacher-0"), cut_as_logged(DrawnAnswers(answers, texts)), whole=True))
+    logged = separate_draws(cut_as_logged(DrawnAnswers(answers, texts)))
+    return comparable(world.net("teacher-0"), logged, whole=True)
 
 
 if __name__ == "__main__":
