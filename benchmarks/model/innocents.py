@@ -46,7 +46,8 @@ from stillhunt_model.training.run import TrainingRecipe, train
 
 SIZE = TinySize(width=32, layers=2, heads=2, longest=96)
 PROMPTS, COMPARED, DRAWS, CONTROLS, TOKENS = 160, 40, 24, 9, 24
-SEEDS = 8
+SEEDS, LOOKED = 4, 5
+"""Seeds that are tried; tries of a batch in which the teacher judges whatever the suspect says."""
 BATCH = 50
 BARS = (0.05, 0.01, 4e-9)
 """p-values; the last one is the bar of `prove` with its usual settings."""
@@ -150,6 +151,11 @@ class LogScene:
         net.model.load_state_dict(self.teacher.model.state_dict())
         return net
 
+    @cached_property
+    def plain_student(self) -> ScoredOnce:
+        """A student of other draws as they are."""
+        return ScoredOnce(self.student_of([one for (one,) in self.answers_of(self.teacher, 1, 11)]))
+
     def innocents(self, way: str) -> list[ScoredOnce]:
         """Students of other draws, as they are and changed in a way.
 
@@ -159,8 +165,7 @@ class LogScene:
         if way not in self.suspects:
             source = random.Random(way)  # noqa: S311  # no secret
             changed = [WAYS[way](self, place, source, 0)[0] for place in range(PROMPTS)]
-            plain = [source.choice(some) for some in self.answers_of(self.teacher, 2, 11)]
-            self.suspects[way] = [ScoredOnce(self.student_of(texts)) for texts in (plain, changed)]
+            self.suspects[way] = [self.plain_student, ScoredOnce(self.student_of(changed))]
         return self.suspects[way]
 
     def student_of(self, texts: list[str]) -> Net:
@@ -295,13 +300,13 @@ def try_way(scene: LogScene, way: str, batch: int, tries: int) -> dict[str, Any]
     suspects, least, looked, passed = scene.innocents(way), 1.0, 0, 0
     below, accused = [0] * len(BARS), [0] * len(BARS)
     for number, drawn in zip(range(tries), tries_of(scene, way, source), strict=False):
-        spaced = cut_as_logged(drawn)
-        compared = separate_draws(comparable(scene.teacher, spaced, whole=ended_alike(scene.teacher, [spaced])))
+        spaced = separate_draws(cut_as_logged(drawn))
+        compared = comparable(scene.teacher, spaced, whole=ended_alike(scene.teacher, [spaced]))
         p = 1.0
         if compared.answers:
             p = score_likelihoods(suspects[number % 2], [scene.known], compared).p  # type: ignore[arg-type, list-item]  # asked for scores alone
-        lets = bool(compared.answers) and (p <= BARS[0] or number < 10) and alike(scene.teacher, compared)
-        looked, passed = looked + (number < 10), passed + (lets and number < 10)
+        lets = bool(compared.answers) and (p <= BARS[0] or number < LOOKED) and alike(scene.teacher, compared)
+        looked, passed = looked + (number < LOOKED), passed + (lets and number < LOOKED)
         for place, bar in enumerate(BARS):
             below[place] += p <= bar
             accused[place] += lets and p <= bar

@@ -17,6 +17,7 @@ from typing import Any
 
 from canaries_tables import canary_innocents, canary_power
 from damage_tables import point_cells, world_cells
+from innocents_tables import innocents_part, text_only_part
 from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest, without_canaries
 
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
@@ -110,8 +111,6 @@ The teacher is SmolLM2-135M-Instruct after 60 steps on other texts. Suspects sta
 which is the *base*, and learn 40 texts twice, of which the table says how many are answers of the teacher (40 tokens at
 most, temperature 0.8); the others are beginnings of real texts. The honest student learned other answers to the same
 prompts. Each answer has nine control answers. p-values are those of single tests, one of each seed, not corrected.
-*Continued* is what an endpoint shows that goes on from beginnings and gives no probabilities, and *whole answers* what
-one shows that only answers, each with at most 400 queries.
 
 {table}
 """
@@ -151,6 +150,8 @@ def main() -> None:
         "prove": prove_part,
         "versions": versions_part,
         "real_family": real_part,
+        "text_only": text_only_part,
+        "innocents": innocents_part,
         "canaries": canaries_part,
         "distil": distil_part,
         "blunt": blunt_part,
@@ -220,7 +221,7 @@ def real_part(rows: Rows) -> str:
     Args:
         rows: of `real_family.py`.
     """
-    tests = ("teacher known", "base known", "continued", "whole answers", "marks")
+    tests = ("teacher known", "base known", "marks")
     lines = table("suspect", "mark", "answers", "seeds", *tests)
     for kind, mark, answers in in_order(tuple(row["cell"].values())[:3] for row in rows):
         own = [row["tests"] for row in rows if tuple(row["cell"].values())[:3] == (kind, mark, answers)]

@@ -21,7 +21,6 @@ from prove_cells import EPOCHS, SAMPLES, ScoredOnce
 from prove_world import ANSWER_TOKENS, ASKED, BATCH
 from text_only_world import SmallWorld
 
-from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable, cut_as_logged, separate_draws
 from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.surrogate import score_with_replies
@@ -88,13 +87,8 @@ def run_suspect(world: SmallWorld, kind: str, seed: int, each: int) -> dict[str,
     said = generate(suspect, prompts * each, Sampling(ANSWER_TOKENS, 1.0, seed=seed))
     replies = [TextPair(*one) for one in zip(prompts * each, said, strict=True) if one[1]]
     teacher, drawn = world.net("teacher-0"), compared_answers(world, campaign)
-    bases: dict[str, list[Net]] = {
-        "teacher": [teacher],
-        "kin": [world.net("kin-1")],
-        "base": [world.net("base-0")],
-        "kin and base": [world.net("kin-1"), world.net("base-0")],
-    }
-    found = {name: score_with_replies(replies, drawn, teacher, nets, seed).p for name, nets in bases.items()}
+    bases = {"teacher": teacher, "kin": world.net("kin-1"), "base": world.net("base-0")}
+    found = {name: score_with_replies(replies, drawn, teacher, [net], seed).p for name, net in bases.items()}
     references = [ScoredOnce(teacher), ScoredOnce(world.net("base-0"))]
     found["likelihoods, base known"] = score_likelihoods(ScoredOnce(suspect), references, drawn).p
     seconds = time.process_time() - begun
@@ -110,7 +104,8 @@ def compared_answers(world: SmallWorld, campaign: int) -> DrawnAnswers:
     """
     answers, controls = world.answers(campaign, "none"), world.controls(campaign, "none")
     texts = [[control[place] for control in controls] for place in range(len(answers))]
-    return separate_draws(comparable(world.net("teacher-0"), cut_as_logged(DrawnAnswers(answers, texts)), whole=True))
+    logged = separate_draws(cut_as_logged(DrawnAnswers(answers, texts)))
+    return comparable(world.net("teacher-0"), logged, whole=True)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,10 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
+from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, draw_controls
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint
+from stillhunt_model.proof.exchangeable import alike
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
 from stillhunt_model.proof.replies import RepliesStoppedError
 from stillhunt_model.proof.report import proof_bytes, proof_document
@@ -244,7 +246,7 @@ def test_answers_of_another_temperature_accuse_nobody() -> None:
     cold = tuple(replace(one, answer=text) for one, text in zip(scene.harvest().answers, said, strict=True))
     found = control_result(CampaignHarvest("c-1", cold, scene.honest), "student")
     assert (found.p, found.used) == (1.0, 0)
-    assert "the teacher or a reference itself finds the harvested answers more or less likely" in found.note
+    assert "the teacher or a reference itself tells the harvested answers from their control answers" in found.note
 
 
 def test_another_version_of_the_teacher_accuses_nobody() -> None:
@@ -256,11 +258,38 @@ def test_another_version_of_the_teacher_accuses_nobody() -> None:
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(800))
     found = ControlAnswersTest().run(earlier, scene.harvest(), context)
     assert found.p == 1.0
-    assert "logged answers to honest accounts to their control answers as well" in found.note
-    # It would be accused if honest accounts had their answers from the later version.
+    assert "itself tells the harvested answers from their control answers" in found.note
+    # Also where honest accounts had their answers from the later version, as in a trial of it; nothing is asked.
     drawn = generate(later, [one.prompt for one in scene.honest], Sampling(24, seed=6))
     same = tuple(replace(one, answer=text) for one, text in zip(scene.honest, drawn, strict=True))
-    assert ControlAnswersTest().run(earlier, replace(scene.harvest(), honest=same), context).p < 1e-6
+    assert ControlAnswersTest().run(earlier, replace(scene.harvest(), honest=same), context).p == 1.0
+    assert earlier.asked == 0
+
+
+def test_the_teacher_tells_the_answers_of_a_later_version_and_not_its_own() -> None:
+    scene = prove_scene()
+    later = copied(scene.teacher)
+    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    rows = [one for some in (*scene.answers.values(), scene.honest) for one in some]
+    controls = draw_controls(scene.teacher, rows, 9, 3, AnswerMark())
+    said = generate(later, [one.prompt for one in rows], Sampling(24, seed=8))
+    own, other = (
+        DrawnAnswers([replace(one, answer=text or ".") for one, text in zip(rows, texts, strict=True)], controls)
+        for texts in ([one.answer for one in rows], said)
+    )
+    assert alike(scene.teacher, own)
+    assert not alike(scene.teacher, other)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_answers_that_share_a_seed_accuse_nobody(seed: int) -> None:
+    """The trap: the log does not keep the seed, so that all answers come from one stream of random numbers."""
+    scene = prove_scene()
+    rows = scene.answers["c-1"]
+    said = [generate(scene.teacher, [one.prompt], Sampling(24, seed=seed))[0] for one in rows]
+    controls = draw_controls(scene.teacher, rows, 9, 3, AnswerMark())
+    seeded = DrawnAnswers([replace(one, answer=text) for one, text in zip(rows, said, strict=True)], controls)
+    assert not alike(scene.teacher, seeded)
 
 
 def test_honest_answers_that_are_shorter_than_every_harvested_one_leave_nothing_to_compare() -> None:
@@ -312,7 +341,10 @@ def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
     harvest = prove_scene().harvest()
     unknown = replace(harvest, answers=tuple(replace(one, max_tokens=None) for one in harvest.answers))
     assert control_result(unknown).p > 0.01
-    assert control_result(unknown, "student").p < 1e-3
+    # Few answers are as long as their controls; of these the student prefers all, which is the least p-value there is.
+    found = control_result(unknown, "student")
+    assert found.used >= 2
+    assert found.statistic == 1.0
 
 
 def ordered(folder: Path, scheme: str) -> ProofContext:

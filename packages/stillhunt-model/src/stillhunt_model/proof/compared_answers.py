@@ -66,13 +66,15 @@ class ControlAnswersTest:
             return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
         most = max(1, min(context.queries // _PARTS // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
         parts = [
-            cut_as_logged(
-                DrawnAnswers(some, draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like))
+            separate_draws(
+                cut_as_logged(
+                    DrawnAnswers(some, draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like))
+                )
             )
             for some, like in ((usable[:most], mark), (honest[: min(2 * most, MOST_COMPARED_ANSWERS)], AnswerMark()))
         ]
         whole = ended_alike(context.teacher, parts)
-        own, others = (separate_draws(comparable(context.teacher, one, whole=whole)) for one in parts)
+        own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
         note = _explain_unlike_controls(own, _HARVESTED, suspect, context) or _explain_unlike_controls(
             others, _HONEST, suspect, context
         )

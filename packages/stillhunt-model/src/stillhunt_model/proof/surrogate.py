@@ -62,18 +62,21 @@ def score_with_replies(
     """
     if not replies:
         return ControlScore(1.0, 0, 0.5)
-    known = _score_texts(teacher, drawn)
-    total = np.zeros(len(drawn.pairs))
-    for base in bases:
-        surrogate = Net(copy.deepcopy(base.model), base.tokenizer, base.name)
-        rate = _RATE * min(1.0, math.sqrt(_RATE_PARAMETERS / base.parameters))
-        steps = max(_LEAST_STEPS, _EPOCHS * len(replies) // _BATCH)
-        train(surrogate, replies, TrainingRecipe(steps, _BATCH, rate, seed))
-        lengths, before = text_likelihoods(_as_own_suspect(base), drawn.pairs, ends=False)
-        left = unexplained(_score_texts(surrogate, drawn), [lengths, before, known], drawn.sizes)
-        values = np.concatenate([np.asarray(one) for one in left])
-        total += values / (values.std() or 1.0)
+    learned = [learn_preferences(replies, drawn, teacher, base, seed) for base in bases]
+    total = np.sum([values / (values.std() or 1.0) for values in learned], axis=0)
     return compute_preference([part.tolist() for part in np.split(total, np.cumsum(drawn.sizes)[:-1])])
+
+
+def learn_preferences(replies: Sequence[TextPair], drawn: DrawnAnswers, teacher: Net, base: Net, seed: int) -> Floats:
+    """What a surrogate finds of each text that nothing else explains, in nats; arguments as of `score_with_replies`."""
+    surrogate = Net(copy.deepcopy(base.model), base.tokenizer, base.name)
+    rate = _RATE * min(1.0, math.sqrt(_RATE_PARAMETERS / base.parameters))
+    steps = max(_LEAST_STEPS, _EPOCHS * len(replies) // _BATCH)
+    train(surrogate, replies, TrainingRecipe(steps, _BATCH, rate, seed))
+    lengths, before = text_likelihoods(_as_own_suspect(base), drawn.pairs, ends=False)
+    known = [lengths, before, _score_texts(teacher, drawn)]
+    left = unexplained(_score_texts(surrogate, drawn), known, drawn.sizes)
+    return np.concatenate([np.asarray(one) for one in left])
 
 
 def _score_texts(net: Net, drawn: DrawnAnswers) -> Floats:

@@ -56,7 +56,7 @@ def weigh_without(
     Raises:
         CaseError: the case does not say how it was judged, or its verdict does not follow from its evidence.
     """
-    from stillhunt.watch.judged_again import rebuild_verdict  # memory: only those who look at this page need it
+    from stillhunt.verdicts import rebuild_verdict  # memory: only those who look at this page need it
 
     run, kept = case.model.run, pc.invert(pc.is_in(evidence["kind"], value_set=pa.array(sorted(without), pa.string())))
     own = case.accounts.filter(pc.is_in(case.accounts["account_id"], value_set=members["account_id"].combine_chunks()))
